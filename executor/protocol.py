@@ -1,0 +1,183 @@
+"""What the scheduler and the executor say to each other, as JSON: pure, and the one owner of this format.
+
+The scheduler puts a `NodeLaunch` into TaskInfo.data; the executor puts a `NodeStatus` into the data of its
+status updates, and answers a `StatusQuery` (a framework message) with a `StatusReply`. Fields that a reader
+does not know are ignored, so that executors and schedulers of neighbouring versions understand each other.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+PROTOCOL_VERSION = 1
+
+T = TypeVar("T")
+
+
+class ProtocolError(ValueError):
+    """A message that is not of this format; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The fixed ports of one Cassandra node; `jolokia` serves JMX over HTTP to the executor alone."""
+
+    storage: int = 7000
+    ssl_storage: int = 7001
+    native_transport: int = 9042
+    jolokia: int = 7199
+
+
+@dataclass(frozen=True)
+class NodeLaunch:
+    """All that an executor needs to run one Cassandra node. Holds no secret: Mesos shows task data.
+
+    `options` are cassandra.yaml keys in their 5.0 spelling; addresses, ports, directories, seeds, snitch and
+    cluster name are the executor's to add. `volume` and `bundle` are paths relative to the sandbox.
+    """
+
+    node: str
+    cluster_name: str
+    configuration: str
+    data_center: str
+    rack: str
+    seeds: tuple[str, ...]
+    self_seed: bool  # the first node of an empty cluster: its own address is its only seed
+    heap_mb: int
+    ports: Ports = field(default_factory=Ports)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    gc: str = "G1"  # G1 or SERIAL
+    heap_new_mb: int | None = None
+    jvm_options: tuple[str, ...] = ()
+    replace_address: str | None = None
+    java_home: str | None = None
+    volume: str = "volume"
+    bundle: str = "cassandra"
+    drain_seconds: float = 60.0
+    version: int = PROTOCOL_VERSION
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """What one Cassandra node says of itself and of its peers, as seen by its executor.
+
+    `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …) or UNKNOWN while
+    it cannot be asked; `live` and `unreachable` are the addresses that this node's gossip holds for up and down.
+    """
+
+    mode: str
+    joined: bool = False
+    native_transport_running: bool = False
+    gossip_initialized: bool = False
+    gossip_running: bool = False
+    host_id: str | None = None
+    endpoint: str | None = None
+    token_count: int = 0
+    data_center: str | None = None
+    rack: str | None = None
+    version: str | None = None
+    schema: str | None = None
+    live: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
+    pid: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class StatusQuery:
+    """Scheduler to executor: tell me your status now. `id` comes back in the reply."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class StatusReply:
+    """Executor to scheduler: the answer to the query of that id (empty: unasked)."""
+
+    id: str
+    node: str
+    task_id: str
+    status: NodeStatus
+
+
+Message = StatusQuery | StatusReply
+
+_MESSAGES: dict[str, type[StatusQuery] | type[StatusReply]] = {"status?": StatusQuery, "status": StatusReply}
+
+
+def encode_launch(launch: NodeLaunch) -> str:
+    """TaskInfo.data: base64 of JSON."""
+    return _encode(asdict(launch))
+
+
+def parse_launch(data: str) -> NodeLaunch:
+    """The reverse of `encode_launch`; raises ProtocolError also for a newer version than this code's."""
+    document = _decode(data)
+    version = document.get("version")
+    if version != PROTOCOL_VERSION:
+        raise ProtocolError(f"launch data has version {version!r}, this executor knows {PROTOCOL_VERSION}")
+    ports = _build(Ports, _object(document, "ports"))
+    return _build(NodeLaunch, {**document, "ports": ports})
+
+
+def encode_status(status: NodeStatus) -> str:
+    """TaskStatus.data: base64 of JSON."""
+    return _encode(asdict(status))
+
+
+def parse_status(data: str) -> NodeStatus:
+    """The reverse of `encode_status`; raises ProtocolError."""
+    return _build(NodeStatus, _decode(data))
+
+
+def encode_message(message: Message) -> str:
+    """MESSAGE.data: base64 of JSON with the message's kind under `type`."""
+    kind = next(name for name, cls in _MESSAGES.items() if isinstance(message, cls))
+    return _encode({"type": kind, **asdict(message)})
+
+
+def parse_message(data: str) -> Message:
+    """The reverse of `encode_message`; raises ProtocolError."""
+    document = _decode(data)
+    cls = _MESSAGES.get(str(document.get("type")))
+    if cls is None:
+        raise ProtocolError(f"unknown message type {document.get('type')!r}")
+    if cls is StatusReply:
+        document = {**document, "status": _build(NodeStatus, _object(document, "status"))}
+    return _build(cls, document)
+
+
+def _encode(document: Mapping[str, Any]) -> str:
+    return base64.b64encode(json.dumps(document, sort_keys=True).encode()).decode()
+
+
+def _decode(data: str) -> dict[str, Any]:
+    try:
+        document = json.loads(base64.b64decode(data, validate=True))
+    except ValueError as error:
+        raise ProtocolError(f"not base64 of JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ProtocolError("not a JSON object")
+    return document
+
+
+def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    if not isinstance(value, dict):
+        raise ProtocolError(f"{key} is not an object")
+    return value
+
+
+def _build(cls: type[T], document: Mapping[str, Any]) -> T:
+    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    values = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items() if key in known
+    }
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ProtocolError(f"{cls.__name__}: {error}") from error

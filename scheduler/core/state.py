@@ -1,0 +1,171 @@
+"""What the scheduler knows: records that live in ZooKeeper, and what it has seen since it started.
+
+All frozen: a cycle makes a new `ClusterState` from the old one. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from executor.protocol import NodeStatus
+from scheduler.core.spec import ClusterSpec
+
+SCHEMA_VERSION = 1
+
+
+class TaskState(StrEnum):
+    """Mesos' task states."""
+
+    STAGING = "TASK_STAGING"
+    STARTING = "TASK_STARTING"
+    RUNNING = "TASK_RUNNING"
+    KILLING = "TASK_KILLING"
+    FINISHED = "TASK_FINISHED"
+    FAILED = "TASK_FAILED"
+    KILLED = "TASK_KILLED"
+    ERROR = "TASK_ERROR"
+    LOST = "TASK_LOST"
+    DROPPED = "TASK_DROPPED"
+    UNREACHABLE = "TASK_UNREACHABLE"
+    GONE = "TASK_GONE"
+    GONE_BY_OPERATOR = "TASK_GONE_BY_OPERATOR"
+    UNKNOWN = "TASK_UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack."""
+
+    id: str
+    hostname: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What a node holds on its agent for life; `seen` once Mesos has shown it (an offer, or a running task).
+
+    `id` is the value of the label resource_id on every reserved resource; `volume_id` the persistence id.
+    `mount_root` is the disk's root of a MOUNT volume, `disk_mb` the volume's size (of a MOUNT disk: the whole disk).
+    """
+
+    id: str
+    volume_id: str
+    seen: bool = False
+    mount_root: str | None = None
+    disk_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """The newest launch of a node. `state` is the last word of Mesos or the executor on it."""
+
+    id: str
+    executor_id: str
+    configuration: str
+    state: TaskState
+    launched_at: float
+    updated_at: float
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failed launches in a row: `not_before` is when the next may be tried; `message` the last words."""
+
+    count: int = 0
+    not_before: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
+
+    `deployed` is the configuration with which it was once seen ready: a fact, never derived again from a later
+    health check. `host_id` and `address` are Cassandra's own; `mode` the last one reported by the running task.
+    """
+
+    index: int
+    agent: Agent | None = None
+    reservation: Reservation | None = None
+    task: TaskRecord | None = None
+    rack: str = ""
+    deployed: str | None = None
+    host_id: str | None = None
+    address: str | None = None
+    mode: str = "UNKNOWN"
+    failures: Failures = Failures()
+    forced: bool = False  # an operator forced this node's deploy step complete
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def name(self) -> str:
+        """The task's name: node-<index>."""
+        return f"node-{self.index}"
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """What an operator told a plan; stored under plans/<name>."""
+
+    name: str
+    interrupted: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An immutable configuration, stored under configurations/<id>."""
+
+    id: str
+    created_at: float
+    spec: ClusterSpec
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a node's executor last said, and when: kept in memory only, asked for anew after a restart."""
+
+    task_id: str
+    status: NodeStatus
+    at: float
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Which tasks Mesos still has to speak of since the last (re-)registration."""
+
+    pending: frozenset[str] = frozenset()  # node names
+    started: bool = False
+    attempts: int = 0
+    next_at: float = 0.0
+    requested_at: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every known task has been spoken of since registration."""
+        return self.started and not self.pending
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """Everything that `decide` may look at besides offers and the time.
+
+    `configuration_errors` are the reasons why the settings of this start were not made the target.
+    """
+
+    target: Configuration
+    configurations: Mapping[str, Configuration]
+    nodes: Mapping[str, NodeRecord]  # by name
+    plans: Mapping[str, PlanRecord]
+    framework_id: str | None = None
+    registered: bool = False
+    reconciliation: Reconciliation = Reconciliation()
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    suppressed: bool = False
+    configuration_errors: tuple[str, ...] = ()
