@@ -1,0 +1,45 @@
+"""What the loop publishes after each cycle, and the port through which the API reads and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from executor.protocol import NodeStatus
+from scheduler.core.commands import Command, Refusal
+from scheduler.core.plan import Plan
+from scheduler.core.state import ClusterState
+
+
+class Unavailable(Exception):
+    """The answer cannot be had now; the text says why (503)."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The cluster as of one cycle: immutable, so that readers need no lock.
+
+    `at` is the time of the cycle, seconds since the epoch; `evaluations` the last offer evaluations, newest last;
+    `connected` whether Mesos is subscribed; `counters` what metrics count since the process began.
+    """
+
+    state: ClusterState
+    plans: Mapping[str, Plan]
+    at: float
+    connected: bool
+    evaluations: tuple[Mapping[str, Any], ...] = ()
+    counters: Mapping[str, float] | None = None
+
+
+class Gateway(Protocol):
+    """What the API may do with the scheduler."""
+
+    def snapshot(self) -> Snapshot:
+        """The last published snapshot; raises Unavailable while there is none or the state is not readable."""
+
+    def submit(self, command: Command, principal: str) -> Refusal | None:
+        """Have the loop carry out a command; returns once it is stored. Raises Unavailable. `principal` asked."""
+
+    def ask(self, node: str) -> NodeStatus:
+        """The node's status, live from its executor. Raises KeyError for an unknown node, or Unavailable."""
