@@ -1,0 +1,28 @@
+"""What holds for every test: none leaves a thread behind that would outlive it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+# Threads of libraries that live as long as the process by design.
+_LIVES_ON = ("ThreadPoolExecutor", "asyncio_", "pymesos")
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Fail a test that leaves a non-daemon thread running; one that is just ending gets two seconds."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2.0
+    while left := [t for t in threading.enumerate() if t not in before and not t.daemon and _counts(t)]:
+        if time.monotonic() > deadline:
+            pytest.fail(f"threads left running: {[t.name for t in left]}")
+        left[0].join(0.05)
+
+
+def _counts(thread: threading.Thread) -> bool:
+    return not thread.name.startswith(_LIVES_ON)
