@@ -1,0 +1,1 @@
+"""Drop-in for the part of the http-parser distribution that pymesos uses."""
