@@ -51,14 +51,14 @@ class HttpParser:
             return self._surplus(length, length)
         try:
             self._connection.receive_data(data[:length])
-            self._pull()
+            return self._surplus(self._pull(), length)
         except h11.RemoteProtocolError:
             self._error = ParserError.INVALID_MESSAGE if length else ParserError.INVALID_EOF_STATE
             return _not(length)
-        return self._surplus(len(self._connection.trailing_data[0]) if self._message_complete else 0, length)
 
-    def _pull(self) -> None:
-        while not self._message_complete:
+    def _pull(self) -> int:
+        """Take what h11 has understood by now; returns the number of bytes that lie behind the response."""
+        while True:
             event = self._connection.next_event()
             if isinstance(event, h11.Response):
                 self._status_code = event.status_code
@@ -68,10 +68,11 @@ class HttpParser:
                 self._body.append(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self._message_complete = True
+                return len(self._connection.trailing_data[0])
             elif isinstance(event, h11.ConnectionClosed):
                 raise h11.RemoteProtocolError("closed before a response")
             elif not isinstance(event, h11.InformationalResponse):
-                return  # h11 needs more data
+                return 0  # h11 needs more data
 
     def _surplus(self, unread: int, length: int) -> int:
         if unread:
