@@ -1,0 +1,46 @@
+"""Unpacking of fetched files, by the end of their name as the Mesos fetcher does it."""
+
+import gzip
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+_TAR_ENDS = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
+
+
+class ArchiveError(Exception):
+    """The file is not the archive that its name promises, or holds something that may not be unpacked."""
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is unpacked."""
+    return name.endswith((*_TAR_ENDS, ".zip", ".gz"))
+
+
+def extract(archive: Path, name: str, directory: Path) -> None:
+    """Unpack `archive`, which goes by the name `name`, into `directory`. ArchiveError when that fails.
+
+    Members that would land outside the directory are refused.
+    """
+    try:
+        if name.endswith(_TAR_ENDS):
+            with tarfile.open(archive) as tar:
+                tar.extractall(directory, filter="tar")
+        elif name.endswith(".zip"):
+            _extract_zip(archive, directory)
+        else:
+            with gzip.open(archive) as source, (directory / name.removesuffix(".gz")).open("wb") as target:
+                shutil.copyfileobj(source, target)
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise ArchiveError(f"cannot extract {name}: {error}") from error
+
+
+def _extract_zip(archive: Path, directory: Path) -> None:
+    with zipfile.ZipFile(archive) as source:
+        for member in source.infolist():
+            path = Path(source.extract(member, directory))
+            mode = member.external_attr >> 16
+            # zipfile drops the permissions that unzip keeps, the executable flag among them.
+            if mode & 0o777 and not path.is_dir():
+                path.chmod(mode & 0o777)

@@ -1,0 +1,180 @@
+"""Processes that this agent started, or that an earlier run of it did: identity, end, and killing a whole container.
+
+A pid alone is no identity: the number is used again. A process is known by pid, start time and boot id, and
+nothing is signalled unless all three still fit.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+UNKNOWN_STATUS = -1
+"""Wait status of a process whose end only its (dead) parent could have read."""
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process for ever: ``start_time`` is in clock ticks after the boot named by ``boot_id``."""
+
+    pid: int
+    start_time: int
+    boot_id: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the process table that matters here; ``session`` and ``group`` are pids."""
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    start_time: int
+    zombie: bool
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot of the machine."""
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def read_entry(pid: int) -> Entry | None:
+    """The process table's entry of `pid`, None when there is none."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    # The command's name is in parentheses and may hold spaces and parentheses itself.
+    fields = text[text.rindex(")") + 2 :].split()
+    return Entry(
+        pid=pid,
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        start_time=int(fields[19]),
+        zombie=fields[0] in ("Z", "X"),
+    )
+
+
+def identify(pid: int) -> Identity:
+    """Identity of a process just started; ProcessLookupError when it does not exist."""
+    entry = read_entry(pid)
+    if entry is None:
+        raise ProcessLookupError(pid)
+    return Identity(pid, entry.start_time, boot_id())
+
+
+def is_alive(identity: Identity) -> bool:
+    """Whether that very process runs (a zombie does not)."""
+    if identity.boot_id != boot_id():
+        return False
+    entry = read_entry(identity.pid)
+    return entry is not None and entry.start_time == identity.start_time and not entry.zombie
+
+
+def _table() -> list[Entry]:
+    entries = (read_entry(int(path.name)) for path in _PROC.iterdir() if path.name.isdigit())
+    return [entry for entry in entries if entry is not None and not entry.zombie]
+
+
+def container_members(identity: Identity) -> list[Entry]:
+    """Live processes of the container led by `identity`: its session, its group and, while it lives, its descendants.
+
+    Empty when the pid belongs to another process by now: the kernel gives a pid out again only when no
+    session and no group bears that number any more.
+    """
+    if identity.boot_id != boot_id():
+        return []
+    leader = read_entry(identity.pid)
+    if leader is not None and leader.start_time != identity.start_time:
+        return []
+    table = [entry for entry in _table() if entry.start_time >= identity.start_time]
+    found = {e.pid: e for e in table if identity.pid in (e.pid, e.session, e.group)}
+    grown = True
+    while grown:
+        more = {e.pid: e for e in table if e.pid not in found and e.parent in found}
+        found.update(more)
+        grown = bool(more)
+    return list(found.values())
+
+
+def kill_container(identity: Identity) -> None:
+    """SIGKILL to every process of the container; those that fork meanwhile are caught by the next rounds."""
+    for _ in range(3):
+        members = container_members(identity)
+        if not members:
+            return
+        for entry in members:
+            _signal_entry(entry, signal.SIGKILL)
+
+
+def _signal_entry(entry: Entry, number: signal.Signals) -> None:
+    try:
+        descriptor = os.pidfd_open(entry.pid)
+    except ProcessLookupError:
+        return
+    try:
+        # The descriptor pins the process, so that this check and the signal mean the same one.
+        now = read_entry(entry.pid)
+        if now is not None and now.start_time == entry.start_time:
+            signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def raw_wait_status(returncode: int) -> int:
+    """subprocess' return code as the raw wait status that Mesos reports (exit 3 is 768, SIGKILL is 9)."""
+    return -returncode if returncode < 0 else returncode << 8
+
+
+class ExitWatch:
+    """Calls `on_exit` once with the raw wait status when the process ends.
+
+    The process may be a child (`child` given: it is reaped, its status known) or one that outlived an earlier
+    agent (status ``UNKNOWN_STATUS``).
+    """
+
+    def __init__(
+        self, identity: Identity, child: subprocess.Popen[bytes] | None, on_exit: Callable[[int], None]
+    ) -> None:
+        self._child = child
+        self._on_exit = on_exit
+        self._loop = asyncio.get_running_loop()
+        self._descriptor: int | None = None
+        self._pending: asyncio.Handle | None = None
+        try:
+            self._descriptor = os.pidfd_open(identity.pid)
+        except ProcessLookupError:
+            self._pending = self._loop.call_soon(self._ended)
+            return
+        if child is None and not is_alive(identity):
+            # The number went to another process between the check of the caller and ours.
+            self.close()
+            self._pending = self._loop.call_soon(self._ended)
+            return
+        self._loop.add_reader(self._descriptor, self._ended)
+
+    def _ended(self) -> None:
+        self.close()
+        if self._child is None:
+            self._on_exit(UNKNOWN_STATUS)
+            return
+        self._on_exit(raw_wait_status(self._child.wait()))
+
+    def close(self) -> None:
+        """Stop watching; the process is left as it is."""
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
