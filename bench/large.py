@@ -1,0 +1,166 @@
+"""A large cluster as values: what the scheduler would know of it, and the offers of its agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from executor.protocol import NodeStatus
+from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
+from scheduler.core.state import (
+    Agent,
+    ClusterState,
+    Configuration,
+    NodeRecord,
+    PlanRecord,
+    Reconciliation,
+    Reservation,
+    Sighting,
+    TaskRecord,
+    TaskState,
+)
+
+CONFIGURATION = "c0000000-0000-4000-8000-000000000000"
+ROLE = "cassandra-role"
+PRINCIPAL = "cassandra-principal"
+NOW = 1_700_000_000.0
+
+
+def spec(nodes: int) -> ClusterSpec:
+    """The specification of a cluster of that many nodes, as the defaults of the settings have it."""
+    return ClusterSpec(
+        service_name="cassandra",
+        role=ROLE,
+        principal=PRINCIPAL,
+        user="root",
+        nodes=nodes,
+        seeds=3,
+        resources=Resources(cpus=0.5, mem=4096),
+        disk_mb=10240,
+        disk_type="ROOT",
+        task=Resources(cpus=0.1, mem=32),
+        executor=ExecutorSpec(
+            resources=Resources(cpus=0.1, mem=256),
+            command="exec python3 executor/run",
+            uris=(Uri("http://127.0.0.1:9000/v1/artifacts/executor.tar.gz"),),
+        ),
+        cassandra=CassandraSpec(
+            cluster_name="cassandra",
+            data_center="dc1",
+            rack="rac1",
+            heap_mb=2048,
+            options={"num_tokens": 16, "concurrent_reads": 32, "auto_snapshot": True},
+        ),
+        rack_attribute="rack",
+    )
+
+
+def configuration(nodes: int) -> Configuration:
+    """The one configuration of the cluster."""
+    return Configuration(id=CONFIGURATION, created_at=NOW, spec=spec(nodes))
+
+
+def address(index: int) -> str:
+    """The address of the agent with that index."""
+    return f"127.{1 + index // 65536}.{index // 256 % 256}.{index % 256}"
+
+
+def running(index: int) -> NodeRecord:
+    """The record of a node that has been deployed and runs."""
+    name = f"node-{index}"
+    return NodeRecord(
+        index=index,
+        agent=Agent(f"agent-{index}", address(index), {"rack": f"r{index % 3}"}),
+        reservation=Reservation(f"reservation-{index:032d}", f"volume-{index:032d}", seen=True, disk_mb=10240.0),
+        task=TaskRecord(
+            id=f"{name}__{index:032x}",
+            executor_id=f"{name}_executor__{index:032x}",
+            configuration=CONFIGURATION,
+            state=TaskState.RUNNING,
+            launched_at=NOW,
+            updated_at=NOW,
+        ),
+        rack=f"r{index % 3}",
+        deployed=CONFIGURATION,
+        host_id=f"{index:08d}-0000-4000-8000-000000000000",
+        address=address(index),
+        mode="NORMAL",
+    )
+
+
+def sighting(index: int, live: tuple[str, ...] = ()) -> Sighting:
+    """What a healthy node says of itself."""
+    record = running(index)
+    assert record.task is not None
+    status = NodeStatus(
+        mode="NORMAL",
+        joined=True,
+        native_transport_running=True,
+        gossip_initialized=True,
+        gossip_running=True,
+        host_id=record.host_id,
+        endpoint=record.address,
+        token_count=16,
+        data_center="dc1",
+        rack=record.rack,
+        version="5.0.8",
+        schema="2207c2a9-f598-3971-986b-2926e09e239d",
+        live=live,
+    )
+    return Sighting(task_id=record.task.id, status=status, at=NOW)
+
+
+def deployed(nodes: int) -> ClusterState:
+    """A cluster at rest: every node deployed, running, reconciled and recently seen."""
+    target = configuration(nodes)
+    live = tuple(address(index) for index in range(nodes))
+    return ClusterState(
+        target=target,
+        configurations={target.id: target},
+        nodes={f"node-{index}": running(index) for index in range(nodes)},
+        plans={"deploy": PlanRecord("deploy")},
+        framework_id="framework-0001",
+        registered=True,
+        reconciliation=Reconciliation(started=True),
+        sightings={f"node-{index}": sighting(index, live) for index in range(nodes)},
+        suppressed=True,
+    )
+
+
+def fresh(nodes: int) -> ClusterState:
+    """A cluster of which nothing has been deployed yet."""
+    target = configuration(nodes)
+    return ClusterState(
+        target=target,
+        configurations={target.id: target},
+        nodes={},
+        plans={},
+        framework_id="framework-0001",
+        registered=True,
+        reconciliation=Reconciliation(started=True),
+    )
+
+
+def offer(index: int) -> dict[str, Any]:
+    """A whole, unreserved agent as Mesos offers it to a framework with roles and refined reservations."""
+    allocation = {"role": ROLE}
+
+    def scalar(name: str, value: float) -> dict[str, Any]:
+        return {"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": allocation}
+
+    ports = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]
+    host = address(index)
+    return {
+        "id": {"value": f"O{index}"},
+        "framework_id": {"value": "framework-0001"},
+        "agent_id": {"value": f"agent-{index}"},
+        "hostname": host,
+        "url": {"scheme": "http", "address": {"hostname": host, "ip": host, "port": 5051}, "path": "/slave(1)"},
+        "resources": [
+            {"name": "ports", "type": "RANGES", "ranges": {"range": ports}, "allocation_info": allocation},
+            scalar("cpus", 4.0),
+            scalar("mem", 8192.0),
+            scalar("disk", 20480.0),
+        ],
+        "attributes": [{"name": "rack", "type": "TEXT", "text": {"value": f"r{index % 3}"}}],
+        "allocation_info": allocation,
+    }
