@@ -1,0 +1,141 @@
+"""Where one local cluster lives: its directory, addresses and sizes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+RACKS = 3
+MAX_NODES = 100
+MIN_HEAP_MB = 256
+MAX_HEAP_MB = 12 * 1024
+# What every agent offers. Nominal: what the machine really has is checked before the start. It must not change while
+# an agent's data lives, because a Mesos agent refuses to recover with other resources than it had.
+AGENT_CPUS = 4
+AGENT_MEMORY_MB = 16 * 1024
+AGENT_DISK_MB = 20 * 1024
+
+
+@dataclass(frozen=True)
+class Address:
+    """A TCP address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class NodePorts:
+    """The ports that every Cassandra node takes on its own address."""
+
+    storage: int = 7000
+    ssl_storage: int = 7001
+    native_transport: int = 9042
+    jolokia: int = 7199
+
+    def all(self) -> tuple[int, ...]:
+        """All four, in the order of the fields."""
+        return (self.storage, self.ssl_storage, self.native_transport, self.jolokia)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One Mesos agent of the local cluster; `number` counts from 1."""
+
+    number: int
+    address: Address
+    rack: str
+    work_directory: Path
+
+    @property
+    def name(self) -> str:
+        """The name of its process."""
+        return f"agent-{self.number}"
+
+
+@dataclass(frozen=True)
+class ClusterLayout:
+    """All that makes one local cluster different from another one on the same machine.
+
+    `heap_mb` is the heap of each Cassandra node. Agent number n has the address `network`.(n+1).
+    """
+
+    directory: Path
+    nodes: int = 3
+    heap_mb: int = 384
+    service_name: str = "cassandra"
+    network: str = "127.0.0"
+    zookeeper: Address = field(default=Address("127.0.0.1", 2181))
+    master: Address = field(default=Address("127.0.0.1", 5050))
+    api: Address = field(default=Address("127.0.0.1", 9000))
+    agent_port: int = 5051
+    node_ports: NodePorts = field(default=NodePorts())
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """One agent a node, racks r1 to r3 in turn."""
+        return tuple(
+            Agent(
+                number,
+                Address(f"{self.network}.{number + 1}", self.agent_port),
+                f"r{(number - 1) % RACKS + 1}",
+                self.directory / "agents" / str(number),
+            )
+            for number in range(1, self.nodes + 1)
+        )
+
+    @property
+    def api_url(self) -> str:
+        """The base of all API addresses."""
+        return f"http://{self.api}"
+
+    @property
+    def master_url(self) -> str:
+        """The master's HTTP address."""
+        return f"http://{self.master}"
+
+    @property
+    def zookeeper_master_path(self) -> str:
+        """Where the leading master is found."""
+        return f"zk://{self.zookeeper}/mesos"
+
+    @property
+    def token_file(self) -> Path:
+        """Holds the token of the API, readable by its owner alone."""
+        return self.directory / "token"
+
+    @property
+    def zookeeper_directory(self) -> Path:
+        """ZooKeeper's data."""
+        return self.directory / "zookeeper"
+
+    @property
+    def master_directory(self) -> Path:
+        """The master's journal."""
+        return self.directory / "master"
+
+    @property
+    def bundles_directory(self) -> Path:
+        """Built bundles, by the hash of what they are made of."""
+        return self.directory / "bundles"
+
+    @property
+    def _sizes_file(self) -> Path:
+        return self.directory / "sizes.json"
+
+    def remember(self) -> None:
+        """Keep nodes and heap for the next start."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._sizes_file.write_text(json.dumps({"nodes": self.nodes, "heap_mb": self.heap_mb}) + "\n")
+
+    def remembered(self) -> ClusterLayout | None:
+        """This layout in the sizes of the cluster that lives in its directory; None when there is none."""
+        try:
+            sizes = json.loads(self._sizes_file.read_text())
+        except FileNotFoundError:
+            return None
+        return replace(self, nodes=int(sizes["nodes"]), heap_mb=int(sizes["heap_mb"]))

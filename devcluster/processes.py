@@ -1,0 +1,213 @@
+"""Detached processes that outlive the command that started them, and are stopped by nobody's id but their own.
+
+A process is known by its id, its start time and the boot it belongs to: a process id that the system has given to
+another program since is never taken for ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_POLL_SECONDS = 0.05
+
+
+class StartError(Exception):
+    """A process did not become what it was started for; the text is for the user."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process, for good: `start_time` in clock ticks since the boot `boot`."""
+
+    pid: int
+    start_time: int
+    boot: str
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What /proc/<pid>/stat tells."""
+
+    state: str
+    parent: int
+    start_time: int
+
+
+@dataclass(frozen=True)
+class ProcessTable:
+    """The processes that a cluster started, by name: one record and one log file each."""
+
+    directory: Path
+
+    def log(self, name: str) -> Path:
+        """Where the process of that name writes what it has to say."""
+        return self.directory / "logs" / f"{name}.log"
+
+    def _record(self, name: str) -> Path:
+        return self.directory / "processes" / f"{name}.json"
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        """Start a process in a session of its own, without terminal, appending to its log."""
+        for path in (self.log(name), self._record(name)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(self.log(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            pid = os.posix_spawnp(
+                command[0],
+                list(command),
+                dict(environment),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+                setsigdef=[signal.SIGINT, signal.SIGPIPE],
+            )
+        except OSError as error:
+            raise StartError(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
+        finally:
+            os.close(log)
+        return self._keep(name, pid)
+
+    def _keep(self, name: str, pid: int) -> Process:
+        seen = stat(pid)
+        if seen is None:
+            raise StartError(f"{name} ended at once; see {self.log(name)}")
+        process = Process(pid, seen.start_time, _boot())
+        temporary = self._record(name).with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(process)) + "\n")
+        temporary.replace(self._record(name))
+        return process
+
+    def find(self, name: str) -> Process | None:
+        """The running process of that name, or None."""
+        try:
+            process = Process(**json.loads(self._record(name).read_text()))
+        except FileNotFoundError:
+            return None
+        return process if is_alive(process) else None
+
+    def names(self) -> list[str]:
+        """The names of all records, running or not."""
+        return sorted(path.stem for path in (self.directory / "processes").glob("*.json"))
+
+    def forget(self, name: str) -> None:
+        """Remove the record of a process that has ended."""
+        self._record(name).unlink(missing_ok=True)
+
+    def wait_ready(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until `ready`; StartError with the last log lines when the process ends before, or time is up."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if self.find(name) is None:
+                raise StartError(f"{name} ended while starting.\n{self.last_lines(name)}")
+            if time.monotonic() > deadline:
+                raise StartError(f"{name} was not ready after {seconds:.0f} s.\n{self.last_lines(name)}")
+            time.sleep(_POLL_SECONDS)
+
+    def last_lines(self, name: str, count: int = 12) -> str:
+        """The end of a log, indented, with the name of the file."""
+        try:
+            lines = self.log(name).read_text(errors="replace").splitlines()[-count:]
+        except FileNotFoundError:
+            lines = []
+        return "\n".join([f"  {self.log(name)}:", *(f"    {line}" for line in lines)])
+
+
+def stat(pid: int) -> Stat | None:
+    """State, parent and start time of a process; None when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command's name stands in parentheses and may itself hold blanks and parentheses.
+    fields = text.rpartition(")")[2].split()
+    return Stat(fields[0], int(fields[1]), int(fields[19]))
+
+
+def is_alive(process: Process) -> bool:
+    """Whether this very process runs. One that has ended and is ours to collect is collected."""
+    _collect(process.pid)
+    seen = stat(process.pid)
+    return (
+        seen is not None
+        and seen.state not in "ZX"
+        and seen.start_time == process.start_time
+        and process.boot == _boot()
+    )
+
+
+def stop(processes: Iterable[Process], seconds: float) -> bool:
+    """SIGTERM to all, then SIGKILL to those still there after `seconds`. True if none had to be killed."""
+    left = [process for process in processes if send(process, signal.SIGTERM)]
+    if wait_ended(left, seconds):
+        return True
+    for process in left:
+        send(process, signal.SIGKILL)
+    wait_ended(left, 10.0)
+    return False
+
+
+def send(process: Process, number: signal.Signals) -> bool:
+    """Send a signal to this very process; False when it has ended."""
+    if not is_alive(process):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_ended(processes: Iterable[Process], seconds: float) -> bool:
+    """Wait until all have ended; False when some run on after `seconds`."""
+    deadline = time.monotonic() + seconds
+    left = list(processes)
+    while left := [process for process in left if is_alive(process)]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def running() -> Iterator[tuple[Process, Stat]]:
+    """Every process of the machine that can be seen."""
+    boot = _boot()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (seen := stat(int(entry.name))) is not None and seen.state not in "ZX":
+            yield Process(int(entry.name), seen.start_time, boot), seen
+
+
+def environment(process: Process) -> dict[str, str]:
+    """The environment that a process was started with; empty when it may not be read or has ended."""
+    try:
+        raw = Path(f"/proc/{process.pid}/environ").read_bytes()
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return {}
+    pairs = (item.partition(b"=") for item in raw.split(b"\0") if b"=" in item)
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
+
+
+def python_module(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module with this Python."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text().strip()
+
+
+def _collect(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass  # another one's child

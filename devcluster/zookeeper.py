@@ -1,0 +1,68 @@
+"""A real ZooKeeper server, standalone, on one loopback port."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from devcluster.layout import Address
+
+_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+_LOGBACK = """\
+<configuration>
+  <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%d{ISO8601} %-5level %logger{0} - %msg%n</pattern></encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="OUT"/></root>
+</configuration>
+"""
+
+
+def configuration(address: Address, directory: Path) -> str:
+    """zoo.cfg: client port on one address, no admin server, quick sessions so that failures show early."""
+    return "\n".join(
+        [
+            "tickTime=500",
+            f"dataDir={directory / 'data'}",
+            f"clientPort={address.port}",
+            f"clientPortAddress={address.host}",
+            "maxClientCnxns=0",
+            "minSessionTimeout=1000",
+            "maxSessionTimeout=60000",
+            "admin.enableServer=false",
+            "autopurge.snapRetainCount=3",
+            "autopurge.purgeInterval=1",
+            "4lw.commands.whitelist=ruok,srvr",
+            "",
+        ]
+    )
+
+
+def prepare(java: Path, jars: Path, address: Address, directory: Path) -> list[str]:
+    """Write the configuration; returns the command that runs the server from the jars in `jars`."""
+    settings = directory / "conf"
+    settings.mkdir(parents=True, exist_ok=True)
+    (directory / "data").mkdir(exist_ok=True)
+    (settings / "zoo.cfg").write_text(configuration(address, directory))
+    (settings / "logback.xml").write_text(_LOGBACK)
+    return [
+        str(java),
+        "-Xmx128m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dzookeeper.jmx.log4j.disable=true",
+        "-cp",
+        f"{settings}:{jars}/*",
+        _MAIN,
+        str(settings / "zoo.cfg"),
+    ]
+
+
+def is_serving(address: Address) -> bool:
+    """Whether the server takes clients: it says `imok`."""
+    try:
+        with socket.create_connection((address.host, address.port), timeout=2.0) as connection:
+            connection.sendall(b"ruok")
+            return connection.recv(16).startswith(b"imok")
+    except OSError:
+        return False
