@@ -83,31 +83,48 @@ def _table() -> list[Entry]:
     return [entry for entry in entries if entry is not None and not entry.zombie]
 
 
-def container_members(identity: Identity) -> list[Entry]:
-    """Live processes of the container led by `identity`: its session, its group and, while it lives, its descendants.
+def container_members(identity: Identity | None, sandbox: Path) -> list[Entry]:
+    """Live processes of a container: the leader's session, group and descendants, and all that have the sandbox's
+    path in their environment, which finds those that left the session (a cgroup would hold them, too).
 
-    Empty when the pid belongs to another process by now: the kernel gives a pid out again only when no
-    session and no group bears that number any more.
+    The leader's numbers count only while they cannot mean another process: the kernel gives a pid out again only
+    when no session and no group bears that number any more.
     """
-    if identity.boot_id != boot_id():
-        return []
-    leader = read_entry(identity.pid)
-    if leader is not None and leader.start_time != identity.start_time:
-        return []
-    table = [entry for entry in _table() if entry.start_time >= identity.start_time]
-    found = {e.pid: e for e in table if identity.pid in (e.pid, e.session, e.group)}
+    table = _table()
+    marker = f"MESOS_SANDBOX={sandbox}".encode()
+    found = {e.pid: e for e in table if marker in _environment(e.pid)}
+    if identity is not None and identity.boot_id == boot_id():
+        leader = read_entry(identity.pid)
+        if leader is None or leader.start_time == identity.start_time:
+            numbers = (e for e in table if e.start_time >= identity.start_time)
+            found |= {e.pid: e for e in numbers if identity.pid in (e.pid, e.session, e.group)}
     grown = True
     while grown:
         more = {e.pid: e for e in table if e.pid not in found and e.parent in found}
-        found.update(more)
+        found |= more
         grown = bool(more)
     return list(found.values())
 
 
-def kill_container(identity: Identity) -> None:
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def find_leader(sandbox: Path) -> Identity | None:
+    """The executor started in this sandbox, for an agent that was killed before it could write the pid down."""
+    for entry in container_members(None, sandbox):
+        if entry.pid == entry.session:
+            return Identity(entry.pid, entry.start_time, boot_id())
+    return None
+
+
+def kill_container(identity: Identity | None, sandbox: Path) -> None:
     """SIGKILL to every process of the container; those that fork meanwhile are caught by the next rounds."""
     for _ in range(3):
-        members = container_members(identity)
+        members = container_members(identity, sandbox)
         if not members:
             return
         for entry in members:

@@ -100,6 +100,11 @@ class UpdateManager:
             self._send(key, self._retry_seconds)
         return True
 
+    def is_known(self, framework_id: str, task_id: str, uuid: str) -> bool:
+        """Whether this update was taken before."""
+        stream = self._streams.get((framework_id, task_id))
+        return stream is not None and uuid in stream.received
+
     def acknowledge(self, framework_id: str, task_id: str, uuid: str) -> bool:
         """The framework has this update; False when it is not the one that was sent last."""
         key = (framework_id, task_id)

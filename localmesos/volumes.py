@@ -105,25 +105,16 @@ def _destroy(volume: Volume) -> None:
 
 
 def link_volumes(sandbox: Path, volumes: Iterable[Volume]) -> None:
-    """Make each volume appear at its container path in the sandbox; a link that is right already stays."""
+    """Make each volume appear at its container path in the sandbox; a link of an earlier task gives way."""
     for volume in volumes:
         link = sandbox / volume.container_path
-        if link.is_symlink() and Path(link.readlink()) == volume.host_path:
-            continue
-        if link.is_symlink() or link.exists():
-            raise VolumeError(f"container path {volume.container_path!r} exists in the sandbox already")
         if not volume.host_path.is_dir():
             raise VolumeError(f"the directory {volume.host_path} of a persistent volume does not exist")
+        if link.exists() and not link.is_symlink():
+            raise VolumeError(f"container path {volume.container_path!r} exists in the sandbox already")
         try:
             link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
             link.symlink_to(volume.host_path)
         except OSError as error:
             raise VolumeError(f"cannot link {volume.container_path!r} into the sandbox: {error}") from error
-
-
-def unlink_volumes(sandbox: Path, volumes: Iterable[Volume]) -> None:
-    """Take the links of volumes that are no longer used out of the sandbox; the data stays."""
-    for volume in volumes:
-        link = sandbox / volume.container_path
-        if link.is_symlink() and Path(link.readlink()) == volume.host_path:
-            link.unlink()
