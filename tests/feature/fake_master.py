@@ -1,0 +1,128 @@
+"""A master that does as the test says, over the internal protocol between localmesos' own programs."""
+
+import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class FakeMaster:
+    """Registers agents, records their calls, sends them what the test hands over.
+
+    `registrations` and `calls` hold what arrived; `acknowledge`: answer each STATUS_UPDATE at once.
+    """
+
+    def __init__(self) -> None:
+        self.registrations: queue.Queue[Json] = queue.Queue()
+        self.calls: queue.Queue[Json] = queue.Queue()
+        self.acknowledge = True
+        self.refusal: str | None = None
+        self.redirect: str | None = None
+        self._streams: set[queue.Queue[Json | None]] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def send(self, event_type: str, body: Json) -> None:
+        """To every connected agent."""
+        for stream in list(self._streams):
+            stream.put({"type": event_type, event_type.lower(): body})
+
+    def disconnect(self) -> None:
+        """Close all streams, as a master that fails."""
+        for stream in list(self._streams):
+            stream.put(None)
+
+    def close(self) -> None:
+        self.disconnect()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def call(self, call_type: str, seconds: float = 10.0) -> Json:
+        """The next call of this type; others before it are dropped."""
+        while True:
+            call = self.calls.get(timeout=seconds)
+            if call["type"] == call_type:
+                body: Json = call[call_type.lower()]
+                return body
+
+    def update(self, state: str, task_id: str = "t1", seconds: float = 10.0) -> Json:
+        """Status of the next update with this state; fails on an unexpected end of the task."""
+        while True:
+            status: Json = self.call("STATUS_UPDATE", seconds)["status"]
+            if status["task_id"]["value"] != task_id:
+                continue
+            if status["state"] == state:
+                return status
+            assert status["state"] in ("TASK_STARTING", "TASK_RUNNING"), status
+
+    def received(self, call: Json) -> None:
+        self.calls.put(call)
+        if call["type"] == "STATUS_UPDATE" and self.acknowledge:
+            update = call["status_update"]
+            ids = {"framework_id": update["framework_id"], "task_id": update["status"]["task_id"]}
+            self.send("ACKNOWLEDGE", {**ids, "uuid": update["status"]["uuid"]})
+
+    def serve(self, handler: BaseHTTPRequestHandler, registration: Json) -> None:
+        """One agent's stream of events."""
+        agent_id = registration["agent_info"].get("id", {"value": "agent-S0"})
+        stream: queue.Queue[Json | None] = queue.Queue()
+        reregistered = "id" in registration["agent_info"]
+        registered = {"agent_id": agent_id, "master_id": "m", "reregistered": reregistered}
+        stream.put({"type": "REGISTERED", "registered": registered})
+        self._streams.add(stream)
+        self.registrations.put(registration)
+        try:
+            while (event := stream.get()) is not None:
+                data = json.dumps(event).encode()
+                record = b"%d\n%s" % (len(data), data)
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(record), record))
+                handler.wfile.flush()
+            handler.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            pass
+        finally:
+            self._streams.discard(stream)
+            handler.close_connection = True
+
+
+def _handler(master: FakeMaster) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path == "/localmesos/agent/call":
+                master.received(body)
+                self._answer(202)
+            elif master.redirect is not None:
+                self._answer(307, location=f"//{master.redirect}/localmesos/agent")
+            elif master.refusal is not None:
+                self._answer(403, master.refusal)
+            else:
+                self.send_response(200)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                master.serve(self, body)
+
+        def _answer(self, status: int, text: str = "", location: str | None = None) -> None:
+            self.send_response(status)
+            if location is not None:
+                self.send_header("Location", location)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """The test's output stays readable."""
+
+    return Handler
