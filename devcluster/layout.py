@@ -132,6 +132,10 @@ class ClusterLayout:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._sizes_file.write_text(json.dumps({"nodes": self.nodes, "heap_mb": self.heap_mb}) + "\n")
 
+    def forget(self) -> None:
+        """The reverse of `remember`."""
+        self._sizes_file.unlink(missing_ok=True)
+
     def remembered(self) -> ClusterLayout | None:
         """This layout in the sizes of the cluster that lives in its directory; None when there is none."""
         try:

@@ -1,0 +1,123 @@
+"""`./dev`: one local cluster, from one command to the next."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from devcluster import checks, executors, java, local, status
+from devcluster.cluster_api import ClusterApi
+from devcluster.layout import ClusterLayout
+from devcluster.processes import StartError, python_module
+from devcluster.progress import Printer
+from devcluster.up import NotUsableError, StuckError, resolve, summary, up
+
+_DIRECTORY = checks.ROOT / ".dev"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0 done, 1 not done, 2 not understood, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # What belongs to pytest and to the benchmarks is theirs to understand.
+    if given[:1] == ["test"]:
+        return checks.run(given[1:], _java_environment())
+    if given[:1] == ["bench"]:
+        return subprocess.run(python_module("bench", *given[1:]), cwd=checks.ROOT, check=False).returncode
+    options = _parser().parse_args(given)
+    base = ClusterLayout(_DIRECTORY)
+    printer = Printer(sys.stdout)
+    match options.command:
+        case "up":
+            return _up(resolve(base, options.nodes, options.heap), printer)
+        case "status":
+            return 0 if status.show(base.remembered() or base, printer) else 1
+        case "down":
+            return _down(base.remembered() or base, printer)
+        case _:
+            return _clean(base.remembered() or base, printer)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./dev", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    starting = commands.add_parser("up", help="bring up a real Cassandra cluster on a local Mesos")
+    starting.add_argument("--nodes", type=int, help="number of Cassandra nodes, each on its own agent (3)")
+    starting.add_argument("--heap", type=int, metavar="MB", help="Java heap of each node (384)")
+    commands.add_parser("status", help="what runs, the plans, the nodes")
+    commands.add_parser("down", help="stop what up started; the data stays")
+    commands.add_parser("clean", help="stop it and remove the data")
+    commands.add_parser("test", help="all checks and tests; arguments go to pytest")
+    commands.add_parser("bench", help="measure")
+    return parser
+
+
+def _java_environment() -> dict[str, str]:
+    home = java.find_home()
+    return {} if home is None else {"JAVA_HOME": str(home)}
+
+
+def _up(layout: ClusterLayout, printer: Printer) -> int:
+    try:
+        started = up(layout, printer)
+        contact_points = ClusterApi(layout, local.token(layout)).serving()
+    except NotUsableError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        print("Nothing was started.", file=sys.stderr)
+        return 1
+    except StartError as error:
+        print(error, file=sys.stderr)
+        print("What this command had started is stopped again.", file=sys.stderr)
+        return 1
+    except StuckError as error:
+        printer.plain()
+        print(error, file=sys.stderr)
+        print("The cluster runs on: see ./dev status; ./dev down stops it.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _interrupted(layout, printer)
+    printer.plain()
+    printer.plain("The cluster is up." if started else "The cluster was already up; nothing was changed.")
+    printer.plain()
+    for line in summary(layout, contact_points):
+        printer.plain(line)
+    return 0
+
+
+def _interrupted(layout: ClusterLayout, printer: Printer) -> int:
+    printer.plain()
+    if local.is_running(layout):
+        printer.plain("The cluster runs on; ./dev up shows its progress again, ./dev down stops it.")
+    else:
+        printer.plain("Nothing was started.")
+    return 130
+
+
+def _down(layout: ClusterLayout, printer: Printer) -> int:
+    if not local.is_running(layout):
+        printer.plain("Nothing runs.")
+        return 0
+    if not local.stop(layout, printer.line):
+        printer.plain("Not everything ended in order; what did not end in time was killed.")
+    printer.plain("All is stopped; the data stays, and ./dev up starts the same nodes again.")
+    return 0
+
+
+def _clean(layout: ClusterLayout, printer: Printer) -> int:
+    if local.is_running(layout):
+        local.stop(layout, printer.line)
+    left = executors.find(layout.directory)
+    if left:
+        print(f"Processes {', '.join(str(process.pid) for process in left)} do not end; nothing was removed.")
+        return 1
+    if layout.directory.exists():
+        shutil.rmtree(layout.directory)
+    printer.plain("The data of the local cluster is removed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""`./dev test`: the checks and tests of this repository, in order, all of them even when one fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# From the quickest to the slowest; the order is that in which a defect is told best.
+TESTS = ("tests/unit", "tests/simulation", "tests/contract", "tests/feature", "tests/cluster")
+
+
+def commands(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The commands to run, each with its title. With arguments only the tests run, and get them."""
+    python = [sys.executable, "-m"]
+    tests = [] if any(argument.partition("::")[0].startswith("tests/") for argument in arguments) else list(TESTS)
+    pytest = ("pytest", [*python, "pytest", *tests, *arguments])
+    if arguments:
+        return [pytest]
+    return [
+        ("ruff check", [*python, "ruff", "check", "."]),
+        ("ruff format", [*python, "ruff", "format", "--check", "."]),
+        ("mypy --strict", [*python, "mypy"]),
+        pytest,
+    ]
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run them in this terminal; returns 0 if all passed. Pytest comes last, so that its summary ends the output."""
+    failed: list[str] = []
+    todo = commands(arguments)
+    for title, command in todo:
+        if title == "pytest" and failed:
+            print(f"{', '.join(failed)} failed; the tests follow.", flush=True)
+        started = time.monotonic()
+        print(f"== {title}", flush=True)
+        if subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode != 0:
+            failed.append(title)
+        elif title != "pytest":
+            print(f"   passed in {time.monotonic() - started:.1f} s", flush=True)
+    return 1 if failed else 0

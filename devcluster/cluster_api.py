@@ -1,0 +1,54 @@
+"""What a local cluster's REST API tells: plans, nodes, contact points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from devcluster.layout import ClusterLayout
+from devcluster.progress import PlanView, parse
+from devcluster.requests import UnreachableError, get
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One node: its address, and its mode when it could be asked, else why not."""
+
+    name: str
+    address: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class ClusterApi:
+    """Reads the API of one local cluster. Every call raises UnreachableError when there is no good answer."""
+
+    layout: ClusterLayout
+    token: str
+
+    def plans(self) -> list[PlanView]:
+        """All plans, the deploy plan first."""
+        names = sorted(self._read("/v1/plans"), key=lambda name: (name != "deploy", name))
+        return [parse(name, self._read(f"/v1/plans/{name}")) for name in names]
+
+    def serving(self) -> list[str]:
+        """`address:port` of every node that takes CQL now."""
+        return [str(node) for node in self._read("/v1/connection")["nodes"]]
+
+    def nodes(self) -> list[NodeView]:
+        """All nodes that the scheduler knows, in their order."""
+        return [self._node(str(name)) for name in self._read("/v1/nodes/list")]
+
+    def _node(self, name: str) -> NodeView:
+        info = self._read(f"/v1/nodes/{name}/info")
+        try:
+            mode = str(self._read(f"/v1/nodes/{name}/status")["mode"])
+        except UnreachableError as error:
+            mode = f"no answer ({error})"
+        return NodeView(name, str(info.get("hostname") or "not placed"), mode)
+
+    def _read(self, path: str) -> Any:
+        response = get(self.layout.api, path, {"Authorization": f"token={self.token}"}, seconds=10.0)
+        if response.status != 200:
+            raise UnreachableError(f"{path} is answered with {response.status}")
+        return response.json()

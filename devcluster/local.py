@@ -1,0 +1,181 @@
+"""Starting and stopping one local cluster: ZooKeeper, master, agents and scheduler, in this order.
+
+What runs is kept; what could not be started takes down again what this call had started before it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devcluster import executors, processes, scheduler_process, zookeeper
+from devcluster.bundles import Bundles
+from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, Agent, ClusterLayout
+from devcluster.processes import ProcessTable, StartError, python_module
+from devcluster.requests import UnreachableError, answers, get
+
+Say = Callable[[str], object]
+
+_STOP_SECONDS = 20.0
+# A node drains within 60 s, and its executor gives it some more.
+_NODES_STOP_SECONDS = 150.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process of a cluster: how it is started, and when it counts as started."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str]
+    ready: Callable[[], bool]
+    seconds: float
+
+
+def start(layout: ClusterLayout, bundles: Bundles, java_home: Path, say: Say) -> list[str]:
+    """Start what does not run; returns the names of what was started. StartError when something does not start."""
+    table = ProcessTable(layout.directory)
+    started: list[str] = []
+    try:
+        for stage in _stages(layout, bundles, java_home):
+            new = [part for part in stage if table.find(part.name) is None]
+            for part in new:
+                table.start(part.name, part.command, part.environment)
+                started.append(part.name)
+            for part in new:
+                table.wait_ready(part.name, part.ready, part.seconds)
+            if new:
+                say(f"started {', '.join(part.name for part in new)}")
+    except StartError:
+        for name in reversed(started):
+            _end(table, name)
+        raise
+    return started
+
+
+def stop(layout: ClusterLayout, say: Say) -> bool:
+    """Stop all that runs; the data stays. False when something had to be killed."""
+    table = ProcessTable(layout.directory)
+    running = [name for name in table.names() if table.find(name) is not None]
+    in_order = True
+    # Without a scheduler nobody takes the end of the nodes for a failure, and without agents nobody starts them again.
+    for names in (["scheduler"], [name for name in running if name.startswith("agent-")]):
+        in_order &= _stop_together(table, [name for name in names if name in running], say)
+    in_order &= executors.stop(
+        layout.directory / "agents",
+        _NODES_STOP_SECONDS,
+        lambda count: say(f"stopping the nodes: {count} processes left"),
+    )
+    for name in ("master", "zookeeper"):
+        in_order &= _stop_together(table, [name] if name in running else [], say)
+    for name in table.names():
+        table.forget(name)
+    return in_order
+
+
+def is_running(layout: ClusterLayout) -> bool:
+    """Whether any process of the cluster runs."""
+    table = ProcessTable(layout.directory)
+    return any(table.find(name) for name in table.names()) or bool(executors.find(layout.directory / "agents"))
+
+
+def part_names(layout: ClusterLayout) -> list[str]:
+    """The names of all processes of a complete cluster, in the order of their start."""
+    return ["zookeeper", "master", *(agent.name for agent in layout.agents), "scheduler"]
+
+
+def token(layout: ClusterLayout) -> str:
+    """The token of the API; made at the first call, in a file that only its owner can read."""
+    if not layout.token_file.exists():
+        layout.directory.mkdir(parents=True, exist_ok=True)
+        with open(layout.token_file, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(secrets.token_urlsafe(24) + "\n")
+    return layout.token_file.read_text().strip()
+
+
+def _stop_together(table: ProcessTable, names: list[str], say: Say) -> bool:
+    found = [process for name in names if (process := table.find(name)) is not None]
+    if not found:
+        return True
+    ended = processes.stop(found, _STOP_SECONDS)
+    say(f"stopped {', '.join(names)}")
+    return ended
+
+
+def _end(table: ProcessTable, name: str) -> None:
+    process = table.find(name)
+    if process is not None:
+        processes.stop([process], _STOP_SECONDS)
+    table.forget(name)
+
+
+def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterator[list[Part]]:
+    """The parts in the order of their start; those of one stage start together."""
+    environment = base_environment(java_home)
+    java = java_home / "bin" / "java"
+    server = zookeeper.prepare(java, bundles.zookeeper, layout.zookeeper, layout.zookeeper_directory)
+    yield [Part("zookeeper", server, environment, partial(zookeeper.is_serving, layout.zookeeper), 30.0)]
+    yield [Part("master", _master(layout), environment, partial(answers, layout.master, "/health"), 30.0)]
+    yield [
+        Part(agent.name, _agent(layout, agent), environment, partial(_is_registered, layout, agent), 30.0)
+        for agent in layout.agents
+    ]
+    yield [
+        Part(
+            "scheduler",
+            python_module("scheduler"),
+            scheduler_process.environment(layout, bundles, environment),
+            partial(scheduler_process.is_serving, layout, token(layout)),
+            60.0,
+        )
+    ]
+
+
+def base_environment(java_home: Path) -> dict[str, str]:
+    """The environment of every process: this Python and this Java come first on the path."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MESOS_", "LIBPROCESS_"))}
+    path = f"{Path(sys.executable).parent}:{java_home / 'bin'}:{inherited.get('PATH', os.defpath)}"
+    return {**inherited, "PATH": path, "JAVA_HOME": str(java_home), "PYTHONUNBUFFERED": "1"}
+
+
+def _master(layout: ClusterLayout) -> list[str]:
+    return python_module(
+        "localmesos", "master",
+        "--ip", layout.master.host,
+        "--port", str(layout.master.port),
+        "--work-dir", str(layout.master_directory),
+        "--zk", layout.zookeeper_master_path,
+    )  # fmt: skip
+
+
+def _agent(layout: ClusterLayout, agent: Agent) -> list[str]:
+    ports = ",".join(f"{port}-{port}" for port in sorted(layout.node_ports.all()))
+    return python_module(
+        "localmesos", "agent",
+        "--ip", agent.address.host,
+        "--port", str(agent.address.port),
+        "--hostname", agent.address.host,
+        "--master", layout.zookeeper_master_path,
+        "--work-dir", str(agent.work_directory),
+        "--resources",
+        f"cpus:{AGENT_CPUS};mem:{AGENT_MEMORY_MB};disk:{AGENT_DISK_MB};ports:[{ports},31000-32000]",
+        "--attributes", f"rack:{agent.rack}",
+    )  # fmt: skip
+
+
+def _is_registered(layout: ClusterLayout, agent: Agent) -> bool:
+    try:
+        response = get(layout.master, "/slaves")
+        if response.status != 200:
+            return False
+        known = response.json()["slaves"]
+    except UnreachableError:
+        return False
+    return any(
+        slave.get("hostname") == agent.address.host and slave.get("port") == agent.address.port and slave.get("active")
+        for slave in known
+    )

@@ -1,0 +1,114 @@
+"""The plans as they go on: read over the API, one line for every change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+_COLOURS = {"COMPLETE": "32", "ERROR": "31", "DELAYED": "33", "WAITING": "33", "PENDING": "2"}
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step as the API shows it."""
+
+    plan: str
+    phase: str
+    name: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """One plan as the API shows it."""
+
+    name: str
+    status: str
+    steps: tuple[StepView, ...]
+    errors: tuple[str, ...]
+
+
+def parse(name: str, document: Mapping[str, Any]) -> PlanView:
+    """A plan from the JSON of /v1/plans/<name>."""
+    steps = tuple(
+        StepView(name, str(phase["name"]), str(step["name"]), str(step["status"]), str(step.get("message") or ""))
+        for phase in document.get("phases", [])
+        for step in phase.get("steps", [])
+    )
+    return PlanView(name, str(document["status"]), steps, tuple(map(str, document.get("errors", []))))
+
+
+@dataclass
+class Printer:
+    """Writes lines to a terminal, where the last one lives on, or to a log, where it does not appear."""
+
+    out: TextIO
+    clock: Callable[[], float] = time.monotonic
+    started: float = field(init=False)
+    _live: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    def line(self, text: str) -> None:
+        """Write a line with the time since the start."""
+        self._clear()
+        self.out.write(f"{self.clock() - self.started:7.1f} s  {text}\n")
+        self.out.flush()
+
+    def plain(self, text: str = "") -> None:
+        """Write a line without the time."""
+        self._clear()
+        self.out.write(f"{text}\n")
+        self.out.flush()
+
+    def live(self, text: str) -> None:
+        """Show a line that the next one replaces; on a terminal only."""
+        if self.out.isatty():
+            self._clear()
+            self.out.write(f"{self.clock() - self.started:7.1f} s  {text}"[:79])
+            self.out.flush()
+            self._live = True
+
+    def coloured(self, status: str) -> str:
+        """A status word, padded, in its colour on a terminal."""
+        padded = f"{status:<11}"
+        return f"\033[{_COLOURS.get(status, '36')}m{padded}\033[0m" if self.out.isatty() else padded
+
+    def _clear(self) -> None:
+        if self._live:
+            self.out.write("\r\033[K")
+            self._live = False
+
+
+class Progress:
+    """Prints each step when its status changes, and its message when that says something new."""
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+        self._shown: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.changed_at = printer.clock()
+
+    def show(self, plan: PlanView) -> None:
+        """Print what is new in a plan since the last call."""
+        for step in plan.steps:
+            key = (step.plan, step.phase, step.name)
+            now = (step.status, step.message)
+            before = self._shown.get(key)
+            if before == now:
+                continue
+            self._shown[key] = now
+            self.changed_at = self._printer.clock()
+            # A step that has not begun is no news, unless it says what it waits for.
+            if before is None and step.status == "PENDING":
+                continue
+            message = step.message if step.status not in ("COMPLETE", "PENDING") else ""
+            if before is not None and before[0] == step.status and not message:
+                continue
+            status = self._printer.coloured(step.status)
+            self._printer.line(f"{step.phase:<15} {step.name:<22} {status} {message}".rstrip())
+        done = sum(step.status == "COMPLETE" for step in plan.steps)
+        self._printer.live(f"plan {plan.name}: {plan.status}, {done} of {len(plan.steps)} steps done")

@@ -1,0 +1,62 @@
+"""The scheduler of a local cluster: its settings, and whether it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from devcluster.bundles import Bundles
+from devcluster.layout import ClusterLayout
+from devcluster.requests import UnreachableError, get
+
+# What a node needs beside its heap: metaspace, threads, off-heap buffers.
+_BESIDE_HEAP_MB = 512
+_DISK_MB = 8192
+_SEEDS = 2
+# One machine, no strangers: the waits that let a large ring settle only cost time here.
+_JVM_OPTIONS = (
+    "-XX:TieredStopAtLevel=1",
+    "-Dcassandra.ring_delay_ms=2000",
+    "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+)
+
+
+def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]) -> dict[str, str]:
+    """The environment of `python -m scheduler`; settings in `base` that this cluster does not need are kept."""
+    ports = layout.node_ports
+    return {
+        **base,
+        "SERVICE_NAME": layout.service_name,
+        "MESOS_MASTER": layout.zookeeper_master_path,
+        "ZOOKEEPER_SERVERS": str(layout.zookeeper),
+        "ZOOKEEPER_SESSION_TIMEOUT_S": "10",
+        "API_HOST": layout.api.host,
+        "API_PORT": str(layout.api.port),
+        "API_TOKEN_FILE": str(layout.token_file),
+        "ARTIFACTS_DIR": str(bundles.artifacts),
+        "NODES": str(layout.nodes),
+        "SEED_NODES": str(min(_SEEDS, layout.nodes)),
+        "PLACEMENT_CONSTRAINT": "hostname:UNIQUE",
+        "RACK_ATTRIBUTE": "rack",
+        "CASSANDRA_MEMORY_MB": str(layout.heap_mb + _BESIDE_HEAP_MB),
+        "CASSANDRA_HEAP_SIZE_MB": str(layout.heap_mb),
+        "CASSANDRA_HEAP_GC": "SERIAL",
+        "CASSANDRA_JVM_OPTIONS": " ".join([*_JVM_OPTIONS, base.get("CASSANDRA_JVM_OPTIONS", "")]).strip(),
+        "CASSANDRA_DISK_MB": str(_DISK_MB),
+        "CASSANDRA_STORAGE_PORT": str(ports.storage),
+        "CASSANDRA_SSL_STORAGE_PORT": str(ports.ssl_storage),
+        "CASSANDRA_NATIVE_TRANSPORT_PORT": str(ports.native_transport),
+        "CASSANDRA_JMX_PORT": str(ports.jolokia),
+    }
+
+
+def headers(token: str) -> dict[str, str]:
+    """What a request to the API needs."""
+    return {"Authorization": f"token={token}"}
+
+
+def is_serving(layout: ClusterLayout, token: str) -> bool:
+    """Whether the API knows the plan."""
+    try:
+        return get(layout.api, "/v1/plan", headers(token)).status == 200
+    except UnreachableError:
+        return False

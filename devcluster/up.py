@@ -1,0 +1,141 @@
+"""`./dev up`: checks first, then bundles, processes, and the plan until every node serves."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from devcluster import bundles, executors, java, local, preflight
+from devcluster.bundles import Bundles
+from devcluster.cluster_api import ClusterApi
+from devcluster.layout import ClusterLayout
+from devcluster.processes import ProcessTable, StartError
+from devcluster.progress import PlanView, Printer, Progress
+from devcluster.requests import UnreachableError
+
+_POLL_SECONDS = 0.3
+# A node alone may take minutes on a slow machine, but then its step says something new from time to time.
+_PATIENCE_SECONDS = 600.0
+
+
+class NotUsableError(Exception):
+    """The cluster cannot be brought up; `problems` are sentences for the user, and nothing was started."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StuckError(Exception):
+    """The plan does not go on; the cluster runs on. The text says where it stands."""
+
+
+def resolve(base: ClusterLayout, nodes: int | None, heap_mb: int | None) -> ClusterLayout:
+    """The layout to bring up: as asked, else as the cluster in that directory is, else the defaults."""
+    kept = base.remembered() or base
+    return replace(
+        kept,
+        nodes=kept.nodes if nodes is None else nodes,
+        heap_mb=kept.heap_mb if heap_mb is None else heap_mb,
+    )
+
+
+def up(layout: ClusterLayout, printer: Printer) -> bool:
+    """Bring the cluster up and wait for its nodes; False when all of it was already running.
+
+    NotUsableError when something is missing; StartError when a part does not start; StuckError when the plan stops.
+    """
+    java_home = _check(layout)
+    built = bundles.build(layout.bundles_directory, java_home, printer.line)
+    token = local.token(layout)
+    started = _start(layout, built, java_home, printer)
+    wait_for_nodes(layout, ClusterApi(layout, token), printer)
+    return bool(started)
+
+
+def _start(layout: ClusterLayout, built: Bundles, java_home: Path, printer: Printer) -> list[str]:
+    """Start the processes. Remembers the sizes first, so that also a start that is interrupted is known by them."""
+    before = layout.remembered()
+    layout.remember()
+    try:
+        return local.start(layout, built, java_home, printer.line)
+    except StartError:
+        if before is None:
+            layout.forget()
+        else:
+            before.remember()
+        raise
+
+
+def _check(layout: ClusterLayout) -> Path:
+    """All that must hold before anything is started; returns the home of Java."""
+    existing = layout.remembered()
+    table = ProcessTable(layout.directory)
+    running = [name for name in local.part_names(layout) if table.find(name)]
+    with_node = [f"node on {agent.name}" for agent in layout.agents if executors.find(agent.work_directory)]
+    java_home = java.find_home()
+    problems = preflight.check_sizes(layout, existing)
+    if running and existing is not None and existing != layout:
+        problems.append(
+            f"The running cluster has {existing.nodes} nodes with {existing.heap_mb} MB heap; "
+            "`./dev down` first, then `./dev up` with other sizes."
+        )
+    if not problems:
+        problems += preflight.check_tools(java_home, bundles.are_built(layout.bundles_directory))
+        problems += preflight.check_machine(layout, layout.nodes - len(with_node))
+        problems += preflight.check_ports(preflight.ports_wanted(layout, [*running, *with_node]))
+    if problems or java_home is None:
+        raise NotUsableError(problems)
+    return java_home
+
+
+def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> None:
+    """Show the plans' progress until all are complete and every node takes CQL."""
+    table = ProcessTable(layout.directory)
+    progress = Progress(printer)
+    while True:
+        try:
+            plans = api.plans()
+            for plan in plans:
+                progress.show(plan)
+            if all(plan.status == "COMPLETE" for plan in plans) and len(api.serving()) >= layout.nodes:
+                return
+            _fail_if_stuck(plans, printer.clock() - progress.changed_at)
+        except UnreachableError as error:
+            printer.live(f"waiting for the API: {error}")
+        if table.find("scheduler") is None:
+            raise StuckError(f"The scheduler has ended.\n{table.last_lines('scheduler')}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _fail_if_stuck(plans: list[PlanView], quiet_seconds: float) -> None:
+    for plan in plans:
+        if plan.status == "ERROR":
+            details = [*plan.errors, *(f"{step.name}: {step.message}" for step in plan.steps if step.status == "ERROR")]
+            raise StuckError("\n".join([f"The plan {plan.name} cannot go on:", *(f"  {line}" for line in details)]))
+    if quiet_seconds > _PATIENCE_SECONDS:
+        waiting = next((step for plan in plans for step in plan.steps if step.status != "COMPLETE"), None)
+        where = f"{waiting.name} is {waiting.status}: {waiting.message}" if waiting else "a node does not take CQL"
+        raise StuckError(f"Nothing has changed for {_PATIENCE_SECONDS / 60:.0f} minutes; {where}")
+
+
+def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
+    """What to use next."""
+    token_file = os.path.relpath(layout.token_file)
+    return [
+        f"CQL         {', '.join(contact_points)}",
+        f"API         {layout.api_url}/v1/plan",
+        f"Token       {token_file}",
+        f"Mesos       {layout.master_url}/state",
+        f"ZooKeeper   {layout.zookeeper}",
+        "",
+        "Next:",
+        f"  export AUTH_TOKEN=$(cat {token_file})",
+        f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/service/{layout.service_name}/v1/plan',
+        f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/{layout.service_name}/v1/connection',
+        f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/v1/nodes/node-0/status',
+        "  ./dev status",
+        "  ./dev down",
+    ]
