@@ -60,8 +60,8 @@ class Ask:
 class Decision:
     """The outcome of one cycle: first `records` are stored in one transaction, then the rest is sent.
 
-    `state` is the state that holds when the records are stored. `evaluations` say for every (offer, node) pair
-    looked at why it fit or did not: for people, under /v1/debug/offers.
+    `decide` returns beside it the state that holds once the records are stored. `evaluations` say for every
+    (offer, node) pair looked at why it fit or did not: for people, under /v1/debug/offers.
     """
 
     records: tuple[NodeRecord | PlanRecord, ...] = ()

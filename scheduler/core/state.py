@@ -153,6 +153,42 @@ class Reconciliation:
 
 
 @dataclass(frozen=True)
+class Stray:
+    """A live task of this framework that no record names as its newest; `killed_at` is when it was last told to end."""
+
+    agent_id: str | None
+    state: TaskState
+    killed_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """When a node's executor was last asked for its status, and how often since its last answer."""
+
+    at: float
+    unanswered: int = 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
+
+    `wanted` are the nodes that waited for an offer in the last cycle, `waits` why each one still does;
+    `revivals` counts revives in a row that no offer has followed.
+    """
+
+    strays: Mapping[str, Stray] = field(default_factory=dict)  # by task id
+    asked: Mapping[str, Asked] = field(default_factory=dict)  # by node name
+    wanted: frozenset[str] = frozenset()
+    waits: Mapping[str, str] = field(default_factory=dict)  # by node name
+    revived_at: float = 0.0
+    revivals: int = 0
+    heard_at: float = 0.0  # when offers last came
+    probe_at: float = 0.0
+    implicit_at: float = 0.0
+
+
+@dataclass(frozen=True)
 class ClusterState:
     """Everything that `decide` may look at besides offers and the time.
 
@@ -168,4 +204,5 @@ class ClusterState:
     reconciliation: Reconciliation = Reconciliation()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     suppressed: bool = False
+    memory: Memory = Memory()
     configuration_errors: tuple[str, ...] = ()

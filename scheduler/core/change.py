@@ -1,0 +1,109 @@
+"""From the settings of this start to the state to begin with: a new target, the old one, or reasons against it.
+
+An allowed change becomes the target at once: nodes that are launched for the first time use it, the others keep
+their configuration until they are relaunched for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scheduler.core.codec import Stored
+from scheduler.core.documents import encode
+from scheduler.core.spec import ClusterSpec
+from scheduler.core.state import ClusterState, Configuration
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """The state to begin with, and the configuration to store as the new target, if there is one."""
+
+    state: ClusterState
+    new_target: Configuration | None = None
+
+
+def adopt(stored: Stored, spec: ClusterSpec, now: float, new_id: Callable[[], str]) -> Adoption | tuple[str, ...]:
+    """Compare the wanted cluster with the stored one.
+
+    A refused change keeps the stored target and says why in `configuration_errors`. A first start that makes no
+    sense has no target to keep: the reasons alone are returned.
+    """
+    old = None if stored.target is None else stored.configurations[stored.target]
+    errors = own_problems(spec) if old is None else (*own_problems(spec), *refused_changes(old.spec, spec))
+    if old is None and errors:
+        return errors
+    if old is not None and (errors or fingerprint(old.spec) == fingerprint(spec)):
+        return Adoption(_state(stored, old, errors))
+    new = Configuration(id=new_id(), created_at=now, spec=spec)
+    known = {**stored.configurations, new.id: new}
+    return Adoption(_state(replace(stored, configurations=known), new, ()), new)
+
+
+def fingerprint(spec: ClusterSpec) -> str:
+    """Equal for specs that mean the same."""
+    document = json.dumps(encode(spec), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def own_problems(spec: ClusterSpec) -> tuple[str, ...]:
+    """What makes no sense whatever was before."""
+    if spec.seeds <= spec.nodes:
+        return ()
+    return (
+        f"The number of configured seeds ({spec.seeds}) is greater than the current number of configured nodes "
+        f"({spec.nodes}). Reduce the number of seeds or increase the number of nodes",
+    )
+
+
+def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
+    """Every change that the stored cluster cannot follow, as a sentence for the plan."""
+    found = []
+    if new.nodes < old.nodes:
+        found.append(
+            f"The number of configured nodes ({new.nodes}) is less than the previous number of configured nodes "
+            f"({old.nodes})."
+        )
+    if new.disk_mb != old.disk_mb:
+        found.append(
+            f"The configured disk size can not be changed. Persisted disk size is ({old.disk_mb}) Mb. "
+            f"Configured disk size is ({new.disk_mb}) Mb"
+        )
+    for name, before, after in _fixed(old, new):
+        if before != after:
+            found.append(f"The configured {name} can not be changed. Old {name} is ({before}). New {name} is ({after})")
+    return tuple(found)
+
+
+def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
+    """What Cassandra, its data or its reservations cannot follow: (name, old, new)."""
+    one, other = old.cassandra, new.cassandra
+    pairs: list[tuple[str, Any, Any]] = [
+        ("disk type", old.disk_type, new.disk_type),
+        ("name", old.service_name, new.service_name),
+        ("role", old.role, new.role),
+        ("principal", old.principal, new.principal),
+        ("cluster", one.cluster_name, other.cluster_name),
+        ("data center", one.data_center, other.data_center),
+        ("rack", one.rack, other.rack),
+        ("rack attribute", old.rack_attribute, new.rack_attribute),
+    ]
+    for port in ("storage", "ssl_storage", "native_transport", "jolokia"):
+        pairs.append((f"{port} port", getattr(one.ports, port), getattr(other.ports, port)))
+    for option, default in (("partitioner", "org.apache.cassandra.dht.Murmur3Partitioner"), ("num_tokens", 16)):
+        pairs.append((option, one.options.get(option, default), other.options.get(option, default)))
+    return pairs
+
+
+def _state(stored: Stored, target: Configuration, errors: tuple[str, ...]) -> ClusterState:
+    return ClusterState(
+        target=target,
+        configurations=stored.configurations,
+        nodes=stored.nodes,
+        plans=stored.plans,
+        framework_id=stored.framework_id,
+        configuration_errors=errors,
+    )

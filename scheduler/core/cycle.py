@@ -1,0 +1,112 @@
+"""The workspace of one cycle: what the concerns of `decide` read, and where they put what they want done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile
+from scheduler.core.evaluate import Fit
+from scheduler.core.offers import Offer, by_agent
+from scheduler.core.reasons import Code, Reason
+from scheduler.core.state import Asked, ClusterState, NodeRecord
+
+
+class Cycle:
+    """One pass of `decide`. Concerns take offers out of `offers`; what is left over is declined."""
+
+    def __init__(self, state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]) -> None:
+        self.before = state
+        self.now = now
+        self.new_id = new_id
+        self._nodes = dict(state.nodes)
+        self.state = replace(state, nodes=self._nodes)
+        self.offers = by_agent(offers)
+        self.heard_offers = bool(self.offers)
+        self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
+        self.accepts: list[Accept] = []
+        self.kills: list[Kill] = []
+        self.asks: list[Ask] = []
+        self.reconcile: Reconcile | None = None
+        self.suppress = self.revive = False
+        self.wanted: set[str] = set()
+        self.waits: dict[str, str] = {}
+        self.verdicts: dict[str, tuple[Reason, float]] = {}  # by agent id
+        self._evaluations: list[Json] = []
+
+    def update(self, node: NodeRecord) -> None:
+        """Put a changed record in place of the old one."""
+        self._nodes[node.name] = node
+
+    def replace_state(self, state: ClusterState) -> None:
+        """Go on with a state whose nodes are the same."""
+        self.state = replace(state, nodes=self._nodes)
+
+    def holder(self, resource_id: str) -> Offer | None:
+        """The offer that shows this reservation, if it is still free."""
+        return self.offers.get(self.holders.get(resource_id, ""))
+
+    def take(self, fit: Fit, offer: Offer) -> None:
+        """Launch: the record first, then the operations."""
+        self.update(fit.record)
+        self.accepts.append(fit.accept)
+        self.offers.pop(offer.agent.id, None)
+        self.wanted.discard(fit.record.name)
+        self.waits.pop(fit.record.name, None)
+
+    def judge(self, offer: Offer, reason: Reason, seconds: float) -> None:
+        """Remember why this offer is of no use; the shortest time that anyone asked for holds."""
+        known = self.verdicts.get(offer.agent.id)
+        if known is None or seconds < known[1]:
+            self.verdicts[offer.agent.id] = (reason, seconds)
+
+    def explain(self, node: NodeRecord, offer: Offer, reasons: tuple[Reason, ...], outcome: str) -> None:
+        """For people: how this offer was judged for this node."""
+        self._evaluations.append(
+            {
+                "node": node.name,
+                "offers": list(offer.ids),
+                "agent_id": offer.agent.id,
+                "hostname": offer.agent.hostname,
+                "outcome": outcome,
+                "reasons": [{"code": reason.code.value, "message": reason.sentence} for reason in reasons],
+                "at": self.now,
+            }
+        )
+
+    def ask(self, node: NodeRecord) -> None:
+        """Ask the node's executor for its status."""
+        assert node.task is not None
+        assert node.agent is not None
+        self.asks.append(Ask(node.name, node.task.executor_id, node.agent.id, node.task.id))
+
+    def note_asked(self) -> dict[str, Asked]:
+        """When each node was last asked, this cycle's questions included."""
+        asked = dict(self.state.memory.asked)
+        for ask in self.asks:
+            before = asked.get(ask.node)
+            asked[ask.node] = Asked(self.now, 1 if before is None else before.unanswered + 1)
+        return asked
+
+    def result(self, declines: Iterable[Decline]) -> tuple[Decision, ClusterState]:
+        """What is to be done, and the state that holds once its records are stored."""
+        before = self.before.nodes
+        records = tuple(node for name, node in self._nodes.items() if before.get(name) is not node)
+        decision = Decision(
+            records=records,
+            accepts=tuple(self.accepts),
+            declines=tuple(declines),
+            kills=tuple(self.kills),
+            asks=tuple(self.asks),
+            reconcile=self.reconcile,
+            suppress=self.suppress,
+            revive=self.revive,
+            evaluations=tuple(self._evaluations),
+        )
+        memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked())
+        return decision, replace(self.state, memory=memory)
+
+
+def no_work() -> Reason:
+    """For an offer that nothing needs."""
+    return Reason(Code.NO_WORK, "nothing is to be launched")

@@ -1,0 +1,40 @@
+"""The one decision function: from what is known and offered to what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from scheduler.core.asks import ask
+from scheduler.core.cycle import Cycle
+from scheduler.core.decision import Decision
+from scheduler.core.deploy import deploy, note_progress
+from scheduler.core.offering import call, declines
+from scheduler.core.offers import Offer
+from scheduler.core.reconcile import kill_strays, reconcile
+from scheduler.core.recovery import recover
+from scheduler.core.state import ClusterState
+
+ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
+RECONCILED: tuple[Callable[[Cycle], None], ...] = (recover, deploy, kill_strays)
+LAST: tuple[Callable[[Cycle], None], ...] = (ask, call)
+
+
+def decide(
+    state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]
+) -> tuple[Decision, ClusterState]:
+    """What is to be done now, and the state that holds once the decision's records are stored.
+
+    `offers` are those received since the last cycle: every one is either accepted or declined. `now` is in seconds
+    since the epoch, `new_id` gives an unused id at each call. While Mesos has not subscribed us nothing is decided.
+    """
+    if not state.registered:
+        return Decision(), state
+    cycle = Cycle(state, offers, now, new_id)
+    for concern in ALWAYS:
+        concern(cycle)
+    if cycle.state.reconciliation.complete:
+        for concern in RECONCILED:
+            concern(cycle)
+    for concern in LAST:
+        concern(cycle)
+    return cycle.result(declines(cycle))

@@ -1,0 +1,153 @@
+"""Concern: bring up the nodes of the target one after another, in numeric order.
+
+The next node starts when the previous one is a full member, and none starts while a member is down. That a node was
+once ready is recorded as a fact and never taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scheduler.core.cycle import Cycle
+from scheduler.core.evaluate import Start, launch_new, new_refusals, rack_of
+from scheduler.core.lifecycle import is_down, is_joining, is_running, may_live
+from scheduler.core.offers import Offer
+from scheduler.core.placement import PlacementError, Spread, parse_constraints
+from scheduler.core.readiness import assess, own_reason
+from scheduler.core.reasons import Code, Reason
+from scheduler.core.recovery import common_block, try_in_place
+from scheduler.core.seeds import by_index, choose_seeds
+from scheduler.core.state import ClusterState, Failures, NodeRecord
+
+PLAN = "deploy"
+REFUSED_SECONDS = 5.0
+CHOSEN_SECONDS = 3600.0
+# So long after a launch's end every offer that was made before it has been seen.
+SETTLE_SECONDS = 3.0
+
+
+def node_names(state: ClusterState) -> tuple[str, ...]:
+    """The nodes of the target, in order."""
+    return tuple(f"node-{index}" for index in range(state.target.spec.nodes))
+
+
+def record_of(state: ClusterState, name: str) -> NodeRecord:
+    """The node's record, a blank one if it never had any."""
+    return state.nodes.get(name) or NodeRecord(index=int(name.removeprefix("node-")))
+
+
+def candidate(state: ClusterState) -> NodeRecord | None:
+    """The first node, in order, that is not done."""
+    for name in node_names(state):
+        node = record_of(state, name)
+        if node.deployed is None and not node.forced:
+            return node
+    return None
+
+
+def note_progress(cycle: Cycle) -> None:
+    """Record what has become true: a node is a member now; a member that came back has no failures any more."""
+    for node in list(cycle.state.nodes.values()):
+        if not is_running(node):
+            continue
+        assert node.task is not None
+        if node.deployed is None:
+            ready = assess(cycle.state, node).reason is None
+        elif node.failures != Failures() or node.deployed != node.task.configuration:
+            ready = own_reason(cycle.state, node) is None
+        else:
+            continue
+        if ready:
+            cycle.update(replace(node, deployed=node.task.configuration, failures=Failures()))
+
+
+def deploy(cycle: Cycle) -> None:
+    """Launch the next node, if its turn has come and an offer fits."""
+    node = candidate(cycle.state)
+    if node is None or may_live(node):
+        return
+    if deploy_block(cycle.state, node, cycle.now) is not None:
+        return
+    cycle.wanted.add(node.name)
+    if node.reservation is not None:
+        if try_in_place(cycle, node) or not _is_void(cycle, node):
+            return
+        node = replace(node, agent=None, reservation=None, rack="")
+        cycle.update(node)
+    _place(cycle, node)
+
+
+def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
+    """Why the candidate may not be launched now, offers aside; None if it may."""
+    if (block := common_block(state, node, PLAN, now)) is not None:
+        return block
+    others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
+    if down := [other.name for other in others if is_down(other)]:
+        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
+    if joining := [other.name for other in others if is_joining(other)]:
+        return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
+    if choose_seeds(state, node) is None:
+        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up that it could ask")
+    return None
+
+
+def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
+    """Whether the launch that was to make this reservation surely did not: its agent offers, but not that."""
+    if node.reservation is None or node.agent is None or node.task is None:
+        return True
+    if node.reservation.seen or cycle.now - node.task.updated_at < SETTLE_SECONDS:
+        return False
+    return node.agent.id in cycle.offers
+
+
+def _place(cycle: Cycle, node: NodeRecord) -> None:
+    spec = cycle.state.target.spec
+    others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
+    agents = [other.agent for other in others if other.agent is not None]
+    try:
+        spread = Spread(parse_constraints(spec.placement), agents)
+    except PlacementError as error:  # settings are checked before they become the target: one of an older version
+        cycle.waits[node.name] = str(error)
+        return
+    taken = {agent.id for agent in agents}
+    fits = []
+    for offer in cycle.offers.values():
+        reasons = new_refusals(spec, offer, taken, spread)
+        cycle.explain(node, offer, reasons, "refused" if reasons else "fits")
+        if reasons:
+            text = "; ".join(reason.sentence for reason in reasons)
+            cycle.judge(offer, Reason(reasons[0].code, f"{node.name}: {text}"), REFUSED_SECONDS)
+        else:
+            fits.append(offer)
+    chosen = _best(cycle, others, fits)
+    if chosen is None:
+        cycle.waits[node.name] = _summary(cycle, node)
+        return
+    for offer in fits:
+        if offer is not chosen:
+            cycle.judge(offer, Reason(Code.OTHER_CHOSEN, f"{node.name} goes to another agent"), CHOSEN_SECONDS)
+    seeds = choose_seeds(cycle.state, node)
+    assert seeds is not None
+    start = Start(cycle.state.target, seeds, cycle.state.framework_id, cycle.now, cycle.new_id)
+    cycle.take(launch_new(node, chosen, start), chosen)
+
+
+def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
+    """The offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
+    spec = cycle.state.target.spec
+    counts: dict[str, int] = {}
+    for other in others:
+        counts[other.rack] = counts.get(other.rack, 0) + 1
+    return min(
+        fits,
+        key=lambda offer: (counts.get(rack_of(spec, offer.agent) or "", 0), offer.agent.hostname, offer.agent.id),
+        default=None,
+    )
+
+
+def _summary(cycle: Cycle, node: NodeRecord) -> str:
+    if not cycle.offers:
+        return cycle.state.memory.waits.get(node.name) or "waits for an offer"
+    examples = [reason.sentence for reason, _ in cycle.verdicts.values()][:2]
+    return f"none of {len(cycle.offers)} offers fits: {' | '.join(examples)}"

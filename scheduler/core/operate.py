@@ -1,0 +1,97 @@
+"""Carries out what an operator asks for: a changed state and the records to store, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from scheduler.core import deploy, recovery
+from scheduler.core.commands import Command, ForceComplete, Interrupt, Proceed, Refusal, RefusalKind, RestartStep
+from scheduler.core.lifecycle import LIVE, has_ended, may_live
+from scheduler.core.plan import Phase, Step
+from scheduler.core.plans import PLANS, build_plans
+from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation
+
+Part = TypeVar("Part", Phase, Step)
+Records = tuple[NodeRecord | PlanRecord, ...]
+
+
+def apply_command(state: ClusterState, command: Command, now: float) -> tuple[ClusterState, Records] | Refusal:
+    """The state after the command with the records to be stored before it is answered, or a refusal."""
+    if command.plan not in PLANS:
+        return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(PLANS)}")
+    match command:
+        case Interrupt():
+            return _mark(state, command.plan, interrupted=True)
+        case Proceed():
+            return _mark(state, command.plan, interrupted=False)
+        case ForceComplete() | RestartStep():
+            return _step_command(state, command, now)
+
+
+def _mark(state: ClusterState, name: str, interrupted: bool) -> tuple[ClusterState, Records]:
+    before = state.plans.get(name, PlanRecord(name))
+    after = replace(before, interrupted=interrupted)
+    if before == after:
+        return state, ()
+    return replace(state, plans={**state.plans, name: after}), (after,)
+
+
+def _step_command(
+    state: ClusterState, command: ForceComplete | RestartStep, now: float
+) -> tuple[ClusterState, Records] | Refusal:
+    found = _find(state, command, now)
+    if isinstance(found, Refusal):
+        return found
+    phase, step = found
+    if phase.name not in ("Deploy", "Recovery"):
+        return _other_step(state, command, step)
+    node = deploy.record_of(state, step.name)
+    if isinstance(command, RestartStep):
+        return _store(state, node, restarted(node))
+    if command.plan == recovery.PLAN:
+        return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
+    return _store(state, node, replace(node, forced=True))
+
+
+def restarted(node: NodeRecord) -> NodeRecord:
+    """The node, to be tried anew: without failures; and placed afresh if what it should hold was never seen."""
+    node = replace(node, failures=Failures(), forced=False)
+    never_seen = node.reservation is not None and not node.reservation.seen and node.deployed is None
+    if never_seen and (node.task is None or node.task.state not in LIVE):
+        task = node.task if has_ended(node) else None
+        return replace(node, agent=None, reservation=None, rack="", task=task)
+    return node
+
+
+def _other_step(
+    state: ClusterState, command: ForceComplete | RestartStep, step: Step
+) -> tuple[ClusterState, Records] | Refusal:
+    if isinstance(command, ForceComplete):
+        return Refusal(RefusalKind.INVALID, f"the step {step.name} cannot be forced: a task could be started twice")
+    pending = frozenset(node.name for node in state.nodes.values() if may_live(node))
+    again = Reconciliation(pending=pending, started=state.registered)
+    return replace(state, reconciliation=again), ()
+
+
+def _store(state: ClusterState, before: NodeRecord, after: NodeRecord) -> tuple[ClusterState, Records]:
+    if before == after:
+        return state, ()
+    return replace(state, nodes={**state.nodes, after.name: after}), (after,)
+
+
+def _find(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> tuple[Phase, Step] | Refusal:
+    phases = build_plans(state, now)[command.plan].phases
+    if command.phase is not None:
+        phases = tuple(_named(phases, command.phase))
+        if not phases:
+            return Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no phase {command.phase!r}")
+    for phase in phases:
+        for step in _named(phase.steps, command.step):
+            return phase, step
+    return Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no step {command.step!r}")
+
+
+def _named(parts: Iterable[Part], name: str) -> list[Part]:
+    return [part for part in parts if name in (part.id, part.name)]

@@ -1,0 +1,94 @@
+"""Mesos' Offer.Operation and Resource JSON for one node's reservation, volume and launch.
+
+RESERVE and CREATE carry an operation id, so that Mesos says why it refused one; a LAUNCH has its task's updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler.core.amounts import Share, to_ranges, to_scalar
+from scheduler.core.offers import RESOURCE_ID
+
+Json = Mapping[str, Any]
+
+VOLUME_PATH = "volume"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Whose resources these are: the reservation as JSON, and the role to which they are allocated."""
+
+    reservations: tuple[Json, ...]
+    role: str
+
+
+def new_hold(role: str, principal: str, resource_id: str) -> Hold:
+    """A dynamic reservation of ours, labelled with its id."""
+    labels = {"labels": [{"key": RESOURCE_ID, "value": resource_id}]}
+    return Hold(({"type": "DYNAMIC", "role": role, "principal": principal, "labels": labels},), role)
+
+
+def shares(hold: Hold, share: Share) -> list[Json]:
+    """Cpus and memory; what is zero is left out, as Mesos refuses empty resources."""
+    amounts = (("cpus", share.cpus), ("mem", share.mem))
+    return [_scalar(hold, name, amount) for name, amount in amounts if amount > 0]
+
+
+def ports(hold: Hold, numbers: Iterable[int]) -> Json:
+    """A ports resource."""
+    ranges = [{"begin": low, "end": high} for low, high in to_ranges(numbers)]
+    return _owned(hold, {"name": "ports", "type": "RANGES", "ranges": {"range": ranges}})
+
+
+def disk(hold: Hold, size: int, source: Json | None) -> Json:
+    """Reserved disk without a volume; `source` of a MOUNT disk."""
+    resource = _scalar(hold, "disk", size)
+    return resource if source is None else {**resource, "disk": {"source": source}}
+
+
+def volume(hold: Hold, size: int, source: Json | None, volume_id: str, principal: str) -> Json:
+    """A persistent volume, mounted into the sandbox as `volume`."""
+    content: dict[str, Any] = {
+        "persistence": {"id": volume_id, "principal": principal},
+        "volume": {"mode": "RW", "container_path": VOLUME_PATH},
+    }
+    if source is not None:
+        content["source"] = source
+    return {**_scalar(hold, "disk", size), "disk": content}
+
+
+def build_reserve(operation_id: str, resources: Iterable[Json]) -> Json:
+    """RESERVE."""
+    return {"type": "RESERVE", "id": {"value": operation_id}, "reserve": {"resources": list(resources)}}
+
+
+def build_create(operation_id: str, volumes: Iterable[Json]) -> Json:
+    """CREATE."""
+    return {"type": "CREATE", "id": {"value": operation_id}, "create": {"volumes": list(volumes)}}
+
+
+def build_launch(task: Json) -> Json:
+    """LAUNCH of one task."""
+    return {"type": "LAUNCH", "launch": {"task_infos": [task]}}
+
+
+def operation_id(kind: str, task_id: str) -> str:
+    """The id of the RESERVE or CREATE that belongs to a launch."""
+    return f"{kind}.{task_id}"
+
+
+def operation_task(identifier: str) -> tuple[str, str]:
+    """The kind and the task id of an operation's id."""
+    kind, _, task_id = identifier.partition(".")
+    return kind, task_id
+
+
+def _scalar(hold: Hold, name: str, amount: int) -> Json:
+    return _owned(hold, {"name": name, "type": "SCALAR", "scalar": {"value": to_scalar(amount)}})
+
+
+def _owned(hold: Hold, resource: Json) -> Json:
+    return {**resource, "reservations": list(hold.reservations), "allocation_info": {"role": hold.role}}

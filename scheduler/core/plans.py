@@ -1,0 +1,147 @@
+"""The plans as people see them, computed from the state: never stored."""
+
+from __future__ import annotations
+
+import uuid
+from functools import lru_cache
+
+from scheduler.core import deploy, recovery
+from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_up, may_live
+from scheduler.core.plan import Phase, Plan, Status, Step, aggregate
+from scheduler.core.readiness import assess
+from scheduler.core.reasons import Code, Reason
+from scheduler.core.seeds import by_index
+from scheduler.core.state import ClusterState, NodeRecord, PlanRecord, TaskState
+
+PLANS = (deploy.PLAN, recovery.PLAN)
+_NAMESPACE = uuid.UUID("6f2d0b52-5c57-4d0c-9a53-0d2f1f6c2c55")
+_BLOCKED = {
+    Code.BACK_OFF: Status.DELAYED,
+    Code.FAILED: Status.ERROR,
+    Code.NOT_REGISTERED: Status.PENDING,
+    Code.RECONCILING: Status.PENDING,
+}
+
+
+def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
+    """All plans by name, in the order in which they come."""
+    return {deploy.PLAN: _deploy_plan(state, now), recovery.PLAN: _recovery_plan(state, now)}
+
+
+@lru_cache(maxsize=8192)
+def stable_id(*names: str) -> str:
+    """The id of a plan's part: the same in every process."""
+    return str(uuid.uuid5(_NAMESPACE, "/".join(names)))
+
+
+def _deploy_plan(state: ClusterState, now: float) -> Plan:
+    steps = tuple(_deploy_steps(state, now))
+    phases = (
+        _phase(state, deploy.PLAN, "Reconciliation", (_reconciliation_step(state),)),
+        _phase(state, deploy.PLAN, "Sync Datacenter", ()),
+        _phase(state, deploy.PLAN, "Deploy", steps),
+    )
+    return _plan(state, deploy.PLAN, phases, state.configuration_errors)
+
+
+def _recovery_plan(state: ClusterState, now: float) -> Plan:
+    down = [node for node in by_index(state.nodes.values()) if is_down(node)]
+    steps = tuple(_recovery_step(state, node, now) for node in down)
+    return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
+
+
+def _plan(state: ClusterState, name: str, phases: tuple[Phase, ...], errors: tuple[str, ...]) -> Plan:
+    interrupted = state.plans.get(name, PlanRecord(name)).interrupted
+    status = aggregate((phase.status for phase in phases), interrupted, bool(errors))
+    return Plan(name, phases, status, errors)
+
+
+def _phase(state: ClusterState, plan: str, name: str, steps: tuple[Step, ...]) -> Phase:
+    interrupted = state.plans.get(plan, PlanRecord(plan)).interrupted and name not in ("Reconciliation",)
+    return Phase(stable_id(plan, name), name, steps, aggregate((step.status for step in steps), interrupted))
+
+
+def _reconciliation_step(state: ClusterState) -> Step:
+    progress = state.reconciliation
+    name = "Reconciliation"
+    identifier = stable_id(deploy.PLAN, name, name)
+    if progress.complete:
+        return Step(identifier, name, Status.COMPLETE, "Mesos has spoken of every task", Code.DONE)
+    if not progress.started:
+        return Step(identifier, name, Status.PENDING, "waits to be subscribed to Mesos", Code.NOT_REGISTERED)
+    nodes = by_index(state.nodes[pending] for pending in progress.pending)
+    shown = ", ".join(f"{node.name} (agent {node.agent.hostname if node.agent else '?'})" for node in nodes[:5])
+    more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
+    message = f"Mesos has not spoken yet of {shown}{more}; asked {progress.attempts} times, asking on"
+    return Step(identifier, name, Status.IN_PROGRESS, message, Code.RECONCILING)
+
+
+def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
+    steps = []
+    first: str | None = None
+    for name in deploy.node_names(state):
+        node = deploy.record_of(state, name)
+        done = node.deployed is not None or node.forced
+        if not done and first is None:
+            first = name
+        steps.append(_deploy_step(state, node, first, now))
+    return steps
+
+
+def _deploy_step(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> Step:
+    status, reason = _deploy_status(state, node, first, now)
+    message = f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
+    return Step(stable_id(deploy.PLAN, "Deploy", node.name), node.name, status, message, reason.code)
+
+
+def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
+    if node.deployed is not None:
+        return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
+    if node.forced:
+        return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
+    if may_live(node):
+        return _live_status(state, node)
+    if has_given_up(node):
+        return Status.ERROR, recovery.given_up(node)
+    if first is not None and first != node.name:
+        return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {first}")
+    if (block := deploy.deploy_block(state, node, now)) is not None:
+        return _BLOCKED.get(block.code, Status.WAITING), block
+    return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
+    assert node.task is not None
+    reason = assess(state, node).reason or Reason(Code.DONE, "ready")
+    if reason.code is Code.UNREACHABLE:
+        return Status.WAITING, reason
+    return (Status.STARTING if node.task.state is TaskState.STAGING else Status.STARTED), reason
+
+
+def _remarks(state: ClusterState, node: NodeRecord) -> str:
+    assert node.deployed is not None
+    remarks = ""
+    if node.task is not None and node.task.configuration != state.target.id:
+        remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
+    return remarks if is_up(node) else f"{remarks}, but down: see the plan recovery"
+
+
+def _recovery_step(state: ClusterState, node: NodeRecord, now: float) -> Step:
+    status, reason = _recovery_status(state, node, now)
+    message = f"Recovering Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
+    return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
+
+
+def _recovery_status(state: ClusterState, node: NodeRecord, now: float) -> tuple[Status, Reason]:
+    if not has_ended(node):
+        return _live_status(state, node)
+    if (block := recovery.common_block(state, node, recovery.PLAN, now)) is not None:
+        return _BLOCKED.get(block.code, Status.WAITING), block
+    return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _wait_for_offer(state: ClusterState, node: NodeRecord) -> Reason:
+    text = state.memory.waits.get(node.name)
+    if text is None:
+        return Reason(Code.NO_OFFER, "waits for an offer")
+    return Reason(Code.OWN_AGENT if node.reservation is not None else Code.NO_OFFER_FITS, text)

@@ -1,0 +1,63 @@
+"""Why something is not done: a code for programs and a sentence for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every reason for which an offer is refused, a step waits or a node is not ready."""
+
+    # An offer and a node
+    NOT_RECONCILED = "NOT_RECONCILED"
+    NO_WORK = "NO_WORK"
+    OTHER_ROLE = "OTHER_ROLE"
+    OTHER_CHOSEN = "OTHER_CHOSEN"
+    AGENT_TAKEN = "AGENT_TAKEN"
+    AGENT_UNHEALED = "AGENT_UNHEALED"
+    CPUS = "CPUS"
+    MEM = "MEM"
+    DISK = "DISK"
+    PORTS = "PORTS"
+    PLACEMENT = "PLACEMENT"
+    NO_RACK = "NO_RACK"
+    FOREIGN_AGENT = "FOREIGN_AGENT"
+    RESERVATION_PARTIAL = "RESERVATION_PARTIAL"
+    VOLUME_MISSING = "VOLUME_MISSING"
+    # A step
+    DONE = "DONE"
+    FORCED = "FORCED"
+    INTERRUPTED = "INTERRUPTED"
+    EARLIER_NODE = "EARLIER_NODE"
+    OTHER_JOINS = "OTHER_JOINS"
+    NODE_DOWN = "NODE_DOWN"
+    NO_SEED = "NO_SEED"
+    NO_OFFER = "NO_OFFER"
+    NO_OFFER_FITS = "NO_OFFER_FITS"
+    OWN_AGENT = "OWN_AGENT"
+    BACK_OFF = "BACK_OFF"
+    FAILED = "FAILED"
+    UNREACHABLE = "UNREACHABLE"
+    AGENT_GONE = "AGENT_GONE"
+    RECONCILING = "RECONCILING"
+    NOT_REGISTERED = "NOT_REGISTERED"
+    # A node that runs, but is not ready
+    STAGING = "STAGING"
+    STARTING = "STARTING"
+    STOPPING = "STOPPING"
+    NOT_RUNNING = "NOT_RUNNING"
+    NO_STATUS = "NO_STATUS"
+    MODE = "MODE"
+    NO_NATIVE_TRANSPORT = "NO_NATIVE_TRANSPORT"
+    PEER_SILENT = "PEER_SILENT"
+    PEER_VIEW = "PEER_VIEW"
+    SCHEMA = "SCHEMA"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason, ready to be shown."""
+
+    code: Code
+    sentence: str

@@ -1,0 +1,89 @@
+"""Concern: hear from Mesos about every task before anything is launched, killed as unknown, or released.
+
+Explicit questions name the agent, or Mesos would not know an unreachable one. After a master's restart there may be
+no answer for minutes: ask on. Any word on the task counts, that it cannot be reached too. When all have been heard,
+one implicit question (all tasks) finds those that nobody knows; it is repeated every hour. Tasks that are neither
+settled nor heard of for a while are asked about in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scheduler.core.cycle import Cycle
+from scheduler.core.decision import Kill, Reconcile
+from scheduler.core.lifecycle import LIVE, UNSEEN, may_live
+from scheduler.core.seeds import by_index
+from scheduler.core.state import Asked, ClusterState, NodeRecord, Stray, TaskState
+from scheduler.core.tasks import node_of_task
+
+LONGEST_PAUSE = 30.0
+IMPLICIT_EVERY = 3600.0
+PROBE_EVERY = 30.0
+PROBE_AFTER = 30.0
+UNANSWERED_LIMIT = 3
+KILL_EVERY = 30.0
+
+_UNSETTLED = UNSEEN | {TaskState.STAGING, TaskState.STARTING, TaskState.KILLING}
+
+
+def reconcile(cycle: Cycle) -> None:
+    """Ask what is due to be asked."""
+    progress = cycle.state.reconciliation
+    if progress.pending:
+        if cycle.now >= progress.next_at:
+            _ask_explicitly(cycle, [cycle.state.nodes[name] for name in progress.pending])
+            attempts = progress.attempts + 1
+            pause = min(LONGEST_PAUSE, 2.0 ** min(progress.attempts, 8))
+            later = replace(progress, attempts=attempts, next_at=cycle.now + pause)
+            cycle.replace_state(replace(cycle.state, reconciliation=later))
+        return
+    memory = cycle.state.memory
+    if cycle.now >= memory.implicit_at:
+        cycle.reconcile = Reconcile(())
+        memory = replace(memory, implicit_at=cycle.now + IMPLICIT_EVERY)
+    elif cycle.now >= memory.probe_at and (doubtful := _doubtful(cycle.state, cycle.now)):
+        _ask_explicitly(cycle, doubtful)
+        memory = replace(memory, probe_at=cycle.now + PROBE_EVERY)
+    cycle.replace_state(replace(cycle.state, memory=memory))
+
+
+def kill_strays(cycle: Cycle) -> None:
+    """End live tasks whose node has been launched anew since; repeated until they are gone.
+
+    A task whose node has no record, or none of a launch, is left alone: what would say that it is not needed?
+    """
+    strays = dict(cycle.state.memory.strays)
+    for task_id, stray in sorted(strays.items()):
+        if _is_superseded(cycle.state, task_id) and _is_due(stray, cycle.now):
+            grace = cycle.state.target.spec.executor.shutdown_grace_seconds
+            reason = f"{node_of_task(task_id)} has been launched anew since"
+            cycle.kills.append(Kill(task_id, stray.agent_id, grace, reason))
+            strays[task_id] = replace(stray, killed_at=cycle.now)
+    if cycle.kills:
+        cycle.replace_state(replace(cycle.state, memory=replace(cycle.state.memory, strays=strays)))
+
+
+def _ask_explicitly(cycle: Cycle, nodes: list[NodeRecord]) -> None:
+    pairs = [(node.task.id, node.agent.id) for node in by_index(nodes) if node.task and node.agent]
+    cycle.reconcile = Reconcile(tuple(pairs))
+
+
+def _doubtful(state: ClusterState, now: float) -> list[NodeRecord]:
+    return [node for node in state.nodes.values() if may_live(node) and _is_doubtful(state, node, now)]
+
+
+def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
+    assert node.task is not None
+    if node.task.state in _UNSETTLED:
+        return now - node.task.updated_at >= PROBE_AFTER
+    return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
+
+
+def _is_superseded(state: ClusterState, task_id: str) -> bool:
+    node = state.nodes.get(node_of_task(task_id))
+    return node is not None and node.task is not None and node.task.id != task_id
+
+
+def _is_due(stray: Stray, now: float) -> bool:
+    return stray.state in LIVE and (stray.killed_at is None or now - stray.killed_at >= KILL_EVERY)

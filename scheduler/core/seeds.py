@@ -1,0 +1,38 @@
+"""Whom a node asks first when it starts.
+
+A seed does not bootstrap: a node that has never been a member must not find itself among its seeds, or it would
+join without data. Only the very first node of an empty cluster is its own seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scheduler.core.state import ClusterState, NodeRecord, TaskState
+from scheduler.core.tasks import Seeds
+
+
+def by_index(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
+    """The nodes in numeric order."""
+    return sorted(nodes, key=lambda node: node.index)
+
+
+def seed_addresses(state: ClusterState) -> tuple[str, ...]:
+    """The addresses of the first nodes that are members, as many as there are to be seeds."""
+    members = (node.address for node in by_index(state.nodes.values()) if node.deployed and node.address)
+    return tuple(address for address, _ in zip(members, range(state.target.spec.seeds), strict=False))
+
+
+def choose_seeds(state: ClusterState, node: NodeRecord) -> Seeds | None:
+    """The seeds of a launch of this node; None while there is no member that it could ask."""
+    if addresses := seed_addresses(state):
+        return Seeds(addresses, self_seed=False)
+    others = [other for other in by_index(state.nodes.values()) if other.index != node.index and other.task]
+    if not others:
+        return Seeds((), self_seed=True)
+    serving = tuple(other.address for other in others if other.address and _serves(other))
+    return Seeds(serving[: state.target.spec.seeds], self_seed=False) if serving else None
+
+
+def _serves(node: NodeRecord) -> bool:
+    return node.task is not None and node.task.state is TaskState.RUNNING and node.mode == "NORMAL"

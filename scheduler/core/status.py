@@ -1,0 +1,220 @@
+"""Folds what happened into the state: Mesos' updates, executors' answers, registration.
+
+Effect of an update on a node whose newest task it names (all others: see `_note_stray`):
+
+| state                          | effect                                                                       |
+| ------------------------------ | ---------------------------------------------------------------------------- |
+| STAGING, STARTING, RUNNING, KILLING | taken if it is further than the recorded one, or the task was not seen  |
+| RUNNING with data              | mode, host id and address recorded when they changed; sighting               |
+| UNREACHABLE, UNKNOWN           | recorded; the node waits: its task may live                                  |
+| FAILED, FINISHED, ERROR        | ended; counts as failure with back-off                                       |
+| DROPPED                        | ended; back-off, but never reaches the limit                                 |
+| KILLED, LOST, GONE             | ended; relaunched where its volume is offered, no failure                    |
+| GONE_BY_OPERATOR               | ended; its agent will not come back, so the node waits for its replacement   |
+
+After FAILED, FINISHED, KILLED, ERROR and GONE_BY_OPERATOR nothing more is believed of that task: agents re-send
+older updates. LOST, DROPPED and GONE are the master's guesses and are taken back if the task is heard of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from executor.protocol import NodeStatus, ProtocolError, StatusReply, parse_status
+from scheduler.core.events import Disconnected, Event, OperationUpdate, Registered, TaskUpdate
+from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
+from scheduler.core.operations import operation_task
+from scheduler.core.state import (
+    Asked,
+    ClusterState,
+    NodeRecord,
+    Reconciliation,
+    Sighting,
+    Stray,
+    TaskRecord,
+    TaskState,
+)
+from scheduler.core.tasks import node_of_task
+
+_RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
+_BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}
+MESSAGE_LIMIT = 500
+
+
+def fold_updates(state: ClusterState, events: Iterable[Event], now: float) -> ClusterState:
+    """The state after these events, in their order; maps are copied once however many events there are."""
+    fold = _Fold(state, now)
+    for event in events:
+        fold.take(event)
+    return fold.result()
+
+
+class _Fold:
+    """The state while a batch is folded: maps that may be written to."""
+
+    def __init__(self, state: ClusterState, now: float) -> None:
+        self._state = state
+        self._now = now
+        self._nodes = dict(state.nodes)
+        self._sightings = dict(state.sightings)
+        self._strays = dict(state.memory.strays)
+        self._asked: dict[str, Asked] = dict(state.memory.asked)
+        self._pending = set(state.reconciliation.pending)
+
+    def take(self, event: Event) -> None:
+        match event:
+            case TaskUpdate():
+                self._task(event)
+            case StatusReply():
+                self._reply(event)
+            case OperationUpdate():
+                self._operation(event)
+            case Registered():
+                self._register(event)
+            case Disconnected():
+                self._state = replace(self._state, registered=False)
+
+    def result(self) -> ClusterState:
+        state = self._state
+        return replace(
+            state,
+            nodes=self._nodes,
+            sightings=self._sightings,
+            reconciliation=replace(state.reconciliation, pending=frozenset(self._pending)),
+            memory=replace(state.memory, strays=self._strays, asked=self._asked),
+        )
+
+    def _current(self, task_id: str) -> NodeRecord | None:
+        node = self._nodes.get(node_of_task(task_id))
+        return node if node is not None and node.task is not None and node.task.id == task_id else None
+
+    def _task(self, update: TaskUpdate) -> None:
+        node = self._current(update.task_id)
+        if node is None:
+            self._note_stray(update)
+            return
+        self._pending.discard(node.name)
+        status = _status_of(update)
+        after = advance(node, update, status, self._now)
+        if after is not node:
+            self._nodes[node.name] = after
+        if not may_live(after):
+            self._sightings.pop(node.name, None)
+            self._asked.pop(node.name, None)
+        elif status is not None:
+            self._see(after, status)
+
+    def _reply(self, reply: StatusReply) -> None:
+        node = self._current(reply.task_id)
+        if node is None or not may_live(node):
+            return
+        assert node.task is not None
+        self._pending.discard(node.name)
+        if node.task.state in UNSEEN:  # its executor speaks, so the task lives
+            node = _with_state(node, node.task, TaskState.RUNNING, "", "the executor answered", self._now)
+        self._nodes[node.name] = learn(node, reply.status)
+        self._see(self._nodes[node.name], reply.status)
+
+    def _see(self, node: NodeRecord, status: NodeStatus) -> None:
+        assert node.task is not None
+        self._sightings[node.name] = Sighting(node.task.id, status, self._now)
+        if (asked := self._asked.get(node.name)) is not None:
+            self._asked[node.name] = Asked(asked.at)
+
+    def _operation(self, update: OperationUpdate) -> None:
+        kind, task_id = operation_task(update.operation_id)
+        node = self._current(task_id)
+        if node is None or node.task is None or update.state not in _BAD_OPERATIONS:
+            return
+        words = f"{kind} refused: {update.message or update.state}"
+        if words not in node.failures.message:
+            # The launch that follows fails too, with a message that says less: keep this one before it.
+            message = shorten(f"{node.failures.message} {words}" if node.task.state in ENDED else words)
+            self._nodes[node.name] = replace(node, failures=replace(node.failures, message=message))
+
+    def _register(self, event: Registered) -> None:
+        self._state = replace(
+            self._state,
+            framework_id=event.framework_id,
+            registered=True,
+            suppressed=False,
+            reconciliation=Reconciliation(started=True, next_at=self._now, requested_at=self._now),
+            memory=replace(self._state.memory, wanted=frozenset(), revivals=0, implicit_at=0.0, probe_at=0.0),
+        )
+        self._pending = {node.name for node in self._nodes.values() if may_live(node)}
+        self._asked.clear()
+
+    def _note_stray(self, update: TaskUpdate) -> None:
+        """A task that no record names as its newest: remembered while it lives, for `decide` to judge."""
+        if update.state not in LIVE:
+            self._strays.pop(update.task_id, None)
+            return
+        before = self._strays.get(update.task_id)
+        killed_at = None if before is None else before.killed_at
+        self._strays[update.task_id] = Stray(update.agent_id, update.state, killed_at)
+
+
+def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
+    """The node after an update of its newest task; the same object if nothing changes."""
+    task = node.task
+    assert task is not None
+    if update.state is not task.state and _believed(task.state, update.state):
+        node = _with_state(node, task, update.state, update.reason, update.message, now)
+        if update.state in ENDED:
+            node = _end(node, update, status, now)
+        elif update.state in (TaskState.STARTING, TaskState.RUNNING):
+            node = _show_reservation(node)
+    if status is not None and may_live(node):
+        node = learn(node, status)
+    return node
+
+
+def learn(node: NodeRecord, status: NodeStatus) -> NodeRecord:
+    """The node with what its executor says; the same object if it knew."""
+    host_id, address = status.host_id or node.host_id, status.endpoint or node.address
+    if (status.mode, host_id, address) == (node.mode, node.host_id, node.address):
+        return node
+    return replace(node, mode=status.mode, host_id=host_id, address=address)
+
+
+def _believed(before: TaskState, after: TaskState) -> bool:
+    if before in FINAL:
+        return False
+    if before in PRESUMED:
+        return after in LIVE or after is TaskState.GONE_BY_OPERATOR
+    if before in LIVE and after in LIVE:
+        return _RANK[after] > _RANK[before]
+    return True
+
+
+def _with_state(
+    node: NodeRecord, task: TaskRecord, state: TaskState, reason: str, message: str, now: float
+) -> NodeRecord:
+    words = shorten(message, MESSAGE_LIMIT)
+    return replace(node, task=replace(task, state=state, reason=reason, message=words, updated_at=now))
+
+
+def _end(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
+    node = replace(node, mode="UNKNOWN")
+    if update.state not in BLAMED:
+        return node
+    error = status.error if status is not None and status.error else ""
+    said = [node.failures.message if "refused: " in node.failures.message else "", update.message, error]
+    words = "\n".join(part for part in dict.fromkeys(said) if part) or update.reason or update.state.value
+    return add_failure(node, update.state, words, now)
+
+
+def _show_reservation(node: NodeRecord) -> NodeRecord:
+    if node.reservation is None or node.reservation.seen:
+        return node
+    return replace(node, reservation=replace(node.reservation, seen=True))
+
+
+def _status_of(update: TaskUpdate) -> NodeStatus | None:
+    if not update.data:
+        return None
+    try:
+        return parse_status(update.data)
+    except ProtocolError:  # an executor of another version: asking it will tell, the task's state is told anyway
+        return None

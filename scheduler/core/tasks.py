@@ -1,0 +1,162 @@
+"""One node's TaskInfo, with the ExecutorInfo in it, as Mesos' JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from executor.protocol import NodeLaunch, encode_launch
+from scheduler.core.amounts import Needs, node_needs
+from scheduler.core.operations import Hold, ports, shares
+from scheduler.core.spec import ClusterSpec, ExecutorSpec, Uri
+from scheduler.core.state import Agent, Configuration
+
+Json = Mapping[str, Any]
+
+TASK_TYPE = "CASSANDRA_DAEMON"
+DRAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Whom a node asks when it starts; with `self_seed` it begins a cluster of its own."""
+
+    addresses: tuple[str, ...]
+    self_seed: bool
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What makes one launch of one node; `volume` is the volume's resource JSON."""
+
+    node: str
+    task_id: str
+    executor_id: str
+    agent: Agent
+    rack: str
+    configuration: Configuration
+    seeds: Seeds
+    framework_id: str | None
+    hold: Hold
+    volume: Json
+
+
+def task_id(node: str, unique: str) -> str:
+    """The id of a node's task."""
+    return f"{node}__{unique}"
+
+
+def executor_id(node: str, unique: str) -> str:
+    """The id of a node's executor."""
+    return f"{node}_executor__{unique}"
+
+
+def node_of_task(identifier: str) -> str:
+    """The node's name in a task id."""
+    return identifier.partition("__")[0]
+
+
+def build_task(launch: Launch) -> Json:
+    """TaskInfo of a node's Cassandra; its resources are those of the reservation, its volume included."""
+    spec = launch.configuration.spec
+    needs = node_needs(spec)
+    return {
+        "name": launch.node,
+        "task_id": {"value": launch.task_id},
+        "agent_id": {"value": launch.agent.id},
+        "resources": [*shares(launch.hold, needs.task), ports(launch.hold, needs.ports), launch.volume],
+        "executor": _executor(launch, needs),
+        "data": encode_launch(node_launch(launch)),
+        "labels": _labels(launch),
+        "kill_policy": {"grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds)},
+        "discovery": _discovery(launch.node, spec),
+    }
+
+
+def node_launch(launch: Launch) -> NodeLaunch:
+    """What the executor is told."""
+    spec = launch.configuration.spec
+    cassandra = spec.cassandra
+    return NodeLaunch(
+        node=launch.node,
+        cluster_name=cassandra.cluster_name,
+        configuration=launch.configuration.id,
+        data_center=cassandra.data_center,
+        rack=launch.rack,
+        seeds=launch.seeds.addresses,
+        self_seed=launch.seeds.self_seed,
+        heap_mb=cassandra.heap_mb,
+        ports=cassandra.ports,
+        options=dict(cassandra.options),
+        gc=cassandra.gc,
+        heap_new_mb=cassandra.heap_new_mb,
+        jvm_options=cassandra.jvm_options,
+        java_home=cassandra.java_home,
+        drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),
+    )
+
+
+def _executor(launch: Launch, needs: Needs) -> Json:
+    spec = launch.configuration.spec
+    info: dict[str, Any] = {
+        "type": "CUSTOM",
+        "executor_id": {"value": launch.executor_id},
+        "name": f"{launch.node}_executor",
+        "source": spec.service_name,
+        "resources": shares(launch.hold, needs.executor),
+        "command": _command(spec.executor, spec.user),
+        "shutdown_grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds),
+    }
+    if launch.framework_id is not None:
+        info["framework_id"] = {"value": launch.framework_id}
+    return info
+
+
+def _command(executor: ExecutorSpec, user: str) -> Json:
+    variables = [
+        {"name": name, "type": "VALUE", "value": value} for name, value in sorted(executor.environment.items())
+    ]
+    command: dict[str, Any] = {
+        "shell": True,
+        "value": executor.command,
+        "uris": [_uri(uri) for uri in executor.uris],
+        "environment": {"variables": variables},
+    }
+    if user:
+        command["user"] = user
+    return command
+
+
+def _uri(uri: Uri) -> Json:
+    document: dict[str, Any] = {
+        "value": uri.value,
+        "extract": uri.extract,
+        "executable": uri.executable,
+        "cache": uri.cache,
+    }
+    if uri.output_file is not None:
+        document["output_file"] = uri.output_file
+    return document
+
+
+def _labels(launch: Launch) -> Json:
+    attributes = ";".join(f"{name}:{value}" for name, value in sorted(launch.agent.attributes.items()))
+    values = (
+        ("config_target", launch.configuration.id),
+        ("offer_hostname", launch.agent.hostname),
+        ("offer_attributes", attributes),
+        ("task_type", TASK_TYPE),
+    )
+    return {"labels": [{"key": key, "value": value} for key, value in values]}
+
+
+def _discovery(node: str, spec: ClusterSpec) -> Json:
+    native = spec.cassandra.ports.native_transport
+    vip = {"key": "VIP_0", "value": f"node:{native}"}
+    port = {"number": native, "name": "native", "protocol": "tcp", "labels": {"labels": [vip]}}
+    return {"visibility": "EXTERNAL", "name": node, "ports": {"ports": [port]}}
+
+
+def _nanoseconds(seconds: float) -> Json:
+    return {"nanoseconds": round(seconds * 1_000_000_000)}
