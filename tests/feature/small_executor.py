@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -96,7 +97,8 @@ def on_event(event: Json) -> None:
 
 
 def main() -> None:
-    note({"type": "ENVIRONMENT", "environment": dict(os.environ), "cwd": os.getcwd(), "files": sorted(os.listdir())})
+    files = sorted(path.name for path in Path().iterdir())
+    note({"type": "ENVIRONMENT", "environment": dict(os.environ), "cwd": str(Path.cwd()), "files": files})
     while True:
         subscribe = {"unacknowledged_tasks": [], "unacknowledged_updates": list(UPDATES.values())}
         try:
