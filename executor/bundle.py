@@ -1,0 +1,217 @@
+"""Build what agents and the local cluster run: `python -m executor.bundle [NAME…] --out DIR [--maven mvn]`.
+
+- cassandra: `cassandra-<version>.tar.gz` (and a link cassandra.tar.gz) with `cassandra/`: lib, conf and VERSION
+- executor: `executor.tar.gz` with the directory `executor-bundle/`: run, and in lib this package and what it imports
+- zookeeper: the directory `zookeeper/` with the jars of a ZooKeeper server and a logback.xml
+
+The same inputs give the same bytes, and what is up to date is not built again. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Modules that the executor imports and their distributions, whose licences go with them.
+_MODULES = {
+    "pymesos": "pymesos",
+    "addict": "addict",
+    "six": "six",
+    "h11": "h11",
+    "http_parser": "http-parser",
+}
+_RECIPE = 1  # to be raised when this module makes something else of the same inputs
+
+
+class BundleError(Exception):
+    """A bundle cannot be built; the text says why."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds into `out` from `sources`, the directory with pom.xml, conf and zookeeper, with the program `maven`."""
+
+    out: Path
+    sources: Path
+    maven: str
+
+    def cassandra(self) -> Path:
+        """The Cassandra bundle's archive."""
+        pom = self.sources / "pom.xml"
+        version = _version(pom)
+        archive = self.out / f"cassandra-{version}.tar.gz"
+        inputs = {"pom.xml": pom, **_files(self.sources / "conf", "conf")}
+
+        def make() -> None:
+            with tempfile.TemporaryDirectory(dir=self.out) as scratch:
+                self._jars(pom, Path(scratch))
+                files = {f"cassandra/{name}": path for name, path in _files(Path(scratch), "lib").items()}
+                files |= {f"cassandra/{name}": path for name, path in _files(self.sources / "conf", "conf").items()}
+                _archive(archive, files, {"cassandra/VERSION": f"{version}\n"})
+            link = self.out / "cassandra.tar.gz"
+            link.unlink(missing_ok=True)
+            link.symlink_to(archive.name)
+
+        return self._built(archive, inputs, make)
+
+    def executor(self) -> Path:
+        """The executor bundle's archive."""
+        files = {f"executor-bundle/lib/{name}": path for name, path in _executor_files().items()}
+        files["executor-bundle/run"] = HERE / "run.sh"
+        archive = self.out / "executor.tar.gz"
+        return self._built(archive, files, lambda: _archive(archive, files, {}))
+
+    def zookeeper(self) -> Path:
+        """The directory with the ZooKeeper server's jars."""
+        pom, logback = self.sources / "zookeeper" / "pom.xml", self.sources / "zookeeper" / "logback.xml"
+        jars = self.out / "zookeeper"
+
+        def make() -> None:
+            shutil.rmtree(jars, ignore_errors=True)
+            jars.mkdir()
+            self._jars(pom, jars)
+            shutil.copyfile(logback, jars / "logback.xml")
+
+        return self._built(jars, {"pom.xml": pom, "logback.xml": logback}, make)
+
+    def _jars(self, pom: Path, target: Path) -> None:
+        command = [
+            self.maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={target}",
+        ]  # fmt: skip
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        except OSError as error:
+            raise BundleError(f"Maven cannot be run: {self.maven}: {error.strerror}") from error
+        if ended.returncode != 0:
+            raise BundleError(f"Maven failed for {pom}:\n{(ended.stdout + ended.stderr).strip()[-4000:]}")
+
+    def _built(self, target: Path, inputs: Mapping[str, Path], make: Callable[[], None]) -> Path:
+        stamp, wanted = self.out / f".{target.name}.inputs", _hash(inputs)
+        if target.exists() and stamp.exists() and stamp.read_text() == wanted:
+            return target
+        stamp.unlink(missing_ok=True)
+        make()
+        stamp.write_text(wanted)
+        return target
+
+
+def _version(pom: Path) -> str:
+    try:
+        found = ElementTree.parse(pom).findtext("{http://maven.apache.org/POM/4.0.0}version")
+    except (OSError, ElementTree.ParseError) as error:
+        raise BundleError(f"{pom} cannot be read: {error}") from error
+    if found is None:
+        raise BundleError(f"{pom} has no version")
+    return found
+
+
+def _executor_files() -> dict[str, Path]:
+    files = _python_files(HERE, "executor")
+    for module, distribution in _MODULES.items():
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise BundleError(f"the Python module {module} is not installed here; it is part of the executor bundle")
+        if spec.submodule_search_locations:
+            files |= _python_files(Path(spec.origin).parent, module)
+        else:
+            files[Path(spec.origin).name] = Path(spec.origin)
+        files |= {f"licenses/{distribution}/{path.name}": path for path in _licenses(distribution)}
+    return files
+
+
+def _python_files(directory: Path, prefix: str) -> dict[str, Path]:
+    return {name: path for name, path in _files(directory, prefix).items() if path.suffix == ".py"}
+
+
+def _licenses(distribution: str) -> Iterator[Path]:
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for item in files:
+        if item.name.upper().startswith(("LICENSE", "COPYING", "NOTICE")):
+            yield Path(str(item.locate()))
+
+
+def _files(directory: Path, prefix: str) -> dict[str, Path]:
+    """All files under a directory by their path with `prefix` in its place."""
+    found = (path for path in sorted(directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    return {f"{prefix}/{path.relative_to(directory).as_posix()}": path for path in found}
+
+
+def _hash(inputs: Mapping[str, Path]) -> str:
+    digest = hashlib.sha256(f"{_RECIPE}\n".encode())
+    for name, path in sorted(inputs.items()):
+        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _archive(target: Path, files: Mapping[str, Path], texts: Mapping[str, str]) -> None:
+    """A tar archive that depends on names and contents alone; it appears under its name only when it is whole."""
+    contents: dict[str, Path | bytes] = {**files, **{name: text.encode() for name, text in texts.items()}}
+    partial = target.with_name(f"{target.name}.partial")
+    with (
+        partial.open("wb") as raw,
+        # Jars are compressed already.
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=1, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for directory in _directories(contents):
+            tar.addfile(_entry(directory, tarfile.DIRTYPE, 0o755, 0))
+        for name, content in sorted(contents.items()):
+            data = content.read_bytes() if isinstance(content, Path) else content
+            mode = 0o755 if name.endswith("/run") else 0o644
+            tar.addfile(_entry(name, tarfile.REGTYPE, mode, len(data)), io.BytesIO(data))
+    partial.replace(target)
+
+
+def _directories(names: Iterable[str]) -> list[str]:
+    return sorted({str(parent) for name in names for parent in Path(name).parents if str(parent) != "."})
+
+
+def _entry(name: str, kind: bytes, mode: int, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.size, entry.mtime = kind, mode, size, 0
+    return entry
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; prints the path of each bundle. Exit code 1 and the cause on stderr when one cannot be built."""
+    parser = argparse.ArgumentParser(prog="python -m executor.bundle", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="cassandra, executor, zookeeper (default: all)")
+    parser.add_argument("--out", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--maven", default=os.environ.get("MAVEN", "mvn"))
+    parser.add_argument("--sources", type=Path, default=HERE.parent / "cassandra", metavar="DIR")
+    given = parser.parse_args(arguments)
+    out: Path = given.out.resolve()
+    builder = Builder(out, given.sources, given.maven)
+    builds = {"cassandra": builder.cassandra, "executor": builder.executor, "zookeeper": builder.zookeeper}
+    if unknown := set(given.names) - builds.keys():
+        parser.error(f"no such bundle: {', '.join(sorted(unknown))}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in given.names or builds:
+            sys.stdout.write(f"{builds[name]()}\n")
+    except (BundleError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""One Cassandra process: started, watched, drained, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from executor import exec_child, failure, volume
+from executor.installation import Installation, LaunchError
+from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.protocol import NodeStatus
+from executor.status import of_process, poll
+
+OUTPUT = "cassandra.out"
+LOG = "system.log"
+
+
+class Cassandra:
+    """A running Cassandra. Start it from a thread that lives as long as the executor: it gets SIGTERM with it."""
+
+    def __init__(self, installation: Installation) -> None:
+        """Start the process; raises LaunchError. Takes over the installation's volume lock."""
+        self.jolokia: Jolokia = installation.jolokia
+        self._output = installation.logs / OUTPUT
+        self._log = installation.logs / LOG
+        self._process = _spawn(installation, self._output)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs; else its exit code, or the negative number of the signal that ended it."""
+        return self._process.poll()
+
+    def status(self, timeout: float) -> NodeStatus:
+        """What it says of itself now; see `status.poll`."""
+        return of_process(poll(self.jolokia, timeout), self.pid)
+
+    def drain(self, timeout: float) -> str | None:
+        """Flush everything and stop taking requests; None if that succeeded in `timeout` seconds, else the cause."""
+        try:
+            self.jolokia.execute(STORAGE_SERVICE, "drain", [], timeout)
+        except JolokiaError as error:
+            return str(error)
+        return None
+
+    def terminate(self) -> None:
+        """SIGTERM: Cassandra drains and ends."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: what was acknowledged is in the commit log."""
+        self._process.send_signal(signal.SIGKILL)
+
+    def cause(self) -> str:
+        """The last errors that it logged or printed; may be empty."""
+        return failure.cause(self._log, self._output)
+
+
+def _spawn(installation: Installation, output: Path) -> subprocess.Popen[bytes]:
+    lock = installation.lock
+    wrapper = [sys.executable, "-I", exec_child.__file__, str(os.getpid())]
+    try:
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                [*wrapper, *installation.command],
+                cwd=installation.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock.descriptor,),
+            )
+    except OSError as error:
+        raise LaunchError("start", f"Cassandra cannot be started: {error}") from error
+    else:
+        started = volume.Process(process.pid, volume.start_time(process.pid) or 0)
+        lock.record(volume.Holder(started, volume.this_process()))
+        return process
+    finally:
+        lock.close()

@@ -1,0 +1,135 @@
+"""cassandra.yaml of one node, and its cassandra-rackdc.properties: pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executor.protocol import NodeLaunch
+
+SEED_PROVIDER = "org.apache.cassandra.locator.SimpleSeedProvider"
+
+# What the executor alone decides; the same key among the user's options would be lost or break the node.
+OWN_KEYS = frozenset(
+    {
+        "cluster_name", "listen_address", "listen_interface", "broadcast_address", "rpc_address", "rpc_interface",
+        "broadcast_rpc_address", "storage_port", "ssl_storage_port", "native_transport_port", "seed_provider",
+        "endpoint_snitch", "data_file_directories", "commitlog_directory", "saved_caches_directory",
+        "hints_directory", "cdc_raw_directory", "local_system_data_file_directory",
+    }
+)  # fmt: skip
+
+# Cassandra has no default of its own for the first three; `options` may change each of these.
+_DEFAULTS: Mapping[str, Any] = {
+    "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+    "commitlog_sync": "periodic",
+    "commitlog_sync_period": "10000ms",
+    "num_tokens": 16,
+    "auto_snapshot": True,
+    "disk_failure_policy": "stop",
+    "commit_failure_policy": "stop",
+}
+
+# Words that YAML 1.1 reads as something else than text.
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "null"})
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./$-]*")
+
+
+class OptionsError(ValueError):
+    """Options that cannot become a cassandra.yaml; the text names the key."""
+
+
+def settings(launch: NodeLaunch, address: str, volume: str) -> dict[str, Any]:
+    """All keys of cassandra.yaml. `volume` is the absolute path of the persistent volume."""
+    if taken := sorted(OWN_KEYS & launch.options.keys()):
+        raise OptionsError(f"cassandra.yaml: {', '.join(taken)} cannot be set, the executor sets it")
+    return {
+        "cluster_name": launch.cluster_name,
+        "listen_address": address,
+        "broadcast_address": address,
+        "rpc_address": address,
+        "storage_port": launch.ports.storage,
+        "ssl_storage_port": launch.ports.ssl_storage,
+        "native_transport_port": launch.ports.native_transport,
+        "endpoint_snitch": "GossipingPropertyFileSnitch",
+        "seed_provider": [
+            {"class_name": SEED_PROVIDER, "parameters": [{"seeds": ",".join(seeds(launch, address))}]},
+        ],
+        "data_file_directories": [f"{volume}/data"],
+        "commitlog_directory": f"{volume}/commitlog",
+        "saved_caches_directory": f"{volume}/saved_caches",
+        "hints_directory": f"{volume}/hints",
+        "cdc_raw_directory": f"{volume}/cdc_raw",
+        **_DEFAULTS,
+        **launch.options,
+    }
+
+
+def seeds(launch: NodeLaunch, address: str) -> list[str]:
+    """The seeds in order, each once; the node's own address only if it is to seed itself or was given."""
+    given = [*launch.seeds, *([address] if launch.self_seed else [])]
+    if not given:
+        raise OptionsError("no seeds: a node that does not seed itself needs at least one")
+    return list(dict.fromkeys(given))
+
+
+def rackdc(launch: NodeLaunch) -> str:
+    """cassandra-rackdc.properties."""
+    return f"dc={_property(launch.data_center)}\nrack={_property(launch.rack)}\n"
+
+
+def _property(value: str) -> str:
+    if not value or not value.isprintable() or value != value.strip():
+        raise OptionsError(f"data center and rack need a printable name, not {value!r}")
+    return value.replace("\\", "\\\\")
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """YAML of maps, lists, texts, numbers, booleans and nulls; raises OptionsError for anything else."""
+    return "".join(f"{line}\n" for line in _mapping(document, ""))
+
+
+def _mapping(document: Mapping[str, Any], indent: str) -> list[str]:
+    lines = []
+    for key, value in document.items():
+        lines += _entry(f"{indent}{_scalar(key, str(key))}:", value, f"{indent}  ", str(key))
+    return lines
+
+
+def _sequence(items: Sequence[Any], indent: str, key: str) -> list[str]:
+    lines = []
+    for item in items:
+        if isinstance(item, Mapping) and item:
+            first, *rest = _mapping(item, f"{indent}  ")
+            lines += [f"{indent}- {first.lstrip()}", *rest]
+        else:
+            lines += _entry(f"{indent}-", item, f"{indent}  ", key)
+    return lines
+
+
+def _entry(head: str, value: Any, indent: str, key: str) -> list[str]:
+    if isinstance(value, Mapping):
+        return [head, *_mapping(value, indent)] if value else [f"{head} {{}}"]
+    if isinstance(value, list | tuple):
+        return [head, *_sequence(value, indent, key)] if value else [f"{head} []"]
+    return [f"{head} {_scalar(value, key)}"]
+
+
+def _scalar(value: Any, key: str) -> str:
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            # YAML 1.1 takes 1e-05 for a text: the exponent needs a point before it.
+            text = repr(value)
+            return text if "." in text else text.replace("e", ".0e")
+        case str() if _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
+            return value
+        case str():
+            return json.dumps(value, ensure_ascii=not value.isprintable())
+    raise OptionsError(f"cassandra.yaml: {key} has a value of no known kind: {value!r}")

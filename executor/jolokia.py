@@ -1,0 +1,91 @@
+"""Client of the Jolokia agent in a Cassandra process: JMX over HTTP with JSON."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+STORAGE_SERVICE = "org.apache.cassandra.db:type=StorageService"
+ENDPOINT_SNITCH = "org.apache.cassandra.db:type=EndpointSnitchInfo"
+
+# An answer stays far below; what is longer is cut and then no JSON.
+_MAXIMUM_ANSWER = 64 * 1024 * 1024
+
+
+class JolokiaError(Exception):
+    """The agent could not be asked, or the call failed in Cassandra; the text says which."""
+
+
+class NotReachableError(JolokiaError):
+    """No answer: not started yet, stuck or gone."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of one mbean."""
+
+    mbean: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Jolokia:
+    """Where the agent listens. One connection per call: calls are rare and may run in parallel."""
+
+    address: str
+    port: int
+    user: str
+    password: str
+
+    def read(self, wanted: Sequence[Attribute], timeout: float) -> dict[Attribute, Any]:
+        """Attributes in one request; one that cannot be read has no entry. Raises NotReachableError, JolokiaError."""
+        requests = [{"type": "read", "mbean": item.mbean, "attribute": item.name} for item in wanted]
+        answers = self._call(requests, timeout)
+        if not isinstance(answers, list):
+            # One error for the whole request, seen while Cassandra registers its mbeans.
+            raise JolokiaError(f"no list of answers: {_value(answers)!r}")
+        if len(answers) != len(requests):
+            raise JolokiaError(f"{len(answers)} answers to {len(requests)} requests")
+        return {item: answer["value"] for item, answer in zip(wanted, answers, strict=True) if _succeeded(answer)}
+
+    def execute(self, mbean: str, operation: str, arguments: Sequence[Any], timeout: float) -> Any:
+        """Call an operation (with its signature in brackets where it is overloaded) and give back its result."""
+        body = {"type": "exec", "mbean": mbean, "operation": operation, "arguments": list(arguments)}
+        return _value(self._call(body, timeout))
+
+    def _call(self, body: Any, timeout: float) -> Any:
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+        try:
+            connection.request("POST", "/jolokia/", json.dumps(body), self._headers())
+            response = connection.getresponse()
+            text = response.read(_MAXIMUM_ANSWER)
+        except (OSError, http.client.HTTPException) as error:
+            raise NotReachableError(f"Jolokia on {self.address}:{self.port}: {type(error).__name__} {error}") from error
+        finally:
+            connection.close()
+        if response.status != http.HTTPStatus.OK:
+            raise JolokiaError(f"Jolokia on {self.address}:{self.port} answers {response.status} {response.reason}")
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise JolokiaError(f"Jolokia on {self.address}:{self.port} answers no JSON: {error}") from error
+
+    def _headers(self) -> dict[str, str]:
+        credential = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {credential}", "Content-Type": "application/json"}
+
+
+def _value(answer: Any) -> Any:
+    if not isinstance(answer, dict):
+        raise JolokiaError("the answer is not a JSON object")
+    if not _succeeded(answer):
+        raise JolokiaError(str(answer.get("error", f"status {answer.get('status')}")))
+    return answer.get("value")
+
+
+def _succeeded(answer: Any) -> bool:
+    return isinstance(answer, dict) and answer.get("status") == http.HTTPStatus.OK and "value" in answer

@@ -1,0 +1,92 @@
+"""The command line of one Cassandra process: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.protocol import NodeLaunch, Ports
+
+MAIN_CLASS = "org.apache.cassandra.service.CassandraDaemon"
+
+_G1 = (
+    "-XX:+UseG1GC",
+    "-XX:+ParallelRefProcEnabled",
+    "-XX:MaxGCPauseMillis=300",
+    "-XX:InitiatingHeapOccupancyPercent=70",
+    "-XX:G1RSetUpdatingPauseTimePercent=5",
+    "-XX:MaxTenuringThreshold=2",
+    # Claims the heap at the start: too little memory shows now, not under load.
+    "-XX:+AlwaysPreTouch",
+)
+_SERIAL = ("-XX:+UseSerialGC",)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Absolute paths that the command line names."""
+
+    java: Path
+    library: Path  # the bundle's jars
+    bundle_conf: Path
+    conf: Path  # the rendered cassandra.yaml and rackdc file
+    logs: Path
+    tmp: Path
+    volume: Path
+    jamm: Path
+    jolokia: Path
+
+    @property
+    def yaml(self) -> Path:
+        return self.conf / "cassandra.yaml"
+
+    @property
+    def jolokia_properties(self) -> Path:
+        return self.conf / "jolokia.properties"
+
+
+def command(launch: NodeLaunch, files: Files) -> list[str]:
+    """Program and arguments. Holds no secret: any user of the host can read it."""
+    return [
+        str(files.java),
+        f"@{files.bundle_conf / 'jvm17.options'}",
+        *_heap(launch),
+        f"-javaagent:{files.jamm}",
+        f"-javaagent:{files.jolokia}=config={files.jolokia_properties}",
+        *_properties(launch, files),
+        *launch.jvm_options,
+        "-cp",
+        f"{files.conf}:{files.bundle_conf}:{files.library}/*",
+        MAIN_CLASS,
+    ]
+
+
+def _heap(launch: NodeLaunch) -> list[str]:
+    size = [f"-Xms{launch.heap_mb}M", f"-Xmx{launch.heap_mb}M"]
+    if launch.gc == "SERIAL":
+        young = [] if launch.heap_new_mb is None else [f"-Xmn{launch.heap_new_mb}M"]
+        return [*size, *young, *_SERIAL]
+    # G1 sizes the young generation itself; a fixed one defeats its pause target.
+    return [*size, *_G1]
+
+
+def _properties(launch: NodeLaunch, files: Files) -> list[str]:
+    properties = {
+        "cassandra.config": files.yaml.as_uri(),
+        "cassandra.storagedir": str(files.volume),
+        "cassandra.logdir": str(files.logs),
+        "logback.configurationFile": (files.bundle_conf / "logback.xml").as_uri(),
+        # Native libraries are unpacked and loaded from here; /tmp is often mounted noexec.
+        "java.io.tmpdir": str(files.tmp),
+    }
+    if launch.replace_address is not None:
+        properties["cassandra.replace_address_first_boot"] = launch.replace_address
+    return [f"-D{name}={value}" for name, value in properties.items()]
+
+
+def jolokia_properties(address: str, ports: Ports, user: str, password: str) -> str:
+    """Configuration of the Jolokia agent: HTTP on the node's own address, with a user and a password."""
+    return (
+        f"host={address}\nport={ports.jolokia}\nuser={user}\npassword={password}\n"
+        "discoveryEnabled=false\nexecutor=fixed\nthreadNr=4\nbacklog=16\n"
+    )

@@ -1,0 +1,62 @@
+"""What the Mesos agent tells an executor through its environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_UNITS = {
+    "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "secs": 1.0, "mins": 60.0, "hrs": 3600.0, "days": 86400.0, "weeks": 604800.0,
+}  # fmt: skip
+
+
+class MesosEnvironmentError(ValueError):
+    """Not started by a Mesos agent, or by one that says something unreadable; the text names the variable."""
+
+
+@dataclass(frozen=True)
+class MesosEnvironment:
+    """Times are in seconds; `address` is the IP address that is this node's own; `agent` is host:port."""
+
+    agent: str
+    address: str
+    sandbox: Path
+    framework_id: str
+    executor_id: str
+    checkpoint: bool
+    recovery_timeout: float
+    backoff_max: float
+    shutdown_grace: float
+
+
+def parse(environ: Mapping[str, str]) -> MesosEnvironment:
+    """Read the variables; raises MesosEnvironmentError."""
+    agent = _required(environ, "MESOS_AGENT_ENDPOINT")
+    return MesosEnvironment(
+        agent=agent,
+        address=environ.get("LIBPROCESS_IP") or agent.rpartition(":")[0],
+        sandbox=Path(environ.get("MESOS_SANDBOX") or _required(environ, "MESOS_DIRECTORY")),
+        framework_id=_required(environ, "MESOS_FRAMEWORK_ID"),
+        executor_id=_required(environ, "MESOS_EXECUTOR_ID"),
+        checkpoint=environ.get("MESOS_CHECKPOINT") == "1",
+        recovery_timeout=_duration(environ, "MESOS_RECOVERY_TIMEOUT", "15mins"),
+        backoff_max=_duration(environ, "MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
+        shutdown_grace=_duration(environ, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
+    )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name)
+    if not value:
+        raise MesosEnvironmentError(f"{name} is not set: an executor is started by a Mesos agent")
+    return value
+
+
+def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
+    text = environ.get(name, default).strip()
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    try:
+        return float(number) * _UNITS[text[len(number) :]]
+    except (ValueError, KeyError) as error:
+        raise MesosEnvironmentError(f"{name}={text} is not a duration such as 15mins") from error

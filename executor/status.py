@@ -1,0 +1,70 @@
+"""What a Cassandra process says of itself over Jolokia, as a NodeStatus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from executor.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.protocol import NodeStatus
+
+UNKNOWN = "UNKNOWN"
+STARTING = "STARTING"
+
+_STORAGE_SERVICE = (
+    "OperationMode", "Joined", "NativeTransportRunning", "Initialized", "GossipRunning", "LocalHostId", "Tokens",
+    "ReleaseVersion", "SchemaVersion", "LiveNodes", "UnreachableNodes",
+)  # fmt: skip
+_SNITCH = ("Datacenter", "Rack")
+_WANTED = tuple(
+    [Attribute(STORAGE_SERVICE, name) for name in _STORAGE_SERVICE]
+    + [Attribute(ENDPOINT_SNITCH, name) for name in _SNITCH]
+)
+
+
+def poll(jolokia: Jolokia, timeout: float) -> NodeStatus:
+    """Ask Cassandra now. Never raises: what cannot be asked has the mode UNKNOWN and the cause as its error."""
+    try:
+        values = jolokia.read(_WANTED, timeout)
+    except JolokiaError as error:
+        return NodeStatus(mode=UNKNOWN, endpoint=jolokia.address, error=str(error))
+    return interpret({item.name: value for item, value in values.items()}, jolokia.address)
+
+
+def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
+    """NodeStatus of attribute values by name. An attribute that Cassandra could not give keeps its default.
+
+    No mode at all means that the storage service is not registered yet: Cassandra is starting.
+    """
+    return NodeStatus(
+        mode=_text(values, "OperationMode") or STARTING,
+        joined=values.get("Joined") is True,
+        native_transport_running=values.get("NativeTransportRunning") is True,
+        gossip_initialized=values.get("Initialized") is True,
+        gossip_running=values.get("GossipRunning") is True,
+        host_id=_text(values, "LocalHostId"),
+        endpoint=address,
+        token_count=len(_texts(values, "Tokens")),
+        data_center=_text(values, "Datacenter"),
+        rack=_text(values, "Rack"),
+        version=_text(values, "ReleaseVersion"),
+        schema=_text(values, "SchemaVersion"),
+        live=_texts(values, "LiveNodes"),
+        unreachable=_texts(values, "UnreachableNodes"),
+    )
+
+
+def of_process(status: NodeStatus, pid: int) -> NodeStatus:
+    """The same with the process that it is about."""
+    return replace(status, pid=pid)
+
+
+def _text(values: Mapping[str, Any], name: str) -> str | None:
+    value = values.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = values.get(name)
+    return tuple(sorted(str(item) for item in value)) if isinstance(value, list) else ()

@@ -1,0 +1,155 @@
+"""The persistent volume: its directories, and the lock that lets one Cassandra at a time use it.
+
+The lock is a file lock which the Cassandra process itself holds, through a descriptor that it inherits: the kernel
+frees it in the moment that process is gone, however it ended, and no earlier. The file's text only says who holds it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw")
+LOCK_FILE = "cassandra.lock"
+
+_POLL = 0.1
+
+
+class VolumeError(Exception):
+    """The volume cannot be used; the text says why."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process for good: a pid together with the time it started, in clock ticks since boot."""
+
+    pid: int
+    started: int
+
+    def alive(self) -> bool:
+        found = start_time(self.pid)
+        return found is not None and found == self.started
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock: Cassandra's process and the executor that started it."""
+
+    cassandra: Process
+    executor: Process
+
+
+@dataclass
+class VolumeLock:
+    """The open lock file. Its descriptor is passed on to Cassandra; `close` then gives up this process' share."""
+
+    descriptor: int
+
+    def record(self, holder: Holder) -> None:
+        """Write who holds the lock, for whoever finds it taken."""
+        text = json.dumps({"cassandra": vars(holder.cassandra), "executor": vars(holder.executor)})
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, text.encode(), 0)
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None if it has ended (also if nobody has waited for it)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def this_process() -> Process:
+    """The calling process."""
+    return Process(os.getpid(), start_time(os.getpid()) or 0)
+
+
+def prepare(volume: Path) -> None:
+    """Check that the volume is there and can be written, and make Cassandra's directories in it."""
+    if not volume.is_dir():
+        raise VolumeError(f"the persistent volume is missing: {volume} is not a directory")
+    for name in DIRECTORIES:
+        try:
+            (volume / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise VolumeError(f"the persistent volume cannot be written: {error}") from error
+        if not os.access(volume / name, os.R_OK | os.W_OK | os.X_OK):
+            raise VolumeError(f"the persistent volume cannot be written: {volume / name} belongs to another user")
+
+
+def lock(volume: Path, patience: float, tell: Callable[[str], None]) -> VolumeLock:
+    """Take the volume for one Cassandra; at most `patience` seconds are spent on waiting for an earlier one.
+
+    A Cassandra whose executor is dead is an orphan: it was told to stop when its executor died, is told once more,
+    and is killed for the last fifth of the time. One whose executor lives is left alone. `tell` gets what happens.
+    """
+    try:
+        descriptor = os.open(volume / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise VolumeError(f"the persistent volume cannot be written: {error}") from error
+    try:
+        _wait(descriptor, volume, patience, tell)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return VolumeLock(descriptor)
+
+
+def _wait(descriptor: int, volume: Path, patience: float, tell: Callable[[str], None]) -> None:
+    begin = time.monotonic()
+    signals = [(0.0, signal.SIGTERM), (patience * 0.8, signal.SIGKILL)]
+    while not _try(descriptor):
+        holder = _holder(descriptor)
+        waited = time.monotonic() - begin
+        if waited >= patience:
+            raise VolumeError(f"another Cassandra uses the volume {volume}: {_describe(holder)}")
+        if signals and waited >= signals[0][0]:
+            _, number = signals.pop(0)
+            tell(f"waiting for the volume: {_describe(holder)}")
+            _signal_orphan(holder, number)
+        time.sleep(_POLL)
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(descriptor: int) -> Holder | None:
+    try:
+        text = json.loads(os.pread(descriptor, 4096, 0))
+        return Holder(Process(**text["cassandra"]), Process(**text["executor"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _signal_orphan(holder: Holder | None, number: signal.Signals) -> None:
+    if holder is None or holder.executor.alive() or not holder.cassandra.alive():
+        return
+    try:
+        os.kill(holder.cassandra.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _describe(holder: Holder | None) -> str:
+    if holder is None:
+        return "a process that left no name holds its lock"
+    owner = "still runs" if holder.executor.alive() else "is dead"
+    return f"process {holder.cassandra.pid} holds its lock, whose executor (process {holder.executor.pid}) {owner}"
