@@ -120,7 +120,7 @@ class ClusterLayout:
 
     @property
     def bundles_directory(self) -> Path:
-        """Built bundles, by the hash of what they are made of."""
+        """Built bundles."""
         return self.directory / "bundles"
 
     @property

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from devcluster import bundles, executors, java, local, preflight
+from devcluster import executors, java, local, preflight
 from devcluster.bundles import Bundles
 from devcluster.cluster_api import ClusterApi
 from devcluster.layout import ClusterLayout
@@ -48,7 +48,8 @@ def up(layout: ClusterLayout, printer: Printer) -> bool:
     NotUsableError when something is missing; StartError when a part does not start; StuckError when the plan stops.
     """
     java_home = _check(layout)
-    built = bundles.build(layout.bundles_directory, java_home, printer.line)
+    built = Bundles(layout.bundles_directory)
+    built.build(java_home, printer.line)
     token = local.token(layout)
     started = _start(layout, built, java_home, printer)
     wait_for_nodes(layout, ClusterApi(layout, token), printer)
@@ -83,7 +84,7 @@ def _check(layout: ClusterLayout) -> Path:
             "`./dev down` first, then `./dev up` with other sizes."
         )
     if not problems:
-        problems += preflight.check_tools(java_home, bundles.are_built(layout.bundles_directory))
+        problems += preflight.check_tools(java_home, Bundles(layout.bundles_directory).exist())
         problems += preflight.check_machine(layout, layout.nodes - len(with_node))
         problems += preflight.check_ports(preflight.ports_wanted(layout, [*running, *with_node]))
     if problems or java_home is None:

@@ -8,14 +8,6 @@ from pathlib import Path
 from devcluster.layout import Address
 
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-_LOGBACK = """\
-<configuration>
-  <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
-    <encoder><pattern>%d{ISO8601} %-5level %logger{0} - %msg%n</pattern></encoder>
-  </appender>
-  <root level="WARN"><appender-ref ref="OUT"/></root>
-</configuration>
-"""
 
 
 def configuration(address: Address, directory: Path) -> str:
@@ -44,7 +36,6 @@ def prepare(java: Path, jars: Path, address: Address, directory: Path) -> list[s
     settings.mkdir(parents=True, exist_ok=True)
     (directory / "data").mkdir(exist_ok=True)
     (settings / "zoo.cfg").write_text(configuration(address, directory))
-    (settings / "logback.xml").write_text(_LOGBACK)
     return [
         str(java),
         "-Xmx128m",
@@ -52,7 +43,7 @@ def prepare(java: Path, jars: Path, address: Address, directory: Path) -> list[s
         "-XX:TieredStopAtLevel=1",
         "-Dzookeeper.jmx.log4j.disable=true",
         "-cp",
-        f"{settings}:{jars}/*",
+        f"{jars}:{jars}/*",
         _MAIN,
         str(settings / "zoo.cfg"),
     ]
