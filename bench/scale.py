@@ -1,0 +1,105 @@
+"""The scheduler's core and codec at 1,000 nodes: seconds, megabytes and bytes, printed as one JSON document.
+
+Run as a process of its own, so that the memory figure is the core's alone: `python -m bench.scale [nodes]`.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+from bench import large
+from executor.protocol import encode_status
+from scheduler.core import codec
+from scheduler.core.decide import decide
+from scheduler.core.events import TaskUpdate
+from scheduler.core.offers import Offer, parse_offer
+from scheduler.core.state import TaskState
+from scheduler.core.status import fold_updates
+
+UPDATES = 10_000
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that one call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def ids() -> Callable[[], str]:
+    """Ids of a UUID's length."""
+    numbers = count()
+    return lambda: f"{next(numbers):032x}"
+
+
+def offers(nodes: int) -> list[Offer]:
+    """One whole agent a node."""
+    return [parse_offer(large.offer(index), large.ROLE, large.PRINCIPAL) for index in range(nodes)]
+
+
+def cycle_first_install(nodes: int) -> float:
+    """One decision of an empty cluster of that many nodes over as many offers in one batch, parsing included."""
+    return timed(lambda: decide(large.fresh(nodes), offers(nodes), large.NOW, ids()))
+
+
+def cycle_at_rest(nodes: int) -> float:
+    """One decision of a deployed cluster over as many offers."""
+    state = large.deployed(nodes)
+    return timed(lambda: decide(state, offers(nodes), large.NOW + 1, ids()))
+
+
+def fold(nodes: int, updates: int = UPDATES) -> float:
+    """Status updates of running nodes, each with its status, in batches of 100."""
+    state = large.deployed(nodes)
+    live = tuple(large.address(index) for index in range(nodes))
+    events = []
+    for number in range(updates):
+        record = large.running(number % nodes)
+        assert record.task is not None
+        status = replace(large.sighting(record.index, live).status, mode="JOINING" if number % 2 else "NORMAL")
+        events.append(TaskUpdate(record.task.id, TaskState.RUNNING, data=encode_status(status), uuid=str(number)))
+
+    def work() -> None:
+        current = state
+        for begin in range(0, updates, 100):
+            current = fold_updates(current, events[begin : begin + 100], large.NOW)
+
+    return timed(work)
+
+
+def record_bytes(nodes: int) -> int:
+    """The size of the largest node record."""
+    return max(len(codec.encode_record(large.running(index))) for index in range(nodes))
+
+
+def load(nodes: int) -> float:
+    """From the bytes of every record to the state's records."""
+    records: list[codec.Record] = [large.configuration(nodes)]
+    records += [large.running(index) for index in range(nodes)]
+    contents = {codec.path_of(record): codec.encode_record(record) for record in records}
+    contents[codec.TARGET] = codec.encode_record(codec.Target(large.CONFIGURATION))
+    return timed(lambda: codec.load(contents))
+
+
+def main() -> None:
+    """Measure and print."""
+    nodes = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    result: dict[str, float] = {"nodes": nodes}
+    for size in (nodes // 4, nodes // 2, nodes):
+        result[f"cycle_first_install_s_{size}"] = round(cycle_first_install(size), 4)
+        result[f"cycle_at_rest_s_{size}"] = round(cycle_at_rest(size), 4)
+    result["fold_10000_updates_s"] = round(fold(nodes), 3)
+    result["largest_node_record_bytes"] = record_bytes(nodes)
+    result["load_s"] = round(load(nodes), 3)
+    result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
