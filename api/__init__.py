@@ -1,0 +1,63 @@
+"""The REST API of the scheduler, as a WSGI application."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from flask import Flask, Response
+
+from api import access, arguments, artifacts, auth, config, connection, errors, health, nodes, openapi, plans
+from api.application import Application
+from scheduler.settings import Settings
+from scheduler.snapshot import Gateway
+
+log = logging.getLogger(__name__)
+
+_BLUEPRINTS = (
+    plans.blueprint,
+    connection.blueprint,
+    nodes.blueprint,
+    config.blueprint,
+    health.blueprint,
+    artifacts.blueprint,
+    openapi.blueprint,
+)
+
+
+def create_app(gateway: Gateway, settings: Settings) -> Flask:
+    """The application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
+    app = Application(__name__, static_folder=None)
+    app.extensions[access.EXTENSION] = access.Access(gateway, settings)
+    app.extensions[auth.EXTENSION] = _tokens(settings)
+    app.config["MAX_CONTENT_LENGTH"] = errors.MAX_BODY
+    app.url_map.strict_slashes = False
+    app.before_request(auth.check)
+    app.before_request(arguments.check_size)
+    app.after_request(access.mark_stale)
+    app.after_request(_not_to_be_kept)
+    errors.register(app)
+    for mount, prefix in _mounts(settings.service_name).items():
+        for blueprint in _BLUEPRINTS:
+            app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
+    return app
+
+
+def _mounts(name: str) -> dict[str, str]:
+    return {"": "", "service:": f"/service/{name}", "name:": f"/{name}"}
+
+
+def _tokens(settings: Settings) -> auth.TokenFile | None:
+    if settings.api_token_file:
+        return auth.TokenFile(Path(settings.api_token_file))
+    log.warning(
+        "API_TOKEN_FILE is not set: whoever reaches %s:%d may command this cluster; the router before it is trusted",
+        settings.api_host,
+        settings.api_port,
+    )
+    return None
+
+
+def _not_to_be_kept(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -54,9 +54,20 @@ def _read(loader: yaml.SafeLoader, root: yaml.Node | None, source: str) -> tuple
 
 def _check(key: str, value: Any) -> str | None:
     rule = check_key(key) or check_value(key, value)
-    if rule is None:
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError):
-            return "holds a value that is not a text, number, truth value, list or mapping"
-    return rule
+    if rule is not None:
+        return rule
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return "holds a value that is not a text, number, truth value, list or mapping"
+    if password := _password(value):
+        return f"must not hold a {password}: a launch can be read in Mesos; use PEM files on the agents"
+    return None
+
+
+def _password(value: Any) -> str | None:
+    """The first nested key that holds a password."""
+    if isinstance(value, dict):
+        own = (str(key) for key, item in value.items() if "password" in str(key) and isinstance(item, str) and item)
+        return next(own, None) or next(filter(None, map(_password, value.values())), None)
+    return next(filter(None, map(_password, value)), None) if isinstance(value, list) else None

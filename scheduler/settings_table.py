@@ -194,7 +194,7 @@ _EXECUTOR = (
     _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself.", minimum=32),
     _text(
         "EXECUTOR_COMMAND",
-        "exec python3 -m executor",
+        "exec ./executor-bundle/run",
         "Shell command that starts the executor in its sandbox.",
     ),
     _text("EXECUTOR_JAVA_HOME", "", "Java 17 on the agents, or in the sandbox; unset: `java` of the PATH."),
@@ -213,7 +213,12 @@ _EXECUTOR = (
         derived="`<ARTIFACTS_URL>cassandra-<CASSANDRA_VERSION>.tar.gz`",
     ),
     _text("EXECUTOR_JRE_LOCATION", "", "An archive with Java 17 that agents unpack in the sandbox.", rule=rules.uri),
-    Setting("EXECUTOR_CACHE_FETCHED_URIS", "boolean", "true", "Whether agents keep the bundles for the next fetch."),
+    Setting(
+        "EXECUTOR_CACHE_FETCHED_URIS",
+        "boolean",
+        "true",
+        "Whether agents keep the bundles of Cassandra and Java for the next fetch.",
+    ),
     _number(
         "EXECUTOR_SHUTDOWN_GRACE_S",
         "120",
@@ -254,7 +259,7 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are asked through Mesos"),
     "LOG_FILE": (None, "logs go to standard output"),
     "CASSANDRA_GC_TYPE": ((), "it is called CASSANDRA_HEAP_GC"),
-    "CASSANDRA_PUBLISH_DISCOVERY_INFO": (("false",), "tasks carry no discovery info"),
+    "CASSANDRA_PUBLISH_DISCOVERY_INFO": (None, "tasks always carry discovery info"),
     "CASSANDRA_ROLLING_RESTART_NAME": (("00000000-0000-0000-0000-000000000000",), "nodes are restarted one by one"),
     "CASSANDRA_VOLUME_SIZE_MB": (None, "the volume's size is CASSANDRA_DISK_MB"),
     "CLUSTER_TASK_DISK_MB": (("0",), "maintenance jobs work on the node's volume"),

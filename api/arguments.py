@@ -1,0 +1,54 @@
+"""What a command's request may carry: known query parameters, each once, and a body that is empty or a JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
+
+from flask import json, request
+
+from api.errors import MAX_BODY, RequestError
+
+
+def check_size() -> None:
+    """Before each request: refuse a body over 1 MB before it is read."""
+    if request.content_length is not None and request.content_length > MAX_BODY:
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body must be at most {MAX_BODY} bytes.")
+
+
+def query(*allowed: str) -> Mapping[str, str]:
+    """The query parameters that are given and not empty; 400 for one that is unknown or there twice."""
+    for name, values in request.args.lists():
+        if name not in allowed:
+            known = f"; known: {', '.join(allowed)}" if allowed else ""
+            raise _bad(f"The query parameter {name} is unknown{known}.")
+        if len(values) > 1:
+            raise _bad(f"The query parameter {name} must be there once.")
+    return {name: value for name, value in request.args.items() if value}
+
+
+def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
+    """The fields of the body, none for an empty one; 415 for another type than JSON, 400 for bad JSON or fields."""
+    data = request.get_data()
+    if not data:
+        return {}
+    if request.mimetype != "application/json":
+        found = request.mimetype or "none"
+        raise RequestError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body's Content-Type must be application/json, not {found}."
+        )
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"The body is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise _bad("The body must be a JSON object.")
+    for name in document:
+        if name not in allowed:
+            known = f"known: {', '.join(allowed)}" if allowed else "this request has none"
+            raise _bad(f"The field {name} is unknown; {known}.")
+    return document
+
+
+def _bad(message: str) -> RequestError:
+    return RequestError(HTTPStatus.BAD_REQUEST, message)
