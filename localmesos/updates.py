@@ -11,11 +11,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 Json = dict[str, Any]
 StreamKey = tuple[str, str]
 """Framework id and task id."""
+
+
+class Timer(Protocol):
+    """Something that will happen unless it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+Later = Callable[[float, Callable[[], None]], Timer]
 
 RETRY_SECONDS = 10.0
 RETRY_MAX_SECONDS = 600.0
@@ -31,6 +40,10 @@ def is_terminal(state: str) -> bool:
     return state in TERMINAL_STATES
 
 
+def _loop_later(seconds: float, action: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(seconds, action)
+
+
 @dataclass
 class Stream:
     """Updates of one task: those seen, those acknowledged, and the queue between (oldest first)."""
@@ -39,7 +52,7 @@ class Stream:
     received: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
     pending: deque[Json] = field(default_factory=deque)
-    timer: asyncio.TimerHandle | None = None
+    timer: Timer | None = None
 
     def write(self, line: Json) -> None:
         if self.path is not None:
@@ -48,16 +61,18 @@ class Stream:
                 stream.write(json.dumps(line) + "\n")
 
     def replay(self) -> list[Json]:
-        """Rebuild from disk; returns all statuses in their order. A half-written last line is dropped."""
+        """Rebuild from disk; returns all statuses in their order. A last line that was cut short is taken away."""
         statuses: list[Json] = []
         if self.path is None or not self.path.exists():
             return statuses
-        for line in self.path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                _LOG.warning("%s: incomplete last line dropped", self.path)
-                break
+        text = self.path.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        if whole != text:
+            _LOG.warning("%s: incomplete last line dropped", self.path)
+            with self.path.open("r+b") as stream:
+                stream.truncate(len(whole))
+        for line in whole.splitlines():
+            entry = json.loads(line)
             if "status" in entry:
                 statuses.append(entry["status"])
                 self.received.add(entry["status"]["uuid"])
@@ -71,7 +86,8 @@ class Stream:
 class UpdateManager:
     """Sends updates through `forward`; `on_done(framework id, task id)` tells that a terminal one was acknowledged.
 
-    An update is ``{framework_id, executor_id?, status}`` with a ``uuid`` in its status.
+    An update is ``{framework_id, executor_id?, status}`` with a ``uuid`` in its status. `later(seconds, action)`
+    is the running loop's ``call_later`` unless given.
     """
 
     def __init__(
@@ -79,10 +95,12 @@ class UpdateManager:
         forward: Callable[[Json], None],
         on_done: Callable[[str, str], None],
         retry_seconds: float = RETRY_SECONDS,
+        later: Later | None = None,
     ) -> None:
         self._forward = forward
         self._on_done = on_done
         self._retry_seconds = retry_seconds
+        self._later = later or _loop_later
         self._streams: dict[StreamKey, Stream] = {}
         self._paused = True
 
@@ -164,7 +182,7 @@ class UpdateManager:
             return
         self._forward(stream.pending[0])
         retry = min(delay * 2, RETRY_MAX_SECONDS)
-        stream.timer = asyncio.get_running_loop().call_later(delay, self._send, key, retry)
+        stream.timer = self._later(delay, lambda: self._send(key, retry))
 
     @staticmethod
     def _stop_timer(stream: Stream) -> None:
