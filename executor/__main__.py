@@ -1,0 +1,45 @@
+"""Entry point on a Mesos agent: `python -m executor` in the sandbox."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from queue import SimpleQueue
+from types import FrameType
+
+from executor.agent import Agent
+from executor.events import Event, Shutdown
+from executor.installation import Surroundings
+from executor.mesos_environment import MesosEnvironmentError, parse
+from executor.node import Node
+
+
+def main() -> int:
+    """Run until the task has ended; exit code 2 without a Mesos agent."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        environment = parse(os.environ)
+    except MesosEnvironmentError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    events: SimpleQueue[Event] = SimpleQueue()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        events.put(Shutdown(f"the executor got {signal.Signals(number).name}", None))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    agent = Agent(environment, events)
+    node = Node(agent, Surroundings(environment.sandbox, environment.address, os.environ), events)
+    agent.open()
+    try:
+        node.run(environment.recovery_timeout)
+    finally:
+        agent.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Which tasks and status updates the agent has not acknowledged yet: kept until it does, however often it restarts."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Outbox:
+    """Thread-safe. An update is sent once per subscription, either inside SUBSCRIBE itself or later on its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tasks: dict[str, Json] = {}
+        self._updates: dict[str, Json] = {}  # by uuid as base64, oldest first
+        self._unsent: list[str] = []
+
+    def add_task(self, task_id: str, task: Json) -> bool:
+        """Note a task; False if it is known already."""
+        with self._lock:
+            if task_id in self._tasks:
+                return False
+            self._tasks[task_id] = task
+            return True
+
+    def add_update(self, update: Json) -> None:
+        """Note an update, the content of an UPDATE call."""
+        with self._lock:
+            uuid = update["status"]["uuid"]
+            self._updates[uuid] = update
+            self._unsent.append(uuid)
+
+    def subscribe(self) -> Json:
+        """The `subscribe` part of a SUBSCRIBE call, which carries all that is not acknowledged."""
+        with self._lock:
+            self._unsent.clear()
+            return {
+                "unacknowledged_tasks": list(self._tasks.values()),
+                "unacknowledged_updates": list(self._updates.values()),
+            }
+
+    def next_unsent(self) -> Json | None:
+        """The oldest update that this subscription has not carried."""
+        with self._lock:
+            return self._updates[self._unsent[0]] if self._unsent else None
+
+    def sent(self, update: Json) -> None:
+        """The agent has taken this update; its acknowledgement is still to come."""
+        with self._lock:
+            uuid = update["status"]["uuid"]
+            if uuid in self._unsent:
+                self._unsent.remove(uuid)
+
+    def acknowledged(self, task_id: str, uuid: str) -> None:
+        """The agent has stored this update, and with the first one of a task the task itself."""
+        with self._lock:
+            self._tasks.pop(task_id, None)
+            if self._updates.pop(uuid, None) is not None and uuid in self._unsent:
+                self._unsent.remove(uuid)
+
+    def is_empty(self) -> bool:
+        """Whether all updates are acknowledged."""
+        with self._lock:
+            return not self._updates

@@ -1,0 +1,58 @@
+"""Asks Cassandra for its status again and again, on a thread of its own: an answer may take seconds."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+
+from executor.cassandra import Cassandra
+from executor.events import Event, Polled
+from executor.protocol import NodeStatus
+
+# Until a node serves, the scheduler and the next node wait for each change.
+STARTING_SECONDS = 0.3
+STEADY_SECONDS = 1.5
+TIMEOUT_SECONDS = 5.0
+
+
+class Poller:
+    """Puts a Polled event on the queue for each answer, at once when somebody asks."""
+
+    def __init__(self, cassandra: Cassandra, events: SimpleQueue[Event]) -> None:
+        self._cassandra = cassandra
+        self._events = events
+        self._condition = threading.Condition()
+        self._queries: list[str] = []
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="status poller", daemon=True)
+        self._thread.start()
+
+    def ask(self, query: str) -> None:
+        """Poll now; the answer carries this query's id."""
+        with self._condition:
+            self._queries.append(query)
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """End the thread; a poll that is under way is waited for."""
+        with self._condition:
+            self._stopped = True
+            self._condition.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                if self._stopped:
+                    return
+                queries, self._queries = tuple(self._queries), []
+            status = self._cassandra.status(TIMEOUT_SECONDS)
+            self._events.put(Polled(status, queries))
+            with self._condition:
+                if not self._queries and not self._stopped:
+                    self._condition.wait(_pause(status))
+
+
+def _pause(status: NodeStatus) -> float:
+    serves = status.mode == "NORMAL" and status.native_transport_running
+    return STEADY_SECONDS if serves else STARTING_SECONDS
