@@ -1,0 +1,27 @@
+"""One real three-node cluster for all tests of this folder; they run in the order of their files' names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.world import World, make_layout, make_world
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Three nodes, deployed."""
+    directory: Path = tmp_path_factory.mktemp("cluster") / "local"
+    layout = make_layout(directory, nodes=3, network="127.0.1")
+    cluster = make_world(layout)
+    try:
+        began = time.monotonic()
+        cluster.start()
+        cluster.wait_deployed()
+        print(f"three nodes deployed in {time.monotonic() - began:.1f} s")
+        yield cluster
+    finally:
+        cluster.stop()

@@ -1,0 +1,205 @@
+"""One real local cluster as tests see it: its processes, its API, its data."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Cluster, ExecutionProfile, Session
+from cassandra.policies import WhiteListRoundRobinPolicy
+from kazoo.client import KazooClient
+
+from devcluster import executors, local, processes, scheduler_process
+from devcluster.bundles import Bundles
+from devcluster.cluster_api import ClusterApi
+from devcluster.java import find_home
+from devcluster.layout import Address, ClusterLayout
+from devcluster.processes import Process, ProcessTable
+from devcluster.progress import Printer
+from devcluster.requests import Response, get
+from devcluster.up import wait_for_nodes
+
+ROOT = Path(__file__).parents[2]
+
+
+class NotInTimeError(AssertionError):
+    """A condition that did not come true before its deadline."""
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until the condition holds; an answer that cannot be had yet counts as no."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotInTimeError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:
+    """A cluster of its own: free ports, addresses that no other cluster of this machine uses, shared bundles."""
+    directory.mkdir(parents=True, exist_ok=True)
+    shared = ROOT / ".dev" / "bundles"
+    shared.mkdir(parents=True, exist_ok=True)
+    (directory / "bundles").symlink_to(shared)
+    return ClusterLayout(
+        directory=directory,
+        nodes=nodes,
+        network=network,
+        zookeeper=Address("127.0.0.1", free_port()),
+        master=Address("127.0.0.1", free_port()),
+        api=Address("127.0.0.1", free_port()),
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """The cluster and what may be done to it."""
+
+    layout: ClusterLayout
+    bundles: Bundles
+    java_home: Path
+
+    @property
+    def table(self) -> ProcessTable:
+        """Its processes."""
+        return ProcessTable(self.layout.directory)
+
+    @property
+    def token(self) -> str:
+        """The API's token."""
+        return local.token(self.layout)
+
+    def start(self) -> list[str]:
+        """Start what does not run."""
+        return local.start(self.layout, self.bundles, self.java_home, lambda _: None)
+
+    def stop(self) -> bool:
+        """Stop everything in order; the data stays."""
+        return local.stop(self.layout, lambda _: None)
+
+    def wait_deployed(self) -> None:
+        """Until every plan is COMPLETE and every node serves."""
+        with open(os.devnull, "w") as sink:
+            wait_for_nodes(self.layout, ClusterApi(self.layout, self.token), Printer(sink, time.monotonic))
+
+    def kill(self, name: str) -> Process:
+        """kill -9 to one of its processes, and wait until it is gone."""
+        process = self.table.find(name)
+        assert process is not None, f"{name} does not run"
+        processes.send(process, signal.SIGKILL)
+        assert processes.wait_ended([process], 10.0)
+        return process
+
+    def get(self, path: str) -> Response:
+        """GET with the token; any status is an answer."""
+        return get(self.layout.api, path, scheduler_process.headers(self.token), seconds=15.0)
+
+    def read(self, path: str) -> Any:
+        """The JSON of a GET that must be answered with 200."""
+        response = self.get(path)
+        assert response.status == 200, f"{path}: {response.status} {response.body!r}"
+        return response.json()
+
+    def curl(self, *arguments: str) -> tuple[int, Any]:
+        """Real curl; returns the status code and the JSON (or text) of the answer."""
+        command = ["curl", "-sS", "-w", "\n%{http_code}", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        body, _, code = done.stdout.rpartition("\n")
+        try:
+            return int(code), json.loads(body)
+        except ValueError:
+            return int(code), body
+
+    def records(self) -> dict[str, Any]:
+        """Every record below the service's root in ZooKeeper, by its path."""
+        client = KazooClient(str(self.layout.zookeeper))
+        client.start(timeout=15)
+        try:
+            return dict(_walk(client, f"/dcos-service-{self.layout.service_name}"))
+        finally:
+            client.stop()
+            client.close()
+
+    def cassandras(self) -> set[int]:
+        """The process ids of all Cassandra JVMs under its agents."""
+        found = executors.find(self.layout.directory / "agents")
+        return {item.pid for item in found if _is_cassandra(item.pid)}
+
+    def task_ids(self) -> dict[str, str]:
+        """The task id of every node."""
+        names = self.read("/v1/nodes/list")
+        return {name: self.read(f"/v1/nodes/{name}/info")["id"] for name in names}
+
+    @contextmanager
+    def cql(self) -> Iterator[Session]:
+        """A session at QUORUM, contact points from the API."""
+        contacts = [node.partition(":")[0] for node in self.read("/v1/connection")["nodes"]]
+        profile = ExecutionProfile(
+            load_balancing_policy=WhiteListRoundRobinPolicy(contacts),
+            consistency_level=ConsistencyLevel.QUORUM,
+            request_timeout=30.0,
+        )
+        cluster = Cluster(
+            contacts,
+            port=self.layout.node_ports.native_transport,
+            execution_profiles={"default": profile},
+            protocol_version=5,
+            connect_timeout=30.0,
+        )
+        try:
+            yield cluster.connect()
+        finally:
+            cluster.shutdown()
+
+    def destroy(self) -> None:
+        """Stop everything and remove the data."""
+        self.stop()
+        shutil.rmtree(self.layout.directory, ignore_errors=True)
+
+
+def _is_cassandra(pid: int) -> bool:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        executable = Path(f"/proc/{pid}/exe").readlink().name
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return executable == "java" and b"CassandraDaemon" in line
+
+
+def _walk(client: KazooClient, path: str) -> Iterator[tuple[str, Any]]:
+    data, _ = client.get(path)
+    if data:
+        try:
+            yield path, json.loads(data)
+        except ValueError:
+            yield path, data
+    for child in client.get_children(path):
+        yield from _walk(client, f"{path}/{child}")
+
+
+def make_world(layout: ClusterLayout) -> World:
+    """Bundles built if need be; nothing started yet."""
+    java_home = find_home()
+    assert java_home is not None, "no JDK 17; ./dev up installs one"
+    built = Bundles(layout.bundles_directory)
+    built.build(java_home, lambda _: None)
+    return World(layout, built, java_home)
