@@ -9,6 +9,7 @@ from aiohttp import web
 from localmesos.agent import Agent
 from localmesos.executor_calls import BadCallError, parse_call
 from localmesos.executors import EventStream, Executor, ExecutorState, Framework
+from localmesos.recordio import encode
 
 Json = dict[str, Any]
 
@@ -32,12 +33,6 @@ def check_media_types(request: web.Request) -> web.Response | None:
     if not any(kind in accept for kind in ("*/*", "application/*", "application/json")):
         return _text(406, "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'")
     return None
-
-
-def encode(event: Json) -> bytes:
-    """One RecordIO record."""
-    data = json.dumps(event, separators=(",", ":")).encode()
-    return b"%d\n%s" % (len(data), data)
 
 
 class ExecutorApi:
@@ -81,7 +76,7 @@ class ExecutorApi:
         try:
             await response.prepare(request)
             async for event in stream:
-                await response.write(encode(event))
+                await response.write(encode(json.dumps(event, separators=(",", ":")).encode()))
             await response.write_eof()
         except (ConnectionError, OSError):
             _LOG.info("executor %s disconnected", executor.executor_id)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from localmesos.detector import Detector
+from localmesos.recordio import Decoder, RecordError
 
 Json = dict[str, Any]
 
@@ -68,7 +69,7 @@ class MasterLink:
                 try:
                     if await self._connect(session, await self._detector.leader()):
                         backoff = _BACKOFF_SECONDS
-                except (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+                except (aiohttp.ClientError, OSError, TimeoutError, RecordError) as error:
                     _LOG.info("no master: %s", str(error) or type(error).__name__)
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, _BACKOFF_MAX_SECONDS)
@@ -94,11 +95,13 @@ class MasterLink:
         return True
 
     async def _read(self, response: aiohttp.ClientResponse) -> None:
-        while line := await response.content.readline():
-            event = json.loads(await response.content.readexactly(int(line)))
-            if event["type"] == "REGISTERED":
-                self._agent_id = event["registered"]["agent_id"]["value"]
-            self._handle(event)
+        decoder = Decoder()
+        async for data in response.content.iter_any():
+            for record in decoder.feed(data):
+                event = json.loads(record)
+                if event["type"] == "REGISTERED":
+                    self._agent_id = event["registered"]["agent_id"]["value"]
+                self._handle(event)
         _LOG.info("the master closed the connection")
 
     async def _end(self, sender: asyncio.Task[None]) -> None:
