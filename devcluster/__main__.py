@@ -15,20 +15,23 @@ from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
 from devcluster.up import NotUsableError, StuckError, resolve, summary, up
 
-_DIRECTORY = checks.ROOT / ".dev"
+
+def main() -> int:
+    """The command line."""
+    return run(sys.argv[1:], ClusterLayout(checks.ROOT / ".dev"), Printer(sys.stdout))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 done, 1 not done, 2 not understood, 130 interrupted."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+def run(given: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
+    """Run one command on the cluster of `base`, whose sizes are the defaults.
+
+    Returns the exit code: 0 done, 1 not done, 130 interrupted; argparse exits with 2 for what it does not understand.
+    """
     # What belongs to pytest and to the benchmarks is theirs to understand.
-    if given[:1] == ["test"]:
+    if given and given[0] == "test":
         return checks.run(given[1:], _java_environment())
-    if given[:1] == ["bench"]:
+    if given and given[0] == "bench":
         return subprocess.run(python_module("bench", *given[1:]), cwd=checks.ROOT, check=False).returncode
     options = _parser().parse_args(given)
-    base = ClusterLayout(_DIRECTORY)
-    printer = Printer(sys.stdout)
     match options.command:
         case "up":
             return _up(resolve(base, options.nodes, options.heap), printer)

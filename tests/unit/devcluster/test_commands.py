@@ -1,0 +1,122 @@
+"""The commands of `./dev` as a person meets them, on a machine where they must not start anything."""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from devcluster import checks
+from devcluster.__main__ import run
+from devcluster.layout import Address, ClusterLayout
+from devcluster.processes import ProcessTable
+from devcluster.progress import Printer
+
+
+@dataclass
+class World:
+    """A cluster of its own, and what its commands print."""
+
+    layout: ClusterLayout
+    out: io.StringIO = field(default_factory=io.StringIO)
+
+    def run(self, *arguments: str) -> int:
+        return run(arguments, self.layout, Printer(self.out))
+
+    @property
+    def printed(self) -> str:
+        return self.out.getvalue()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    host = "127.0.93.1"
+    addresses = {name: Address(host, 20000 + n) for n, name in enumerate(("zookeeper", "master", "api"))}
+    return World(ClusterLayout(tmp_path / "dev", network="127.0.93", **addresses))  # type: ignore[arg-type]
+
+
+def test_what_is_wrong_is_told_at_once_and_nothing_is_started(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("up", "--nodes", "0", "--heap", "10") == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "--nodes must be between 1 and 100, not 0.",
+        "--heap must be between 256 and 12288 MB, not 10.",
+        "Nothing was started.",
+    ]
+    assert not world.layout.directory.exists()
+
+
+def test_a_taken_port(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server((world.layout.master.host, world.layout.master.port)):
+        assert world.run("up") == 1
+    problems = capsys.readouterr().err.splitlines()
+    assert f"{world.layout.master} is in use by another program; master needs it." in problems
+    assert problems[-1] == "Nothing was started."
+    assert not world.layout.directory.exists()
+
+
+def test_other_sizes_than_the_running_cluster_has(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.layout.remember()
+    table = ProcessTable(world.layout.directory)
+    table.start("zookeeper", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
+    try:
+        assert world.run("up", "--nodes", "5") == 1
+    finally:
+        assert world.run("down") == 0
+    assert "The running cluster has 3 nodes with 384 MB heap; `./dev down` first" in capsys.readouterr().err
+    assert "stopped zookeeper" in world.printed
+    assert "the data stays" in world.printed
+    assert table.names() == []
+
+
+def test_down_when_nothing_runs(world: World) -> None:
+    assert world.run("down") == 0
+    assert world.printed == "Nothing runs.\n"
+
+
+def test_status_when_nothing_runs(world: World) -> None:
+    assert world.run("status") == 1
+    assert world.printed.count("not running") == 6
+
+
+def test_clean_stops_what_runs_and_removes_everything(world: World) -> None:
+    table = ProcessTable(world.layout.directory)
+    table.start("zookeeper", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
+    (world.layout.directory / "zookeeper").mkdir()
+    assert world.run("clean") == 0
+    assert not world.layout.directory.exists()
+    assert table.find("zookeeper") is None
+    assert world.run("clean") == 0
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["up", "--nodes", "many"], ["down", "--now"], []])
+def test_what_is_not_understood(world: World, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        world.run(*arguments)
+    assert exit_.value.code == 2
+
+
+def test_all_checks_then_all_tests() -> None:
+    titles = [title for title, _ in checks.commands([])]
+    assert titles == ["ruff check", "ruff format", "mypy --strict", "pytest"]
+    assert checks.commands([])[-1][1][-5:] == list(checks.TESTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(["-k", "seeds"], [*checks.TESTS, "-k", "seeds"], id="all tests with options"),
+        pytest.param(["tests/unit", "-x"], ["tests/unit", "-x"], id="some tests"),
+        pytest.param(["tests/unit/x.py::test_y"], ["tests/unit/x.py::test_y"], id="one test"),
+    ],
+)
+def test_arguments_are_for_pytest(arguments: list[str], expected: list[str]) -> None:
+    assert checks.commands(arguments) == [("pytest", [sys.executable, "-m", "pytest", *expected])]
+
+
+def test_every_directory_with_tests_is_run() -> None:
+    with_tests = {path.relative_to(checks.ROOT).parts[1] for path in (checks.ROOT / "tests").rglob("test_*.py")}
+    assert with_tests <= {Path(name).name for name in checks.TESTS}
