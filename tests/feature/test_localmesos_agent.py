@@ -329,6 +329,32 @@ def test_kill_before_the_executor_is_there(agent: AgentProcess, master: FakeMast
     assert master.call("EXITED_EXECUTOR")["status"] == 0
 
 
+def test_executor_written_with_pymesos(agent: AgentProcess, master: FakeMaster) -> None:
+    script = EXECUTOR.with_name("pymesos_executor.py")
+    master.send("RUN_TASK", custom_task(command={"value": f"exec {sys.executable} {script}"}))
+    master.update("TASK_RUNNING")
+    ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
+    master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("hi")})
+    assert master.call("EXECUTOR_MESSAGE")["data"] == _text("hi")
+    master.send("KILL_TASK", {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}})
+    master.update("TASK_KILLED")
+    master.send("SHUTDOWN_EXECUTOR", ids)
+    assert master.call("EXITED_EXECUTOR")["executor_id"] == {"value": "e1"}
+
+
+def test_pymesos_executor_outlives_a_short_absence_of_the_agent(agent: AgentProcess, master: FakeMaster) -> None:
+    script = EXECUTOR.with_name("pymesos_executor.py")
+    master.send("RUN_TASK", custom_task(command={"value": f"exec {sys.executable} {script}"}))
+    pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
+    agent.signal(signal.SIGKILL)
+    # pymesos first waits about two seconds, as long as an agent by default waits for its executors.
+    agent.start("--executor-reregistration-timeout", "8secs")
+    registration = master.registrations.get(timeout=15)
+    assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
+    master.send("KILL_TASK", {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}})
+    assert master.update("TASK_KILLED")["container_status"]["executor_pid"] == pid
+
+
 class TestRecovery:
     """The agent dies without a word; its executors do not."""
 
