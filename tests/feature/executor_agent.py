@@ -1,0 +1,155 @@
+"""The executor bundle under a real localmesos agent, whose master the test plays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from executor import DEFAULT_COMMAND
+from executor.protocol import (
+    NodeLaunch,
+    NodeStatus,
+    StatusQuery,
+    StatusReply,
+    encode_launch,
+    encode_message,
+    parse_message,
+    parse_status,
+)
+from tests.feature.agent_process import FRAMEWORK, ROOT, AgentProcess, free_port, wait_for
+from tests.feature.fake_master import FakeMaster
+
+Json = dict[str, Any]
+
+BUNDLES = ROOT / ".dev" / "test-bundles"
+# Small and quick to start: only the waiting that a cluster of one machine does not need is left out.
+FAST = (
+    "-XX:TieredStopAtLevel=1",
+    "-Dcassandra.ring_delay_ms=2000",
+    "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+)
+IDS = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
+VOLUME: Json = {
+    "name": "disk",
+    "type": "SCALAR",
+    "scalar": {"value": 1024},
+    "disk": {"persistence": {"id": "pv1"}, "volume": {"mode": "RW", "container_path": "volume"}},
+    "reservations": [{"type": "DYNAMIC", "role": "role", "principal": "p"}],
+}
+
+
+def build_bundle(name: str) -> Path:
+    """The archive of a bundle, built unless it is up to date."""
+    command = [sys.executable, "-m", "executor.bundle", name, "--out", str(BUNDLES)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return Path(ended.stdout.strip())
+
+
+class NodeAgent(AgentProcess):
+    """An agent with the address of one Cassandra node."""
+
+    def __init__(self, work_dir: Path, master: str, ip: str, *options: str) -> None:
+        self.ip = ip
+        self.port = free_port(ip)
+        self.work_dir = work_dir
+        self.master = master
+        self.options = ("--resources", "cpus:4;mem:4096;disk:8192;ports:[7000-9999]", *options)
+        self.process = None
+        self.start()
+
+
+@dataclass
+class Node:
+    """One node as its scheduler sees it. `bundles` are what the fetcher gets."""
+
+    agent: NodeAgent
+    master: FakeMaster
+    bundles: tuple[Path, ...]
+
+    def launch(self, launch: NodeLaunch | str, task_id: str, volume: bool = True, **variables: str) -> None:
+        """Give the agent the task, with its volume."""
+        data = launch if isinstance(launch, str) else encode_launch(launch)
+        info = {
+            **IDS,
+            "type": "CUSTOM",
+            "command": {
+                "value": DEFAULT_COMMAND,
+                "uris": [{"value": str(bundle), "extract": True} for bundle in self.bundles],
+                "environment": {"variables": [{"name": name, "value": value} for name, value in variables.items()]},
+            },
+            "shutdown_grace_period": {"nanoseconds": int(60e9)},
+        }
+        task = {
+            "name": "node-0",
+            "task_id": {"value": task_id},
+            "agent_id": {"value": "agent-S0"},
+            "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, *([VOLUME] if volume else [])],
+            "executor": info,
+            "data": data,
+        }
+        self.master.send("CHECKPOINT_RESOURCES", {"resources": [VOLUME], "operations": []})
+        self.master.send(
+            "RUN_TASK", {"framework": FRAMEWORK, "task": task, "executor_info": info, "launch_executor": True}
+        )
+
+    def next_update(self, task_id: str, seconds: float = 60.0) -> Json:
+        """The next new status of the task, in order."""
+        while True:
+            status: Json = self.master.call("STATUS_UPDATE", seconds)["status"]
+            if status["task_id"]["value"] == task_id:
+                return status
+
+    def until(self, task_id: str, seconds: float = 90.0, **wanted: object) -> NodeStatus:
+        """The first reported status with these values; fails if the task ends before."""
+        while True:
+            update = self.next_update(task_id, seconds)
+            assert update["state"] in ("TASK_STARTING", "TASK_RUNNING"), update
+            if "data" not in update:
+                continue
+            status = parse_status(update["data"])
+            if all(getattr(status, name) == value for name, value in wanted.items()):
+                return status
+
+    def end(self, task_id: str, seconds: float = 90.0) -> Json:
+        """The task's terminal status."""
+        while True:
+            update = self.next_update(task_id, seconds)
+            if update["state"] not in ("TASK_STARTING", "TASK_RUNNING"):
+                return update
+
+    def kill(self, task_id: str, grace: float = 30.0) -> None:
+        policy = {"grace_period": {"nanoseconds": int(grace * 1e9)}}
+        ids = {"framework_id": FRAMEWORK["id"], "task_id": {"value": task_id}}
+        self.master.send("KILL_TASK", {**ids, "kill_policy": policy})
+
+    def query(self, identifier: str) -> StatusReply:
+        """Ask the executor and wait for its answer."""
+        self.master.send("FRAMEWORK_MESSAGE", {**IDS, "data": encode_message(StatusQuery(identifier))})
+        reply = parse_message(self.master.call("EXECUTOR_MESSAGE")["data"])
+        assert isinstance(reply, StatusReply)
+        return reply
+
+    def exited(self) -> int:
+        """The raw wait status of the executor."""
+        status: int = self.master.call("EXITED_EXECUTOR", 30.0)["status"]
+        return status
+
+    def stderr(self) -> str:
+        """What the executor logged."""
+        return (self.agent.sandbox() / "stderr").read_text()
+
+
+def start_agent(master: FakeMaster, work_dir: Path, ip: str, *options: str) -> NodeAgent:
+    """An agent that is registered and has its id."""
+    agent = NodeAgent(work_dir, master.address, ip, *options)
+    try:
+        master.registrations.get(timeout=10)
+        wait_for(lambda: agent.get("/state")["id"], "the agent's id")
+    except BaseException:
+        agent.stop()
+        raise
+    return agent

@@ -1,0 +1,100 @@
+"""A real Cassandra under the executor, under a real agent."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from executor.protocol import NodeLaunch
+from tests.feature.agent_process import wait_for
+from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
+from tests.feature.fake_master import FakeMaster
+
+pytestmark = pytest.mark.cassandra
+
+LAUNCH = NodeLaunch(
+    node="node-0",
+    cluster_name="test",
+    configuration="c0",
+    data_center="dc1",
+    rack="r1",
+    seeds=(),
+    self_seed=True,
+    heap_mb=384,
+    gc="SERIAL",
+    options={"concurrent_reads": 8},
+    jvm_options=FAST,
+)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    bundles = (build_bundle("executor"), build_bundle("cassandra"))
+    master = FakeMaster()
+    try:
+        agent = start_agent(master, tmp_path / "work", "127.0.2.1")
+        try:
+            yield Node(agent, master, bundles)
+        finally:
+            agent.stop()
+    finally:
+        master.close()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_life_of_a_node(node: Node) -> None:
+    node.launch(LAUNCH, "t1")
+    assert node.next_update("t1")["state"] == "TASK_STARTING"
+    status = node.until("t1", mode="NORMAL", native_transport_running=True)
+    assert (status.joined, status.gossip_running, status.token_count) == (True, True, 16)
+    assert (status.data_center, status.rack, status.version) == ("dc1", "r1", "5.0.8")
+    assert status.live == ("127.0.2.1",)
+    assert status.pid is not None
+
+    reply = node.query("q1")
+    assert (reply.id, reply.node, reply.task_id) == ("q1", "node-0", "t1")
+    assert reply.status.host_id == status.host_id
+
+    node.agent.signal(signal.SIGKILL)
+    node.agent.start()
+    node.master.registrations.get(timeout=10)
+    wait_for(lambda: node.stderr().count("subscribed at agent") == 2, "the executor to subscribe again")
+    assert node.query("q2").status.pid == status.pid
+
+    node.kill("t1")
+    killed = node.end("t1")
+    assert (killed["state"], killed["message"]) == ("TASK_KILLED", "killed: drained, ended with exit code 143")
+    node.exited()  # a restarted agent is no longer its parent and cannot know how it ended
+    assert not _is_running(status.pid)
+
+    node.launch(replace(LAUNCH, self_seed=False, seeds=("127.0.2.1",)), "t2")
+    again = node.until("t2", mode="NORMAL", native_transport_running=True)
+    assert again.host_id == status.host_id
+    assert again.pid is not None
+
+    os.kill(again.pid, signal.SIGKILL)
+    failed = node.end("t2")
+    assert failed["state"] == "TASK_FAILED"
+    assert failed["message"].startswith("Cassandra ended with signal SIGKILL")
+    assert node.exited() == 0
+
+
+def test_options_that_cassandra_refuses_come_back_in_its_words(node: Node) -> None:
+    node.launch(replace(LAUNCH, options={"no_such_option": 1}), "t1")
+    failed = node.end("t1")
+    assert failed["state"] == "TASK_FAILED"
+    assert "no_such_option" in failed["message"]
+    assert len(failed["message"]) <= 2048
+    assert "\tat " not in failed["message"]
+    assert node.exited() == 0
