@@ -115,12 +115,13 @@ class ProcessTable:
             time.sleep(_POLL_SECONDS)
 
     def last_lines(self, name: str, count: int = 12) -> str:
-        """The end of a log, indented, with the name of the file."""
+        """The end of a log, indented, with the name of the file; Java's stack frames are left out."""
         try:
-            lines = self.log(name).read_text(errors="replace").splitlines()[-count:]
+            text = self.log(name).read_text(errors="replace")
         except FileNotFoundError:
-            lines = []
-        return "\n".join([f"  {self.log(name)}:", *(f"    {line}" for line in lines)])
+            text = ""
+        lines = [line for line in text.splitlines() if not line.startswith("\tat ")]
+        return "\n".join([f"  {self.log(name)}:", *(f"    {line}" for line in lines[-count:])])
 
 
 def stat(pid: int) -> Stat | None:
