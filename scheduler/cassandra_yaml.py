@@ -19,22 +19,34 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
     """
     if len(text.encode()) > MAX_BYTES:
         return {}, [f"{source} is larger than {MAX_BYTES} bytes."]
-    loader = yaml.SafeLoader(text)
     try:
-        return _read(loader, loader.get_single_node(), source)
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            # A few lines of aliases can stand for gigabytes.
+            if isinstance(token, yaml.AliasToken):
+                return {}, [f"{source} line {token.start_mark.line + 1}: aliases are not taken."]
+        return _read(text, source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f" line {mark.line + 1}" if mark else ""
-        return {}, [f"{source}{where}: is not YAML: {error.problem or error.context}."]
+        where = f" line {mark.line + 1}:" if mark else ""
+        return {}, [f"{source}{where} is not YAML: {error.problem or error.context}."]
     except yaml.YAMLError:
         return {}, [f"{source} is not YAML: it holds a character that is not allowed."]
+    except RecursionError:
+        return {}, [f"{source} is nested too deeply."]
+
+
+def _read(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
+    loader = yaml.SafeLoader(text)
+    try:
+        return _read_root(loader, loader.get_single_node(), source)
     finally:
         loader.dispose()
 
 
-def _read(loader: yaml.SafeLoader, root: yaml.Node | None, source: str) -> tuple[dict[str, Any], list[str]]:
+def _read_root(loader: yaml.SafeLoader, root: yaml.Node | None, source: str) -> tuple[dict[str, Any], list[str]]:
     options: dict[str, Any] = {}
     problems: list[str] = []
+    rule: str | None
     if root is None:
         return options, problems
     if not isinstance(root, yaml.MappingNode):
@@ -42,8 +54,12 @@ def _read(loader: yaml.SafeLoader, root: yaml.Node | None, source: str) -> tuple
     seen: set[str] = set()
     for key_node, value_node in root.value:
         key = str(key_node.value)
-        value = loader.construct_object(value_node, deep=True)
-        rule = "is there twice" if key in seen else _check(key, value)
+        try:
+            value = loader.construct_object(value_node, deep=True)
+        except ValueError:
+            value, rule = None, "holds a date or number that does not exist"
+        else:
+            rule = "is there twice" if key in seen else _check(key, value)
         seen.add(key)
         if rule:
             problems.append(f"{source} line {key_node.start_mark.line + 1}: {key} {rule}.")

@@ -73,7 +73,7 @@ def misfits(reading: Reading) -> Iterator[str]:
                 yield f"{name} must not be {values[name]}, which is {other} too."
     warn, fail = reading.options.get("tombstone_warn_threshold"), reading.options.get("tombstone_failure_threshold")
     if warn is not None and fail is not None and warn > fail:
-        yield f"CASSANDRA_TOMBSTONE_WARN_THRESHOLD must be at most the failure threshold, which is {fail}, not {warn}."
+        yield f"tombstone_warn_threshold must be at most tombstone_failure_threshold, which is {fail}, not {warn}."
 
 
 def unusable_files(reading: Reading) -> Iterator[str]:

@@ -61,7 +61,8 @@ def _retired(given: Mapping[str, str], reading: Reading) -> None:
         if accepted is None or given[name] in accepted:
             reading.warnings.append(f"{name} has no effect: {sentence}.")
         elif accepted:
-            reading.problems.append(f"{name} cannot be {given[name]!r}: {sentence}.")
+            words = " or ".join(filter(None, accepted)) or "empty"
+            reading.problems.append(f"{name} must be {words}: {sentence}.")
         else:
             reading.problems.append(f"{name} is not a setting: {sentence}.")
 
@@ -73,7 +74,9 @@ def _read_one(setting: Setting, text: str, reading: Reading) -> None:
     except ValueError as error:
         rule = str(error)
     if rule:
-        found = f", not {text!r}" if rule.startswith("must") else ""
+        # Text before an @ may be a password.
+        shown = rule.startswith("must") and not rule.startswith("must not hold") and "@" not in text
+        found = f", not {text!r}" if shown else ""
         reading.problems.append(f"{setting.name} {rule}{found}.")
     else:
         reading.values[setting.name] = value
@@ -125,6 +128,8 @@ def _derive(reading: Reading) -> None:
         if values.get(setting) == "":
             values[setting] = default
             reading.derived.add(setting)
+    if reading.has("ARTIFACTS_URL"):
+        values["ARTIFACTS_URL"] = values["ARTIFACTS_URL"].rstrip("/") + "/"
     if values.get("SERVICE_USER") == "":
         reading.problems.append("SERVICE_USER must be set, as the user that runs the scheduler has no name.")
 

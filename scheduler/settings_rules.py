@@ -63,7 +63,7 @@ def servers(value: str) -> str | None:
 
 def master(value: str) -> str | None:
     if value.startswith("zk://"):
-        addresses, _, path = value.removeprefix("zk://").rpartition("@")[2].partition("/")
+        addresses, _, path = value.removeprefix("zk://").partition("/")
         return None if path and servers(addresses) is None else "must be zk://host:port,host:port/path"
     return None if _HOST_PORT.fullmatch(value) else "must be host:port or zk://host:port,host:port/path"
 

@@ -249,7 +249,7 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "MESOS_TIMEOUT_MS": (None, "it never had an effect"),
     "ZOOKEEPER_SERVERS_USERNAME": (("",), "access control in ZooKeeper is not supported"),
     "ZOOKEEPER_SERVERS_PASSWORD": (("",), "access control in ZooKeeper is not supported"),
-    "API_TOKEN": ((), "tokens are read from API_TOKEN_FILE, as an environment is no place for secrets"),
+    "API_TOKEN": ((), "tokens are read from API_TOKEN_FILE, so that no environment holds a secret"),
     "DC_SYNC_MS": (None, "there is one data center"),
     "SEEDS_URL": (None, "seeds are in a node's launch, not fetched"),
     "EXTERNAL_DCS": (("",), "more than one data center is not supported"),
