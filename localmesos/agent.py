@@ -106,33 +106,37 @@ class Agent:
         self._call("PONG", {})
 
     def _on_run_task(self, run: Json) -> None:
-        self._run(run["framework"], run["executor_info"], [run["task"]])
+        self._run(run, [run["task"]])
 
     def _on_run_task_group(self, run: Json) -> None:
-        self._run(run["framework"], run["executor_info"], run["tasks"])
+        self._run(run, run["tasks"])
 
-    def _run(self, framework_info: Json, executor_info: Json, tasks: list[Json]) -> None:
-        framework = self._framework(framework_info)
+    def _run(self, run: Json, tasks: list[Json]) -> None:
+        executor_info = run["executor_info"]
+        framework = self._framework(run["framework"])
         if framework.terminating:
             _LOG.warning("task for terminating framework %s ignored", framework.framework_id)
             return
         executor_id = executor_info["executor_id"]["value"]
         executor = framework.executors.get(executor_id)
         if executor is not None and executor.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
-            state = "TASK_DROPPED" if framework.partition_aware else "TASK_LOST"
-            for task in tasks:
-                self.updates.from_agent(
-                    framework,
-                    executor_id,
-                    task["task_id"]["value"],
-                    state,
-                    "REASON_EXECUTOR_TERMINATED",
-                    f"Executor {executor.state.value.lower()}",
-                )
-            return
-        if executor is None:
+            self._drop(framework, executor_id, tasks, f"Executor {executor.state.value.lower()}")
+        elif executor is not None:
+            self.runs.add_tasks(framework, executor, tasks)
+        elif run.get("launch_executor", True):
             executor = self.runs.start(framework, executor_info, tasks[0])
-        self.runs.add_tasks(framework, executor, tasks)
+            self.runs.add_tasks(framework, executor, tasks)
+        else:
+            # The master counted on an executor that has ended meanwhile, and has not set its resources aside.
+            words = "No executor is expected to launch and there is no executor running"
+            self._drop(framework, executor_id, tasks, words)
+            self._drop_if_empty(framework)
+
+    def _drop(self, framework: Framework, executor_id: str, tasks: list[Json], words: str) -> None:
+        state = "TASK_DROPPED" if framework.partition_aware else "TASK_LOST"
+        for task in tasks:
+            task_id = task["task_id"]["value"]
+            self.updates.from_agent(framework, executor_id, task_id, state, "REASON_EXECUTOR_TERMINATED", words)
 
     def _framework(self, info: Json) -> Framework:
         framework_id = info["id"]["value"]

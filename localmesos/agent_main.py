@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from localmesos.agent import Agent
 from localmesos.agent_api import AgentApi
 from localmesos.agent_config import AgentConfig
 from localmesos.agent_recovery import executors_back, recover
-from localmesos.checkpoint import CheckpointError
+from localmesos.checkpoint import CheckpointError, work_dir_lock
 from localmesos.detector import Detector, detector_for
 from localmesos.durations import parse_duration
 from localmesos.executor_api import ExecutorApi
 from localmesos.master_link import MasterLink, RefusedError
 from localmesos.resource_text import parse_attributes, parse_resources
+from localmesos.sandbox_collector import collect_sandboxes
 
 _FLUSH_SECONDS = 2.0
 
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--recovery-timeout", "15mins"),
         ("--executor-shutdown-grace-period", "5secs"),
         ("--status-update-retry", "10secs"),
+        ("--gc-delay", "1weeks"),
     ):
         parser.add_argument(name, type=parse_duration, default=parse_duration(default), help=f"default: {default}")
 
@@ -63,6 +66,7 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         recovery_timeout=args.recovery_timeout,
         executor_shutdown_grace_period=args.executor_shutdown_grace_period,
         status_update_retry=args.status_update_retry,
+        gc_delay=args.gc_delay,
     )
 
 
@@ -86,15 +90,22 @@ async def _serve(config: AgentConfig) -> int:
         disconnected=lambda: agent.disconnected(),
     )
     agent = Agent(config, link.send)
-    runner = web.AppRunner(_application(agent), access_log=None, shutdown_timeout=0.5)
-    try:
-        recover(agent)
-        await runner.setup()
-        await web.TCPSite(runner, config.ip, config.port).start()
-        return await _until_stopped(agent, link, detector)
-    finally:
-        await agent.close()
-        await runner.cleanup()
+    # A subscription that breaks has to be noticed at once, not when the next event is written to it.
+    runner = web.AppRunner(_application(agent), access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
+    with work_dir_lock(config.work_dir), socket.create_server((config.ip, config.port)) as listener:
+        try:
+            recover(agent)
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
+            collector = asyncio.create_task(collect_sandboxes(agent))
+            try:
+                return await _until_stopped(agent, link, detector)
+            finally:
+                collector.cancel()
+                await asyncio.gather(collector, return_exceptions=True)
+        finally:
+            await agent.close()
+            await runner.cleanup()
 
 
 def _application(agent: Agent) -> web.Application:

@@ -11,10 +11,12 @@
 Reservations outlive the agent id, as in Mesos: they belong to the machine.
 """
 
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,18 @@ class ExecutorRecord:
     directory: str
     generated: bool
     process: Identity | None = None
+
+
+@contextmanager
+def work_dir_lock(work_dir: Path) -> Iterator[None]:
+    """Hold the work directory for one agent; CheckpointError when another one runs in it."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with (work_dir / "agent.lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CheckpointError(f"another agent runs in {work_dir}") from error
+        yield
 
 
 def safe_component(name: str) -> str:

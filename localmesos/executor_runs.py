@@ -185,9 +185,9 @@ class ExecutorRuns:
             self.deliver(framework, executor)
 
     def deliver(self, framework: Framework, executor: Executor) -> None:
-        """Hand over the tasks that wait."""
+        """Hand over the tasks that wait; they wait on while the executor is not connected."""
         waiting = [task for task in executor.live_tasks() if not task.delivered]
-        if not waiting:
+        if not waiting or executor.stream is None:
             return
         try:
             self._link(executor)

@@ -1,7 +1,8 @@
 """A custom executor for tests, standard library only: runs any number of tasks that do nothing until killed.
 
 Writes what it sees, one JSON object a line, to ``events`` in its sandbox. Messages make it act:
-``exit3``, ``hang`` (stop answering SHUTDOWN), ``child`` (start a process in a session of its own), else an echo.
+``exit3``, ``hang`` (stop answering SHUTDOWN), ``child`` (start a process in a session of its own), ``reconnect`` (hang
+up and subscribe again after half a second), else an echo.
 """
 
 import base64
@@ -68,6 +69,8 @@ def on_message(event: Json) -> None:
     text = base64.b64decode(event["message"]["data"]).decode()
     if text == "exit3":
         os._exit(3)
+    elif text == "reconnect":
+        raise ConnectionAbortedError
     elif text == "hang":
         HANGING.set()
     elif text == "child":
@@ -90,6 +93,9 @@ def on_event(event: Json) -> None:
         UPDATES.pop(event["acknowledged"]["uuid"], None)
     elif kind == "MESSAGE":
         on_message(event)
+    elif kind == "LAUNCH_GROUP":
+        for task in event["launch_group"]["task_group"]["tasks"]:
+            on_launch({"launch": {"task": task}})
     elif kind == "SHUTDOWN" and not HANGING.is_set():
         for task_id in sorted(TASKS):
             update(task_id, "TASK_KILLED", message="executor shutdown")
@@ -99,6 +105,7 @@ def on_event(event: Json) -> None:
 def main() -> None:
     files = sorted(path.name for path in Path().iterdir())
     note({"type": "ENVIRONMENT", "environment": dict(os.environ), "cwd": str(Path.cwd()), "files": files})
+    connection: HTTPConnection
     while True:
         subscribe = {"unacknowledged_tasks": [], "unacknowledged_updates": list(UPDATES.values())}
         try:
@@ -108,6 +115,10 @@ def main() -> None:
             while line := response.readline():
                 on_event(json.loads(response.read(int(line))))
             connection.close()
+        except ConnectionAbortedError:
+            connection.close()
+            note({"type": "DISCONNECTED", "error": "told to"})
+            time.sleep(0.5)
         except (OSError, HTTPException, ValueError) as error:
             note({"type": "DISCONNECTED", "error": str(error)})
         time.sleep(0.1)

@@ -14,7 +14,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXECUTOR = Path(__file__).with_name("small_executor.py")
 FRAMEWORK: Json = {
     "id": {"value": "framework-0000"},
@@ -63,8 +63,8 @@ class AgentProcess:
         with (self.work_dir / "agent.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line.startswith("agent ready"), (line, self.log())
+        if not self.process.stdout.readline().startswith("agent ready"):
+            raise AssertionError(f"agent ended with status {self.wait()}: {self.log()}")
 
     def log(self) -> str:
         return (self.work_dir / "agent.log").read_text()

@@ -1,0 +1,90 @@
+"""What the agent answers over HTTP: refusals in the words of Mesos, and what operators read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.feature.localmesos_agent.agent_process import (
+    AgentProcess,
+    command_task,
+    custom_task,
+)
+from tests.feature.localmesos_agent.fake_master import FakeMaster
+
+Json = dict[str, Any]
+
+pytestmark = pytest.mark.feature
+
+
+_JSON = {"Content_Type": "application/json", "Accept": "application/json"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/executor", "/slave(1)/api/v1/executor"])
+@pytest.mark.parametrize(
+    ("method", "headers", "body", "status", "words"),
+    [
+        ("GET", _JSON, None, 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."),
+        ("POST", {}, "{}", 400, "Expecting 'Content-Type' to be present"),
+        (
+            "POST",
+            {"Content_Type": "application/json; charset=utf-8"},
+            "{}",
+            415,
+            "Expecting 'Content-Type' of application/json or application/x-protobuf",
+        ),
+        (
+            "POST",
+            {**_JSON, "Accept": "text/html"},
+            "{}",
+            406,
+            "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'",
+        ),
+        ("POST", _JSON, "{x", 400, "Failed to parse body into JSON: syntax error at line 1 near: x"),
+        (
+            "POST",
+            _JSON,
+            "{}",
+            400,
+            "Failed to convert JSON into Call protobuf: Missing required fields: executor_id, framework_id",
+        ),
+        (
+            "POST",
+            _JSON,
+            '{"type":"SUBSCRIBE","framework_id":{"value":"nope"},"executor_id":{"value":"e"},"subscribe":{}}',
+            400,
+            "Framework cannot be found",
+        ),
+    ],
+)
+def test_refusals_of_the_executor_api(
+    agent: AgentProcess, path: str, method: str, headers: dict[str, str], body: str | None, status: int, words: str
+) -> None:
+    assert agent.request(method, path, body, **headers) == (status, words)
+
+
+def test_operator_endpoints(agent: AgentProcess, master: FakeMaster) -> None:
+    master.send("RUN_TASK", custom_task())
+    pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
+    state = agent.get("/slave(1)/state")
+    assert (state["id"], state["attributes"]) == ("agent-S0", {"rack": "r1"})
+    assert state["resources"] == {"cpus": 4.0, "disk": 2048.0, "gpus": 0.0, "mem": 1024.0, "ports": "[31000-31099]"}
+    task = state["frameworks"][0]["executors"][0]["tasks"][0]
+    assert (task["id"], task["state"]) == ("t1", "TASK_RUNNING")
+    assert [c["status"]["executor_pid"] for c in agent.get("/containers")] == [pid]
+    assert agent.get("/monitor/statistics")[0]["statistics"]["mem_rss_bytes"] > 0
+    assert agent.get("/metrics/snapshot")["slave/tasks_running"] == 1.0
+    assert agent.get("/flags")["flags"]["executor_shutdown_grace_period"] == "1secs"
+    assert agent.get("/version") == {"version": "1.12.0"}
+    assert agent.request("GET", "/health") == (200, "")
+    assert agent.request("GET", "/nope") == (404, "404 Not Found.")
+
+
+def test_files_of_sandboxes_only(agent: AgentProcess, master: FakeMaster) -> None:
+    master.send("RUN_TASK", command_task("echo hello"))
+    master.update("TASK_FINISHED", "c1")
+    sandbox = agent.sandbox("c1").resolve()
+    assert {Path(f["path"]).name for f in agent.get(f"/files/browse?path={sandbox}")} == {"stdout", "stderr"}
+    assert agent.get(f"/files/read?path={sandbox}/stdout&offset=0") == {"data": "hello\n", "offset": 0}
+    assert agent.request("GET", f"/files/read?path={sandbox}/../../../../../../../../meta&offset=0")[0] == 404
+    assert agent.request("GET", "/files/read?path=/etc/passwd&offset=0")[0] == 404
