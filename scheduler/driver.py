@@ -1,0 +1,397 @@
+"""The one user of pymesos' scheduler driver: subscription, events, calls.
+
+pymesos' own traps are kept out here: no callback can raise and none tears the framework down; a send without a
+subscription raises; calls carry the fields that pymesos drops; three missed heartbeats mean a new connection; an
+error event or a refusal ends the process with its reason instead of a loop.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import re
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymesos import MesosSchedulerDriver, Scheduler
+from pymesos.process import Connection
+
+from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.events import Disconnected, Registered, parse_operation_update, parse_task_update
+from scheduler.errors import Exit, FatalError, NotConnectedError
+from scheduler.events import Event, Fatal, Json, Lost, Message, Offers, OperationStatus, Rescinded, Update
+
+logger = logging.getLogger(__name__)
+
+# Importing pymesos takes over SIGINT for its own thread's errors; this program has other ways.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# It also adds a handler of its own to its logger; ours are on the root.
+logging.getLogger("pymesos").handlers.clear()
+
+CAPABILITIES = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")
+DEFAULT_HEARTBEAT = 15.0
+MISSED_HEARTBEATS = 3
+ACCEPTED_FILTER_SECONDS = 1.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+_SELECT_SECONDS = 0.5
+_STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
+_PASSING = {404, 408, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class FrameworkSettings:
+    """How the framework presents itself; `master` is host:port or zk://…/path."""
+
+    master: str
+    name: str
+    user: str
+    role: str
+    principal: str
+    secret: str | None
+    failover_seconds: float
+    hostname: str
+    web_url: str | None = None
+
+    def info(self, framework_id: str | None) -> dict[str, Any]:
+        """Mesos' FrameworkInfo."""
+        info: dict[str, Any] = {
+            "user": self.user,
+            "name": self.name,
+            "checkpoint": True,
+            "failover_timeout": self.failover_seconds,
+            "roles": [self.role],
+            "principal": self.principal,
+            "hostname": self.hostname,
+            "capabilities": [{"type": name} for name in CAPABILITIES],
+        }
+        if self.web_url:
+            info["webui_url"] = self.web_url
+        if framework_id:
+            info["id"] = {"value": framework_id}
+        return info
+
+
+class Driver:
+    """Subscribes and sends. `post` receives every event; it is called on pymesos' thread and must not block."""
+
+    def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
+        self._mesos = _Subscription(settings, framework_id, post)
+
+    def start(self) -> None:
+        """Begin to look for a master and to subscribe; goes on for ever."""
+        self._mesos.start()
+
+    def stop(self) -> None:
+        """End the connection. Mesos keeps every task for the failover timeout."""
+        self._mesos.stop(failover=True)
+        self._mesos.join()
+
+    @property
+    def connected(self) -> bool:
+        """Whether Mesos has us subscribed."""
+        return self._mesos.connected
+
+    def accept(self, accept: Accept) -> None:
+        """ACCEPT; what is left of the offers comes back at once."""
+        body = {
+            "offer_ids": [{"value": offer_id} for offer_id in accept.offer_ids],
+            "operations": list(accept.operations),
+            "filters": {"refuse_seconds": ACCEPTED_FILTER_SECONDS},
+        }
+        self._call("ACCEPT", accept=body)
+
+    def decline(self, declines: Iterable[Decline]) -> None:
+        """DECLINE, one call for all offers of the same duration."""
+        by_seconds: dict[float, list[str]] = {}
+        for decline in declines:
+            by_seconds.setdefault(decline.seconds, []).append(decline.offer_id)
+        for seconds, offer_ids in by_seconds.items():
+            body = {"offer_ids": [{"value": name} for name in offer_ids], "filters": {"refuse_seconds": seconds}}
+            self._call("DECLINE", decline=body)
+
+    def kill(self, kill: Kill) -> None:
+        """KILL with the agent and the time that the node has to drain."""
+        body: dict[str, Any] = {
+            "task_id": {"value": kill.task_id},
+            "kill_policy": {"grace_period": {"nanoseconds": int(kill.grace_seconds * 1e9)}},
+        }
+        if kill.agent_id is not None:
+            body["agent_id"] = {"value": kill.agent_id}
+        self._call("KILL", kill=body)
+
+    def reconcile(self, reconcile: Reconcile) -> None:
+        """RECONCILE, always with the agents' ids: without them Mesos does not know an unreachable task."""
+        tasks = [{"task_id": {"value": task}, "agent_id": {"value": agent}} for task, agent in reconcile.tasks]
+        self._call("RECONCILE", reconcile={"tasks": tasks})
+
+    def message(self, ask: Ask, data: str) -> None:
+        """MESSAGE to a node's executor; `data` is base64."""
+        body = {"agent_id": {"value": ask.agent_id}, "executor_id": {"value": ask.executor_id}, "data": data}
+        self._call("MESSAGE", message=body)
+
+    def suppress(self) -> None:
+        """SUPPRESS: no more offers for now."""
+        self._call("SUPPRESS")
+
+    def revive(self) -> None:
+        """REVIVE: offers again, also of declined agents."""
+        self._call("REVIVE")
+
+    def acknowledge(self, acknowledgement: Json) -> None:
+        """ACKNOWLEDGE a task's status."""
+        self._call("ACKNOWLEDGE", acknowledge=acknowledgement)
+
+    def acknowledge_operation(self, acknowledgement: Json) -> None:
+        """ACKNOWLEDGE_OPERATION_STATUS."""
+        self._call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status=acknowledgement)
+
+    def _call(self, kind: str, **body: Any) -> None:
+        self._mesos.call(kind, body)
+
+
+class _Subscription(MesosSchedulerDriver):
+    """pymesos' driver with a thread loop and an event handler of our own."""
+
+    def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
+        super().__init__(
+            Scheduler(),
+            settings.info(framework_id),
+            settings.master,
+            implicit_acknowledgements=False,
+            principal=settings.principal if settings.secret else None,
+            secret=settings.secret,
+            failover=True,
+        )
+        self._post = post
+        self._told_connected = False
+        self._heartbeat = DEFAULT_HEARTBEAT
+        self._heard_at = time.monotonic()
+        self._stopping = threading.Event()
+
+    @property
+    def framework(self) -> dict[str, Any]:
+        """FrameworkInfo to the letter: pymesos would add GPU_RESOURCES."""
+        return dict(self._framework)
+
+    def call(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Send one call; NotConnectedError when it did not surely arrive."""
+        framework_id = self.framework_id
+        if not self.connected or not framework_id:
+            raise NotConnectedError(f"{kind} was not sent: Mesos has no subscription of this framework")
+        try:
+            # The header dictionary is given because pymesos shares its default one between all drivers.
+            self._send({"type": kind, "framework_id": {"value": framework_id}, **body}, headers={})
+        except (RuntimeError, OSError, http.client.HTTPException) as error:
+            raise NotConnectedError(f"{kind} did not arrive: {error}") from error
+        finally:
+            # A kept connection that the master has closed meanwhile would lose the next call.
+            with self._lock:
+                self._close()
+
+    def stop(self, failover: bool = True) -> None:
+        """End the thread; never tears down."""
+        self._stopping.set()
+        if self.detector is not None:
+            self.detector.stop()
+            self.detector = None
+        with self._lock:
+            self._started = False
+        self._notify()
+
+    def _get_version(self, master: str | None) -> None:
+        """Nothing here needs the version, for which pymesos would block."""
+
+    def on_close(self) -> None:
+        """The connection is gone: tell it once."""
+        with self._lock:
+            self._close()
+        if self._told_connected:
+            self._told_connected = False
+            self._post(Disconnected())
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Turn an event into a value for the loop. What cannot be understood is logged, and does not end anything."""
+        self._heard_at = time.monotonic()
+        try:
+            if event.get("type") == "SUBSCRIBED":
+                subscribed = event["subscribed"]
+                self.framework_id = subscribed["framework_id"]["value"]
+                self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
+                self._told_connected = True
+            translated = translate(event)
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("an event of Mesos cannot be understood (%r): %.500s", error, event)
+            return
+        if translated is not None:
+            self._post(translated)
+            if isinstance(translated, Fatal):
+                self.stop()
+
+    def _run(self) -> None:
+        """The thread: one connection after another until stopped."""
+        pause = FIRST_PAUSE
+        try:
+            while self._started:
+                self._heard_at = time.monotonic()
+                subscribed = self._connect_once()
+                pause = FIRST_PAUSE if subscribed else min(LONGEST_PAUSE, pause * 2)
+                if self._started:
+                    self._stopping.wait(pause)
+        except FatalError as error:
+            self._post(Fatal(error))
+        except Exception as error:  # the thread's border: its end must be seen, or the loop would wait for ever
+            logger.exception("the Mesos connection failed")
+            self._post(Fatal(FatalError(Exit.FAILED, f"the Mesos connection failed: {error!r}")))
+        finally:
+            with self._lock:
+                self._started = False
+                fds, self._wakeup_fds = self._wakeup_fds, None
+            for fd in fds or ():
+                os.close(fd)
+
+    def _connect_once(self) -> bool:
+        """One connection to the present master, for as long as it lasts; whether it came to a subscription."""
+        self._master = self._new_master
+        if not self._master:
+            self._wait_for_master()
+            return True
+        try:
+            connection = Connection(self._master, self)
+        except OSError as error:
+            logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
+            return False
+        try:
+            return self._serve(connection)
+        finally:
+            self.stream_id = None
+            connection.close()
+
+    def _serve(self, connection: Connection) -> bool:
+        while self._started and self._new_master == self._master:
+            if self._is_silent():
+                return self._told_connected
+            socket = connection.fileno()
+            writers = [socket] if connection.want_write() or not connection.connected else []
+            readable, writable, _ = select.select([socket, self._wake_fd()], writers, [], _SELECT_SECONDS)
+            self._drain_wakeups(readable)
+            if not connection.connected and (writable or socket in readable) and not self._finish_connect(connection):
+                return False
+            if socket in writable and not connection.write():
+                return self._told_connected
+            if socket in readable and not self._read(connection):
+                return self._told_connected
+        return self._told_connected
+
+    def _finish_connect(self, connection: Connection) -> bool:
+        error = connection.handle_connect_event()
+        if error:
+            logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
+        return not error
+
+    def _read(self, connection: Connection) -> bool:
+        try:
+            return connection.read()
+        except OSError as error:
+            logger.warning("the connection to the Mesos master broke: %s", error)
+            return False
+        except RuntimeError as error:
+            found = _STATUS.match(str(error))
+            if found is None or int(found[1]) in _PASSING:
+                logger.warning("the Mesos master %s answered: %s", self._master, error)
+                return False
+            raise FatalError(
+                Exit.REFUSED,
+                f"the Mesos master {self._master} refuses the subscription with HTTP {found[1]}: {found[2]}",
+            ) from error
+
+    def _is_silent(self) -> bool:
+        silence = time.monotonic() - self._heard_at
+        if silence <= MISSED_HEARTBEATS * self._heartbeat:
+            return False
+        logger.warning("nothing heard from the Mesos master %s for %.0f s: connecting anew", self._master, silence)
+        return True
+
+    def _wait_for_master(self) -> None:
+        logger.warning("no leading Mesos master is known; waiting for one")
+        while self._started and not self._new_master:
+            readable, _, _ = select.select([self._wake_fd()], [], [], _SELECT_SECONDS)
+            self._drain_wakeups(readable)
+
+    def _wake_fd(self) -> int:
+        assert self._wakeup_fds is not None
+        return self._wakeup_fds[0]
+
+    def _drain_wakeups(self, readable: Iterable[int]) -> None:
+        if self._wake_fd() in readable:
+            os.read(self._wake_fd(), 4096)
+
+
+def translate(event: Mapping[str, Any]) -> Event | None:
+    """Mesos' event as a value; None for those that say nothing new. KeyError, TypeError or ValueError if malformed."""
+    kind = event["type"]
+    body = event.get(str(kind).lower(), {})
+    match kind:
+        case "SUBSCRIBED":
+            return Registered(str(body["framework_id"]["value"]))
+        case "OFFERS":
+            return Offers(tuple(body.get("offers", ())))
+        case "RESCIND":
+            return Rescinded(str(body["offer_id"]["value"]))
+        case "UPDATE":
+            status = body["status"]
+            return Update(parse_task_update(status), _task_acknowledgement(status))
+        case "UPDATE_OPERATION_STATUS":
+            return _operation(body["status"])
+        case "MESSAGE":
+            return Message(str(body["data"]))
+        case "FAILURE":
+            return Lost(_failure(body))
+        case "ERROR":
+            return Fatal(_error(str(body.get("message", ""))))
+        case _:
+            return None
+
+
+def _task_acknowledgement(status: Mapping[str, Any]) -> Json | None:
+    if not status.get("uuid"):
+        return None
+    return {name: status[name] for name in ("agent_id", "task_id", "uuid")}
+
+
+def _operation(status: Mapping[str, Any]) -> OperationStatus:
+    acknowledgement = None
+    uuid = (status.get("uuid") or {}).get("value")
+    if uuid and status.get("operation_id"):
+        # Mesos wants the bare uuid here, unlike in the status it sends.
+        acknowledgement = {"uuid": uuid, "operation_id": status["operation_id"]}
+        acknowledgement |= {name: status[name] for name in ("agent_id", "resource_provider_id") if name in status}
+    name = (status.get("operation_id") or {}).get("value", "?")
+    words = f"operation {name}: {status.get('state')} {status.get('message', '')}".rstrip()
+    return OperationStatus(parse_operation_update(status), acknowledgement, words)
+
+
+def _failure(body: Mapping[str, Any]) -> str:
+    agent = (body.get("agent_id") or {}).get("value", "?")
+    executor = (body.get("executor_id") or {}).get("value")
+    if executor is None:
+        return f"agent {agent} is lost"
+    return f"executor {executor} on agent {agent} ended with wait status {body.get('status')}"
+
+
+def _error(message: str) -> FatalError:
+    if "Framework has been removed" in message:
+        return FatalError(
+            Exit.REMOVED,
+            "Mesos removed this framework (torn down, or away for longer than SERVICE_FAILOVER_TIMEOUT_S) "
+            f"and its tasks: {message}. The volumes are still reserved. See docs/operations.md before starting again.",
+        )
+    if "failed over" in message:
+        return FatalError(Exit.FAILED_OVER, f"another scheduler subscribed with this framework's id: {message}")
+    return FatalError(Exit.REFUSED, f"Mesos refuses this framework: {message}")

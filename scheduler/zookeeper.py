@@ -1,0 +1,232 @@
+"""The one user of kazoo: connection, lock and records in ZooKeeper.
+
+SUSPENDED means that nothing is known: calls fail at once with StoreUnavailableError. LOST means that the lock is gone
+and another scheduler may run: `on_lost` is called, and the process has to end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import (
+    BadVersionError,
+    ConnectionClosedError,
+    ConnectionLoss,
+    KazooException,
+    LockTimeout,
+    NodeExistsError,
+    NoNodeError,
+    OperationTimeoutError,
+    RolledBackError,
+    RuntimeInconsistency,
+    SessionExpiredError,
+)
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.interfaces import IAsyncResult
+from kazoo.protocol.states import KazooState, ZnodeStat
+
+from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+
+Value = TypeVar("Value")
+logger = logging.getLogger(__name__)
+
+LOCK = "lock"
+# Records lie at these paths, or one level below them.
+SINGLE = ("framework-id", "target")
+FOLDERS = ("configurations", "nodes", "plans")
+ANSWER_SECONDS = 10.0
+# One request to ZooKeeper may have 1 MB (jute.maxbuffer).
+TRANSACTION_BYTES = 900_000
+
+_UNKNOWN_OUTCOME = (
+    ConnectionLoss,
+    ConnectionClosedError,
+    SessionExpiredError,
+    OperationTimeoutError,
+    KazooTimeoutError,
+)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A transaction of which it is not known whether it happened: what was to be written over which versions."""
+
+    writes: Mapping[str, bytes]
+    versions: Mapping[str, int]
+
+
+class ZooKeeper:
+    """The connection to ZooKeeper for one service; `root` is its folder."""
+
+    def __init__(self, servers: str, root: str, session_seconds: float, on_lost: Callable[[], object]) -> None:
+        self.root = root
+        self._session_seconds = session_seconds
+        self._on_lost = on_lost
+        self._closing = False
+        self.client = KazooClient(hosts=servers, timeout=session_seconds)
+        self.client.add_listener(self._listen)
+        self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=f"{socket.gethostname()} pid {os.getpid()}")
+
+    def connect(self, seconds: float) -> None:
+        """Wait for the first session; StoreUnavailableError when there is none within `seconds`."""
+        try:
+            self.client.start(timeout=seconds)
+        except KazooTimeoutError as error:
+            raise StoreUnavailableError(f"no connection to ZooKeeper after {seconds:.0f} s") from error
+
+    def take_lock(self, seconds: float) -> None:
+        """Hold the service's lock for as long as this session lives. FatalError names the holder after `seconds`."""
+        try:
+            self._lock.acquire(timeout=seconds)
+        except LockTimeout as error:
+            raise FatalError(
+                Exit.LOCKED,
+                f"another scheduler of this service runs: {self.holder()} has held {self.root}/{LOCK} for more than "
+                f"the {seconds:.0f} s that a dead one's session can last. One service has one scheduler: stop one of "
+                "them, or give this one another SERVICE_NAME.",
+            ) from error
+        except KazooException as error:
+            raise StoreUnavailableError(f"the lock cannot be had: {error!r}") from error
+
+    def holder(self) -> str:
+        """Who holds the lock, in its own words."""
+        try:
+            contenders = self._lock.contenders()
+        except KazooException as error:
+            return f"somebody ({error!r})"
+        return contenders[0] if contenders else "nobody"
+
+    def close(self) -> None:
+        """Give the lock back and end the session. Can be called more than once."""
+        self._closing = True
+        try:
+            if self.client.state == KazooState.CONNECTED and self._lock.is_acquired:
+                self._lock.release()
+        except KazooException as error:
+            logger.warning("the lock was not given back, it ends with the session: %r", error)
+        self.client.stop()
+        self.client.close()
+
+    def _listen(self, state: str) -> None:
+        # Called on kazoo's own thread, which must not be blocked.
+        if self._closing:
+            return
+        logger.warning("ZooKeeper connection is %s", state)
+        if state == KazooState.LOST:
+            self._on_lost()
+
+
+class ZooKeeperStore:
+    """The records of one service. Versions are those that this store last read or wrote."""
+
+    def __init__(self, zookeeper: ZooKeeper) -> None:
+        self._zookeeper = zookeeper
+        self._client = zookeeper.client
+        self._versions: dict[str, int] = {}
+        self._folders: set[str] = set()
+        self._doubtful: _Attempt | None = None
+
+    def load(self) -> Mapping[str, bytes]:
+        """Every record, in one pass of requests that do not wait for each other."""
+        self._check_connected()
+        found = self._read(self._paths())
+        self._versions = {path: stat.version for path, (_, stat) in found.items()}
+        return {path: content for path, (content, _) in found.items()}
+
+    def commit(self, writes: Mapping[str, bytes]) -> None:
+        """All or none, as the port says."""
+        self._check_connected()
+        self._settle()
+        if not writes:
+            return
+        size = sum(len(path) + len(content) + 64 for path, content in writes.items())
+        if size > TRANSACTION_BYTES:
+            raise ValueError(f"{len(writes)} records of {size} bytes do not fit one transaction")
+        self._make_folders(writes)
+        versions = {path: self._versions[path] for path in writes if path in self._versions}
+        request = self._client.transaction()
+        for path, content in writes.items():
+            if path in versions:
+                request.set_data(self._absolute(path), content, version=versions[path])
+            else:
+                request.create(self._absolute(path), content)
+        try:
+            results = request.commit_async().get(timeout=ANSWER_SECONDS)
+        except _UNKNOWN_OUTCOME as error:
+            self._doubtful = _Attempt(dict(writes), versions)
+            raise StoreUnavailableError(f"ZooKeeper did not answer a write: {error!r}") from error
+        self._note(writes, results)
+
+    def _note(self, writes: Mapping[str, bytes], results: Iterable[object]) -> None:
+        for path, result in zip(writes, results, strict=True):
+            if isinstance(result, RolledBackError | RuntimeInconsistency):
+                continue  # another operation of the transaction says why
+            if isinstance(result, BadVersionError | NodeExistsError | NoNodeError):
+                raise StaleWriteError(f"{path} was changed by somebody else ({type(result).__name__})")
+            if isinstance(result, Exception):
+                raise StoreUnavailableError(f"ZooKeeper refused to write {path}: {result!r}")
+            self._versions[path] = result.version if isinstance(result, ZnodeStat) else 0
+
+    def _settle(self) -> None:
+        """Find out what became of a transaction whose answer was lost."""
+        attempt = self._doubtful
+        if attempt is None:
+            return
+        found = self._read(attempt.writes)
+        for path, content in attempt.writes.items():
+            record = found.get(path)
+            version = None if record is None else record[1].version
+            if version == attempt.versions.get(path):
+                continue  # it did not happen
+            if record is None or record[0] != content:
+                raise StaleWriteError(f"{path} was changed by somebody else")
+            self._versions[path] = record[1].version
+        self._doubtful = None
+
+    def _paths(self) -> list[str]:
+        results = {name: self._client.get_children_async(self._absolute(name)) for name in FOLDERS}
+        paths = list(SINGLE)
+        for folder, result in results.items():
+            try:
+                paths += [f"{folder}/{name}" for name in self._answer(result)]
+            except NoNodeError:
+                continue
+            self._folders.add(folder)
+        return paths
+
+    def _read(self, paths: Iterable[str]) -> dict[str, tuple[bytes, ZnodeStat]]:
+        results = {path: self._client.get_async(self._absolute(path)) for path in paths}
+        found = {}
+        for path, result in results.items():
+            try:
+                found[path] = self._answer(result)
+            except NoNodeError:
+                continue
+        return found
+
+    def _answer(self, result: IAsyncResult[Value]) -> Value:
+        try:
+            return result.get(timeout=ANSWER_SECONDS)
+        except _UNKNOWN_OUTCOME as error:
+            raise StoreUnavailableError(f"ZooKeeper did not answer a read: {error!r}") from error
+
+    def _make_folders(self, writes: Iterable[str]) -> None:
+        for folder in {path.rpartition("/")[0] for path in writes} - self._folders:
+            try:
+                self._client.ensure_path(self._absolute(folder))
+            except _UNKNOWN_OUTCOME as error:
+                raise StoreUnavailableError(f"ZooKeeper did not make the folder {folder}: {error!r}") from error
+            self._folders.add(folder)
+
+    def _check_connected(self) -> None:
+        if self._client.state != KazooState.CONNECTED:
+            raise StoreUnavailableError(f"the connection to ZooKeeper is {self._client.state}")
+
+    def _absolute(self, path: str) -> str:
+        return f"{self._zookeeper.root}/{path}".rstrip("/")
