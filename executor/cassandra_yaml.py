@@ -131,5 +131,11 @@ def _scalar(value: Any, key: str) -> str:
         case str() if _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
             return value
         case str():
-            return json.dumps(value, ensure_ascii=not value.isprintable())
+            return f'"{"".join(map(_character, value))}"'
     raise OptionsError(f"cassandra.yaml: {key} has a value of no known kind: {value!r}")
+
+
+def _character(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -1,0 +1,71 @@
+"""Stands in for `java` where a test needs what no real Cassandra does on demand: hang, refuse to drain or to end.
+
+Serves Jolokia's protocol with the configuration it is given. `-Dstandin.drain=` ok, hang or fail;
+`-Dstandin.term=` end or ignore; `-Dstandin.exit=N`: log an error and exit at once.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+MODE = {"OperationMode": "NORMAL"}
+
+
+def option(name: str, default: str = "") -> str:
+    found = [item.partition("=")[2] for item in sys.argv[1:] if item.startswith(f"-D{name}=")]
+    return found[-1] if found else default
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    if request["type"] == "exec":
+        behaviour = option("standin.drain", "ok")
+        if behaviour == "hang":
+            time.sleep(60)
+        if behaviour == "fail":
+            return {"status": 500, "error": "java.lang.IllegalStateException : cannot drain"}
+        MODE["OperationMode"] = "DRAINED"
+        return {"status": 200, "value": None}
+    values: dict[str, Any] = {**MODE, "Joined": True, "NativeTransportRunning": True, "LiveNodes": ["127.0.2.9"]}
+    if request["attribute"] not in values:
+        return {"status": 404, "error": "javax.management.AttributeNotFoundException : No such attribute"}
+    return {"status": 200, "value": values[request["attribute"]]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = json.dumps([answer(item) for item in body] if isinstance(body, list) else answer(body)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def main() -> None:
+    if code := option("standin.exit"):
+        log = Path(option("cassandra.logdir")) / "system.log"
+        log.write_text("INFO  [main] now - fine\nERROR [main] now - it broke\njava.io.IOException: disk\n\tat a.b.C\n")
+        os._exit(int(code))
+    config = next(item.partition("=config=")[2] for item in sys.argv if "=config=" in item)
+    properties = dict(line.split("=", 1) for line in Path(config).read_text().splitlines())
+    if option("standin.term") == "ignore":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    else:
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(143))
+    server = ThreadingHTTPServer((properties["host"], int(properties["port"])), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.cassandra_yaml import OptionsError, rackdc, render, seeds, settings
+from tests.unit.executor.sandbox import make_launch
+
+_SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
+)
+_DOCUMENTS = st.dictionaries(
+    st.text(min_size=1, max_size=10),
+    st.recursive(
+        _SCALARS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        max_leaves=8,
+    ),
+)
+
+
+@given(_DOCUMENTS)
+def test_what_is_rendered_is_read_back(document: dict[str, Any]) -> None:
+    assert (yaml.safe_load(render(document)) or {}) == document
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (None, "null"),
+        (0.1, "0.1"),
+        (1e-05, "1.0e-05"),
+        ("yes", '"yes"'),
+        ("10000ms", '"10000ms"'),
+        ("12:30:45", '"12:30:45"'),
+        ("heap_buffers", "heap_buffers"),
+        ("/a b", '"/a b"'),
+        ("größe", '"größe"'),
+        ([], "[]"),
+        ({}, "{}"),
+    ],
+)
+def test_values_as_text(value: object, text: str) -> None:
+    assert render({"k": value}) == f"k: {text}\n"
+
+
+def test_nesting_is_readable() -> None:
+    document = {"a": [{"class_name": "X", "parameters": [{"seeds": "s"}]}, 2], "b": {"c": [1]}}
+    assert render(document).splitlines() == [
+        "a:",
+        "  - class_name: X",
+        "    parameters:",
+        "      - seeds: s",
+        "  - 2",
+        "b:",
+        "  c:",
+        "    - 1",
+    ]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"x", object()])
+def test_values_of_no_known_kind_name_their_key(value: object) -> None:
+    with pytest.raises(OptionsError, match="bad_key"):
+        render({"outer": {"bad_key": value}})
+
+
+def test_everything_that_lasts_is_on_the_volume() -> None:
+    found = settings(make_launch(), "10.0.0.1", "/sandbox/volume")
+    paths = [*found["data_file_directories"], *(value for key, value in found.items() if key.endswith("_directory"))]
+    assert len(paths) == 5
+    assert all(path.startswith("/sandbox/volume/") for path in paths)
+
+
+def test_addresses_and_ports() -> None:
+    launch = make_launch()
+    found = settings(launch, "10.0.0.1", "/v")
+    assert {found[f"{name}_address"] for name in ("listen", "broadcast", "rpc")} == {"10.0.0.1"}
+    assert found["native_transport_port"] == launch.ports.native_transport
+    assert found["num_tokens"] == 16
+
+
+def test_options_change_defaults() -> None:
+    found = settings(make_launch(options={"num_tokens": 4, "memtable_heap_space": "64MiB"}), "10.0.0.1", "/v")
+    assert (found["num_tokens"], found["memtable_heap_space"]) == (4, "64MiB")
+
+
+def test_options_cannot_move_a_node() -> None:
+    launch = make_launch(options={"rpc_address": "0.0.0.0", "hints_directory": "/tmp", "num_tokens": 1})
+    with pytest.raises(OptionsError, match="hints_directory, rpc_address"):
+        settings(launch, "10.0.0.1", "/v")
+
+
+@pytest.mark.parametrize(
+    ("given", "self_seed", "wanted"),
+    [
+        ((), True, ["10.0.0.1"]),
+        (("10.0.0.2", "10.0.0.3"), False, ["10.0.0.2", "10.0.0.3"]),
+        (("10.0.0.1", "10.0.0.2"), True, ["10.0.0.1", "10.0.0.2"]),
+    ],
+)
+def test_seeds(given: tuple[str, ...], self_seed: bool, wanted: list[str]) -> None:
+    assert seeds(make_launch(seeds=given, self_seed=self_seed), "10.0.0.1") == wanted
+
+
+def test_no_seeds_are_refused() -> None:
+    with pytest.raises(OptionsError, match="no seeds"):
+        seeds(make_launch(self_seed=False), "10.0.0.1")
+
+
+def test_rackdc() -> None:
+    assert rackdc(make_launch(rack="r1\\a")) == "dc=dc1\nrack=r1\\\\a\n"
+    for bad in ("", " r1", "a\nprefer_local=true"):
+        with pytest.raises(OptionsError):
+            rackdc(make_launch(rack=bad))

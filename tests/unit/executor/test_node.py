@@ -1,0 +1,287 @@
+"""The state machine with a stand-in for Java, whose behaviour the test chooses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from executor.events import Event, Kill, Launch, Message, Shutdown
+from executor.installation import Surroundings
+from executor.node import Node
+from executor.protocol import (
+    NodeLaunch,
+    StatusQuery,
+    StatusReply,
+    encode_launch,
+    encode_message,
+    parse_message,
+    parse_status,
+)
+from executor.volume import lock
+from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
+
+TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_LOST"}
+
+
+@dataclass
+class Recorder:
+    """Takes the place of the agent: it acknowledges everything at once."""
+
+    updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    acknowledges: bool = True
+    subscribed: bool = True
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
+        with self.changed:
+            self.updates.append((task_id, state, message, data))
+            self.changed.notify_all()
+
+    def send(self, data: str) -> None:
+        with self.changed:
+            self.messages.append(data)
+            self.changed.notify_all()
+
+    def all_acknowledged(self) -> bool:
+        return self.acknowledges
+
+    def wait_for_mode(self, mode: str) -> None:
+        def reported() -> bool:
+            return any(data is not None and parse_status(data).mode == mode for *_, data in self.updates)
+
+        with self.changed:
+            assert self.changed.wait_for(reported, 10), self.updates
+
+    def reply(self) -> StatusReply:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.messages, 10)
+            found = parse_message(self.messages.pop(0))
+        assert isinstance(found, StatusReply)
+        return found
+
+    def end(self) -> tuple[str, str]:
+        """State and message of the one terminal status."""
+        found = [(state, message) for _, state, message, _ in self.updates if state in TERMINAL]
+        assert len(found) == 1, self.updates
+        assert found[0][1] is not None
+        return found[0][0], found[0][1]
+
+
+class Driver:
+    """Runs a node on a thread, as the executor's main thread does."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self.recorder = Recorder()
+        self.events: SimpleQueue[Event] = SimpleQueue()
+        self.where = where
+        node = Node(self.recorder, where, self.events)
+        self.thread = threading.Thread(target=node.run, args=(0.5,), name="node")
+        self.thread.start()
+
+    def launch(self, launch: NodeLaunch, task_id: str = "t1") -> None:
+        self.events.put(Launch(task_id, encode_launch(launch)))
+
+    def join(self, seconds: float = 15.0) -> None:
+        self.thread.join(seconds)
+        assert not self.thread.is_alive()
+
+    def end(self) -> tuple[str, str]:
+        self.join()
+        lock(self.where.sandbox / "volume", 2.0, lambda _text: None).close()  # Cassandra is really gone
+        return self.recorder.end()
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    driver = Driver(surroundings(make_sandbox(tmp_path)))
+    yield driver
+    driver.events.put(Shutdown("end of test", 0.2))
+    driver.join()
+
+
+def test_a_node_runs_and_is_killed(driver: Driver) -> None:
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Kill("t1", 5.0))
+    assert driver.end() == ("TASK_KILLED", "killed: drained, ended with exit code 143")
+    states = [state for _, state, _, _ in driver.recorder.updates]
+    assert states[:2] == ["TASK_STARTING", "TASK_RUNNING"]
+    assert states[-1] == "TASK_KILLED"
+
+
+def test_the_last_status_goes_with_the_end(driver: Driver) -> None:
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Kill("t1", 5.0))
+    driver.end()
+    data = driver.recorder.updates[-1][3]
+    assert data is not None
+    assert parse_status(data).live == ("127.0.2.9",)
+
+
+def test_a_drain_that_hangs_is_bounded(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.drain=hang", drain_seconds=0.4))
+    driver.recorder.wait_for_mode("NORMAL")
+    begin = time.monotonic()
+    driver.events.put(Kill("t1", 5.0))
+    state, message = driver.end()
+    assert state == "TASK_KILLED"
+    assert "not drained" in message
+    assert 0.4 <= time.monotonic() - begin < 5
+
+
+def test_a_drain_that_fails_says_why(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.drain=fail"))
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Kill("t1", 5.0))
+    assert driver.end()[1] == (
+        "killed: not drained (java.lang.IllegalStateException : cannot drain), ended with exit code 143"
+    )
+
+
+def test_sigkill_follows_the_grace(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.term=ignore"))
+    driver.recorder.wait_for_mode("NORMAL")
+    begin = time.monotonic()
+    driver.events.put(Kill("t1", 0.5))
+    assert driver.end() == ("TASK_KILLED", "killed: drained, ended with signal SIGKILL")
+    assert time.monotonic() - begin >= 0.5
+
+
+def test_a_second_kill_can_only_hurry(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.term=ignore", "-Dstandin.drain=hang", drain_seconds=1.0))
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Kill("t1", 300.0))
+    driver.events.put(Kill("t1", 0.3))
+    driver.events.put(Kill("t1", 300.0))
+    assert driver.end()[0] == "TASK_KILLED"
+
+
+def test_a_stuck_drain_blocks_nothing(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.drain=hang", drain_seconds=30.0))
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Kill("t1", 5.0))
+    driver.events.put(Message(encode_message(StatusQuery("q"))))
+    assert driver.recorder.reply().id == "q"
+    driver.events.put(Shutdown("hurry", 1.0))
+    assert driver.end()[0] == "TASK_KILLED"
+
+
+def test_a_shutdown_keeps_to_the_time_that_the_agent_gives(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.term=ignore", "-Dstandin.drain=hang"))
+    driver.recorder.wait_for_mode("NORMAL")
+    begin = time.monotonic()
+    driver.events.put(Shutdown("the agent asked for it", 2.0))
+    state, message = driver.end()
+    assert (state, message[:35]) == ("TASK_KILLED", "shut down: the agent asked for it: ")
+    assert time.monotonic() - begin < 2.0
+
+
+def test_a_shutdown_without_a_task_just_ends(driver: Driver) -> None:
+    driver.events.put(Shutdown("nothing to do", None))
+    driver.join()
+    assert driver.recorder.updates == []
+
+
+def test_cassandra_that_dies_is_a_failure_with_its_last_words(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.exit=3"))
+    state, message = driver.end()
+    assert state == "TASK_FAILED"
+    assert message == "Cassandra ended with exit code 3:\nERROR [main] now - it broke\njava.io.IOException: disk"
+
+
+def test_cassandra_that_is_killed_from_outside_is_a_failure(driver: Driver) -> None:
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    data = driver.recorder.updates[-1][3]
+    assert data is not None
+    pid = parse_status(data).pid
+    assert pid is not None
+    os.kill(pid, 9)
+    assert driver.end() == ("TASK_FAILED", "Cassandra ended with signal SIGKILL")
+
+
+def test_a_kill_during_the_preparations_needs_no_cassandra(tmp_path: Path) -> None:
+    sandbox = make_sandbox(tmp_path)
+    taken = lock(sandbox / "volume", 1.0, lambda _text: None)
+    driver = Driver(replace(surroundings(sandbox), volume_patience=3.0))
+    driver.launch(make_launch())
+    driver.events.put(Kill("t1", None))
+    driver.join()
+    assert driver.recorder.end() == ("TASK_KILLED", "killed before Cassandra was started")
+    taken.close()
+
+
+def test_a_launch_that_cannot_start_says_the_step(driver: Driver) -> None:
+    driver.launch(make_launch(bundle="nowhere"))
+    driver.join()
+    state, message = driver.recorder.end()
+    assert state == "TASK_FAILED"
+    assert message.startswith("bundle: the Cassandra bundle is missing")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("", "launch data: not base64 of JSON"),
+        ("e30=", "launch data: launch data has version None"),
+        (base64.b64encode(b"[1]").decode(), "launch data: not a JSON object"),
+        (
+            base64.b64encode(json.dumps({**asdict(make_launch()), "version": 99}).encode()).decode(),
+            "launch data: launch data has version 99, this executor knows 1",
+        ),
+        (base64.b64encode(b'{"version": 1, "ports": {}}').decode(), "launch data: NodeLaunch: "),
+    ],
+)
+def test_launch_data_that_cannot_be_read(driver: Driver, data: str, words: str) -> None:
+    driver.events.put(Launch("t1", data))
+    driver.join()
+    state, message = driver.recorder.end()
+    assert state == "TASK_FAILED"
+    assert message.startswith(words)
+
+
+def test_one_executor_runs_one_task(driver: Driver) -> None:
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.launch(make_launch(), "t2")
+    driver.events.put(Kill("t9", 0.1))
+    driver.events.put(Kill("t1", 5.0))
+    driver.join()
+    ends = {task: (state, message) for task, state, message, _ in driver.recorder.updates if state in TERMINAL}
+    assert ends["t2"] == ("TASK_FAILED", "launch: this executor already runs t1")
+    assert ends["t1"][0] == "TASK_KILLED"
+
+
+def test_status_queries(driver: Driver) -> None:
+    driver.events.put(Message("not base64"))
+    driver.events.put(Message(encode_message(StatusReply("x", "n", "t", parse_status("eyJtb2RlIjogIk5PUk1BTCJ9")))))
+    driver.events.put(Message(encode_message(StatusQuery("q0"))))
+    early = driver.recorder.reply()
+    assert (early.id, early.task_id, early.status.mode) == ("q0", "", "UNKNOWN")
+    assert early.status.error == "Cassandra does not run"
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    for name in ("q1", "q2"):
+        driver.events.put(Message(encode_message(StatusQuery(name))))
+    replies = {driver.recorder.reply().id for _ in range(2)}
+    assert replies == {"q1", "q2"}
+
+
+def test_a_status_that_nobody_acknowledges_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    driver = Driver(surroundings(make_sandbox(tmp_path)))
+    driver.recorder.acknowledges = driver.recorder.subscribed = False
+    begin = time.monotonic()
+    driver.launch(make_launch(bundle="nowhere"))
+    driver.join()
+    assert 0.5 <= time.monotonic() - begin < 5

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+from executor.outbox import Outbox
+
+
+def _update(uuid: str, task: str = "t") -> dict[str, Any]:
+    return {"status": {"uuid": uuid, "task_id": {"value": task}, "state": "TASK_RUNNING"}}
+
+
+def _names(updates: list[dict[str, Any]]) -> list[str]:
+    return [update["status"]["uuid"] for update in updates]
+
+
+def test_a_subscription_carries_all_that_is_not_acknowledged() -> None:
+    outbox = Outbox()
+    assert outbox.add_task("t", {"task_id": {"value": "t"}})
+    for uuid in "abc":
+        outbox.add_update(_update(uuid))
+    outbox.sent(_update("a"))
+    found = outbox.subscribe()
+    assert found["unacknowledged_tasks"] == [{"task_id": {"value": "t"}}]
+    assert _names(found["unacknowledged_updates"]) == ["a", "b", "c"]
+    assert outbox.next_unsent() is None
+
+
+def test_what_comes_after_a_subscription_is_sent_in_order() -> None:
+    outbox = Outbox()
+    outbox.subscribe()
+    outbox.add_update(_update("a"))
+    outbox.add_update(_update("b"))
+    assert outbox.next_unsent() == _update("a")
+    outbox.sent(_update("a"))
+    assert outbox.next_unsent() == _update("b")
+
+
+def test_acknowledged_is_forgotten() -> None:
+    outbox = Outbox()
+    outbox.add_task("t", {})
+    outbox.add_update(_update("a"))
+    outbox.add_update(_update("b"))
+    outbox.acknowledged("t", "a")
+    assert not outbox.is_empty()
+    assert outbox.next_unsent() == _update("b")
+    outbox.acknowledged("t", "b")
+    outbox.acknowledged("t", "never seen")
+    assert outbox.is_empty()
+    assert outbox.next_unsent() is None
+    assert outbox.subscribe() == {"unacknowledged_tasks": [], "unacknowledged_updates": []}
+
+
+def test_a_task_that_comes_twice_is_known() -> None:
+    outbox = Outbox()
+    assert outbox.add_task("t", {"n": 1})
+    assert not outbox.add_task("t", {"n": 2})

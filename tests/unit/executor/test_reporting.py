@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from executor.protocol import NodeStatus
+from executor.reporting import SILENCE_SECONDS, Report, begin, fold
+
+NORMAL = NodeStatus(mode="NORMAL", joined=True, live=("a",), pid=1, endpoint="a")
+SILENT = NodeStatus(mode="UNKNOWN", error="refused", pid=1, endpoint="a")
+
+
+def _normal() -> Report:
+    report, told = fold(begin(1, "a", 0.0), NORMAL, 1.0)
+    assert told == NORMAL
+    return report
+
+
+def test_a_change_is_told_once() -> None:
+    report, told = fold(_normal(), NORMAL, 2.0)
+    assert told is None
+    changed = replace(NORMAL, live=("a", "b"))
+    report, told = fold(report, changed, 3.0)
+    assert told == changed
+    assert fold(report, changed, 4.0)[1] is None
+
+
+def test_a_start_is_a_start_however_long_it_takes() -> None:
+    report = begin(1, "a", 0.0)
+    for now in (1.0, 60.0, 600.0):
+        report, told = fold(report, SILENT, now)
+        assert told is None
+    assert report.told.mode == "STARTING"
+
+
+def test_a_short_silence_says_nothing() -> None:
+    report = _normal()
+    report, told = fold(report, SILENT, 10.0)
+    assert told is None
+    report, told = fold(report, SILENT, 9.9 + SILENCE_SECONDS)
+    assert told is None
+    assert fold(report, NORMAL, 30.0)[0].silent_since is None
+
+
+def test_a_long_silence_is_told_with_its_cause_and_once() -> None:
+    report, _ = fold(_normal(), SILENT, 10.0)
+    report, told = fold(report, SILENT, 10.0 + SILENCE_SECONDS)
+    assert told == replace(NORMAL, mode="UNKNOWN", error="refused")
+    assert fold(report, SILENT, 60.0)[1] is None
+    assert fold(report, NORMAL, 61.0)[1] == NORMAL
+
+
+def test_flapping_peers_are_told_less_and_less_but_not_forgotten() -> None:
+    report, sent = _normal(), 0
+    for second in range(600):
+        report, told = fold(report, replace(NORMAL, live=("a", str(second))), float(second))
+        sent += told is not None
+    assert 60 <= sent <= 100
+    assert fold(report, NORMAL, 700.0)[1] == NORMAL
+
+
+def test_a_change_of_mode_always_passes() -> None:
+    report = replace(_normal(), budget=0.0)
+    leaving = replace(NORMAL, mode="LEAVING")
+    report, told = fold(report, leaving, 1.0)
+    assert told == leaving
