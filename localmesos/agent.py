@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localmesos.agent_config import AgentConfig
-from localmesos.checkpoint import MetaStore
+from localmesos.checkpoint import CheckpointError, MetaStore
 from localmesos.executor_runs import ExecutorRuns
 from localmesos.executors import EventStream, Executor, ExecutorState, Framework
 from localmesos.fetcher import Fetcher
@@ -82,13 +82,16 @@ class Agent:
         }
 
     def handle(self, event: Json) -> None:
-        """One event of the master."""
+        """One event of the master. CheckpointError when the agent cannot write down what it has to remember."""
         kind = event["type"]
         handler = getattr(self, f"_on_{kind.lower()}", None)
         if handler is None:
             _LOG.warning("unknown event %s of the master ignored", kind)
             return
-        handler(event.get(kind.lower(), {}))
+        try:
+            handler(event.get(kind.lower(), {}))
+        except OSError as error:
+            raise CheckpointError(f"{kind} of the master: {error}") from error
 
     def disconnected(self) -> None:
         """The master is gone; updates wait for the next one."""
@@ -96,7 +99,10 @@ class Agent:
         self.manager.pause()
 
     def _on_registered(self, registered: Json) -> None:
-        self.info = self.config.agent_info(registered["agent_id"]["value"])
+        given, known = registered["agent_id"]["value"], self.agent_id()
+        if known and given != known:
+            raise CheckpointError(f"the master took agent {known} for {given}")
+        self.info = self.config.agent_info(given)
         self.store.save_agent(self.info)
         self.registered = True
         _LOG.info("registered as %s", self.agent_id())
@@ -124,13 +130,25 @@ class Agent:
         elif executor is not None:
             self.runs.add_tasks(framework, executor, tasks)
         elif run.get("launch_executor", True):
-            executor = self.runs.start(framework, executor_info, tasks[0])
-            self.runs.add_tasks(framework, executor, tasks)
+            self._start(framework, executor_info, tasks)
         else:
             # The master counted on an executor that has ended meanwhile, and has not set its resources aside.
             words = "No executor is expected to launch and there is no executor running"
             self._drop(framework, executor_id, tasks, words)
             self._drop_if_empty(framework)
+
+    def _start(self, framework: Framework, executor_info: Json, tasks: list[Json]) -> None:
+        try:
+            executor = self.runs.start(framework, executor_info, tasks[0])
+        except (OSError, ValueError) as error:
+            # No sandbox: a full disk, or an id that no directory can have.
+            message, reason = f"Failed to launch container: {error}", "REASON_CONTAINER_LAUNCH_FAILED"
+            for task in tasks:
+                executor_id, task_id = executor_info["executor_id"]["value"], task["task_id"]["value"]
+                self.updates.from_agent(framework, executor_id, task_id, "TASK_FAILED", reason, message)
+            self._drop_if_empty(framework)
+            return
+        self.runs.add_tasks(framework, executor, tasks)
 
     def _drop(self, framework: Framework, executor_id: str, tasks: list[Json], words: str) -> None:
         state = "TASK_DROPPED" if framework.partition_aware else "TASK_LOST"

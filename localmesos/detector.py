@@ -12,6 +12,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 _ZK_URL = re.compile(r"^zk://(?:[^@/]*@)?([^/]+)(/[^?#]*)?$")
 _INFO_PREFIX = "json.info_"
+_POLL_SECONDS = 1.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ class Detector(Protocol):
 
     def redirected(self, address: str) -> None:
         """The master that was asked names this one as leading."""
+
+    async def moved_from(self, address: str) -> None:
+        """Return when another master leads than this one, which was the leader."""
 
     async def close(self) -> None:
         """Give up connections."""
@@ -42,6 +46,10 @@ class FixedDetector:
 
     def redirected(self, address: str) -> None:
         self._next = address
+
+    async def moved_from(self, address: str) -> None:
+        # A master that stops leading closes its connections; nobody else could tell.
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         return None
@@ -77,6 +85,16 @@ class ZooKeeperDetector:
 
     def redirected(self, address: str) -> None:
         _LOG.info("the master found in ZooKeeper names %s as leading; asking ZooKeeper again", address)
+
+    async def moved_from(self, address: str) -> None:
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            try:
+                if await self.leader() != address:
+                    return
+            except OSError as error:
+                # Without ZooKeeper the master that leads goes on.
+                _LOG.info("%s", error)
 
     async def close(self) -> None:
         if self._client is not None:

@@ -87,12 +87,20 @@ class MasterLink:
             if response.status != 200:
                 raise aiohttp.ClientError(f"HTTP status {response.status}: {await response.text()}")
             self.master = master
-            sender = asyncio.create_task(self._send_calls(session, master, response))
+            helpers = [
+                asyncio.create_task(self._send_calls(session, master, response)),
+                asyncio.create_task(self._leave_when_moved(master, response)),
+            ]
             try:
                 await self._read(response)
             finally:
-                await self._end(sender)
+                await self._end(helpers)
         return True
+
+    async def _leave_when_moved(self, master: str, stream: aiohttp.ClientResponse) -> None:
+        await self._detector.moved_from(master)
+        _LOG.info("%s leads no longer", master)
+        stream.close()
 
     async def _read(self, response: aiohttp.ClientResponse) -> None:
         decoder = Decoder()
@@ -104,10 +112,11 @@ class MasterLink:
                 self._handle(event)
         _LOG.info("the master closed the connection")
 
-    async def _end(self, sender: asyncio.Task[None]) -> None:
+    async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         self._agent_id, self.master = None, None
-        sender.cancel()
-        await asyncio.gather(sender, return_exceptions=True)
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
         while not self._calls.empty():
             self._calls.get_nowait()
             self._calls.task_done()
