@@ -22,7 +22,7 @@ from scheduler.settings_parse import read
 from scheduler.settings_table import TABLE
 
 
-class InvalidSettings(ValueError):  # noqa: N818 - the port of this module says so
+class InvalidSettings(ValueError):
     """Settings that cannot be used. `problems` are sentences, each naming the setting and the rule that it breaks."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:

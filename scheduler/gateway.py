@@ -1,0 +1,73 @@
+"""The API's port to the loop: last snapshot, commands, live questions. Used by many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from executor.protocol import NodeStatus
+from scheduler.core.commands import Command, Refusal
+from scheduler.events import Asked, Event, StatusAsked
+from scheduler.snapshot import Snapshot, Unavailable
+
+COMMAND_SECONDS = 10.0
+STATUS_SECONDS = 5.0
+
+
+class LoopGateway:
+    """A Gateway. Until `open` and the first snapshot it says, with `explain`'s words, why there is no answer yet."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._put: Callable[[Event], object] | None = None
+        self._snapshot: Snapshot | None = None
+        self._reason = "the scheduler starts"
+
+    def explain(self, reason: str) -> None:
+        """Say from now on, while there is no snapshot, why."""
+        self._reason = reason
+
+    def open(self, put: Callable[[Event], object]) -> None:
+        """Pass commands to the loop from now on."""
+        self._put = put
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Serve this snapshot from now on."""
+        self._snapshot = snapshot
+
+    def snapshot(self) -> Snapshot:
+        """The last published snapshot; raises Unavailable before the first."""
+        if self._snapshot is None:
+            raise Unavailable(f"the state is not readable yet: {self._reason}")
+        return self._snapshot
+
+    def submit(self, command: Command, principal: str) -> Refusal | None:
+        """Have the loop carry it out; returns once that is stored."""
+        asked = Asked(command, principal)
+        self._send(asked)
+        try:
+            return asked.answer.result(COMMAND_SECONDS)
+        except (FutureTimeoutError, CancelledError) as error:
+            asked.answer.cancel()
+            raise Unavailable(
+                f"the command was not confirmed within {COMMAND_SECONDS:.0f} s; read the plan to see whether it holds"
+            ) from error
+
+    def ask(self, node: str) -> NodeStatus:
+        """The node's status, live from its executor."""
+        if node not in self.snapshot().state.nodes:
+            raise KeyError(node)
+        asked = StatusAsked(node, self._new_id())
+        self._send(asked)
+        try:
+            return asked.answer.result(STATUS_SECONDS)
+        except (FutureTimeoutError, CancelledError) as error:
+            asked.answer.cancel()
+            raise Unavailable(f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s") from error
+
+    def _send(self, event: Event) -> None:
+        put = self._put
+        if put is None:
+            raise Unavailable(f"no command can be taken yet: {self._reason}")
+        put(event)

@@ -1,0 +1,41 @@
+"""Logging to standard output: lines for people, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: time (seconds since the epoch), level, logger, message, and the trace of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        document = {
+            "time": round(record.created, 3),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            document["error"] = self.formatException(record.exc_info)
+        return json.dumps(document, ensure_ascii=False)
+
+
+def set_up(level: str, style: str) -> None:
+    """Log everything of `level` and above to standard output; `style` is text or json."""
+    handler = logging.StreamHandler(sys.stdout)
+    if style == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # kazoo tells of every connection attempt; what matters of it is logged by scheduler.zookeeper.
+    logging.getLogger("kazoo").setLevel(logging.ERROR)
+    logging.getLogger("pymesos").setLevel(logging.WARNING)

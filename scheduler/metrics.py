@@ -1,0 +1,64 @@
+"""The figures of one snapshot as Prometheus text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from scheduler.core.plan import Status
+from scheduler.core.readiness import own_reason
+from scheduler.snapshot import Snapshot
+
+PREFIX = "cassandra_scheduler_"
+
+_COUNTERS = {
+    "cycles_total": "Cycles of the loop.",
+    "events_total": "Events of Mesos and of executors that were folded into the state.",
+    "offers_total": "Offers received.",
+    "launches_total": "Launches sent.",
+    "kills_total": "Kills sent.",
+    "declines_total": "Offers declined.",
+    "revives_total": "Revives sent.",
+    "records_written_total": "Records written to ZooKeeper.",
+    "store_failures_total": "Cycles that ended because ZooKeeper did not answer.",
+    "cycle_seconds_sum": "Seconds spent in cycles.",
+}
+
+
+def render(snapshot: Snapshot) -> str:
+    """All metrics, in Prometheus' text format."""
+    lines: list[str] = []
+    for name, help_text in _COUNTERS.items():
+        lines += _metric(name, "counter", help_text, [("", (snapshot.counters or {}).get(name, 0.0))])
+    for name, help_text, samples in _gauges(snapshot):
+        lines += _metric(name, "gauge", help_text, samples)
+    return "\n".join(lines) + "\n"
+
+
+def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, float]]]]:
+    state = snapshot.state
+    yield "mesos_connected", "Whether Mesos has the framework subscribed.", [("", float(snapshot.connected))]
+    yield "snapshot_timestamp_seconds", "When the state was last known to be stored.", [("", snapshot.at)]
+    yield "offers_suppressed", "Whether offers are suppressed.", [("", float(state.suppressed))]
+    yield "reconciled", "Whether every task has been spoken of.", [("", float(state.reconciliation.complete))]
+    yield "nodes_wanted", "Nodes of the target configuration.", [("", float(state.target.spec.nodes))]
+    ready = sum(own_reason(state, node) is None for node in state.nodes.values())
+    yield "nodes_ready", "Nodes that run, are NORMAL and serve CQL.", [("", float(ready))]
+    modes = Counter(node.mode for node in state.nodes.values())
+    yield "nodes", "Nodes by Cassandra's mode.", [(f'{{mode="{mode}"}}', float(n)) for mode, n in sorted(modes.items())]
+    failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
+    yield "node_failures", "Failures in a row of each node.", failures
+    yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
+
+
+def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:
+    return [
+        (f'{{plan="{plan.name}",status="{status}"}}', float(plan.status is status))
+        for plan in snapshot.plans.values()
+        for status in Status
+    ]
+
+
+def _metric(name: str, kind: str, help_text: str, samples: Iterable[tuple[str, float]]) -> list[str]:
+    full = f"{PREFIX}{name}"
+    return [f"# HELP {full} {help_text}", f"# TYPE {full} {kind}", *(f"{full}{label} {v:.17g}" for label, v in samples)]

@@ -1,0 +1,177 @@
+"""The scheduler beside the API: ZooKeeper, lock, records, driver and loop, started and ended in this order."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from scheduler import __version__
+from scheduler.core import codec
+from scheduler.core.change import adopt
+from scheduler.core.state import ClusterState
+from scheduler.driver import Driver, FrameworkSettings
+from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.events import Fatal
+from scheduler.gateway import LoopGateway
+from scheduler.loop import Loop, Sources
+from scheduler.settings import Settings
+from scheduler.store import Store
+from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
+
+logger = logging.getLogger(__name__)
+
+# How much longer than a session a lock of a dead scheduler may be there.
+LOCK_MARGIN_SECONDS = 5.0
+CONNECT_SECONDS = 15.0
+RETRY_SECONDS = 1.0
+
+
+class Service:
+    """One running scheduler. `ended` is called once, on the service's thread, with the code to end the process with."""
+
+    def __init__(self, settings: Settings, gateway: LoopGateway, ended: Callable[[Exit], object]) -> None:
+        self._settings = settings
+        self._gateway = gateway
+        self._ended = ended
+        self._stopping = threading.Event()
+        self._loop: Loop | None = None
+        self._driver: Driver | None = None
+        self._zookeeper: ZooKeeper | None = None
+        self._lost: FatalError | None = None
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """End in order: loop, driver (nodes run on), lock."""
+        self._stopping.set()
+        if self._loop is not None:
+            self._loop.stop()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        code = Exit.OK
+        try:
+            self._work()
+        except FatalError as error:
+            code = error.code
+            logger.critical("the scheduler ends with code %d (%s): %s", code, code.name, error)
+            self._gateway.explain(str(error))
+        except Exception:  # the process' border: never go on half alive
+            code = Exit.FAILED
+            logger.critical("the scheduler ends with code %d: an error of its own", code, exc_info=True)
+        finally:
+            self._close()
+            self._ended(code)
+
+    def _work(self) -> None:
+        logger.info("cassandra-mesos %s, service %s", __version__, self._settings.service_name)
+        zookeeper = self._connect()
+        if zookeeper is None:
+            return
+        store = ZooKeeperStore(zookeeper)
+        state = begin(store, self._settings, _SOURCES)
+        self._gateway.explain("the scheduler has not subscribed to Mesos yet")
+        # The driver posts to the loop and the loop sends through the driver: the loop is made first.
+        posts: list[Callable[..., object]] = []
+        driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
+        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish)
+        posts.append(loop.put)
+        self._loop, self._driver = loop, driver
+        if self._lost is not None:
+            raise self._lost
+        self._gateway.open(loop.put)
+        driver.start()
+        if not self._stopping.is_set():
+            loop.run()
+
+    def _connect(self) -> ZooKeeper | None:
+        """Connected and holding the lock; None when told to stop meanwhile."""
+        settings = self._settings
+        session = settings.zookeeper_session_timeout_s
+        while not self._stopping.is_set():
+            self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}")
+            zookeeper = ZooKeeper(settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session)
+            self._zookeeper = zookeeper
+            try:
+                zookeeper.connect(CONNECT_SECONDS)
+                self._gateway.explain("waiting for the service's lock in ZooKeeper")
+                zookeeper.take_lock(session + LOCK_MARGIN_SECONDS)
+                return zookeeper
+            except StoreUnavailableError as error:
+                logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
+                zookeeper.close()
+                self._zookeeper = None
+                self._stopping.wait(RETRY_SECONDS)
+        return None
+
+    def _lose_session(self) -> None:
+        error = FatalError(
+            Exit.SESSION_LOST, "the ZooKeeper session is lost, and with it the lock: another scheduler may run now"
+        )
+        self._lost = error
+        if self._loop is not None:
+            self._loop.put(Fatal(error))
+
+    def _close(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+        if self._zookeeper is not None:
+            self._zookeeper.close()
+
+
+_SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
+
+
+def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
+    """The state to begin with; the settings of this start become the target if the stored cluster can follow them.
+
+    Raises FatalError when a record cannot be read or a first configuration makes no sense.
+    """
+    try:
+        stored = codec.load(store.load())
+    except codec.StateCorruptError as error:
+        raise FatalError(
+            Exit.STATE, f"{error}. Nothing was changed. Start the version that wrote it, or repair the record by hand."
+        ) from error
+    adoption = adopt(stored, settings.cluster_spec(), sources.now(), sources.new_id)
+    if isinstance(adoption, tuple):
+        raise FatalError(Exit.SETTINGS, " ".join(adoption))
+    if adoption.new_target is not None:
+        target = adoption.new_target
+        writes = {
+            codec.path_of(target): codec.encode_record(target),
+            codec.TARGET: codec.encode_record(codec.Target(target.id)),
+        }
+        try:
+            store.commit(writes)
+        except StaleWriteError as error:
+            raise FatalError(Exit.STALE, str(error)) from error
+        logger.info("configuration %s is the target now", target.id)
+    for reason in adoption.state.configuration_errors:
+        logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
+    return adoption.state
+
+
+def framework(settings: Settings) -> FrameworkSettings:
+    """How this service presents itself to Mesos."""
+    secret = Path(settings.service_secret_file).read_text().strip() if settings.service_secret_file else None
+    host = settings.api_host if settings.api_host not in ("0.0.0.0", "::", "") else socket.gethostname()
+    return FrameworkSettings(
+        master=settings.mesos_master,
+        name=settings.service_name,
+        user=settings.service_user,
+        role=settings.service_role,
+        principal=settings.service_principal,
+        secret=secret,
+        failover_seconds=settings.service_failover_timeout_s,
+        hostname=host,
+        web_url=f"http://{host}:{settings.api_port}/v1/plan",
+    )
