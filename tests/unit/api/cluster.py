@@ -1,0 +1,132 @@
+"""A three-node cluster as real values of the core, behind a gateway that carries commands out with the core."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from executor.protocol import NodeStatus
+from scheduler.core.commands import Command, Refusal
+from scheduler.core.operate import apply_command
+from scheduler.core.plans import build_plans
+from scheduler.core.state import (
+    Agent,
+    ClusterState,
+    Configuration,
+    NodeRecord,
+    Reconciliation,
+    Sighting,
+    TaskRecord,
+    TaskState,
+)
+from scheduler.settings import Settings, parse
+from scheduler.snapshot import Snapshot, Unavailable
+
+NOW = 1_700_000_000.0
+ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"}
+
+
+def document(answer: TestResponse) -> Any:
+    """The JSON of an answer."""
+    return json.loads(answer.data)
+
+
+def make_settings(**environ: str) -> Settings:
+    return parse({**ELSEWHERE, **environ})
+
+
+def make_status(index: int, **changes: Any) -> NodeStatus:
+    status = NodeStatus(
+        mode="NORMAL",
+        joined=True,
+        native_transport_running=True,
+        gossip_initialized=True,
+        gossip_running=True,
+        host_id=f"host-{index}",
+        endpoint=f"10.0.0.{index + 1}",
+        token_count=16,
+        data_center="dc1",
+        rack="r1",
+        version="5.0.8",
+        schema="s",
+        live=("10.0.0.1", "10.0.0.2"),
+    )
+    return replace(status, **changes)
+
+
+def make_node(index: int, **changes: Any) -> NodeRecord:
+    node = NodeRecord(
+        index=index,
+        agent=Agent(id=f"agent-{index}", hostname=f"host-{index}.example"),
+        task=TaskRecord(
+            id=f"node-{index}__uuid",
+            executor_id=f"node-{index}_executor__uuid",
+            configuration="c1",
+            state=TaskState.RUNNING,
+            launched_at=NOW,
+            updated_at=NOW,
+        ),
+        rack="r1",
+        deployed="c1",
+        host_id=f"host-{index}",
+        address=f"10.0.0.{index + 1}",
+        mode="NORMAL",
+    )
+    return replace(node, **changes)
+
+
+def make_state(settings: Settings, *nodes: NodeRecord, **changes: Any) -> ClusterState:
+    target = Configuration(id="c1", created_at=NOW, spec=settings.cluster_spec())
+    state = ClusterState(
+        target=target,
+        configurations={"c1": target},
+        nodes={node.name: node for node in nodes},
+        plans={},
+        framework_id="framework-1",
+        registered=True,
+        reconciliation=Reconciliation(started=True),
+        sightings={node.name: Sighting(f"{node.name}__uuid", make_status(node.index), NOW) for node in nodes},
+    )
+    return replace(state, **changes)
+
+
+class CoreGateway:
+    """Serves one state; `unavailable` is the reason why it cannot be read."""
+
+    def __init__(self, state: ClusterState) -> None:
+        self.state = state
+        self.statuses: dict[str, NodeStatus] = {}
+        self.evaluations: tuple[Mapping[str, Any], ...] = ()
+        self.unavailable = ""
+        self.age = 0.0
+        self.refusal: Refusal | None = None
+        self.submitted: list[tuple[Command, str]] = []
+
+    def snapshot(self) -> Snapshot:
+        self._check()
+        plans = build_plans(self.state, NOW)
+        return Snapshot(self.state, plans, time.time() - self.age, connected=True, evaluations=self.evaluations)
+
+    def submit(self, command: Command, principal: str) -> Refusal | None:
+        self._check()
+        self.submitted.append((command, principal))
+        outcome = self.refusal or apply_command(self.state, command, NOW)
+        if isinstance(outcome, Refusal):
+            return outcome
+        self.state = outcome[0]
+        return None
+
+    def ask(self, node: str) -> NodeStatus:
+        self._check()
+        if node not in self.statuses:
+            raise Unavailable(f"{node} did not answer within 5 seconds")
+        return self.statuses[node]
+
+    def _check(self) -> None:
+        if self.unavailable:
+            raise Unavailable(self.unavailable)
