@@ -1,14 +1,17 @@
 """What the agent answers over HTTP: refusals in the words of Mesos, and what operators read."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.feature.localmesos_agent.agent_process import (
+    FRAMEWORK,
     AgentProcess,
     command_task,
     custom_task,
+    wait_for,
 )
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 
@@ -88,3 +91,56 @@ def test_files_of_sandboxes_only(agent: AgentProcess, master: FakeMaster) -> Non
     assert agent.get(f"/files/read?path={sandbox}/stdout&offset=0") == {"data": "hello\n", "offset": 0}
     assert agent.request("GET", f"/files/read?path={sandbox}/../../../../../../../../meta&offset=0")[0] == 404
     assert agent.request("GET", "/files/read?path=/etc/passwd&offset=0")[0] == 404
+
+
+def _update(task_id: str, uuid: str, **more: str) -> str:
+    status = {"task_id": {"value": task_id}, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR", "uuid": uuid, **more}
+    ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
+    return json.dumps({"type": "UPDATE", **ids, "update": {"status": status}})
+
+
+def test_update_of_a_task_never_launched_is_forwarded_but_not_acknowledged(
+    agent: AgentProcess, master: FakeMaster
+) -> None:
+    master.send("RUN_TASK", custom_task())
+    master.update("TASK_RUNNING")
+    strange, known = "E6cQ/KQ7RF6LThniZOuOSw==", "viWmPa6yRgCQsH5bZli5wQ=="
+    assert agent.request("POST", "/api/v1/executor", _update("never-launched", strange), **_JSON) == (202, "")
+    status = master.update("TASK_RUNNING", "never-launched")
+    assert (status["uuid"], "executor_id" in status, status["timestamp"] > 0) == (strange, False, True)
+    assert agent.request("POST", "/api/v1/executor", _update("t1", known), **_JSON) == (202, "")
+    acknowledged = wait_for(
+        lambda: [e["acknowledged"] for e in agent.events("ACKNOWLEDGED")][2:], "the acknowledgement of the last update"
+    )
+    assert acknowledged == [{"task_id": {"value": "t1"}, "uuid": known}]
+
+
+def test_update_sent_twice_is_forwarded_once(agent: AgentProcess, master: FakeMaster) -> None:
+    master.send("RUN_TASK", custom_task())
+    master.update("TASK_RUNNING")
+    for _ in range(2):
+        assert agent.request("POST", "/api/v1/executor", _update("t1", "viWmPa6yRgCQsH5bZli5wQ=="), **_JSON)[0] == 202
+    assert agent.request("POST", "/api/v1/executor", _update("t1", "E6cQ/KQ7RF6LThniZOuOSw=="), **_JSON)[0] == 202
+    uuids = [master.call("STATUS_UPDATE")["status"]["uuid"] for _ in range(2)]
+    assert uuids == ["viWmPa6yRgCQsH5bZli5wQ==", "E6cQ/KQ7RF6LThniZOuOSw=="]
+
+
+def test_executor_has_to_subscribe_first(agent: AgentProcess, master: FakeMaster) -> None:
+    master.send("RUN_TASK", custom_task(command={"value": "sleep 300"}))
+    wait_for(lambda: agent.get("/state")["frameworks"], "the executor")
+    answer = agent.request("POST", "/api/v1/executor", _update("t1", "viWmPa6yRgCQsH5bZli5wQ=="), **_JSON)
+    assert answer == (403, "Executor is not subscribed")
+
+
+def test_subscribed_tells_who_is_who(agent: AgentProcess, master: FakeMaster) -> None:
+    run = custom_task()
+    master.send("RUN_TASK", run)
+    master.update("TASK_RUNNING")
+    subscribed = agent.events("SUBSCRIBED")[0]["subscribed"]
+    assert subscribed["executor_info"] == run["executor_info"]
+    assert subscribed["framework_info"] == FRAMEWORK
+    assert subscribed["container_id"] == {"value": agent.sandbox().resolve().name}
+    info = subscribed["agent_info"]
+    assert (info["id"], info["hostname"], info["port"]) == ({"value": "agent-S0"}, agent.ip, agent.port)
+    assert info["attributes"] == [{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}]
+    assert agent.events("LAUNCH")[0]["launch"] == {"task": run["task"]}
