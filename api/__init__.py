@@ -30,7 +30,6 @@ def create_app(gateway: Gateway, settings: Settings) -> Flask:
     app = Application(__name__, static_folder=None)
     app.extensions[access.EXTENSION] = access.Access(gateway, settings)
     app.extensions[auth.EXTENSION] = _tokens(settings)
-    app.config["MAX_CONTENT_LENGTH"] = errors.MAX_BODY
     app.url_map.strict_slashes = False
     app.before_request(auth.check)
     app.before_request(arguments.check_size)

@@ -13,7 +13,7 @@ from api.errors import MAX_BODY, RequestError
 def check_size() -> None:
     """Before each request: refuse a body over 1 MB before it is read."""
     if request.content_length is not None and request.content_length > MAX_BODY:
-        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body must be at most {MAX_BODY} bytes.")
+        raise _too_large()
 
 
 def query(*allowed: str) -> Mapping[str, str]:
@@ -29,7 +29,7 @@ def query(*allowed: str) -> Mapping[str, str]:
 
 def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
     """The fields of the body, none for an empty one; 415 for another type than JSON, 400 for bad JSON or fields."""
-    data = request.get_data()
+    data = _read()
     if not data:
         return {}
     if request.mimetype != "application/json":
@@ -48,6 +48,20 @@ def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
             known = f"known: {', '.join(allowed)}" if allowed else "this request has none"
             raise _bad(f"The field {name} is unknown; {known}.")
     return document
+
+
+def _read() -> bytes:
+    """The whole body; one that was sent in chunks has no length before its end, and is refused once it is too long."""
+    data = b""
+    while part := request.stream.read(MAX_BODY + 1 - len(data)):
+        data += part
+        if len(data) > MAX_BODY:
+            raise _too_large()
+    return data
+
+
+def _too_large() -> RequestError:
+    return RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body must be at most {MAX_BODY} bytes.")
 
 
 def _bad(message: str) -> RequestError:

@@ -74,8 +74,6 @@ def _explain(error: HTTPException, allow: str) -> str:
             return f"There is nothing at {request.path}."
         case 405:
             return f"{request.method} is not allowed at {request.path}; allowed: {allow}."
-        case 413:
-            return f"The body must be at most {MAX_BODY} bytes."
         case 500:
             return "The request failed for a reason that is in the scheduler's log."
     return error.description or error.name

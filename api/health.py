@@ -8,7 +8,8 @@ from http import HTTPStatus
 from flask import Blueprint, Response, jsonify
 
 from api import shapes
-from api.access import access, answer
+from api.access import access, answer, snapshot
+from scheduler import metrics
 from scheduler.snapshot import Snapshot, Unavailable
 
 blueprint = Blueprint("health", __name__)
@@ -51,6 +52,12 @@ def healthcheck() -> Response:
 def ping() -> Response:
     """Whether the API answers at all."""
     return Response("pong\n", mimetype="text/plain")
+
+
+@blueprint.get("/metrics")
+def figures() -> Response:
+    """Metrics for Prometheus."""
+    return Response(metrics.render(snapshot()), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @blueprint.get("/v1/debug/offers")

@@ -48,7 +48,6 @@ class Settings:
     mesos_master: str
     mesos_servers: str
     mesos_path: str
-    mesos_refuse_seconds: float
     zookeeper_servers: str
     zookeeper_session_timeout_s: float
     api_host: str

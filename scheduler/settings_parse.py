@@ -21,7 +21,7 @@ _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
 _LOOKS_LIKE = 0.85
 # Variables of Cassandra's own shell scripts, which this service does not use.
 _FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR"}
-_WILDCARDS = {"0.0.0.0", "::", "*"}
+_WILDCARDS = {"0.0.0.0", "::"}
 
 
 def read(environ: Mapping[str, str]) -> Reading:

@@ -104,7 +104,6 @@ _MESOS = (
     ),
     _text("MESOS_SERVERS", "master.mesos:2181", "ZooKeeper servers that know the leading master.", rule=rules.servers),
     _text("MESOS_PATH", "/mesos", "Path of the masters in that ZooKeeper.", rule=rules.zookeeper_path),
-    _number("MESOS_REFUSE_SECONDS", "5", "How long an unfit offer is declined for.", minimum=0, maximum=86_400),
 )
 
 _ZOOKEEPER = (
@@ -246,6 +245,7 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "SERVICE_VERSION": (None, "the version is the program's own"),
     "SERVICE_CLUSTER": (None, "frameworks have no cluster name"),
     "SERVICE_CHECKPOINT": (("true",), "the framework is always checkpointed"),
+    "MESOS_REFUSE_SECONDS": (("5",), "how long an offer is declined for depends on the reason"),
     "MESOS_TIMEOUT_MS": (None, "it never had an effect"),
     "ZOOKEEPER_SERVERS_USERNAME": (("",), "access control in ZooKeeper is not supported"),
     "ZOOKEEPER_SERVERS_PASSWORD": (("",), "access control in ZooKeeper is not supported"),

@@ -363,6 +363,14 @@ class TestHealth:
         assert (answer.text, answer.mimetype) == ("pong\n", "text/plain")
 
 
+def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
+    answer = client.get("/metrics")
+    assert answer.mimetype == "text/plain"
+    assert "cassandra_scheduler_nodes_ready 3\n" in answer.text
+    gateway.unavailable = "no state"
+    assert client.get("/metrics").status_code == 503
+
+
 def test_evaluations_of_offers(client: FlaskClient, gateway: CoreGateway) -> None:
     evaluation = {"node": "node-0", "outcome": "declined", "reasons": [{"code": "cpus", "message": "too few"}]}
     gateway.evaluations = (evaluation,)

@@ -1,0 +1,88 @@
+"""The OpenAPI document tells what the routes are and what they answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+from flask.testing import FlaskClient
+
+from api import create_app
+from scheduler.core.plan import Status
+from scheduler.settings import Settings
+from tests.unit.api.cluster import CoreGateway, document, make_status
+
+
+@pytest.fixture
+def description(client: FlaskClient) -> Any:
+    return document(client.get("/v1/openapi.json"))
+
+
+def test_the_document_and_the_routes_are_the_same(gateway: CoreGateway, settings: Settings, description: Any) -> None:
+    routes = set()
+    for rule in create_app(gateway, settings).url_map.iter_rules():
+        path = re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule)
+        routes |= {(path, method) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    own = {(path, method) for path, method in routes if not path.startswith(("/service/", "/cassandra/"))}
+    for prefix in ("/service/cassandra", "/cassandra"):
+        assert {(path.removeprefix(prefix), method) for path, method in routes if path.startswith(prefix + "/")} == own
+    assert {(path, method.upper()) for path, item in description["paths"].items() for method in item} == own
+
+
+def test_the_words_of_a_status(description: Any) -> None:
+    words = description["components"]["schemas"]["Plan"]["properties"]["status"]["enum"]
+    assert words == [word.value for word in Status]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/plans",
+        "/v1/plan",
+        "/v1/plans/{plan}",
+        "/v1/connection",
+        "/v1/connection/address",
+        "/v1/connection/dns",
+        "/v1/nodes/list",
+        "/v1/nodes/{node}/status",
+        "/v1/nodes/{node}/info",
+        "/v1/seeds",
+        "/v1/datacenter",
+        "/v1/config",
+        "/v1/config/nodes",
+        "/v1/framework",
+        "/v1/state/frameworkId",
+        "/v1/state/properties",
+        "/v1/debug/offers",
+        "/v1/health",
+        "/admin/healthcheck",
+    ],
+)
+def test_answers_are_as_described(client: FlaskClient, gateway: CoreGateway, description: Any, path: str) -> None:
+    gateway.statuses["node-0"] = make_status(0)
+    answer = client.get(path.replace("{plan}", "deploy").replace("{node}", "node-0"))
+    assert answer.status_code == 200
+    schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    whole = {**schema, "components": description["components"]}
+    jsonschema.Draft202012Validator(_closed(whole)).validate(document(answer))
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with every object's fields listed in full, so that a field that is not described fails."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if "required" in schema and set(schema.get("required", ())) == set(schema.get("properties", ())):
+        closed["additionalProperties"] = False
+    return closed
+
+
+def test_errors_are_as_described(client: FlaskClient, description: Any) -> None:
+    for path, code in (("/v1/plans/backup", "404"), ("/v1/nodes/9/info", "404"), ("/v1/nodes/0/status", "503")):
+        answer = client.get(path)
+        assert answer.status_code == int(code)
+        assert set(document(answer)) == set(description["components"]["schemas"]["Message"]["properties"])
