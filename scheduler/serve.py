@@ -71,7 +71,7 @@ class Server(BaseApplication):
         self._code.value = int(code)
         os.kill(os.getppid(), signal.SIGTERM)
 
-    def _end(self, *_: object) -> None:
+    def _end(self, _arbiter: object, _worker: object) -> None:
         if self._service is not None:
             self._service.stop()
 

@@ -149,19 +149,23 @@ class ZooKeeperStore:
         if size > TRANSACTION_BYTES:
             raise ValueError(f"{len(writes)} records of {size} bytes do not fit one transaction")
         self._make_folders(writes)
-        versions = {path: self._versions[path] for path in writes if path in self._versions}
         request = self._client.transaction()
         for path, content in writes.items():
-            if path in versions:
-                request.set_data(self._absolute(path), content, version=versions[path])
+            if path in self._versions:
+                request.set_data(self._absolute(path), content, version=self._versions[path])
             else:
                 request.create(self._absolute(path), content)
         try:
             results = request.commit_async().get(timeout=ANSWER_SECONDS)
         except _UNKNOWN_OUTCOME as error:
-            self._doubtful = _Attempt(dict(writes), versions)
+            self.forget_answer(writes)
             raise StoreUnavailableError(f"ZooKeeper did not answer a write: {error!r}") from error
         self._note(writes, results)
+
+    def forget_answer(self, writes: Mapping[str, bytes]) -> None:
+        """Take it for unknown whether this transaction, the last one sent, happened."""
+        versions = {path: self._versions[path] for path in writes if path in self._versions}
+        self._doubtful = _Attempt(dict(writes), versions)
 
     def _note(self, writes: Mapping[str, bytes], results: Iterable[object]) -> None:
         for path, result in zip(writes, results, strict=True):
