@@ -1,0 +1,307 @@
+"""The loop's order: fold, decide, store, send, acknowledge, publish — and what happens when a step fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import pytest
+
+from bench import large
+from executor.protocol import NodeStatus, StatusReply, encode_message, encode_status, parse_message
+from scheduler.core import codec
+from scheduler.core.commands import Interrupt, Proceed, Refusal
+from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.events import Disconnected, Registered, TaskUpdate
+from scheduler.core.plan import Status
+from scheduler.core.state import ClusterState, TaskState
+from scheduler.errors import Exit, FatalError, NotConnectedError
+from scheduler.events import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
+from scheduler.loop import Loop, Sources
+from scheduler.snapshot import Snapshot, Unavailable
+from scheduler.store import Memory, MemoryStore
+
+
+@dataclass
+class Recorder:
+    """A sender that writes down what it is told to send, and with what was stored at that moment."""
+
+    memory: Memory
+    connected: bool = True
+    sent: list[tuple[str, Any]] = field(default_factory=list)
+    stored_when_accepted: list[set[str]] = field(default_factory=list)
+
+    def _send(self, kind: str, what: Any) -> None:
+        if not self.connected:
+            raise NotConnectedError(kind)
+        self.sent.append((kind, what))
+
+    def accept(self, accept: Accept) -> None:
+        self.stored_when_accepted.append(set(self.memory.records))
+        self._send("accept", accept)
+
+    def decline(self, declines: Iterable[Decline]) -> None:
+        self._send("decline", tuple(declines))
+
+    def kill(self, kill: Kill) -> None:
+        self._send("kill", kill)
+
+    def reconcile(self, reconcile: Reconcile) -> None:
+        self._send("reconcile", reconcile)
+
+    def message(self, ask: Ask, data: str) -> None:
+        self._send("message", (ask, data))
+
+    def suppress(self) -> None:
+        self._send("suppress", None)
+
+    def revive(self) -> None:
+        self._send("revive", None)
+
+    def acknowledge(self, acknowledgement: Json) -> None:
+        self._send("acknowledge", acknowledgement)
+
+    def acknowledge_operation(self, acknowledgement: Json) -> None:
+        self._send("acknowledge_operation", acknowledgement)
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.sent]
+
+    def all(self, kind: str) -> list[Any]:
+        return [what for name, what in self.sent if name == kind]
+
+
+@dataclass
+class Bench:
+    """A loop on a memory, with a clock that stands still unless moved."""
+
+    memory: Memory
+    sender: Recorder
+    loop: Loop
+    snapshots: list[Snapshot]
+
+    @property
+    def last(self) -> Snapshot:
+        return self.snapshots[-1]
+
+    def cycle(self, *events: Event) -> None:
+        self.loop.cycle(events)
+
+
+def make(state: ClusterState | None = None, memory: Memory | None = None) -> Bench:
+    memory = memory or Memory()
+    sender, numbers = Recorder(memory), count()
+    snapshots: list[Snapshot] = []
+    store = MemoryStore(memory)
+    store.load()
+    sources = Sources(now=lambda: large.NOW + 100, new_id=lambda: f"id-{next(numbers)}")
+    loop = Loop(store, sender, state or large.fresh(3), sources, snapshots.append)
+    return Bench(memory, sender, loop, snapshots)
+
+
+def offers(*indices: int) -> Offers:
+    return Offers(tuple(large.offer(index) for index in indices))
+
+
+def registered() -> Registered:
+    return Registered("framework-0001")
+
+
+def test_a_launch_is_stored_before_it_is_sent() -> None:
+    bench = make()
+    bench.cycle(registered(), offers(0))
+    (accept,) = bench.sender.all("accept")
+    assert accept.node == "node-0"
+    assert bench.sender.stored_when_accepted == [{"nodes/node-0"}]
+
+
+def test_nothing_is_sent_that_could_not_be_stored_and_the_offer_is_used_later() -> None:
+    bench = make()
+    bench.memory.available = False
+    bench.cycle(registered(), offers(0))
+    assert bench.sender.sent == []
+    assert bench.snapshots == []
+    bench.memory.available = True
+    bench.cycle()
+    assert len(bench.sender.all("accept")) == 1
+
+
+def test_a_rescinded_offer_is_not_used() -> None:
+    bench = make()
+    bench.memory.available = False
+    bench.cycle(registered(), offers(0))
+    bench.memory.available = True
+    bench.cycle(Rescinded("O0"))
+    assert bench.sender.all("accept") == []
+
+
+def test_offers_are_gone_with_the_subscription_that_brought_them() -> None:
+    bench = make()
+    bench.memory.available = False
+    bench.cycle(registered(), offers(0))
+    bench.memory.available = True
+    bench.cycle(Disconnected())
+    bench.cycle(registered())
+    assert bench.sender.all("accept") == []
+
+
+def test_an_offer_is_answered_once() -> None:
+    bench = make()
+    bench.cycle(registered(), offers(0, 1))
+    bench.cycle()
+    answered = [name for accept in bench.sender.all("accept") for name in accept.offer_ids]
+    answered += [decline.offer_id for declines in bench.sender.all("decline") for decline in declines]
+    assert sorted(answered) == ["O0", "O1"]
+
+
+def update(bench: Bench, state: TaskState, status: NodeStatus | None = None) -> Update:
+    task = bench.last.state.nodes["node-0"].task
+    assert task is not None
+    data = None if status is None else encode_status(status)
+    event = TaskUpdate(task.id, state, "agent-0", data=data, uuid="u1")
+    return Update(event, {"task_id": {"value": task.id}, "agent_id": {"value": "agent-0"}, "uuid": "u1"})
+
+
+def test_an_update_is_acknowledged_after_it_is_stored() -> None:
+    bench = make()
+    bench.cycle(registered(), offers(0))
+    bench.memory.available = False
+    bench.cycle(update(bench, TaskState.RUNNING, NodeStatus(mode="JOINING")))
+    assert bench.sender.all("acknowledge") == []
+    bench.memory.available = True
+    bench.cycle()
+    assert [item["uuid"] for item in bench.sender.all("acknowledge")] == ["u1"]
+    assert b'"mode": "JOINING"' in bench.memory.records["nodes/node-0"][1]
+
+
+def test_an_update_whose_acknowledgement_fails_stays_stored() -> None:
+    bench = make()
+    bench.cycle(registered(), offers(0))
+    event = update(bench, TaskState.RUNNING)
+    bench.sender.connected = False
+    bench.cycle(event)
+    assert bench.last.state.nodes["node-0"].task is not None
+    assert bench.last.state.nodes["node-0"].task.state is TaskState.RUNNING
+    bench.sender.connected = True
+    bench.cycle(event)  # Mesos sends it again
+    assert len(bench.sender.all("acknowledge")) == 1
+
+
+def test_a_send_that_fails_is_no_end_of_the_loop() -> None:
+    bench = make()
+    bench.sender.connected = False
+    bench.cycle(registered(), offers(0))
+    assert "nodes/node-0" in bench.memory.records
+    assert bench.last.state.nodes["node-0"].task is not None
+
+
+def test_a_command_is_answered_after_it_is_stored() -> None:
+    bench = make(large.deployed(3))
+    asked = Asked(Interrupt("deploy"), "somebody")
+    bench.cycle(registered(), asked)
+    assert asked.answer.result(0) is None
+    assert "plans/deploy" in bench.memory.records
+    bench.cycle(proceed := Asked(Proceed("deploy"), "somebody"))
+    assert proceed.answer.result(0) is None
+
+
+def test_a_command_that_was_not_stored_has_not_happened() -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered())
+    bench.memory.available = False
+    asked = Asked(Interrupt("deploy"), "somebody")
+    bench.cycle(asked)
+    with pytest.raises(Unavailable, match="not stored"):
+        asked.answer.result(0)
+    bench.memory.available = True
+    bench.cycle()
+    assert bench.last.state.plans["deploy"].interrupted is False
+
+
+def test_a_refused_command_says_why_and_changes_nothing() -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered())
+    before = dict(bench.memory.records)
+    bench.cycle(asked := Asked(Interrupt("nonsense"), "somebody"))
+    refusal = asked.answer.result(0)
+    assert isinstance(refusal, Refusal)
+    assert "nonsense" in refusal.message
+    assert bench.memory.records == before
+
+
+def test_a_live_question_gets_the_executors_answer() -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered())
+    asked = StatusAsked("node-1", "question-1")
+    bench.cycle(asked)
+    (sent,) = [data for ask, data in bench.sender.all("message") if parse_message(data).id == "question-1"]
+    assert sent
+    task = large.running(1).task
+    assert task is not None
+    status = NodeStatus(mode="NORMAL", endpoint=large.address(1))
+    bench.cycle(Message(encode_message(StatusReply("question-1", "node-1", task.id, status))))
+    assert asked.answer.result(0) == status
+
+
+def test_a_live_question_to_a_node_that_does_not_run_is_refused_at_once() -> None:
+    bench = make()
+    bench.cycle(registered())
+    bench.cycle(asked := StatusAsked("node-0", "question-1"))
+    with pytest.raises(Unavailable, match="node-0 does not run"):
+        asked.answer.result(0)
+
+
+@pytest.mark.parametrize("data", ["", "not base64!", "e30=", encode_status(NodeStatus(mode="NORMAL"))])
+def test_a_message_that_nobody_understands_is_passed_over(data: str) -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered(), Message(data))
+    assert bench.last.connected
+
+
+@pytest.mark.parametrize("document", [{}, {"id": {"value": "x"}}, {"id": 1}])
+def test_an_offer_that_nobody_understands_is_passed_over(document: Json) -> None:
+    bench = make()
+    bench.cycle(registered(), Offers((document, large.offer(0))))
+    assert len(bench.sender.all("accept")) == 1
+
+
+def test_a_fatal_event_ends_the_loop() -> None:
+    bench = make()
+    with pytest.raises(FatalError) as raised:
+        bench.cycle(Fatal(FatalError(Exit.REMOVED, "gone")))
+    assert raised.value.code is Exit.REMOVED
+
+
+def test_a_foreign_write_ends_the_loop_before_anything_is_sent() -> None:
+    bench = make()
+    bench.memory.records["nodes/node-0"] = (7, b"somebody else's")
+    with pytest.raises(FatalError, match="nodes/node-0") as raised:
+        bench.cycle(registered(), offers(0))
+    assert raised.value.code is Exit.STALE
+    assert bench.sender.all("accept") == []
+
+
+def test_the_framework_id_is_stored_in_the_cycle_that_learns_it() -> None:
+    state = large.fresh(3)
+    bench = make(ClusterState(state.target, state.configurations, {}, {}))
+    bench.cycle(registered())
+    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == codec.FRAMEWORK_ID)
+    assert b"framework-0001" in content
+
+
+def test_the_snapshot_shows_plans_and_counts() -> None:
+    bench = make()
+    bench.cycle(registered(), offers(0))
+    assert bench.last.plans["deploy"].status is Status.IN_PROGRESS
+    assert bench.last.counters is not None
+    assert bench.last.counters["launches_total"] == 1
+    assert [item["node"] for item in bench.last.evaluations] == ["node-0"]
+
+
+def test_stopping_ends_run() -> None:
+    bench = make()
+    bench.loop.stop()
+    bench.loop.run()
+    assert bench.snapshots == []
