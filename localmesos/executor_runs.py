@@ -159,8 +159,8 @@ class ExecutorRuns:
             self._updates.from_executor(framework, executor, update["status"])
         self._report_undelivered(framework, executor, subscribe)
         self.deliver(framework, executor)
-        if first and not executor.live_tasks():
-            # All its tasks were killed while it started.
+        if (first or executor.generated) and not executor.live_tasks():
+            # Its tasks were killed while it started, or its only one did not survive the agent's restart.
             self.shutdown(framework, executor)
         return stream
 

@@ -161,6 +161,20 @@ class TestRecovery:
         agent.start()
         assert master.update("TASK_FAILED")["reason"] == "REASON_EXECUTOR_TERMINATED"
 
+    def test_task_that_the_executor_never_got_is_dropped(self, agent: AgentProcess, master: FakeMaster) -> None:
+        run = custom_task(
+            command={"value": f"while [ ! -e go ]; do sleep 0.05; done; exec {sys.executable} {EXECUTOR}"}
+        )
+        master.send("RUN_TASK", run)
+        record = agent.work_dir / "meta/slaves/latest/frameworks/framework-0000/executors/e1/executor.json"
+        wait_for(lambda: record.exists() and json.loads(record.read_text())["process"], "the executor's process")
+        agent.signal(signal.SIGKILL)
+        (agent.sandbox() / "go").touch()
+        agent.start()
+        dropped = master.update("TASK_DROPPED")
+        assert dropped["reason"] == "REASON_AGENT_RESTARTED"
+        assert dropped["message"] == "Task launched during agent restart"
+
 
 class TestMaster:
     """The master goes, comes, moves, refuses."""
