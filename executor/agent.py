@@ -106,9 +106,9 @@ class Agent(MesosExecutorDriver):
         self._messages.append(data)
         self._wake_sender()
 
-    def all_acknowledged(self) -> bool:
-        """Whether the agent has stored every update."""
-        return self._outbox.is_empty()
+    def settled(self) -> bool:
+        """Whether nothing is left to wait for: the agent has stored every update, or is given up."""
+        return self._outbox.is_empty() or (self._given_up and not self._subscribed)
 
     # What pymesos calls, on its own thread.
 

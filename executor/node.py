@@ -47,7 +47,7 @@ class Reporter(Protocol):
     def subscribed(self) -> bool: ...
     def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None: ...
     def send(self, data: str) -> None: ...
-    def all_acknowledged(self) -> bool: ...
+    def settled(self) -> bool: ...
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Node:
             self._next(_TICK_SECONDS)
             self._watch()
         ended = time.monotonic()
-        while not self._agent.all_acknowledged():
+        while not self._agent.settled():
             waited = time.monotonic() - ended
             if waited > (ACKNOWLEDGE_SECONDS if self._agent.subscribed else recovery_timeout):
                 _LOG.error("the agent has not acknowledged the last status")

@@ -19,8 +19,8 @@ from executor.protocol import (
     parse_message,
     parse_status,
 )
-from tests.feature.agent_process import FRAMEWORK, ROOT, AgentProcess, free_port, wait_for
-from tests.feature.fake_master import FakeMaster
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, free_port, wait_for
+from tests.feature.localmesos_agent.fake_master import FakeMaster
 
 Json = dict[str, Any]
 

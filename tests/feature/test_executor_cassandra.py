@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from executor.protocol import NodeLaunch
-from tests.feature.agent_process import wait_for
 from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
-from tests.feature.fake_master import FakeMaster
+from tests.feature.localmesos_agent.agent_process import wait_for
+from tests.feature.localmesos_agent.fake_master import FakeMaster
 
 pytestmark = pytest.mark.cassandra
 
