@@ -1,0 +1,119 @@
+"""Through gunicorn, asked by curl: what a test client inside the process cannot show."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOKEN = "uSeR_t0k3n"
+START_SECONDS = 30.0
+
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("artifacts")
+    (path / "tokens").write_text(TOKEN)
+    (path / "executor.tar.gz").write_bytes(os.urandom(300_000))
+    return path
+
+
+@pytest.fixture(scope="module")
+def url(directory: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "2", "--no-control-socket",
+        "--log-level", "error", f"tests.unit.api.serving:application({str(directory)!r})",
+    ]  # fmt: skip
+    server = subprocess.Popen(command, cwd=ROOT)
+    try:
+        wait_for(port, server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert server.poll() is None, "gunicorn ended"
+            assert time.monotonic() < deadline, "gunicorn does not listen"
+            time.sleep(0.05)
+
+
+def curl(*arguments: str, data: bytes = b"") -> tuple[int, bytes]:
+    """Status and body."""
+    command = ["curl", "--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", *arguments]
+    output = subprocess.run(command, input=data, capture_output=True, check=True).stdout
+    body, _, status = output.rpartition(b"\n")
+    return int(status), body
+
+
+@pytest.mark.parametrize("line", [
+    "{}/service/cassandra/v1/plan",
+    "{}/cassandra/v1/connection",
+    "-X POST {}/service/cassandra/v1/plan?cmd=interrupt",
+    "-X PUT {}/service/cassandra/v1/plan?cmd=proceed",
+    "{}/service/cassandra/v1/nodes/node-0/status",
+    "{}/service/cassandra/v1/nodes//node-0/info",
+])  # fmt: skip
+def test_lines_of_the_reference(url: str, line: str) -> None:
+    status, body = curl("-H", f"Authorization: token={TOKEN}", *line.format(url).split())
+    assert status == 200
+    assert isinstance(json.loads(body), dict)
+
+
+def test_put_with_an_empty_form(url: str) -> None:
+    assert curl("-X", "PUT", "-d", "", "-H", f"Authorization: token={TOKEN}", f"{url}/v1/plan?cmd=proceed")[0] == 200
+
+
+def test_no_token(url: str) -> None:
+    status, body = curl(f"{url}/v1/plan")
+    assert (status, set(json.loads(body))) == (401, {"message"})
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body(url: str, chunked: bool) -> None:
+    headers = ["-H", f"Authorization: token={TOKEN}", "-H", "Content-Type: application/json"]
+    if chunked:
+        headers += ["-H", "Transfer-Encoding: chunked"]
+    status, body = curl(
+        "-X", "PUT", *headers, "--data-binary", "@-", f"{url}/v1/plan?cmd=proceed", data=b" " * 1_100_000
+    )
+    assert (status, json.loads(body)) == (413, {"message": "The body must be at most 1048576 bytes."})
+
+
+def test_a_bundle_whole_and_resumed(url: str, directory: Path, tmp_path: Path) -> None:
+    bundle = (directory / "executor.tar.gz").read_bytes()
+    target = tmp_path / "executor.tar.gz"
+    assert curl("--output", str(target), f"{url}/v1/artifacts/executor.tar.gz")[0] == 200
+    assert target.read_bytes() == bundle
+    target.write_bytes(bundle[:100_000])
+    resumed = curl("--continue-at", "-", "--output", str(target), f"{url}/v1/artifacts/executor.tar.gz")
+    assert resumed[0] == 206
+    assert target.read_bytes() == bundle
+
+
+@pytest.mark.parametrize("path", ["../tokens", "..%2ftokens", "%2e%2e/tokens", "/etc/passwd", "....//tokens"])
+def test_paths_out_of_the_directory(url: str, path: str) -> None:
+    status, body = curl("--path-as-is", "-H", f"Authorization: token={TOKEN}", f"{url}/v1/artifacts/{path}")
+    assert status == 404
+    assert TOKEN.encode() not in body
