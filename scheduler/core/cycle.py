@@ -54,6 +54,11 @@ class Cycle:
         self.wanted.discard(fit.record.name)
         self.waits.pop(fit.record.name, None)
 
+    def give_back(self, offer: Offer, accept: Accept) -> None:
+        """Use an offer for anything but a launch."""
+        self.accepts.append(accept)
+        self.offers.pop(offer.agent.id, None)
+
     def judge(self, offer: Offer, reason: Reason, seconds: float) -> None:
         """Remember why this offer is of no use; the shortest time that anyone asked for holds."""
         known = self.verdicts.get(offer.agent.id)

@@ -11,11 +11,12 @@ from scheduler.core.deploy import deploy, note_progress
 from scheduler.core.offering import call, declines
 from scheduler.core.offers import Offer
 from scheduler.core.reconcile import kill_strays, reconcile
-from scheduler.core.recovery import recover
+from scheduler.core.recovery import note_evidence, recover
+from scheduler.core.release import release
 from scheduler.core.state import ClusterState
 
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
-RECONCILED: tuple[Callable[[Cycle], None], ...] = (recover, deploy, kill_strays)
+RECONCILED: tuple[Callable[[Cycle], None], ...] = (note_evidence, recover, deploy, release, kill_strays)
 LAST: tuple[Callable[[Cycle], None], ...] = (ask, call)
 
 

@@ -18,13 +18,14 @@ from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.recovery import common_block, try_in_place
 from scheduler.core.seeds import by_index, choose_seeds
-from scheduler.core.state import ClusterState, Failures, NodeRecord
+from scheduler.core.state import ClusterState, Failures, NodeRecord, TaskState
 
 PLAN = "deploy"
 REFUSED_SECONDS = 5.0
 CHOSEN_SECONDS = 3600.0
 # So long after a launch's end every offer that was made before it has been seen.
 SETTLE_SECONDS = 3.0
+ABANDONED_LIMIT = 8
 
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
@@ -73,9 +74,25 @@ def deploy(cycle: Cycle) -> None:
     if node.reservation is not None:
         if try_in_place(cycle, node) or not _is_void(cycle, node):
             return
-        node = replace(node, agent=None, reservation=None, rack="")
+        node = abandon(node)
         cycle.update(node)
     _place(cycle, node)
+
+
+def abandon(node: NodeRecord) -> NodeRecord:
+    """The node without the reservation of which nothing was ever seen.
+
+    Should it turn up after all, it is released, if Mesos has said that the launch on it never ran.
+    """
+    task = node.task
+    if node.reservation is None or task is None:
+        return replace(node, agent=None, reservation=None, rack="")
+    abandoned = node.abandoned
+    if task.state in (TaskState.ERROR, TaskState.DROPPED):
+        abandoned = (*abandoned, node.reservation.id)[-ABANDONED_LIMIT:]
+    if may_live(node):
+        task = replace(task, state=TaskState.LOST, message="given up by an operator")
+    return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
 
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
@@ -93,12 +110,18 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
 
 
 def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
-    """Whether the launch that was to make this reservation surely did not: its agent offers, but not that."""
-    if node.reservation is None or node.agent is None or node.task is None:
+    """Whether the launch that was to make this reservation surely did not: its agent offers, but not that.
+
+    Or its offers were not valid any more. Whatever is less sure is an operator's to say, by restarting the step.
+    """
+    task, reservation = node.task, node.reservation
+    if task is None or reservation is None or node.agent is None:
         return True
-    if node.reservation.seen or cycle.now - node.task.updated_at < SETTLE_SECONDS:
+    if reservation.seen or node.deployed is not None:
         return False
-    return node.agent.id in cycle.offers
+    if task.state is TaskState.DROPPED and task.reason == "REASON_INVALID_OFFERS":
+        return True
+    return cycle.now - task.updated_at >= SETTLE_SECONDS and node.agent.id in cycle.offers
 
 
 def _place(cycle: Cycle, node: NodeRecord) -> None:

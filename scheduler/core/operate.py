@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from scheduler.core import deploy, recovery
 from scheduler.core.commands import Command, ForceComplete, Interrupt, Proceed, Refusal, RefusalKind, RestartStep
-from scheduler.core.lifecycle import LIVE, has_ended, may_live
+from scheduler.core.lifecycle import LIVE, may_live
 from scheduler.core.plan import Phase, Step
 from scheduler.core.plans import PLANS, build_plans
 from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation
@@ -60,8 +60,7 @@ def restarted(node: NodeRecord) -> NodeRecord:
     node = replace(node, failures=Failures(), forced=False)
     never_seen = node.reservation is not None and not node.reservation.seen and node.deployed is None
     if never_seen and (node.task is None or node.task.state not in LIVE):
-        task = node.task if has_ended(node) else None
-        return replace(node, agent=None, reservation=None, rack="", task=task)
+        return deploy.abandon(node)
     return node
 
 

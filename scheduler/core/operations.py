@@ -70,6 +70,23 @@ def build_create(operation_id: str, volumes: Iterable[Json]) -> Json:
     return {"type": "CREATE", "id": {"value": operation_id}, "create": {"volumes": list(volumes)}}
 
 
+def build_destroy(volumes: Iterable[Json]) -> Json:
+    """DESTROY; without an id, since the next offer tells."""
+    return {"type": "DESTROY", "destroy": {"volumes": list(volumes)}}
+
+
+def build_unreserve(resources: Iterable[Json]) -> Json:
+    """UNRESERVE; without an id, since the next offer tells."""
+    return {"type": "UNRESERVE", "unreserve": {"resources": list(resources)}}
+
+
+def without_volume(volume_json: Json) -> Json:
+    """The reserved disk that a volume's destruction leaves."""
+    source = volume_json["disk"].get("source")
+    plain = {key: value for key, value in volume_json.items() if key != "disk"}
+    return plain if source is None else {**plain, "disk": {"source": source}}
+
+
 def build_launch(task: Json) -> Json:
     """LAUNCH of one task."""
     return {"type": "LAUNCH", "launch": {"task_infos": [task]}}

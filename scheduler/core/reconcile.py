@@ -22,6 +22,7 @@ IMPLICIT_EVERY = 3600.0
 PROBE_EVERY = 30.0
 PROBE_AFTER = 30.0
 UNANSWERED_LIMIT = 3
+KILL_AFTER = 5.0  # an agent that re-sends old updates may be about to send the end
 KILL_EVERY = 30.0
 
 _UNSETTLED = UNSEEN | {TaskState.STAGING, TaskState.STARTING, TaskState.KILLING}
@@ -86,4 +87,5 @@ def _is_superseded(state: ClusterState, task_id: str) -> bool:
 
 
 def _is_due(stray: Stray, now: float) -> bool:
-    return stray.state in LIVE and (stray.killed_at is None or now - stray.killed_at >= KILL_EVERY)
+    last, pause = (stray.seen_at, KILL_AFTER) if stray.killed_at is None else (stray.killed_at, KILL_EVERY)
+    return stray.state in LIVE and now - last >= pause

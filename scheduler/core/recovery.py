@@ -6,10 +6,12 @@ task, so that a node is never started twice. A node whose record says that it ru
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scheduler.core.amounts import node_needs
 from scheduler.core.cycle import Cycle
 from scheduler.core.evaluate import Start, in_place_refusals, launch_in_place
-from scheduler.core.lifecycle import has_ended, has_given_up
+from scheduler.core.lifecycle import UNSEEN, has_ended, has_given_up
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.seeds import by_index, choose_seeds
 from scheduler.core.state import ClusterState, Configuration, NodeRecord, PlanRecord, TaskState
@@ -27,6 +29,23 @@ def recover(cycle: Cycle) -> None:
             continue
         cycle.wanted.add(node.name)
         try_in_place(cycle, node)
+
+
+def note_evidence(cycle: Cycle) -> None:
+    """A task that Mesos cannot see or does not know has ended if its volume is offered: nothing uses it.
+
+    Its agent may have come back under a new id, so that offers alone can tell.
+    """
+    for node in list(cycle.state.nodes.values()):
+        if node.task is None or node.reservation is None or node.task.state not in UNSEEN:
+            continue
+        offer = cycle.holder(node.reservation.id)
+        if offer is None:
+            cycle.wanted.add(node.name)
+        elif node.reservation.volume_id in offer.held[node.reservation.id].volumes:
+            message = "its volume is offered, so no task uses it"
+            task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)
+            cycle.update(replace(node, task=task, mode="UNKNOWN"))
 
 
 def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -> Reason | None:

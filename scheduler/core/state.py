@@ -86,7 +86,9 @@ class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
 
     `deployed` is the configuration with which it was once seen ready: a fact, never derived again from a later
-    health check. `host_id` and `address` are Cassandra's own; `mode` the last one reported by the running task.
+    health check. `abandoned` are the ids of reservations given up before any task of theirs was seen: released
+    where they turn up all the same. `host_id` and `address` are Cassandra's own; `mode` the last one reported by
+    the running task.
     """
 
     index: int
@@ -95,6 +97,7 @@ class NodeRecord:
     task: TaskRecord | None = None
     rack: str = ""
     deployed: str | None = None
+    abandoned: tuple[str, ...] = ()
     host_id: str | None = None
     address: str | None = None
     mode: str = "UNKNOWN"
@@ -154,10 +157,14 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class Stray:
-    """A live task of this framework that no record names as its newest; `killed_at` is when it was last told to end."""
+    """A live task of this framework that no record names as its newest.
+
+    `seen_at` is when it was first heard of, `killed_at` when it was last told to end.
+    """
 
     agent_id: str | None
     state: TaskState
+    seen_at: float
     killed_at: float | None = None
 
 

@@ -150,9 +150,8 @@ class _Fold:
         if update.state not in LIVE:
             self._strays.pop(update.task_id, None)
             return
-        before = self._strays.get(update.task_id)
-        killed_at = None if before is None else before.killed_at
-        self._strays[update.task_id] = Stray(update.agent_id, update.state, killed_at)
+        before = self._strays.get(update.task_id) or Stray(None, update.state, seen_at=self._now)
+        self._strays[update.task_id] = replace(before, agent_id=update.agent_id, state=update.state)
 
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
@@ -197,6 +196,8 @@ def _with_state(
 
 def _end(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
     node = replace(node, mode="UNKNOWN")
+    if update.state in (TaskState.FAILED, TaskState.FINISHED, TaskState.KILLED):  # it has been on its agent
+        node = _show_reservation(node)
     if update.state not in BLAMED:
         return node
     error = status.error if status is not None and status.error else ""

@@ -1,0 +1,441 @@
+"""A model of Mesos: a master and agents that own their resources and refuse what Mesos refuses.
+
+The scheduler's side is the calls at the end; `events` is what waits to be read from its subscription.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.protocol import NodeStatus, StatusReply, encode_status, parse_launch
+from scheduler.core.operations import without_volume
+from tests.simulation.resources import Bundle, NotEnoughError, Owned, add_all, all_within, owner_of, to_bundles, to_json
+from tests.simulation.ring import Data, Process, Ring
+
+Json = Mapping[str, Any]
+
+FINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROPPED", "TASK_GONE", "TASK_LOST"}
+RETRY_SECONDS = 10.0
+
+
+@dataclass
+class Task:
+    """A task as its agent holds it; `outbox` are updates that were not acknowledged yet, oldest first."""
+
+    id: str
+    node: str
+    agent: Agent
+    executor_id: str
+    used: Owned
+    state: str = "TASK_STAGING"
+    outbox: deque[dict[str, Any]] = field(default_factory=deque)
+    sent_at: float | None = None
+    told: NodeStatus | None = None
+
+
+@dataclass
+class Agent:
+    """One agent: what is neither used nor offered, by owner, and what lies on its volumes."""
+
+    id: str
+    hostname: str
+    rack: str
+    available: Owned
+    reservations: dict[str, Json] = field(default_factory=dict)
+    volumes: dict[str, Data] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    reachable: bool = True
+    registered: bool = True
+    unreachable_marked: bool = False
+    filtered: tuple[float, Owned] | None = None
+
+
+@dataclass
+class Offered:
+    """An outstanding offer."""
+
+    id: str
+    agent: Agent
+    content: Owned
+
+
+class Mesos:
+    """Master, agents and the executors on them."""
+
+    def __init__(self, agents: Iterable[Agent], new_id: Callable[[], str]) -> None:
+        self.agents = {agent.id: agent for agent in agents}
+        self.ring = Ring(new_id)
+        self.now = 0.0
+        self.new_id = new_id
+        self.events: deque[tuple[str, Any]] = deque()
+        self.offers: dict[str, Offered] = {}
+        self.subscribed = False
+        self.suppressed = False
+        self.known: dict[str, tuple[str, str]] = {}  # the master's view: task id -> (state, agent id)
+        self.illegal: list[str] = []
+        self.spoken: set[str] = set()  # tasks named to the scheduler since it subscribed
+        self.unheard: set[str] = set()  # tasks that lived when it subscribed
+        self.launches: list[str] = []
+        self.kills: list[str] = []
+        self.refuse_next: set[str] = set()  # operation types that fail once, as on a full disk
+        self._spoilt = False  # whether an operation of the accept at hand was made to fail
+
+    # --- what happens by itself
+
+    def step(self, seconds: float) -> None:
+        """Let time pass: processes go on, updates are retried, offers are made."""
+        self.now += seconds
+        for process in self.ring.step():
+            self._end(process.task_id, "TASK_FAILED", "REASON_COMMAND_EXECUTOR_FAILED", process.last_words)
+        for agent in self.agents.values():
+            for task in agent.tasks.values():
+                self._report(task)
+                self._send_update(task)
+        self.allocate()
+
+    def allocate(self, partial: bool = False) -> None:
+        """Offer what is available, unless suppressed or declined; `partial`: only what is reserved, less volumes."""
+        if not self.subscribed or self.suppressed:
+            return
+        for agent in self.agents.values():
+            content = {owner: bundle.copy() for owner, bundle in agent.available.items() if not bundle.empty}
+            if partial:
+                content = {owner: bundle for owner, bundle in content.items() if owner}
+                for bundle in content.values():
+                    bundle.volumes = {}
+            if not content or not agent.registered or self._is_filtered(agent, content):
+                continue
+            for owner, bundle in content.items():
+                agent.available[owner].take(bundle)
+            offer = Offered(self.new_id(), agent, content)
+            self.offers[offer.id] = offer
+            self._emit("OFFER", self._offer_json(offer))
+
+    def fail_task(self, task_id: str, words: str = "killed by a test") -> None:
+        """The executor's process dies."""
+        self.ring.stop(task_id)
+        self._end(task_id, "TASK_FAILED", "REASON_EXECUTOR_TERMINATED", words)
+
+    def rescind(self) -> None:
+        """Take all outstanding offers back."""
+        for offer in list(self.offers.values()):
+            self._take_back(offer)
+            self._emit("RESCIND", offer.id)
+
+    def partition(self, agent: Agent) -> None:
+        """The master cannot reach the agent any more."""
+        if not agent.reachable:
+            return
+        agent.reachable = False
+        for offer in [offer for offer in self.offers.values() if offer.agent is agent]:
+            self._take_back(offer)
+            self._emit("RESCIND", offer.id)
+
+    def mark_unreachable(self, agent: Agent) -> None:
+        """The master gives up waiting for the agent."""
+        if agent.reachable or agent.unreachable_marked:
+            return
+        agent.registered, agent.unreachable_marked = False, True
+        for task in agent.tasks.values():
+            if task.id in self.known:
+                self._tell(task.id, agent.id, "TASK_UNREACHABLE", "REASON_SLAVE_REMOVED")
+                self.known.pop(task.id, None)
+
+    def reconnect(self, agent: Agent) -> None:
+        """The agent registers again, with the tasks that it has."""
+        if agent.reachable and agent.registered:
+            return
+        agent.reachable = agent.registered = True
+        returned, agent.unreachable_marked = agent.unreachable_marked, False
+        for task in agent.tasks.values():
+            self.known[task.id] = (task.state, agent.id)
+            if returned:
+                self._tell(task.id, agent.id, task.state, "REASON_SLAVE_REREGISTERED")
+
+    def reboot(self, agent: Agent, new_agent_id: bool = False) -> None:
+        """The machine restarts: all tasks are gone without a word; told to leave and replaced, it has a new id."""
+        self.partition(agent)
+        for task in list(agent.tasks.values()):
+            self.ring.stop(task.id)
+            self._release(task)
+            self.known.pop(task.id, None)
+            if new_agent_id:
+                self._tell(task.id, agent.id, "TASK_LOST", "REASON_SLAVE_REMOVED")
+        if new_agent_id:
+            del self.agents[agent.id]
+            agent.id = self.new_id()
+            self.agents[agent.id] = agent
+        agent.filtered = None
+        agent.reachable = agent.registered = True
+        agent.unreachable_marked = False
+
+    def restart_master(self) -> None:
+        """The master forgets tasks and offers; each agent is silent until it registers again."""
+        for offer in list(self.offers.values()):
+            self._take_back(offer)
+        self.known.clear()
+        self.subscribed = False
+        self.events.clear()
+        for agent in self.agents.values():
+            agent.registered = agent.reachable = agent.unreachable_marked = False
+            agent.filtered = None
+
+    # --- the scheduler's calls
+
+    def subscribe(self) -> None:
+        """A new subscription: what the old one had not read is lost, offers are made anew."""
+        self.rescind()
+        self.events.clear()
+        self.spoken.clear()
+        self.unheard = {task.id for task in self.live_tasks()}
+        self.subscribed, self.suppressed = True, False
+        for agent in self.agents.values():
+            agent.filtered = None
+            for task in agent.tasks.values():
+                task.sent_at = None
+        self._emit("SUBSCRIBED", "framework-1")
+
+    def decline(self, offer_id: str, seconds: float) -> None:
+        offer = self.offers.get(offer_id)
+        if offer is not None:
+            offer.agent.filtered = (self.now + seconds, {name: item.copy() for name, item in offer.content.items()})
+            self._take_back(offer)
+
+    def suppress(self) -> None:
+        self.suppressed = True
+
+    def revive(self) -> None:
+        self.suppressed = False
+        for agent in self.agents.values():
+            agent.filtered = None
+
+    def acknowledge(self, task_id: str, uuid: str) -> None:
+        task = self.task(task_id)
+        if task is None or not task.outbox or task.outbox[0]["uuid"] != uuid:
+            return
+        task.outbox.popleft()
+        task.sent_at = None
+        if task.state in FINAL and not task.outbox:
+            del task.agent.tasks[task_id]
+            self.known.pop(task_id, None)
+        else:
+            self._send_update(task)
+
+    def kill(self, task_id: str) -> None:
+        task = self.task(task_id)
+        if task is not None and task.state not in FINAL:
+            self.kills.append(task_id)
+            self.ring.stop(task_id)
+            self._end(task_id, "TASK_KILLED", "", "killed")
+
+    def reconcile(self, pairs: Iterable[tuple[str, str]]) -> None:
+        asked = list(pairs)
+        for task_id, agent_id in asked:
+            agent = self.agents.get(agent_id)
+            if task_id in self.known:
+                state, where = self.known[task_id]
+                self._tell(task_id, where, state, "REASON_RECONCILIATION")
+            elif agent is None:
+                self._tell(task_id, agent_id, "TASK_UNKNOWN", "REASON_RECONCILIATION")
+            elif agent.registered:
+                self._tell(task_id, agent_id, "TASK_GONE", "REASON_RECONCILIATION")
+            elif agent.unreachable_marked:
+                self._tell(task_id, agent_id, "TASK_UNREACHABLE", "REASON_RECONCILIATION")
+        if not asked:
+            for task_id, (state, where) in self.known.items():
+                self._tell(task_id, where, state, "REASON_RECONCILIATION")
+
+    def ask(self, task_id: str, node: str) -> None:
+        """A framework message to the executor, and its answer."""
+        task, process = self.task(task_id), self.ring.processes.get(task_id)
+        if task is not None and process is not None and task.agent.reachable and task.agent.registered:
+            self._emit("REPLY", StatusReply("", node, task_id, process.status()))
+
+    def accept(self, offer_ids: Iterable[str], operations: Iterable[Json]) -> None:
+        ids = list(offer_ids)
+        offers = [self.offers[name] for name in ids if name in self.offers]
+        if len(offers) != len(ids):
+            for offer in offers:
+                self._take_back(offer)
+            for task in _launched(operations):
+                where = task["agent_id"]["value"]
+                self._tell(task["task_id"]["value"], where, "TASK_DROPPED", "REASON_INVALID_OFFERS")
+            return
+        agent, pool = offers[0].agent, Owned()
+        for offer in offers:
+            add_all(pool, offer.content)
+            del self.offers[offer.id]
+        self._spoilt = False
+        for operation in operations:
+            self._operate(agent, pool, operation)
+        add_all(agent.available, pool)
+
+    def task(self, task_id: str) -> Task | None:
+        """The task, wherever it is."""
+        return next((agent.tasks[task_id] for agent in self.agents.values() if task_id in agent.tasks), None)
+
+    def live_tasks(self) -> list[Task]:
+        """Tasks that have not ended."""
+        return [task for agent in self.agents.values() for task in agent.tasks.values() if task.state not in FINAL]
+
+    # --- inside
+
+    def _operate(self, agent: Agent, pool: Owned, operation: Json) -> None:
+        kind = operation["type"]
+        try:
+            if kind in self.refuse_next:
+                self.refuse_next.discard(kind)
+                self._spoilt = True
+                raise OSError("no space left on device")
+            if kind == "RESERVE":
+                self._reserve(agent, pool, operation["reserve"]["resources"])
+            elif kind == "CREATE":
+                self._create(agent, pool, operation["create"]["volumes"])
+            elif kind == "DESTROY":
+                self._destroy(agent, pool, operation["destroy"]["volumes"])
+            elif kind == "UNRESERVE":
+                self._unreserve(pool, operation["unreserve"]["resources"])
+            elif kind == "LAUNCH":
+                for info in operation["launch"]["task_infos"]:
+                    self._launch(agent, pool, info)
+            else:
+                raise ValueError(f"{kind} is not expected here")
+        except (NotEnoughError, ValueError, OSError) as error:
+            if not self._spoilt:
+                self.illegal.append(f"{kind}: {error}")
+            if "id" in operation:
+                self._emit("OPERATION", (operation["id"]["value"], "OPERATION_ERROR", str(error)))
+
+    def _reserve(self, agent: Agent, pool: Owned, resources: list[Json]) -> None:
+        wanted = to_bundles(resources)
+        for bundle in wanted.values():
+            pool.get("", Bundle()).take(bundle)
+        for resource in resources:
+            agent.reservations[owner_of(resource)] = resource["reservations"][0]
+        add_all(pool, wanted)
+
+    def _create(self, agent: Agent, pool: Owned, volumes: list[Json]) -> None:
+        for volume in volumes:
+            owner, name = owner_of(volume), volume["disk"]["persistence"]["id"]
+            pool.get(owner, Bundle()).take(to_bundles([without_volume(volume)])[owner])
+            if name in agent.volumes:
+                raise ValueError(f"the volume {name} exists")
+            agent.volumes[name] = Data()
+            pool[owner].add(Bundle(volumes={name: volume}))
+
+    def _destroy(self, agent: Agent, pool: Owned, volumes: list[Json]) -> None:
+        for volume in volumes:
+            owner, name = owner_of(volume), volume["disk"]["persistence"]["id"]
+            pool.get(owner, Bundle()).take(Bundle(volumes={name: volume}))
+            pool[owner].add(to_bundles([without_volume(volume)])[owner])
+            if agent.volumes.pop(name).host_id is not None:
+                self.illegal.append(f"the volume {name} of a member is destroyed")
+
+    def _unreserve(self, pool: Owned, resources: list[Json]) -> None:
+        for owner, bundle in to_bundles(resources).items():
+            pool.get(owner, Bundle()).take(bundle)
+            pool.setdefault("", Bundle()).add(bundle)
+
+    def _launch(self, agent: Agent, pool: Owned, info: Json) -> None:
+        task_id, wanted = info["task_id"]["value"], to_bundles(info["resources"])
+        add_all(wanted, to_bundles(info["executor"]["resources"]))
+        try:
+            if info["agent_id"]["value"] != agent.id or self.task(task_id) is not None:
+                raise ValueError("wrong agent or duplicate task")
+            if not all_within(wanted, pool):
+                raise NotEnoughError(f"Total resources {wanted} more than available {pool}")
+        except (NotEnoughError, ValueError) as error:
+            if not self._spoilt:
+                self.illegal.append(f"LAUNCH of {task_id}: {error}")
+            self._tell(task_id, agent.id, "TASK_ERROR", "REASON_TASK_INVALID", str(error))
+            return
+        for owner, bundle in wanted.items():
+            pool[owner].take(bundle)
+        executor = info["executor"]["executor_id"]["value"]
+        agent.tasks[task_id] = Task(task_id, info["name"], agent, executor, wanted)
+        self.known[task_id] = ("TASK_STAGING", agent.id)
+        self.launches.append(task_id)
+        volume = next(name for bundle in wanted.values() for name in bundle.volumes)
+        self.ring.start(Process(task_id, agent.hostname, parse_launch(info["data"]), agent.volumes[volume]))
+
+    def _report(self, task: Task) -> None:
+        """The executor says what changed, but for what it sees of others."""
+        process = self.ring.processes.get(task.id)
+        if process is None:
+            return
+        status = process.status()
+        shown = (status.mode, status.native_transport_running, status.host_id)
+        before = task.told and (task.told.mode, task.told.native_transport_running, task.told.host_id)
+        if shown != before:
+            task.told = status
+            self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
+
+    def _end(self, task_id: str, state: str, reason: str, words: str) -> None:
+        task = self.task(task_id)
+        if task is not None and task.state not in FINAL:
+            self._queue(task, state, reason, words, None)
+            self._give_back(task)
+
+    def _queue(self, task: Task, state: str, reason: str, words: str, data: str | None) -> None:
+        task.state = state
+        update = {"state": state, "reason": reason, "message": words, "data": data, "uuid": self.new_id()}
+        task.outbox.append(update)
+        self._send_update(task)
+
+    def _send_update(self, task: Task) -> None:
+        agent = task.agent
+        if agent.reachable and agent.registered:
+            self.known[task.id] = (task.state, agent.id)
+        due = task.sent_at is None or self.now - task.sent_at >= RETRY_SECONDS
+        if task.outbox and due and self.subscribed and agent.reachable and agent.registered:
+            task.sent_at = self.now
+            self._emit("UPDATE", self._update_json(task.id, agent.id, "SOURCE_EXECUTOR", task.outbox[0]))
+
+    def _give_back(self, task: Task) -> None:
+        add_all(task.agent.available, task.used)
+        task.used = {}
+
+    def _release(self, task: Task) -> None:
+        self._give_back(task)
+        task.agent.tasks.pop(task.id, None)
+
+    def _take_back(self, offer: Offered) -> None:
+        add_all(offer.agent.available, offer.content)
+        self.offers.pop(offer.id, None)
+
+    def _is_filtered(self, agent: Agent, content: Owned) -> bool:
+        if agent.filtered is None or self.now >= agent.filtered[0]:
+            return False
+        return all_within(content, agent.filtered[1])
+
+    def _tell(self, task_id: str, agent_id: str, state: str, reason: str, words: str = "") -> None:
+        """The master's own word: sent once, never repeated."""
+        update = {"state": state, "reason": reason, "message": words}
+        self._emit("UPDATE", self._update_json(task_id, agent_id, "SOURCE_MASTER", update))
+
+    def _update_json(self, task_id: str, agent_id: str, source: str, update: Json) -> Json:
+        status = {key: value for key, value in update.items() if value}
+        return {"task_id": {"value": task_id}, "agent_id": {"value": agent_id}, "source": source, **status}
+
+    def _emit(self, kind: str, content: Any) -> None:
+        if self.subscribed:
+            self.events.append((kind, content))
+
+    def _offer_json(self, offer: Offered) -> Json:
+        agent = offer.agent
+        return {
+            "id": {"value": offer.id},
+            "agent_id": {"value": agent.id},
+            "hostname": agent.hostname,
+            "allocation_info": {"role": "cassandra-role"},
+            "attributes": [{"name": "rack", "type": "TEXT", "text": {"value": agent.rack}}],
+            "resources": to_json(offer.content, agent.reservations),
+            "executor_ids": [{"value": task.executor_id} for task in agent.tasks.values() if task.state not in FINAL],
+        }
+
+
+def _launched(operations: Iterable[Json]) -> list[Json]:
+    return [info for item in operations if item["type"] == "LAUNCH" for info in item["launch"]["task_infos"]]

@@ -1,0 +1,213 @@
+"""A scheduler process over the model: the loop's order of effects, with a place to crash between any two of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from scheduler.core.change import Adoption, adopt
+from scheduler.core.codec import (
+    FRAMEWORK_ID,
+    TARGET,
+    FrameworkId,
+    Target,
+    changes,
+    encode_record,
+    load,
+    path_of,
+)
+from scheduler.core.commands import Command, Refusal
+from scheduler.core.decide import decide
+from scheduler.core.decision import Decision
+from scheduler.core.events import (
+    Disconnected,
+    Event,
+    OperationUpdate,
+    Registered,
+    TaskUpdate,
+    parse_task_update,
+)
+from scheduler.core.offers import Offer, parse_offer
+from scheduler.core.operate import apply_command
+from scheduler.core.plan import Plan
+from scheduler.core.plans import build_plans
+from scheduler.core.spec import ClusterSpec
+from scheduler.core.state import ClusterState
+from scheduler.core.status import fold_updates
+from tests.simulation.model import FINAL, Mesos
+from tests.simulation.samples import Ids
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+class Scheduler:
+    """One scheduler after another on the same store (`znodes`), against one model of Mesos."""
+
+    def __init__(self, mesos: Mesos, spec: ClusterSpec, ids: Ids) -> None:
+        self.mesos = mesos
+        self.spec = spec
+        self.new_id = ids
+        self.znodes: dict[str, bytes] = {}
+        self.violations: list[str] = []
+        self.decisions: list[Decision] = []
+        self.effects = 0
+        self.lose: Callable[[str], bool] = lambda kind: False
+        self.start()
+
+    @property
+    def now(self) -> float:
+        return self.mesos.now
+
+    def start(self) -> None:
+        """Load what is stored, then subscribe."""
+        stored = load(self.znodes)
+        adoption = adopt(stored, self.spec, self.now, self.new_id)
+        assert isinstance(adoption, Adoption), adoption
+        if adoption.new_target is not None:
+            self.znodes[path_of(adoption.new_target)] = encode_record(adoption.new_target)
+            self.znodes[TARGET] = encode_record(Target(adoption.new_target.id))
+        self.state = adoption.state
+        self.saved = adoption.state
+        self._offers: dict[str, Offer] = {}
+        self._acks: list[tuple[str, str]] = []
+        self.connect()
+
+    def connect(self) -> None:
+        """Subscribe, again if the master was lost."""
+        self._offers.clear()
+        self._acks.clear()
+        self.mesos.subscribe()
+
+    def command(self, command: Command) -> Refusal | None:
+        """An operator's command: stored before it is answered."""
+        outcome = apply_command(self.state, command, self.now)
+        if isinstance(outcome, Refusal):
+            return outcome
+        self.state, records = outcome
+        for record in records:
+            self.znodes[path_of(record)] = encode_record(record)
+        self.saved = self.state
+        return None
+
+    def cycle(self, crash_after: int | None = None) -> Decision:
+        """One pass: fold, decide, store, send, acknowledge. Raises CrashError after that many effects."""
+        if not self.mesos.subscribed:
+            self.state = fold_updates(self.state, [Disconnected()], self.now)
+            self.connect()
+        self.effects = 0
+        self.state = fold_updates(self.state, self._events(), self.now)
+        decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)
+        self._check(decision)
+        for effect in self._effects(decision, after):
+            if crash_after is not None and self.effects >= crash_after:
+                raise CrashError
+            effect()
+            self.effects += 1
+        if crash_after is not None and self.effects >= crash_after:
+            raise CrashError
+        self.decisions.append(decision)
+        return decision
+
+    def plans(self) -> dict[str, Plan]:
+        """What people would see now."""
+        return build_plans(self.state, self.now)
+
+    def _events(self) -> Iterator[Event]:
+        while self.mesos.events:
+            kind, content = self.mesos.events.popleft()
+            if kind != "SUBSCRIBED" and self.lose(kind):
+                continue
+            event = self._event(kind, content)
+            if event is not None:
+                yield event
+
+    def _event(self, kind: str, content: object) -> Event | None:
+        match kind, content:
+            case "OFFER", dict():
+                offer = parse_offer(content, self.spec.role, self.spec.principal)
+                self._offers[offer.ids[0]] = offer
+            case "RESCIND", str():
+                self._offers.pop(content, None)
+            case "SUBSCRIBED", str():
+                self.znodes.setdefault(FRAMEWORK_ID, encode_record(FrameworkId(content)))
+                return Registered(content)
+            case "UPDATE", dict():
+                update = parse_task_update(content)
+                self._hear(update)
+                return update
+            case "OPERATION", (str() as name, str() as state, str() as words):
+                return OperationUpdate(name, state, words)
+            case "REPLY", reply:
+                self.mesos.spoken.add(reply.task_id)  # type: ignore[attr-defined]  # a StatusReply
+                return reply  # type: ignore[return-value]
+        return None
+
+    def _hear(self, update: TaskUpdate) -> None:
+        self.mesos.spoken.add(update.task_id)
+        if update.uuid:
+            self._acks.append((update.task_id, update.uuid))
+
+    def _effects(self, decision: Decision, after: ClusterState) -> Iterator[Callable[[], None]]:
+        """In the loop's order; the store's transaction is one effect, then everything that is sent."""
+        yield lambda: self._store(after)
+        mesos = self.mesos
+        for accept in decision.accepts:
+            yield lambda accept=accept: mesos.accept(accept.offer_ids, accept.operations)  # type: ignore[misc]
+        for kill in decision.kills:
+            yield lambda kill=kill: mesos.kill(kill.task_id)  # type: ignore[misc]
+        for decline in decision.declines:
+            yield lambda decline=decline: mesos.decline(decline.offer_id, decline.seconds)  # type: ignore[misc]
+        if decision.reconcile is not None:
+            tasks = decision.reconcile.tasks
+            yield lambda: mesos.reconcile(tasks)
+        for ask in decision.asks:
+            yield lambda ask=ask: mesos.ask(ask.task_id, ask.node)  # type: ignore[misc]
+        if decision.suppress:
+            yield mesos.suppress
+        if decision.revive:
+            yield mesos.revive
+        acks, self._acks = self._acks, []
+        for task_id, uuid in acks:
+            yield lambda task_id=task_id, uuid=uuid: mesos.acknowledge(task_id, uuid)  # type: ignore[misc]
+
+    def _store(self, after: ClusterState) -> None:
+        for record in changes(self.saved, after):
+            self.znodes[path_of(record)] = encode_record(record)
+        self.state = self.saved = after
+        self._offers.clear()
+
+    def _check(self, decision: Decision) -> None:
+        """What may not be decided, as far as the model knows better."""
+        used = [name for accept in decision.accepts for name in accept.offer_ids]
+        given = used + [decline.offer_id for decline in decision.declines]
+        if sorted(given) != sorted(self._offers):
+            self.violations.append(f"offers {sorted(self._offers)} were answered as {sorted(given)}")
+        live = {task.id for task in self.mesos.live_tasks()}
+        for accept in decision.accepts:
+            silent = {node.task.id for node in self.saved.nodes.values() if node.task and node.task.id in live}
+            if unheard := silent & self.mesos.unheard - self.mesos.spoken:
+                self.violations.append(f"{accept.node} is launched before {unheard} were heard of")
+            twice = [task.id for task in self.mesos.live_tasks() if task.node == accept.node]
+            if twice:
+                self.violations.append(f"{accept.node} is launched while {twice} live")
+        for kill in decision.kills:
+            node = self.state.nodes.get(kill.task_id.partition("__")[0])
+            if node is not None and node.task is not None and node.task.id == kill.task_id:
+                self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
+
+    def healthy(self) -> bool:
+        """Whether every node of the target is a member and runs."""
+        running = {task.node for task in self.mesos.live_tasks()}
+        wanted = {f"node-{index}" for index in range(self.state.target.spec.nodes)}
+        up = {name for name, node in self.state.nodes.items() if node.deployed and node.mode == "NORMAL"}
+        return wanted <= running and wanted <= up
+
+
+def count_from_one() -> Iterator[int]:
+    """For ids in tests."""
+    return itertools.count(1)
+
+
+__all__ = ["FINAL", "CrashError", "Scheduler"]

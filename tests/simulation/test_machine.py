@@ -1,0 +1,179 @@
+"""Whatever happens in whatever order, nothing forbidden is done; and once all is well again the cluster comes up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from scheduler.core.commands import Interrupt, Proceed, RestartStep
+from scheduler.core.invariants import invariants
+from scheduler.core.plan import Status
+from scheduler.core.reasons import Code
+from tests.simulation.model import Agent, Mesos
+from tests.simulation.samples import Ids, agents, spec
+from tests.simulation.scheduler import CrashError, Scheduler
+
+PICK = st.integers(min_value=0, max_value=9)
+SECONDS = st.sampled_from((0.2, 1.0, 4.0, 11.0, 31.0))
+LOSABLE = ("UPDATE", "REPLY", "OPERATION")
+
+
+class Cluster(RuleBasedStateMachine):
+    """Random events against one model and the schedulers that run on it in turn."""
+
+    @initialize(mounts=st.booleans())
+    def begin(self, mounts: bool) -> None:
+        ids = Ids()
+        self.mesos = Mesos(agents(4, mounts=2 if mounts else 0), ids)
+        wanted = spec(3, disk_type="MOUNT" if mounts else "ROOT")
+        self.scheduler = Scheduler(self.mesos, wanted, ids)
+
+    def _agent(self, pick: int) -> Agent:
+        found = list(self.mesos.agents.values())
+        return found[pick % len(found)]
+
+    @rule(seconds=SECONDS, cycles=st.integers(min_value=1, max_value=6))
+    def go_on(self, seconds: float, cycles: int) -> None:
+        for _ in range(cycles):
+            self.mesos.step(seconds)
+            self.scheduler.cycle()
+
+    @rule(after=st.integers(min_value=0, max_value=6), seconds=SECONDS)
+    def crash(self, after: int, seconds: float) -> None:
+        self.mesos.step(seconds)
+        try:
+            self.scheduler.cycle(crash_after=after)
+        except CrashError:
+            self.scheduler.start()
+
+    @rule()
+    def restart(self) -> None:
+        self.scheduler.start()
+
+    @rule(kinds=st.sets(st.sampled_from(LOSABLE), min_size=1), seconds=SECONDS)
+    def lose_events(self, kinds: set[str], seconds: float) -> None:
+        self.mesos.step(seconds)
+        self.scheduler.lose = lambda kind: kind in kinds
+        self.scheduler.cycle()
+        self.scheduler.lose = lambda kind: False
+
+    @rule()
+    def repeat_events(self) -> None:
+        again = [event for event in self.mesos.events if event[0] in LOSABLE]
+        self.mesos.events.extend(again)
+
+    @rule()
+    def offer_in_part(self) -> None:
+        self.mesos.allocate(partial=True)
+
+    @rule(seconds=SECONDS)
+    def rescind_too_late(self, seconds: float) -> None:
+        """The offers are gone, but the word of it comes after the decision."""
+        self.mesos.step(seconds)
+        unread = len(self.mesos.events)
+        self.mesos.rescind()
+        late = [self.mesos.events.pop() for _ in range(len(self.mesos.events) - unread)]
+        self.scheduler.cycle()
+        self.mesos.events.extend(reversed(late))
+
+    @rule(pick=PICK)
+    def die(self, pick: int) -> None:
+        if live := self.mesos.live_tasks():
+            self.mesos.fail_task(live[pick % len(live)].id)
+
+    @rule(pick=PICK, noticed=st.booleans())
+    def lose_agent(self, pick: int, noticed: bool) -> None:
+        self.mesos.partition(self._agent(pick))
+        if noticed:
+            self.mesos.mark_unreachable(self._agent(pick))
+
+    @rule(pick=PICK)
+    def agent_returns(self, pick: int) -> None:
+        self.mesos.reconnect(self._agent(pick))
+
+    @rule(pick=PICK, new_agent_id=st.booleans())
+    def reboot_agent(self, pick: int, new_agent_id: bool) -> None:
+        self.mesos.reboot(self._agent(pick), new_agent_id)
+
+    @rule()
+    def restart_master(self) -> None:
+        self.mesos.restart_master()
+
+    @rule(kind=st.sampled_from(("RESERVE", "CREATE", "LAUNCH")))
+    def operation_fails(self, kind: str) -> None:
+        self.mesos.refuse_next = {kind}
+
+    @rule(interrupt=st.booleans())
+    def operate(self, interrupt: bool) -> None:
+        self.scheduler.command(Interrupt("deploy") if interrupt else Proceed("deploy"))
+
+    @precondition(lambda self: self.scheduler.spec.nodes < 4)
+    @rule()
+    def grow(self) -> None:
+        self.scheduler.spec = replace(self.scheduler.spec, nodes=4)
+        self.scheduler.start()
+
+    @invariant()
+    def nothing_forbidden_was_done(self) -> None:
+        if not hasattr(self, "scheduler"):
+            return
+        assert self.mesos.illegal == []
+        assert self.mesos.ring.violations == []
+        assert self.scheduler.violations == []
+        assert invariants(self.scheduler.state) == ()
+        assert self.mesos.kills == []
+        busy = [name for task in self.mesos.live_tasks() for bundle in task.used.values() for name in bundle.volumes]
+        assert len(busy) == len(set(busy)), "two tasks on one volume"
+
+    def teardown(self) -> None:
+        if hasattr(self, "scheduler"):
+            heal(self.mesos, self.scheduler)
+            self.nothing_forbidden_was_done()
+
+
+def heal(mesos: Mesos, scheduler: Scheduler) -> None:
+    """All faults end; the cluster must come up, and then stay as it is."""
+    mesos.refuse_next = set()
+    for agent in mesos.agents.values():
+        mesos.reconnect(agent)
+    scheduler.command(Proceed("deploy"))
+    for count in range(400):
+        mesos.step(5.0)
+        scheduler.cycle()
+        for plan in scheduler.plans().values():
+            for step in plan.phases[-1].steps:
+                lost = count % 100 == 99 and step.reason in (Code.UNREACHABLE, Code.OWN_AGENT)
+                if step.status is Status.ERROR or lost:
+                    scheduler.command(RestartStep(plan.name, None, step.name))
+        if scheduler.healthy() and all(plan.status is Status.COMPLETE for plan in scheduler.plans().values()):
+            break
+    else:
+        raise AssertionError(f"the cluster does not come up: {scheduler.plans()}")
+    records = {node.host_id for node in scheduler.state.nodes.values()}
+    assert records == mesos.ring.members
+    assert_at_rest(mesos, scheduler)
+
+
+def assert_at_rest(mesos: Mesos, scheduler: Scheduler, cycles: int = 10) -> None:
+    """Nothing but questions any more."""
+    for _ in range(3):  # what is on its way may arrive
+        mesos.step(5.0)
+        scheduler.cycle()
+    for _ in range(cycles):
+        mesos.step(5.0)
+        decision = scheduler.cycle()
+        quiet = replace(decision, asks=(), reconcile=None)
+        assert quiet == type(quiet)(), quiet
+
+
+TestCluster = Cluster.TestCase
+TestCluster.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
