@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduler import cassandra_yaml
 from scheduler.cassandra_options import OPTIONS
 from scheduler.settings_reading import Reading
 from scheduler.settings_table import EXECUTOR_BUNDLE
@@ -47,6 +46,11 @@ def _add_yaml(source: str, reading: Reading, places: dict[str, str]) -> None:
     text = reading.values.get(source, "")
     if text and source == "CASSANDRA_YAML_FILE":
         text = _read_file(source, text, reading)
+    if not text:
+        return
+    # Few need it, and with it PyYAML.
+    from scheduler import cassandra_yaml
+
     options, problems = cassandra_yaml.parse(text, source)
     reading.problems += problems
     for key, value in options.items():

@@ -1,0 +1,42 @@
+# One image: the scheduler with its API, and the bundles that the agents fetch from it.
+#
+#   docker build -t cassandra-mesos .
+#   docker run --network host -e ZOOKEEPER_SERVERS=… -e MESOS_MASTER=… -e SERVICE_USER=nobody cassandra-mesos
+
+FROM python:3.11-slim-bookworm AS python
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# The virtual environment of the scheduler. http-parser is ours (see compat/http-parser): it must be named in the same
+# command as pymesos, which asks for it.
+FROM python AS environment
+WORKDIR /source
+COPY . .
+RUN python -m venv /opt/cassandra-mesos \
+    && /opt/cassandra-mesos/bin/pip install ./compat/http-parser .
+
+# The bundles: Cassandra's from Maven, the executor's from the environment above.
+FROM environment AS bundles
+# The Java of this Debian release is the one that Cassandra 5.0 wants; its exact version does not reach the image.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends maven openjdk-17-jdk-headless \
+    && rm -rf /var/lib/apt/lists/*
+RUN /opt/cassandra-mesos/bin/python -m executor.bundle cassandra executor --out /artifacts
+
+FROM python AS runtime
+RUN groupadd --system --gid 10001 cassandra \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin cassandra
+COPY --from=environment /opt/cassandra-mesos /opt/cassandra-mesos
+COPY --from=bundles /artifacts /var/lib/cassandra-mesos/artifacts
+ENV PATH=/opt/cassandra-mesos/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    ARTIFACTS_DIR=/var/lib/cassandra-mesos/artifacts
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 9000
+# The same question as Marathon's health check asks.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=20 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('API_PORT') or 9000}/v1/health\", timeout=8)"]
+ENTRYPOINT ["python", "-m", "scheduler"]
