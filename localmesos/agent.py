@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 class Agent:
     """State and behaviour of one agent; it neither listens nor connects itself.
 
-    ``stopping`` is set when the agent is told to end; ``exit_status`` says how.
+    ``stopping`` is set when the program has to end, with ``exit_status``; ``leaving``: as soon as all executors have.
     """
 
     def __init__(self, config: AgentConfig, send: SendCall) -> None:
@@ -40,7 +40,7 @@ class Agent:
         self.registered = False
         self.stopping = asyncio.Event()
         self.exit_status = 0
-        self._leaving = False
+        self.leaving = False
         self._send = send
         self.manager = UpdateManager(self._forward, self._task_done, config.status_update_retry)
         self.updates = TaskUpdates(config, self.store, self.manager, self.agent_id)
@@ -229,7 +229,7 @@ class Agent:
             framework.info = info
             self.store.save_framework(framework.framework_id, info)
         # The framework has come back: what it missed is sent again at once.
-        self.manager.resume()
+        self.manager.resend(info["id"]["value"])
 
     def _on_checkpoint_resources(self, checkpoint: Json) -> None:
         resources = checkpoint["resources"]
@@ -260,7 +260,7 @@ class Agent:
         self._leave()
 
     def _leave(self) -> None:
-        self._leaving = True
+        self.leaving = True
         for framework in list(self.frameworks.values()):
             self._shutdown_framework(framework)
         if not self.frameworks:
@@ -317,7 +317,7 @@ class Agent:
         if not framework.executors and self.frameworks.get(framework.framework_id) is framework:
             del self.frameworks[framework.framework_id]
             self.store.remove_framework(framework.framework_id)
-        if self._leaving and not self.frameworks:
+        if self.leaving and not self.frameworks:
             self.stopping.set()
 
     async def close(self) -> None:

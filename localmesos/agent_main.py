@@ -88,6 +88,7 @@ async def _serve(config: AgentConfig) -> int:
         registration=lambda: agent.registration(),
         handle=lambda event: agent.handle(event),
         disconnected=lambda: agent.disconnected(),
+        wanted=lambda: not agent.leaving,
     )
     agent = Agent(config, link.send)
     # A subscription that breaks has to be noticed at once, not when the next event is written to it.
@@ -144,7 +145,8 @@ async def _stay_registered(agent: Agent, link: MasterLink) -> None:
         await link.run()
     except RefusedError as error:
         agent.refuse(str(error))
-        await agent.stopping.wait()
+    # Not wanted any more: its executors still have their grace period.
+    await agent.stopping.wait()
 
 
 def main(argv: list[str] | None = None) -> int:

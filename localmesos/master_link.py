@@ -30,7 +30,8 @@ class RefusedError(Exception):
 class MasterLink:
     """Runs as one task (``run``); ``send`` never waits.
 
-    `registration` gives the REGISTER body, `handle` takes each event, `disconnected` tells that a connection ended.
+    `registration` gives the REGISTER body, `handle` takes each event, `disconnected` tells that a connection ended;
+    no new connection is made once `wanted` says no.
     """
 
     def __init__(
@@ -39,20 +40,25 @@ class MasterLink:
         registration: Callable[[], Json],
         handle: Callable[[Json], None],
         disconnected: Callable[[], None],
+        wanted: Callable[[], bool],
     ) -> None:
         self._detector = detector
         self._registration = registration
         self._handle = handle
         self._disconnected = disconnected
+        self._wanted = wanted
         self._calls: asyncio.Queue[Json] = asyncio.Queue()
-        self._agent_id: str | None = None
-        self.master: str | None = None
+        self._open = False
+        self._agent_id: asyncio.Future[str] | None = None
 
     def send(self, call_type: str, body: Json) -> None:
-        """Queue a call for the connected master; dropped without one (what must arrive is kept by its sender)."""
-        if self._agent_id is not None:
-            agent_id = {"value": self._agent_id}
-            self._calls.put_nowait({"type": call_type, "agent_id": agent_id, call_type.lower(): body})
+        """Queue a call for the master; dropped without one (what must arrive is kept by its sender).
+
+        From the moment at which REGISTER was written calls are kept until the master has answered it: they tell of
+        changes that it does not contain.
+        """
+        if self._open:
+            self._calls.put_nowait({"type": call_type, call_type.lower(): body})
 
     async def flush(self, seconds: float) -> None:
         """Wait until queued calls are sent, at most `seconds`."""
@@ -62,15 +68,17 @@ class MasterLink:
             _LOG.warning("some calls did not reach the master")
 
     async def run(self) -> None:
-        """Stay registered until cancelled; RefusedError when the master does not want the agent."""
+        """Stay registered as long as that is wanted; RefusedError when the master does not want the agent."""
         backoff = _BACKOFF_SECONDS
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-            while True:
+            while self._wanted():
                 try:
                     if await self._connect(session, await self._detector.leader()):
                         backoff = _BACKOFF_SECONDS
                 except (aiohttp.ClientError, OSError, TimeoutError, RecordError) as error:
                     _LOG.info("no master: %s", str(error) or type(error).__name__)
+                finally:
+                    self._close()
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, _BACKOFF_MAX_SECONDS)
 
@@ -78,7 +86,9 @@ class MasterLink:
         """One connection from REGISTER to its end; whether the master took the agent."""
         url = f"http://{master}/localmesos/agent"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=_SILENCE_SECONDS)
-        async with session.post(url, json=self._registration(), timeout=timeout, allow_redirects=False) as response:
+        self._open, self._agent_id = True, asyncio.get_running_loop().create_future()
+        body = self._registration()
+        async with session.post(url, json=body, timeout=timeout, allow_redirects=False) as response:
             if response.status == 307:
                 self._detector.redirected(urlsplit(response.headers["Location"], "http").netloc)
                 return False
@@ -86,15 +96,17 @@ class MasterLink:
                 raise RefusedError(await response.text())
             if response.status != 200:
                 raise aiohttp.ClientError(f"HTTP status {response.status}: {await response.text()}")
-            self.master = master
             helpers = [
-                asyncio.create_task(self._send_calls(session, master, response)),
+                asyncio.create_task(self._send_calls(session, master, response, self._agent_id)),
                 asyncio.create_task(self._leave_when_moved(master, response)),
             ]
             try:
                 await self._read(response)
             finally:
-                await self._end(helpers)
+                for helper in helpers:
+                    helper.cancel()
+                await asyncio.gather(*helpers, return_exceptions=True)
+                self._disconnected()
         return True
 
     async def _leave_when_moved(self, master: str, stream: aiohttp.ClientResponse) -> None:
@@ -107,27 +119,32 @@ class MasterLink:
         async for data in response.content.iter_any():
             for record in decoder.feed(data):
                 event = json.loads(record)
-                if event["type"] == "REGISTERED":
-                    self._agent_id = event["registered"]["agent_id"]["value"]
+                if event["type"] == "REGISTERED" and self._agent_id is not None and not self._agent_id.done():
+                    self._agent_id.set_result(event["registered"]["agent_id"]["value"])
                 self._handle(event)
         _LOG.info("the master closed the connection")
 
-    async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
-        self._agent_id, self.master = None, None
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+    def _close(self) -> None:
+        self._open = False
+        if self._agent_id is not None:
+            self._agent_id.cancel()
         while not self._calls.empty():
             self._calls.get_nowait()
             self._calls.task_done()
-        self._disconnected()
 
-    async def _send_calls(self, session: aiohttp.ClientSession, master: str, stream: aiohttp.ClientResponse) -> None:
+    async def _send_calls(
+        self,
+        session: aiohttp.ClientSession,
+        master: str,
+        stream: aiohttp.ClientResponse,
+        agent_id: asyncio.Future[str],
+    ) -> None:
         url, timeout = f"http://{master}/localmesos/agent/call", aiohttp.ClientTimeout(total=_CALL_SECONDS)
+        own_id = {"value": await agent_id}
         while True:
             call = await self._calls.get()
             try:
-                async with session.post(url, json=call, timeout=timeout) as response:
+                async with session.post(url, json={**call, "agent_id": own_id}, timeout=timeout) as response:
                     if response.status != 202:
                         _LOG.warning("%s: HTTP status %d: %s", call["type"], response.status, await response.text())
                     if response.status == 403:
@@ -135,5 +152,7 @@ class MasterLink:
                         stream.close()
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 _LOG.warning("%s did not reach the master: %s", call["type"], str(error) or type(error).__name__)
+                # The next REGISTER tells the master what this call would have told.
+                stream.close()
             finally:
                 self._calls.task_done()

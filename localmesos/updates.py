@@ -165,11 +165,17 @@ class UpdateManager:
             self._stop_timer(stream)
 
     def resume(self) -> None:
-        """A master (or a framework) is back: send the oldest update of every task at once."""
+        """A master is back: send the oldest update of every task at once."""
         self._paused = False
+        for framework_id in {key[0] for key in self._streams}:
+            self.resend(framework_id)
+
+    def resend(self, framework_id: str) -> None:
+        """Send the oldest update of every task of a framework now, and start anew with the short pause."""
         for key, stream in list(self._streams.items()):
-            self._stop_timer(stream)
-            self._send(key, self._retry_seconds)
+            if key[0] == framework_id:
+                self._stop_timer(stream)
+                self._send(key, self._retry_seconds)
 
     def forget(self, framework_id: str) -> None:
         """The framework is gone for good: nobody will acknowledge."""

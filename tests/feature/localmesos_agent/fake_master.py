@@ -12,13 +12,16 @@ Json = dict[str, Any]
 class FakeMaster:
     """Registers agents, records their calls, sends them what the test hands over.
 
-    `registrations` and `calls` hold what arrived; `acknowledge`: answer each STATUS_UPDATE at once.
+    `registrations` and `calls` hold what arrived; `acknowledge`: answer each STATUS_UPDATE at once; `hold` is cleared
+    to leave a REGISTER without an answer until it is set.
     """
 
     def __init__(self) -> None:
         self.registrations: queue.Queue[Json] = queue.Queue()
         self.calls: queue.Queue[Json] = queue.Queue()
         self.acknowledge = True
+        self.hold = threading.Event()
+        self.hold.set()
         self.refusal: str | None = None
         self.redirect: str | None = None
         self._streams: set[queue.Queue[Json | None]] = set()
@@ -42,6 +45,7 @@ class FakeMaster:
             stream.put(None)
 
     def close(self) -> None:
+        self.hold.set()
         self.disconnect()
         self._server.shutdown()
         self._thread.join()
@@ -79,8 +83,9 @@ class FakeMaster:
         reregistered = "id" in registration["agent_info"]
         registered = {"agent_id": agent_id, "master_id": "m", "reregistered": reregistered}
         stream.put({"type": "REGISTERED", "registered": registered})
-        self._streams.add(stream)
         self.registrations.put(registration)
+        self.hold.wait(10)
+        self._streams.add(stream)
         try:
             while (event := stream.get()) is not None:
                 data = json.dumps(event).encode()

@@ -1,5 +1,6 @@
 """The agent or the master goes and comes back; the executors stay."""
 
+import base64
 import json
 import os
 import signal
@@ -26,6 +27,10 @@ from tests.feature.localmesos_agent.fake_master import FakeMaster
 Json = dict[str, Any]
 
 pytestmark = pytest.mark.feature
+
+
+def _text(data: str) -> str:
+    return base64.b64encode(data.encode()).decode()
 
 
 def _volume(role: str = "role", identifier: str = "pv1", path: str = "data", **source: object) -> Json:
@@ -216,7 +221,39 @@ class TestMaster:
         master.update("TASK_RUNNING")
         assert agent.signal(signal.SIGUSR1) == 0
         assert master.call("UNREGISTER") == {}
+        assert master.registrations.empty()
         assert not processes_below(agent.work_dir)
+
+    def test_leaving_agent_does_not_come_back_while_its_executors_end(
+        self, agent: AgentProcess, master: FakeMaster
+    ) -> None:
+        master.send("RUN_TASK", custom_task())
+        master.update("TASK_RUNNING")
+        ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
+        master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("hang")})
+        master.call("EXECUTOR_MESSAGE")
+        assert agent.process is not None
+        agent.process.send_signal(signal.SIGUSR1)
+        master.call("UNREGISTER")
+        master.disconnect()
+        assert agent.wait() == 0
+        assert master.registrations.empty()
+        assert not processes_below(agent.work_dir)
+
+    def test_end_of_an_executor_during_registration_is_told_afterwards(
+        self, agent: AgentProcess, master: FakeMaster
+    ) -> None:
+        master.send("RUN_TASK", custom_task())
+        pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
+        master.hold.clear()
+        master.disconnect()
+        registration = master.registrations.get(timeout=10)
+        assert len(registration["executors"]) == 1
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: agent.get("/state")["frameworks"][0]["executors"][0]["state"] == "TERMINATED", "its end")
+        master.hold.set()
+        assert master.call("EXITED_EXECUTOR")["status"] == 9
+        master.update("TASK_FAILED")
 
 
 def test_second_agent_in_the_same_work_directory_is_refused(agent: AgentProcess, master: FakeMaster) -> None:
