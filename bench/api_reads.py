@@ -1,0 +1,140 @@
+"""API reads of a large cluster at a steady rate while cycles run: latencies, printed as one JSON document.
+
+Open loop: a request is due at its time whether or not those before it were answered, and its latency counts from
+then, so that a server that stalls is not forgiven. `python -m bench.api_reads [nodes] [rate] [seconds]`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import os
+import queue
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CLIENTS = 8
+PATHS = ("/v1/plan", "/v1/connection", "/v1/nodes/list", "/v1/nodes/node-7/info", "/v1/seeds", "/v1/health")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(nodes: int) -> Iterator[tuple[int, int]]:
+    """The port and the process id of a server of that many nodes."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("executor.tar.gz", "cassandra-5.0.8.tar.gz"):
+            (Path(directory) / name).touch()
+        environment = {
+            **os.environ, "NODES": str(nodes), "SEED_NODES": "3", "API_HOST": "127.0.0.1", "API_PORT": str(port),
+            "ARTIFACTS_DIR": directory, "MESOS_MASTER": "127.0.0.1:5050", "ZOOKEEPER_SERVERS": "127.0.0.1:2181",
+        }  # fmt: skip
+        process = subprocess.Popen([sys.executable, "-m", "bench.api_server"], env=environment)
+        try:
+            wait_until_it_serves(port)
+            yield port, process.pid
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def wait_until_it_serves(port: int) -> None:
+    """Returns when the API has a snapshot; raises after 30 s."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if read(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/v1/health") == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError("the API did not serve within 30 s")
+
+
+def read(connection: http.client.HTTPConnection, path: str) -> int:
+    """One GET; returns its status."""
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def measure(port: int, rate: int, seconds: int) -> tuple[list[float], int]:
+    """The latencies in seconds, sorted, and how many answers were not 200."""
+    due: queue.SimpleQueue[tuple[float, str] | None] = queue.SimpleQueue()
+    latencies: list[float] = []
+    wrong: list[int] = []
+
+    def work() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        while (item := due.get()) is not None:
+            at, path = item
+            status = read(connection, path)
+            latencies.append(time.perf_counter() - at)
+            if status != 200:
+                wrong.append(status)
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    began = time.perf_counter()
+    for number in range(rate * seconds):
+        at = began + number / rate
+        time.sleep(max(0.0, at - time.perf_counter()))
+        due.put((at, PATHS[number % len(PATHS)]))
+    for _ in threads:
+        due.put(None)
+    for thread in threads:
+        thread.join()
+    return sorted(latencies), len(wrong)
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """The value below which that many percent lie; `values` are sorted."""
+    return values[min(len(values) - 1, math.ceil(len(values) * percent / 100) - 1)]
+
+
+def memory_mb(pid: int) -> int:
+    """The resident memory of gunicorn's worker (the only child)."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lines = Path(f"/proc/{child}/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def main() -> None:
+    """Measure and print."""
+    given = [int(value) for value in sys.argv[1:4]]
+    nodes, rate, seconds = given + [1000, 200, 15][len(given) :]
+    with server(nodes) as (port, pid):
+        measure(port, rate, 3)  # warm-up
+        latencies, wrong = measure(port, rate, seconds)
+        result = {
+            "nodes": nodes,
+            "requests_per_second": rate,
+            "requests": len(latencies),
+            "not_200": wrong,
+            "p50_ms": round(percentile(latencies, 50) * 1000, 2),
+            "p99_ms": round(percentile(latencies, 99) * 1000, 2),
+            "max_ms": round(latencies[-1] * 1000, 2),
+            "worker_memory_mb": memory_mb(pid),
+        }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

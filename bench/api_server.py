@@ -1,0 +1,101 @@
+"""The API under gunicorn, as in production, over a loop that keeps cycling a large cluster: for bench.api_reads.
+
+The state is in memory, Mesos is a sender that takes everything; the API, the loop and the core are the real ones, in
+one process, so that reads and cycles compete as they do in production.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+
+from bench import large
+from executor.protocol import encode_status
+from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.events import Registered, TaskUpdate
+from scheduler.core.state import TaskState
+from scheduler.events import Json, Update
+from scheduler.loop import Loop, Sources
+from scheduler.serve import Server
+from scheduler.settings import parse
+from scheduler.store import MemoryStore
+
+CYCLES_A_SECOND = 5
+
+
+class Nowhere:
+    """Takes whatever is sent."""
+
+    connected = True
+
+    def accept(self, accept: Accept) -> None:
+        """Taken."""
+
+    def decline(self, declines: Iterable[Decline]) -> None:
+        """Taken."""
+
+    def kill(self, kill: Kill) -> None:
+        """Taken."""
+
+    def reconcile(self, reconcile: Reconcile) -> None:
+        """Taken."""
+
+    def message(self, ask: Ask, data: str) -> None:
+        """Taken."""
+
+    def suppress(self) -> None:
+        """Taken."""
+
+    def revive(self) -> None:
+        """Taken."""
+
+    def acknowledge(self, acknowledgement: Json) -> None:
+        """Taken."""
+
+    def acknowledge_operation(self, acknowledgement: Json) -> None:
+        """Taken."""
+
+
+class Measured(Server):
+    """The server over a loop of its own."""
+
+    def _begin(self, _: object) -> None:
+        nodes = self._settings.nodes
+        store = MemoryStore()
+        store.load()
+        sources = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
+        loop = Loop(store, Nowhere(), large.deployed(nodes), sources, self._gateway.publish)
+        self._gateway.open(loop.put)
+        loop.cycle([Registered("framework-0001")])
+        threading.Thread(target=keep_busy, args=(loop, nodes), daemon=True).start()
+
+
+def keep_busy(loop: Loop, nodes: int) -> None:
+    """Cycle for ever, each time with the updates of some nodes, so that every snapshot is a new one."""
+    live = tuple(large.address(index) for index in range(nodes))
+    number = 0
+    while True:
+        updates = []
+        for _ in range(10):
+            number += 1
+            task = large.running(number % nodes).task
+            assert task is not None
+            status = encode_status(large.sighting(number % nodes, live).status)
+            updates.append(Update(TaskUpdate(task.id, TaskState.RUNNING, data=status), None))
+        loop.cycle(updates)
+        time.sleep(1 / CYCLES_A_SECOND)
+
+
+def main() -> None:
+    """Serve on API_HOST and API_PORT until ended."""
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
+    Measured(parse(os.environ)).run()
+
+
+if __name__ == "__main__":
+    main()
