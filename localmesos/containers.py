@@ -114,6 +114,8 @@ def command_line(command: Json) -> tuple[str, list[str]]:
 
 def launch(place: AgentPlace, container: Container) -> tuple[subprocess.Popen[bytes], Identity]:
     """Start the executor in a session of its own, output to ``stdout`` and ``stderr`` in the sandbox."""
+    if "command" not in container.executor_info:
+        raise LaunchError("only executors with a command can be run, not the default executor")
     program, arguments = command_line(container.executor_info["command"])
     environment = executor_environment(place, container, inherited_environment(os.environ))
     sandbox = container.directory

@@ -65,7 +65,7 @@ class ExecutorRuns:
         place = self._config.place(self._agent_info()["id"]["value"])
         executor_id, container_id = info["executor_id"]["value"], str(uuid.uuid4())
         directory = create_sandbox(place, framework.framework_id, executor_id, container_id)
-        generated = "command" in first_task
+        generated = "executor" not in first_task
         executor = Executor(framework.framework_id, info, container_id, directory, generated)
         framework.executors[executor_id] = executor
         self._save(executor)

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.feature.localmesos_agent.agent_process import (
+    EXECUTOR,
     FRAMEWORK,
     AgentProcess,
     command_task,
@@ -196,3 +198,33 @@ def test_shutdown_while_fetching(agent: AgentProcess, master: FakeMaster) -> Non
             master.send("SHUTDOWN_EXECUTOR", {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}})
             assert master.update("TASK_FAILED")["reason"] == "REASON_EXECUTOR_TERMINATED"
     wait_for(lambda: not agent.get("/state")["frameworks"], "nothing left")
+
+
+@pytest.mark.parametrize(
+    ("executor", "words"),
+    [
+        ({"command": {"shell": False, "value": "/does/not/exist"}}, "Failed to execute '/does/not/exist'"),
+        ({"type": "DEFAULT", "command": None}, "only executors with a command can be run"),
+    ],
+)
+def test_executor_that_cannot_be_started(agent: AgentProcess, master: FakeMaster, executor: Json, words: str) -> None:
+    run = custom_task()
+    info = {key: value for key, value in {**run["executor_info"], **executor}.items() if value is not None}
+    run["executor_info"] = run["task"]["executor"] = info
+    master.send("RUN_TASK", run)
+    assert master.call("EXITED_EXECUTOR")["status"] == -1
+    failed = master.update("TASK_FAILED")
+    assert failed["reason"] == "REASON_CONTAINER_LAUNCH_FAILED"
+    assert failed["message"].startswith(f"Failed to launch container: {words}")
+
+
+def test_executor_with_an_argument_list(agent: AgentProcess, master: FakeMaster) -> None:
+    command = {"shell": False, "value": sys.executable, "arguments": ["python", str(EXECUTOR)]}
+    master.send("RUN_TASK", custom_task(command=command))
+    master.update("TASK_RUNNING")
+
+
+def test_id_that_no_directory_can_have_fails_the_task(agent: AgentProcess, master: FakeMaster) -> None:
+    master.send("RUN_TASK", custom_task(executor_id=".."))
+    assert master.update("TASK_FAILED")["reason"] == "REASON_CONTAINER_LAUNCH_FAILED"
+    assert agent.get("/state")["frameworks"] == []
