@@ -26,7 +26,11 @@ def names() -> Response:
 @blueprint.get("/v1/nodes/<node>/status")
 def status(node: str) -> Response:
     """The node's own word, asked for now; 503 if it does not answer."""
-    return jsonify(shapes.status(access().gateway.ask(_record(node).name)))
+    name = _record(node).name
+    try:
+        return jsonify(shapes.status(access().gateway.ask(name)))
+    except KeyError:
+        raise _unknown(node) from None
 
 
 @blueprint.get("/v1/nodes/<node>/info")
@@ -39,7 +43,11 @@ def _record(text: str) -> NodeRecord:
     match = _NAME.fullmatch(text)
     record = snapshot().state.nodes.get(f"node-{match[1]}") if match else None
     if record is None:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no node {text}.")
+        raise _unknown(text)
     if record.task is None:
         raise RequestError(HTTPStatus.NOT_FOUND, f"{record.name} has not been launched yet.")
     return record
+
+
+def _unknown(text: str) -> RequestError:
+    return RequestError(HTTPStatus.NOT_FOUND, f"There is no node {text}.")

@@ -194,9 +194,9 @@ _EXECUTOR = (
     _text(
         "EXECUTOR_COMMAND",
         "exec ./executor-bundle/run",
-        "Shell command that starts the executor in its sandbox.",
+        "Shell command that starts the executor in its sandbox; the bundle's own needs Python 3.11 on the agent.",
     ),
-    _text("EXECUTOR_JAVA_HOME", "", "Java 17 on the agents, or in the sandbox; unset: `java` of the PATH."),
+    _text("EXECUTOR_JAVA_HOME", "", "Java 17 on the agents, or in the sandbox; unset: JAVA_HOME there, or `java` of the PATH."),
     _text(
         "EXECUTOR_LOCATION",
         "",
