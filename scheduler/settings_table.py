@@ -196,7 +196,11 @@ _EXECUTOR = (
         "exec ./executor-bundle/run",
         "Shell command that starts the executor in its sandbox; the bundle's own needs Python 3.11 on the agent.",
     ),
-    _text("EXECUTOR_JAVA_HOME", "", "Java 17 on the agents, or in the sandbox; unset: JAVA_HOME there, or `java` of the PATH."),
+    _text(
+        "EXECUTOR_JAVA_HOME",
+        "",
+        "Java 17 on the agents, or in the sandbox; unset: JAVA_HOME there, or `java` of the PATH.",
+    ),
     _text(
         "EXECUTOR_LOCATION",
         "",
