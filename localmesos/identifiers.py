@@ -1,0 +1,42 @@
+"""Rules for ids and role names, in Mesos' words."""
+
+
+class IdentifierError(ValueError):
+    """Not an id or role; the text is Mesos' words."""
+
+
+def check_identifier(value: str) -> None:
+    """IdentifierError unless `value` can be an id (and thus the name of a directory)."""
+    if not value:
+        raise IdentifierError("ID must not be empty")
+    if len(value.encode()) > 255:
+        raise IdentifierError("ID must not be greater than 255 characters")
+    if value in (".", ".."):
+        raise IdentifierError(f"'{value}' is disallowed")
+    if any(ord(c) < 32 or ord(c) == 127 or c in "/\\" for c in value):
+        raise IdentifierError(f"'{value}' contains invalid characters")
+
+
+def check_role(role: str) -> None:
+    """IdentifierError unless `role` is a valid role name; ``*`` is one."""
+    if role == "*":
+        return
+    if not role:
+        raise IdentifierError("Empty role name is invalid")
+    if role.startswith("/"):
+        raise IdentifierError(f"Role '{role}' cannot start with a slash")
+    if role.endswith("/"):
+        raise IdentifierError(f"Role '{role}' cannot end with a slash")
+    for component in role.split("/"):
+        _check_component(role, component)
+
+
+def _check_component(role: str, component: str) -> None:
+    if not component:
+        raise IdentifierError(f"Role '{role}' cannot contain two adjacent slashes")
+    if component in (".", "..", "*"):
+        raise IdentifierError(f"Role '{role}' cannot include '{component}' as a component")
+    if component.startswith("-"):
+        raise IdentifierError(f"Role component '{component}' is invalid because it starts with a dash")
+    if any(c in "\t\n\v\f\r \b" for c in component):
+        raise IdentifierError(f"Role component '{component}' is invalid because it contains backspace or whitespace")
