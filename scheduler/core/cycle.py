@@ -51,7 +51,7 @@ class Cycle:
         self.update(fit.record)
         self.accepts.append(fit.accept)
         self.offers.pop(offer.agent.id, None)
-        self.wanted.discard(fit.record.name)
+        self.wanted -= {fit.record.name, anywhere(fit.record.name)}
         self.waits.pop(fit.record.name, None)
 
     def give_back(self, offer: Offer, accept: Accept) -> None:
@@ -110,6 +110,11 @@ class Cycle:
         )
         memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked())
         return decision, replace(self.state, memory=memory)
+
+
+def anywhere(name: str) -> str:
+    """What a node wants that may go to any agent: other offers than its own agent's, hence new work."""
+    return f"{name} anywhere"
 
 
 def no_work() -> Reason:

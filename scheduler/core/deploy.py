@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.cycle import Cycle
+from scheduler.core.cycle import Cycle, anywhere
 from scheduler.core.evaluate import Start, launch_new, new_refusals, rack_of
 from scheduler.core.lifecycle import is_down, is_joining, is_running, may_live
 from scheduler.core.offers import Offer
 from scheduler.core.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.recovery import common_block, try_in_place
+from scheduler.core.recovery import PARTIAL_SECONDS, common_block, try_in_place
 from scheduler.core.seeds import by_index, choose_seeds
-from scheduler.core.state import ClusterState, Failures, NodeRecord, TaskState
+from scheduler.core.state import Abandoned, Agent, ClusterState, Failures, NodeRecord, TaskState
 
 PLAN = "deploy"
 REFUSED_SECONDS = 5.0
-CHOSEN_SECONDS = 3600.0
+LONG_SECONDS = 3600.0
 # So long after a launch's end every offer that was made before it has been seen.
 SETTLE_SECONDS = 3.0
 ABANDONED_LIMIT = 8
+# So long after its launch a node that serves has left its failures behind: one that dies soon after is in a loop.
+STABLE_SECONDS = 60.0
+NO_OFFER = "waits for an offer"
 
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
@@ -48,19 +51,23 @@ def candidate(state: ClusterState) -> NodeRecord | None:
 
 
 def note_progress(cycle: Cycle) -> None:
-    """Record what has become true: a node is a member now; a member that came back has no failures any more."""
+    """Record what has become true: a node is a member now; one that stays up has no failures any more."""
     for node in list(cycle.state.nodes.values()):
         if not is_running(node):
             continue
         assert node.task is not None
         if node.deployed is None:
-            ready = assess(cycle.state, node).reason is None
-        elif node.failures != Failures() or node.deployed != node.task.configuration:
-            ready = own_reason(cycle.state, node) is None
-        else:
+            arrived = assess(cycle.state, node).reason is None
+        elif node.failures == Failures() and node.deployed == node.task.configuration:
             continue
-        if ready:
-            cycle.update(replace(node, deployed=node.task.configuration, failures=Failures()))
+        else:
+            arrived = own_reason(cycle.state, node) is None
+        if not arrived:
+            continue
+        stable = cycle.now - node.task.launched_at >= STABLE_SECONDS
+        failures = Failures() if stable else node.failures
+        if (node.task.configuration, failures) != (node.deployed, node.failures):
+            cycle.update(replace(node, deployed=node.task.configuration, failures=failures))
 
 
 def deploy(cycle: Cycle) -> None:
@@ -70,26 +77,35 @@ def deploy(cycle: Cycle) -> None:
         return
     if deploy_block(cycle.state, node, cycle.now) is not None:
         return
-    cycle.wanted.add(node.name)
     if node.reservation is not None:
-        if try_in_place(cycle, node) or not _is_void(cycle, node):
+        cycle.wanted.add(node.name)
+        if try_in_place(cycle, node):
+            return
+        if not _is_void(cycle, node):
+            _hold(cycle, node)
             return
         node = abandon(node)
         cycle.update(node)
+    cycle.wanted.add(anywhere(node.name))
     _place(cycle, node)
+
+
+def _hold(cycle: Cycle, node: NodeRecord) -> None:
+    """See its agent's next offer soon: it tells whether the reservation was made."""
+    if node.agent is not None and (offer := cycle.offers.get(node.agent.id)) is not None:
+        cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may hold a reservation there"), PARTIAL_SECONDS)
 
 
 def abandon(node: NodeRecord) -> NodeRecord:
     """The node without the reservation of which nothing was ever seen.
 
-    Should it turn up after all, it is released, if Mesos has said that the launch on it never ran.
+    Should it turn up after all, it is released.
     """
     task = node.task
     if node.reservation is None or task is None:
         return replace(node, agent=None, reservation=None, rack="")
-    abandoned = node.abandoned
-    if task.state in (TaskState.ERROR, TaskState.DROPPED):
-        abandoned = (*abandoned, node.reservation.id)[-ABANDONED_LIMIT:]
+    unused = task.state in (TaskState.ERROR, TaskState.DROPPED)
+    abandoned = (*node.abandoned, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:]
     if may_live(node):
         task = replace(task, state=TaskState.LOST, message="given up by an operator")
     return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
@@ -125,35 +141,42 @@ def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
 
 
 def _place(cycle: Cycle, node: NodeRecord) -> None:
-    spec = cycle.state.target.spec
     others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
-    agents = [other.agent for other in others if other.agent is not None]
     try:
-        spread = Spread(parse_constraints(spec.placement), agents)
+        fits = _fitting(cycle, node, [other.agent for other in others if other.agent is not None])
     except PlacementError as error:  # settings are checked before they become the target: one of an older version
         cycle.waits[node.name] = str(error)
         return
-    taken = {agent.id for agent in agents}
-    fits = []
-    for offer in cycle.offers.values():
-        reasons = new_refusals(spec, offer, taken, spread)
-        cycle.explain(node, offer, reasons, "refused" if reasons else "fits")
-        if reasons:
-            text = "; ".join(reason.sentence for reason in reasons)
-            cycle.judge(offer, Reason(reasons[0].code, f"{node.name}: {text}"), REFUSED_SECONDS)
-        else:
-            fits.append(offer)
     chosen = _best(cycle, others, fits)
+    for offer in fits:
+        cycle.explain(node, offer, (), "launched" if offer is chosen else "fits")
+        if offer is not chosen:
+            cycle.judge(offer, Reason(Code.OTHER_CHOSEN, f"{node.name} goes to another agent"), LONG_SECONDS)
     if chosen is None:
         cycle.waits[node.name] = _summary(cycle, node)
         return
-    for offer in fits:
-        if offer is not chosen:
-            cycle.judge(offer, Reason(Code.OTHER_CHOSEN, f"{node.name} goes to another agent"), CHOSEN_SECONDS)
     seeds = choose_seeds(cycle.state, node)
     assert seeds is not None
     start = Start(cycle.state.target, seeds, cycle.state.framework_id, cycle.now, cycle.new_id)
     cycle.take(launch_new(node, chosen, start), chosen)
+
+
+def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
+    """The offers that can carry the node; the others are judged, and with them for how long they are declined."""
+    spec = cycle.state.target.spec
+    spread = Spread(parse_constraints(spec.placement), agents)
+    taken = {agent.id for agent in agents}
+    fits = []
+    for offer in cycle.offers.values():
+        reasons = new_refusals(spec, offer, taken, spread)
+        if not reasons:
+            fits.append(offer)
+            continue
+        cycle.explain(node, offer, reasons, "refused")
+        seconds = LONG_SECONDS if any(reason.code is Code.AGENT_TAKEN for reason in reasons) else REFUSED_SECONDS
+        text = "; ".join(reason.sentence for reason in reasons)
+        cycle.judge(offer, Reason(reasons[0].code, f"{node.name}: {text}"), seconds)
+    return fits
 
 
 def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
@@ -171,6 +194,6 @@ def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offe
 
 def _summary(cycle: Cycle, node: NodeRecord) -> str:
     if not cycle.offers:
-        return cycle.state.memory.waits.get(node.name) or "waits for an offer"
+        return cycle.state.memory.waits.get(node.name) or NO_OFFER
     examples = [reason.sentence for reason, _ in cycle.verdicts.values()][:2]
     return f"none of {len(cycle.offers)} offers fits: {' | '.join(examples)}"

@@ -115,6 +115,14 @@ def in_place_refusals(node: NodeRecord, offer: Offer, configuration: Configurati
     return tuple(found)
 
 
+def is_unused(reservation: Reservation, offer: Offer, configuration: Configuration) -> bool:
+    """Whether the offer proves that no task uses the reservation: its volume is offered, or was never made."""
+    held = offer.held.get(reservation.id)
+    if held is None:
+        return False
+    return reservation.volume_id in held.volumes or _can_create(reservation, held, node_needs(configuration.spec))
+
+
 def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     """LAUNCH on what the node holds; CREATE before it if the volume of a first launch was never made."""
     assert node.reservation is not None

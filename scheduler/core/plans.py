@@ -142,6 +142,6 @@ def _recovery_status(state: ClusterState, node: NodeRecord, now: float) -> tuple
 
 def _wait_for_offer(state: ClusterState, node: NodeRecord) -> Reason:
     text = state.memory.waits.get(node.name)
-    if text is None:
-        return Reason(Code.NO_OFFER, "waits for an offer")
+    if text is None or text == deploy.NO_OFFER:
+        return Reason(Code.NO_OFFER, deploy.NO_OFFER)
     return Reason(Code.OWN_AGENT if node.reservation is not None else Code.NO_OFFER_FITS, text)

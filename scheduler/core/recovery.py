@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from scheduler.core.amounts import node_needs
 from scheduler.core.cycle import Cycle
-from scheduler.core.evaluate import Start, in_place_refusals, launch_in_place
+from scheduler.core.evaluate import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.lifecycle import UNSEEN, has_ended, has_given_up
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.seeds import by_index, choose_seeds
@@ -42,7 +42,7 @@ def note_evidence(cycle: Cycle) -> None:
         offer = cycle.holder(node.reservation.id)
         if offer is None:
             cycle.wanted.add(node.name)
-        elif node.reservation.volume_id in offer.held[node.reservation.id].volumes:
+        elif is_unused(node.reservation, offer, launch_configuration(cycle.state, node)):
             message = "its volume is offered, so no task uses it"
             task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)
             cycle.update(replace(node, task=task, mode="UNKNOWN"))

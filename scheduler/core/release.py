@@ -1,7 +1,8 @@
 """Concern: give back reservations that were abandoned before any task used them.
 
 Only what a record positively names as abandoned is released, never what is merely unknown: a record that was lost
-must not cost a volume.
+must not cost a volume. And a volume is destroyed only if Mesos said that the launch which was to use it never ran;
+else it stays, while its ports, cpus and memory are given back.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ def release(cycle: Cycle) -> None:
     nodes = cycle.state.nodes.values()
     kept = {node.reservation.id for node in nodes if node.reservation is not None}
     for node in nodes:
-        for label in node.abandoned:
-            offer = cycle.holder(label)
-            if offer is not None and label not in kept:
-                cycle.give_back(offer, Accept(node.name, offer.ids, _operations(offer.held[label])))
+        for given_up in node.abandoned:
+            offer = cycle.holder(given_up.id)
+            if offer is None or given_up.id in kept:
+                continue
+            if operations := _operations(offer.held[given_up.id], given_up.unused):
+                cycle.give_back(offer, Accept(node.name, offer.ids, operations))
 
 
-def _operations(held: Held) -> tuple[Json, ...]:
+def _operations(held: Held, destroy: bool) -> tuple[Json, ...]:
     hold = Hold(held.reservations, str(held.reservations[-1]["role"]))
     resources = shares(hold, Share(held.cpus, held.mem))
     if held.ports:
@@ -32,7 +35,9 @@ def _operations(held: Held) -> tuple[Json, ...]:
     if held.disk:
         resources.append(disk(hold, held.disk, None))
     resources += [disk(hold, mount.size, mount.source) for mount in held.mounts]
-    volumes = list(held.volumes.values())
+    volumes = list(held.volumes.values()) if destroy else []
     resources += [without_volume(item) for item in volumes]
+    if not resources:
+        return ()
     unreserve = build_unreserve(resources)
     return (build_destroy(volumes), unreserve) if volumes else (unreserve,)

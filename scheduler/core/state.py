@@ -59,6 +59,14 @@ class Reservation:
 
 
 @dataclass(frozen=True)
+class Abandoned:
+    """A reservation given up before any task on it was seen; `unused` if Mesos said that its launch never ran."""
+
+    id: str
+    unused: bool
+
+
+@dataclass(frozen=True)
 class TaskRecord:
     """The newest launch of a node. `state` is the last word of Mesos or the executor on it."""
 
@@ -86,9 +94,8 @@ class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
 
     `deployed` is the configuration with which it was once seen ready: a fact, never derived again from a later
-    health check. `abandoned` are the ids of reservations given up before any task of theirs was seen: released
-    where they turn up all the same. `host_id` and `address` are Cassandra's own; `mode` the last one reported by
-    the running task.
+    health check. `abandoned` are released where they turn up after all. `host_id` and `address` are Cassandra's
+    own; `mode` the last one reported by the running task.
     """
 
     index: int
@@ -97,7 +104,7 @@ class NodeRecord:
     task: TaskRecord | None = None
     rack: str = ""
     deployed: str | None = None
-    abandoned: tuple[str, ...] = ()
+    abandoned: tuple[Abandoned, ...] = ()
     host_id: str | None = None
     address: str | None = None
     mode: str = "UNKNOWN"
@@ -180,7 +187,7 @@ class Asked:
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
-    `wanted` are the nodes that waited for an offer in the last cycle, `waits` why each one still does;
+    `wanted` names what waited for an offer in the last cycle (a node, or a node anywhere), `waits` why it still does;
     `revivals` counts revives in a row that no offer has followed.
     """
 

@@ -128,10 +128,13 @@ class _Fold:
         if node is None or node.task is None or update.state not in _BAD_OPERATIONS:
             return
         words = f"{kind} refused: {update.message or update.state}"
-        if words not in node.failures.message:
-            # The launch that follows fails too, with a message that says less: keep this one before it.
-            message = shorten(f"{node.failures.message} {words}" if node.task.state in ENDED else words)
-            self._nodes[node.name] = replace(node, failures=replace(node.failures, message=message))
+        task, failures = node.task, node.failures
+        if task.state not in ENDED:
+            task = replace(task, message=shorten(f"{task.message}\n{words}", MESSAGE_LIMIT))
+        elif words not in failures.message:
+            # The launch failed before, with a message that says less: this is its cause.
+            failures = replace(failures, message=shorten(f"{failures.message}\n{words}"))
+        self._nodes[node.name] = replace(node, task=task, failures=failures)
 
     def _register(self, event: Registered) -> None:
         self._state = replace(
@@ -161,7 +164,7 @@ def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now
     if update.state is not task.state and _believed(task.state, update.state):
         node = _with_state(node, task, update.state, update.reason, update.message, now)
         if update.state in ENDED:
-            node = _end(node, update, status, now)
+            node = _end(node, update, now, (_error(status), task.message if "refused: " in task.message else ""))
         elif update.state in (TaskState.STARTING, TaskState.RUNNING):
             node = _show_reservation(node)
     if status is not None and may_live(node):
@@ -194,16 +197,18 @@ def _with_state(
     return replace(node, task=replace(task, state=state, reason=reason, message=words, updated_at=now))
 
 
-def _end(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
+def _end(node: NodeRecord, update: TaskUpdate, now: float, more: tuple[str, ...]) -> NodeRecord:
     node = replace(node, mode="UNKNOWN")
     if update.state in (TaskState.FAILED, TaskState.FINISHED, TaskState.KILLED):  # it has been on its agent
         node = _show_reservation(node)
     if update.state not in BLAMED:
         return node
-    error = status.error if status is not None and status.error else ""
-    said = [node.failures.message if "refused: " in node.failures.message else "", update.message, error]
-    words = "\n".join(part for part in dict.fromkeys(said) if part) or update.reason or update.state.value
-    return add_failure(node, update.state, words, now)
+    words = "\n".join(part for part in dict.fromkeys((update.message, *more)) if part)
+    return add_failure(node, update.state, words or update.reason or update.state.value, now)
+
+
+def _error(status: NodeStatus | None) -> str:
+    return status.error or "" if status is not None else ""
 
 
 def _show_reservation(node: NodeRecord) -> NodeRecord:

@@ -51,6 +51,7 @@ class Scheduler:
         self.new_id = ids
         self.znodes: dict[str, bytes] = {}
         self.violations: list[str] = []
+        self.given_up: set[str] = set()  # tasks that an operator said are no more
         self.decisions: list[Decision] = []
         self.effects = 0
         self.lose: Callable[[str], bool] = lambda kind: False
@@ -185,11 +186,13 @@ class Scheduler:
         if sorted(given) != sorted(self._offers):
             self.violations.append(f"offers {sorted(self._offers)} were answered as {sorted(given)}")
         live = {task.id for task in self.mesos.live_tasks()}
-        for accept in decision.accepts:
+        launches = [item for item in decision.accepts if item.operations[-1]["type"] == "LAUNCH"]
+        for accept in launches:
             silent = {node.task.id for node in self.saved.nodes.values() if node.task and node.task.id in live}
             if unheard := silent & self.mesos.unheard - self.mesos.spoken:
                 self.violations.append(f"{accept.node} is launched before {unheard} were heard of")
-            twice = [task.id for task in self.mesos.live_tasks() if task.node == accept.node]
+            alive = {task.id for task in self.mesos.live_tasks() if task.node == accept.node}
+            twice = sorted(alive - self.given_up)
             if twice:
                 self.violations.append(f"{accept.node} is launched while {twice} live")
         for kill in decision.kills:

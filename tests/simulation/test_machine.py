@@ -159,7 +159,7 @@ def heal(mesos: Mesos, scheduler: Scheduler) -> None:
 
 def assert_at_rest(mesos: Mesos, scheduler: Scheduler, cycles: int = 10) -> None:
     """Nothing but questions any more."""
-    for _ in range(3):  # what is on its way may arrive
+    for _ in range(14):  # what is on its way may arrive, and failures are forgotten after a while
         mesos.step(5.0)
         scheduler.cycle()
     for _ in range(cycles):

@@ -1,0 +1,225 @@
+"""Scripts of a test: what is sent to the scheduler and what is expected of it, printed with marks when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scheduler.core.commands import Command
+from scheduler.core.decision import Decision
+from scheduler.core.invariants import invariants
+from scheduler.core.plan import Status, Step
+from scheduler.core.spec import ClusterSpec
+from tests.simulation.model import Agent, Mesos
+from tests.simulation.samples import Ids, agents, spec
+from tests.simulation.scheduler import Scheduler
+
+
+class World:
+    """A cluster to play scripts on; `launched` and `decisions` hold what happened since they were last expected."""
+
+    def __init__(self, wanted: ClusterSpec | None = None, machines: list[Agent] | None = None) -> None:
+        ids = Ids()
+        self.mesos = Mesos(agents() if machines is None else machines, ids)
+        self.scheduler = Scheduler(self.mesos, wanted or spec(), ids)
+        self.seen_launches = 0
+        self.seen_decisions = 0
+
+    def agent(self, hostname: str) -> Agent:
+        return next(agent for agent in self.mesos.agents.values() if agent.hostname == hostname)
+
+    def task_of(self, node: str) -> str:
+        return next(task.id for task in self.mesos.live_tasks() if task.node == node)
+
+    def go_on(self, seconds: float, cycles: int = 1) -> None:
+        for _ in range(cycles):
+            self.mesos.step(seconds)
+            self.scheduler.cycle()
+
+    def find_step(self, name: str, plan: str = "deploy") -> Step | None:
+        phases = self.scheduler.plans()[plan].phases
+        return next((step for phase in phases for step in phase.steps if step.name == name), None)
+
+    def new_decisions(self) -> list[Decision]:
+        found = self.scheduler.decisions[self.seen_decisions :]
+        self.seen_decisions = len(self.scheduler.decisions)
+        return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a script; an expectation raises AssertionError."""
+
+    text: str
+    play: Callable[[World], None]
+
+
+def play(lines: Iterable[Line], world: World | None = None) -> World:
+    """Play a script, on a new world or on what another left; a failure shows all lines with marks."""
+    world = world or World()
+    script = list(lines)
+    for index, line in enumerate(script):
+        try:
+            line.play(world)
+            _check_always(world)
+        except AssertionError as error:
+            marks = ["ok  "] * index + ["FAIL"] + ["    "] * (len(script) - index - 1)
+            shown = "\n".join(f"{mark} {item.text}" for mark, item in zip(marks, script, strict=True))
+            raise AssertionError(f"{error}\n\n{shown}") from None
+    return world
+
+
+def _check_always(world: World) -> None:
+    wrong = [*world.mesos.illegal, *world.mesos.ring.violations, *world.scheduler.violations]
+    wrong += invariants(world.scheduler.state)
+    assert not wrong, wrong
+
+
+class Send:
+    """What happens."""
+
+    @staticmethod
+    def time(seconds: float = 1.0, cycles: int = 1) -> Line:
+        return Line(f"Send.time({seconds:g}, cycles={cycles})", lambda world: world.go_on(seconds, cycles))
+
+    @staticmethod
+    def until_complete(plan: str = "deploy", cycles: int = 100, seconds: float = 1.0) -> Line:
+        def run(world: World) -> None:
+            for _ in range(cycles):
+                world.go_on(seconds)
+                if world.scheduler.plans()[plan].status is Status.COMPLETE:
+                    return
+            raise AssertionError(f"not complete after {cycles} cycles: {world.scheduler.plans()[plan]}")
+
+        return Line(f"Send.until_complete({plan!r})", run)
+
+    @staticmethod
+    def until_step(node: str, status: Status, plan: str = "deploy", cycles: int = 100) -> Line:
+        def run(world: World) -> None:
+            for _ in range(cycles):
+                step = world.find_step(node, plan)
+                if step is not None and step.status is status:
+                    return
+                world.go_on(1.0)
+            raise AssertionError(f"{world.find_step(node, plan)} after {cycles} cycles")
+
+        return Line(f"Send.until_step({node!r}, {status})", run)
+
+    @staticmethod
+    def failure(node: str, words: str = "killed by a test") -> Line:
+        def run(world: World) -> None:
+            world.mesos.fail_task(world.task_of(node), words)
+
+        return Line(f"Send.failure({node!r}, {words!r})", run)
+
+    @staticmethod
+    def agent_lost(hostname: str) -> Line:
+        def run(world: World) -> None:
+            world.mesos.partition(world.agent(hostname))
+            world.mesos.mark_unreachable(world.agent(hostname))
+
+        return Line(f"Send.agent_lost({hostname!r})", run)
+
+    @staticmethod
+    def agent_back(hostname: str) -> Line:
+        return Line(f"Send.agent_back({hostname!r})", lambda world: world.mesos.reconnect(world.agent(hostname)))
+
+    @staticmethod
+    def reboot(hostname: str, new_agent_id: bool = False) -> Line:
+        def run(world: World) -> None:
+            world.mesos.reboot(world.agent(hostname), new_agent_id)
+
+        return Line(f"Send.reboot({hostname!r}, new_agent_id={new_agent_id})", run)
+
+    @staticmethod
+    def master_restart() -> Line:
+        return Line("Send.master_restart()", lambda world: world.mesos.restart_master())
+
+    @staticmethod
+    def scheduler_restart(**changes: Any) -> Line:
+        def run(world: World) -> None:
+            world.scheduler.spec = replace(world.scheduler.spec, **changes)
+            world.scheduler.start()
+
+        return Line(f"Send.scheduler_restart({changes or ''})", run)
+
+    @staticmethod
+    def command(command: Command) -> Line:
+        def run(world: World) -> None:
+            refusal = world.scheduler.command(command)
+            assert refusal is None, refusal
+
+        return Line(f"Send.command({command})", run)
+
+    @staticmethod
+    def operation_failure(kind: str) -> Line:
+        return Line(f"Send.operation_failure({kind!r})", lambda world: world.mesos.refuse_next.add(kind))
+
+    @staticmethod
+    def silence(*kinds: str) -> Line:
+        """From here on these events do not arrive."""
+
+        def run(world: World) -> None:
+            world.scheduler.lose = lambda kind: kind in kinds
+
+        return Line(f"Send.silence{kinds}", run)
+
+    @staticmethod
+    def partial_offers() -> Line:
+        def run(world: World) -> None:
+            world.mesos.allocate(partial=True)
+            world.scheduler.cycle()
+
+        return Line("Send.partial_offers()", run)
+
+
+class Expect:
+    """What must have come of it."""
+
+    @staticmethod
+    def launched(*nodes: str) -> Line:
+        """These nodes, in this order, since the last such line."""
+
+        def run(world: World) -> None:
+            found = [name.partition("__")[0] for name in world.mesos.launches[world.seen_launches :]]
+            world.seen_launches = len(world.mesos.launches)
+            assert found == list(nodes), f"launched {found}, not {list(nodes)}"
+
+        return Line(f"Expect.launched{nodes}", run)
+
+    @staticmethod
+    def step(name: str, status: Status, reason: str = "", plan: str = "deploy", says: str = "") -> Line:
+        def run(world: World) -> None:
+            step = world.find_step(name, plan)
+            assert step is not None, f"the plan {plan} has no step {name}"
+            assert step.status is status, step
+            assert not reason or step.reason == reason, step
+            assert says in step.message, step
+
+        return Line(f"Expect.step({name!r}, {status}, {reason!r}, {plan!r}, {says!r})", run)
+
+    @staticmethod
+    def plan(status: Status, name: str = "deploy") -> Line:
+        def run(world: World) -> None:
+            found = world.scheduler.plans()[name]
+            assert found.status is status, found
+
+        return Line(f"Expect.plan({status}, {name!r})", run)
+
+    @staticmethod
+    def decided(text: str, test: Callable[[list[Decision]], bool]) -> Line:
+        """Of the decisions since the last such line."""
+
+        def run(world: World) -> None:
+            decisions = world.new_decisions()
+            assert test(decisions), decisions
+
+        return Line(f"Expect.decided({text!r})", run)
+
+    @staticmethod
+    def state(text: str, test: Callable[[World], bool]) -> Line:
+        def run(world: World) -> None:
+            assert test(world), world.scheduler.state
+
+        return Line(f"Expect.state({text!r})", run)
