@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 
 from scheduler.core.change import Adoption, adopt
@@ -34,7 +33,7 @@ from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState
 from scheduler.core.status import fold_updates
-from tests.simulation.model import FINAL, Mesos
+from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids
 
 
@@ -118,7 +117,7 @@ class Scheduler:
     def _events(self) -> Iterator[Event]:
         while self.mesos.events:
             kind, content = self.mesos.events.popleft()
-            if kind != "SUBSCRIBED" and self.lose(kind):
+            if self.lose(_channel(kind, content)):
                 continue
             event = self._event(kind, content)
             if event is not None:
@@ -208,9 +207,10 @@ class Scheduler:
         return wanted <= running and wanted <= up
 
 
-def count_from_one() -> Iterator[int]:
-    """For ids in tests."""
-    return itertools.count(1)
-
-
-__all__ = ["FINAL", "CrashError", "Scheduler"]
+def _channel(kind: str, content: object) -> str:
+    """What may get lost together: STATUS of agents, ANSWERs to reconciliation, the master's own WORD, or the kind."""
+    if kind != "UPDATE" or not isinstance(content, dict):
+        return kind
+    if "uuid" in content:
+        return "STATUS"
+    return "ANSWER" if content.get("reason") == "REASON_RECONCILIATION" else "WORD"

@@ -18,7 +18,8 @@ from tests.simulation.scheduler import CrashError, Scheduler
 
 PICK = st.integers(min_value=0, max_value=9)
 SECONDS = st.sampled_from((0.2, 1.0, 4.0, 11.0, 31.0))
-LOSABLE = ("UPDATE", "REPLY", "OPERATION")
+LOSABLE = ("STATUS", "WORD", "ANSWER", "REPLY", "OPERATION")
+REPEATABLE = ("UPDATE", "REPLY", "OPERATION")
 
 
 class Cluster(RuleBasedStateMachine):
@@ -62,7 +63,7 @@ class Cluster(RuleBasedStateMachine):
 
     @rule()
     def repeat_events(self) -> None:
-        again = [event for event in self.mesos.events if event[0] in LOSABLE]
+        again = [event for event in self.mesos.events if event[0] in REPEATABLE]
         self.mesos.events.extend(again)
 
     @rule()

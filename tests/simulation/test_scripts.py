@@ -391,7 +391,7 @@ def test_an_old_task_that_still_runs_is_ended_once_its_node_was_launched_anew() 
         [
             Send.time(),
             Expect.launched("node-0"),
-            Send.silence("UPDATE", "REPLY"),
+            Send.silence("STATUS", "WORD", "ANSWER", "REPLY"),
             Send.agent_lost("127.0.0.2"),
             Send.time(),
             Send.silence(),
