@@ -8,8 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from devcluster import checks, executors, java, local, status
-from devcluster.cluster_api import ClusterApi
+from devcluster import checks, executors, java, local, lock, status
 from devcluster.layout import ClusterLayout
 from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
@@ -32,15 +31,19 @@ def run(given: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
     if given and given[0] == "bench":
         return subprocess.run(python_module("bench", *given[1:]), cwd=checks.ROOT, check=False).returncode
     options = _parser().parse_args(given)
-    match options.command:
-        case "up":
-            return _up(resolve(base, options.nodes, options.heap), printer)
-        case "status":
-            return 0 if status.show(base.remembered() or base, printer) else 1
-        case "down":
-            return _down(base.remembered() or base, printer)
-        case _:
-            return _clean(base.remembered() or base, printer)
+    layout = base.remembered() or base
+    try:
+        match options.command:
+            case "up":
+                return _up(resolve(base, options.nodes, options.heap), printer)
+            case "status":
+                return 0 if status.show(layout, printer) else 1
+            case "down":
+                return _down(layout, printer)
+            case _:
+                return _clean(layout, printer)
+    except lock.BusyError as error:
+        return _refuse(str(error))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,22 +67,14 @@ def _java_environment() -> dict[str, str]:
 
 def _up(layout: ClusterLayout, printer: Printer) -> int:
     try:
-        started = up(layout, printer)
-        contact_points = ClusterApi(layout, local.token(layout)).serving()
+        started, contact_points = up(layout, printer)
     except NotUsableError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        print("Nothing was started.", file=sys.stderr)
-        return 1
+        return _refuse(*error.problems, "Nothing was started.")
     except StartError as error:
-        print(error, file=sys.stderr)
-        print("What this command had started is stopped again.", file=sys.stderr)
-        return 1
+        return _refuse(str(error), "What this command had started is stopped again.")
     except StuckError as error:
         printer.plain()
-        print(error, file=sys.stderr)
-        print("The cluster runs on: see ./dev status; ./dev down stops it.", file=sys.stderr)
-        return 1
+        return _refuse(str(error), "The cluster runs on: see ./dev status; ./dev down stops it.")
     except KeyboardInterrupt:
         return _interrupted(layout, printer)
     printer.plain()
@@ -100,26 +95,33 @@ def _interrupted(layout: ClusterLayout, printer: Printer) -> int:
 
 
 def _down(layout: ClusterLayout, printer: Printer) -> int:
-    if not local.is_running(layout):
-        printer.plain("Nothing runs.")
-        return 0
-    if not local.stop(layout, printer.line):
-        printer.plain("Not everything ended in order; what did not end in time was killed.")
+    with lock.exclusive(layout.directory):
+        if not local.is_running(layout):
+            printer.plain("Nothing runs.")
+            return 0
+        if not local.stop(layout, printer.line):
+            printer.plain("Not everything ended in order; what did not end in time was killed.")
     printer.plain("All is stopped; the data stays, and ./dev up starts the same nodes again.")
     return 0
 
 
 def _clean(layout: ClusterLayout, printer: Printer) -> int:
-    if local.is_running(layout):
-        local.stop(layout, printer.line)
-    left = executors.find(layout.directory)
-    if left:
-        print(f"Processes {', '.join(str(process.pid) for process in left)} do not end; nothing was removed.")
-        return 1
-    if layout.directory.exists():
+    with lock.exclusive(layout.directory):
+        if local.is_running(layout):
+            local.stop(layout, printer.line)
+        left = executors.find(layout.directory)
+        if left:
+            pids = ", ".join(str(process.pid) for process in left)
+            return _refuse(f"Processes {pids} do not end; nothing was removed.")
         shutil.rmtree(layout.directory)
     printer.plain("The data of the local cluster is removed.")
     return 0
+
+
+def _refuse(*sentences: str) -> int:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

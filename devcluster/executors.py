@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.processes import Process, Stat, environment, running, send, wait_ended
+from devcluster.processes import Process, Stat, environment, program, running, send, wait_ended
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10.0
+_LINGER_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -40,29 +41,39 @@ def stop(directory: Path, seconds: float, progress: Callable[[int], object]) -> 
     """End them in order: SIGTERM to the topmost ones, which drain and stop their Cassandra; in the end SIGKILL.
 
     A process that its parent left behind becomes a topmost one and gets its SIGTERM then. `progress` is called with
-    the number of processes still running when it changes. True if none had to be killed.
+    the number of processes still running when it changes. True if no Cassandra had to be killed.
     """
     deadline = time.monotonic() + seconds
     told: set[Process] = set()
     count = -1
     while found := _find(directory):
+        if len(found) != count:
+            count, changed_at = len(found), time.monotonic()
+            progress(count)
         if time.monotonic() > deadline:
-            return _kill(directory)
-        pids = {item.process.pid for item in found}
-        for item in found:
-            if item.stat.parent not in pids and item.process not in told:
+            _kill(found)
+            return False
+        if time.monotonic() > changed_at + _LINGER_SECONDS and not any(_is_java(item.process) for item in found):
+            # An executor whose Cassandra has ended, with a last word that no agent takes.
+            _kill(found)
+        for item in _topmost(found):
+            if item.process not in told:
                 send(item.process, signal.SIGTERM)
                 told.add(item.process)
-        if len(found) != count:
-            count = len(found)
-            progress(count)
         time.sleep(_POLL_SECONDS)
     return True
 
 
-def _kill(directory: Path) -> bool:
-    left = find(directory)
-    for process in left:
-        send(process, signal.SIGKILL)
-    wait_ended(left, _KILL_SECONDS)
-    return False
+def _topmost(found: list[_Found]) -> list[_Found]:
+    pids = {item.process.pid for item in found}
+    return [item for item in found if item.stat.parent not in pids]
+
+
+def _is_java(process: Process) -> bool:
+    return program(process) == "java"
+
+
+def _kill(found: list[_Found]) -> None:
+    for item in found:
+        send(item.process, signal.SIGKILL)
+    wait_ended([item.process for item in found], _KILL_SECONDS)

@@ -63,16 +63,13 @@ def stop(layout: ClusterLayout, say: Say) -> bool:
     table = ProcessTable(layout.directory)
     running = [name for name in table.names() if table.find(name) is not None]
     in_order = True
-    # Without a scheduler nobody takes the end of the nodes for a failure, and without agents nobody starts them again.
-    for names in (["scheduler"], [name for name in running if name.startswith("agent-")]):
-        in_order &= _stop_together(table, [name for name in names if name in running], say)
-    in_order &= executors.stop(
-        layout.directory / "agents",
-        _NODES_STOP_SECONDS,
-        lambda count: say(f"stopping the nodes: {count} processes left"),
-    )
+    # Without a scheduler nobody takes the end of the nodes for a failure. Their agents are there until then: they take
+    # the executors' last words, and the next start finds those.
+    in_order &= _stop_together(table, ["scheduler"], say)
+    in_order &= executors.stop(layout.directory / "agents", _NODES_STOP_SECONDS, partial(_say_left, say))
+    in_order &= _stop_together(table, [name for name in running if name.startswith("agent-")], say)
     for name in ("master", "zookeeper"):
-        in_order &= _stop_together(table, [name] if name in running else [], say)
+        in_order &= _stop_together(table, [name], say)
     for name in table.names():
         table.forget(name)
     return in_order
@@ -98,12 +95,16 @@ def token(layout: ClusterLayout) -> str:
     return layout.token_file.read_text().strip()
 
 
+def _say_left(say: Say, count: int) -> None:
+    say(f"stopping the nodes: {count} {'process' if count == 1 else 'processes'} left")
+
+
 def _stop_together(table: ProcessTable, names: list[str], say: Say) -> bool:
-    found = [process for name in names if (process := table.find(name)) is not None]
+    found = {name: process for name in names if (process := table.find(name)) is not None}
     if not found:
         return True
-    ended = processes.stop(found, _STOP_SECONDS)
-    say(f"stopped {', '.join(names)}")
+    ended = processes.stop(found.values(), _STOP_SECONDS)
+    say(f"stopped {', '.join(found)}")
     return ended
 
 

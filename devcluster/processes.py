@@ -198,6 +198,14 @@ def environment(process: Process) -> dict[str, str]:
     return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
 
 
+def program(process: Process) -> str:
+    """The file name of the program that a process runs; empty when it has ended."""
+    try:
+        return Path(f"/proc/{process.pid}/exe").readlink().name
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return ""
+
+
 def python_module(module: str, *arguments: str) -> list[str]:
     """The command that runs a module with this Python."""
     return [sys.executable, "-m", module, *arguments]

@@ -95,20 +95,33 @@ class Progress:
     def show(self, plan: PlanView) -> None:
         """Print what is new in a plan since the last call."""
         for step in plan.steps:
-            key = (step.plan, step.phase, step.name)
-            now = (step.status, step.message)
-            before = self._shown.get(key)
-            if before == now:
-                continue
-            self._shown[key] = now
-            self.changed_at = self._printer.clock()
-            # A step that has not begun is no news, unless it says what it waits for.
-            if before is None and step.status == "PENDING":
-                continue
-            message = step.message if step.status not in ("COMPLETE", "PENDING") else ""
-            if before is not None and before[0] == step.status and not message:
-                continue
-            status = self._printer.coloured(step.status)
-            self._printer.line(f"{step.phase:<15} {step.name:<22} {status} {message}".rstrip())
+            self._show_step(step)
+        self._show_gone(plan)
         done = sum(step.status == "COMPLETE" for step in plan.steps)
         self._printer.live(f"plan {plan.name}: {plan.status}, {done} of {len(plan.steps)} steps done")
+
+    def _show_step(self, step: StepView) -> None:
+        key = (step.plan, step.phase, step.name)
+        now = (step.status, step.message)
+        before = self._shown.get(key)
+        if before == now:
+            return
+        self._shown[key] = now
+        self.changed_at = self._printer.clock()
+        # A step that has not begun is no news.
+        if before is None and step.status == "PENDING":
+            return
+        message = step.message if step.status not in ("COMPLETE", "PENDING") else ""
+        if before is None or before[0] != step.status or message:
+            self._print(step.phase, step.name, step.status, message)
+
+    def _show_gone(self, plan: PlanView) -> None:
+        """Recovery drops the steps that are done."""
+        present = {(step.plan, step.phase, step.name) for step in plan.steps}
+        for key in [key for key in self._shown if key[0] == plan.name and key not in present]:
+            del self._shown[key]
+            self.changed_at = self._printer.clock()
+            self._print(key[1], key[2], "COMPLETE", "")
+
+    def _print(self, phase: str, name: str, status: str, message: str) -> None:
+        self._printer.line(f"{phase:<15} {name:<15} {self._printer.coloured(status)} {message}".rstrip())

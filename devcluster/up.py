@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from devcluster import executors, java, local, preflight
+from devcluster import executors, java, local, lock, preflight
 from devcluster.bundles import Bundles
 from devcluster.cluster_api import ClusterApi
 from devcluster.layout import ClusterLayout
@@ -42,18 +41,20 @@ def resolve(base: ClusterLayout, nodes: int | None, heap_mb: int | None) -> Clus
     )
 
 
-def up(layout: ClusterLayout, printer: Printer) -> bool:
-    """Bring the cluster up and wait for its nodes; False when all of it was already running.
+def up(layout: ClusterLayout, printer: Printer) -> tuple[list[str], list[str]]:
+    """Bring the cluster up and wait for its nodes; returns what was started and where the nodes take CQL.
 
-    NotUsableError when something is missing; StartError when a part does not start; StuckError when the plan stops.
+    NotUsableError when something is missing; StartError when a part does not start; StuckError when the plan stops;
+    BusyError when another command is at it.
     """
-    java_home = _check(layout)
-    built = Bundles(layout.bundles_directory)
-    built.build(java_home, printer.line)
-    token = local.token(layout)
-    started = _start(layout, built, java_home, printer)
-    wait_for_nodes(layout, ClusterApi(layout, token), printer)
-    return bool(started)
+    with lock.exclusive(layout.directory):
+        java_home = _check(layout)
+        built = Bundles(layout.bundles_directory)
+        built.build(java_home, printer.line)
+        token = local.token(layout)
+        started = _start(layout, built, java_home, printer)
+    # Whoever only watches may be overtaken by another command.
+    return started, wait_for_nodes(layout, ClusterApi(layout, token), printer)
 
 
 def _start(layout: ClusterLayout, built: Bundles, java_home: Path, printer: Printer) -> list[str]:
@@ -92,8 +93,8 @@ def _check(layout: ClusterLayout) -> Path:
     return java_home
 
 
-def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> None:
-    """Show the plans' progress until all are complete and every node takes CQL."""
+def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> list[str]:
+    """Show the plans' progress until all are complete and every node takes CQL; returns where."""
     table = ProcessTable(layout.directory)
     progress = Progress(printer)
     while True:
@@ -101,8 +102,9 @@ def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> 
             plans = api.plans()
             for plan in plans:
                 progress.show(plan)
-            if all(plan.status == "COMPLETE" for plan in plans) and len(api.serving()) >= layout.nodes:
-                return
+            serving = api.serving()
+            if all(plan.status == "COMPLETE" for plan in plans) and len(serving) >= layout.nodes:
+                return serving
             _fail_if_stuck(plans, printer.clock() - progress.changed_at)
         except UnreachableError as error:
             printer.live(f"waiting for the API: {error}")
@@ -124,7 +126,8 @@ def _fail_if_stuck(plans: list[PlanView], quiet_seconds: float) -> None:
 
 def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
     """What to use next."""
-    token_file = os.path.relpath(layout.token_file)
+    here = Path.cwd()
+    token_file = layout.token_file.relative_to(here) if layout.token_file.is_relative_to(here) else layout.token_file
     return [
         f"CQL         {', '.join(contact_points)}",
         f"API         {layout.api_url}/v1/plan",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import checks
+from devcluster import checks, lock
 from devcluster.__main__ import run
 from devcluster.layout import Address, ClusterLayout
 from devcluster.processes import ProcessTable
@@ -46,7 +46,7 @@ def test_what_is_wrong_is_told_at_once_and_nothing_is_started(world: World, caps
         "--heap must be between 256 and 12288 MB, not 10.",
         "Nothing was started.",
     ]
-    assert not world.layout.directory.exists()
+    assert list(world.layout.directory.iterdir()) == []
 
 
 def test_a_taken_port(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def test_a_taken_port(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     problems = capsys.readouterr().err.splitlines()
     assert f"{world.layout.master} is in use by another program; master needs it." in problems
     assert problems[-1] == "Nothing was started."
-    assert not world.layout.directory.exists()
+    assert list(world.layout.directory.iterdir()) == []
 
 
 def test_other_sizes_than_the_running_cluster_has(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,6 +90,17 @@ def test_clean_stops_what_runs_and_removes_everything(world: World) -> None:
     assert not world.layout.directory.exists()
     assert table.find("zookeeper") is None
     assert world.run("clean") == 0
+
+
+@pytest.mark.parametrize("command", ["up", "down", "clean"])
+def test_one_command_at_a_time(world: World, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with lock.exclusive(world.layout.directory):
+        (world.layout.directory / "kept").touch()
+        assert world.run(command) == 1
+    assert "Another ./dev command is starting or stopping this cluster" in capsys.readouterr().err
+    assert (world.layout.directory / "kept").exists()
+    with lock.exclusive(world.layout.directory):
+        pass
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["up", "--nodes", "many"], ["down", "--now"], []])

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from devcluster import executors, processes
 from devcluster.processes import Process, ProcessTable
 
@@ -59,6 +61,15 @@ def test_what_a_dead_executor_left_behind_is_stopped_too(tmp_path: Path) -> None
     start(table, "shell", tmp_path / "agents" / "1", ["/bin/sh", "-c", "sleep 60 & echo up; wait"])
     assert executors.stop(tmp_path / "agents", 20.0, ignore)
     assert executors.find(tmp_path / "agents") == []
+
+
+def test_an_executor_that_waits_for_an_agent_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_LINGER_SECONDS", 0.2)
+    table = ProcessTable(tmp_path / "table")
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    process = start(table, "deaf", tmp_path / "agents" / "1", [sys.executable, "-c", deaf])
+    assert executors.stop(tmp_path / "agents", 20.0, ignore)
+    assert not processes.is_alive(process)
 
 
 def test_one_that_does_not_end_is_killed_and_that_is_told(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_a_plan_that_is_complete_already_says_so_at_once() -> None:
     assert lines(plan(("COMPLETE", ""), status="COMPLETE")) == ["0.0 s Deploy node-0 COMPLETE"]
 
 
+def test_a_step_that_its_plan_drops_was_done() -> None:
+    empty = {"phases": [], "errors": [], "status": "COMPLETE"}
+    assert lines(plan(("STARTED", "in mode STARTING")), empty, empty) == [
+        "0.0 s Deploy node-0 STARTED in mode STARTING",
+        "1.5 s Deploy node-0 COMPLETE",
+    ]
+
+
 def test_when_something_last_changed() -> None:
     clock = Clock()
     progress = Progress(Printer(io.StringIO(), clock))

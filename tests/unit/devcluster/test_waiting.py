@@ -97,13 +97,17 @@ def test_until_the_plan_is_complete_and_every_node_serves(
         "/v1/connection": [{"nodes": []}, {"nodes": ["127.0.0.2:9042"]}],
     }
     out = io.StringIO()
-    wait_for_nodes(layout, ClusterApi(layout, "secret"), Printer(out))
+    assert wait_for_nodes(layout, ClusterApi(layout, "secret"), Printer(out)) == ["127.0.0.2:9042"]
     assert ["STARTING" in line or "COMPLETE" in line for line in out.getvalue().splitlines()] == [True, True]
     assert api.paths["/v1/connection"] == [{"nodes": ["127.0.0.2:9042"]}]
 
 
 def test_a_plan_in_error_says_what_is_wrong(api: FakeApi, layout: ClusterLayout, table: ProcessTable) -> None:
-    api.paths = {"/v1/plans": ["deploy"], "/v1/plans/deploy": deploy("ERROR", "no heap", ("cannot shrink",))}
+    api.paths = {
+        "/v1/plans": ["deploy"],
+        "/v1/plans/deploy": deploy("ERROR", "no heap", ("cannot shrink",)),
+        "/v1/connection": {"nodes": []},
+    }
     with pytest.raises(StuckError) as stuck:
         wait_for_nodes(layout, ClusterApi(layout, "secret"), Printer(io.StringIO()))
     assert str(stuck.value).splitlines() == ["The plan deploy cannot go on:", "  cannot shrink", "  node-0: no heap"]
