@@ -13,7 +13,6 @@ import sys
 import uuid
 from typing import Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from api import create_app
@@ -39,7 +38,7 @@ class Server(BaseApplication):
         """gunicorn's options; none is taken from files or the environment."""
         settings = self._settings
         options: dict[str, Any] = {
-            "bind": f"{settings.api_host}:{settings.api_port}",
+            "bind": f"{_bracketed(settings.api_host)}:{settings.api_port}",
             "workers": 1,
             "worker_class": "gthread",
             "threads": settings.api_threads,
@@ -56,7 +55,7 @@ class Server(BaseApplication):
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> object:
         """The WSGI application, in the worker."""
         return create_app(self._gateway, self._settings)
 
@@ -78,3 +77,7 @@ class Server(BaseApplication):
     def _exit(self, _: object) -> None:
         if self._code.value:
             sys.exit(self._code.value)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
