@@ -102,10 +102,13 @@ class World:
             wait_for_nodes(self.layout, ClusterApi(self.layout, self.token), Printer(sink, time.monotonic))
 
     def kill(self, name: str) -> Process:
-        """kill -9 to one of its processes, and wait until it is gone."""
+        """kill -9 to one of its processes, to the scheduler's with its gunicorn worker, and wait until it is gone."""
         process = self.table.find(name)
         assert process is not None, f"{name} does not run"
-        processes.send(process, signal.SIGKILL)
+        if name == "scheduler":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            processes.send(process, signal.SIGKILL)
         assert processes.wait_ended([process], 10.0)
         return process
 
