@@ -43,6 +43,7 @@ class MasterProcess:
     def start(self) -> None:
         command = [sys.executable, "-m", "localmesos", "master", "--port", str(self.port)]
         command += ["--work-dir", str(self.work_dir), "--allocation-interval", "200ms"]
+        command += ["--agent-ping-timeout", "1secs", "--max-agent-ping-timeouts", "3"]
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with (self.work_dir / "master.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -262,3 +263,15 @@ def test_agent_that_leaves_is_unregistered(node: AgentProcess, scheduler: Schedu
     lost = scheduler.update("TASK_LOST", "t1")
     assert lost["reason"] == "REASON_AGENT_REMOVED"
     assert not processes_below(node.work_dir)
+
+
+def test_agent_given_up_for_lost_returns_with_its_task(node: AgentProcess, scheduler: SchedulerClient) -> None:
+    launch(scheduler)
+    pid = scheduler.update("TASK_RUNNING", "t1")["container_status"]["executor_pid"]
+    node.signal(signal.SIGKILL)
+    unreachable = scheduler.event("UPDATE", lambda u: bool(u["status"]["state"] == "TASK_UNREACHABLE"))["status"]
+    assert unreachable["task_id"] == {"value": "t1"}
+    node.start()
+    running = scheduler.event("UPDATE", lambda u: bool(u["status"]["state"] == "TASK_RUNNING"))["status"]
+    assert running["reason"] == "REASON_AGENT_REREGISTERED"
+    assert Path(f"/proc/{pid}").exists()
