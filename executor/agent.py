@@ -184,10 +184,13 @@ class Agent(MesosExecutorDriver):
                 try:
                     self._converse(wakeup)
                     self._refused_since = None
-                except RuntimeError as refusal:
+                # TypeError: pymesos trips over a refusal whose words have not arrived whole.
+                except (RuntimeError, TypeError) as refusal:
                     self._refused(str(refusal))
-                except (OSError, ValueError) as error:
+                except OSError as error:
                     _LOG.debug("no connection to the agent: %s", error)
+                except Exception:  # noqa: BLE001 - without this thread the agent would take Cassandra for dead
+                    _LOG.exception("the connection to the agent broke")
                 self._check_away()
                 self._pause(wakeup)
         finally:

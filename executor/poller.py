@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import SimpleQueue
 
 from executor.cassandra import Cassandra
 from executor.events import Event, Polled
 from executor.protocol import NodeStatus
 
-# Until a node serves, the scheduler and the next node wait for each change.
-STARTING_SECONDS = 0.3
+# While a node or its peers change, the scheduler and the next node wait for each news.
+CHANGING_SECONDS = 0.3
 STEADY_SECONDS = 1.5
+# Without a change for so long, a node that serves is steady.
+SETTLED_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
 
 
@@ -41,6 +44,7 @@ class Poller:
         self._thread.join()
 
     def _run(self) -> None:
+        last, changed = None, 0.0
         while True:
             with self._condition:
                 if self._stopped:
@@ -48,11 +52,14 @@ class Poller:
                 queries, self._queries = tuple(self._queries), []
             status = self._cassandra.status(TIMEOUT_SECONDS)
             self._events.put(Polled(status, queries))
+            if status != last:
+                last, changed = status, time.monotonic()
             with self._condition:
                 if not self._queries and not self._stopped:
-                    self._condition.wait(_pause(status))
+                    self._condition.wait(pause(status, time.monotonic() - changed))
 
 
-def _pause(status: NodeStatus) -> float:
+def pause(status: NodeStatus, unchanged: float) -> float:
+    """Seconds until the next poll, when the status has been the same for `unchanged` seconds."""
     serves = status.mode == "NORMAL" and status.native_transport_running
-    return STEADY_SECONDS if serves else STARTING_SECONDS
+    return STEADY_SECONDS if serves and unchanged >= SETTLED_SECONDS else CHANGING_SECONDS

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from executor.bundle import main
+from executor.protocol import PROTOCOL_VERSION
+
+MAVEN = """\
+#!/bin/sh
+for word; do case $word in -DoutputDirectory=*) out=${word#*=};; esac; done
+mkdir -p "$out"
+echo jar > "$out/some.jar"
+echo called >> "$(dirname "$0")/calls"
+"""
+POM = '<project xmlns="http://maven.apache.org/POM/4.0.0"><version>1.2.3</version></project>'
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """The directory of poms, with a program in place of Maven beside it."""
+    sources = tmp_path / "sources"
+    for name in ("conf", "zookeeper"):
+        (sources / name).mkdir(parents=True)
+    (sources / "pom.xml").write_text(POM)
+    (sources / "zookeeper/pom.xml").write_text(POM)
+    (sources / "zookeeper/logback.xml").write_text("<configuration/>")
+    (sources / "conf/jvm17.options").write_text("-ea\n")
+    _maven(tmp_path, MAVEN)
+    return sources
+
+
+def _maven(directory: Path, script: str) -> None:
+    (directory / "mvn").write_text(script)
+    (directory / "mvn").chmod(0o755)
+
+
+def _build(sources: Path, out: str, *names: str) -> int:
+    directory = sources.parent
+    options = ["--out", str(directory / out), "--maven", str(directory / "mvn"), "--sources", str(sources)]
+    return main([*names, *options])
+
+
+def _calls(sources: Path) -> int:
+    path = sources.parent / "calls"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_all_bundles(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _build(sources, "out") == 0
+    out = sources.parent / "out"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [str(out / name) for name in ("cassandra-1.2.3.tar.gz", "executor.tar.gz", "zookeeper")]
+    with tarfile.open(out / "cassandra.tar.gz") as tar:
+        assert {item.name for item in tar if item.isfile()} == {
+            "cassandra/VERSION", "cassandra/conf/jvm17.options", "cassandra/lib/some.jar",
+        }  # fmt: skip
+    assert {path.name for path in (out / "zookeeper").iterdir()} == {"some.jar", "logback.xml"}
+
+
+def test_the_same_inputs_give_the_same_bytes(sources: Path) -> None:
+    for out in ("one", "two"):
+        assert _build(sources, out, "cassandra", "executor") == 0
+        for path in (sources.parent / "sources").rglob("*"):
+            os.utime(path, (1, 1))
+    for name in ("cassandra-1.2.3.tar.gz", "executor.tar.gz"):
+        assert (sources.parent / "one" / name).read_bytes() == (sources.parent / "two" / name).read_bytes()
+
+
+def test_what_is_up_to_date_is_not_built_again(sources: Path) -> None:
+    for _ in range(2):
+        assert _build(sources, "out") == 0
+        assert _calls(sources) == 2
+    (sources / "conf/jvm17.options").write_text("-da\n")
+    assert _build(sources, "out") == 0
+    assert _calls(sources) == 3
+    (sources.parent / "out/cassandra-1.2.3.tar.gz").unlink()
+    assert _build(sources, "out") == 0
+    assert _calls(sources) == 4
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("#!/bin/sh\necho 'no such artifact'; exit 1\n", "no such artifact"), ("#!/no/such\n", "Maven cannot be run")],
+)
+def test_a_failed_build_says_why_and_is_tried_again(
+    sources: Path, capsys: pytest.CaptureFixture[str], script: str, words: str
+) -> None:
+    _maven(sources.parent, script)
+    assert _build(sources, "out", "cassandra") == 1
+    assert words in capsys.readouterr().err
+    assert not (sources.parent / "out/cassandra-1.2.3.tar.gz").exists()
+    _maven(sources.parent, MAVEN)
+    assert _build(sources, "out", "cassandra") == 0
+
+
+@pytest.mark.parametrize(("pom", "words"), [("<project/>", "has no version"), ("<", "cannot be read")])
+def test_a_bad_pom(sources: Path, capsys: pytest.CaptureFixture[str], pom: str, words: str) -> None:
+    (sources / "pom.xml").write_text(pom)
+    assert _build(sources, "out", "cassandra") == 1
+    assert words in capsys.readouterr().err
+
+
+def test_an_unknown_bundle_is_refused(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _build(sources, "out", "kafka")
+    assert "no such bundle: kafka" in capsys.readouterr().err
+
+
+def test_the_executor_bundle_runs_without_this_environment(sources: Path, tmp_path: Path) -> None:
+    assert _build(sources, "out", "executor") == 0
+    with tarfile.open(tmp_path / "out/executor.tar.gz") as tar:
+        tar.extractall(tmp_path / "sandbox", filter="data")
+    library = tmp_path / "sandbox/executor-bundle/lib"
+    assert {path.name for path in library.iterdir()} >= {
+        "executor",
+        "pymesos",
+        "addict",
+        "six.py",
+        "h11",
+        "http_parser",
+    }
+    script = "import executor.__main__, executor.protocol as p; print(p.PROTOCOL_VERSION, p.__file__)"
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(library)!r}); {script}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == [str(PROTOCOL_VERSION), str(library / "executor/protocol.py")], ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "words"),
+    [
+        ({}, 2, "MESOS_AGENT_ENDPOINT is not set"),
+        ({"EXECUTOR_PYTHON": "/no/such"}, 2, "MESOS_AGENT_ENDPOINT is not set"),
+    ],
+)
+def test_run_finds_a_python(sources: Path, environ: dict[str, str], code: int, words: str) -> None:
+    assert _build(sources, "out", "executor") == 0
+    with tarfile.open(sources.parent / "out/executor.tar.gz") as tar:
+        tar.extractall(sources.parent, filter="data")
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    run = sources.parent / "executor-bundle/run"
+    ended = subprocess.run([run], env={"PATH": path, **environ}, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.startswith(words)) == (code, True), ended.stderr
+
+
+def test_run_says_that_there_is_no_python(sources: Path) -> None:
+    old = sources.parent / "bin"
+    old.mkdir()
+    (old / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (old / "python3").chmod(0o755)
+    script = Path(__file__).parents[3] / "executor/run.sh"
+    # The fixed places of Python are left out, as this host may have one there.
+    text = script.read_text().replace("/usr/bin/python", "/nowhere/python").replace("/usr/local/bin", "/nowhere")
+    command = f"dirname() {{ echo .; }}\n{text}"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": str(old)}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 127
+    assert ended.stderr.startswith("The executor needs Python 3.11 or newer")

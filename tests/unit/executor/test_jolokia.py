@@ -1,0 +1,170 @@
+"""Client and status against a server that answers as the test says."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
+from executor.protocol import NodeStatus
+from executor.status import interpret, poll
+
+Answer = Callable[[Any], tuple[int, bytes]]
+CREDENTIAL = "Basic " + base64.b64encode(b"executor:secret").decode()
+MODE = Attribute(STORAGE_SERVICE, "OperationMode")
+JOINED = Attribute(STORAGE_SERVICE, "Joined")
+
+
+class Server:
+    """Answers every request with `answer`, and 401 without the right credential."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda body: (200, b"[]")
+        self.bodies: list[Any] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def client(self, password: str = "secret") -> Jolokia:
+        return Jolokia("127.0.0.1", self._server.server_address[1], "executor", password)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            server.bodies.append(body)
+            status, text = server.answer(body) if self.headers["Authorization"] == CREDENTIAL else (401, b"")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def _json(value: Any) -> Answer:
+    return lambda body: (200, json.dumps(value).encode())
+
+
+def test_attributes_are_read_in_one_request_and_those_that_fail_are_left_out(server: Server) -> None:
+    server.answer = _json([{"status": 200, "value": "NORMAL"}, {"status": 404, "error": "no such attribute"}])
+    assert server.client().read([MODE, JOINED], 5) == {MODE: "NORMAL"}
+    assert server.bodies == [
+        [{"type": "read", "mbean": STORAGE_SERVICE, "attribute": name} for name in ("OperationMode", "Joined")]
+    ]
+
+
+def test_an_operation_gives_its_result(server: Server) -> None:
+    server.answer = _json({"status": 200, "value": [1]})
+    assert server.client().execute("m", "op(int)", [7], 5) == [1]
+    assert server.bodies == [{"type": "exec", "mbean": "m", "operation": "op(int)", "arguments": [7]}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (_json({"status": 500, "error": "java.lang.X : broken"}), r"java\.lang\.X : broken"),
+        (_json({"status": 500}), "status 500"),
+        (_json([]), "not a JSON object"),
+        (lambda body: (200, b"<html>"), "answers no JSON"),
+        (lambda body: (503, b""), "answers 503"),
+    ],
+)
+def test_operations_that_fail(server: Server, answer: Answer, words: str) -> None:
+    server.answer = answer
+    with pytest.raises(JolokiaError, match=words):
+        server.client().execute("m", "op", [], 5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (_json([]), "0 answers to 1 requests"),
+        (_json({"status": 404, "error": "all of it"}), "all of it"),
+        (_json({"status": 200, "value": 1}), "no list of answers: 1"),
+    ],
+)
+def test_reads_that_fail(server: Server, answer: Answer, words: str) -> None:
+    server.answer = answer
+    with pytest.raises(JolokiaError, match=words):
+        server.client().read([MODE], 5)
+
+
+def test_a_wrong_password_is_an_error(server: Server) -> None:
+    with pytest.raises(JolokiaError, match="answers 401"):
+        server.client("wrong").read([MODE], 5)
+
+
+def test_silence_ends_with_the_timeout(server: Server) -> None:
+    def silent(body: Any) -> tuple[int, bytes]:
+        time.sleep(1)
+        return 200, b"[]"
+
+    server.answer = silent
+    begin = time.monotonic()
+    with pytest.raises(NotReachableError):
+        server.client().read([MODE], 0.2)
+    assert time.monotonic() - begin < 0.9
+
+
+def test_nobody_listens(server: Server) -> None:
+    client = server.client()
+    server.close()
+    with pytest.raises(NotReachableError, match="ConnectionRefusedError"):
+        client.read([MODE], 1)
+    status = poll(client, 1)
+    assert status.mode == "UNKNOWN"
+    assert status.error is not None
+    assert "ConnectionRefusedError" in status.error
+
+
+def test_a_whole_status(server: Server) -> None:
+    values = {
+        "OperationMode": "NORMAL",
+        "Joined": True,
+        "NativeTransportRunning": True,
+        "Initialized": True,
+        "GossipRunning": True,
+        "LocalHostId": "h",
+        "Tokens": ["1", "2"],
+        "ReleaseVersion": "5.0.8",
+        "SchemaVersion": "s",
+        "LiveNodes": ["b", "a"],
+        "UnreachableNodes": ["c"],
+        "Datacenter": "dc1",
+        "Rack": "r1",
+    }
+    server.answer = lambda body: (
+        200, json.dumps([{"status": 200, "value": values[item["attribute"]]} for item in body]).encode(),
+    )  # fmt: skip
+    assert poll(server.client(), 5) == NodeStatus(
+        "NORMAL", True, True, True, True, "h", "127.0.0.1", 2, "dc1", "r1", "5.0.8", "s", ("a", "b"), ("c",)
+    )
+
+
+@pytest.mark.parametrize("values", [{}, {"OperationMode": None, "LiveNodes": "x", "Joined": "true", "LocalHostId": ""}])
+def test_what_cassandra_does_not_know_yet(values: dict[str, Any]) -> None:
+    assert interpret(values, "a") == NodeStatus(mode="STARTING", endpoint="a")
