@@ -1,0 +1,128 @@
+"""localmesos' own processes as the recordings' cluster had them: a master on 127.0.0.1, agents on 127.0.0.2 and .3."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+RESOURCES = "cpus:4;mem:4096;disk:20480;ports:[7000-7001,7199-7199,9042-9042,9160-9160,31000-32000]"
+READY_SECONDS = 20.0
+
+
+def free_port(ip: str) -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind((ip, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Fail when `condition` does not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+def get(host: str, port: int, path: str) -> Any:
+    """JSON of a GET."""
+    connection = HTTPConnection(host, port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+@dataclass
+class Cluster:
+    """Processes by name: ``master``, ``agent 1`` and so on; the options are more of their command lines."""
+
+    directory: Path
+    master_options: tuple[str, ...] = ()
+    agent_options: tuple[str, ...] = ()
+    master_ip: str = "127.0.0.1"
+    master_port: int = field(default_factory=lambda: free_port("127.0.0.1"))
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    agent_ports: dict[int, int] = field(default_factory=dict)
+
+    def _start(self, name: str, *arguments: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with (self.directory / f"{name.replace(' ', '-')}.log").open("ab") as log:
+            command = [sys.executable, "-m", "localmesos", *arguments]
+            self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+    def start_master(self, *more: str) -> None:
+        where = ("--ip", self.master_ip, "--port", str(self.master_port), "--work-dir", str(self.directory / "master"))
+        self._start("master", "master", *where, *self.master_options, *more)
+        ip, port = self.master_ip, self.master_port
+        wait_until(lambda: answers(ip, port), READY_SECONDS, "the master listens")
+
+    def start_agent(self, number: int, master: str | None = None) -> None:
+        ip = f"127.0.0.{number + 1}"
+        port = self.agent_ports.setdefault(number, free_port(ip))
+        self._start(
+            f"agent {number}",
+            *("agent", "--ip", ip, "--port", str(port), "--hostname", ip, "--resources", RESOURCES),
+            *("--master", master or f"{self.master_ip}:{self.master_port}"),
+            *("--work-dir", str(self.directory / f"agent-{number}")),
+            *("--attributes", f"rack:r{number};zone:z{number}"),
+            *self.agent_options,
+        )
+
+    def agent_ids(self) -> dict[str, str]:
+        """Ids of the registered, connected agents by hostname."""
+        agents = get(self.master_ip, self.master_port, "/slaves")["slaves"]
+        return {agent["hostname"]: agent["id"] for agent in agents if agent["active"]}
+
+    def wait_agents(self, count: int) -> None:
+        wait_until(lambda: len(self.agent_ids()) == count, READY_SECONDS, f"{count} agents are registered")
+
+    def start(self, agents: int = 2) -> "Cluster":
+        """All, agents one after the other, so that their ids are in order."""
+        self.start_master()
+        for number in range(1, agents + 1):
+            self.start_agent(number)
+            self.wait_agents(number)
+        return self
+
+    def signal(self, name: str, number: int) -> None:
+        self.processes[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait(10)
+
+    def stop(self) -> None:
+        """End agents with their executors, then the master."""
+        for name, process in self.processes.items():
+            if name != "master" and process.poll() is None:
+                process.send_signal(signal.SIGUSR1)
+        for name in sorted(self.processes):
+            process = self.processes[name]
+            if name == "master":
+                process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
