@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+# The words that clients of the API know; the reason behind them is what is news here.
+_PREAMBLE = re.compile(r"^\w+ Cassandra node \S+ mode: \S+; (\S+: )?")
 _COLOURS = {"COMPLETE": "32", "ERROR": "31", "DELAYED": "33", "WAITING": "33", "PENDING": "2"}
 
 
@@ -34,11 +37,13 @@ class PlanView:
 def parse(name: str, document: Mapping[str, Any]) -> PlanView:
     """A plan from the JSON of /v1/plans/<name>."""
     steps = tuple(
-        StepView(name, str(phase["name"]), str(step["name"]), str(step["status"]), str(step.get("message") or ""))
-        for phase in document.get("phases", [])
-        for step in phase.get("steps", [])
+        _step(name, str(phase["name"]), step) for phase in document["phases"] for step in phase.get("steps", [])
     )
     return PlanView(name, str(document["status"]), steps, tuple(map(str, document.get("errors", []))))
+
+
+def _step(plan: str, phase: str, step: Mapping[str, Any]) -> StepView:
+    return StepView(plan, phase, str(step["name"]), str(step["status"]), _PREAMBLE.sub("", str(step["message"])))
 
 
 @dataclass

@@ -15,6 +15,7 @@ from devcluster.progress import PlanView, Printer, Progress
 from devcluster.requests import UnreachableError
 
 _POLL_SECONDS = 0.3
+_RELEASE_SECONDS = 20.0
 # A node alone may take minutes on a slow machine, but then its step says something new from time to time.
 _PATIENCE_SECONDS = 600.0
 
@@ -81,16 +82,25 @@ def _check(layout: ClusterLayout) -> Path:
     problems = preflight.check_sizes(layout, existing)
     if running and existing is not None and existing != layout:
         problems.append(
-            f"The running cluster has {existing.nodes} nodes with {existing.heap_mb} MB heap; "
+            f"The running cluster has --nodes {existing.nodes} --heap {existing.heap_mb}; "
             "`./dev down` first, then `./dev up` with other sizes."
         )
     if not problems:
         problems += preflight.check_tools(java_home, Bundles(layout.bundles_directory).exist())
         problems += preflight.check_machine(layout, layout.nodes - len(with_node))
-        problems += preflight.check_ports(preflight.ports_wanted(layout, [*running, *with_node]))
+        problems += _check_ports(layout, [*running, *with_node], patient=bool(table.names()))
     if problems or java_home is None:
         raise NotUsableError(problems)
     return java_home
+
+
+def _check_ports(layout: ClusterLayout, running: list[str], patient: bool) -> list[str]:
+    """Taken ports. What was killed may leave a child behind that holds its port for some seconds more."""
+    wanted = preflight.ports_wanted(layout, running)
+    deadline = time.monotonic() + (_RELEASE_SECONDS if patient else 0.0)
+    while (problems := preflight.check_ports(wanted)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return problems
 
 
 def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> list[str]:

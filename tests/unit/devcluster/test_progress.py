@@ -97,5 +97,11 @@ def test_a_log_gets_neither() -> None:
     assert "\r" not in out.getvalue()
 
 
+def test_what_every_message_says_is_left_out() -> None:
+    text = "Deploying Cassandra node node-0 mode: UNKNOWN; node-0: its agent fetches and starts its executor"
+    (step,) = parse("deploy", plan(("STARTING", text))).steps
+    assert step.message == "its agent fetches and starts its executor"
+
+
 def test_errors_of_a_plan_are_read() -> None:
     assert parse("deploy", {"status": "ERROR", "errors": ["cannot shrink"], "phases": []}).errors == ("cannot shrink",)
