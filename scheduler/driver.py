@@ -200,6 +200,7 @@ class _Subscription(MesosSchedulerDriver):
         self._stopping.set()
         if self.detector is not None:
             self.detector.stop()
+            self.detector.zk.close()  # pymesos leaves its descriptors open
             self.detector = None
         with self._lock:
             self._started = False
@@ -263,7 +264,7 @@ class _Subscription(MesosSchedulerDriver):
             self._wait_for_master()
             return True
         try:
-            connection = Connection(self._master, self)
+            connection = _Connection(self._master, self)
         except OSError as error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
             return False
@@ -273,7 +274,7 @@ class _Subscription(MesosSchedulerDriver):
             self.stream_id = None
             connection.close()
 
-    def _serve(self, connection: Connection) -> bool:
+    def _serve(self, connection: _Connection) -> bool:
         while self._started and self._new_master == self._master:
             if self._is_silent():
                 return self._told_connected
@@ -289,13 +290,13 @@ class _Subscription(MesosSchedulerDriver):
                 return self._told_connected
         return self._told_connected
 
-    def _finish_connect(self, connection: Connection) -> bool:
+    def _finish_connect(self, connection: _Connection) -> bool:
         error = connection.handle_connect_event()
         if error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
         return not error
 
-    def _read(self, connection: Connection) -> bool:
+    def _read(self, connection: _Connection) -> bool:
         try:
             return connection.read()
         except OSError as error:
@@ -331,6 +332,18 @@ class _Subscription(MesosSchedulerDriver):
     def _drain_wakeups(self, readable: Iterable[int]) -> None:
         if self._wake_fd() in readable:
             os.read(self._wake_fd(), 4096)
+
+
+class _Connection(Connection):
+    """pymesos' connection, which does not leak its socket when nobody listens."""
+
+    def __init__(self, address: str, callback: _Subscription) -> None:
+        try:
+            super().__init__(address, callback)
+        except OSError:
+            if self._sock is not None:
+                self._sock.close()
+            raise
 
 
 def translate(event: Mapping[str, Any]) -> Event | None:

@@ -1,6 +1,9 @@
+from kazoo.client import KazooClient
+
 from .scheduler import MesosSchedulerDriver
 
 class MasterDetector:
+    zk: KazooClient
     def __init__(self, uri: str, agent: MesosSchedulerDriver) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
