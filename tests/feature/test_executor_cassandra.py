@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.protocol import NodeLaunch
 from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import wait_for
@@ -66,6 +67,10 @@ def test_life_of_a_node(node: Node) -> None:
     assert (reply.id, reply.node, reply.task_id) == ("q1", "node-0", "t1")
     assert reply.status.host_id == status.host_id
 
+    anyone = Jolokia("127.0.2.1", LAUNCH.ports.jolokia, "executor", "guessed")
+    with pytest.raises(JolokiaError, match="answers 401"):
+        anyone.execute(STORAGE_SERVICE, "drain", [], 5)
+
     node.agent.signal(signal.SIGKILL)
     node.agent.start()
     node.master.registrations.get(timeout=10)
@@ -98,3 +103,19 @@ def test_options_that_cassandra_refuses_come_back_in_its_words(node: Node) -> No
     assert len(failed["message"]) <= 2048
     assert "\tat " not in failed["message"]
     assert node.exited() == 0
+
+
+def test_java_options_that_java_refuses_come_back_in_its_words(node: Node) -> None:
+    node.launch(replace(LAUNCH, jvm_options=("-XX:NoSuchOption=1",)), "t1")
+    failed = node.end("t1")
+    assert failed["state"] == "TASK_FAILED"
+    assert "Cassandra ended with exit code 1" in failed["message"]
+    assert "Unrecognized VM option 'NoSuchOption=1'" in failed["message"]
+
+
+def test_g1_and_its_options_start(node: Node) -> None:
+    node.launch(replace(LAUNCH, gc="G1"), "t1")
+    status = node.until("t1", mode="NORMAL", native_transport_running=True)
+    assert status.joined
+    node.kill("t1")
+    assert node.end("t1")["state"] == "TASK_KILLED"
