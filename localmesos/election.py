@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.exceptions import ConnectionLoss, KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState
 
@@ -16,7 +16,6 @@ from localmesos.detector import parse_zk_url
 Json = dict[str, Any]
 
 _PREFIX = "json.info_"
-_SESSION_SECONDS = 10.0
 _START_SECONDS = 30.0
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ class ElectionError(Exception):
 class Election:
     """One master's candidacy. `led_by` is called with the leading master's MasterInfo, or None, when it changes."""
 
-    def __init__(self, url: str, info: Json, led_by: Callable[[Json | None], None]) -> None:
+    def __init__(self, url: str, info: Json, led_by: Callable[[Json | None], None], session_timeout: float) -> None:
         self._hosts, self._path = parse_zk_url(url)
         self._info = info
         self._led_by = led_by
@@ -37,7 +36,8 @@ class Election:
         self._lost = asyncio.Event()
         self._connected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._client = KazooClient(hosts=self._hosts, timeout=_SESSION_SECONDS)
+        self._session_timeout = session_timeout
+        self._client = KazooClient(hosts=self._hosts, timeout=session_timeout)
 
     async def run(self) -> None:
         """Take part until cancelled; ElectionError when the session is lost."""
@@ -87,7 +87,7 @@ class Election:
                 await asyncio.sleep(0.2)
                 continue
             try:
-                await asyncio.wait_for(self._connected.wait(), _SESSION_SECONDS)
+                await asyncio.wait_for(self._connected.wait(), self._session_timeout)
             except TimeoutError:
                 self._lost.set()
         raise ElectionError("Lost the ZooKeeper session: this master may not lead any more")
@@ -96,10 +96,15 @@ class Election:
         leader: Json | None = None
         while True:
             self._changed.clear()
-            found = await asyncio.to_thread(self._read_leader)
-            if found != leader:
-                leader = found
-                self._led_by(leader)
+            try:
+                found = await asyncio.to_thread(self._read_leader)
+            except ConnectionLoss:
+                # Who leads is read again when the connection is back; without it the session is lost soon.
+                _LOG.info("no connection to ZooKeeper")
+            else:
+                if found != leader:
+                    leader = found
+                    self._led_by(leader)
             await self._changed.wait()
 
     def _read_leader(self) -> Json | None:

@@ -40,6 +40,7 @@ class MasterConfig:
     port: int
     work_dir: Path
     zk: str | None = None
+    zk_session_timeout: float = 10.0
     agent_ping_timeout: float = 15.0
     max_agent_ping_timeouts: int = 5
     agent_reregister_timeout: float = 600.0

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--agent-reregister-timeout", "10mins"),
         ("--allocation-interval", "1secs"),
         ("--heartbeat-interval", "15secs"),
+        ("--zk-session-timeout", "10secs"),
     ):
         parser.add_argument(name, type=parse_duration, default=parse_duration(default), help=f"default: {default}")
 
@@ -41,6 +42,7 @@ def read_config(args: argparse.Namespace) -> MasterConfig:
         port=args.port,
         work_dir=args.work_dir.resolve(),
         zk=args.zk,
+        zk_session_timeout=args.zk_session_timeout,
         agent_ping_timeout=args.agent_ping_timeout,
         max_agent_ping_timeouts=args.max_agent_ping_timeouts,
         agent_reregister_timeout=args.agent_reregister_timeout,
@@ -77,6 +79,10 @@ async def _serve(config: MasterConfig) -> None:
         await runner.cleanup()
 
 
+def _election(url: str, master: Master) -> Election:
+    return Election(url, master.info, master.led_by, master.config.zk_session_timeout)
+
+
 async def _until_stopped(master: Master) -> None:
     loop, stopping, config = asyncio.get_running_loop(), asyncio.Event(), master.config
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -85,7 +91,7 @@ async def _until_stopped(master: Master) -> None:
     if config.zk is None:
         master.lead()
     else:
-        work.append(asyncio.create_task(Election(config.zk, master.info, master.led_by).run()))
+        work.append(asyncio.create_task(_election(config.zk, master).run()))
     sys.stdout.write(f"master ready at http://{config.ip}:{config.port}\n")
     sys.stdout.flush()
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)

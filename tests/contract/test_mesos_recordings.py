@@ -1,12 +1,15 @@
 """localmesos against the recorded traffic of a real Mesos: the same requests get the same answers."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.mesos.processes import Cluster
+from tests.contract.conftest import Server
+from tests.contract.mesos.processes import Cluster, free_port, leads, wait_until
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read
 from tests.contract.mesos.replay import Replay
 
@@ -113,12 +116,58 @@ def test_decline_revive_suppress(replay: Replay) -> None:
 def test_http_level(cluster: Cluster) -> None:
     """Requests that are refused, and some that are not, header by header."""
     replay = Replay(cluster.start())
+    lines = [line if line.body != "x" else replace(line, body='"x"') for line in read("s9_http_level")]
     try:
-        replay.run([line for line in read("s9_http_level") if not _is_of_protobuf_or_agent(line)])
+        replay.run(_without_answers_of(lines, lambda line: ":5051" in line.endpoint or _wants_protobuf(line)))
+        replay.finish()
     finally:
         replay.close()
 
 
-def _is_of_protobuf_or_agent(line: Line) -> bool:
-    """localmesos speaks JSON only; the agents' own endpoints are tested elsewhere."""
-    return "5051" in line.endpoint
+@pytest.mark.zookeeper
+def test_another_master_leads(cluster: Cluster, running: Server) -> None:
+    """A master that does not lead redirects; it leads when the other is gone, and agents and schedulers find it."""
+    zk = f"zk://{running.hosts}/recorded"
+    cluster.resources, cluster.attributes = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]", ""
+    cluster.master_options = (*QUICK, "--zk", zk, "--zk-session-timeout", "4secs")
+    cluster.start_master()
+    wait_until(lambda: leads(cluster.master_ip, cluster.master_port), 20.0, "the first master leads")
+    second = "127.0.0.4", free_port("127.0.0.4")
+    cluster.start_another_master("master 2", *second)
+    cluster.start_agent(1, zk)
+    cluster.wait_agents(1)
+    replay = Replay(cluster)
+    replay.addresses["127.0.0.4:5050"] = second
+    lines = [line for line in read("s12_non_leading_master") if line.label != "poll"]
+    killed = next(i for i, line in enumerate(lines) if line.note == "leader kill -9")
+    asked = next(i for i, line in enumerate(lines) if line.kind == "UPDATE" and "TASK_UNKNOWN" in str(line.body))
+    try:
+        replay.run(lines[: killed + 2])
+        # The agent must not be faster than the question after its task.
+        cluster.signal("agent 1", signal.SIGSTOP)
+        cluster.kill("master")
+        cluster.master_ip, cluster.master_port = second
+        wait_until(lambda: leads(*second), 20.0, "the second master leads")
+        replay.run(lines[killed + 2 : asked + 1])
+        cluster.signal("agent 1", signal.SIGCONT)
+        replay.run(lines[asked + 1 :])
+        replay.finish()
+    finally:
+        replay.close()
+
+
+def _wants_protobuf(line: Line) -> bool:
+    """localmesos speaks JSON only."""
+    return line.headers.get("Accept") == "application/x-protobuf"
+
+
+def _without_answers_of(lines: list[Line], dropped: Callable[[Line], bool]) -> list[Line]:
+    """Without some requests and their answers; each is answered before the next."""
+    found: list[Line] = []
+    dropping = False
+    for line in lines:
+        if line.direction == "request":
+            dropping = dropped(line)
+        if not dropping or line.direction not in ("request", "response"):
+            found.append(line)
+    return found

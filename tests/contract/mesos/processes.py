@@ -51,6 +51,16 @@ def answers(host: str, port: int) -> bool:
     return True
 
 
+def leads(host: str, port: int) -> bool:
+    """Whether the master there answers for itself."""
+    connection = HTTPConnection(host, port, timeout=10)
+    try:
+        connection.request("GET", "/state")
+        return connection.getresponse().status == 200
+    finally:
+        connection.close()
+
+
 @dataclass
 class Cluster:
     """Processes by name: ``master``, ``agent 1`` and so on; the options are more of their command lines."""
@@ -60,6 +70,8 @@ class Cluster:
     agent_options: tuple[str, ...] = ()
     master_ip: str = "127.0.0.1"
     master_port: int = field(default_factory=lambda: free_port("127.0.0.1"))
+    resources: str = RESOURCES
+    attributes: str = "rack:r{0};zone:z{0}"
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     agent_ports: dict[int, int] = field(default_factory=dict)
 
@@ -69,10 +81,12 @@ class Cluster:
             command = [sys.executable, "-m", "localmesos", *arguments]
             self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
-    def start_master(self, *more: str) -> None:
-        where = ("--ip", self.master_ip, "--port", str(self.master_port), "--work-dir", str(self.directory / "master"))
-        self._start("master", "master", *where, *self.master_options, *more)
-        ip, port = self.master_ip, self.master_port
+    def start_master(self) -> None:
+        self.start_another_master("master", self.master_ip, self.master_port)
+
+    def start_another_master(self, name: str, ip: str, port: int) -> None:
+        where = ("--ip", ip, "--port", str(port), "--work-dir", str(self.directory / name.replace(" ", "-")))
+        self._start(name, "master", *where, *self.master_options)
         wait_until(lambda: answers(ip, port), READY_SECONDS, "the master listens")
 
     def start_agent(self, number: int, master: str | None = None) -> None:
@@ -80,10 +94,10 @@ class Cluster:
         port = self.agent_ports.setdefault(number, free_port(ip))
         self._start(
             f"agent {number}",
-            *("agent", "--ip", ip, "--port", str(port), "--hostname", ip, "--resources", RESOURCES),
+            *("agent", "--ip", ip, "--port", str(port), "--hostname", ip, "--resources", self.resources),
             *("--master", master or f"{self.master_ip}:{self.master_port}"),
             *("--work-dir", str(self.directory / f"agent-{number}")),
-            *("--attributes", f"rack:r{number};zone:z{number}"),
+            *("--attributes", self.attributes.format(number)),
             *self.agent_options,
         )
 
@@ -115,11 +129,11 @@ class Cluster:
     def stop(self) -> None:
         """End agents with their executors, then the master."""
         for name, process in self.processes.items():
-            if name != "master" and process.poll() is None:
+            if not name.startswith("master") and process.poll() is None:
                 process.send_signal(signal.SIGUSR1)
         for name in sorted(self.processes):
             process = self.processes[name]
-            if name == "master":
+            if name.startswith("master"):
                 process.terminate()
             try:
                 process.wait(10)

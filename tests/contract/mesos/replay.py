@@ -80,6 +80,8 @@ class Replay:
     ) -> None:
         self.cluster = cluster
         self.ids = Ids()
+        self.addresses: dict[str, tuple[str, int]] = {}
+        """Where to send what was sent to a recorded host:port; the cluster's master if it is not here."""
         self.schedulers: dict[str, Scheduler] = {}
         self._adapt = adapt
         self._on_note = on_note
@@ -147,18 +149,18 @@ class Replay:
         body = self.ids.translate(line.body)
         body = self._adapt(body) if isinstance(body, dict) else body
         headers = {name: self.ids.get(value) for name, value in line.headers.items()}
+        host, port = self.addresses.get(parts.netloc, (self.cluster.master_ip, self.cluster.master_port))
         if line.kind == "SUBSCRIBE" and parts.path == "/api/v1/scheduler" and self._is_stream(line):
-            self._subscribe(scheduler, headers, body)
+            self._subscribe(scheduler, host, port, headers, body)
             return
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        host, port = self.cluster.master_ip, self.cluster.master_port
         scheduler.answers.append(client.request(method, host, port, path, headers, body))
         if line.kind in ("ACCEPT", "DECLINE"):
             self._spend(line, scheduler)
 
     def _outwait(self, line: Line, scheduler: Scheduler) -> None:
         """A scheduler that stayed away for longer than its failover timeout does so again."""
-        timeout = line.content["framework_info"].get("failover_timeout", 0.0)
+        timeout = line.content.get("framework_info", {}).get("failover_timeout", 0.0)
         if scheduler.framework_id and line.seconds - self._last_seconds > timeout:
             framework_id = scheduler.framework_id
             wait_until(lambda: not self._is_known(framework_id), EVENT_SECONDS, "the failover timeout")
@@ -170,11 +172,10 @@ class Replay:
     def _is_stream(self, line: Line) -> bool:
         return line.label not in ("call", "poll")
 
-    def _subscribe(self, scheduler: Scheduler, headers: dict[str, str], body: Json) -> None:
+    def _subscribe(self, scheduler: Scheduler, host: str, port: int, headers: dict[str, str], body: Json) -> None:
         if scheduler.subscription is not None:
             scheduler.hang_up()
         scheduler.ended = False
-        host, port = self.cluster.master_ip, self.cluster.master_port
         answer, scheduler.subscription = client.subscribe(host, port, headers, body)
         scheduler.answers.append(answer)
         scheduler.stream_id = answer.headers.get("Mesos-Stream-Id", "")
@@ -368,7 +369,7 @@ def _overtaken(lines: list[Line]) -> set[int]:
     for index, line in enumerate(lines):
         if line.direction == "request":
             waiting.setdefault(line.label, []).append(index)
-        elif line.direction == "response":
+        elif line.direction == "response" and waiting.get(line.label):
             waiting[line.label].pop(0)
         elif line.note.startswith(_HANG_UP):
             found.update(waiting.get(_label_in(line.note), []))
