@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from devcluster.requests import UnreachableError
 from tests.cluster.world import World, wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
@@ -34,10 +35,16 @@ def read_back(world: World) -> int:
 
 
 def is_whole(world: World) -> bool:
-    """The API answers from a reconciled scheduler: every plan COMPLETE and every node serving."""
+    """Subscribed, reconciled, every plan COMPLETE, every node serving."""
     try:
-        return world.read("/v1/plan")["status"] == "COMPLETE" and len(world.read("/v1/connection")["nodes"]) == 3
-    except Exception:  # noqa: BLE001 - whatever it is, it is not whole yet; the deadline reports
+        health = world.read("/v1/health")
+        return (
+            health["connected"]
+            and health["reconciled"]
+            and set(health["plans"].values()) == {"COMPLETE"}
+            and len(world.read("/v1/connection")["nodes"]) == 3
+        )
+    except (UnreachableError, AssertionError):  # not an answer, or not a good one: not whole yet
         return False
 
 

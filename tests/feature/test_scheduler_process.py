@@ -1,0 +1,267 @@
+"""`python -m scheduler` as a process: how it starts, how it refuses to, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from devcluster.layout import Address
+from devcluster.requests import UnreachableError, get
+from scheduler.errors import Exit
+from tests.contract.conftest import Server, free_port
+
+pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
+
+
+@dataclass
+class Scheduler:
+    """One scheduler process with settings of its own."""
+
+    environment: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def api(self) -> Address:
+        return Address("127.0.0.1", int(self.environment["API_PORT"]))
+
+    @property
+    def root(self) -> str:
+        return f"/dcos-service-{self.environment['SERVICE_NAME']}"
+
+    def start(self, **settings: str) -> Scheduler:
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "scheduler"],
+                env={**self.environment, **settings},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self
+
+    def exit_code(self, seconds: float = 30.0) -> int:
+        assert self.process is not None
+        return self.process.wait(seconds)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def status(self, path: str) -> int:
+        try:
+            return get(self.api, path).status
+        except UnreachableError:
+            return 0
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def make(running: Server, tmp_path: Path) -> Iterator[Callable[..., Scheduler]]:
+    made: list[Scheduler] = []
+    for name in ("executor.tar.gz", "cassandra-5.0.8.tar.gz"):
+        (tmp_path / name).write_bytes(b"")
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    service = f"s{uuid.uuid4().hex[:12]}"
+
+    def build(**settings: str) -> Scheduler:
+        environment = {
+            **inherited,
+            "SERVICE_NAME": service,
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(free_port()),
+            "ZOOKEEPER_SERVERS": running.hosts,
+            "ZOOKEEPER_SESSION_TIMEOUT_S": "2",
+            "MESOS_MASTER": f"127.0.0.1:{free_port()}",
+            "ARTIFACTS_DIR": str(tmp_path),
+            **settings,
+        }
+        made.append(Scheduler(environment, tmp_path / f"scheduler-{len(made)}.log"))
+        return made[-1]
+
+    yield build
+    for scheduler in made:
+        scheduler.stop()
+
+
+@pytest.fixture
+def zookeeper(running: Server) -> Iterator[KazooClient]:
+    client = KazooClient(running.hosts)
+    client.start(timeout=15)
+    yield client
+    client.stop()
+    client.close()
+
+
+Make = Callable[..., Scheduler]
+
+
+def test_it_serves_before_it_has_found_mesos_and_ends_in_order(make: Make) -> None:
+    scheduler = make().start()
+    wait_for("the plan is served", lambda: scheduler.status("/v1/plan") == 200)
+    assert scheduler.process is not None
+    scheduler.process.terminate()
+    assert scheduler.exit_code() == Exit.OK
+    # In order means that the lock is free at once, not after the session's time-out.
+    second = make().start()
+    began = time.monotonic()
+    wait_for("the next one serves", lambda: second.status("/v1/plan") == 200)
+    assert time.monotonic() - began < 10.0
+
+
+def test_all_bad_settings_are_told_at_once_and_nothing_is_started(make: Make, zookeeper: KazooClient) -> None:
+    scheduler = make(
+        NODES="2", SEED_NODES="3", CASSANDRA_HEAP_SIZE_MB="9999", CASANDRA_CPUS="1", API_PORT="many"
+    ).start()
+    assert scheduler.exit_code() == Exit.SETTINGS
+    for name in ("SEED_NODES", "CASSANDRA_HEAP_SIZE_MB", "CASANDRA_CPUS", "API_PORT"):
+        assert name in scheduler.said()
+    assert zookeeper.exists(scheduler.root) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"{not json", "nodes/node-0", id="unreadable"),
+        pytest.param(json.dumps({"schema_version": 999, "index": 0}).encode(), "nodes/node-0", id="newer"),
+        pytest.param(b"", "nodes/node-0", id="empty"),
+    ],
+)
+def test_a_record_that_cannot_be_read_stops_it_and_stays(
+    make: Make, zookeeper: KazooClient, content: bytes, words: str
+) -> None:
+    scheduler = make()
+    path = f"{scheduler.root}/nodes/node-0"
+    zookeeper.create(path, content, makepath=True)
+    scheduler.start()
+    assert scheduler.exit_code() == Exit.STATE
+    assert words in scheduler.said()
+    assert zookeeper.get(path)[0] == content
+    assert zookeeper.exists(f"{scheduler.root}/target") is None
+
+
+def test_a_second_scheduler_of_the_same_name_ends_and_names_the_first(make: Make, zookeeper: KazooClient) -> None:
+    first = make().start()
+    wait_for("the first serves", lambda: first.status("/v1/plan") == 200)
+    before = zookeeper.get_children(f"{first.root}/configurations")
+    second = make(NODES="7").start()
+    wait_for("the second's API says why it waits", lambda: second.status("/v1/plan") == 503)
+    assert b"lock" in get(second.api, "/v1/plan").body
+    assert second.exit_code() == Exit.LOCKED
+    assert "another scheduler" in second.said()
+    assert "pid" in second.said()
+    assert zookeeper.get_children(f"{first.root}/configurations") == before
+    assert first.status("/v1/plan") == 200
+
+
+def test_a_killed_worker_is_started_again_after_the_dead_ones_session(make: Make) -> None:
+    scheduler = make().start()
+    wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
+    assert scheduler.process is not None
+    pid = scheduler.process.pid
+    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(worker), signal.SIGKILL)
+    wait_for("the next worker serves", lambda: scheduler.status("/v1/plan") == 200 and worker not in children(pid))
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_without_zookeeper_the_api_says_what_it_waits_for(make: Make) -> None:
+    scheduler = make(ZOOKEEPER_SERVERS=f"127.0.0.1:{free_port()}").start()
+    wait_for("the API answers", lambda: scheduler.status("/v1/plan") == 503)
+    assert b"ZooKeeper" in get(scheduler.api, "/v1/plan").body
+    assert scheduler.status("/admin/ping") == 200
+    assert scheduler.status("/v1/health") == 503
+
+
+def test_while_zookeeper_is_gone_reads_go_on_with_their_age_and_writes_are_refused(make: Make, running: Server) -> None:
+    scheduler = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
+    running.kill()
+    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", "-m", "20"]
+    url = f"http://{scheduler.api}/v1/plan/interrupt"
+
+    def refused() -> bool:
+        return subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout == "503"
+
+    wait_for("writes are refused", refused)
+    assert scheduler.status("/v1/plan") == 200
+    running.start()
+    wait_for("writes are taken again", lambda: not refused())
+
+
+def test_a_lost_session_ends_it(make: Make, zookeeper: KazooClient) -> None:
+    scheduler = make().start()
+    wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
+    assert scheduler.process is not None
+    os.killpg(scheduler.process.pid, signal.SIGSTOP)
+    wait_for("its session has expired", lambda: not zookeeper.get_children(f"{scheduler.root}/lock"))
+    os.killpg(scheduler.process.pid, signal.SIGCONT)
+    assert scheduler.exit_code() == Exit.SESSION_LOST
+    assert "another scheduler may run" in scheduler.said()
+
+
+@pytest.fixture
+def refusing_master() -> Iterator[str]:
+    """A master that refuses every framework with 403, as Mesos does on bad credentials."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = b"Framework 'x' is not authorized"
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_master_that_refuses_ends_it_with_the_masters_words(make: Make, refusing_master: str) -> None:
+    scheduler = make(MESOS_MASTER=refusing_master).start()
+    assert scheduler.exit_code() == Exit.REFUSED
+    assert "403" in scheduler.said()
+    assert "is not authorized" in scheduler.said()
+
+
+def test_an_api_port_that_is_taken_is_told(make: Make) -> None:
+    first = make().start()
+    wait_for("it serves", lambda: first.status("/v1/plan") == 200)
+    second = make(API_PORT=first.environment["API_PORT"], SERVICE_NAME=f"t{uuid.uuid4().hex[:8]}").start()
+    assert second.exit_code() != 0
+    assert first.environment["API_PORT"] in second.said()
+    assert "use" in second.said()
