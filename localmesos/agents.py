@@ -46,8 +46,8 @@ class Agents:
             self._reconnect(agent, body, stream)
         else:
             agent = self._admit(body, stream)
-        for framework_id in {item["id"]["value"] for item in body["frameworks"]}:
-            self._sync_framework(agent, framework_id)
+        for info_there in body["frameworks"]:
+            self._sync_framework(agent, info_there)
         self._cluster.changed()
         self._cluster.allocate_soon()
         return agent
@@ -66,11 +66,11 @@ class Agents:
                 self._cluster.frameworks[framework_id] = framework
                 self._subscriptions.await_return(framework)
 
-    def _sync_framework(self, agent: Agent, framework_id: str) -> None:
-        framework = self._cluster.frameworks.get(framework_id)
+    def _sync_framework(self, agent: Agent, info: Json) -> None:
+        framework = self._cluster.frameworks.get(info["id"]["value"])
         if framework is None:
-            agent.send("SHUTDOWN_FRAMEWORK", {"framework_id": {"value": framework_id}})
-        else:
+            agent.send("SHUTDOWN_FRAMEWORK", {"framework_id": info["id"]})
+        elif framework.info != info:
             agent.send("UPDATE_FRAMEWORK", {"framework_info": framework.info})
 
     def _admit(self, body: Json, stream: EventStream) -> Agent:

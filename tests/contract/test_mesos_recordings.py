@@ -151,6 +151,8 @@ def test_another_master_leads(cluster: Cluster, running: Server) -> None:
         replay.run(lines[killed + 2 : asked + 1])
         cluster.signal("agent 1", signal.SIGCONT)
         replay.run(lines[asked + 1 :])
+        # Whether the last acknowledgement reached the agent before the master died is luck, here as there.
+        replay.schedulers["rec12"].drop_updates_of("zk1")
         replay.finish()
     finally:
         replay.close()
