@@ -1,0 +1,132 @@
+"""What the product adds to Cassandra's own start: three nodes by Mesos offers against the same three by a shell script.
+
+The script starts the very command lines and configurations that the executor made, with empty volumes, one after
+another, each as soon as the one before takes CQL. Printed as one JSON document: `python -m bench.overhead`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.world import World, make_layout, make_world
+
+NODES = 3
+NETWORK = "127.0.3"
+
+
+@dataclass(frozen=True)
+class Started:
+    """One Cassandra as the executor started it."""
+
+    arguments: list[str]
+    sandbox: Path
+    volume: Path
+    address: str
+
+
+def by_product(world: World) -> float:
+    """Seconds from the first launch, which is sent in the cycle that gets the first offer, to the plan's COMPLETE."""
+    world.start()
+    while world.read("/v1/plan")["status"] != "COMPLETE":
+        time.sleep(0.05)
+    ended = time.time()
+    record = world.records()[f"/dcos-service-{world.layout.service_name}/nodes/node-0"]
+    return ended - float(record["task"]["launched_at"])
+
+
+def restart_of_scheduler(world: World) -> float:
+    """Seconds from the start of a scheduler, after kill -9, until it is reconciled and serves."""
+    world.kill("scheduler")
+    began = time.monotonic()
+    world.start()
+    while not world.read("/v1/health")["reconciled"]:
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def observe(world: World) -> list[Started]:
+    """The running nodes, in the order in which they joined."""
+    records = world.records()
+    found = []
+    for pid in world.cassandras():
+        arguments = [part.decode() for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
+        conf = next(
+            Path(part.removeprefix("-Dcassandra.config=file://")) for part in arguments if "cassandra.config" in part
+        )
+        volume = next(Path(part.partition("=")[2]) for part in arguments if part.startswith("-Dcassandra.storagedir="))
+        lines = conf.read_text().splitlines()
+        address = next(line.partition(": ")[2].strip('"') for line in lines if line.startswith("listen_address"))
+        found.append(Started(arguments, conf.parents[1], volume, address))
+    order = [
+        records[f"/dcos-service-{world.layout.service_name}/nodes/node-{index}"]["address"] for index in range(NODES)
+    ]
+    return sorted(found, key=lambda node: order.index(node.address))
+
+
+def copy(node: Started, target: Path) -> str:
+    """The same node with an empty volume in another directory; returns the shell command that starts it."""
+    volume = target / "volume"
+    for directory in (volume, target / "logs", target / "tmp"):
+        directory.mkdir(parents=True)
+    shutil.copytree(node.sandbox / "conf", target / "conf")
+    shutil.copytree(node.sandbox / "cassandra", target / "cassandra")
+
+    def moved(text: str) -> str:
+        text = text.replace(str(node.volume), str(volume)).replace(str(node.volume.resolve()), str(volume))
+        return text.replace(str(node.sandbox), str(target)).replace(str(node.sandbox.resolve()), str(target))
+
+    for path in (target / "conf").iterdir():
+        path.write_text(moved(path.read_text()))
+    return shlex.join(moved(part) for part in node.arguments)
+
+
+def by_script(commands: list[str], addresses: list[str], directory: Path) -> float:
+    """Seconds that a bare shell script takes for the same nodes."""
+    lines = ["set -eu", "trap 'kill $(jobs -p); wait' EXIT"]
+    for command, address in zip(commands, addresses, strict=True):
+        lines += [
+            f"{command} >>{shlex.quote(str(directory / 'out'))} 2>&1 &",
+            f"until (exec 3<>/dev/tcp/{address}/9042) 2>/dev/null; do sleep 0.05; done",
+        ]
+    lines += ["date +%s.%N"]
+    script = directory / "start.sh"
+    script.write_text("\n".join(lines) + "\n")
+    began = time.time()
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "4"}
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True, env=environment)
+    return float(done.stdout.split()[-1]) - began
+
+
+def main() -> None:
+    """Measure both and print."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        world = make_world(make_layout(directory / "product", NODES, NETWORK))
+        try:
+            product = by_product(world)
+            restart = restart_of_scheduler(world)
+            nodes = observe(world)
+            targets = [directory / f"script-{index}" for index in range(NODES)]
+            commands = [copy(node, target) for node, target in zip(nodes, targets, strict=True)]
+        finally:
+            world.stop()
+        script = by_script(commands, [node.address for node in nodes], directory)
+    result = {
+        "by_mesos_offers_s": round(product, 1),
+        "by_shell_script_s": round(script, 1),
+        "overhead_a_node_s": round((product - script) / NODES, 2),
+        "scheduler_restart_s": round(restart, 1),
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
