@@ -28,6 +28,7 @@ def health() -> Response:
     check = _loop(found)
     document = {
         **check,
+        "age_seconds": int(max(0.0, time.time() - found.at)),
         "connected": found.connected,
         "registered": found.state.registered,
         "reconciled": found.state.reconciliation.complete,

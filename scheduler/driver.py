@@ -13,10 +13,9 @@ import os
 import re
 import select
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler
@@ -39,7 +38,7 @@ DEFAULT_HEARTBEAT = 15.0
 MISSED_HEARTBEATS = 3
 ACCEPTED_FILTER_SECONDS = 1.0
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 _SELECT_SECONDS = 0.5
 _STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
 _PASSING = {404, 408, 429, 500, 502, 503, 504}
@@ -54,7 +53,7 @@ class FrameworkSettings:
     user: str
     role: str
     principal: str
-    secret: str | None
+    secret: str | None = field(repr=False)
     failover_seconds: float
     hostname: str
     web_url: str | None = None
@@ -173,7 +172,6 @@ class _Subscription(MesosSchedulerDriver):
         self._told_connected = False
         self._heartbeat = DEFAULT_HEARTBEAT
         self._heard_at = time.monotonic()
-        self._stopping = threading.Event()
 
     @property
     def framework(self) -> dict[str, Any]:
@@ -197,7 +195,6 @@ class _Subscription(MesosSchedulerDriver):
 
     def stop(self, failover: bool = True) -> None:
         """End the thread; never tears down."""
-        self._stopping.set()
         if self.detector is not None:
             self.detector.stop()
             self.detector.zk.close()  # pymesos leaves its descriptors open
@@ -243,8 +240,7 @@ class _Subscription(MesosSchedulerDriver):
                 self._heard_at = time.monotonic()
                 subscribed = self._connect_once()
                 pause = FIRST_PAUSE if subscribed else min(LONGEST_PAUSE, pause * 2)
-                if self._started:
-                    self._stopping.wait(pause)
+                self._pause(pause)
         except FatalError as error:
             self._post(Fatal(error))
         except Exception as error:  # the thread's border: its end must be seen, or the loop would wait for ever
@@ -256,6 +252,14 @@ class _Subscription(MesosSchedulerDriver):
                 fds, self._wakeup_fds = self._wakeup_fds, None
             for fd in fds or ():
                 os.close(fd)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless told to stop or of a new leading master meanwhile. What was told before does not count."""
+        while select.select([self._wake_fd()], [], [], 0.0)[0]:
+            self._drain_wakeups([self._wake_fd()])
+        if self._started:
+            readable, _, _ = select.select([self._wake_fd()], [], [], seconds)
+            self._drain_wakeups(readable)
 
     def _connect_once(self) -> bool:
         """One connection to the present master, for as long as it lasts; whether it came to a subscription."""
@@ -301,6 +305,9 @@ class _Subscription(MesosSchedulerDriver):
             return connection.read()
         except OSError as error:
             logger.warning("the connection to the Mesos master broke: %s", error)
+            return False
+        except TypeError:  # pymesos' own, for a refusal whose body came in pieces
+            logger.warning("the Mesos master %s refused the subscription; asking again for its words", self._master)
             return False
         except RuntimeError as error:
             found = _STATUS.match(str(error))

@@ -33,9 +33,12 @@ def set_up(level: str, style: str) -> None:
         formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
+    handler.addFilter(_matters)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # kazoo tells of every connection attempt; what matters of it is logged by scheduler.zookeeper.
-    logging.getLogger("kazoo").setLevel(logging.ERROR)
-    logging.getLogger("pymesos").setLevel(logging.WARNING)
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """kazoo and pymesos tell of every attempt, and set levels of their own; what matters of it is logged by us."""
+    return not record.name.startswith(("kazoo", "pymesos")) or record.levelno > logging.WARNING

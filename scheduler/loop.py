@@ -11,7 +11,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from executor.protocol import (
@@ -116,6 +116,7 @@ class Loop:
         self._plans: Mapping[str, Plan] = {}
         self._counters: dict[str, float] = {}
         self._store_was_unavailable = False
+        self._last: Snapshot | None = None
 
     def put(self, event: Event) -> None:
         """Hand an event to the loop and wake it."""
@@ -285,6 +286,10 @@ class Loop:
             logger.warning("nothing is decided until the state can be stored again: %s", error)
         self._store_was_unavailable = True
         self._count("store_failures_total")
+        if self._last is not None:
+            # The state is as old as it says; whether Mesos has us subscribed is known all the same.
+            self._last = replace(self._last, connected=self._sender.connected)
+            self._publish(self._last)
         for asked, _ in answers:
             asked.answer.set_exception(Unavailable(f"the command was not stored: {error}"))
 
@@ -362,16 +367,15 @@ class Loop:
         self._counters["cycle_seconds_sum"] = self._counters.get("cycle_seconds_sum", 0.0) + (
             self._sources.now() - began
         )
-        self._publish(
-            Snapshot(
-                state=self._state,
-                plans=plans,
-                at=began,
-                connected=self._sender.connected,
-                evaluations=tuple(self._evaluations),
-                counters=dict(self._counters),
-            )
+        self._last = Snapshot(
+            state=self._state,
+            plans=plans,
+            at=began,
+            connected=self._sender.connected,
+            evaluations=tuple(self._evaluations),
+            counters=dict(self._counters),
         )
+        self._publish(self._last)
 
     def _log_changes(self, plans: Mapping[str, Plan]) -> None:
         before = _steps(self._plans)

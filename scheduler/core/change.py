@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scheduler.core.codec import Stored
-from scheduler.core.documents import encode
+from scheduler.core.documents import decode, encode
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState, Configuration
 
@@ -45,7 +45,9 @@ def adopt(stored: Stored, spec: ClusterSpec, now: float, new_id: Callable[[], st
 
 def fingerprint(spec: ClusterSpec) -> str:
     """Equal for specs that mean the same."""
-    document = json.dumps(encode(spec), sort_keys=True, ensure_ascii=False)
+    # As it is after being stored: 32 and 32.0 are the same amount.
+    stored = decode(ClusterSpec, json.loads(json.dumps(encode(spec))))
+    document = json.dumps(encode(stored), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(document.encode()).hexdigest()
 
 

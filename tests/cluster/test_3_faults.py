@@ -35,11 +35,12 @@ def read_back(world: World) -> int:
 
 
 def is_whole(world: World) -> bool:
-    """Subscribed, reconciled, every plan COMPLETE, every node serving."""
+    """Storing, subscribed, reconciled, every plan COMPLETE, every node serving."""
     try:
         health = world.read("/v1/health")
         return (
-            health["connected"]
+            health["age_seconds"] < 5.0
+            and health["connected"]
             and health["reconciled"]
             and set(health["plans"].values()) == {"COMPLETE"}
             and len(world.read("/v1/connection")["nodes"]) == 3

@@ -64,6 +64,7 @@ CONNECTION = {"nodes": ADDRESSES, "address": ADDRESSES, "dns": DNS, "vip": VIP}
             "/v1/health",
             {
                 "healthy": True,
+                "age_seconds": 0,
                 "connected": True,
                 "registered": True,
                 "reconciled": True,
