@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 # The words that clients of the API know; the reason behind them is what is news here.
 _PREAMBLE = re.compile(r"^\w+ Cassandra node \S+ mode: \S+; (\S+: )?")
+# A message that only counts down is the same message.
+_SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 _COLOURS = {"COMPLETE": "32", "ERROR": "31", "DELAYED": "33", "WAITING": "33", "PENDING": "2"}
 
 
@@ -107,7 +109,7 @@ class Progress:
 
     def _show_step(self, step: StepView) -> None:
         key = (step.plan, step.phase, step.name)
-        now = (step.status, step.message)
+        now = (step.status, _SECONDS.sub("", step.message))
         before = self._shown.get(key)
         if before == now:
             return

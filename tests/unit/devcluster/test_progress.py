@@ -58,6 +58,17 @@ def test_a_new_reason_for_waiting_is_news() -> None:
     ) == ["0.0 s Deploy node-0 WAITING no offer fits", "3.0 s Deploy node-0 WAITING interrupted"]
 
 
+def test_counting_down_is_no_news() -> None:
+    assert lines(
+        plan(("DELAYED", "next try in 5 s, after 2 failures: out of disk")),
+        plan(("DELAYED", "next try in 4 s, after 2 failures: out of disk")),
+        plan(("DELAYED", "next try in 9 s, after 3 failures: out of disk")),
+    ) == [
+        "0.0 s Deploy node-0 DELAYED next try in 5 s, after 2 failures: out of disk",
+        "3.0 s Deploy node-0 DELAYED next try in 9 s, after 3 failures: out of disk",
+    ]
+
+
 def test_a_plan_that_is_complete_already_says_so_at_once() -> None:
     assert lines(plan(("COMPLETE", ""), status="COMPLETE")) == ["0.0 s Deploy node-0 COMPLETE"]
 
