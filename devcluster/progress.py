@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 
 # The words that clients of the API know; the reason behind them is what is news here.
 _PREAMBLE = re.compile(r"^\w+ Cassandra node \S+ mode: \S+; (\S+: )?")
+_MESSAGE_WIDTH = 240
 # A message that only counts down is the same message.
 _SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 _COLOURS = {"COMPLETE": "32", "ERROR": "31", "DELAYED": "33", "WAITING": "33", "PENDING": "2"}
@@ -131,4 +133,6 @@ class Progress:
             self._print(key[1], key[2], "COMPLETE", "")
 
     def _print(self, phase: str, name: str, status: str, message: str) -> None:
-        self._printer.line(f"{phase:<15} {name:<15} {self._printer.coloured(status)} {message}".rstrip())
+        # A message may hold the last lines of a log; all of them are told when the plan ends in an error.
+        short = textwrap.shorten(message, _MESSAGE_WIDTH, placeholder=" …")
+        self._printer.line(f"{phase:<15} {name:<15} {self._printer.coloured(status)} {short}".rstrip())

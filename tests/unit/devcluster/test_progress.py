@@ -58,6 +58,13 @@ def test_a_new_reason_for_waiting_is_news() -> None:
     ) == ["0.0 s Deploy node-0 WAITING no offer fits", "3.0 s Deploy node-0 WAITING interrupted"]
 
 
+def test_a_message_of_many_lines_becomes_one() -> None:
+    (line,) = lines(plan(("ERROR", "ended with exit code 3:\nERROR [main] disk\n" + "at java " * 100)))
+    assert line.startswith("0.0 s Deploy node-0 ERROR ended with exit code 3: ERROR [main] disk at java")
+    assert line.endswith("at java …")
+    assert len(line) < 300
+
+
 def test_counting_down_is_no_news() -> None:
     assert lines(
         plan(("DELAYED", "next try in 5 s, after 2 failures: out of disk")),
