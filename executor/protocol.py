@@ -46,7 +46,7 @@ class NodeLaunch:
     data_center: str
     rack: str
     seeds: tuple[str, ...]
-    self_seed: bool  # the first node of an empty cluster: its own address is its only seed
+    self_seed: bool  # its own address is a seed too: the first node of a cluster, or of a ring that starts again
     heap_mb: int
     ports: Ports = field(default_factory=Ports)
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """Whom a node asks first when it starts.
 
 A seed does not bootstrap: a node that has never been a member must not find itself among its seeds, or it would
-join without data. Only the very first node of an empty cluster is its own seed.
+join without data. Only the very first node of an empty cluster is its own seed; and a member that starts while no
+other member is up, since Cassandra refuses to start when none of its seeds answers and it is none itself.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ def seed_addresses(state: ClusterState) -> tuple[str, ...]:
 
 def choose_seeds(state: ClusterState, node: NodeRecord) -> Seeds | None:
     """The seeds of a launch of this node; None while there is no member that it could ask."""
-    if addresses := seed_addresses(state):
-        return Seeds(addresses, self_seed=False)
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index and other.task]
+    if addresses := seed_addresses(state):
+        alone = node.deployed is not None and not any(_serves(other) for other in others)
+        return Seeds(addresses, self_seed=alone)
     if not others:
         return Seeds((), self_seed=True)
     serving = tuple(other.address for other in others if other.address and _serves(other))

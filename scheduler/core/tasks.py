@@ -20,7 +20,7 @@ DRAIN_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Seeds:
-    """Whom a node asks when it starts; with `self_seed` it begins a cluster of its own."""
+    """Whom a node asks when it starts; with `self_seed` itself too, so that it starts without an answer."""
 
     addresses: tuple[str, ...]
     self_seed: bool
