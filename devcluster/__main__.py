@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,12 @@ from devcluster.up import NotUsableError, StuckError, resolve, summary, up
 
 def main() -> int:
     """The command line."""
-    return run(sys.argv[1:], ClusterLayout(checks.ROOT / ".dev"), Printer(sys.stdout))
+    try:
+        return run(sys.argv[1:], ClusterLayout(checks.ROOT / ".dev"), Printer(sys.stdout))
+    except BrokenPipeError:
+        # Who read the output has enough of it, as `./dev up | head` has. Python must not try to write more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def run(given: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
