@@ -95,7 +95,8 @@ class Agents:
     def _tell_return(self, agent: Agent, word: Word) -> None:
         for task in agent.tasks.values():
             framework = self._cluster.frameworks.get(task.framework_id)
-            if framework is not None:
+            # The end of a task is the agent's to tell: its update waits there for the acknowledgement.
+            if framework is not None and not task.terminal:
                 self._cluster.tell(framework, statuses.latest_status(task, task.state, word, self._cluster.clock()))
 
     def _reconnect(self, agent: Agent, body: Json, stream: EventStream) -> None:

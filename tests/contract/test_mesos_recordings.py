@@ -1,6 +1,9 @@
 """localmesos against the recorded traffic of a real Mesos: the same requests get the same answers."""
 
+import json
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Server
-from tests.contract.mesos.processes import Cluster, free_port, leads, wait_until
+from tests.contract.mesos.processes import Cluster, free_port, get, leads, wait_until
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read
 from tests.contract.mesos.replay import Replay
 
@@ -18,6 +21,7 @@ Json = dict[str, Any]
 pytestmark = [pytest.mark.feature, needs_recordings]
 
 QUICK = ("--allocation-interval", "60ms")
+SLOW = ("--allocation-interval", "500ms")
 AGENTS = ("--executor-shutdown-grace-period", "500ms")
 SUBSCRIPTIONS = sorted(path.stem for path in DIRECTORY.glob("s1_*.jsonl"))
 
@@ -49,8 +53,20 @@ def replay(cluster: Cluster) -> Iterator[Replay]:
     replay.close()
 
 
-@pytest.mark.parametrize("name", SUBSCRIPTIONS)
-def test_subscribe(shared: Cluster, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SUBSCRIPTIONS,
+        "s2_reserve_create_launch_full_caps_alloc",
+        "s2_reserve_create_launch_full_caps_noalloc",
+        "s2_reserve_create_launch_no_caps",
+        "s2_operation_feedback",
+        "s5_reconcile_full_caps",
+        "s5_reconcile_no_caps",
+    ],
+)
+def test_alone(shared: Cluster, name: str) -> None:
+    """Subscriptions of every kind; reservations, volumes and tasks on them; reconciliation."""
     replay = Replay(shared)
     try:
         replay.run(read(name))
@@ -59,29 +75,9 @@ def test_subscribe(shared: Cluster, name: str) -> None:
         replay.close()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "s2_reserve_create_launch_full_caps_alloc",
-        "s2_reserve_create_launch_full_caps_noalloc",
-        "s2_reserve_create_launch_no_caps",
-        "s2_operation_feedback",
-    ],
-)
-def test_reserve_create_launch(replay: Replay, name: str) -> None:
-    replay.run(read(name))
-    replay.finish()
-
-
-@pytest.mark.parametrize("name", ["s5_reconcile_full_caps", "s5_reconcile_no_caps"])
-def test_reconcile(replay: Replay, name: str) -> None:
-    replay.run(read(name))
-    replay.finish()
-
-
 def test_roles_and_teardown(cluster: Cluster) -> None:
     # Which of several frameworks is offered what depends on the time between two allocations.
-    cluster.master_options = ("--allocation-interval", "1secs")
+    cluster.master_options = SLOW
     replay = Replay(cluster.start())
     try:
         replay.run(read("s13_roles_and_teardown"))
@@ -173,3 +169,92 @@ def _without_answers_of(lines: list[Line], dropped: Callable[[Line], bool]) -> l
         if not dropping or line.direction not in ("request", "response"):
             found.append(line)
     return found
+
+
+RECORDED_COMMAND = "exec python3 /opt/recorder/executor.py"
+EXECUTOR = Path(__file__).parent / "mesos" / "recorded_executor.py"
+
+
+def _with_our_executor(body: Json) -> Json:
+    text = json.dumps(body).replace(RECORDED_COMMAND, f"exec {sys.executable} {EXECUTOR}")
+    found: Json = json.loads(text)
+    return found
+
+
+AS_RECORDED = (*("--allocation-interval", "1secs", "--agent-ping-timeout", "1secs", "--max-agent-ping-timeouts", "3"),)
+
+
+class AgentScript:
+    """Does with the agents what the notes of a recording tell."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.replay = Replay(cluster, _with_our_executor, self.act)
+
+    def act(self, note: str) -> None:
+        words = note.split()
+        if note.startswith("agent 2 killed -9, its meta"):
+            self._cluster.kill("agent 2")
+            (self._cluster.directory / "agent-2" / "meta" / "slaves" / "latest").unlink()
+        elif words[:3] == ["$", "cluster.sh", "agent"]:
+            self._agent(int(words[3]), words[4])
+        elif note.startswith("kill -9 of the executor process"):
+            processes = self.replay.schedulers["P(partition aware, checkpoint)"].processes
+            for task_id in ("cD", "xD"):
+                os.kill(processes[task_id], signal.SIGKILL)
+
+    def _agent(self, number: int, what: str) -> None:
+        name = f"agent {number}"
+        if what == "start":
+            self._cluster.start_agent(number)
+        elif what == "usr1":
+            self._cluster.signal(name, signal.SIGUSR1)
+            self._cluster.processes.pop(name).wait(20)
+        elif name in self._cluster.processes:
+            wait_until(lambda: not self._has_unacknowledged_ends(number), 10.0, "acknowledgements arrive")
+            self._cluster.kill(name)
+
+    def _has_unacknowledged_ends(self, number: int) -> bool:
+        state = get(f"127.0.0.{number + 1}", self._cluster.agent_ports[number], "/state")
+        return any(e["completed_tasks"] for framework in state["frameworks"] for e in framework["executors"])
+
+
+def test_agents_lost_and_back(cluster: Cluster) -> None:
+    cluster.master_options = AS_RECORDED
+    script = AgentScript(cluster.start())
+    try:
+        script.replay.run(read("s8_agent_restart"))
+        script.replay.finish()
+    finally:
+        script.replay.close()
+
+
+def test_master_restarted_and_agent_unreachable(cluster: Cluster) -> None:
+    cluster.master_options = AS_RECORDED
+    replay = Replay(cluster.start(), _with_our_executor)
+    lines = read("s8b_master_restart_and_unreachable")
+    restart = _index(lines, lambda line: line.note == "master kill -9")
+    back = _index(lines, lambda line: line.kind == "OFFERS" and line.seconds > lines[restart].seconds)
+    down = _index(lines, lambda line: line.note.startswith("agent 1 down"))
+    up = _index(lines, lambda line: "Unreachable agent re-reregistered" in str(line.body))
+    try:
+        replay.run(lines[:restart])
+        for agent in ("agent 1", "agent 2"):
+            cluster.signal(agent, signal.SIGSTOP)
+        cluster.kill("master")
+        cluster.start_master()
+        replay.run(lines[restart:back])
+        for agent in ("agent 1", "agent 2"):
+            cluster.signal(agent, signal.SIGCONT)
+        replay.run(lines[back:down])
+        cluster.kill("agent 1")
+        replay.run(lines[down:up])
+        cluster.start_agent(1)
+        replay.run(lines[up:])
+        replay.finish()
+    finally:
+        replay.close()
+
+
+def _index(lines: list[Line], wanted: Callable[[Line], bool]) -> int:
+    return next(index for index, line in enumerate(lines) if wanted(line))

@@ -40,6 +40,8 @@ class Scheduler:
     """Of requests that wait for their recorded answers; a request itself when it is to be sent only then."""
     offers: dict[str, Json] = field(default_factory=dict)
     ended: bool = False
+    processes: dict[str, int] = field(default_factory=dict)
+    """Pid of the executor by task id, as its last update told."""
 
     def pump(self) -> None:
         """Sort what has arrived."""
@@ -55,6 +57,12 @@ class Scheduler:
                 self.events.append(event)
             elif event["type"] != "HEARTBEAT":
                 self.events.append(event)
+                self._note_process(event)
+
+    def _note_process(self, event: Json) -> None:
+        status = event.get("update", {}).get("status", {})
+        if "executor_pid" in status.get("container_status", {}):
+            self.processes[status["task_id"]["value"]] = status["container_status"]["executor_pid"]
 
     def drop_updates_of(self, task_id: str) -> None:
         """Updates of a task that the test does not compare."""
@@ -87,6 +95,7 @@ class Replay:
         self._on_note = on_note
         self._offers: dict[str, Json] = {}
         self._open_offers: set[str] = set()
+        self._seen_updates: set[str] = set()
         self._last_seconds = 0.0
 
     def run(self, lines: list[Line]) -> None:
@@ -103,10 +112,11 @@ class Replay:
                 raise Difference(f"at {line.seconds} s, {line.direction} {line.label} {line.kind}: {error}") from error
 
     def finish(self) -> None:
-        """Nothing more may have come than was recorded."""
+        """Nothing more may have come than was recorded, but for updates again whose acknowledgement was lost."""
         for scheduler in self.schedulers.values():
             scheduler.pump()
-            more = [event for event in scheduler.events if event["type"] not in _IGNORED_EVENTS]
+            new = [event for event in scheduler.events if event["type"] not in _IGNORED_EVENTS]
+            more = [event for event in new if _uuid(event) not in self._seen_updates]
             assert not more, f"not in the recording: {more}"
 
     def close(self) -> None:
@@ -144,8 +154,12 @@ class Replay:
         parts = urlsplit(url)
         if line.kind in ("ACCEPT", "DECLINE"):
             self._find_offers(line, scheduler)
-        if line.kind == "SUBSCRIBE":
+        elif line.kind == "SUBSCRIBE":
             self._outwait(line, scheduler)
+        elif line.kind == "REVIVE":
+            for other in self.schedulers.values():
+                if other is not scheduler:
+                    self._return_surplus(other)
         body = self.ids.translate(line.body)
         body = self._adapt(body) if isinstance(body, dict) else body
         headers = {name: self.ids.get(value) for name, value in line.headers.items()}
@@ -157,6 +171,15 @@ class Replay:
         scheduler.answers.append(client.request(method, host, port, path, headers, body))
         if line.kind in ("ACCEPT", "DECLINE"):
             self._spend(line, scheduler)
+        elif line.kind == "SUPPRESS":
+            self._return_surplus(scheduler)
+
+    def _return_surplus(self, scheduler: Scheduler) -> None:
+        """Give back what the recorded scheduler had not been offered by now; others wait for it."""
+        mine = [offer for key, offer in self._offers.items() if key in self._open_offers]
+        hosts = {o["hostname"] for o in mine if self.ids.get(o["framework_id"]["value"]) == scheduler.framework_id}
+        scheduler.pump()
+        self._decline(scheduler, [o for o in scheduler.offers.values() if o["hostname"] not in hosts])
 
     def _outwait(self, line: Line, scheduler: Scheduler) -> None:
         """A scheduler that stayed away for longer than its failover timeout does so again."""
@@ -229,6 +252,7 @@ class Replay:
                     last = str(difference)
                     continue
                 scheduler.events.remove(event)
+                self._seen_updates.add(_uuid(event) or "none")
                 return
             assert time.monotonic() < deadline, f"event {recorded}: {last}; came: {scheduler.events}"
             time.sleep(0.01)
@@ -386,6 +410,11 @@ def _key(event: Json) -> tuple[str, ...]:
     status = content.get("status", {}) if isinstance(content.get("status"), dict) else {}
     ids = (status.get("task_id", status.get("operation_id", {})), content.get("executor_id", {}))
     return (event["type"], status.get("state", ""), status.get("reason", ""), *(item.get("value", "") for item in ids))
+
+
+def _uuid(event: Json) -> str:
+    """Of an update that its agent sends until it is acknowledged; empty for any other event."""
+    return str(event.get("update", {}).get("status", {}).get("uuid", ""))
 
 
 def _shape(resource: Json) -> str:
