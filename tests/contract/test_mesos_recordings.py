@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Server
-from tests.contract.mesos.processes import Cluster, free_port, get, leads, wait_until
-from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read
+from tests.contract.mesos.processes import Cluster, free_port, get, leads, operator_call, wait_until
+from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read, snapshot
 from tests.contract.mesos.replay import Replay
+from tests.contract.mesos.shapes import missing, shape
 
 Json = dict[str, Any]
 
@@ -169,6 +170,52 @@ def _without_answers_of(lines: list[Line], dropped: Callable[[Line], bool]) -> l
         if not dropping or line.direction not in ("request", "response"):
             found.append(line)
     return found
+
+
+OPERATOR_ENDPOINTS = {
+    "/state": "master_state",
+    "/master/state": "master_state",
+    "/slaves": "master_slaves",
+    "/master/slaves": "master_master_slaves",
+    "/frameworks": "master_frameworks",
+    "/tasks": "master_tasks",
+    "/roles": "master_roles",
+    "/state-summary": "master_state-summary",
+    "/version": "master_version",
+    "/flags": "master_flags",
+    "/quota": "master_quota",
+    "/weights": "master_weights",
+    "/maintenance/status": "master_maintenance_status",
+}
+OPERATOR_CALLS = ("GET_STATE", "GET_AGENTS", "GET_FRAMEWORKS", "GET_TASKS", "GET_VERSION", "GET_HEALTH", "GET_MASTER")
+
+
+def test_operator_endpoints(cluster: Cluster) -> None:
+    """While the recorded tasks run, each view has all the fields that Mesos' has; and the tasks end as recorded."""
+    replay = Replay(cluster.start(), _with_our_executor)
+    lines = read("s10_operator_snapshots")
+    begin = _index(lines, lambda line: line.direction == "request" and line.endpoint.endswith("/state"))
+    end = _index(lines, lambda line: line.kind == "KILL")
+    differences = {}
+    try:
+        replay.run(lines[:begin])
+        for path, name in OPERATOR_ENDPOINTS.items():
+            ours = get(cluster.master_ip, cluster.master_port, path)
+            differences[path] = missing(shape(snapshot(name)), shape(ours))
+        for kind in OPERATOR_CALLS:
+            ours = operator_call(cluster.master_ip, cluster.master_port, {"type": kind})
+            differences[kind] = missing(shape(snapshot(f"v1_{kind}")), shape(ours))
+        replay.run(lines[end:])
+        replay.finish()
+    finally:
+        replay.close()
+    found = {item for items in differences.values() for item in items}
+    assert {item for item in found if not _is_of_the_past(item)} == set()
+
+
+def _is_of_the_past(path: str) -> bool:
+    """The recorded agent had been restarted, and custom executors' tasks had ended before."""
+    return "reregistered_time" in path or "completed_tasks" in path
 
 
 RECORDED_COMMAND = "exec python3 /opt/recorder/executor.py"

@@ -43,6 +43,16 @@ def get(host: str, port: int, path: str) -> Any:
         connection.close()
 
 
+def operator_call(host: str, port: int, call: object) -> Any:
+    """JSON of a call of the operator API."""
+    connection = HTTPConnection(host, port, timeout=10)
+    try:
+        connection.request("POST", "/api/v1", json.dumps(call), {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
 def answers(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), 1.0).close()
