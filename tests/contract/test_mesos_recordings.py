@@ -115,7 +115,7 @@ def test_http_level(cluster: Cluster) -> None:
     replay = Replay(cluster.start())
     lines = [line if line.body != "x" else replace(line, body='"x"') for line in read("s9_http_level")]
     try:
-        replay.run(_without_answers_of(lines, lambda line: ":5051" in line.endpoint or _wants_protobuf(line)))
+        replay.run(_select(lines, lambda line: ":5051" not in line.endpoint and not _wants_protobuf(line)))
         replay.finish()
     finally:
         replay.close()
@@ -160,14 +160,14 @@ def _wants_protobuf(line: Line) -> bool:
     return line.headers.get("Accept") == "application/x-protobuf"
 
 
-def _without_answers_of(lines: list[Line], dropped: Callable[[Line], bool]) -> list[Line]:
-    """Without some requests and their answers; each is answered before the next."""
+def _select(lines: list[Line], wanted: Callable[[Line], bool]) -> list[Line]:
+    """The wanted lines; an answer is kept when its request is."""
     found: list[Line] = []
-    dropping = False
+    kept: dict[str, list[bool]] = {}
     for line in lines:
         if line.direction == "request":
-            dropping = dropped(line)
-        if not dropping or line.direction not in ("request", "response"):
+            kept.setdefault(line.label, []).append(wanted(line))
+        if kept[line.label].pop(0) if line.direction == "response" else wanted(line):
             found.append(line)
     return found
 
@@ -229,6 +229,27 @@ def _with_our_executor(body: Json) -> Json:
 
 
 AS_RECORDED = (*("--allocation-interval", "1secs", "--agent-ping-timeout", "1secs", "--max-agent-ping-timeouts", "3"),)
+CUSTOM_EXECUTOR_PARTS = {
+    "s3_custom_executor_full": ((0.0, 1.766), (2.079, 2.086), (5.05, 12.0), (34.14, 36.0)),
+    "s3_custom_executor_nocaps_slavepath": ((43.0, 45.84), (48.84, 56.2), (78.2, 81.0)),
+}
+"""Seconds. Without: a kill of a task that is over, which the recorded executor answers in its own way; a connection
+that the executor drops; one that does not register for 20 seconds; one that sends what makes no sense."""
+DROP_CONNECTION = "ZHJvcA=="
+
+
+@pytest.mark.parametrize("name", CUSTOM_EXECUTOR_PARTS)
+def test_custom_executor(cluster: Cluster, name: str) -> None:
+    def wanted(line: Line) -> bool:
+        inside = any(begin <= line.seconds < end for begin, end in CUSTOM_EXECUTOR_PARTS[name])
+        return inside and line.content.get("data") != DROP_CONNECTION
+
+    replay = Replay(cluster.start(), _with_our_executor)
+    try:
+        replay.run(_select(read(name), wanted))
+        replay.finish()
+    finally:
+        replay.close()
 
 
 class AgentScript:
