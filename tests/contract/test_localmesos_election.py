@@ -1,0 +1,82 @@
+"""The election of localmesos' masters in a real ZooKeeper: what it writes there, and what becomes of a lost session."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from tests.contract.conftest import Server
+from tests.contract.mesos.processes import Cluster, free_port, leads, wait_until
+
+pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
+
+SESSION_SECONDS = 4
+
+
+@pytest.fixture
+def path(request: pytest.FixtureRequest) -> str:
+    """A place of each test's own in ZooKeeper."""
+    return f"/election/{request.node.name}"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, running: Server, path: str) -> Iterator[Cluster]:
+    """A master that leads."""
+    zk = ("--zk", f"zk://{running.hosts}{path}", "--zk-session-timeout", f"{SESSION_SECONDS}secs")
+    cluster = Cluster(tmp_path, zk)
+    try:
+        cluster.start_master()
+        wait_until(lambda: leads(cluster.master_ip, cluster.master_port), 20, "the master leads")
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def log(cluster: Cluster) -> str:
+    return (cluster.directory / "master.log").read_text()
+
+
+def test_what_mesos_libraries_read(cluster: Cluster, running: Server, path: str) -> None:
+    client = KazooClient(running.hosts)
+    client.start(timeout=10)
+    try:
+        (name,) = client.get_children(path)
+        data, stat = client.get(f"{path}/{name}")
+    finally:
+        client.stop()
+        client.close()
+    info = json.loads(data)
+    assert name == f"json.info_{0:010d}"
+    assert stat.ephemeralOwner != 0
+    assert info["address"] == {"hostname": "127.0.0.1", "ip": "127.0.0.1", "port": cluster.master_port}
+    assert info["pid"] == f"master@127.0.0.1:{cluster.master_port}"
+    assert info["ip"] == 16777343
+
+
+def test_a_master_ends_when_zookeeper_stays_away(cluster: Cluster, running: Server) -> None:
+    running.kill()
+    assert cluster.processes["master"].wait(SESSION_SECONDS + 15) == 1
+    assert "Lost the ZooKeeper session" in log(cluster)
+    assert "Traceback" not in log(cluster)
+
+
+def test_a_master_outlives_a_restart_of_zookeeper(cluster: Cluster, running: Server) -> None:
+    running.kill()
+    running.start()
+    # A session that was lost would be noticed within its timeout.
+    with pytest.raises(AssertionError, match="not within"):
+        wait_until(lambda: cluster.processes["master"].poll() is not None, SESSION_SECONDS * 1.5, "the master's end")
+    assert leads(cluster.master_ip, cluster.master_port)
+
+
+def test_a_master_that_slept_does_not_go_on_leading(cluster: Cluster) -> None:
+    second = "127.0.0.1", free_port("127.0.0.1")
+    cluster.start_another_master("master 2", *second)
+    cluster.signal("master", signal.SIGSTOP)
+    wait_until(lambda: leads(*second), SESSION_SECONDS + 20, "the second master leads")
+    cluster.signal("master", signal.SIGCONT)
+    assert cluster.processes["master"].wait(20) == 1
+    assert "Traceback" not in log(cluster)
