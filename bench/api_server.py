@@ -21,7 +21,7 @@ from scheduler.core.events import Registered, TaskUpdate
 from scheduler.core.state import TaskState
 from scheduler.events import Json, Update
 from scheduler.loop import Loop, Sources
-from scheduler.serve import Server
+from scheduler.serve import Server, share_the_interpreter
 from scheduler.settings import parse
 from scheduler.store import MemoryStore
 
@@ -65,6 +65,7 @@ class Measured(Server):
     """The server over a loop of its own."""
 
     def _begin(self, _: object) -> None:
+        share_the_interpreter()
         nodes = self._settings.nodes
         store = MemoryStore()
         store.load()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 PROTOCOL_VERSION = 1
@@ -131,7 +132,7 @@ def encode_status(status: NodeStatus) -> str:
 
 def parse_status(data: str) -> NodeStatus:
     """The reverse of `encode_status`; raises ProtocolError."""
-    return _build(NodeStatus, _decode(data))
+    return _status(_decode(data))
 
 
 def encode_message(message: Message) -> str:
@@ -147,8 +148,18 @@ def parse_message(data: str) -> Message:
     if cls is None:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
     if cls is StatusReply:
-        document = {**document, "status": _build(NodeStatus, _object(document, "status"))}
+        document = {**document, "status": _status(_object(document, "status"))}
     return _build(cls, document)
+
+
+def _status(document: Mapping[str, Any]) -> NodeStatus:
+    status = _build(NodeStatus, document)
+    # Every node of a ring names every other: the same texts, kept once.
+    return replace(status, live=_shared(status.live), unreachable=_shared(status.unreachable))
+
+
+def _shared(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sys.intern(str(text)) for text in texts)
 
 
 def _encode(document: Mapping[str, Any]) -> str:

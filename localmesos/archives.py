@@ -26,7 +26,7 @@ def extract(archive: Path, name: str, directory: Path) -> None:
     try:
         if name.endswith(_TAR_ENDS):
             with tarfile.open(archive) as tar:
-                tar.extractall(directory, filter="tar")
+                _extract_tar(tar, directory)
         elif name.endswith(".zip"):
             _extract_zip(archive, directory)
         else:
@@ -34,6 +34,19 @@ def extract(archive: Path, name: str, directory: Path) -> None:
                 shutil.copyfileobj(source, target)
     except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise ArchiveError(f"cannot extract {name}: {error}") from error
+
+
+def _extract_tar(tar: tarfile.TarFile, directory: Path) -> None:
+    if hasattr(tarfile, "tar_filter"):
+        tar.extractall(directory, filter="tar")
+        return
+    # Python before 3.11.4 has no filters: refuse here what that one refuses.
+    root = directory.resolve()
+    for member in tar.getmembers():
+        if not (root / member.name.lstrip("/")).resolve().is_relative_to(root):
+            raise tarfile.ExtractError(f"{member.name!r} would be extracted outside the sandbox")
+        member.name = member.name.lstrip("/")
+    tar.extractall(directory)
 
 
 def _extract_zip(archive: Path, directory: Path) -> None:

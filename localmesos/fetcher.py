@@ -76,13 +76,17 @@ class Fetcher:
         values = list(uris)
         if not values:
             return
+        failures: BaseExceptionGroup[FetchError] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for value in values:
                     group.create_task(self._fetch_one(value, sandbox, log))
         except* FetchError as errors:
+            # Python before 3.11.4 wraps what is raised in here into another group.
+            failures = errors
+        if failures is not None:
             self.failed += 1
-            raise FetchError("; ".join(str(error) for error in errors.exceptions)) from errors
+            raise FetchError("; ".join(str(error) for error in failures.exceptions)) from failures
         self.succeeded += 1
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ class AgentProcess:
             self.process.kill()
             self.wait()
         for pid in processes_below(self.work_dir):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may end by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
 
 
 def processes_below(work_dir: Path) -> list[int]:
