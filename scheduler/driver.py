@@ -1,8 +1,9 @@
 """The one user of pymesos' scheduler driver: subscription, events, calls.
 
 pymesos' own traps are kept out here: no callback can raise and none tears the framework down; a send without a
-subscription raises; calls carry the fields that pymesos drops; three missed heartbeats mean a new connection; an
-error event or a refusal ends the process with its reason instead of a loop.
+subscription raises; calls carry the fields that pymesos drops; three missed heartbeats mean a new connection, and so
+does a call that failed, since nobody knows then which offers are still ours; an error event or a refusal ends the
+process with its reason instead of a loop.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler
-from pymesos.process import Connection
+from pymesos.detector import MasterDetector
+from pymesos.process import Connection, Process
 
 from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
-from scheduler.core.events import Disconnected, Registered, parse_operation_update, parse_task_update
+from scheduler.core.events import Disconnected
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.events import Event, Fatal, Json, Lost, Message, Offers, OperationStatus, Rescinded, Update
+from scheduler.events import Event, Fatal, Json
+from scheduler.framework import FrameworkSettings
+from scheduler.mesos_events import translate
+from scheduler.zookeeper import CLIENT_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -33,48 +37,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # It also adds a handler of its own to its logger; ours are on the root.
 logging.getLogger("pymesos").handlers.clear()
 
-CAPABILITIES = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")
 DEFAULT_HEARTBEAT = 15.0
 MISSED_HEARTBEATS = 3
 ACCEPTED_FILTER_SECONDS = 1.0
+DEFAULT_PORT = 5050
+# Within this time a call is answered, or it has failed.
+CALL_SECONDS = 5.0
+# After a failed call the stream may still have to say why, for example that another scheduler took over.
+LAST_WORDS_SECONDS = 0.5
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
 _SELECT_SECONDS = 0.5
 _STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
 _PASSING = {404, 408, 429, 500, 502, 503, 504}
-
-
-@dataclass(frozen=True)
-class FrameworkSettings:
-    """How the framework presents itself; `master` is host:port or zk://…/path."""
-
-    master: str
-    name: str
-    user: str
-    role: str
-    principal: str
-    secret: str | None = field(repr=False)
-    failover_seconds: float
-    hostname: str
-    web_url: str | None = None
-
-    def info(self, framework_id: str | None) -> dict[str, Any]:
-        """Mesos' FrameworkInfo."""
-        info: dict[str, Any] = {
-            "user": self.user,
-            "name": self.name,
-            "checkpoint": True,
-            "failover_timeout": self.failover_seconds,
-            "roles": [self.role],
-            "principal": self.principal,
-            "hostname": self.hostname,
-            "capabilities": [{"type": name} for name in CAPABILITIES],
-        }
-        if self.web_url:
-            info["webui_url"] = self.web_url
-        if framework_id:
-            info["id"] = {"value": framework_id}
-        return info
 
 
 class Driver:
@@ -167,9 +142,12 @@ class _Subscription(MesosSchedulerDriver):
             principal=settings.principal if settings.secret else None,
             secret=settings.secret,
             failover=True,
+            timeout=CALL_SECONDS,  # pymesos' default is a day
         )
         self._post = post
         self._told_connected = False
+        self._failed_at: float | None = None
+        self._refused_in_pieces = False
         self._heartbeat = DEFAULT_HEARTBEAT
         self._heard_at = time.monotonic()
 
@@ -178,8 +156,13 @@ class _Subscription(MesosSchedulerDriver):
         """FrameworkInfo to the letter: pymesos would add GPU_RESOURCES."""
         return dict(self._framework)
 
+    @property
+    def connected(self) -> bool:
+        """Whether Mesos has us subscribed, and every call since has arrived."""
+        return self._failed_at is None and self.stream_id is not None
+
     def call(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Send one call; NotConnectedError when it did not surely arrive."""
+        """Send one call; NotConnectedError when it did not surely arrive, and then for every call until reconnected."""
         framework_id = self.framework_id
         if not self.connected or not framework_id:
             raise NotConnectedError(f"{kind} was not sent: Mesos has no subscription of this framework")
@@ -187,20 +170,25 @@ class _Subscription(MesosSchedulerDriver):
             # The header dictionary is given because pymesos shares its default one between all drivers.
             self._send({"type": kind, "framework_id": {"value": framework_id}, **body}, headers={})
         except (RuntimeError, OSError, http.client.HTTPException) as error:
-            raise NotConnectedError(f"{kind} did not arrive: {error}") from error
+            self._failed_at = time.monotonic()
+            # Its further lines are the call itself.
+            raise NotConnectedError(f"{kind} did not arrive: {str(error).partition(chr(10))[0]}") from error
         finally:
             # A kept connection that the master has closed meanwhile would lose the next call.
             with self._lock:
                 self._close()
 
+    def start(self) -> None:
+        """Start the thread, which alone looks for the master."""
+        Process.start(self)
+
     def stop(self, failover: bool = True) -> None:
         """End the thread; never tears down."""
-        if self.detector is not None:
-            self.detector.stop()
-            self.detector.zk.close()  # pymesos leaves its descriptors open
-            self.detector = None
         with self._lock:
             self._started = False
+            detector, self.detector = self.detector, None
+        if detector is not None:
+            detector.stop()
         self._notify()
 
     def _get_version(self, master: str | None) -> None:
@@ -237,9 +225,10 @@ class _Subscription(MesosSchedulerDriver):
         pause = FIRST_PAUSE
         try:
             while self._started:
-                self._heard_at = time.monotonic()
-                subscribed = self._connect_once()
-                pause = FIRST_PAUSE if subscribed else min(LONGEST_PAUSE, pause * 2)
+                self._heard_at, self._failed_at = time.monotonic(), None
+                self._find_master()
+                well = self._connect_once() and self._failed_at is None
+                pause = FIRST_PAUSE if well else min(LONGEST_PAUSE, pause * 2)
                 self._pause(pause)
         except FatalError as error:
             self._post(Fatal(error))
@@ -261,12 +250,32 @@ class _Subscription(MesosSchedulerDriver):
             readable, _, _ = select.select([self._wake_fd()], [], [], seconds)
             self._drain_wakeups(readable)
 
+    def _find_master(self) -> None:
+        """Begin to follow the leader in ZooKeeper; or ask the configured master, unless that has just named another."""
+        if not self.master_uri.startswith("zk://"):
+            configured = self.master_uri if ":" in self.master_uri else f"{self.master_uri}:{DEFAULT_PORT}"
+            if self._new_master in (None, self._master):
+                self._new_master = configured
+            return
+        if isinstance(self.detector, _Detector) and not self.detector.ended:
+            return
+        detector = _Detector(self.master_uri.removeprefix("zk://"), self)
+        with self._lock:
+            if not self._started:
+                return
+            self.detector = detector
+        try:
+            detector.start()
+        except CLIENT_ERRORS as error:
+            logger.warning("the leading Mesos master cannot be looked up: %r", error)
+            detector.stop()
+
     def _connect_once(self) -> bool:
         """One connection to the present master, for as long as it lasts; whether it came to a subscription."""
         self._master = self._new_master
         if not self._master:
             self._wait_for_master()
-            return True
+            return not self._has_lost_detector()
         try:
             connection = _Connection(self._master, self)
         except OSError as error:
@@ -280,7 +289,7 @@ class _Subscription(MesosSchedulerDriver):
 
     def _serve(self, connection: _Connection) -> bool:
         while self._started and self._new_master == self._master:
-            if self._is_silent():
+            if self._is_silent() or self._is_doubtful():
                 return self._told_connected
             socket = connection.fileno()
             writers = [socket] if connection.want_write() or not connection.connected else []
@@ -305,19 +314,29 @@ class _Subscription(MesosSchedulerDriver):
             return connection.read()
         except OSError as error:
             logger.warning("the connection to the Mesos master broke: %s", error)
-            return False
-        except TypeError:  # pymesos' own, for a refusal whose body came in pieces
+        except (KeyError, ValueError) as error:
+            logger.warning("the answer of %s is not that of a Mesos master: %r", self._master, error)
+        except TypeError as error:  # pymesos' own, for a refusal whose body came in pieces
+            if self._refused_in_pieces:
+                raise self._refusal("<its words came in pieces>") from error
             logger.warning("the Mesos master %s refused the subscription; asking again for its words", self._master)
-            return False
+            self._refused_in_pieces = True
         except RuntimeError as error:
             found = _STATUS.match(str(error))
-            if found is None or int(found[1]) in _PASSING:
-                logger.warning("the Mesos master %s answered: %s", self._master, error)
-                return False
-            raise FatalError(
-                Exit.REFUSED,
-                f"the Mesos master {self._master} refuses the subscription with HTTP {found[1]}: {found[2]}",
-            ) from error
+            if found is not None and int(found[1]) not in _PASSING:
+                raise self._refusal(f"HTTP {found[1]}: {found[2]}") from error
+            logger.warning("the Mesos master %s answered: %s", self._master, error)
+        return False
+
+    def _refusal(self, words: str) -> FatalError:
+        return FatalError(Exit.REFUSED, f"the Mesos master {self._master} refuses the subscription with {words}")
+
+    def _is_doubtful(self) -> bool:
+        failed_at = self._failed_at
+        if failed_at is None or time.monotonic() - failed_at < LAST_WORDS_SECONDS:
+            return False
+        logger.warning("a call to the Mesos master %s failed: connecting anew", self._master)
+        return True
 
     def _is_silent(self) -> bool:
         silence = time.monotonic() - self._heard_at
@@ -328,9 +347,12 @@ class _Subscription(MesosSchedulerDriver):
 
     def _wait_for_master(self) -> None:
         logger.warning("no leading Mesos master is known; waiting for one")
-        while self._started and not self._new_master:
+        while self._started and not self._new_master and not self._has_lost_detector():
             readable, _, _ = select.select([self._wake_fd()], [], [], _SELECT_SECONDS)
             self._drain_wakeups(readable)
+
+    def _has_lost_detector(self) -> bool:
+        return isinstance(self.detector, _Detector) and self.detector.ended
 
     def _wake_fd(self) -> int:
         assert self._wakeup_fds is not None
@@ -353,65 +375,21 @@ class _Connection(Connection):
             raise
 
 
-def translate(event: Mapping[str, Any]) -> Event | None:
-    """Mesos' event as a value; None for those that say nothing new. KeyError, TypeError or ValueError if malformed."""
-    kind = event["type"]
-    body = event.get(str(kind).lower(), {})
-    match kind:
-        case "SUBSCRIBED":
-            return Registered(str(body["framework_id"]["value"]))
-        case "OFFERS":
-            return Offers(tuple(body.get("offers", ())))
-        case "RESCIND":
-            return Rescinded(str(body["offer_id"]["value"]))
-        case "UPDATE":
-            status = body["status"]
-            return Update(parse_task_update(status), _task_acknowledgement(status))
-        case "UPDATE_OPERATION_STATUS":
-            return _operation(body["status"])
-        case "MESSAGE":
-            return Message(str(body["data"]))
-        case "FAILURE":
-            return Lost(_failure(body))
-        case "ERROR":
-            return Fatal(_error(str(body.get("message", ""))))
-        case _:
-            return None
+class _Detector(MasterDetector):
+    """pymesos' detector, which says when it has given up and closes its descriptors."""
 
+    ended = False
 
-def _task_acknowledgement(status: Mapping[str, Any]) -> Json | None:
-    if not status.get("uuid"):
-        return None
-    return {name: status[name] for name in ("agent_id", "task_id", "uuid")}
+    def start(self) -> None:
+        """Begin; gives up where no master has ever been, because a watch of what does not exist never fires."""
+        self.zk.start()
+        if self.zk.exists("/") is None:
+            self.stop()
+        else:
+            super().start()
 
-
-def _operation(status: Mapping[str, Any]) -> OperationStatus:
-    acknowledgement = None
-    uuid = (status.get("uuid") or {}).get("value")
-    if uuid and status.get("operation_id"):
-        # Mesos wants the bare uuid here, unlike in the status it sends.
-        acknowledgement = {"uuid": uuid, "operation_id": status["operation_id"]}
-        acknowledgement |= {name: status[name] for name in ("agent_id", "resource_provider_id") if name in status}
-    name = (status.get("operation_id") or {}).get("value", "?")
-    words = f"operation {name}: {status.get('state')} {status.get('message', '')}".rstrip()
-    return OperationStatus(parse_operation_update(status), acknowledgement, words)
-
-
-def _failure(body: Mapping[str, Any]) -> str:
-    agent = (body.get("agent_id") or {}).get("value", "?")
-    executor = (body.get("executor_id") or {}).get("value")
-    if executor is None:
-        return f"agent {agent} is lost"
-    return f"executor {executor} on agent {agent} ended with wait status {body.get('status')}"
-
-
-def _error(message: str) -> FatalError:
-    if "Framework has been removed" in message:
-        return FatalError(
-            Exit.REMOVED,
-            "Mesos removed this framework (torn down, or away for longer than SERVICE_FAILOVER_TIMEOUT_S) "
-            f"and its tasks: {message}. The volumes are still reserved. See docs/operations.md before starting again.",
-        )
-    if "failed over" in message:
-        return FatalError(Exit.FAILED_OVER, f"another scheduler subscribed with this framework's id: {message}")
-    return FatalError(Exit.REFUSED, f"Mesos refuses this framework: {message}")
+    def stop(self) -> None:
+        """End for good; can be called more than once."""
+        self.ended = True
+        super().stop()
+        self.zk.close()

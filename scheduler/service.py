@@ -14,9 +14,10 @@ from scheduler import __version__
 from scheduler.core import codec
 from scheduler.core.change import adopt
 from scheduler.core.state import ClusterState
-from scheduler.driver import Driver, FrameworkSettings
+from scheduler.driver import Driver
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.events import Fatal
+from scheduler.framework import FrameworkSettings
 from scheduler.gateway import LoopGateway
 from scheduler.loop import Loop, Sources
 from scheduler.settings import Settings

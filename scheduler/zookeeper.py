@@ -44,6 +44,8 @@ ANSWER_SECONDS = 10.0
 # One request to ZooKeeper may have 1 MB (jute.maxbuffer).
 TRANSACTION_BYTES = 900_000
 
+# What kazoo raises; its time-out is of no family.
+CLIENT_ERRORS = (KazooException, KazooTimeoutError)
 _UNKNOWN_OUTCOME = (
     ConnectionLoss,
     ConnectionClosedError,

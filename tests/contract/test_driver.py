@@ -19,12 +19,13 @@ from devcluster import processes
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable, python_module
 from devcluster.requests import answers, get
-from scheduler.core.decision import Reconcile
-from scheduler.core.events import Disconnected, Registered, TaskUpdate
+from scheduler.core.decision import Accept, Reconcile
+from scheduler.core.events import Disconnected, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state import TaskState
-from scheduler.driver import Driver, FrameworkSettings
+from scheduler.driver import CALL_SECONDS, Driver
 from scheduler.errors import Exit, NotConnectedError
-from scheduler.events import Event, Fatal, Offers, Update
+from scheduler.events import Event, Fatal, Offers, OperationStatus, Update
+from scheduler.framework import FrameworkSettings
 from tests.contract.conftest import Server, free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(120)]
@@ -201,6 +202,73 @@ def test_missed_heartbeats_mean_a_new_connection(mesos: Mesos, start: Start) -> 
     listener.wait_for(Registered, 30.0)
 
 
+def test_a_call_to_a_master_that_hangs_fails_soon_and_means_a_new_connection(mesos: Mesos, start: Start) -> None:
+    mesos.start_master()
+    driver, listener = start()
+    listener.wait_for(Registered)
+    mesos.signal(signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(NotConnectedError, match="REVIVE did not arrive"):
+        driver.revive()
+    with pytest.raises(NotConnectedError, match="SUPPRESS was not sent"):
+        driver.suppress()
+    assert time.monotonic() - began < CALL_SECONDS + 2.0
+    mesos.signal(signal.SIGCONT)
+    listener.wait_for(Disconnected, 10.0)
+    listener.wait_for(Registered, 30.0)
+    driver.revive()
+
+
+def test_a_call_that_mesos_refuses_means_a_new_connection(mesos: Mesos, start: Start) -> None:
+    mesos.start_master()
+    driver, listener = start()
+    listener.wait_for(Registered)
+    with pytest.raises(NotConnectedError, match="400"):
+        driver.acknowledge({"uuid": 5})
+    listener.wait_for(Disconnected, 10.0)
+    listener.wait_for(Registered, 10.0)
+    driver.revive()
+
+
+def test_a_master_that_is_away_is_told_once(mesos: Mesos, start: Start) -> None:
+    mesos.start_master()
+    _, listener = start()
+    listener.wait_for(Registered)
+    mesos.kill()
+    listener.wait_for(Disconnected)
+    with pytest.raises(queue.Empty):
+        listener.events.get(timeout=4.0)
+    mesos.start_master()
+    listener.wait_for(Registered, 30.0)
+
+
+def test_operations_are_spoken_of_and_acknowledged(mesos: Mesos, start: Start) -> None:
+    mesos.start_master()
+    mesos.start_agent()
+    driver, listener = start()
+    listener.wait_for(Registered)
+    offer = listener.wait_for(Offers).offers[0]
+    cpus = {
+        "name": "cpus", "type": "SCALAR", "scalar": {"value": 1.0}, "allocation_info": {"role": "driver-role"},
+        "reservations": [{"type": "DYNAMIC", "role": "driver-role", "principal": "driver-principal"}],
+    }  # fmt: skip
+    good = {"type": "RESERVE", "id": {"value": "good"}, "reserve": {"resources": [cpus]}}
+    too_much = {**cpus, "scalar": {"value": 1000.0}}
+    bad = {"type": "RESERVE", "id": {"value": "bad"}, "reserve": {"resources": [too_much]}}
+    driver.accept(Accept("node-0", (offer["id"]["value"],), (good, bad)))
+    found: dict[str, OperationStatus] = {}
+    while len(found) < 2:
+        status = listener.wait_for(OperationStatus)
+        assert isinstance(status.event, OperationUpdate)
+        found[status.event.operation_id] = status
+        if status.acknowledgement is not None:
+            driver.acknowledge_operation(status.acknowledgement)
+    assert found["good"].words == "operation good: OPERATION_FINISHED"
+    assert found["bad"].words.startswith("operation bad: OPERATION_ERROR ")
+    assert found["good"].acknowledgement is not None
+    assert driver.connected
+
+
 def test_a_removed_framework_is_the_end_with_a_clear_reason(mesos: Mesos, start: Start) -> None:
     mesos.start_master()
     driver, listener = start()
@@ -280,3 +348,31 @@ def test_a_master_that_does_not_lead_sends_us_to_the_one_that_does(mesos: Mesos,
     _, listener = start(master=str(second))
     listener.wait_for(Registered)
     mesos.zookeeper = zookeeper
+    # The one that it was sent to is gone for good: the configured one leads now.
+    mesos.kill()
+    listener.wait_for(Disconnected)
+    listener.wait_for(Registered, 60.0)
+
+
+@pytest.mark.zookeeper
+@pytest.mark.filterwarnings("ignore:No chroot path exists")
+def test_a_master_that_comes_into_being_later_is_found(mesos: Mesos, start: Start, running: Server) -> None:
+    mesos.zookeeper = f"zk://{running.hosts}/mesos-{free_port()}"
+    _, listener = start()
+    with pytest.raises(queue.Empty):
+        listener.events.get(timeout=2.0)
+    mesos.start_master()
+    listener.wait_for(Registered, 30.0)
+
+
+@pytest.mark.zookeeper
+@pytest.mark.filterwarnings("ignore:No chroot path exists")
+def test_a_zookeeper_of_mesos_that_comes_back_is_used(mesos: Mesos, start: Start, running: Server) -> None:
+    mesos.zookeeper = f"zk://{running.hosts}/mesos-{free_port()}"
+    mesos.start_master()
+    running.kill()
+    _, listener = start()
+    with pytest.raises(queue.Empty):
+        listener.events.get(timeout=2.0)
+    running.start()
+    listener.wait_for(Registered, 60.0)

@@ -13,9 +13,11 @@ import pytest
 from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.events import OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state import TaskState
-from scheduler.driver import Driver, FrameworkSettings, translate
+from scheduler.driver import Driver
 from scheduler.errors import Exit, NotConnectedError
 from scheduler.events import Event, Fatal, Lost, Message, Offers, OperationStatus, Rescinded, Update
+from scheduler.framework import FrameworkSettings
+from scheduler.mesos_events import translate
 
 SETTINGS = FrameworkSettings(
     master="127.0.0.1:1",
