@@ -7,16 +7,16 @@ offered when depends on when the allocator ran.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from localmesos.resources import Resources
 from tests.contract.mesos import client
-from tests.contract.mesos.client import Answer, Subscription
+from tests.contract.mesos.client import Answer
 from tests.contract.mesos.compare import Difference, Ids
 from tests.contract.mesos.processes import Cluster, get, wait_until
 from tests.contract.mesos.recordings import Line
+from tests.contract.mesos.scheduler import Scheduler, key, uuid
 
 Json = dict[str, Any]
 
@@ -24,57 +24,9 @@ EVENT_SECONDS = 12.0
 OFFER_SECONDS = 12.0
 _IGNORED_EVENTS = ("HEARTBEAT", "OFFERS", "RESCIND")
 _HANG_UP = "client shuts the subscription socket ("
+_DEFAULT_REFUSAL = 5.0
 _QUIET_SECONDS = 3.0
 """A recorded silence of this length, while nothing was on offer, means that no offer was due."""
-
-
-@dataclass
-class Scheduler:
-    """One label of a recording: its subscription, what came and what has been compared."""
-
-    subscription: Subscription | None = None
-    stream_id: str = ""
-    framework_id: str = ""
-    events: list[Json] = field(default_factory=list)
-    answers: list[Answer | Line] = field(default_factory=list)
-    """Of requests that wait for their recorded answers; a request itself when it is to be sent only then."""
-    offers: dict[str, Json] = field(default_factory=dict)
-    ended: bool = False
-    processes: dict[str, int] = field(default_factory=dict)
-    """Pid of the executor by task id, as its last update told."""
-
-    def pump(self) -> None:
-        """Sort what has arrived."""
-        while self.subscription is not None and not self.subscription.events.empty():
-            event = self.subscription.events.get()
-            if event is None:
-                self.ended = True
-                self.offers.clear()
-            elif event["type"] == "OFFERS":
-                self.offers.update({offer["id"]["value"]: offer for offer in event["offers"]["offers"]})
-            elif event["type"] == "RESCIND":
-                self.offers.pop(event["rescind"]["offer_id"]["value"], None)
-                self.events.append(event)
-            elif event["type"] != "HEARTBEAT":
-                self.events.append(event)
-                self._note_process(event)
-
-    def _note_process(self, event: Json) -> None:
-        status = event.get("update", {}).get("status", {})
-        if "executor_pid" in status.get("container_status", {}):
-            self.processes[status["task_id"]["value"]] = status["container_status"]["executor_pid"]
-
-    def drop_updates_of(self, task_id: str) -> None:
-        """Updates of a task that the test does not compare."""
-        self.pump()
-        self.events = [event for event in self.events if task_id not in _key(event)]
-
-    def hang_up(self) -> None:
-        if self.subscription is not None:
-            self.subscription.close()
-            self.pump()
-        self.offers.clear()
-        self.subscription = None
 
 
 class Replay:
@@ -96,6 +48,8 @@ class Replay:
         self._offers: dict[str, Json] = {}
         self._open_offers: set[str] = set()
         self._seen_updates: set[str] = set()
+        self._refused: dict[tuple[str, str], tuple[Resources, float]] = {}
+        """Until when a framework wants no such resources of a host: by framework id and hostname."""
         self._last_seconds = 0.0
 
     def run(self, lines: list[Line]) -> None:
@@ -116,7 +70,7 @@ class Replay:
         for scheduler in self.schedulers.values():
             scheduler.pump()
             new = [event for event in scheduler.events if event["type"] not in _IGNORED_EVENTS]
-            more = [event for event in new if _uuid(event) not in self._seen_updates]
+            more = [event for event in new if uuid(event) not in self._seen_updates]
             assert not more, f"not in the recording: {more}"
 
     def close(self) -> None:
@@ -156,9 +110,10 @@ class Replay:
             self._find_offers(line, scheduler)
         elif line.kind == "SUBSCRIBE":
             self._outwait(line, scheduler)
-        elif line.kind == "REVIVE":
+        if line.kind in ("SUBSCRIBE", "REVIVE"):
+            self._refused.clear()
             for other in self.schedulers.values():
-                if other is not scheduler:
+                if other is not scheduler and other.subscription is not None:
                     self._return_surplus(other)
         body = self.ids.translate(line.body)
         body = self._adapt(body) if isinstance(body, dict) else body
@@ -176,8 +131,11 @@ class Replay:
 
     def _return_surplus(self, scheduler: Scheduler) -> None:
         """Give back what the recorded scheduler had not been offered by now; others wait for it."""
-        mine = [offer for key, offer in self._offers.items() if key in self._open_offers]
-        hosts = {o["hostname"] for o in mine if self.ids.get(o["framework_id"]["value"]) == scheduler.framework_id}
+        framework_id = scheduler.framework_id
+        mine = {i for i, o in self._offers.items() if self.ids.get(o["framework_id"]["value"]) == framework_id}
+        if not mine:
+            return
+        hosts = {self._offers[offer_id]["hostname"] for offer_id in mine & self._open_offers}
         scheduler.pump()
         self._decline(scheduler, [o for o in scheduler.offers.values() if o["hostname"] not in hosts])
 
@@ -245,14 +203,14 @@ class Replay:
         deadline, last = time.monotonic() + EVENT_SECONDS, "none of its kind came"
         while True:
             scheduler.pump()
-            for event in [item for item in scheduler.events if _key(item) == _key(self.ids.translate(recorded))]:
+            for event in [item for item in scheduler.events if key(item) == key(self.ids.translate(recorded))]:
                 try:
                     self.ids.compare(recorded, event)
                 except Difference as difference:
                     last = str(difference)
                     continue
                 scheduler.events.remove(event)
-                self._seen_updates.add(_uuid(event) or "none")
+                self._seen_updates.add(uuid(event) or "none")
                 return
             assert time.monotonic() < deadline, f"event {recorded}: {last}; came: {scheduler.events}"
             time.sleep(0.01)
@@ -313,6 +271,7 @@ class Replay:
             return found[0] if found and total.contains(wanted) else None
 
         wait_until(offered, OFFER_SECONDS, f"{wanted} of {recorded['hostname']} is on offer, only {scheduler.offers}")
+        self._check_refusal(scheduler, recorded["hostname"], wanted)
         found = self._on_host(scheduler, recorded["hostname"])
         match = next((o for o in found if Resources.parse(o["resources"]) == wanted), found[0])
         self.ids.replace(recorded["id"]["value"], match["id"]["value"])
@@ -377,8 +336,21 @@ class Replay:
             scheduler.offers.pop(self.ids.get(offer_id), None)
         self._open_offers -= recorded
         if line.kind == "DECLINE":
+            self._note_refusal(line, scheduler, recorded)
             for hostname in hosts:
                 self._decline_alike(scheduler, hostname, line.content.get("filters"))
+
+    def _note_refusal(self, line: Line, scheduler: Scheduler, offer_ids: set[str]) -> None:
+        seconds = line.content.get("filters", {}).get("refuse_seconds", _DEFAULT_REFUSAL)
+        until = time.monotonic() + (seconds if seconds >= 0 else _DEFAULT_REFUSAL)
+        for offer in (self._offers[offer_id] for offer_id in offer_ids if offer_id in self._offers):
+            resources = Resources.parse(self.ids.translate(offer["resources"]))
+            self._refused[scheduler.framework_id, offer["hostname"]] = (resources, until)
+
+    def _check_refusal(self, scheduler: Scheduler, hostname: str, offered: Resources) -> None:
+        resources, until = self._refused.pop((scheduler.framework_id, hostname), (offered, 0.0))
+        early = until - time.monotonic()
+        assert early < 0.05 or resources != offered, f"offered again {early:.1f} s before the filter's end"
 
     def _decline_alike(self, scheduler: Scheduler, hostname: str, filters: Json | None) -> None:
         rest = self._on_host(scheduler, hostname)
@@ -402,19 +374,6 @@ def _overtaken(lines: list[Line]) -> set[int]:
 
 def _label_in(note: str) -> str:
     return note.removeprefix(_HANG_UP).removesuffix(")")
-
-
-def _key(event: Json) -> tuple[str, ...]:
-    """What an event is about."""
-    content = event.get(event["type"].lower(), {})
-    status = content.get("status", {}) if isinstance(content.get("status"), dict) else {}
-    ids = (status.get("task_id", status.get("operation_id", {})), content.get("executor_id", {}))
-    return (event["type"], status.get("state", ""), status.get("reason", ""), *(item.get("value", "") for item in ids))
-
-
-def _uuid(event: Json) -> str:
-    """Of an update that its agent sends until it is acknowledged; empty for any other event."""
-    return str(event.get("update", {}).get("status", {}).get("uuid", ""))
 
 
 def _shape(resource: Json) -> str:
