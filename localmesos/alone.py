@@ -32,7 +32,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start all, wait for Ctrl-C or SIGTERM or the end of a child, stop all; exit status."""
+    """Start all, wait for Ctrl-C or SIGTERM or the master's end, stop all; exit status."""
     if not 0 <= args.agents <= 250:
         sys.stderr.write("--agents must be between 0 and 250\n")
         return 2
@@ -77,12 +77,16 @@ def _commands(args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> int:
-    while True:
-        for child in children:
-            if child.poll() is not None:
-                sys.stderr.write(f"localmesos: {child.args!r} ended with status {child.returncode}; stopping all\n")
-                return 1
+    """Until the master ends; an agent's end, which may be a test's purpose, is only told."""
+    ended: set[int] = set()
+    while (status := children[0].poll()) is None:
+        for number, child in enumerate(children):
+            if number not in ended and child.poll() is not None:
+                ended.add(number)
+                sys.stderr.write(f"localmesos: agent {number} ended with status {child.returncode}\n")
         time.sleep(_POLL_SECONDS)
+    sys.stderr.write(f"localmesos: the master ended with status {status}; stopping all\n")
+    return 1
 
 
 def _stop_all(children: list[subprocess.Popen[bytes]]) -> None:
