@@ -49,7 +49,8 @@ class LoopGateway:
         try:
             return asked.answer.result(COMMAND_SECONDS)
         except (FutureTimeoutError, CancelledError) as error:
-            asked.answer.cancel()
+            if asked.answer.cancel():
+                raise Unavailable(f"the scheduler was busy for {COMMAND_SECONDS:.0f} s: nothing was done") from error
             raise Unavailable(
                 f"the command was not confirmed within {COMMAND_SECONDS:.0f} s; read the plan to see whether it holds"
             ) from error

@@ -16,6 +16,7 @@ _COUNTERS = {
     "events_total": "Events of Mesos and of executors that were folded into the state.",
     "offers_total": "Offers received.",
     "launches_total": "Launches sent.",
+    "releases_total": "Accepts that gave abandoned reservations back.",
     "kills_total": "Kills sent.",
     "declines_total": "Offers declined.",
     "revives_total": "Revives sent.",

@@ -74,11 +74,10 @@ class Service:
 
     def _work(self) -> None:
         logger.info("cassandra-mesos %s, service %s", __version__, self._settings.service_name)
-        zookeeper = self._connect()
-        if zookeeper is None:
+        begun = self._begin()
+        if begun is None:
             return
-        store = ZooKeeperStore(zookeeper)
-        state = begin(store, self._settings, _SOURCES)
+        store, state = begun
         self._gateway.explain("the scheduler has not subscribed to Mesos yet")
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
@@ -93,25 +92,32 @@ class Service:
         if not self._stopping.is_set():
             loop.run()
 
-    def _connect(self) -> ZooKeeper | None:
-        """Connected and holding the lock; None when told to stop meanwhile."""
+    def _begin(self) -> tuple[Store, ClusterState] | None:
+        """With the lock in hand, the records and what they say; None when told to stop meanwhile."""
         settings = self._settings
-        session = settings.zookeeper_session_timeout_s
         while not self._stopping.is_set():
-            self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}")
-            zookeeper = ZooKeeper(settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session)
-            self._zookeeper = zookeeper
             try:
-                zookeeper.connect(CONNECT_SECONDS)
-                self._gateway.explain("waiting for the service's lock in ZooKeeper")
-                zookeeper.take_lock(session + LOCK_MARGIN_SECONDS)
-                return zookeeper
+                zookeeper = self._take_lock()
+                self._gateway.explain("reading the records in ZooKeeper")
+                store = ZooKeeperStore(zookeeper)
+                return store, begin(store, settings, _SOURCES)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
-                zookeeper.close()
-                self._zookeeper = None
+                if self._zookeeper is not None:
+                    self._zookeeper.close()
                 self._stopping.wait(RETRY_SECONDS)
         return None
+
+    def _take_lock(self) -> ZooKeeper:
+        settings = self._settings
+        session = settings.zookeeper_session_timeout_s
+        self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}")
+        zookeeper = ZooKeeper(settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session)
+        self._zookeeper, self._lost = zookeeper, None
+        zookeeper.connect(CONNECT_SECONDS)
+        self._gateway.explain("waiting for the service's lock in ZooKeeper")
+        zookeeper.take_lock(session + LOCK_MARGIN_SECONDS)
+        return zookeeper
 
     def _lose_session(self) -> None:
         error = FatalError(

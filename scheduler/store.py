@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from scheduler.errors import StaleWriteError, StoreUnavailableError
+
+Writes = Mapping[str, bytes | None]
+
+# One request to ZooKeeper may have 1 MB (jute.maxbuffer).
+TRANSACTION_BYTES = 900_000
+_OPERATION_BYTES = 64
 
 
 class Store(Protocol):
@@ -14,13 +20,38 @@ class Store(Protocol):
     def load(self) -> Mapping[str, bytes]:
         """Every record. Raises StoreUnavailableError."""
 
-    def commit(self, writes: Mapping[str, bytes]) -> None:
-        """Create or replace all of these records, or none.
+    def commit(self, writes: Writes) -> None:
+        """Create, replace or (None) remove all of these records, or none of them.
 
         Raises StoreUnavailableError when that is not known to have happened (asked again with whatever is wanted
-        then, the store finds out what became of it), and StaleWriteError when a record is not as it was last
-        loaded or written here.
+        then, the store finds out what became of it), StaleWriteError when a record is not as it was last loaded or
+        written here, and ValueError for more than one transaction can hold: see `split`.
         """
+
+
+def split(writes: Writes) -> Iterator[dict[str, bytes | None]]:
+    """The same writes in their order, in as few parts as fit one transaction each."""
+    part: dict[str, bytes | None] = {}
+    size = 0
+    for path, content in writes.items():
+        more = _size(path, content)
+        if part and size + more > TRANSACTION_BYTES:
+            yield part
+            part, size = {}, 0
+        part[path] = content
+        size += more
+    yield part
+
+
+def check_size(writes: Writes) -> None:
+    """ValueError if these do not fit one transaction."""
+    size = sum(_size(path, content) for path, content in writes.items())
+    if size > TRANSACTION_BYTES:
+        raise ValueError(f"{len(writes)} records of {size} bytes do not fit one transaction")
+
+
+def _size(path: str, content: bytes | None) -> int:
+    return len(path) + len(content or b"") + _OPERATION_BYTES
 
 
 class MemoryStore:
@@ -36,14 +67,19 @@ class MemoryStore:
         self._versions = {path: version for path, (version, _) in self._memory.records.items()}
         return {path: content for path, (_, content) in self._memory.records.items()}
 
-    def commit(self, writes: Mapping[str, bytes]) -> None:
+    def commit(self, writes: Writes) -> None:
         """All or none, as the port says."""
         self._memory.check()
+        check_size(writes)
         records = self._memory.records
         for path in writes:
             if self._versions.get(path) != (records[path][0] if path in records else None):
                 raise StaleWriteError(f"{path} was changed by somebody else")
         for path, content in writes.items():
+            if content is None:
+                records.pop(path, None)
+                self._versions.pop(path, None)
+                continue
             version = self._versions.get(path, -1) + 1
             records[path] = (version, content)
             self._versions[path] = version

@@ -7,13 +7,12 @@ and another scheduler may run: `on_lost` is called, and the process has to end.
 from __future__ import annotations
 
 import logging
-import os
-import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kazoo.client import KazooClient
+from kazoo.client import KazooClient, TransactionRequest
 from kazoo.exceptions import (
     BadVersionError,
     ConnectionClosedError,
@@ -32,18 +31,19 @@ from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState, ZnodeStat
 
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.holder import is_dead, parse_holder, this_process
+from scheduler.store import Writes, check_size
 
 Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
 LOCK = "lock"
+# How often to look whether the holder has died.
+LOCK_LOOK_SECONDS = 1.0
 # Records lie at these paths, or one level below them.
 SINGLE = ("framework-id", "target")
 FOLDERS = ("configurations", "nodes", "plans")
 ANSWER_SECONDS = 10.0
-# One request to ZooKeeper may have 1 MB (jute.maxbuffer).
-TRANSACTION_BYTES = 900_000
-
 # What kazoo raises; its time-out is of no family.
 CLIENT_ERRORS = (KazooException, KazooTimeoutError)
 _UNKNOWN_OUTCOME = (
@@ -59,7 +59,7 @@ _UNKNOWN_OUTCOME = (
 class _Attempt:
     """A transaction of which it is not known whether it happened: what was to be written over which versions."""
 
-    writes: Mapping[str, bytes]
+    writes: Writes
     versions: Mapping[str, int]
 
 
@@ -71,9 +71,11 @@ class ZooKeeper:
         self._session_seconds = session_seconds
         self._on_lost = on_lost
         self._closing = False
+        self.lost = False
         self.client = KazooClient(hosts=servers, timeout=session_seconds)
         self.client.add_listener(self._listen)
-        self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=f"{socket.gethostname()} pid {os.getpid()}")
+        self._me = this_process()
+        self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=str(self._me))
 
     def connect(self, seconds: float) -> None:
         """Wait for the first session; StoreUnavailableError when there is none within `seconds`."""
@@ -83,9 +85,21 @@ class ZooKeeper:
             raise StoreUnavailableError(f"no connection to ZooKeeper after {seconds:.0f} s") from error
 
     def take_lock(self, seconds: float) -> None:
-        """Hold the service's lock for as long as this session lives. FatalError names the holder after `seconds`."""
+        """Hold the service's lock for as long as this session lives. FatalError names the holder after `seconds`.
+
+        StoreUnavailableError when ZooKeeper cannot say who holds it.
+        """
+        deadline = time.monotonic() + seconds
         try:
-            self._lock.acquire(timeout=seconds)
+            while True:
+                self._remove_dead()
+                try:
+                    self._lock.acquire(timeout=min(LOCK_LOOK_SECONDS, max(0.01, deadline - time.monotonic())))
+                except LockTimeout:
+                    if time.monotonic() >= deadline:
+                        raise
+                else:
+                    return
         except LockTimeout as error:
             raise FatalError(
                 Exit.LOCKED,
@@ -95,6 +109,19 @@ class ZooKeeper:
             ) from error
         except KazooException as error:
             raise StoreUnavailableError(f"the lock cannot be had: {error!r}") from error
+
+    def _remove_dead(self) -> None:
+        """Take from the queue for the lock who died on this machine, so that nobody waits for their sessions."""
+        folder = f"{self.root}/{LOCK}"
+        for name in self.client.get_children(folder) if self.client.exists(folder) else ():
+            try:
+                text = self.client.get(f"{folder}/{name}")[0].decode(errors="replace")
+                holder = parse_holder(text)
+                if holder is not None and is_dead(holder, self._me):
+                    self.client.delete(f"{folder}/{name}")
+                    logger.info("took the lock from a scheduler that has died: %s", text)
+            except NoNodeError:
+                continue  # its session has ended just now
 
     def holder(self) -> str:
         """Who holds the lock, in its own words."""
@@ -121,6 +148,8 @@ class ZooKeeper:
             return
         logger.warning("ZooKeeper connection is %s", state)
         if state == KazooState.LOST:
+            # kazoo goes on with a new session, which does not hold the lock: nothing may be written with it.
+            self.lost = True
             self._on_lost()
 
 
@@ -141,43 +170,51 @@ class ZooKeeperStore:
         self._versions = {path: stat.version for path, (_, stat) in found.items()}
         return {path: content for path, (content, _) in found.items()}
 
-    def commit(self, writes: Mapping[str, bytes]) -> None:
+    def commit(self, writes: Writes) -> None:
         """All or none, as the port says."""
         self._check_connected()
         self._settle()
+        check_size(writes)
+        writes = {path: content for path, content in writes.items() if content is not None or path in self._versions}
         if not writes:
             return
-        size = sum(len(path) + len(content) + 64 for path, content in writes.items())
-        if size > TRANSACTION_BYTES:
-            raise ValueError(f"{len(writes)} records of {size} bytes do not fit one transaction")
         self._make_folders(writes)
-        request = self._client.transaction()
-        for path, content in writes.items():
-            if path in self._versions:
-                request.set_data(self._absolute(path), content, version=self._versions[path])
-            else:
-                request.create(self._absolute(path), content)
         try:
-            results = request.commit_async().get(timeout=ANSWER_SECONDS)
+            results = self._request(writes).commit_async().get(timeout=ANSWER_SECONDS)
         except _UNKNOWN_OUTCOME as error:
             self.forget_answer(writes)
             raise StoreUnavailableError(f"ZooKeeper did not answer a write: {error!r}") from error
         self._note(writes, results)
 
-    def forget_answer(self, writes: Mapping[str, bytes]) -> None:
+    def _request(self, writes: Writes) -> TransactionRequest:
+        request = self._client.transaction()
+        for path, content in writes.items():
+            version = self._versions.get(path)
+            if version is None:
+                request.create(self._absolute(path), content or b"")
+            elif content is None:
+                request.delete(self._absolute(path), version=version)
+            else:
+                request.set_data(self._absolute(path), content, version=version)
+        return request
+
+    def forget_answer(self, writes: Writes) -> None:
         """Take it for unknown whether this transaction, the last one sent, happened."""
         versions = {path: self._versions[path] for path in writes if path in self._versions}
         self._doubtful = _Attempt(dict(writes), versions)
 
-    def _note(self, writes: Mapping[str, bytes], results: Iterable[object]) -> None:
-        for path, result in zip(writes, results, strict=True):
+    def _note(self, writes: Writes, results: Iterable[object]) -> None:
+        for (path, content), result in zip(writes.items(), results, strict=True):
             if isinstance(result, RolledBackError | RuntimeInconsistency):
                 continue  # another operation of the transaction says why
             if isinstance(result, BadVersionError | NodeExistsError | NoNodeError):
                 raise StaleWriteError(f"{path} was changed by somebody else ({type(result).__name__})")
             if isinstance(result, Exception):
                 raise StoreUnavailableError(f"ZooKeeper refused to write {path}: {result!r}")
-            self._versions[path] = result.version if isinstance(result, ZnodeStat) else 0
+            if content is None:
+                del self._versions[path]
+            else:
+                self._versions[path] = result.version if isinstance(result, ZnodeStat) else 0
 
     def _settle(self) -> None:
         """Find out what became of a transaction whose answer was lost."""
@@ -190,9 +227,12 @@ class ZooKeeperStore:
             version = None if record is None else record[1].version
             if version == attempt.versions.get(path):
                 continue  # it did not happen
-            if record is None or record[0] != content:
+            if (None if record is None else record[0]) != content:
                 raise StaleWriteError(f"{path} was changed by somebody else")
-            self._versions[path] = record[1].version
+            if record is None:
+                self._versions.pop(path, None)
+            else:
+                self._versions[path] = record[1].version
         self._doubtful = None
 
     def _paths(self) -> list[str]:
@@ -231,6 +271,8 @@ class ZooKeeperStore:
             self._folders.add(folder)
 
     def _check_connected(self) -> None:
+        if self._zookeeper.lost:
+            raise StoreUnavailableError("the ZooKeeper session that held the lock is lost")
         if self._client.state != KazooState.CONNECTED:
             raise StoreUnavailableError(f"the connection to ZooKeeper is {self._client.state}")
 

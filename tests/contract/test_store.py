@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
-from scheduler.store import Memory, MemoryStore, Store
+from scheduler.store import Memory, MemoryStore, Store, split
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.contract.conftest import Server
 
@@ -83,6 +85,41 @@ def test_nothing_to_write_is_no_error(shelf: Shelf) -> None:
     store.commit({})
 
 
+def test_records_are_removed_in_the_same_transaction(shelf: Shelf) -> None:
+    store = shelf.open()
+    store.load()
+    store.commit({"nodes/node-0": b"0", "nodes/node-1": b"1"})
+    store.commit({"nodes/node-0": None, "nodes/node-1": b"2", "nodes/node-2": None})
+    assert shelf.open().load() == {"nodes/node-1": b"2"}
+    store.commit({"nodes/node-0": b"again"})
+    assert shelf.open().load() == {"nodes/node-0": b"again", "nodes/node-1": b"2"}
+
+
+def test_a_record_that_somebody_else_removed_is_noticed(shelf: Shelf) -> None:
+    one, other = shelf.open(), shelf.open()
+    one.load()
+    one.commit({"nodes/node-0": b"0"})
+    other.load()
+    one.commit({"nodes/node-0": None})
+    for content in (b"1", None):
+        with pytest.raises(StaleWriteError, match="nodes/node-0"):
+            other.commit({"nodes/node-0": content})
+
+
+def test_more_than_a_transaction_holds_is_refused_and_its_parts_are_taken(shelf: Shelf) -> None:
+    store = shelf.open()
+    store.load()
+    writes = {f"nodes/node-{index}": b"x" * 2000 for index in range(1000)}
+    with pytest.raises(ValueError, match="do not fit one transaction"):
+        store.commit(writes)
+    assert shelf.open().load() == {}
+    parts = list(split(writes))
+    assert len(parts) == 3
+    for part in parts:
+        store.commit(part)
+    assert shelf.open().load() == writes
+
+
 def test_two_writers_are_noticed_and_nothing_of_the_second_is_written(shelf: Shelf) -> None:
     one, other = shelf.open(), shelf.open()
     one.load()
@@ -145,14 +182,15 @@ def test_a_write_without_an_answer_is_settled_before_the_next(running: Server, h
     try:
         store = ZooKeeperStore(connection)
         store.load()
-        store.commit({"nodes/node-0": b"1"})
+        store.commit({"nodes/node-0": b"1", "nodes/node-2": b"1"})
         # What the store knows after a write whose answer was lost; whether it happened is up to the other client.
-        store.forget_answer({"nodes/node-0": b"2", "nodes/node-1": b"2"})
+        store.forget_answer({"nodes/node-0": b"2", "nodes/node-1": b"2", "nodes/node-2": None})
         if happened:
             helper.client.set(f"{root}/nodes/node-0", b"2")
             helper.client.create(f"{root}/nodes/node-1", b"2")
-        store.commit({"nodes/node-0": b"3", "nodes/node-1": b"3"})
-        assert store.load() == {"nodes/node-0": b"3", "nodes/node-1": b"3"}
+            helper.client.delete(f"{root}/nodes/node-2")
+        store.commit({"nodes/node-0": b"3", "nodes/node-1": None, "nodes/node-2": b"3"})
+        assert store.load() == {"nodes/node-0": b"3", "nodes/node-2": b"3"}
     finally:
         connection.close()
         helper.close()
@@ -175,6 +213,13 @@ def test_an_expired_session_is_told_and_frees_the_lock(running: Server) -> None:
         thief.close()
         assert lost.wait(20.0)
         other.take_lock(10.0)
+        # kazoo connects again by itself, with a session that holds nothing: no write may go through it.
+        wait_for("a new session", lambda: connection.client.state == "CONNECTED")
+        store = ZooKeeperStore(connection)
+        with pytest.raises(StoreUnavailableError, match="is lost"):
+            store.load()
+        with pytest.raises(StoreUnavailableError, match="is lost"):
+            store.commit({"nodes/node-0": b"1"})
     finally:
         connection.close()
         other.close()
@@ -194,6 +239,34 @@ def test_a_second_scheduler_is_refused_by_the_holders_name(running: Server) -> N
     finally:
         one.close()
         other.close()
+
+
+@pytest.mark.zookeeper
+def test_the_lock_of_a_process_that_died_on_this_machine_is_free_at_once(running: Server) -> None:
+    root = f"/{uuid.uuid4().hex}"
+    holding = f"""
+import sys, time
+from scheduler.zookeeper import ZooKeeper
+connection = ZooKeeper({running.hosts!r}, {root!r}, 30.0, lambda: None)
+connection.connect(15.0)
+connection.take_lock(5.0)
+print("held", flush=True)
+time.sleep(60)
+"""
+    connection = connect(running, root)
+    with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"held\n"
+            with pytest.raises(FatalError, match=f"pid {other.pid}"):
+                connection.take_lock(1.5)
+            other.kill()
+            began = time.monotonic()
+            connection.take_lock(20.0)
+            assert time.monotonic() - began < 5.0
+        finally:
+            other.kill()
+            connection.close()
 
 
 @pytest.mark.zookeeper

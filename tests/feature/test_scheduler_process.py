@@ -197,6 +197,15 @@ def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
+def test_the_next_one_on_a_machine_does_not_wait_for_the_session_of_one_that_was_killed(make: Make) -> None:
+    first = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    wait_for("it serves", lambda: first.status("/v1/plan") == 200)
+    first.stop()
+    second = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    wait_for("the next one serves", lambda: second.status("/v1/plan") == 200, 15.0)
+    assert "took the lock from a scheduler that has died" in second.said()
+
+
 def test_without_zookeeper_the_api_says_what_it_waits_for(make: Make) -> None:
     scheduler = make(ZOOKEEPER_SERVERS=f"127.0.0.1:{free_port()}").start()
     wait_for("the API answers", lambda: scheduler.status("/v1/plan") == 503)

@@ -1,0 +1,72 @@
+"""Who holds the lock, in words that also tell whether it is a process of this machine that has died.
+
+A dead scheduler's lock lives on until its session times out. Where its successor can see that the process is gone, it
+need not wait for that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+_TEXT = re.compile(r"(\S+) pid (\d+) \(started at tick (\d+) of boot (\S+), pid namespace (\S+)\)")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process. A pid says something only within its boot of a machine, and within its namespace there."""
+
+    host: str
+    pid: int
+    started: int
+    boot: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.host} pid {self.pid} "
+            f"(started at tick {self.started} of boot {self.boot}, pid namespace {self.namespace})"
+        )
+
+
+def this_process() -> Holder:
+    """The running process."""
+    pid = os.getpid()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = str(Path("/proc/self/ns/pid").readlink())
+    return Holder(socket.gethostname(), pid, _started(pid) or 0, boot, namespace)
+
+
+def parse_holder(text: str) -> Holder | None:
+    """The holder that `str` made this text of; None if it did not."""
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        return None
+    host, pid, started, boot, namespace = found.groups()
+    return Holder(host, int(pid), int(started), boot, namespace)
+
+
+def is_dead(holder: Holder, seen_from: Holder) -> bool:
+    """Whether that process surely runs no more; False wherever that cannot be known."""
+    if (holder.host, holder.boot, holder.namespace) != (seen_from.host, seen_from.boot, seen_from.namespace):
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _started(holder.pid) != holder.started
+
+
+def _started(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None if it has ended, be it reaped or not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()  # the name before may hold anything
+    return None if fields[0] in "ZX" else int(fields[19])
