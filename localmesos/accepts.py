@@ -43,10 +43,10 @@ class Acceptance:
         elif kind == "LAUNCH":
             for task in operation.get("launch", {}).get("task_infos", []):
                 self._launch(task)
-        elif kind == "LAUNCH_GROUP":
-            self._launch_group(operation.get("launch_group", {}))
+        elif kind == "LAUNCH_GROUP" and "launch_group" in operation:
+            self._launch_group(operation["launch_group"])
         else:
-            _LOG.warning("operation of unknown type %r ignored", kind)
+            _LOG.warning("operation of type %r ignored", kind)
 
     def _convert(self, operation: Json) -> None:
         operator = Operator(self.role, self._framework.info.get("principal"))

@@ -18,13 +18,17 @@ def parse_json(body: bytes, message: str) -> Json:
     """The JSON object in `body`; `message` is its protobuf name in Mesos' words. CallError."""
     text = body.decode(errors="replace")
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         near = text[error.pos :].split("\n", 1)[0]
         raise CallError(f"Failed to parse body into JSON: syntax error at line {error.lineno} near: {near}") from error
     if not isinstance(data, dict):
         raise CallError(f"Failed to convert JSON into {message} protobuf: Expecting a JSON object")
     return data
+
+
+def _no_constant(name: str) -> float:
+    raise CallError(f"Failed to parse body into JSON: syntax error at line 1 near: {name}")
 
 
 def parse_call(body: bytes) -> Json:

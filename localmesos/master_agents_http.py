@@ -1,11 +1,11 @@
 """The agents' endpoints of a master: registration as a stream of events, and their calls."""
 
-import json
 import logging
 
 from aiohttp import web
 
 from localmesos.agents import AgentRefusedError, UnknownAgentError
+from localmesos.calls import CallError, parse_json
 from localmesos.master import Master
 from localmesos.streams import EventStream
 
@@ -20,7 +20,10 @@ class AgentEndpoints:
 
     async def register(self, request: web.Request) -> web.StreamResponse:
         """REGISTER; 403 with words for an agent that may not."""
-        body = json.loads(await request.read())
+        try:
+            body = parse_json(await request.read(), "Call")
+        except CallError as error:
+            return web.Response(status=400, text=str(error))
         stream = EventStream()
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
@@ -39,9 +42,10 @@ class AgentEndpoints:
 
     async def call(self, request: web.Request) -> web.Response:
         """A call of a registered agent; 403 for any other."""
-        body = json.loads(await request.read())
         try:
-            self._master.agents.call(body)
+            self._master.agents.call(parse_json(await request.read(), "Call"))
+        except CallError as error:
+            return web.Response(status=400, text=str(error))
         except UnknownAgentError as error:
             return web.Response(status=403, text=str(error))
         return web.Response(status=202)

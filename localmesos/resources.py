@@ -19,6 +19,7 @@ Value = int | Ranges
 """Thousandths of a scalar, or ranges."""
 
 UNRESERVED_ROLE = "*"
+_MAX_SCALAR = 1e15
 
 
 class ResourceError(ValueError):
@@ -30,7 +31,9 @@ def _frozen(value: Any) -> str:
 
 
 def millis(value: float) -> int:
-    """Thousandths of a scalar, rounded as Mesos does."""
+    """Thousandths of a scalar, rounded as Mesos does; ResourceError for what is no amount."""
+    if not abs(value) < _MAX_SCALAR:
+        raise ResourceError("Invalid scalar resource: value is out of range")
     return int((Decimal(str(value)) * 1000).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
@@ -196,13 +199,15 @@ def _value(data: Json) -> Value:
     if kind == "SCALAR" and "scalar" in data:
         return millis(data["scalar"]["value"])
     if kind == "RANGES" and "ranges" in data:
-        return intervals.normal((r["begin"], r["end"]) for r in data["ranges"].get("range", []))
+        return intervals.normal((int(r["begin"]), int(r["end"])) for r in data["ranges"].get("range", []))
     raise ResourceError(f"Unsupported resource type or missing value of '{data['name']}'")
 
 
 def _reservations(data: Json) -> list[Json]:
     if "reservations" in data:
         found: list[Json] = data["reservations"]
+        if any(info.get("role", UNRESERVED_ROLE) == UNRESERVED_ROLE for info in found):
+            raise ResourceError(f"Resource '{data['name']}' has a reservation without a role")
         return found
     role, old = data.get("role", UNRESERVED_ROLE), data.get("reservation")
     if role == UNRESERVED_ROLE and old is None:
