@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 _PREFIX = "json.info_"
 _START_SECONDS = 30.0
+_TRY_SECONDS = 2.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Election:
         """Take part until cancelled; ElectionError when the session is lost."""
         self._client.add_listener(self._on_state)
         try:
+            await self._connect()
             await asyncio.to_thread(self._join)
             watching = asyncio.create_task(self._follow())
             ending = asyncio.create_task(self._wait_lost())
@@ -57,8 +59,20 @@ class Election:
         finally:
             await asyncio.shield(asyncio.to_thread(self._leave))
 
+    async def _connect(self) -> None:
+        """Wait for ZooKeeper in short turns, so that a master that waits can be ended."""
+        deadline = self._loop.time() + _START_SECONDS
+        while True:
+            try:
+                await asyncio.to_thread(self._client.start, _TRY_SECONDS)
+            except KazooTimeoutError as error:
+                if self._loop.time() > deadline:
+                    words = f"No connection to ZooKeeper at {self._hosts} within {_START_SECONDS:.0f} s"
+                    raise ElectionError(words) from error
+            else:
+                return
+
     def _join(self) -> None:
-        self._client.start(timeout=_START_SECONDS)
         self._client.ensure_path(self._path)
         value = json.dumps(self._info).encode()
         self._client.create(f"{self._path}/{_PREFIX}", value, ephemeral=True, sequence=True)

@@ -9,6 +9,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from tests.contract.conftest import Server
+from tests.contract.mesos.client import request
 from tests.contract.mesos.processes import Cluster, free_port, leads, wait_until
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
@@ -54,6 +55,20 @@ def test_what_mesos_libraries_read(cluster: Cluster, running: Server, path: str)
     assert info["address"] == {"hostname": "127.0.0.1", "ip": "127.0.0.1", "port": cluster.master_port}
     assert info["pid"] == f"master@127.0.0.1:{cluster.master_port}"
     assert info["ip"] == 16777343
+
+
+def test_without_zookeeper_nobody_leads(tmp_path: Path) -> None:
+    """503 until a leader is known, and SIGTERM ends the wait."""
+    cluster = Cluster(tmp_path, ("--zk", f"zk://127.0.0.1:{free_port('127.0.0.1')}/mesos"))
+    try:
+        cluster.start_master()
+        answer = request("GET", cluster.master_ip, cluster.master_port, "/state", {}, None)
+        assert (answer.status, answer.text) == (503, "No leader elected")
+        assert request("GET", cluster.master_ip, cluster.master_port, "/health", {}, None).status == 200
+        cluster.signal("master", signal.SIGTERM)
+        assert cluster.processes["master"].wait(5) == 0
+    finally:
+        cluster.stop()
 
 
 def test_a_master_ends_when_zookeeper_stays_away(cluster: Cluster, running: Server) -> None:
