@@ -42,12 +42,15 @@ class Jolokia:
     password: str
 
     def read(self, wanted: Sequence[Attribute], timeout: float) -> dict[Attribute, Any]:
-        """Attributes in one request; one that cannot be read has no entry. Raises NotReachableError, JolokiaError."""
+        """Attributes, one that cannot be read has no entry. Raises NotReachableError, JolokiaError.
+
+        They are read in one request; but while a node joins, one attribute that fails makes Jolokia answer the whole
+        request with its error, so that they are then asked for one by one.
+        """
         requests = [{"type": "read", "mbean": item.mbean, "attribute": item.name} for item in wanted]
         answers = self._call(requests, timeout)
         if not isinstance(answers, list):
-            # One error for the whole request, seen while Cassandra registers its mbeans.
-            raise JolokiaError(f"no list of answers: {_value(answers)!r}")
+            answers = [self._call(request, timeout) for request in requests]
         if len(answers) != len(requests):
             raise JolokiaError(f"{len(answers)} answers to {len(requests)} requests")
         return {item: answer["value"] for item, answer in zip(wanted, answers, strict=True) if _succeeded(answer)}

@@ -77,6 +77,17 @@ def test_attributes_are_read_in_one_request_and_those_that_fail_are_left_out(ser
     ]
 
 
+def test_one_error_for_the_whole_request_costs_only_the_attribute_that_fails(server: Server) -> None:
+    def answer(body: Any) -> tuple[int, bytes]:
+        good = isinstance(body, dict) and body["attribute"] == "OperationMode"
+        document = {"status": 200, "value": "JOINING"} if good else {"status": 500, "error": "not now"}
+        return 200, json.dumps(document).encode()
+
+    server.answer = answer
+    assert server.client().read([MODE, JOINED], 5) == {MODE: "JOINING"}
+    assert len(server.bodies) == 3
+
+
 def test_an_operation_gives_its_result(server: Server) -> None:
     server.answer = _json({"status": 200, "value": [1]})
     assert server.client().execute("m", "op(int)", [7], 5) == [1]
@@ -103,8 +114,7 @@ def test_operations_that_fail(server: Server, answer: Answer, words: str) -> Non
     ("answer", "words"),
     [
         (_json([]), "0 answers to 1 requests"),
-        (_json({"status": 404, "error": "all of it"}), "all of it"),
-        (_json({"status": 200, "value": 1}), "no list of answers: 1"),
+        (lambda body: (500, b""), "answers 500"),
     ],
 )
 def test_reads_that_fail(server: Server, answer: Answer, words: str) -> None:
