@@ -137,7 +137,7 @@ class Cluster:
         process.wait(10)
 
     def stop(self) -> None:
-        """End agents with their executors, then the master."""
+        """End agents with their executors, then the master; and executors that lost their agent."""
         for name, process in self.processes.items():
             if not name.startswith("master") and process.poll() is None:
                 process.send_signal(signal.SIGUSR1)
@@ -150,3 +150,20 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+        for pid in self._in_sandboxes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _in_sandboxes(self) -> list[int]:
+        """Processes that live below this cluster's own directory."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                inside = entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(self.directory)
+            except OSError:
+                continue
+            if inside:
+                found.append(int(entry.name))
+        return found
