@@ -13,6 +13,7 @@ from pathlib import Path
 from scheduler import __version__
 from scheduler.core import codec
 from scheduler.core.change import adopt
+from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState
 from scheduler.driver import Driver
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -100,7 +101,7 @@ class Service:
                 zookeeper = self._take_lock()
                 self._gateway.explain("reading the records in ZooKeeper")
                 store = ZooKeeperStore(zookeeper)
-                return store, begin(store, settings, _SOURCES)
+                return store, begin(store, settings.cluster_spec(), _SOURCES)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
                 if self._zookeeper is not None:
@@ -137,8 +138,8 @@ class Service:
 _SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
 
 
-def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
-    """The state to begin with; the settings of this start become the target if the stored cluster can follow them.
+def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
+    """The state to begin with; what the settings of this start ask for is the target if the stored cluster can follow.
 
     Raises FatalError when a record cannot be read or a first configuration makes no sense.
     """
@@ -148,7 +149,7 @@ def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
         raise FatalError(
             Exit.STATE, f"{error}. Nothing was changed. Start the version that wrote it, or repair the record by hand."
         ) from error
-    adoption = adopt(stored, settings.cluster_spec(), sources.now(), sources.new_id)
+    adoption = adopt(stored, spec, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))
     if adoption.new_target is not None:

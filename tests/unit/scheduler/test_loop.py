@@ -21,7 +21,7 @@ from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.events import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
 from scheduler.loop import Loop, Sources
 from scheduler.snapshot import Snapshot, Unavailable
-from scheduler.store import Memory, MemoryStore
+from scheduler.store import Memory, MemoryStore, Writes
 
 
 @dataclass
@@ -90,11 +90,11 @@ class Bench:
         self.loop.cycle(events)
 
 
-def make(state: ClusterState | None = None, memory: Memory | None = None) -> Bench:
-    memory = memory or Memory()
+def make(state: ClusterState | None = None, kind: type[MemoryStore] = MemoryStore) -> Bench:
+    memory = Memory()
     sender, numbers = Recorder(memory), count()
     snapshots: list[Snapshot] = []
-    store = MemoryStore(memory)
+    store = kind(memory)
     store.load()
     sources = Sources(now=lambda: large.NOW + 100, new_id=lambda: f"id-{next(numbers)}")
     loop = Loop(store, sender, state or large.fresh(3), sources, snapshots.append)
@@ -218,6 +218,44 @@ def test_a_command_that_was_not_stored_has_not_happened() -> None:
     bench.memory.available = True
     bench.cycle()
     assert bench.last.state.plans["deploy"].interrupted is False
+
+
+def test_a_command_of_which_its_asker_was_told_that_it_was_not_done_is_not_done() -> None:
+    bench = make(large.deployed(3))
+    asked = Asked(Interrupt("deploy"), "somebody")
+    assert asked.answer.cancel()
+    bench.cycle(registered(), asked)
+    assert "plans/deploy" not in bench.memory.records
+
+
+def test_a_command_that_a_cycle_has_begun_with_cannot_be_called_off() -> None:
+    asked = Asked(Interrupt("deploy"), "somebody")
+    called_off: list[bool] = []
+
+    class Impatient(MemoryStore):
+        """Calls the command off while it is being stored, when an answer would come too late."""
+
+        def commit(self, writes: Writes) -> None:
+            called_off.append(asked.answer.cancel())
+            super().commit(writes)
+
+    bench = make(large.deployed(3), kind=Impatient)
+    bench.cycle(registered(), asked)
+    assert called_off == [False]
+    assert asked.answer.result(0) is None
+
+
+def test_a_live_question_whose_asker_has_gone_harms_nothing() -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered(), Offers((large.offer(0),)))
+    gone = [StatusAsked("node-1", "question-1"), StatusAsked("node-77", "question-2")]
+    for asked in gone:
+        assert asked.answer.cancel()
+    bench.cycle(*gone)
+    task = large.running(1).task
+    assert task is not None
+    bench.cycle(Message(encode_message(StatusReply("question-1", "node-1", task.id, NodeStatus(mode="NORMAL")))))
+    assert bench.last.connected
 
 
 def test_a_refused_command_says_why_and_changes_nothing() -> None:

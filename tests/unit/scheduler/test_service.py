@@ -29,35 +29,37 @@ def sources() -> Sources:
 
 def test_a_first_start_stores_its_configuration_and_makes_it_the_target(tmp_path: Path) -> None:
     memory = Memory()
-    state = begin(MemoryStore(memory), settings(tmp_path), sources())
+    state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     assert state.target.id == "id-0"
     assert set(memory.records) == {"configurations/id-0", "target"}
 
 
 def test_the_same_settings_again_change_nothing(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path), sources())
+    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     before = dict(memory.records)
-    state = begin(MemoryStore(memory), settings(tmp_path), sources())
+    state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     assert memory.records == before
     assert state.target.id == "id-0"
 
 
 def test_an_allowed_change_becomes_the_target_and_the_old_one_stays(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path), sources())
+    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     numbers = count(1)
     later = Sources(now=lambda: 2000.0, new_id=lambda: f"id-{next(numbers)}")
-    state = begin(MemoryStore(memory), settings(tmp_path, NODES="5"), later)
+    state = begin(MemoryStore(memory), settings(tmp_path, NODES="5").cluster_spec(), later)
     assert state.target.id == "id-1"
     assert set(state.configurations) == {"id-0", "id-1"}
 
 
 def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path), sources())
+    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     before = dict(memory.records)
-    state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_DISK_MB="20480", NODES="2"), sources())
+    state = begin(
+        MemoryStore(memory), settings(tmp_path, CASSANDRA_DISK_MB="20480", NODES="2").cluster_spec(), sources()
+    )
     assert memory.records == before
     assert len(state.configuration_errors) == 2
     assert any("disk size" in error for error in state.configuration_errors)
@@ -74,20 +76,20 @@ def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None
 )
 def test_a_record_that_cannot_be_read_stops_the_start_and_names_it(tmp_path: Path, path: str, content: bytes) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path), sources())
+    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     memory.records[path] = (0, content)
     before = dict(memory.records)
     with pytest.raises(FatalError, match=path) as raised:
-        begin(MemoryStore(memory), settings(tmp_path), sources())
+        begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     assert raised.value.code is Exit.STATE
     assert memory.records == before
 
 
 def test_the_framework_id_that_was_stored_is_used_again(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path), sources())
+    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     memory.records[codec.FRAMEWORK_ID] = (0, codec.encode_record(codec.FrameworkId("framework-7")))
-    assert begin(MemoryStore(memory), settings(tmp_path), sources()).framework_id == "framework-7"
+    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources()).framework_id == "framework-7"
 
 
 def test_the_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
