@@ -172,7 +172,7 @@ def assert_at_rest(mesos: Mesos, scheduler: Scheduler, cycles: int = 10) -> None
 
 TestCluster = Cluster.TestCase
 TestCluster.settings = settings(
-    max_examples=40,
+    max_examples=200,
     stateful_step_count=40,
     deadline=None,
     report_multiple_bugs=False,

@@ -1,0 +1,102 @@
+"""Values that the tables of this folder begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from executor.protocol import NodeStatus
+from scheduler.core.offers import Offer, parse_offer
+from scheduler.core.spec import ClusterSpec
+from scheduler.core.state import (
+    Agent,
+    ClusterState,
+    Configuration,
+    NodeRecord,
+    Reconciliation,
+    Reservation,
+    Sighting,
+    TaskRecord,
+    TaskState,
+)
+from tests.simulation.samples import Ids, spec
+
+ROLE, PRINCIPAL = "cassandra-role", "cassandra-principal"
+TARGET = "configuration-1"
+
+__all__ = ["PRINCIPAL", "ROLE", "TARGET", "Ids", "node", "offer", "scalar", "spec", "state", "status", "up"]
+
+
+def status(mode: str = "NORMAL", **changes: Any) -> NodeStatus:
+    """What a node says of itself when all is well."""
+    base = NodeStatus(mode, joined=True, native_transport_running=True, schema="s1", endpoint="127.0.0.2", host_id="h0")
+    return replace(base, **changes)
+
+
+def node(index: int = 0, task: TaskState | None = TaskState.RUNNING, **changes: Any) -> NodeRecord:
+    """A node that was launched, and not yet seen ready."""
+    record = NodeRecord(
+        index=index,
+        agent=Agent(f"S{index}", f"127.0.0.{index + 2}", {"rack": f"r{index + 1}"}),
+        reservation=Reservation(f"reservation-{index}", f"volume-{index}", seen=True, disk_mb=1024.0),
+        task=None
+        if task is None
+        else TaskRecord(f"node-{index}__a", f"node-{index}_executor__a", TARGET, task, 0.0, 0.0),
+        rack=f"r{index + 1}",
+    )
+    return replace(record, **changes)
+
+
+def up(index: int = 0, **changes: Any) -> NodeRecord:
+    """A node that is a member and runs."""
+    base = node(index, deployed=TARGET, host_id=f"h{index}", address=f"127.0.0.{index + 2}", mode="NORMAL")
+    return replace(base, **changes)
+
+
+def state(*nodes: NodeRecord, wanted: ClusterSpec | None = None, **changes: Any) -> ClusterState:
+    """Registered and reconciled; every running node has told that it is well and sees all others."""
+    target = Configuration(TARGET, 0.0, wanted or spec(3))
+    live = tuple(item.address for item in nodes if item.address)
+    sightings = {
+        item.name: Sighting(
+            item.task.id, status(item.mode, endpoint=item.address, host_id=item.host_id, live=live), at=100.0
+        )
+        for item in nodes
+        if item.task and item.task.state is TaskState.RUNNING and item.mode != "UNKNOWN"
+    }
+    base = ClusterState(
+        target=target,
+        configurations={TARGET: target},
+        nodes={item.name: item for item in nodes},
+        plans={},
+        framework_id="framework-1",
+        registered=True,
+        reconciliation=Reconciliation(started=True),
+        sightings=sightings,
+    )
+    return replace(base, **changes)
+
+
+def scalar(name: str, value: float, **more: Any) -> dict[str, Any]:
+    """A scalar resource, allocated to our role."""
+    return {"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": {"role": ROLE}, **more}
+
+
+def offer(
+    index: int = 0, resources: list[Mapping[str, Any]] | None = None, rack: str = "r1", offer_id: str = "", **more: Any
+) -> Offer:
+    """An offer of agent S<index>; by default with room for one node."""
+    ranges = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]
+    ports = {"name": "ports", "type": "RANGES", "ranges": {"range": ranges}, "allocation_info": {"role": ROLE}}
+    whole = [scalar("cpus", 4), scalar("mem", 4096), scalar("disk", 20480), ports]
+    document = {
+        "id": {"value": offer_id or f"O{index}"},
+        "agent_id": {"value": f"S{index}"},
+        "hostname": f"127.0.0.{index + 2}",
+        "allocation_info": {"role": ROLE},
+        "attributes": [{"name": "rack", "type": "TEXT", "text": {"value": rack}}],
+        "resources": whole if resources is None else resources,
+        **more,
+    }
+    return parse_offer(document, ROLE, PRINCIPAL)
