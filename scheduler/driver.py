@@ -27,6 +27,7 @@ from scheduler.core.events import Disconnected
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.events import Event, Fatal, Json
 from scheduler.framework import FrameworkSettings
+from scheduler.mesos_calls import accept_body, decline_bodies, kill_body, message_body, reconcile_body
 from scheduler.mesos_events import translate
 from scheduler.zookeeper import CLIENT_ERRORS
 
@@ -39,7 +40,6 @@ logging.getLogger("pymesos").handlers.clear()
 
 DEFAULT_HEARTBEAT = 15.0
 MISSED_HEARTBEATS = 3
-ACCEPTED_FILTER_SECONDS = 1.0
 DEFAULT_PORT = 5050
 # Within this time a call is answered, or it has failed.
 CALL_SECONDS = 5.0
@@ -73,42 +73,25 @@ class Driver:
         return self._mesos.connected
 
     def accept(self, accept: Accept) -> None:
-        """ACCEPT; what is left of the offers comes back at once."""
-        body = {
-            "offer_ids": [{"value": offer_id} for offer_id in accept.offer_ids],
-            "operations": list(accept.operations),
-            "filters": {"refuse_seconds": ACCEPTED_FILTER_SECONDS},
-        }
-        self._call("ACCEPT", accept=body)
+        """ACCEPT: carry out operations on offers."""
+        self._call("ACCEPT", accept=accept_body(accept))
 
     def decline(self, declines: Iterable[Decline]) -> None:
-        """DECLINE, one call for all offers of the same duration."""
-        by_seconds: dict[float, list[str]] = {}
-        for decline in declines:
-            by_seconds.setdefault(decline.seconds, []).append(decline.offer_id)
-        for seconds, offer_ids in by_seconds.items():
-            body = {"offer_ids": [{"value": name} for name in offer_ids], "filters": {"refuse_seconds": seconds}}
+        """DECLINE: give offers back."""
+        for body in decline_bodies(declines):
             self._call("DECLINE", decline=body)
 
     def kill(self, kill: Kill) -> None:
-        """KILL with the agent and the time that the node has to drain."""
-        body: dict[str, Any] = {
-            "task_id": {"value": kill.task_id},
-            "kill_policy": {"grace_period": {"nanoseconds": int(kill.grace_seconds * 1e9)}},
-        }
-        if kill.agent_id is not None:
-            body["agent_id"] = {"value": kill.agent_id}
-        self._call("KILL", kill=body)
+        """KILL a task."""
+        self._call("KILL", kill=kill_body(kill))
 
     def reconcile(self, reconcile: Reconcile) -> None:
-        """RECONCILE, always with the agents' ids: without them Mesos does not know an unreachable task."""
-        tasks = [{"task_id": {"value": task}, "agent_id": {"value": agent}} for task, agent in reconcile.tasks]
-        self._call("RECONCILE", reconcile={"tasks": tasks})
+        """RECONCILE: have Mesos say what it knows of tasks."""
+        self._call("RECONCILE", reconcile=reconcile_body(reconcile))
 
     def message(self, ask: Ask, data: str) -> None:
         """MESSAGE to a node's executor; `data` is base64."""
-        body = {"agent_id": {"value": ask.agent_id}, "executor_id": {"value": ask.executor_id}, "data": data}
-        self._call("MESSAGE", message=body)
+        self._call("MESSAGE", message=message_body(ask, data))
 
     def suppress(self) -> None:
         """SUPPRESS: no more offers for now."""
@@ -145,6 +128,7 @@ class _Subscription(MesosSchedulerDriver):
             timeout=CALL_SECONDS,  # pymesos' default is a day
         )
         self._post = post
+        self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
         self._told_connected = False
         self._failed_at: float | None = None
         self._refused_in_pieces = False
@@ -250,13 +234,27 @@ class _Subscription(MesosSchedulerDriver):
             readable, _, _ = select.select([self._wake_fd()], [], [], seconds)
             self._drain_wakeups(readable)
 
+    def onNewMasterDetectedMessage(self, data: bytes) -> None:
+        """On the detector's thread: somebody leads."""
+        with self._lock:
+            super().onNewMasterDetectedMessage(data)
+            self._home = self._new_master
+
+    def onNoMasterDetectedMessage(self) -> None:
+        """On the detector's thread: nobody leads."""
+        with self._lock:
+            self._home = None
+            super().onNoMasterDetectedMessage()
+
     def _find_master(self) -> None:
-        """Begin to follow the leader in ZooKeeper; or ask the configured master, unless that has just named another."""
-        if not self.master_uri.startswith("zk://"):
-            configured = self.master_uri if ":" in self.master_uri else f"{self.master_uri}:{DEFAULT_PORT}"
+        """Ask where a leader is to be found, unless that has just named another, which may be gone already."""
+        if self._home is None and self.master_uri.startswith("zk://"):
+            self._begin_to_detect()
+        with self._lock:
             if self._new_master in (None, self._master):
-                self._new_master = configured
-            return
+                self._new_master = self._home
+
+    def _begin_to_detect(self) -> None:
         if isinstance(self.detector, _Detector) and not self.detector.ended:
             return
         detector = _Detector(self.master_uri.removeprefix("zk://"), self)
@@ -361,6 +359,10 @@ class _Subscription(MesosSchedulerDriver):
     def _drain_wakeups(self, readable: Iterable[int]) -> None:
         if self._wake_fd() in readable:
             os.read(self._wake_fd(), 4096)
+
+
+def _with_port(master: str) -> str:
+    return master if ":" in master else f"{master}:{DEFAULT_PORT}"
 
 
 class _Connection(Connection):
