@@ -11,7 +11,6 @@ import json
 import math
 import os
 import queue
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,16 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import free_port
+
 CLIENTS = 8
 PATHS = ("/v1/plan", "/v1/connection", "/v1/nodes/list", "/v1/nodes/node-7/info", "/v1/seeds", "/v1/health")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import large
-from bench.api_reads import free_port
 from devcluster import processes, zookeeper
 from devcluster.bundles import Bundles
 from devcluster.checks import ROOT
@@ -24,6 +23,7 @@ from devcluster.layout import Address
 from devcluster.processes import ProcessTable
 from scheduler.core import codec
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
+from tests.waiting import free_port
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.world import ROOT, World, wait_for
+from tests.cluster.world import ROOT, World
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from devcluster.requests import UnreachableError
-from tests.cluster.world import World, wait_for
+from tests.cluster.world import World
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 

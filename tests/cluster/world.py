@@ -6,10 +6,9 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,29 +28,9 @@ from devcluster.processes import Process, ProcessTable
 from devcluster.progress import Printer
 from devcluster.requests import Response, get
 from devcluster.up import wait_for_nodes
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
-
-
-class NotInTimeError(AssertionError):
-    """A condition that did not come true before its deadline."""
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until the condition holds; an answer that cannot be had yet counts as no."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise NotInTimeError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from devcluster.bundles import Bundles
 from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,14 +44,6 @@ class Server:
         assert process is not None
         processes.send(process, signal.SIGKILL)
         assert processes.wait_ended([process], 10.0)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ from scheduler.driver import CALL_SECONDS, Driver
 from scheduler.errors import Exit, NotConnectedError
 from scheduler.events import Event, Fatal, Offers, OperationStatus, Update
 from scheduler.framework import FrameworkSettings
-from tests.contract.conftest import Server, free_port
+from tests.contract.conftest import Server
+from tests.waiting import free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(120)]
 

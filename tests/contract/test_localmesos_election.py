@@ -10,7 +10,8 @@ from kazoo.client import KazooClient
 
 from tests.contract.conftest import Server
 from tests.contract.mesos.client import request
-from tests.contract.mesos.processes import Cluster, free_port, leads, wait_until
+from tests.contract.mesos.processes import Cluster, leads, wait_until
+from tests.waiting import free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
 

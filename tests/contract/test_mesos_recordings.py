@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Server
-from tests.contract.mesos.processes import Cluster, free_port, get, leads, operator_call, wait_until
+from tests.contract.mesos.processes import Cluster, get, leads, operator_call, wait_until
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read, snapshot
 from tests.contract.mesos.replay import Replay
 from tests.contract.mesos.shapes import missing, shape
+from tests.waiting import free_port
 
 Json = dict[str, Any]
 

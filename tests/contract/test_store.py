@@ -17,6 +17,7 @@ from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailable
 from scheduler.store import Memory, MemoryStore, Store, split
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.contract.conftest import Server
+from tests.waiting import wait_for
 
 SESSION_SECONDS = 2.0
 
@@ -26,13 +27,6 @@ class Shelf:
     """A place for records that several stores can be opened on."""
 
     open: Callable[[], Store]
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 @pytest.fixture(params=["memory", pytest.param("zookeeper", marks=pytest.mark.zookeeper)])

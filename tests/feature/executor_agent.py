@@ -19,8 +19,9 @@ from executor.protocol import (
     parse_message,
     parse_status,
 )
-from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, free_port, wait_for
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.waiting import free_port
 
 Json = dict[str, Any]
 

@@ -13,16 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import free_port
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.feature
-
-
-def free_port() -> int:
-    """One that is free on 127.0.0.1, and its neighbour on the agents' addresses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def localmesos(*arguments: str) -> subprocess.Popen[str]:

@@ -21,7 +21,8 @@ from kazoo.client import KazooClient
 from devcluster.layout import Address
 from devcluster.requests import UnreachableError, get
 from scheduler.errors import Exit
-from tests.contract.conftest import Server, free_port
+from tests.contract.conftest import Server
+from tests.waiting import free_port, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 
@@ -76,13 +77,6 @@ class Scheduler:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -13,16 +13,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import free_port
+
 ROOT = Path(__file__).parents[3]
 RESOURCES = "cpus:4;mem:4096;disk:20480;ports:[7000-7001,7199-7199,9042-9042,9160-9160,31000-32000]"
 READY_SECONDS = 20.0
-
-
-def free_port(ip: str) -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((ip, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:

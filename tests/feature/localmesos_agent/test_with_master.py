@@ -15,11 +15,11 @@ from tests.feature.localmesos_agent.agent_process import (
     EXECUTOR,
     ROOT,
     AgentProcess,
-    free_port,
     processes_below,
     wait_for,
 )
 from tests.feature.localmesos_agent.scheduler_client import SchedulerClient
+from tests.waiting import free_port
 
 Json = dict[str, Any]
 
