@@ -276,6 +276,10 @@ class Loop:
         self._publish(self._last)
 
     def _log_changes(self, plans: Mapping[str, Plan]) -> None:
+        if not self._plans:
+            for plan in plans.values():
+                logger.info("plan %s: %s", plan.name, plan.status)
+            return
         before = _steps(self._plans)
         for key, (status, message) in _steps(plans).items():
             if key not in before or before[key][0] is not status:

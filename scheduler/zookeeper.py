@@ -146,7 +146,8 @@ class ZooKeeper:
         # Called on kazoo's own thread, which must not be blocked.
         if self._closing:
             return
-        logger.warning("ZooKeeper connection is %s", state)
+        level = logging.INFO if state == KazooState.CONNECTED else logging.WARNING
+        logger.log(level, "the connection to ZooKeeper is %s", state)
         if state == KazooState.LOST:
             # kazoo goes on with a new session, which does not hold the lock: nothing may be written with it.
             self.lost = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -225,3 +227,12 @@ def test_headers_do_not_leak_between_drivers(calls: tuple[Driver, list[tuple[dic
     driver._mesos.stream_id = "stream-2"
     driver.revive()
     assert [headers["Mesos-Stream-Id"] for headers, _ in received] == ["stream-1", "stream-2"]
+
+
+def test_pymesos_does_not_keep_sigint() -> None:
+    program = """
+import signal
+import scheduler.driver
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -338,6 +338,20 @@ def test_the_snapshot_shows_plans_and_counts() -> None:
     assert [item["node"] for item in bench.last.evaluations] == ["node-0"]
 
 
+def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:
+    bench = make()
+    with caplog.at_level("INFO"):
+        bench.cycle(registered())
+        assert [line for line in caplog.messages if line.startswith("plan deploy")] == ["plan deploy: IN_PROGRESS"]
+        caplog.clear()
+        bench.cycle(offers(0))
+        assert any(line.startswith("launching node-0__") for line in caplog.messages)
+        assert any(line.startswith("plan deploy, step node-0: STARTING: ") for line in caplog.messages)
+        caplog.clear()
+        bench.cycle()
+        assert caplog.messages == []
+
+
 def test_stopping_ends_run() -> None:
     bench = make()
     bench.loop.stop()
