@@ -1,6 +1,7 @@
 """Identity of processes, their end, and killing a container."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,7 +43,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield start
     for child in started:
-        child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            # The session's first group, which the shell's own children are in.
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
