@@ -1,0 +1,211 @@
+"""Records as bytes: readable, the same for the same record, and never taken for absent when they are not readable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scheduler.core.codec import (
+    FrameworkId,
+    Record,
+    StateCorruptError,
+    Target,
+    changes,
+    decode_record,
+    encode_record,
+    load,
+    path_of,
+)
+from scheduler.core.lifecycle import WORDS_LIMIT
+from scheduler.core.spec import Uri
+from scheduler.core.state import Abandoned, Configuration, Failures, NodeRecord, PlanRecord, TaskState
+from tests.unit.core.samples import TARGET, node, spec, state, up
+
+GOLDEN_NODE = """{
+ "abandoned": [
+  {
+   "id": "r-0",
+   "unused": true
+  }
+ ],
+ "address": "127.0.0.3",
+ "agent": {
+  "attributes": {
+   "rack": "r2"
+  },
+  "hostname": "127.0.0.3",
+  "id": "S1"
+ },
+ "deployed": "configuration-1",
+ "failures": {
+  "count": 0,
+  "message": "",
+  "not_before": 0.0
+ },
+ "forced": false,
+ "host_id": "h1",
+ "index": 1,
+ "mode": "NORMAL",
+ "rack": "r2",
+ "reservation": {
+  "disk_mb": 1024.0,
+  "id": "reservation-1",
+  "mount_root": null,
+  "seen": true,
+  "volume_id": "volume-1"
+ },
+ "schema_version": 1,
+ "task": {
+  "configuration": "configuration-1",
+  "executor_id": "node-1_executor__a",
+  "id": "node-1__a",
+  "launched_at": 0.0,
+  "message": "",
+  "reason": "",
+  "state": "TASK_RUNNING",
+  "updated_at": 0.0
+ }
+}"""
+
+FULL = up(1, abandoned=(Abandoned("r-0", unused=True),))
+RICH = spec(
+    3,
+    executor=replace(spec().executor, environment={"A": "1"}, uris=(Uri("u", output_file="o"), Uri("v", cache=False))),
+    cassandra=replace(spec().cassandra, options={"a": [1, {"b": None}], "c": "x"}, jvm_options=("-Xa", "-Xb")),
+)
+
+
+def test_a_node_reads_like_this() -> None:
+    assert encode_record(FULL).decode() == GOLDEN_NODE
+
+
+@pytest.mark.parametrize(
+    ("record", "path"),
+    [
+        (NodeRecord(index=12), "nodes/node-12"),
+        (FULL, "nodes/node-1"),
+        (node(0, TaskState.FAILED, failures=Failures(3, 1.5, "zu spät …")), "nodes/node-0"),
+        (PlanRecord("deploy", interrupted=True), "plans/deploy"),
+        (Configuration("c-1", 12.5, RICH), "configurations/c-1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_there_and_back(record: Record, path: str) -> None:
+    assert path_of(record) == path
+    content = encode_record(record)
+    assert decode_record(path, content) == record
+    assert encode_record(record) == content
+
+
+def test_the_small_records() -> None:
+    assert encode_record(FrameworkId("f-1")) == b'{\n "framework_id": "f-1",\n "schema_version": 1\n}'
+    assert decode_record("framework-id", encode_record(FrameworkId("f-1"))) == FrameworkId("f-1")
+    assert decode_record("target", encode_record(Target("c-1"))) == Target("c-1")
+
+
+def document(**changed: Any) -> bytes:
+    return json.dumps({**json.loads(GOLDEN_NODE), **changed}).encode()
+
+
+def lacking(name: str) -> bytes:
+    return json.dumps({key: value for key, value in json.loads(GOLDEN_NODE).items() if key != name}).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "problem"),
+    [
+        ("nodes/node-1", b"", "not JSON"),
+        ("nodes/node-1", b"\xff\xfe", "not JSON"),
+        ("nodes/node-1", b"[]", "not a JSON object"),
+        ("nodes/node-1", document(schema_version=2), "written by a newer version (schema 2, known up to 1)"),
+        ("nodes/node-1", document(schema_version="1"), "schema_version is '1'"),
+        ("nodes/node-1", document(schema_version=True), "schema_version is True"),
+        ("nodes/node-1", lacking("schema_version"), "schema_version is None"),
+        ("nodes/node-1", lacking("index"), "missing field index"),
+        ("nodes/node-1", document(extra=1), "unknown field extra"),
+        ("nodes/node-1", document(index="1"), "index is '1', not a whole number"),
+        ("nodes/node-1", document(index=True), "index is True, not a whole number"),
+        ("nodes/node-1", document(forced="no"), "forced is 'no', not true or false"),
+        ("nodes/node-1", document(mode=3), "mode is 3, not a text"),
+        ("nodes/node-1", document(agent=[]), "agent is [], not an object"),
+        ("nodes/node-1", document(agent={"id": "S"}), "missing field agent.hostname"),
+        (
+            "nodes/node-1",
+            document(agent={"id": "S", "hostname": "h", "attributes": {"a": 1}}),
+            "agent.attributes.a is 1",
+        ),
+        ("nodes/node-1", document(abandoned={}), "abandoned is {}, not a list"),
+        ("nodes/node-1", document(abandoned=[{"id": 1, "unused": True}]), "abandoned[0].id is 1"),
+        (
+            "nodes/node-1",
+            document(failures={"count": 1, "not_before": "x"}),
+            "failures.not_before is 'x', not a number",
+        ),
+        ("nodes/node-1", document(task={**json.loads(GOLDEN_NODE)["task"], "state": "UP"}), "task.state is 'UP'"),
+        ("nodes/node-2", document(), "it says of itself that it is nodes/node-1"),
+        ("nodes", document(), "no record belongs there"),
+        ("strange/x", document(), "no record belongs there"),
+        ("target/x", document(), "no record belongs there"),
+        ("target", b'{"schema_version": 1}', "missing field configuration"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_that_names_the_record(path: str, content: bytes, problem: str) -> None:
+    with pytest.raises(StateCorruptError) as caught:
+        decode_record(path, content)
+    assert str(caught.value).startswith(f"the stored record {path} cannot be read: ")
+    assert problem in str(caught.value)
+    assert caught.value.path == path
+
+
+def stored() -> dict[str, bytes]:
+    found = state(up(0), up(1))
+    records: list[Record] = [*found.nodes.values(), found.target, PlanRecord("deploy", interrupted=True)]
+    contents = {path_of(record): encode_record(record) for record in records}
+    return contents | {"target": encode_record(Target(TARGET)), "framework-id": encode_record(FrameworkId("f"))}
+
+
+def test_everything_is_loaded() -> None:
+    found = load(stored())
+    assert (found.framework_id, found.target) == ("f", TARGET)
+    assert found.nodes == {"node-0": up(0), "node-1": up(1)}
+    assert found.plans == {"deploy": PlanRecord("deploy", interrupted=True)}
+    assert found.configurations[TARGET].spec == state().target.spec
+
+
+def test_nothing_stored_is_nothing_loaded() -> None:
+    assert load({}).target is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "problem"),
+    [("target", "no target configuration"), (f"configurations/{TARGET}", "that it names is missing")],
+)
+def test_a_record_that_others_name_must_be_there(gone: str, problem: str) -> None:
+    contents = stored()
+    del contents[gone]
+    with pytest.raises(StateCorruptError, match=problem):
+        load(contents)
+
+
+def test_only_what_changed_is_to_be_stored() -> None:
+    before = state(up(0), up(1))
+    after = replace(before, nodes={**before.nodes, "node-0": replace(up(0)), "node-1": up(1, mode="LEAVING")})
+    after = replace(after, plans={"deploy": PlanRecord("deploy")})
+    assert changes(before, after) == (up(1, mode="LEAVING"), PlanRecord("deploy"))
+
+
+def test_the_largest_node_record_stays_below_four_kilobytes() -> None:
+    words = "é" * (WORDS_LIMIT // 2)
+    attributes = {f"a{count}": "x" * 44 for count in range(22)}
+    record = up(
+        1, abandoned=tuple(Abandoned("x" * 36, unused=True) for _ in range(8)), failures=Failures(99, 1e10, words)
+    )
+    assert record.agent is not None
+    assert record.task is not None
+    record = replace(record, agent=replace(record.agent, attributes=attributes, hostname="h" * 64))
+    assert record.task is not None
+    record = replace(record, task=replace(record.task, message="é" * 250, reason="REASON_" + "X" * 40))
+    assert len(encode_record(record)) < 4096
