@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -227,6 +229,19 @@ def test_headers_do_not_leak_between_drivers(calls: tuple[Driver, list[tuple[dic
     driver._mesos.stream_id = "stream-2"
     driver.revive()
     assert [headers["Mesos-Stream-Id"] for headers, _ in received] == ["stream-1", "stream-2"]
+
+
+def test_an_error_in_the_thread_is_an_event_and_interrupts_nobody() -> None:
+    posted: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    driver = Driver(replace(SETTINGS, master="127.0.0.1:no-port"), None, posted.put)
+    driver.start()
+    try:
+        event = posted.get(timeout=20.0)
+        assert isinstance(event, Fatal)
+        assert event.error.code is Exit.FAILED
+        assert "no-port" in str(event.error)
+    finally:
+        driver.stop()
 
 
 def test_pymesos_does_not_keep_sigint() -> None:
