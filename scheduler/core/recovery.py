@@ -56,7 +56,7 @@ def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -
         return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
     if state.plans.get(plan, PlanRecord(plan)).interrupted:
         return Reason(Code.INTERRUPTED, f"the plan {plan} was interrupted by an operator")
-    if node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR:
+    if node.reservation is not None and node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR:
         return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: it has to be replaced")
     failures = node.failures
     if has_given_up(node):

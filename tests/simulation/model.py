@@ -7,59 +7,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from executor.protocol import NodeStatus, StatusReply, encode_status, parse_launch
-from scheduler.core.operations import without_volume
-from tests.simulation.resources import Bundle, NotEnoughError, Owned, add_all, all_within, owner_of, to_bundles, to_json
-from tests.simulation.ring import Data, Process, Ring
+from executor.protocol import StatusReply, encode_status, parse_launch
+from tests.simulation.machines import FINAL, Agent, Offered, Task, create, destroy, reserve, unreserve
+from tests.simulation.resources import NotEnoughError, Owned, add_all, all_within, to_bundles, to_json
+from tests.simulation.ring import Process, Ring
 
 Json = Mapping[str, Any]
 
-FINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROPPED", "TASK_GONE", "TASK_LOST"}
 RETRY_SECONDS = 10.0
-
-
-@dataclass
-class Task:
-    """A task as its agent holds it; `outbox` are updates that were not acknowledged yet, oldest first."""
-
-    id: str
-    node: str
-    agent: Agent
-    executor_id: str
-    used: Owned
-    state: str = "TASK_STAGING"
-    outbox: deque[dict[str, Any]] = field(default_factory=deque)
-    sent_at: float | None = None
-    told: NodeStatus | None = None
-
-
-@dataclass
-class Agent:
-    """One agent: what is neither used nor offered, by owner, and what lies on its volumes."""
-
-    id: str
-    hostname: str
-    rack: str
-    available: Owned
-    reservations: dict[str, Json] = field(default_factory=dict)
-    volumes: dict[str, Data] = field(default_factory=dict)
-    tasks: dict[str, Task] = field(default_factory=dict)
-    reachable: bool = True
-    registered: bool = True
-    unreachable_marked: bool = False
-    filtered: tuple[float, Owned] | None = None
-
-
-@dataclass
-class Offered:
-    """An outstanding offer."""
-
-    id: str
-    agent: Agent
-    content: Owned
 
 
 class Mesos:
@@ -291,13 +248,13 @@ class Mesos:
                 self._spoilt = True
                 raise OSError("no space left on device")
             if kind == "RESERVE":
-                self._reserve(agent, pool, operation["reserve"]["resources"])
+                reserve(agent, pool, operation["reserve"]["resources"])
             elif kind == "CREATE":
-                self._create(agent, pool, operation["create"]["volumes"])
+                create(agent, pool, operation["create"]["volumes"])
             elif kind == "DESTROY":
-                self._destroy(agent, pool, operation["destroy"]["volumes"])
+                destroy(agent, pool, operation["destroy"]["volumes"])
             elif kind == "UNRESERVE":
-                self._unreserve(pool, operation["unreserve"]["resources"])
+                unreserve(pool, operation["unreserve"]["resources"])
             elif kind == "LAUNCH":
                 for info in operation["launch"]["task_infos"]:
                     self._launch(agent, pool, info)
@@ -308,36 +265,6 @@ class Mesos:
                 self.illegal.append(f"{kind}: {error}")
             if "id" in operation:
                 self._emit("OPERATION", (operation["id"]["value"], "OPERATION_ERROR", str(error)))
-
-    def _reserve(self, agent: Agent, pool: Owned, resources: list[Json]) -> None:
-        wanted = to_bundles(resources)
-        for bundle in wanted.values():
-            pool.get("", Bundle()).take(bundle)
-        for resource in resources:
-            agent.reservations[owner_of(resource)] = resource["reservations"][0]
-        add_all(pool, wanted)
-
-    def _create(self, agent: Agent, pool: Owned, volumes: list[Json]) -> None:
-        for volume in volumes:
-            owner, name = owner_of(volume), volume["disk"]["persistence"]["id"]
-            pool.get(owner, Bundle()).take(to_bundles([without_volume(volume)])[owner])
-            if name in agent.volumes:
-                raise ValueError(f"the volume {name} exists")
-            agent.volumes[name] = Data()
-            pool[owner].add(Bundle(volumes={name: volume}))
-
-    def _destroy(self, agent: Agent, pool: Owned, volumes: list[Json]) -> None:
-        for volume in volumes:
-            owner, name = owner_of(volume), volume["disk"]["persistence"]["id"]
-            pool.get(owner, Bundle()).take(Bundle(volumes={name: volume}))
-            pool[owner].add(to_bundles([without_volume(volume)])[owner])
-            if agent.volumes.pop(name).host_id is not None:
-                self.illegal.append(f"the volume {name} of a member is destroyed")
-
-    def _unreserve(self, pool: Owned, resources: list[Json]) -> None:
-        for owner, bundle in to_bundles(resources).items():
-            pool.get(owner, Bundle()).take(bundle)
-            pool.setdefault("", Bundle()).add(bundle)
 
     def _launch(self, agent: Agent, pool: Owned, info: Json) -> None:
         task_id, wanted = info["task_id"]["value"], to_bundles(info["resources"])

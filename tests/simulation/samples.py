@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from executor.protocol import Ports
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
-from tests.simulation.model import Agent
+from tests.simulation.machines import Agent
 from tests.simulation.resources import Bundle
 
 

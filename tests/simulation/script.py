@@ -11,7 +11,8 @@ from scheduler.core.decision import Decision
 from scheduler.core.invariants import invariants
 from scheduler.core.plan import Status, Step
 from scheduler.core.spec import ClusterSpec
-from tests.simulation.model import Agent, Mesos
+from tests.simulation.machines import Agent
+from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec
 from tests.simulation.scheduler import Scheduler
 

@@ -12,7 +12,8 @@ from scheduler.core.commands import Interrupt, Proceed, RestartStep
 from scheduler.core.invariants import invariants
 from scheduler.core.plan import Status
 from scheduler.core.reasons import Code
-from tests.simulation.model import Agent, Mesos
+from tests.simulation.machines import Agent
+from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec
 from tests.simulation.scheduler import CrashError, Scheduler
 

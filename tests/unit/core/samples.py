@@ -25,7 +25,22 @@ from tests.simulation.samples import Ids, spec
 ROLE, PRINCIPAL = "cassandra-role", "cassandra-principal"
 TARGET = "configuration-1"
 
-__all__ = ["PRINCIPAL", "ROLE", "TARGET", "Ids", "node", "offer", "scalar", "spec", "state", "status", "up"]
+__all__ = [
+    "PRINCIPAL",
+    "ROLE",
+    "TARGET",
+    "Ids",
+    "down",
+    "held_offer",
+    "node",
+    "offer",
+    "own",
+    "scalar",
+    "spec",
+    "state",
+    "status",
+    "up",
+]
 
 
 def status(mode: str = "NORMAL", **changes: Any) -> NodeStatus:
@@ -100,3 +115,24 @@ def offer(
         **more,
     }
     return parse_offer(document, ROLE, PRINCIPAL)
+
+
+def held_offer(index: int, resource_id: str, volume_id: str, made: bool = True, **changes: Any) -> Offer:
+    """An offer of all that a node holds."""
+    labels = {"labels": [{"key": "resource_id", "value": resource_id}]}
+    reservation = {"type": "DYNAMIC", "role": ROLE, "principal": PRINCIPAL, "labels": labels}
+    ranges = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]
+    ports = {"name": "ports", "type": "RANGES", "ranges": {"range": ranges}, "allocation_info": {"role": ROLE}}
+    disk: Mapping[str, Any] = {"disk": {"persistence": {"id": volume_id, "principal": PRINCIPAL}}} if made else {}
+    pieces = [scalar("cpus", 0.7), scalar("mem", 640), ports, scalar("disk", 1024, **disk)]
+    return offer(index, resources=[{**piece, "reservations": [reservation]} for piece in pieces], **changes)
+
+
+def own(index: int) -> Offer:
+    return held_offer(index, f"reservation-{index}", f"volume-{index}")
+
+
+def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> NodeRecord:
+    member = up(index)
+    assert member.task is not None
+    return replace(member, task=replace(member.task, state=word), mode="UNKNOWN", **changes)
