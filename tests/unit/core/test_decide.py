@@ -233,3 +233,16 @@ def test_suppress_and_revive(found: ClusterState, now: float, calls: str) -> Non
     decision, after = run(found, now=now)
     assert ("suppress" if decision.suppress else "revive" if decision.revive else "") == calls
     assert after.suppressed == (calls == "suppress" or (found.suppressed and calls != "revive"))
+
+
+def test_a_launch_leaves_nothing_wanted() -> None:
+    decision, after = run(state(up(0)), offer(1))
+    assert launched(decision) == ["node-1"]
+    assert (decision.suppress, decision.revive, after.memory.wanted) == (True, False, frozenset())
+
+
+def test_offers_that_do_not_fit_still_show_that_the_revive_was_heard() -> None:
+    _, found = run(state(up(0)))
+    _, found = run(found, offer(1, resources=[]), now=NOW + 5)
+    assert not run(found, now=NOW + 599)[0].revive
+    assert run(found, now=NOW + 600)[0].revive

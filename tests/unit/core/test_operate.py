@@ -88,6 +88,12 @@ def test_a_restarted_step_gives_up_what_was_never_seen(word: TaskState) -> None:
     assert after.task.state is TaskState.LOST
 
 
+def test_a_restarted_step_never_gives_up_what_a_member_holds() -> None:
+    record = up(0, task=node(0, TaskState.LOST).task, reservation=Reservation("r", "v", seen=False))
+    found = state(record)
+    assert done(found, RestartStep("recovery", None, "node-0")) == (found, ())
+
+
 def test_a_restarted_step_never_gives_up_a_launch_under_way() -> None:
     record = node(0, TaskState.STAGING, reservation=Reservation("r", "v", seen=False))
     found = state(record)

@@ -135,6 +135,7 @@ def test_nobody_is_asked_whose_task_does_not_run() -> None:
         pytest.param("node-7__x", Stray("S9", TaskState.RUNNING, 0.0), False, id="no record at all"),
         pytest.param("node-1__x", Stray("S9", TaskState.RUNNING, 0.0), False, id="never launched"),
         pytest.param("stranger", Stray("S9", TaskState.RUNNING, 0.0), False, id="not one of ours"),
+        pytest.param("node-0__a", Stray("S0", TaskState.RUNNING, 0.0), False, id="the newest after all"),
     ],
 )
 def test_only_what_was_launched_anew_is_killed(task_id: str, stray: Stray, killed: bool) -> None:
