@@ -12,11 +12,14 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PROTOCOL_VERSION = 1
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 class ProtocolError(ValueError):
@@ -184,7 +187,7 @@ def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _build(cls: type[T], document: Mapping[str, Any]) -> T:
-    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    known = {item.name for item in fields(cls)}
     values = {
         key: tuple(value) if isinstance(value, list) else value for key, value in document.items() if key in known
     }

@@ -68,9 +68,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if origin is Mapping or origin is not None:
         items = _checked(isinstance(value, dict), value, where, "an object")
         return {key: _value(get_args(hint)[1], item, f"{where}.{key}") for key, item in items.items()}
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         items = _checked(isinstance(value, dict), value, where, "an object")
-        return decode(hint, items, f"{where}.")  # type: ignore[arg-type]  # a dataclass is a type here
+        return decode(hint, items, f"{where}.")
     return _plain(hint, value, where)
 
 

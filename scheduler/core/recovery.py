@@ -101,12 +101,12 @@ def launch_configuration(state: ClusterState, node: NodeRecord) -> Configuration
     """The configuration of the next launch.
 
     A member keeps its own, whatever the target is by now. One that never became a member takes the target, unless
-    what it holds was reserved for other amounts.
+    what it holds, or may hold, was reserved for other amounts.
     """
     recorded = None if node.task is None else state.configurations.get(node.task.configuration)
     if recorded is None:
         return state.target
     if node.deployed is not None:
         return recorded
-    held = node.reservation is not None and node.reservation.seen
-    return recorded if held and node_needs(recorded.spec) != node_needs(state.target.spec) else state.target
+    other_amounts = node_needs(recorded.spec) != node_needs(state.target.spec)
+    return recorded if node.reservation is not None and other_amounts else state.target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
@@ -21,7 +22,7 @@ class Ids:
         return f"id-{self._last}"
 
 
-def spec(nodes: int = 3, **changes: object) -> ClusterSpec:
+def spec(nodes: int = 3, **changes: Any) -> ClusterSpec:
     """A cluster of small nodes, racks from the agents' attribute."""
     base = ClusterSpec(
         service_name="cassandra",
@@ -38,7 +39,7 @@ def spec(nodes: int = 3, **changes: object) -> ClusterSpec:
         cassandra=CassandraSpec("test", "dc1", "rack1", heap_mb=256, ports=Ports()),
         rack_attribute="rack",
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def agents(count: int = 3, racks: int = 3, mounts: int = 0) -> list[Agent]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from executor.protocol import StatusReply
 from scheduler.core.change import Adoption, adopt
 from scheduler.core.codec import (
     FRAMEWORK_ID,
@@ -139,9 +141,9 @@ class Scheduler:
                 return update
             case "OPERATION", (str() as name, str() as state, str() as words):
                 return OperationUpdate(name, state, words)
-            case "REPLY", reply:
-                self.mesos.spoken.add(reply.task_id)  # type: ignore[attr-defined]  # a StatusReply
-                return reply  # type: ignore[return-value]
+            case "REPLY", StatusReply() as reply:
+                self.mesos.spoken.add(reply.task_id)
+                return reply
         return None
 
     def _hear(self, update: TaskUpdate) -> None:
@@ -154,23 +156,23 @@ class Scheduler:
         yield lambda: self._store(after)
         mesos = self.mesos
         for accept in decision.accepts:
-            yield lambda accept=accept: mesos.accept(accept.offer_ids, accept.operations)  # type: ignore[misc]
+            yield partial(mesos.accept, accept.offer_ids, accept.operations)
         for kill in decision.kills:
-            yield lambda kill=kill: mesos.kill(kill.task_id)  # type: ignore[misc]
+            yield partial(mesos.kill, kill.task_id)
         for decline in decision.declines:
-            yield lambda decline=decline: mesos.decline(decline.offer_id, decline.seconds)  # type: ignore[misc]
+            yield partial(mesos.decline, decline.offer_id, decline.seconds)
         if decision.reconcile is not None:
             tasks = decision.reconcile.tasks
             yield lambda: mesos.reconcile(tasks)
         for ask in decision.asks:
-            yield lambda ask=ask: mesos.ask(ask.task_id, ask.node)  # type: ignore[misc]
+            yield partial(mesos.ask, ask.task_id, ask.node)
         if decision.suppress:
             yield mesos.suppress
         if decision.revive:
             yield mesos.revive
         acks, self._acks = self._acks, []
         for task_id, uuid in acks:
-            yield lambda task_id=task_id, uuid=uuid: mesos.acknowledge(task_id, uuid)  # type: ignore[misc]
+            yield partial(mesos.acknowledge, task_id, uuid)
 
     def _store(self, after: ClusterState) -> None:
         for record in changes(self.saved, after):

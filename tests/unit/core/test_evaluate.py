@@ -98,7 +98,7 @@ def test_a_new_node_is_reserved_made_and_launched_in_one_accept() -> None:
     assert (record.task.state, record.task.launched_at, record.rack) == (TaskState.STAGING, 50.0, "r1")
 
 
-OWNER = {
+OWNER: dict[str, Any] = {
     "reservations": [
         {
             "type": "DYNAMIC",
@@ -224,7 +224,7 @@ def test_in_place(record: NodeRecord, resources: tuple[Mapping[str, Any], ...], 
 
 
 def test_in_place_everything_is_given_back_to_the_letter() -> None:
-    odd = {**OWNER, "reservations": [{**OWNER["reservations"][0], "labels": {"labels": [  # type: ignore[index]
+    odd = {**OWNER, "reservations": [{**OWNER["reservations"][0], "labels": {"labels": [
         {"key": "resource_id", "value": "id-1"}, {"key": "added", "value": "later"}]}}]}  # fmt: skip
     volume = {**VOLUME, **odd, "disk": {**VOLUME["disk"], "unknown": 1}}
     pieces = [{**resource, **odd} for resource in ALL[:3]] + [volume]

@@ -30,7 +30,8 @@ def cluster(record: NodeRecord, newer: ClusterSpec) -> ClusterState:
         pytest.param(NodeRecord(index=0), HEAP, NEWER, id="a new node takes the target"),
         pytest.param(node(0, TaskState.FAILED), HEAP, NEWER, id="a node that never joined takes the target"),
         pytest.param(node(0, TaskState.FAILED), LARGER, TARGET, id="unless it holds other amounts"),
-        pytest.param(node(0, TaskState.FAILED, reservation=UNSEEN), LARGER, NEWER, id="or perhaps holds nothing"),
+        pytest.param(node(0, TaskState.FAILED, reservation=UNSEEN), LARGER, TARGET, id="or may hold them"),
+        pytest.param(node(0, TaskState.LOST, agent=None, reservation=None), LARGER, NEWER, id="or has given them up"),
     ],
 )
 def test_launch_configuration(record: NodeRecord, newer: ClusterSpec, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,10 @@ def deploy_step(found: ClusterState, name: str) -> Step:
     return next(step for step in build_plans(found, NOW)["deploy"].phases[2].steps if step.name == name)
 
 
-def down(index: int, word: TaskState = TaskState.FAILED, **changes: object) -> NodeRecord:
+def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> NodeRecord:
     member = up(index)
     assert member.task is not None
-    return replace(member, task=replace(member.task, state=word), mode="UNKNOWN", **changes)  # type: ignore[arg-type]
+    return replace(member, task=replace(member.task, state=word), mode="UNKNOWN", **changes)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ from tests.unit.core.samples import node, state, status, up
 S = TaskState
 
 
-def update(told: TaskState, index: int = 0, **changes: object) -> TaskUpdate:
-    return replace(TaskUpdate(f"node-{index}__a", told, agent_id=f"S{index}"), **changes)  # type: ignore[arg-type]
+def update(told: TaskState, index: int = 0, **changes: Any) -> TaskUpdate:
+    return replace(TaskUpdate(f"node-{index}__a", told, agent_id=f"S{index}"), **changes)
 
 
 def fold(record: NodeRecord, *events: TaskUpdate | StatusReply | OperationUpdate, now: float = 200.0) -> NodeRecord:

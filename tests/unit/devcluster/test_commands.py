@@ -7,6 +7,7 @@ import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,10 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     host = "127.0.93.1"
-    addresses = {name: Address(host, 20000 + n) for n, name in enumerate(("zookeeper", "master", "api"))}
-    return World(ClusterLayout(tmp_path / "dev", network="127.0.93", **addresses))  # type: ignore[arg-type]
+    addresses: dict[str, Any] = {
+        name: Address(host, 20000 + n) for n, name in enumerate(("zookeeper", "master", "api"))
+    }
+    return World(ClusterLayout(tmp_path / "dev", network="127.0.93", **addresses))
 
 
 def test_what_is_wrong_is_told_at_once_and_nothing_is_started(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,12 +80,12 @@ def test_it_takes_the_signals_of_a_terminal_again_even_when_its_starter_ignores_
         pytest.param({"pid": 2**22 + 1}, id="no such id"),
     ],
 )
-def test_another_process_is_never_taken_for_ours(table: ProcessTable, other: dict[str, int | str]) -> None:
+def test_another_process_is_never_taken_for_ours(table: ProcessTable, other: dict[str, Any]) -> None:
     process = start(table, "one", _SLEEP)
     record = table.directory / "processes" / "one.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), **other}))
     assert table.find("one") is None
-    assert processes.stop([replace(process, **other)], 0.0)  # type: ignore[arg-type]
+    assert processes.stop([replace(process, **other)], 0.0)
     assert processes.is_alive(process)
     processes.stop([process], 10.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from executor.installation import Surroundings
 from executor.protocol import NodeLaunch, Ports
@@ -24,9 +25,9 @@ def free_ports() -> Ports:
             item.close()
 
 
-def make_launch(*jvm_options: str, **changes: object) -> NodeLaunch:
+def make_launch(*jvm_options: str, **changes: Any) -> NodeLaunch:
     """A launch of node-0 that seeds itself, on free ports."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "node": "node-0",
         "cluster_name": "test",
         "configuration": "c0",
@@ -39,7 +40,7 @@ def make_launch(*jvm_options: str, **changes: object) -> NodeLaunch:
         "java_home": "jre",
         "jvm_options": jvm_options,
     }
-    return NodeLaunch(**{**values, **changes})  # type: ignore[arg-type]
+    return NodeLaunch(**{**values, **changes})
 
 
 def make_sandbox(directory: Path) -> Path:

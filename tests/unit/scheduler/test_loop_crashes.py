@@ -6,6 +6,7 @@ Whatever happens, three nodes come up, each launched once, and nothing that Meso
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ class Sender:
 
     def decline(self, declines: Iterable[Decline]) -> None:
         for decline in declines:
-            self._send(lambda decline=decline: self._mesos.decline(decline.offer_id, decline.seconds))  # type: ignore[misc]
+            self._send(partial(self._mesos.decline, decline.offer_id, decline.seconds))
 
     def kill(self, kill: Kill) -> None:
         self._send(lambda: self._mesos.kill(kill.task_id))
