@@ -1,8 +1,9 @@
 """What the scheduler and the executor say to each other, as JSON: pure, and the one owner of this format.
 
-The scheduler puts a `NodeLaunch` into TaskInfo.data; the executor puts a `NodeStatus` into the data of its
-status updates, and answers a `StatusQuery` (a framework message) with a `StatusReply`. Fields that a reader
-does not know are ignored, so that executors and schedulers of neighbouring versions understand each other.
+The scheduler puts a `NodeLaunch` or a `JobLaunch` into TaskInfo.data; the executor puts a `NodeStatus` into the data
+of a node's status updates and a `JobResult` into that of a job's last one. All else is framework messages, which may
+get lost: who needs an answer asks again. Fields that a reader does not know are ignored, so that executors and
+schedulers of neighbouring versions understand each other.
 """
 
 from __future__ import annotations
@@ -108,9 +109,127 @@ class StatusReply:
     status: NodeStatus
 
 
-Message = StatusQuery | StatusReply
+@dataclass(frozen=True)
+class JobLaunch:
+    """One maintenance job, run beside the node's Cassandra by the same executor. Holds no secret: see `SecretQuery`.
 
-_MESSAGES: dict[str, type[StatusQuery] | type[StatusReply]] = {"status?": StatusQuery, "status": StatusReply}
+    `job` names an entry of the executor's table of jobs, `parameters` are that job's own. `node_task_id` is the task
+    of the Cassandra that it is meant for: an executor that runs another one refuses. `operation` is the same for all
+    jobs of one operation and for every attempt, so that an attempt takes up what an earlier one did. `tuning` holds
+    what may be changed while the job runs.
+    """
+
+    job: str
+    operation: str
+    node: str
+    node_task_id: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    secret: bool = False  # whether the scheduler holds secrets for it
+    version: int = PROTOCOL_VERSION
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How far a job is. `done` and `total` count by unit: bytes, files, tables, ranges, rows, objects.
+
+    `doing` says what it is at and `waiting` why it does not go on, if so. `rate` is in bytes per second.
+    """
+
+    doing: str = ""
+    waiting: str = ""
+    done: Mapping[str, float] = field(default_factory=dict)
+    total: Mapping[str, float] = field(default_factory=dict)
+    percent: float | None = None
+    rate: float | None = None
+    seconds_left: float | None = None
+    tuning: Mapping[str, Any] = field(default_factory=dict)  # as in force
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How a job ended: its last progress, what it found (small: it is stored in ZooKeeper), and why it failed.
+
+    `hopeless` says that another attempt would fail alike, so that none is made until an operator asks for it.
+    """
+
+    progress: JobProgress = field(default_factory=JobProgress)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    hopeless: bool = False
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """Executor to scheduler, unasked, every few seconds while a job runs."""
+
+    task_id: str
+    progress: JobProgress
+
+
+@dataclass(frozen=True)
+class JobTuning:
+    """Scheduler to executor: use these values from now on."""
+
+    task_id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SecretQuery:
+    """Executor to scheduler: give me the secrets of this job."""
+
+    task_id: str
+
+
+@dataclass(frozen=True)
+class SecretReply:
+    """Scheduler to executor: the secrets by name, or the reason why there are none. Never logged."""
+
+    task_id: str
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Scheduler to executor: something that only a node can find out, such as the schema or what a bucket holds."""
+
+    id: str
+    subject: str
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Executor to scheduler: the answer to the question of that id.
+
+    `problem` says why there is none; `kind` is then "unknown" (what was asked for does not exist), "invalid" (the
+    question makes no sense, or is refused: bad credentials) or "failed".
+    """
+
+    id: str
+    node: str
+    task_id: str
+    content: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = ""
+    problem: str = ""
+
+
+Message = (
+    StatusQuery | StatusReply | JobReport | JobTuning | SecretQuery | SecretReply | Question | Answer
+)  # fmt: skip
+
+_MESSAGES: dict[str, type[Any]] = {
+    "status?": StatusQuery,
+    "status": StatusReply,
+    "job": JobReport,
+    "tune": JobTuning,
+    "secret?": SecretQuery,
+    "secret": SecretReply,
+    "question": Question,
+    "answer": Answer,
+}
 
 
 def encode_launch(launch: NodeLaunch) -> str:
@@ -120,12 +239,29 @@ def encode_launch(launch: NodeLaunch) -> str:
 
 def parse_launch(data: str) -> NodeLaunch:
     """The reverse of `encode_launch`; raises ProtocolError also for a newer version than this code's."""
+    return _node_launch(_versioned(data))
+
+
+def encode_job(launch: JobLaunch) -> str:
+    """TaskInfo.data of a job: base64 of JSON."""
+    return _encode(asdict(launch))
+
+
+def parse_task(data: str) -> NodeLaunch | JobLaunch:
+    """What a task is to run: the reverse of `encode_launch` and `encode_job`; raises ProtocolError."""
+    document = _versioned(data)
+    return _build(JobLaunch, document) if "job" in document else _node_launch(document)
+
+
+def encode_result(result: JobResult) -> str:
+    """TaskStatus.data of a job's last update: base64 of JSON."""
+    return _encode(asdict(result))
+
+
+def parse_result(data: str) -> JobResult:
+    """The reverse of `encode_result`; raises ProtocolError."""
     document = _decode(data)
-    version = document.get("version")
-    if version != PROTOCOL_VERSION:
-        raise ProtocolError(f"launch data has version {version!r}, this executor knows {PROTOCOL_VERSION}")
-    ports = _build(Ports, _object(document, "ports"))
-    return _build(NodeLaunch, {**document, "ports": ports})
+    return _build(JobResult, {**document, "progress": _progress(document)})
 
 
 def encode_status(status: NodeStatus) -> str:
@@ -152,7 +288,26 @@ def parse_message(data: str) -> Message:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
     if cls is StatusReply:
         document = {**document, "status": _status(_object(document, "status"))}
-    return _build(cls, document)
+    if cls is JobReport:
+        document = {**document, "progress": _progress(document)}
+    message: Message = _build(cls, document)
+    return message
+
+
+def _versioned(data: str) -> dict[str, Any]:
+    document = _decode(data)
+    version = document.get("version")
+    if version != PROTOCOL_VERSION:
+        raise ProtocolError(f"launch data has version {version!r}, this executor knows {PROTOCOL_VERSION}")
+    return document
+
+
+def _node_launch(document: Mapping[str, Any]) -> NodeLaunch:
+    return _build(NodeLaunch, {**document, "ports": _build(Ports, _object(document, "ports"))})
+
+
+def _progress(document: Mapping[str, Any]) -> JobProgress:
+    return _build(JobProgress, _object(document, "progress"))
 
 
 def _status(document: Mapping[str, Any]) -> NodeStatus:

@@ -1,0 +1,1 @@
+"""Maintenance jobs: what an executor does to its own Cassandra besides running it."""

@@ -1,0 +1,78 @@
+"""The table of maintenance operations: one entry for each kind, which is all that the mechanism knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ALL_AT_ONCE = 0
+CLUSTER = "cluster"
+
+
+@dataclass(frozen=True)
+class PhaseKind:
+    """A phase: a step for each node of the operation, or (`once`) a single one on any of them.
+
+    `job` is the executor's. `at_once` says how many steps may run side by side: a number, ALL_AT_ONCE, or the name of
+    the request's field that says so. A phase with `always` runs at the end also when the operation is stopped, on the
+    nodes where a phase before it has begun.
+    """
+
+    name: str
+    job: str
+    once: bool = False
+    at_once: int | str = 1
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of operation: its name in URLs, plans and ZooKeeper, its title for people, and its phases in order.
+
+    `resumable`: after a stop it can be continued where it was.
+    """
+
+    name: str
+    title: str
+    phases: tuple[PhaseKind, ...]
+    resumable: bool = False
+
+
+def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
+    """A kind of one phase: the job of the same name on each node."""
+    return Kind(name, title, (PhaseKind(title, name, at_once="parallelism"),), resumable)
+
+
+_KINDS = (
+    _everywhere("cleanup", "Cleanup", resumable=True),
+    Kind("repair", "Repair", (PhaseKind("Repair", "repair"),), resumable=True),
+    _everywhere("upgradesstables", "UpgradeSSTables", resumable=True),
+    _everywhere("compact", "Compact", resumable=True),
+    _everywhere("scrub", "Scrub", resumable=True),
+    _everywhere("flush", "Flush", resumable=True),
+    _everywhere("garbagecollect", "GarbageCollect", resumable=True),
+    Kind(
+        "backup",
+        "Backup",
+        (
+            PhaseKind("Snapshot", "snapshot", at_once=ALL_AT_ONCE),
+            PhaseKind("Describe", "describe", once=True),
+            PhaseKind("Upload", "upload", at_once="upload_parallelism"),
+            PhaseKind("Complete", "complete", once=True),
+            PhaseKind("Clear", "clear", at_once=ALL_AT_ONCE, always=True),
+        ),
+    ),
+    Kind("backup-verify", "Backup verification", (PhaseKind("Verify", "verify", at_once="parallelism"),)),
+    Kind("backup-delete", "Backup deletion", (PhaseKind("Delete", "delete", once=True),)),
+    Kind(
+        "restore",
+        "Restore",
+        (
+            PhaseKind("Check", "restore-check", at_once=ALL_AT_ONCE),
+            PhaseKind("Schema", "restore-schema", once=True),
+            PhaseKind("Load", "restore-load", at_once="parallelism"),
+            PhaseKind("Compare", "restore-compare", once=True),
+        ),
+    ),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
