@@ -1,7 +1,7 @@
 """What a job gets, and what it may tell: the one interface between the runner and the jobs.
 
-A job is a function `(JobContext) -> Mapping`: it returns what it found (JSON, small), raises JobError when it failed,
-and lets Cancelled pass. It runs on a thread of its own and may block, but calls `check` or `wait` at least every second.
+A job is a function `(JobContext) -> Mapping`: it returns what it found (small JSON), raises JobError when it failed,
+and lets Cancelled pass. It runs on a thread of its own and may block, but calls `check` or `wait` every second or so.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,46 @@ class RestartStep:
     step: str
 
 
-Command = Interrupt | Proceed | ForceComplete | RestartStep
+@dataclass(frozen=True)
+class StartOperation:
+    """Begin a maintenance operation; its fields are those of the record that it becomes."""
+
+    plan: str
+    id: str
+    nodes: tuple[str, ...]
+    request: Mapping[str, Any]
+    principal: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    sealed: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class StopOperation:
+    """End a maintenance operation: its jobs are cancelled."""
+
+    plan: str
+
+
+@dataclass(frozen=True)
+class ResumeOperation:
+    """Go on with a stopped operation where it was; `sealed` are its secrets anew, if it needs any."""
+
+    plan: str
+    sealed: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class TuneOperation:
+    """Change what may be changed while an operation runs."""
+
+    plan: str
+    values: Mapping[str, Any]
+
+
+Command = (
+    Interrupt | Proceed | ForceComplete | RestartStep | StartOperation | StopOperation | ResumeOperation | TuneOperation
+)
 
 
 class RefusalKind(StrEnum):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import ClusterSpec
@@ -178,7 +179,7 @@ class StepRecord:
     interruptions: int = 0
     started_at: float | None = None
     finished_at: float | None = None
-    progress: JobProgress = JobProgress()
+    progress: JobProgress = field(default_factory=JobProgress)
     result: Mapping[str, Any] = field(default_factory=dict)
     forced: bool = False
     schema_version: int = SCHEMA_VERSION
