@@ -107,5 +107,9 @@ def _state(stored: Stored, target: Configuration, errors: tuple[str, ...]) -> Cl
         nodes=stored.nodes,
         plans=stored.plans,
         framework_id=stored.framework_id,
+        cluster_id=stored.cluster_id,
+        operations=stored.operations,
+        steps=stored.steps,
+        history=stored.history,
         configuration_errors=errors,
     )

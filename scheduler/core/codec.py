@@ -12,15 +12,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.core.documents import DocumentError, decode, encode
-from scheduler.core.state import SCHEMA_VERSION, ClusterState, Configuration, NodeRecord, PlanRecord
+from scheduler.core.kinds import KINDS
+from scheduler.core.state import (
+    SCHEMA_VERSION,
+    ClusterState,
+    Configuration,
+    HistoryRecord,
+    NodeRecord,
+    OperationRecord,
+    PlanRecord,
+    StepRecord,
+)
 
 FRAMEWORK_ID = "framework-id"
 TARGET = "target"
 CONFIGURATIONS = "configurations"
 NODES = "nodes"
 PLANS = "plans"
+STEPS = "steps"
+HISTORY = "history"
+CLUSTER_ID = "cluster-id"
 
-Record = NodeRecord | PlanRecord | Configuration
+# What a cycle may change; configurations never change.
+Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord
+Record = Changing | Configuration
 
 
 class StateCorruptError(Exception):
@@ -48,14 +63,29 @@ class Target:
 
 
 @dataclass(frozen=True)
+class ClusterId:
+    """Tells this cluster from others of the same name, for as long as its records live."""
+
+    cluster_id: str
+    schema_version: int = SCHEMA_VERSION
+
+
+Single = FrameworkId | Target | ClusterId
+
+
+@dataclass(frozen=True)
 class Stored:
-    """All records, as loaded; `framework_id` and `target` are None before the first start has stored them."""
+    """All records, as loaded; those that stand alone are None before the first start has stored them."""
 
     framework_id: str | None = None
     target: str | None = None
     configurations: Mapping[str, Configuration] = field(default_factory=dict)
     nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
     plans: Mapping[str, PlanRecord] = field(default_factory=dict)
+    cluster_id: str | None = None
+    operations: Mapping[str, OperationRecord] = field(default_factory=dict)
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    history: Mapping[str, HistoryRecord] = field(default_factory=dict)
 
 
 def path_of(record: Record) -> str:
@@ -65,43 +95,75 @@ def path_of(record: Record) -> str:
             return f"{NODES}/{record.name}"
         case PlanRecord():
             return f"{PLANS}/{record.name}"
+        case OperationRecord():
+            return f"{PLANS}/{record.kind}"
+        case StepRecord():
+            return f"{STEPS}/{record.key}"
+        case HistoryRecord():
+            return f"{HISTORY}/{record.key}"
         case Configuration():
             return f"{CONFIGURATIONS}/{record.id}"
 
 
-def encode_record(record: Record | FrameworkId | Target) -> bytes:
+def encode_record(record: Record | Single) -> bytes:
     """Canonical JSON: sorted keys, one space of indent, UTF-8."""
     return json.dumps(encode(record), ensure_ascii=False, sort_keys=True, indent=1).encode()
 
 
-def decode_record(path: str, content: bytes) -> Record | FrameworkId | Target:
+def decode_record(path: str, content: bytes) -> Record | Single:
     """The record that lies at this path; raises StateCorruptError, also for a path that belongs to no record."""
     cls = _class_at(path)
     document = _parse(path, content)
     try:
-        record: Record | FrameworkId | Target = decode(cls, document)
+        record: Record | Single = decode(cls, document)
     except DocumentError as error:
         raise StateCorruptError(path, str(error)) from error
-    if not isinstance(record, FrameworkId | Target) and path_of(record) != path:
+    if not isinstance(record, Single) and path_of(record) != path:
         raise StateCorruptError(path, f"it says of itself that it is {path_of(record)}")
     return record
 
 
-def _class_at(path: str) -> type[Record | FrameworkId | Target]:
+def _class_at(path: str) -> type[Record | Single]:
     kind, _, name = path.partition("/")
-    kinds: dict[str, type[Record]] = {NODES: NodeRecord, PLANS: PlanRecord, CONFIGURATIONS: Configuration}
-    single: dict[str, type[FrameworkId | Target]] = {FRAMEWORK_ID: FrameworkId, TARGET: Target}
+    kinds: dict[str, type[Record]] = {
+        NODES: NodeRecord,
+        PLANS: OperationRecord if name in KINDS else PlanRecord,
+        STEPS: StepRecord,
+        HISTORY: HistoryRecord,
+        CONFIGURATIONS: Configuration,
+    }
+    single: dict[str, type[Single]] = {FRAMEWORK_ID: FrameworkId, TARGET: Target, CLUSTER_ID: ClusterId}
     found = kinds.get(kind) if name else single.get(path)
     if found is None:
         raise StateCorruptError(path, "no record belongs there")
     return found
 
 
-def changes(before: ClusterState, after: ClusterState) -> tuple[NodeRecord | PlanRecord, ...]:
+def contents(state: ClusterState) -> dict[str, Changing]:
+    """Every record of the state that a cycle may change, by path."""
+    return {path_of(record): record for records in _maps(state) for record in records.values()}
+
+
+def changes(before: ClusterState, after: ClusterState) -> tuple[Changing, ...]:
     """The records that have to be stored to get from one state to the other."""
-    nodes = [node for name, node in after.nodes.items() if not _same(before.nodes.get(name), node)]
-    plans = [plan for name, plan in after.plans.items() if not _same(before.plans.get(name), plan)]
-    return (*nodes, *plans)
+    found: list[Changing] = []
+    for old, new in zip(_maps(before), _maps(after), strict=True):
+        if old is not new:
+            found += [record for name, record in new.items() if not _same(old.get(name), record)]
+    return tuple(found)
+
+
+def removals(before: ClusterState, after: ClusterState) -> tuple[str, ...]:
+    """The paths of the records that have to be removed to get from one state to the other."""
+    found: list[str] = []
+    for old, new in zip(_maps(before), _maps(after), strict=True):
+        if old is not new:
+            found += [path_of(record) for name, record in old.items() if name not in new]
+    return tuple(found)
+
+
+def _maps(state: ClusterState) -> tuple[Mapping[str, Changing], ...]:
+    return (state.nodes, state.plans, state.operations, state.steps, state.history)
 
 
 def _same(one: object, other: object) -> bool:
@@ -110,24 +172,59 @@ def _same(one: object, other: object) -> bool:
 
 def load(contents: Mapping[str, bytes]) -> Stored:
     """All records from their paths; raises StateCorruptError, also where one names a configuration that is missing."""
-    framework_id = target = None
-    configurations: dict[str, Configuration] = {}
-    nodes: dict[str, NodeRecord] = {}
-    plans: dict[str, PlanRecord] = {}
+    found = _Loaded()
     for path, content in contents.items():
-        match decode_record(path, content):
+        found.take(decode_record(path, content))
+    stored = found.result()
+    _check_references(stored.target, stored.configurations, stored.nodes.values())
+    return stored
+
+
+class _Loaded:
+    """Records as they come, sorted by what they are."""
+
+    def __init__(self) -> None:
+        self._single: dict[str, str] = {}
+        self._configurations: dict[str, Configuration] = {}
+        self._nodes: dict[str, NodeRecord] = {}
+        self._plans: dict[str, PlanRecord] = {}
+        self._operations: dict[str, OperationRecord] = {}
+        self._steps: dict[str, StepRecord] = {}
+        self._history: dict[str, HistoryRecord] = {}
+
+    def take(self, record: Record | Single) -> None:
+        match record:
             case FrameworkId(framework_id=value):
-                framework_id = value
+                self._single[FRAMEWORK_ID] = value
             case Target(configuration=value):
-                target = value
-            case Configuration() as configuration:
-                configurations[configuration.id] = configuration
-            case NodeRecord() as node:
-                nodes[node.name] = node
-            case PlanRecord() as plan:
-                plans[plan.name] = plan
-    _check_references(target, configurations, nodes.values())
-    return Stored(framework_id, target, configurations, nodes, plans)
+                self._single[TARGET] = value
+            case ClusterId(cluster_id=value):
+                self._single[CLUSTER_ID] = value
+            case Configuration():
+                self._configurations[record.id] = record
+            case NodeRecord():
+                self._nodes[record.name] = record
+            case PlanRecord():
+                self._plans[record.name] = record
+            case OperationRecord():
+                self._operations[record.kind] = record
+            case StepRecord():
+                self._steps[record.key] = record
+            case HistoryRecord():
+                self._history[record.key] = record
+
+    def result(self) -> Stored:
+        return Stored(
+            framework_id=self._single.get(FRAMEWORK_ID),
+            target=self._single.get(TARGET),
+            configurations=self._configurations,
+            nodes=self._nodes,
+            plans=self._plans,
+            cluster_id=self._single.get(CLUSTER_ID),
+            operations=self._operations,
+            steps=self._steps,
+            history=self._history,
+        )
 
 
 def _check_references(

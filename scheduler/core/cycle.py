@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile
+from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Tuning
 from scheduler.core.evaluate import Fit
 from scheduler.core.offers import Offer, by_agent
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import Asked, ClusterState, NodeRecord
+from scheduler.core.state import Asked, ClusterState, HistoryRecord, NodeRecord, OperationRecord, StepRecord
 
 
 class Cycle:
@@ -20,13 +20,18 @@ class Cycle:
         self.now = now
         self.new_id = new_id
         self._nodes = dict(state.nodes)
-        self.state = replace(state, nodes=self._nodes)
+        self._operations = dict(state.operations)
+        self._steps = dict(state.steps)
+        self._history = dict(state.history)
+        self.state = state
+        self.replace_state(state)
         self.offers = by_agent(offers)
         self.heard_offers = bool(self.offers)
         self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
         self.accepts: list[Accept] = []
         self.kills: list[Kill] = []
         self.asks: list[Ask] = []
+        self.tunings: list[Tuning] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = False
         self.wanted: set[str] = set()
@@ -38,9 +43,25 @@ class Cycle:
         """Put a changed record in place of the old one."""
         self._nodes[node.name] = node
 
+    def update_step(self, step: StepRecord) -> None:
+        """Put a changed maintenance step in place of the old one."""
+        self._steps[step.key] = step
+
+    def update_operation(self, operation: OperationRecord) -> None:
+        """Put a changed operation in place of the old one."""
+        self._operations[operation.kind] = operation
+
+    def update_history(self, record: HistoryRecord, gone: Iterable[str]) -> None:
+        """Add a record to the history, and remove those with these keys."""
+        self._history[record.key] = record
+        for key in gone:
+            self._history.pop(key, None)
+
     def replace_state(self, state: ClusterState) -> None:
-        """Go on with a state whose nodes are the same."""
-        self.state = replace(state, nodes=self._nodes)
+        """Go on with a state whose records are the same."""
+        self.state = replace(
+            state, nodes=self._nodes, operations=self._operations, steps=self._steps, history=self._history
+        )
 
     def holder(self, resource_id: str) -> Offer | None:
         """The offer that shows this reservation, if it is still free."""
@@ -54,8 +75,8 @@ class Cycle:
         self.wanted -= {fit.record.name, anywhere(fit.record.name)}
         self.waits.pop(fit.record.name, None)
 
-    def give_back(self, offer: Offer, accept: Accept) -> None:
-        """Use an offer for anything but a launch."""
+    def use(self, offer: Offer, accept: Accept) -> None:
+        """Use an offer for anything but a node's launch."""
         self.accepts.append(accept)
         self.offers.pop(offer.agent.id, None)
 
@@ -103,6 +124,7 @@ class Cycle:
             declines=tuple(declines),
             kills=tuple(self.kills),
             asks=tuple(self.asks),
+            tunings=tuple(self.tunings),
             reconcile=self.reconcile,
             suppress=self.suppress,
             revive=self.revive,

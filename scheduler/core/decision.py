@@ -13,11 +13,15 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Accept:
-    """Take these offers (all of one agent) and run these operations, in order; each is a Mesos Offer.Operation."""
+    """Take these offers (all of one agent) and run these operations, in order; each is a Mesos Offer.Operation.
+
+    `job` is the key of the step whose job is launched beside the node; empty for the node's own launch.
+    """
 
     node: str
     offer_ids: tuple[str, ...]
     operations: tuple[Json, ...]
+    job: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,21 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """Tell a running job to use other values."""
+
+    node: str
+    executor_id: str
+    agent_id: str
+    task_id: str
+    values: Json
+
+
+@dataclass(frozen=True)
 class Decision:
     """The outcome of one cycle: first `records` are stored in one transaction, then the rest is sent.
 
-    `decide` returns beside it the state that holds once the records are stored. `evaluations` say for every
+    `decide` returns beside it the state that holds once all records are stored. `evaluations` say for every
     (offer, node) pair looked at why it fit or did not: for people, under /v1/debug/offers.
     """
 
@@ -69,6 +84,7 @@ class Decision:
     declines: tuple[Decline, ...] = ()
     kills: tuple[Kill, ...] = ()
     asks: tuple[Ask, ...] = ()
+    tunings: tuple[Tuning, ...] = ()
     reconcile: Reconcile | None = None
     suppress: bool = False
     revive: bool = False

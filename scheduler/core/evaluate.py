@@ -27,7 +27,7 @@ from scheduler.core.placement import Spread
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import Agent, Configuration, NodeRecord, Reservation, TaskRecord, TaskState
-from scheduler.core.tasks import Launch, Seeds, build_task, executor_id, task_id
+from scheduler.core.tasks import Executor, Launch, Seeds, build_task, executor_id, task_id
 
 ATTRIBUTES_LIMIT = 1200
 
@@ -165,12 +165,11 @@ def _fit(
         Launch(
             node=record.name,
             task_id=record.task.id,
-            executor_id=record.task.executor_id,
+            executor=Executor(record.name, record.task.executor_id, start.configuration, start.framework_id, hold),
             agent=record.agent,
             rack=record.rack,
             configuration=start.configuration,
             seeds=start.seeds,
-            framework_id=start.framework_id,
             hold=hold,
             volume=volume_json,
         )

@@ -7,44 +7,57 @@ from dataclasses import replace
 from typing import TypeVar
 
 from scheduler.core import deploy, recovery
-from scheduler.core.commands import Command, ForceComplete, Interrupt, Proceed, Refusal, RefusalKind, RestartStep
+from scheduler.core.commands import (
+    Command,
+    ForceComplete,
+    Interrupt,
+    Proceed,
+    Refusal,
+    RefusalKind,
+    RestartStep,
+    ResumeOperation,
+    StartOperation,
+    StopOperation,
+    TuneOperation,
+)
+from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import LIVE, may_live
+from scheduler.core.operation import steps
+from scheduler.core.operation_commands import command_operation, command_plan, command_step
 from scheduler.core.plan import Phase, Step
-from scheduler.core.plans import PLANS, build_plans
-from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation
+from scheduler.core.plans import build_plans, plan_names
+from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation, StepRecord
 
 Part = TypeVar("Part", Phase, Step)
-Records = tuple[NodeRecord | PlanRecord, ...]
 
 
-def apply_command(state: ClusterState, command: Command, now: float) -> tuple[ClusterState, Records] | Refusal:
-    """The state after the command with the records to be stored before it is answered, or a refusal."""
-    if command.plan not in PLANS:
-        return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(PLANS)}")
-    match command:
-        case Interrupt():
-            return _mark(state, command.plan, interrupted=True)
-        case Proceed():
-            return _mark(state, command.plan, interrupted=False)
-        case ForceComplete() | RestartStep():
-            return _step_command(state, command, now)
+def apply_command(state: ClusterState, command: Command, now: float) -> ClusterState | Refusal:
+    """The state after the command, to be stored before it is answered, or a refusal."""
+    if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
+        return command_operation(state, command, now)
+    names = plan_names(state)
+    if command.plan not in names:
+        return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(names)}")
+    if isinstance(command, Interrupt | Proceed):
+        if command.plan in state.operations:
+            return command_plan(state, command)
+        return _mark(state, command.plan, interrupted=isinstance(command, Interrupt))
+    return _step_command(state, command, now)
 
 
-def _mark(state: ClusterState, name: str, interrupted: bool) -> tuple[ClusterState, Records]:
+def _mark(state: ClusterState, name: str, interrupted: bool) -> ClusterState:
     before = state.plans.get(name, PlanRecord(name))
     after = replace(before, interrupted=interrupted)
-    if before == after:
-        return state, ()
-    return replace(state, plans={**state.plans, name: after}), (after,)
+    return state if before == after else replace(state, plans={**state.plans, name: after})
 
 
-def _step_command(
-    state: ClusterState, command: ForceComplete | RestartStep, now: float
-) -> tuple[ClusterState, Records] | Refusal:
+def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> ClusterState | Refusal:
     found = _find(state, command, now)
     if isinstance(found, Refusal):
         return found
     phase, step = found
+    if command.plan in state.operations:
+        return command_step(state, command, _record(state, command.plan, phase.name, step.name))
     if phase.name not in ("Deploy", "Recovery"):
         return _other_step(state, command, step)
     node = deploy.record_of(state, step.name)
@@ -64,20 +77,22 @@ def restarted(node: NodeRecord) -> NodeRecord:
     return node
 
 
-def _other_step(
-    state: ClusterState, command: ForceComplete | RestartStep, step: Step
-) -> tuple[ClusterState, Records] | Refusal:
+def _record(state: ClusterState, kind: str, phase: str, name: str) -> StepRecord:
+    operation = state.operations[kind]
+    chosen = next(item for item in KINDS[kind].phases if item.name == phase)
+    return next(step for step in steps(state, operation, chosen) if step.name == name)
+
+
+def _other_step(state: ClusterState, command: ForceComplete | RestartStep, step: Step) -> ClusterState | Refusal:
     if isinstance(command, ForceComplete):
         return Refusal(RefusalKind.INVALID, f"the step {step.name} cannot be forced: a task could be started twice")
     pending = frozenset(node.name for node in state.nodes.values() if may_live(node))
     again = Reconciliation(pending=pending, started=state.registered)
-    return replace(state, reconciliation=again), ()
+    return replace(state, reconciliation=again)
 
 
-def _store(state: ClusterState, before: NodeRecord, after: NodeRecord) -> tuple[ClusterState, Records]:
-    if before == after:
-        return state, ()
-    return replace(state, nodes={**state.nodes, after.name: after}), (after,)
+def _store(state: ClusterState, before: NodeRecord, after: NodeRecord) -> ClusterState:
+    return state if before == after else replace(state, nodes={**state.nodes, after.name: after})
 
 
 def _find(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> tuple[Phase, Step] | Refusal:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+
+_NAMESPACE = uuid.UUID("6f2d0b52-5c57-4d0c-9a53-0d2f1f6c2c55")
 
 
 class Status(StrEnum):
@@ -50,6 +54,12 @@ class Plan:
     phases: tuple[Phase, ...]
     status: Status
     errors: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=8192)
+def stable_id(*names: str) -> str:
+    """The id of a plan's part: the same in every process."""
+    return str(uuid.uuid5(_NAMESPACE, "/".join(names)))
 
 
 def aggregate(children: Iterable[Status], interrupted: bool = False, errors: bool = False) -> Status:

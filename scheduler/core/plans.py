@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from functools import lru_cache
-
-from scheduler.core import deploy, recovery
+from scheduler.core import deploy, maintenance_plans, recovery
+from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_up, may_live
-from scheduler.core.plan import Phase, Plan, Status, Step, aggregate
+from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.readiness import assess
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, NodeRecord, PlanRecord, TaskState
 
-PLANS = (deploy.PLAN, recovery.PLAN)
-_NAMESPACE = uuid.UUID("6f2d0b52-5c57-4d0c-9a53-0d2f1f6c2c55")
+ALWAYS = (deploy.PLAN, recovery.PLAN)
 _BLOCKED = {
     Code.BACK_OFF: Status.DELAYED,
     Code.FAILED: Status.ERROR,
@@ -23,15 +20,15 @@ _BLOCKED = {
 }
 
 
+def plan_names(state: ClusterState) -> tuple[str, ...]:
+    """The plans that there are: deploy, recovery, and one for the newest operation of each kind."""
+    return (*ALWAYS, *(kind for kind in KINDS if kind in state.operations))
+
+
 def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
     """All plans by name, in the order in which they come."""
-    return {deploy.PLAN: _deploy_plan(state, now), recovery.PLAN: _recovery_plan(state, now)}
-
-
-@lru_cache(maxsize=8192)
-def stable_id(*names: str) -> str:
-    """The id of a plan's part: the same in every process."""
-    return str(uuid.uuid5(_NAMESPACE, "/".join(names)))
+    always = {deploy.PLAN: _deploy_plan(state, now), recovery.PLAN: _recovery_plan(state, now)}
+    return {**always, **maintenance_plans.build(state, now)}
 
 
 def _deploy_plan(state: ClusterState, now: float) -> Plan:

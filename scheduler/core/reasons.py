@@ -42,6 +42,12 @@ class Code(StrEnum):
     AGENT_GONE = "AGENT_GONE"
     RECONCILING = "RECONCILING"
     NOT_REGISTERED = "NOT_REGISTERED"
+    # A maintenance step
+    EARLIER_PHASE = "EARLIER_PHASE"
+    OTHER_FAILED = "OTHER_FAILED"
+    OTHER_JOB = "OTHER_JOB"
+    STOPPED = "STOPPED"
+    RUNNING = "RUNNING"
     # A node that runs, but is not ready
     STAGING = "STAGING"
     STARTING = "STARTING"

@@ -8,13 +8,15 @@ settled nor heard of for a while are asked about in between.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Kill, Reconcile
+from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import LIVE, UNSEEN, may_live
 from scheduler.core.seeds import by_index
-from scheduler.core.state import Asked, ClusterState, NodeRecord, Stray, TaskState
+from scheduler.core.state import Asked, ClusterState, JobTask, NodeRecord, StepRecord, StepState, Stray, TaskState
 from scheduler.core.tasks import node_of_task
 
 LONGEST_PAUSE = 30.0
@@ -24,7 +26,9 @@ PROBE_AFTER = 30.0
 UNANSWERED_LIMIT = 3
 KILL_AFTER = 5.0  # an agent that re-sends old updates may be about to send the end
 KILL_EVERY = 30.0
+JOB_SILENCE = 60.0
 
+_JOBS = frozenset(phase.job for kind in KINDS.values() for phase in kind.phases)
 _UNSETTLED = UNSEEN | {TaskState.STAGING, TaskState.STARTING, TaskState.KILLING}
 
 
@@ -33,7 +37,7 @@ def reconcile(cycle: Cycle) -> None:
     progress = cycle.state.reconciliation
     if progress.pending:
         if cycle.now >= progress.next_at:
-            _ask_explicitly(cycle, [cycle.state.nodes[name] for name in progress.pending])
+            cycle.reconcile = Reconcile(tuple(_pairs(cycle.state.nodes[name] for name in progress.pending)))
             attempts = progress.attempts + 1
             pause = min(LONGEST_PAUSE, 2.0 ** min(progress.attempts, 8))
             later = replace(progress, attempts=attempts, next_at=cycle.now + pause)
@@ -44,34 +48,48 @@ def reconcile(cycle: Cycle) -> None:
         cycle.reconcile = Reconcile(())
         memory = replace(memory, implicit_at=cycle.now + IMPLICIT_EVERY)
     elif cycle.now >= memory.probe_at and (doubtful := _doubtful(cycle.state, cycle.now)):
-        _ask_explicitly(cycle, doubtful)
+        cycle.reconcile = Reconcile(tuple(doubtful))
         memory = replace(memory, probe_at=cycle.now + PROBE_EVERY)
     cycle.replace_state(replace(cycle.state, memory=memory))
 
 
 def kill_strays(cycle: Cycle) -> None:
-    """End live tasks whose node has been launched anew since; repeated until they are gone.
+    """End live tasks whose node or step has been launched anew since; repeated until they are gone.
 
     A task whose node has no record, or none of a launch, is left alone: what would say that it is not needed?
     """
     strays = dict(cycle.state.memory.strays)
     for task_id, stray in sorted(strays.items()):
-        if _is_superseded(cycle.state, task_id) and _is_due(stray, cycle.now):
+        reason = _why_superfluous(cycle.state, task_id)
+        if reason is not None and _is_due(stray, cycle.now):
             grace = cycle.state.target.spec.executor.shutdown_grace_seconds
-            reason = f"{node_of_task(task_id)} has been launched anew since"
             cycle.kills.append(Kill(task_id, stray.agent_id, grace, reason))
             strays[task_id] = replace(stray, killed_at=cycle.now)
     if cycle.kills:
         cycle.replace_state(replace(cycle.state, memory=replace(cycle.state.memory, strays=strays)))
 
 
-def _ask_explicitly(cycle: Cycle, nodes: list[NodeRecord]) -> None:
-    pairs = [(node.task.id, node.agent.id) for node in by_index(nodes) if node.task and node.agent]
-    cycle.reconcile = Reconcile(tuple(pairs))
+def _pairs(nodes: Iterable[NodeRecord]) -> list[tuple[str, str]]:
+    return [(node.task.id, node.agent.id) for node in by_index(nodes) if node.task and node.agent]
 
 
-def _doubtful(state: ClusterState, now: float) -> list[NodeRecord]:
-    return [node for node in state.nodes.values() if may_live(node) and _is_doubtful(state, node, now)]
+def _doubtful(state: ClusterState, now: float) -> list[tuple[str, str]]:
+    nodes = [node for node in state.nodes.values() if may_live(node) and _is_doubtful(state, node, now)]
+    jobs = [
+        (step.task.id, step.task.agent_id)
+        for step in state.steps.values()
+        if step.task is not None and step.state is StepState.RUNNING and _is_silent(state, step, step.task, now)
+    ]
+    return _pairs(nodes) + jobs
+
+
+def _is_silent(state: ClusterState, step: StepRecord, task: JobTask, now: float) -> bool:
+    """A job reports all the time while it runs; until then Mesos has to speak of it."""
+    if task.state in _UNSETTLED:
+        return now - task.updated_at >= PROBE_AFTER
+    sighting = state.jobs.get(step.key)
+    heard = task.updated_at if sighting is None or sighting.task_id != task.id else sighting.at
+    return now - heard >= JOB_SILENCE
 
 
 def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
@@ -79,6 +97,17 @@ def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
     if node.task.state in _UNSETTLED:
         return now - node.task.updated_at >= PROBE_AFTER
     return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
+
+
+def _why_superfluous(state: ClusterState, task_id: str) -> str | None:
+    name = node_of_task(task_id)
+    if _is_superseded(state, task_id):
+        return f"{name} has been launched anew since"
+    job, _, node = name.rpartition("-node-")
+    # A job is recorded before it is launched: one that no step waits for has been given up.
+    if job in _JOBS and f"node-{node}" in state.nodes:
+        return f"no step waits for the job {name} any more"
+    return None
 
 
 def _is_superseded(state: ClusterState, task_id: str) -> bool:

@@ -24,7 +24,7 @@ def release(cycle: Cycle) -> None:
             if offer is None or given_up.id in kept:
                 continue
             if operations := _operations(offer.held[given_up.id], given_up.unused):
-                cycle.give_back(offer, Accept(node.name, offer.ids, operations))
+                cycle.use(offer, Accept(node.name, offer.ids, operations))
 
 
 def _operations(held: Held, destroy: bool) -> tuple[Json, ...]:

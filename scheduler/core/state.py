@@ -144,7 +144,6 @@ class StepState(StrEnum):
     RUNNING = "RUNNING"  # a job was launched, and its end has not been heard of
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"  # for good, until an operator restarts it
-    SKIPPED = "SKIPPED"  # ended by a stop, before it was done
 
 
 @dataclass(frozen=True)
@@ -311,6 +310,7 @@ class Memory:
     revived_at: float = 0.0
     revivals: int = 0
     heard_at: float = 0.0  # when offers last came
+    told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
     probe_at: float = 0.0
     implicit_at: float = 0.0
 

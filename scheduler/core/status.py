@@ -12,6 +12,8 @@ Effect of an update on a node whose newest task it names (all others: see `_note
 | KILLED, LOST, GONE             | ended; relaunched where its volume is offered, no failure                    |
 | GONE_BY_OPERATOR               | ended; its agent will not come back, so the node waits for its replacement   |
 
+What an update of a maintenance job does to its step is in `scheduler.core.jobs`.
+
 After FAILED, FINISHED, KILLED, ERROR and GONE_BY_OPERATOR nothing more is believed of that task: agents re-send
 older updates. LOST, DROPPED and GONE are the master's guesses and are taken back if the task is heard of.
 """
@@ -21,16 +23,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from executor.protocol import NodeStatus, ProtocolError, StatusReply, parse_status
+from executor.protocol import JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
 from scheduler.core.events import Disconnected, Event, OperationUpdate, Registered, TaskUpdate
+from scheduler.core.jobs import advance_job, expects
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
 from scheduler.core.operations import operation_task
 from scheduler.core.state import (
     Asked,
     ClusterState,
+    JobSighting,
     NodeRecord,
+    OperationState,
     Reconciliation,
     Sighting,
+    StepState,
     Stray,
     TaskRecord,
     TaskState,
@@ -61,6 +67,9 @@ class _Fold:
         self._strays = dict(state.memory.strays)
         self._asked: dict[str, Asked] = dict(state.memory.asked)
         self._pending = set(state.reconciliation.pending)
+        self._steps = dict(state.steps)
+        self._jobs = dict(state.jobs)
+        self._keys = {step.task.id: key for key, step in state.steps.items() if step.task and expects(step)}
 
     def take(self, event: Event) -> None:
         match event:
@@ -68,6 +77,8 @@ class _Fold:
                 self._task(event)
             case StatusReply():
                 self._reply(event)
+            case JobReport():
+                self._report(event)
             case OperationUpdate():
                 self._operation(event)
             case Registered():
@@ -81,6 +92,8 @@ class _Fold:
             state,
             nodes=self._nodes,
             sightings=self._sightings,
+            steps=self._steps,
+            jobs=self._jobs,
             reconciliation=replace(state.reconciliation, pending=frozenset(self._pending)),
             memory=replace(state.memory, strays=self._strays, asked=self._asked),
         )
@@ -92,7 +105,10 @@ class _Fold:
     def _task(self, update: TaskUpdate) -> None:
         node = self._current(update.task_id)
         if node is None:
-            self._note_stray(update)
+            if update.task_id in self._keys:
+                self._job(self._keys[update.task_id], update)
+            else:
+                self._note_stray(update)
             return
         self._pending.discard(node.name)
         status = _status_of(update)
@@ -121,6 +137,26 @@ class _Fold:
         self._sightings[node.name] = Sighting(node.task.id, status, self._now)
         if (asked := self._asked.get(node.name)) is not None:
             self._asked[node.name] = Asked(asked.at)
+
+    def _job(self, key: str, update: TaskUpdate) -> None:
+        before = self._steps[key]
+        if not expects(before):
+            return
+        operation = self._state.operations.get(before.kind)
+        stopping = operation is not None and operation.state is OperationState.STOPPING
+        after = advance_job(before, update, stopping, self._now)
+        self._steps[key] = after
+        if after.state is not StepState.RUNNING:
+            self._jobs.pop(key, None)
+
+    def _report(self, report: JobReport) -> None:
+        key = self._keys.get(report.task_id)
+        if key is None or self._steps[key].state is not StepState.RUNNING:
+            return
+        self._jobs[key] = JobSighting(report.task_id, report.progress, self._now)
+        task = self._steps[key].task
+        if task is not None and task.state in UNSEEN:  # its executor speaks, so the job lives
+            self._steps[key] = replace(self._steps[key], task=replace(task, state=TaskState.RUNNING))
 
     def _operation(self, update: OperationUpdate) -> None:
         kind, task_id = operation_task(update.operation_id)

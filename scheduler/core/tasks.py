@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executor.protocol import NodeLaunch, encode_launch
+from executor.protocol import JobLaunch, NodeLaunch, encode_job, encode_launch
 from scheduler.core.amounts import Needs, node_needs
 from scheduler.core.operations import Hold, ports, shares
 from scheduler.core.spec import ClusterSpec, ExecutorSpec, Uri
-from scheduler.core.state import Agent, Configuration
+from scheduler.core.state import Agent, Configuration, JobTask
 
 Json = Mapping[str, Any]
 
 TASK_TYPE = "CASSANDRA_DAEMON"
+JOB_TYPE = "CASSANDRA_MAINTENANCE"
 DRAIN_SECONDS = 60.0
+JOB_GRACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,31 @@ class Seeds:
 
 
 @dataclass(frozen=True)
+class Executor:
+    """What makes a node's executor: equal for the node's own launch and for every job beside it.
+
+    Mesos refuses a task whose ExecutorInfo differs from that of the executor which runs already, so that all of it
+    follows from the configuration of that launch.
+    """
+
+    node: str
+    id: str
+    configuration: Configuration
+    framework_id: str | None
+    hold: Hold
+
+
+@dataclass(frozen=True)
 class Launch:
     """What makes one launch of one node; `volume` is the volume's resource JSON."""
 
     node: str
     task_id: str
-    executor_id: str
+    executor: Executor
     agent: Agent
     rack: str
     configuration: Configuration
     seeds: Seeds
-    framework_id: str | None
     hold: Hold
     volume: Json
 
@@ -66,12 +82,33 @@ def build_task(launch: Launch) -> Json:
         "task_id": {"value": launch.task_id},
         "agent_id": {"value": launch.agent.id},
         "resources": [*shares(launch.hold, needs.task), ports(launch.hold, needs.ports), launch.volume],
-        "executor": _executor(launch, needs),
+        "executor": _executor(launch.executor, needs),
         "data": encode_launch(node_launch(launch)),
         "labels": _labels(launch),
         "kill_policy": {"grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds)},
         "discovery": _discovery(launch.node, spec),
     }
+
+
+def build_job(task: JobTask, executor: Executor, launch: JobLaunch) -> Json:
+    """TaskInfo of a maintenance job; its resources are those kept beside the node, its executor is the node's."""
+    needs = node_needs(executor.configuration.spec)
+    labels = (("task_type", JOB_TYPE), ("job", launch.job), ("operation", launch.operation))
+    return {
+        "name": f"{launch.job}-{launch.node}",
+        "task_id": {"value": task.id},
+        "agent_id": {"value": task.agent_id},
+        "resources": shares(executor.hold, needs.spare),
+        "executor": _executor(executor, needs),
+        "data": encode_job(launch),
+        "labels": {"labels": [{"key": key, "value": value} for key, value in labels]},
+        "kill_policy": {"grace_period": _nanoseconds(JOB_GRACE_SECONDS)},
+    }
+
+
+def job_task_id(job: str, node: str, unique: str) -> str:
+    """The id of a job's task."""
+    return f"{job}-{node}__{unique}"
 
 
 def node_launch(launch: Launch) -> NodeLaunch:
@@ -97,19 +134,19 @@ def node_launch(launch: Launch) -> NodeLaunch:
     )
 
 
-def _executor(launch: Launch, needs: Needs) -> Json:
-    spec = launch.configuration.spec
+def _executor(executor: Executor, needs: Needs) -> Json:
+    spec = executor.configuration.spec
     info: dict[str, Any] = {
         "type": "CUSTOM",
-        "executor_id": {"value": launch.executor_id},
-        "name": f"{launch.node}_executor",
+        "executor_id": {"value": executor.id},
+        "name": f"{executor.node}_executor",
         "source": spec.service_name,
-        "resources": shares(launch.hold, needs.executor),
+        "resources": shares(executor.hold, needs.executor),
         "command": _command(spec.executor, spec.user),
         "shutdown_grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds),
     }
-    if launch.framework_id is not None:
-        info["framework_id"] = {"value": launch.framework_id}
+    if executor.framework_id is not None:
+        info["framework_id"] = {"value": executor.framework_id}
     return info
 
 

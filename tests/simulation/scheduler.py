@@ -16,6 +16,7 @@ from scheduler.core.codec import (
     encode_record,
     load,
     path_of,
+    removals,
 )
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.decide import decide
@@ -87,10 +88,8 @@ class Scheduler:
         outcome = apply_command(self.state, command, self.now)
         if isinstance(outcome, Refusal):
             return outcome
-        self.state, records = outcome
-        for record in records:
-            self.znodes[path_of(record)] = encode_record(record)
-        self.saved = self.state
+        self.state = outcome
+        self._save(outcome)
         return None
 
     def cycle(self, crash_after: int | None = None) -> Decision:
@@ -175,10 +174,16 @@ class Scheduler:
             yield partial(mesos.acknowledge, task_id, uuid)
 
     def _store(self, after: ClusterState) -> None:
+        self._save(after)
+        self.state = after
+        self._offers.clear()
+
+    def _save(self, after: ClusterState) -> None:
         for record in changes(self.saved, after):
             self.znodes[path_of(record)] = encode_record(record)
-        self.state = self.saved = after
-        self._offers.clear()
+        for path in removals(self.saved, after):
+            del self.znodes[path]
+        self.saved = after
 
     def _check(self, decision: Decision) -> None:
         """What may not be decided, as far as the model knows better."""

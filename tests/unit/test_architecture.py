@@ -12,7 +12,7 @@ OURS = {"scheduler", "executor", "api", "localmesos", "devcluster", "cli", "test
 
 # What the pure core may take from outside of itself. No clock, no randomness, no threads, no I/O.
 CORE_STANDARD_LIBRARY = {
-    "__future__", "base64", "collections", "collections.abc", "dataclasses", "enum", "functools", "hashlib",
+    "__future__", "base64", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib",
     "itertools", "json", "math", "operator", "re", "string", "types", "typing", "uuid", "bisect", "heapq",
 }  # fmt: skip
 

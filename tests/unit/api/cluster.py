@@ -118,7 +118,7 @@ class CoreGateway:
         outcome = self.refusal or apply_command(self.state, command, NOW)
         if isinstance(outcome, Refusal):
             return outcome
-        self.state = outcome[0]
+        self.state = outcome
         return None
 
     def ask(self, node: str) -> NodeStatus:

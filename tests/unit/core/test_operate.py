@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.core.codec import Changing, changes
 from scheduler.core.commands import Command, ForceComplete, Interrupt, Proceed, Refusal, RestartStep
-from scheduler.core.operate import Records, apply_command
-from scheduler.core.plans import stable_id
+from scheduler.core.operate import apply_command
+from scheduler.core.plan import stable_id
 from scheduler.core.state import ClusterState, Failures, PlanRecord, Reservation, TaskState
 from tests.unit.core.samples import node, state, up
 
@@ -14,10 +15,10 @@ NOW = 100.0
 FAILED = node(0, TaskState.FAILED, failures=Failures(5, 0.0, "bad"))
 
 
-def done(found: ClusterState, command: Command) -> tuple[ClusterState, Records]:
+def done(found: ClusterState, command: Command) -> tuple[ClusterState, tuple[Changing, ...]]:
     outcome = apply_command(found, command, NOW)
     assert not isinstance(outcome, Refusal), outcome
-    return outcome
+    return outcome, changes(found, outcome)
 
 
 @pytest.mark.parametrize("plan", ["deploy", "recovery"])
@@ -38,7 +39,7 @@ def test_interrupt_and_proceed_are_stored_once(plan: str) -> None:
 @pytest.mark.parametrize("step", ["node-1", stable_id("deploy", "Deploy", "node-1")], ids=["by name", "by id"])
 def test_a_step_is_named_or_numbered(phase: str | None, step: str) -> None:
     after, records = done(state(up(0)), ForceComplete("deploy", phase, step))
-    assert [record.name for record in records] == ["node-1"]
+    assert list(records) == [after.nodes["node-1"]]
     assert after.nodes["node-1"].forced
 
 

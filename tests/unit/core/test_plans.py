@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.plan import Plan, Status, Step
-from scheduler.core.plans import build_plans, stable_id
+from scheduler.core.plan import Plan, Status, Step, stable_id
+from scheduler.core.plans import build_plans
 from scheduler.core.state import (
     ClusterState,
     Configuration,

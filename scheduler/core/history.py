@@ -1,0 +1,66 @@
+"""How an operation ends: its record, and what is kept of it in the history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from scheduler.core.cycle import Cycle
+from scheduler.core.operation import View
+from scheduler.core.state import ClusterState, HistoryRecord, OperationRecord, OperationState, StepRecord
+
+KEPT = 20
+# One record of ZooKeeper may have 1 MB.
+SIZE_LIMIT = 200_000
+
+
+def close(cycle: Cycle, view: View) -> None:
+    """The operation is over: complete, or stopped. Its secrets are forgotten, its steps stay until the next one."""
+    stopped = view.operation.state is OperationState.STOPPING
+    ended = replace(
+        view.operation,
+        state=OperationState.STOPPED if stopped else OperationState.COMPLETE,
+        finished_at=cycle.now,
+        interrupted=False,
+        sealed="",
+    )
+    cycle.update_operation(ended)
+    steps = [step for _, found in view.phases for step in found]
+    cycle.update_history(_summary(ended, steps), _oldest(cycle.state, ended))
+
+
+def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:
+    whole = {f"{step.phase}.{step.name}": _step(step, step.result) for step in steps if step.started_at is not None}
+    if len(json.dumps(whole)) <= SIZE_LIMIT:
+        return HistoryRecord(operation, whole)
+    # Of very many nodes, or tables, only the numbers and what failed.
+    short = {f"{step.phase}.{step.name}": _step(step, _numbers(step.result)) for step in steps if step.started_at}
+    if len(json.dumps(short)) <= SIZE_LIMIT:
+        return HistoryRecord(operation, short)
+    return HistoryRecord(operation, {name: found for name, found in short.items() if found["error"]})
+
+
+def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "state": step.state.value,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "error": step.failures.message,
+        "result": result,
+    }
+
+
+def _numbers(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in result.items() if isinstance(value, int | float | str)}
+
+
+def _oldest(state: ClusterState, operation: OperationRecord) -> list[str]:
+    """The keys of this kind that are too many, once one more is added."""
+    same = sorted(
+        (record for record in state.history.values() if record.operation.kind == operation.kind),
+        key=lambda record: record.operation.started_at,
+    )
+    others = [record.key for record in same if record.operation.id != operation.id]
+    return others[: max(0, len(others) - KEPT + 1)]

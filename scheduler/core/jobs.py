@@ -1,0 +1,100 @@
+"""What Mesos and an executor say of a job, and what follows for its step.
+
+| the job's task             | the step                                                                    |
+| -------------------------- | --------------------------------------------------------------------------- |
+| STAGING, STARTING, RUNNING | runs                                                                        |
+| UNREACHABLE, UNKNOWN       | runs on, as its node might                                                  |
+| FINISHED                   | complete, with what the job found                                           |
+| FAILED, with a result      | tried again after a while; failed for good after three times or if hopeless |
+| ERROR                      | Mesos refused it: as FAILED                                                 |
+| all other ends             | interrupted: goes on when its node is ready; failed after ten in a row      |
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from executor.protocol import JobResult, ProtocolError, parse_result
+from scheduler.core.events import TaskUpdate
+from scheduler.core.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
+from scheduler.core.state import Failures, JobTask, StepRecord, StepState, TaskState
+
+FAILURE_LIMIT = 3
+INTERRUPTION_LIMIT = 10
+FIRST_DELAY = 5.0
+_RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
+
+
+def expects(step: StepRecord) -> bool:
+    """Whether news of the step's newest task still matter: it runs, or was only presumed to have ended."""
+    if step.task is None:
+        return False
+    return step.state is StepState.RUNNING or (step.state is StepState.PENDING and step.task.state in PRESUMED)
+
+
+def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float) -> StepRecord:
+    """The step after an update of its newest task; `stopping`: the operation ends, so that an end is no failure."""
+    task = step.task
+    assert task is not None
+    if update.state in LIVE or update.state in UNSEEN:
+        return _lives(step, task, update.state, now)
+    if step.state is not StepState.RUNNING:
+        return step
+    result = result_of(update)
+    ended = replace(step, task=replace(task, state=update.state, updated_at=now))
+    if result is not None:
+        ended = replace(ended, progress=result.progress)
+    if update.state is TaskState.FINISHED:
+        found = {} if result is None else result.result
+        return replace(
+            ended, state=StepState.COMPLETE, result=found, finished_at=now, failures=Failures(), interruptions=0
+        )
+    if stopping and update.state is not TaskState.FAILED:
+        return replace(ended, state=StepState.PENDING)
+    if update.state is TaskState.ERROR or (update.state is TaskState.FAILED and result is not None):
+        words = result.error if result is not None and result.error else update.message or update.reason
+        return fail(ended, words, now, hopeless=result is not None and result.hopeless)
+    words = update.message or update.reason or update.state.value
+    return interrupt(ended, words, now, update.state)
+
+
+def result_of(update: TaskUpdate) -> JobResult | None:
+    """What the job said at its end, if it did."""
+    if update.state not in ENDED or not update.data:
+        return None
+    try:
+        return parse_result(update.data)
+    except ProtocolError:  # an executor of another version: the task's state is told anyway
+        return None
+
+
+def fail(step: StepRecord, words: str, now: float, hopeless: bool = False) -> StepRecord:
+    """The step after an attempt that failed."""
+    count = step.failures.count + 1
+    failures = Failures(count, now + FIRST_DELAY * 4.0 ** (count - 1), shorten(words))
+    if hopeless or count >= FAILURE_LIMIT:
+        return replace(
+            step, state=StepState.FAILED, failures=replace(failures, not_before=0.0), finished_at=now, interruptions=0
+        )
+    return replace(step, state=StepState.PENDING, failures=failures, interruptions=0)
+
+
+def interrupt(step: StepRecord, words: str, now: float, state: TaskState = TaskState.LOST) -> StepRecord:
+    """The step after an attempt that ended without a word of its own."""
+    assert step.task is not None
+    count = step.interruptions + 1
+    step = replace(step, task=replace(step.task, state=state, updated_at=now), interruptions=count)
+    if count >= INTERRUPTION_LIMIT:
+        text = f"interrupted {count} times in a row, the last time: {words}"
+        return replace(step, state=StepState.FAILED, failures=Failures(count, 0.0, shorten(text)), finished_at=now)
+    return replace(step, state=StepState.PENDING)
+
+
+def _lives(step: StepRecord, task: JobTask, state: TaskState, now: float) -> StepRecord:
+    if step.state is StepState.RUNNING and (
+        state is task.state or (state in LIVE and task.state in LIVE and _RANK[state] <= _RANK[task.state])
+    ):
+        return step
+    if step.state is not StepState.RUNNING and state in UNSEEN:
+        return step
+    return replace(step, state=StepState.RUNNING, task=replace(task, state=state, updated_at=now))

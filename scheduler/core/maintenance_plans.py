@@ -1,0 +1,90 @@
+"""The plans of maintenance operations as people see them."""
+
+from __future__ import annotations
+
+from scheduler.core.kinds import KINDS
+from scheduler.core.operation import View, choose_node, is_live, look, turn_block
+from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
+from scheduler.core.reasons import Code, Reason
+from scheduler.core.state import ClusterState, OperationState, StepRecord, StepState, TaskState
+
+_BLOCKED = {
+    Code.BACK_OFF: Status.DELAYED,
+    Code.FAILED: Status.ERROR,
+    Code.EARLIER_PHASE: Status.PENDING,
+    Code.EARLIER_NODE: Status.PENDING,
+    Code.NOT_REGISTERED: Status.PENDING,
+    Code.RECONCILING: Status.PENDING,
+}
+
+
+def build(state: ClusterState, now: float) -> dict[str, Plan]:
+    """The plan of the newest operation of each kind, by kind."""
+    return {kind: _plan(state, look(state, state.operations[kind]), now) for kind in KINDS if kind in state.operations}
+
+
+def _plan(state: ClusterState, view: View, now: float) -> Plan:
+    phases = tuple(_phase(state, view, index, now) for index in range(len(view.phases)))
+    status = aggregate((phase.status for phase in phases), view.operation.interrupted)
+    return Plan(view.kind.name, phases, status)
+
+
+def _phase(state: ClusterState, view: View, index: int, now: float) -> Phase:
+    phase, found = view.phases[index]
+    steps = tuple(_step(state, view, index, step, now) for step in found)
+    identifier = stable_id(view.operation.id, phase.name)
+    status = aggregate((step.status for step in steps), view.operation.interrupted)
+    return Phase(identifier, phase.name, steps, status)
+
+
+def _step(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> Step:
+    status, reason = _status(state, view, index, step, now)
+    identifier = stable_id(view.operation.id, step.phase, step.name)
+    message = f"{step.phase} of {step.name}: {reason.sentence}"
+    return Step(identifier, step.name, status, message, reason.code)
+
+
+def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> tuple[Status, Reason]:
+    phase = view.phases[index][0]
+    if step.state is StepState.COMPLETE:
+        forced = Reason(Code.FORCED, "forced complete by an operator")
+        return Status.COMPLETE, forced if step.forced else Reason(Code.DONE, "done")
+    if step.state is StepState.RUNNING:
+        return _running(state, step)
+    if phase.always and not is_live(view.operation):
+        return Status.COMPLETE, Reason(Code.DONE, "nothing was left to do")
+    if view.operation.state is OperationState.RUNNING and (block := _not_heard(state)) is not None:
+        return _BLOCKED[block.code], block
+    block = turn_block(view, index, step, now)
+    if block is None:
+        node = choose_node(state, view, step)
+        block = node if isinstance(node, Reason) else None
+    if block is not None:
+        return _BLOCKED.get(block.code, Status.WAITING), block
+    waits = state.memory.waits.get(step.key, "waits for an offer")
+    return Status.PENDING, Reason(Code.NO_OFFER, waits)
+
+
+def _not_heard(state: ClusterState) -> Reason | None:
+    if not state.registered:
+        return Reason(Code.NOT_REGISTERED, "the scheduler is not subscribed to Mesos")
+    if not state.reconciliation.complete:
+        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
+    return None
+
+
+def _running(state: ClusterState, step: StepRecord) -> tuple[Status, Reason]:
+    assert step.task is not None
+    where = f"on {step.task.node}"
+    if step.task.state in (TaskState.UNREACHABLE, TaskState.UNKNOWN):
+        return Status.WAITING, Reason(Code.UNREACHABLE, f"its job {where} cannot be seen by Mesos ({step.task.state})")
+    if step.task.state is TaskState.STAGING:
+        return Status.STARTING, Reason(Code.STAGING, f"its job is being launched {where}")
+    sighting = state.jobs.get(step.key)
+    words = f"its job runs {where}"
+    if sighting is not None and sighting.task_id == step.task.id:
+        progress = sighting.progress
+        percent = "" if progress.percent is None else f", {progress.percent:.0f} %"
+        words += percent + (f", {progress.doing}" if progress.doing else "")
+        words += f"; waits: {progress.waiting}" if progress.waiting else ""
+    return Status.IN_PROGRESS, Reason(Code.RUNNING, words)

@@ -1,0 +1,164 @@
+"""A maintenance operation as it stands: its phases and steps, whose turn it is, and what holds a step back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scheduler.core.kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
+from scheduler.core.lifecycle import is_joining, is_up
+from scheduler.core.reasons import Code, Reason
+from scheduler.core.seeds import by_index
+from scheduler.core.state import ClusterState, NodeRecord, OperationRecord, OperationState, StepRecord, StepState
+
+LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
+
+
+@dataclass(frozen=True)
+class View:
+    """One operation with its steps by phase. `current` is the index of the phase whose turn it is.
+
+    `busy` names, for each node, the step whose job runs there, whatever operation it belongs to. `joining` is a node
+    on its way into the ring. `failed` is the first step that failed for good.
+    """
+
+    operation: OperationRecord
+    kind: Kind
+    phases: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
+    current: int
+    failed: StepRecord | None
+    busy: Mapping[str, StepRecord]
+    joining: NodeRecord | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.current == len(self.phases)
+
+    def running(self, phase: int) -> list[StepRecord]:
+        """The steps of a phase whose jobs run."""
+        return [step for step in self.phases[phase][1] if step.state is StepState.RUNNING]
+
+
+def look(state: ClusterState, operation: OperationRecord) -> View:
+    """The operation as it stands."""
+    kind = KINDS[operation.kind]
+    phases = tuple((phase, tuple(steps(state, operation, phase))) for phase in kind.phases)
+    return View(
+        operation=operation,
+        kind=kind,
+        phases=phases,
+        current=_current(state, operation, phases),
+        failed=next((step for _, found in phases for step in found if step.state is StepState.FAILED), None),
+        busy={step.task.node: step for step in state.steps.values() if step.task and step.state is StepState.RUNNING},
+        joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
+    )
+
+
+def steps(state: ClusterState, operation: OperationRecord, phase: PhaseKind) -> Iterator[StepRecord]:
+    """The steps of a phase in order, blank where nothing is recorded yet."""
+    for name in (CLUSTER,) if phase.once else operation.nodes:
+        blank = StepRecord(operation.kind, operation.id, phase.name, name)
+        found = state.steps.get(blank.key)
+        yield found if found is not None and found.operation == operation.id else blank
+
+
+def is_live(operation: OperationRecord) -> bool:
+    """Whether it has not ended."""
+    return operation.state in LIVE_OPERATIONS
+
+
+def at_once(operation: OperationRecord, phase: PhaseKind) -> int:
+    """How many steps of a phase may run side by side."""
+    limit = phase.at_once if isinstance(phase.at_once, int) else operation.request.get(phase.at_once, 1)
+    return len(operation.nodes) if limit == ALL_AT_ONCE else int(limit)
+
+
+def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason | None:
+    """What holds a step back that concerns the operation; None if it is the step's turn."""
+    operation = view.operation
+    if step.state is StepState.FAILED:
+        return Reason(Code.FAILED, f"failed {step.failures.count} times; its last words: {step.failures.message}")
+    if not is_live(operation):
+        return Reason(Code.STOPPED, "the operation was stopped")
+    if operation.state is OperationState.STOPPING and not view.kind.phases[phase].always:
+        return Reason(Code.STOPPED, "the operation is being stopped")
+    if phase > view.current:
+        return Reason(Code.EARLIER_PHASE, f"waits for the phase {view.kind.phases[view.current].name}")
+    if view.failed is not None and operation.state is OperationState.RUNNING:
+        return Reason(Code.OTHER_FAILED, f"waits for an operator: the step {_title(view.failed)} failed")
+    if operation.interrupted and operation.state is OperationState.RUNNING:
+        return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
+    if now < step.failures.not_before:
+        failures = step.failures
+        left = failures.not_before - now
+        return Reason(Code.BACK_OFF, f"next try in {left:.0f} s, after {failures.count} failures: {failures.message}")
+    running = view.running(phase)
+    if len(running) >= at_once(operation, view.kind.phases[phase]):
+        return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
+    return None
+
+
+def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
+    """What holds back a job on this node; None if the node is ready for it."""
+    if node is None or not is_up(node):
+        mode = "it has no record" if node is None else f"its mode is {node.mode}"
+        return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {mode}")
+    if (other := view.busy.get(name)) is not None:
+        return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
+    if view.joining is not None:
+        return Reason(Code.OTHER_JOINS, f"waits for {view.joining.name} to join the ring")
+    return None
+
+
+def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord | Reason:
+    """The node for a step: its own, or for one of the cluster the first that is ready."""
+    first = Reason(Code.NODE_DOWN, "waits for a node")
+    names = view.operation.nodes if step.name == CLUSTER else (step.name,)
+    for name in reversed(names):
+        first = node_block(view, state.nodes.get(name), name) or first
+    for name in names:
+        node = state.nodes.get(name)
+        if node is not None and node_block(view, node, name) is None:
+            return node
+    return first
+
+
+def stamp(seconds: float) -> str:
+    """A time for people: ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _current(
+    state: ClusterState, operation: OperationRecord, phases: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
+) -> int:
+    if operation.state is OperationState.RUNNING:
+        undone = (index for index, (_, found) in enumerate(phases) if not all(map(_is_complete, found)))
+        return next(undone, len(phases))
+    if operation.state is OperationState.STOPPING:
+        for index, (phase, found) in enumerate(phases):
+            if any(step.state is StepState.RUNNING for step in found):
+                return index
+            if phase.always and any(_is_to_be_tidied(state, phases[:index], step) for step in found):
+                return index
+    return len(phases)
+
+
+def _is_complete(step: StepRecord) -> bool:
+    return step.state is StepState.COMPLETE
+
+
+def _is_to_be_tidied(
+    state: ClusterState, before: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...], step: StepRecord
+) -> bool:
+    """After a stop: whether this node has anything to tidy up, and can. What it cannot now, a later operation does."""
+    if step.state is not StepState.PENDING:
+        return False
+    node = state.nodes.get(step.name)
+    begun = any(other.started_at is not None for _, found in before for other in found if other.name == step.name)
+    return begun and node is not None and is_up(node)
+
+
+def _title(step: StepRecord) -> str:
+    return f"{step.phase} of {step.name}"
