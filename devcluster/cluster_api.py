@@ -9,6 +9,9 @@ from devcluster.layout import ClusterLayout
 from devcluster.progress import PlanView, parse
 from devcluster.requests import UnreachableError, get
 
+# The plans that bring nodes up; the others are an operator's, who may have stopped one half-way.
+BRING_UP = ("deploy", "recovery")
+
 
 @dataclass(frozen=True)
 class NodeView:

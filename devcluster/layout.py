@@ -72,6 +72,7 @@ class ClusterLayout:
     zookeeper: Address = field(default=Address("127.0.0.1", 2181))
     master: Address = field(default=Address("127.0.0.1", 5050))
     api: Address = field(default=Address("127.0.0.1", 9000))
+    s3: Address = field(default=Address("127.0.0.1", 9090))
     agent_port: int = 5051
     node_ports: NodePorts = field(default=NodePorts())
 

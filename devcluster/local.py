@@ -1,4 +1,4 @@
-"""Starting and stopping one local cluster: ZooKeeper, master, agents and scheduler, in this order.
+"""Starting and stopping one local cluster: ZooKeeper and S3, master, agents and scheduler, in this order.
 
 What runs is kept; what could not be started takes down again what this call had started before it.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from devcluster import executors, processes, scheduler_process, zookeeper
+from devcluster import executors, processes, s3, scheduler_process, zookeeper
 from devcluster.bundles import Bundles
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, Agent, ClusterLayout
 from devcluster.processes import ProcessTable, StartError, python_module
@@ -68,7 +68,7 @@ def stop(layout: ClusterLayout, say: Say) -> bool:
     in_order &= _stop_together(table, ["scheduler"], say)
     in_order &= executors.stop(layout.directory / "agents", _NODES_STOP_SECONDS, partial(_say_left, say))
     in_order &= _stop_together(table, [name for name in running if name.startswith("agent-")], say)
-    for name in ("master", "zookeeper"):
+    for name in ("master", "s3", "zookeeper"):
         in_order &= _stop_together(table, [name], say)
     for name in table.names():
         table.forget(name)
@@ -83,7 +83,7 @@ def is_running(layout: ClusterLayout) -> bool:
 
 def part_names(layout: ClusterLayout) -> list[str]:
     """The names of all processes of a complete cluster, in the order of their start."""
-    return ["zookeeper", "master", *(agent.name for agent in layout.agents), "scheduler"]
+    return ["zookeeper", "s3", "master", *(agent.name for agent in layout.agents), "scheduler"]
 
 
 def token(layout: ClusterLayout) -> str:
@@ -120,10 +120,19 @@ def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterato
     environment = base_environment(java_home)
     java = java_home / "bin" / "java"
     server = zookeeper.prepare(java, bundles.zookeeper, layout.zookeeper, layout.zookeeper_directory)
-    yield [Part("zookeeper", server, environment, partial(zookeeper.is_serving, layout.zookeeper), 30.0)]
+    yield [
+        Part("zookeeper", server, environment, partial(zookeeper.is_serving, layout.zookeeper), 30.0),
+        Part("s3", s3.command(layout.s3), environment, partial(s3.is_serving, layout.s3), 60.0),
+    ]
     yield [Part("master", _master(layout), environment, partial(answers, layout.master, "/health"), 30.0)]
     yield [
-        Part(agent.name, _agent(layout, agent), environment, partial(_is_registered, layout, agent), 30.0)
+        Part(
+            agent.name,
+            _agent(layout, agent),
+            {**environment, **s3.environment(layout.s3)},
+            partial(_is_registered, layout, agent),
+            30.0,
+        )
         for agent in layout.agents
     ]
     yield [

@@ -84,6 +84,7 @@ def ports_wanted(layout: ClusterLayout, running: Iterable[str]) -> dict[str, lis
 
 def _ports(layout: ClusterLayout) -> Iterator[tuple[str, list[Address]]]:
     yield "zookeeper", [layout.zookeeper]
+    yield "s3", [layout.s3]
     yield "master", [layout.master]
     yield "scheduler", [layout.api]
     for agent in layout.agents:

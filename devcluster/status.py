@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devcluster import local
-from devcluster.cluster_api import ClusterApi
+from devcluster.cluster_api import BRING_UP, ClusterApi
 from devcluster.layout import ClusterLayout
 from devcluster.processes import ProcessTable
 from devcluster.progress import Printer
@@ -24,7 +24,7 @@ def show(layout: ClusterLayout, printer: Printer) -> bool:
 
 def _processes(layout: ClusterLayout, printer: Printer) -> bool:
     table = ProcessTable(layout.directory)
-    addresses = {"zookeeper": layout.zookeeper, "master": layout.master, "scheduler": layout.api}
+    addresses = {"zookeeper": layout.zookeeper, "s3": layout.s3, "master": layout.master, "scheduler": layout.api}
     addresses |= {agent.name: agent.address for agent in layout.agents}
     whole = True
     printer.plain("Processes")
@@ -48,4 +48,4 @@ def _plans_and_nodes(api: ClusterApi, layout: ClusterLayout, printer: Printer) -
     for node in api.nodes():
         cql = [address for address in serving if address.rpartition(":")[0] == node.address]
         printer.plain(f"  {node.name:<12} {node.address:<18} {node.mode}{'  CQL ' + cql[0] if cql else ''}")
-    return all(plan.status == "COMPLETE" for plan in plans) and len(serving) >= layout.nodes
+    return all(plan.status == "COMPLETE" for plan in plans if plan.name in BRING_UP) and len(serving) >= layout.nodes

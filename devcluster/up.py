@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from devcluster import executors, java, local, lock, preflight
+from devcluster import executors, java, local, lock, preflight, s3
 from devcluster.bundles import Bundles
-from devcluster.cluster_api import ClusterApi
+from devcluster.cluster_api import BRING_UP, ClusterApi
 from devcluster.layout import ClusterLayout
 from devcluster.processes import ProcessTable, StartError
 from devcluster.progress import PlanView, Printer, Progress
@@ -109,7 +109,7 @@ def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> 
     progress = Progress(printer)
     while True:
         try:
-            plans = api.plans()
+            plans = [plan for plan in api.plans() if plan.name in BRING_UP]
             for plan in plans:
                 progress.show(plan)
             serving = api.serving()
@@ -144,6 +144,7 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
         f"Token       {token_file}",
         f"Mesos       {layout.master_url}/state",
         f"ZooKeeper   {layout.zookeeper}",
+        f"S3          http://{layout.s3}/{s3.BUCKET} (in memory), for the nodes also s3://{s3.BUCKET}",
         "",
         "Next:",
         f"  export AUTH_TOKEN=$(cat {token_file})",

@@ -34,6 +34,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterLayout]:
         zookeeper=Address(_HOST, 2181),
         master=Address(_HOST, 5050),
         api=Address(_HOST, 9000),
+        s3=Address(_HOST, 9090),
     )
     yield layout
     run(["down"], layout, Printer(io.StringIO()))

@@ -46,6 +46,7 @@ def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:
         zookeeper=Address("127.0.0.1", free_port()),
         master=Address("127.0.0.1", free_port()),
         api=Address("127.0.0.1", free_port()),
+        s3=Address("127.0.0.1", free_port()),
     )
 
 

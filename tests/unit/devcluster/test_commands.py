@@ -37,7 +37,7 @@ class World:
 def world(tmp_path: Path) -> World:
     host = "127.0.93.1"
     addresses: dict[str, Any] = {
-        name: Address(host, 20000 + n) for n, name in enumerate(("zookeeper", "master", "api"))
+        name: Address(host, 20000 + n) for n, name in enumerate(("zookeeper", "master", "api", "s3"))
     }
     return World(ClusterLayout(tmp_path / "dev", network="127.0.93", **addresses))
 
