@@ -82,7 +82,7 @@ def test_down_when_nothing_runs(world: World) -> None:
 
 def test_status_when_nothing_runs(world: World) -> None:
     assert world.run("status") == 1
-    assert world.printed.count("not running") == 6
+    assert world.printed.count("not running") == 7
 
 
 def test_clean_stops_what_runs_and_removes_everything(world: World) -> None:
