@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor import agent_jar
+
 HERE = Path(__file__).resolve().parent
 # Modules that the executor imports and their distributions, whose licences go with them.
 _MODULES = {
@@ -55,11 +57,14 @@ class Builder:
         pom = self.sources / "pom.xml"
         version = _version(pom)
         archive = self.out / f"cassandra-{version}.tar.gz"
-        inputs = {"pom.xml": pom, **_files(self.sources / "conf", "conf")}
+        java = _files(self.sources / "java", "java")
+        inputs = {"pom.xml": pom, **_files(self.sources / "conf", "conf"), **java}
 
         def make() -> None:
             with tempfile.TemporaryDirectory(dir=self.out) as scratch:
                 self._jars(pom, Path(scratch))
+                if java:
+                    _agent(self.sources / "java", Path(scratch))
                 files = {f"cassandra/{name}": path for name, path in _files(Path(scratch), "lib").items()}
                 files |= {f"cassandra/{name}": path for name, path in _files(self.sources / "conf", "conf").items()}
                 _archive(archive, files, {"cassandra/VERSION": f"{version}\n"})
@@ -108,6 +113,13 @@ class Builder:
         make()
         stamp.write_text(wanted)
         return target
+
+
+def _agent(sources: Path, library: Path) -> None:
+    try:
+        agent_jar.build(sources, library / agent_jar.NAME)
+    except agent_jar.CompileError as error:
+        raise BundleError(str(error)) from error
 
 
 def _version(pom: Path) -> str:

@@ -1,0 +1,65 @@
+package mesos.cassandra;
+
+import java.lang.instrument.Instrumentation;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
+import javax.management.StandardMBean;
+
+/**
+ * Makes Cassandra's importNewSSTables callable through Jolokia, which cannot pass a java.util.Set.
+ *
+ * An agent that is loaded into a running Cassandra when a restore needs it. It refers to no class of Cassandra's.
+ */
+public final class SSTableImport {
+    /** What the MBean offers. */
+    public interface Management {
+        /**
+         * Moves the SSTables of a directory into a table that is being served; gives the directory back if it was
+         * refused, as one with tokens that this node does not own is.
+         */
+        List<?> load(String keyspace, String table, String directory) throws Exception;
+    }
+
+    private static final String NAME = "mesos.cassandra:type=SSTableImport";
+    private static final String BOOLEAN = "boolean";
+
+    private SSTableImport() {}
+
+    /** Called when the agent is loaded, each time. */
+    public static void agentmain(String arguments, Instrumentation instrumentation) throws Exception {
+        MBeanServer server = ManagementFactory.getPlatformMBeanServer();
+        ObjectName name = new ObjectName(NAME);
+        synchronized (SSTableImport.class) {
+            if (!server.isRegistered(name))
+                server.registerMBean(new StandardMBean(SSTableImport::load, Management.class), name);
+        }
+    }
+
+    private static List<?> load(String keyspace, String table, String directory) throws Exception {
+        ObjectName name = new ObjectName(
+            "org.apache.cassandra.db:type=Tables,keyspace=" + keyspace + ",table=" + table);
+        Set<String> directories = new HashSet<>(Arrays.asList(directory));
+        boolean resetLevel = true;
+        boolean clearRepaired = true;
+        // The executor has compared each file with the SHA-256 of its backup.
+        boolean verifySSTables = false;
+        boolean verifyTokens = true;
+        boolean invalidateCaches = true;
+        boolean extendedVerify = false;
+        boolean copyData = false;
+        Object[] arguments = {
+            directories, resetLevel, clearRepaired, verifySSTables, verifyTokens, invalidateCaches, extendedVerify,
+            copyData,
+        };
+        String[] signature = {
+            Set.class.getName(), BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN,
+        };
+        return (List<?>) ManagementFactory.getPlatformMBeanServer().invoke(
+            name, "importNewSSTables", arguments, signature);
+    }
+}
