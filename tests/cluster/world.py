@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 from kazoo.client import KazooClient
 
-from devcluster import executors, local, processes, scheduler_process
+from devcluster import executors, local, processes, s3, scheduler_process
 from devcluster.bundles import Bundles
 from devcluster.cluster_api import ClusterApi
 from devcluster.java import find_home
@@ -28,7 +28,7 @@ from devcluster.processes import Process, ProcessTable
 from devcluster.progress import Printer
 from devcluster.requests import Response, get
 from devcluster.up import wait_for_nodes
-from tests.waiting import free_port
+from tests.waiting import NotInTimeError, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,6 +111,44 @@ class World:
             return int(code), json.loads(body)
         except ValueError:
             return int(code), body
+
+    def put(self, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """PUT with the token; the status and the JSON of the answer."""
+        arguments = [] if body is None else ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        auth = f"Authorization: token={self.token}"
+        return self.curl("-X", "PUT", "-H", auth, *arguments, f"{self.layout.api_url}{path}")
+
+    def begin(self, kind: str, body: Mapping[str, Any]) -> str:
+        """Start a maintenance operation that must be accepted; its id."""
+        code, answer = self.put(f"/v1/{kind}/start", body)
+        assert (code, answer.get("status"), answer.get("message")) == (202, "started", ""), (code, answer)
+        return str(answer["id"])
+
+    def wait_ended(self, kind: str, seconds: float = 120.0) -> dict[str, Any]:
+        """The status of the newest operation of that kind, once it is complete or can go no further."""
+        found: dict[str, Any] = {}
+
+        def ended() -> bool:
+            found.update(self.read(f"/v1/{kind}/status"))
+            return found["state"] in ("COMPLETE", "STOPPED", "ERROR")
+
+        try:
+            wait_for(f"{kind} has ended", ended, seconds)
+        except NotInTimeError as error:
+            raise NotInTimeError(f"{error}: {json.dumps(found, indent=1)}") from error
+        return found
+
+    def run(self, kind: str, body: Mapping[str, Any], seconds: float = 120.0) -> dict[str, Any]:
+        """Start a maintenance operation and wait until it is complete; its status."""
+        identifier = self.begin(kind, body)
+        status = self.wait_ended(kind, seconds)
+        assert (status["state"], status["id"]) == ("COMPLETE", identifier), json.dumps(status, indent=1)
+        return status
+
+    @property
+    def location(self) -> str:
+        """A bucket of the cluster's S3 server, as any cluster may name it."""
+        return f"http://{self.layout.s3}/{s3.BUCKET}"
 
     def records(self) -> dict[str, Any]:
         """Every record below the service's root in ZooKeeper, by its path."""
