@@ -1,0 +1,179 @@
+"""Jobs that outlive what dies around them: scheduler, executor, Cassandra, ZooKeeper, agent; and jobs that are stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from devcluster import executors
+from tests.cluster.test_4_maintenance import snapshots
+from tests.cluster.world import World
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
+
+KEYSPACE = "blobs"
+ROWS = 120
+BLOB = 100_000
+# Slow enough that a node's upload takes some seconds: long enough to kill something in the middle of it.
+THROTTLE = 2_000_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data(world: World) -> Iterator[None]:
+    """Some MB that do not compress, on every node."""
+    with world.cql() as session:
+        session.execute(
+            f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 3}}"
+        )
+        session.execute(f"CREATE TABLE {KEYSPACE}.blobs (id int PRIMARY KEY, body blob)")
+        insert = session.prepare(f"INSERT INTO {KEYSPACE}.blobs (id, body) VALUES (?, ?)")
+        for number in range(ROWS):
+            session.execute(insert, (number, os.urandom(BLOB)))
+    yield
+    with world.cql() as session:
+        session.execute(f"DROP KEYSPACE {KEYSPACE}")
+
+
+def body(world: World, name: str) -> dict[str, Any]:
+    """A backup that takes a while."""
+    return {
+        "backup_name": name,
+        "external_location": world.location,
+        "key_spaces": [KEYSPACE],
+        "throttle": THROTTLE,
+        "upload_parallelism": 3,
+    }
+
+
+def uploading(world: World) -> set[str]:
+    """The nodes that are in the middle of their upload."""
+    nodes = world.read("/v1/backup/status")["nodes"]
+    return {
+        name
+        for name, node in nodes.items()
+        if node["phase"] == "Upload" and (node["progress"].get("bytes_done") or 0) > 0
+    }
+
+
+def jobs(world: World) -> dict[str, str]:
+    """The task id of every job that runs, by step."""
+    steps = {path.rpartition("/")[2]: step for path, step in world.records().items() if "/steps/backup." in path}
+    return {name: step["task"]["id"] for name, step in steps.items() if step["state"] == "RUNNING"}
+
+
+def scheduler_dies(world: World) -> None:
+    world.kill("scheduler")
+    world.start()
+
+
+def zookeeper_dies(world: World) -> None:
+    world.kill("zookeeper")
+    world.start()
+
+
+def agent_dies(world: World) -> None:
+    world.kill("agent-1")
+    world.start()
+
+
+@pytest.mark.parametrize("fault", [scheduler_dies, zookeeper_dies, agent_dies])
+def test_a_job_outlives_what_is_around_it(world: World, fault: Callable[[World], None]) -> None:
+    """The jobs that ran go on, none is launched twice, and the backup is complete and sound."""
+    name = f"outlives-{fault.__name__.partition('_')[0]}"
+    identifier = world.begin("backup", body(world, name))
+    wait_for("all nodes upload", lambda: len(uploading(world)) == 3, 60.0)
+    before = jobs(world)
+    fault(world)
+    wait_for(
+        "the scheduler is back", lambda: bool(world.start() or True) and world.get("/v1/health").status == 200, 60.0
+    )
+    status = world.wait_ended("backup", 180.0)
+    assert (status["id"], status["state"]) == (identifier, "COMPLETE"), status
+    records = world.records()
+    root = f"/dcos-service-{world.layout.service_name}"
+    for step, task in before.items():
+        assert records[f"{root}/steps/{step}"]["task"]["id"] == task
+    verify(world, name)
+
+
+def executor_dies(world: World) -> None:
+    found = executors.find(world.layout.directory / "agents" / "1")
+    pythons = [item for item in found if item.pid not in world.cassandras()]
+    for item in pythons:
+        os.kill(item.pid, signal.SIGKILL)
+
+
+def cassandra_dies(world: World) -> None:
+    found = executors.find(world.layout.directory / "agents" / "1")
+    os.kill(next(item.pid for item in found if item.pid in world.cassandras()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("fault", [executor_dies, cassandra_dies])
+def test_a_job_begins_again_when_its_node_is_back(world: World, fault: Callable[[World], None]) -> None:
+    name = f"again-{fault.__name__.partition('_')[0]}"
+    world.begin("backup", body(world, name))
+    wait_for("all nodes upload", lambda: len(uploading(world)) == 3, 60.0)
+    fault(world)
+    status = world.wait_ended("backup", 300.0)
+    assert status["state"] == "COMPLETE", status
+    verify(world, name)
+    wait_for("no snapshot is left", lambda: not snapshots(world))
+
+
+def test_stop_cancels_the_jobs_and_leaves_nothing_behind(world: World) -> None:
+    world.begin("backup", body(world, "stopped"))
+    wait_for("all nodes upload", lambda: len(uploading(world)) == 3, 60.0)
+    began = time.monotonic()
+    assert world.put("/v1/backup/stop")[0] == 202
+    assert world.wait_ended("backup", 60.0)["state"] == "STOPPED"
+    print(f"stopped after {time.monotonic() - began:.1f} s")
+    assert jobs(world) == {}
+    assert not snapshots(world)
+    listed = world.read(f"/v1/backups?external_location={world.location}")["backups"]
+    assert not [item for item in listed if item["backup_name"] == "stopped" and item["state"] == "complete"]
+    code, answer = world.put("/v1/restore/start", {"backup_name": "stopped", "external_location": world.location})
+    assert code == 400, answer
+    # The next one begins by itself and finds what was sent already.
+    status = world.run("backup", {**body(world, "after"), "throttle": 0})
+    for node in status["nodes"].values():
+        assert node["result"]["sent_objects"] < node["result"]["objects"]
+    verify(world, "after")
+
+
+def test_one_at_a_time(world: World) -> None:
+    """Two backups and a delete at once: the first goes on, the others are refused and say why."""
+    world.begin("backup", body(world, "alone"))
+    code, answer = world.put("/v1/backup/start", body(world, "second"))
+    assert (code, "already in progress since" in answer["message"]) == (409, True), answer
+    code, answer = world.put("/v1/backup/delete", {"backup_name": "after", "external_location": world.location})
+    assert (code, "Backup is in progress since" in answer["message"]) == (409, True), answer
+    assert world.wait_ended("backup", 180.0)["state"] == "COMPLETE"
+    verify(world, "alone")
+    verify(world, "after")
+
+
+def test_the_throttle_changes_while_it_runs(world: World) -> None:
+    with world.cql() as session:
+        insert = session.prepare(f"INSERT INTO {KEYSPACE}.blobs (id, body) VALUES (?, ?)")
+        for number in range(ROWS, 2 * ROWS):
+            session.execute(insert, (number, os.urandom(BLOB)))
+    world.begin("backup", {**body(world, "tuned"), "throttle": 50_000})
+    wait_for("all nodes upload", lambda: len(uploading(world)) == 3, 60.0)
+    assert world.put("/v1/backup/tune", {"throttle": 0})[0] in (200, 202)
+    # At the first pace it would take four minutes.
+    assert world.wait_ended("backup", 60.0)["state"] == "COMPLETE"
+
+
+def verify(world: World, name: str) -> None:
+    """Read all of a backup back."""
+    code, answer = world.put("/v1/backup/verify", {"backup_name": name, "external_location": world.location})
+    assert code == 202, answer
+    status = world.wait_ended("backup/verify")
+    assert status["state"] == "COMPLETE", status
+    assert sum(node["result"]["bytes"] for node in status["nodes"].values()) > ROWS * BLOB * 3

@@ -1,0 +1,52 @@
+"""A cluster is destroyed; its backup is restored onto new ones with as many nodes and with fewer: every row is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster import s3
+from tests.cluster import tables
+from tests.cluster.world import World, make_layout, make_world
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
+
+KEYSPACE = "moved"
+
+
+@pytest.fixture(scope="module")
+def before(world: World) -> dict[str, list[tuple[object, ...]]]:
+    """What the first cluster held when its backup was made."""
+    with world.cql() as session:
+        tables.create(session, KEYSPACE, replicas=2)
+        held = tables.read(session, KEYSPACE)
+    world.run("backup", {"backup_name": "moving", "external_location": world.location, "key_spaces": [KEYSPACE]})
+    return held
+
+
+@pytest.fixture(params=[2, 3], ids=["fewer nodes", "as many nodes"])
+def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A new cluster with tokens of its own."""
+    layout = make_layout(tmp_path / "other", nodes=request.param, network=f"127.0.{10 + request.param}")
+    cluster = make_world(layout)
+    try:
+        cluster.start()
+        cluster.wait_deployed()
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+def test_every_row_is_there(world: World, before: dict[str, list[tuple[object, ...]]], other: World) -> None:
+    place = {"external_location": f"http://{world.layout.s3}/{s3.BUCKET}"}
+    listed = other.read(f"/v1/backups?external_location={place['external_location']}")["backups"]
+    assert "moving" in [item["backup_name"] for item in listed]
+    status = other.run("restore", {"backup_name": "moving", **place}, 300.0)
+    with other.cql() as session:
+        assert tables.read(session, KEYSPACE) == before
+        # The restored cluster takes writes like any other.
+        tables.fill(session, KEYSPACE, [5_000])
+    assert status["nodes"]
+    assert other.run("backup", {"backup_name": "of-the-new", **place})["state"] == "COMPLETE"
