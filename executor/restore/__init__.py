@@ -1,0 +1,1 @@
+"""Bringing a backup back: what is to be created, fetched and loaded, and how."""
