@@ -51,6 +51,12 @@ def _read(found: Sequence[Word], first: int, last: int) -> Shape:
     return Shape(columns, partition, ordered, "table" if found[1].says("TABLE") else "type")
 
 
+def column_types(found: Sequence[Word]) -> Mapping[str, str]:
+    """The column that `name type [static]` adds."""
+    name, kind, _ = _column(found)
+    return {name: kind}
+
+
 def _column(part: Sequence[Word]) -> tuple[str, str, bool]:
     name = _name(part[0])
     kind: list[str] = []

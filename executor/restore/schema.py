@@ -1,0 +1,250 @@
+"""The statements that bring a backup's schema back, for what is wanted of it and not there yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from executor.restore import cql
+from executor.restore.cql import CqlError, Word, parenthesis, quote, words
+from executor.restore.selection import Selection, TableName
+from executor.restore.shape import Shape, column_types, differences, read
+
+KEY_SPACE, TYPE, FUNCTION, AGGREGATE = "keyspace", "type", "function", "aggregate"
+TABLE, COLUMNS, INDEX, VIEW, TRIGGER = "table", "columns", "index", "view", "trigger"
+_KINDS = {
+    "KEYSPACE": KEY_SPACE, "TYPE": TYPE, "FUNCTION": FUNCTION, "AGGREGATE": AGGREGATE, "TABLE": TABLE,
+    "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
+}  # fmt: skip
+_OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+
+
+@dataclass(frozen=True)
+class Element:
+    """One statement of a schema. `table` is the table that it is about, empty for what belongs to a key space.
+
+    COLUMNS is an ALTER TABLE, by which DESCRIBE tells of columns that were dropped. The name of a function has its
+    arguments. `position` is the word that stands for the name of an index or a trigger.
+    """
+
+    kind: str
+    key_space: str
+    name: str
+    text: str
+    table: str = ""
+    position: Word | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What there can be only one of."""
+        return (self.kind, self.key_space, self.name)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.key_space}" if self.kind == KEY_SPACE else f"{self.kind} {self.key_space}.{self.name}"
+        )
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What a cluster has: its elements, the ids of all its tables, and its data centers."""
+
+    elements: tuple[Element, ...] = ()
+    table_ids: frozenset[str] = frozenset()
+    data_centers: frozenset[str] = frozenset()
+
+    def identities(self) -> frozenset[tuple[str, str, str]]:
+        """Of all elements."""
+        return frozenset(element.identity for element in self.elements)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to create, in order, and what is there and stays."""
+
+    create: tuple[Element, ...]
+    keep: tuple[Element, ...]
+
+
+def elements(statements: Iterable[str]) -> tuple[Element, ...]:
+    """The elements of a schema in their order. A text may hold several statements. Raises CqlError."""
+    return tuple(_element(found) for text in statements for found in cql.split(text))
+
+
+def _element(text: str) -> Element:
+    found = words(text)
+    if len(found) > 4 and found[0].says("ALTER") and found[1].says("TABLE"):
+        key_space, name, _ = _name(found, 2)
+        return Element(COLUMNS, key_space, f"{name} {' '.join(word.text for word in found[5:7])}", text, name)
+    for index, word in enumerate(found[1:5], 1):
+        kind = _KINDS.get(word.text.upper())
+        if found[0].says("CREATE") and kind is not None:
+            return _created(kind, found, index + 1, text)
+    raise CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
+
+
+def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element:
+    if kind == KEY_SPACE:
+        return Element(kind, str(found[index].name), "", text)
+    if kind in (INDEX, TRIGGER):
+        on = next(at for at in range(index, len(found)) if found[at].says("ON"))
+        key_space, table, _ = _name(found, on + 1)
+        return Element(kind, key_space, str(found[index].name), text, table, found[index])
+    key_space, name, after = _name(found, index)
+    if kind in (FUNCTION, AGGREGATE):
+        first, last = parenthesis(found, after)
+        return Element(kind, key_space, name + "".join(word.text for word in found[first : last + 1]), text)
+    if kind == VIEW:
+        origin = next(at for at in range(after, len(found)) if found[at].says("FROM"))
+        return Element(kind, key_space, name, text, _name(found, origin + 1)[1])
+    return Element(kind, key_space, name, text, name if kind == TABLE else "")
+
+
+def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:
+    """Key space and name, and the index of the word after them."""
+    if index + 2 >= len(found) or found[index + 1].text != "." or found[index + 2].name is None:
+        raise CqlError(f"no full name in {' '.join(word.text for word in found[:8])!r}")
+    return str(found[index].name), str(found[index + 2].name), index + 3
+
+
+def plan(stored: Sequence[Element], selection: Selection, existing: Existing) -> Plan:
+    """What of the backup's elements is to be created for the wanted tables, under their new names."""
+    create: list[Element] = []
+    keep: list[Element] = []
+    there = set(existing.identities())
+    tables_there = {(element.key_space, element.name) for element in existing.elements if element.kind == TABLE}
+    for element in renamed(stored, selection):
+        if element.identity in there:
+            keep.append(element)
+        elif element.kind == COLUMNS and (element.key_space, element.table) in tables_there:
+            # The table that is there has its own past.
+            continue
+        else:
+            there.add(element.identity)
+            create.append(_with_free_id(element, selection, existing.table_ids))
+    return Plan(tuple(create), tuple(keep))
+
+
+def _with_free_id(element: Element, selection: Selection, taken: frozenset[str]) -> Element:
+    if element.kind not in (TABLE, VIEW):
+        return element
+    moved = TableName(element.key_space, element.name) not in selection.targets
+    used = any(word.text.lower() in taken for word in words(element.text) if word.name is None)
+    return replace(element, text=cql.without_id(element.text)) if used or moved else element
+
+
+def renamed(stored: Sequence[Element], selection: Selection) -> Iterator[Element]:
+    """The wanted elements as they are to be called, in the backup's order; a key space's own ones in each new place."""
+    wanted = set(selection.key_spaces())
+    for element in stored:
+        if element.key_space not in wanted:
+            continue
+        for target in selection.target_key_spaces(element.key_space):
+            if _is_wanted(element, target, stored, selection):
+                yield _rename(element, target, selection)
+
+
+def _is_wanted(element: Element, target: str, stored: Sequence[Element], selection: Selection) -> bool:
+    if element.kind == KEY_SPACE:
+        return True
+    if element.kind == TYPE and selection.partial:
+        return element.name in _needed_types(element.key_space, stored, selection)
+    if element.kind in _OF_KEY_SPACE:
+        return not selection.partial
+    new = selection.targets.get(TableName(element.key_space, element.table))
+    if element.kind == VIEW and TableName(element.key_space, element.name) not in selection.targets:
+        return False
+    return new is not None and new.key_space == target
+
+
+def _needed_types(key_space: str, stored: Sequence[Element], selection: Selection) -> set[str]:
+    """The types of a key space that its wanted tables are made of, also by way of other types."""
+    texts = {e.name: e.text for e in stored if e.kind == TYPE and e.key_space == key_space}
+    open_ends = [e.text for e in stored if e.kind == TABLE and TableName(e.key_space, e.name) in selection.targets]
+    needed: set[str] = set()
+    while open_ends:
+        names = {word.name for word in words(open_ends.pop()) if word.name in texts} - needed
+        needed |= {str(name) for name in names}
+        open_ends += [texts[str(name)] for name in names]
+    return needed
+
+
+def _rename(element: Element, target: str, selection: Selection) -> Element:
+    if element.kind == KEY_SPACE:
+        name = next(word for word in words(element.text)[2:] if word.name == element.key_space)
+        changed = replace(element, key_space=target)
+        return changed if target == element.key_space else replace(
+            changed, text=cql.replace(element.text, [(name, quote(target))])
+        )  # fmt: skip
+
+    def called(key_space: str, name: str) -> tuple[str, str]:
+        new = selection.targets.get(TableName(key_space, name)) if key_space == element.key_space else None
+        if new is not None and element.kind not in _OF_KEY_SPACE:
+            return new.key_space, new.table
+        return (target, name) if key_space == element.key_space else (key_space, name)
+
+    changes = _index_change(element, called(element.key_space, element.table)[1])
+    text = cql.requalify(cql.replace(element.text, changes), called)
+    # Read again, so that all of the element is what its new text says.
+    return _element(text)
+
+
+def _index_change(element: Element, table: str) -> list[tuple[Word, str]]:
+    """A key space has each index name once: the index of a renamed table needs another one."""
+    if element.position is None or table == element.table:
+        return []
+    name = element.name
+    own = f"{table}{name.removeprefix(element.table)}" if name.startswith(element.table) else f"{table}_{name}"
+    return [(element.position, quote(own))]
+
+
+def shapes(found: Iterable[Element], kind: str) -> Mapping[tuple[str, str], Shape]:
+    """The shapes of all tables or types by key space and name, without the columns that were dropped."""
+    shapes: dict[tuple[str, str], Shape] = {}
+    for element in found:
+        if element.kind == kind:
+            shapes[element.key_space, element.name] = read(element.text)
+        elif element.kind == COLUMNS and (before := shapes.get((element.key_space, element.table))):
+            shapes[element.key_space, element.table] = replace(before, columns=_altered(before.columns, element.text))
+    return shapes
+
+
+def _altered(columns: Mapping[str, str], statement: str) -> Mapping[str, str]:
+    found = words(statement)
+    name = str(found[6].name)
+    if found[5].says("DROP"):
+        return {column: kind for column, kind in columns.items() if column != name}
+    return {**columns, **column_types(found[6:])}
+
+
+def conflicts(stored: Sequence[Element], selection: Selection, existing: Existing) -> list[str]:
+    """Why the wanted tables cannot be loaded here: a sentence each, empty if nothing stands against it."""
+    wanted = list(renamed(stored, selection))
+    found = []
+    for kind in (TYPE, TABLE):
+        here = shapes(existing.elements, kind)
+        for name, shape in shapes(wanted, kind).items():
+            if name in here and (problems := differences(shape, here[name])):
+                found.append(f"{kind} {'.'.join(name)}: {'; '.join(problems)}")
+    identities = existing.identities()
+    for element in wanted:
+        if element.kind == KEY_SPACE and element.identity not in identities:
+            found += [
+                f"key space {element.key_space}: its data center {name} does not exist here"
+                f" ({', '.join(sorted(existing.data_centers))})"
+                for name in replication(element.text)
+                if name not in existing.data_centers
+            ]
+    return found
+
+
+def replication(key_space: str) -> list[str]:
+    """The data centers that a CREATE KEYSPACE names."""
+    found = words(key_space)
+    begin = next((index for index, word in enumerate(found) if word.says("REPLICATION")), len(found))
+    end = next((index for index in range(begin, len(found)) if found[index].text == "}"), len(found))
+    texts = [word.text[1:-1] for word in found[begin:end] if word.text.startswith("'")]
+    pairs = dict(zip(texts[::2], texts[1::2], strict=False))
+    if not pairs.get("class", "").endswith("NetworkTopologyStrategy"):
+        return []
+    return [name for name in pairs if name not in ("class", "replication_factor")]
