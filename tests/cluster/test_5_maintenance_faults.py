@@ -1,4 +1,4 @@
-"""Jobs that outlive what dies around them: scheduler, executor, Cassandra, ZooKeeper, agent; and jobs that are stopped."""
+"""Jobs that outlive what dies around them: scheduler, executor, Cassandra, ZooKeeper, agent; and jobs told to stop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def data(world: World) -> Iterator[None]:
     """Some MB that do not compress, on every node."""
     with world.cql() as session:
         session.execute(
-            f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 3}}"
+            f"CREATE KEYSPACE {KEYSPACE} WITH replication = "
+            "{'class': 'NetworkTopologyStrategy', 'replication_factor': 3}"
         )
         session.execute(f"CREATE TABLE {KEYSPACE}.blobs (id int PRIMARY KEY, body blob)")
         insert = session.prepare(f"INSERT INTO {KEYSPACE}.blobs (id, body) VALUES (?, ?)")
@@ -54,11 +55,8 @@ def body(world: World, name: str) -> dict[str, Any]:
 def uploading(world: World) -> set[str]:
     """The nodes that are in the middle of their upload."""
     nodes = world.read("/v1/backup/status")["nodes"]
-    return {
-        name
-        for name, node in nodes.items()
-        if node["phase"] == "Upload" and (node["progress"].get("bytes_done") or 0) > 0
-    }
+    sent = {name: node["progress"].get("bytes_done") or 0 for name, node in nodes.items() if node["phase"] == "Upload"}
+    return {name for name, count in sent.items() if count > 0}
 
 
 def jobs(world: World) -> dict[str, str]:

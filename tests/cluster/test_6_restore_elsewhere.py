@@ -1,4 +1,4 @@
-"""A cluster is destroyed; its backup is restored onto new ones with as many nodes and with fewer: every row is there."""
+"""A backup is restored onto new clusters with other tokens, with as many nodes and with fewer: every row is there."""
 
 from __future__ import annotations
 
