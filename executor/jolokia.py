@@ -60,6 +60,10 @@ class Jolokia:
         body = {"type": "exec", "mbean": mbean, "operation": operation, "arguments": list(arguments)}
         return _value(self._call(body, timeout))
 
+    def notifications(self, command: str, timeout: float, **details: str) -> Any:
+        """One of Jolokia's commands about notifications (register, add, unregister, …) and its result."""
+        return _value(self._call({"type": "notification", "command": command, **details}, timeout))
+
     def _call(self, body: Any, timeout: float) -> Any:
         connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
         try:

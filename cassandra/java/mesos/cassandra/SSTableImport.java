@@ -38,6 +38,7 @@ public final class SSTableImport {
             if (!server.isRegistered(name))
                 server.registerMBean(new StandardMBean(SSTableImport::load, Management.class), name);
         }
+        RepairSessions.register();
     }
 
     private static List<?> load(String keyspace, String table, String directory) throws Exception {

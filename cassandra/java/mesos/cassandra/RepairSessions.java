@@ -1,0 +1,49 @@
+package mesos.cassandra;
+
+import java.lang.management.ManagementFactory;
+import java.lang.reflect.Field;
+import java.util.Map;
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
+import javax.management.StandardMBean;
+
+/**
+ * Ends one repair that this node coordinates. Cassandra's own forceTerminateAllRepairSessions ends all of them, and its
+ * failSession knows incremental ones alone.
+ *
+ * Refers to Cassandra's classes by name only, so that it compiles without them.
+ */
+final class RepairSessions {
+    /** What the MBean offers. */
+    public interface Management {
+        /** Fails all sessions of the repair with this (parent) id; gives back how many there were. */
+        int fail(String repair) throws Exception;
+    }
+
+    private static final String NAME = "mesos.cassandra:type=RepairSessions";
+
+    private RepairSessions() {}
+
+    static synchronized void register() throws Exception {
+        MBeanServer server = ManagementFactory.getPlatformMBeanServer();
+        ObjectName name = new ObjectName(NAME);
+        if (!server.isRegistered(name))
+            server.registerMBean(new StandardMBean(RepairSessions::fail, Management.class), name);
+    }
+
+    private static int fail(String repair) throws Exception {
+        Class<?> type = Class.forName("org.apache.cassandra.service.ActiveRepairService");
+        Field sessions = type.getDeclaredField("sessions");
+        sessions.setAccessible(true);
+        int failed = 0;
+        for (Object session : ((Map<?, ?>) sessions.get(type.getMethod("instance").invoke(null))).values()) {
+            Object state = session.getClass().getField("state").get(session);
+            if (!repair.equals(String.valueOf(state.getClass().getField("parentRepairSession").get(state))))
+                continue;
+            session.getClass().getMethod("forceShutdown", Throwable.class)
+                .invoke(session, new InterruptedException("the repair was cancelled"));
+            failed++;
+        }
+        return failed;
+    }
+}

@@ -1,0 +1,242 @@
+"""The job `repair`: this node's ranges, one segment after another, until each has been repaired or has failed thrice.
+
+Parameters and result are the contract of `docs`: see `_Request` and `_Run.result`. What is done is kept in the
+checkpoint; a later attempt, and a run after the ring has changed, do the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from executor.jobs.context import JobContext, JobError
+from executor.jolokia import JolokiaError, NotReachableError
+from executor.protocol import JobProgress
+from executor.repair.command import End, Outcome, Repairer, Style
+from executor.repair.ledger import Ledger
+from executor.repair.plan import Segment, segments
+from executor.repair.pressure import Pressure
+from executor.repair.replicas import Replicas, login
+from executor.repair.sessions import Sessions
+from executor.repair.survey import RingState, Skipped, Survey
+
+_LOG = logging.getLogger(__name__)
+_STEP = "repair"
+_ATTEMPTS = 3
+_WAIT_SECONDS = 5.0
+_PATIENCE_SECONDS = 120.0
+# A result is stored in ZooKeeper: beyond this, tables are summed up by key space.
+_TABLES_IN_RESULT = 500
+_FAILURES_IN_ERROR = 3
+
+
+@dataclass(frozen=True)
+class _Request:
+    key_spaces: tuple[str, ...]
+    column_families: tuple[str, ...]
+    primary_range: bool
+    pending_compactions: int
+    segment_bytes: int
+    style: Style
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, Any]) -> _Request:
+        return cls(
+            key_spaces=tuple(parameters.get("key_spaces", ())),
+            column_families=tuple(parameters.get("column_families", ())),
+            primary_range=bool(parameters.get("primary_range", True)),
+            pending_compactions=int(parameters.get("pending_compactions", 20)),
+            segment_bytes=max(1, int(float(parameters.get("segment_mb", 256)) * 1024 * 1024)),
+            style=Style(
+                incremental=bool(parameters.get("incremental", False)),
+                parallelism=str(parameters.get("parallelism", "sequential")),
+                stall_seconds=float(parameters.get("stall_seconds", 1800)),
+            ),
+        )
+
+
+def repair(context: JobContext) -> Mapping[str, Any]:
+    """Repair this node's ranges. Raises JobError when a segment has failed three times, after all others were tried."""
+    request = _Request.parse(context.launch.parameters)
+    replicas = Replicas(context.node.native_port, login(context.secrets()))
+    try:
+        with Sessions(context.node.jolokia) as sessions:
+            run = _Run(context, request, replicas, Repairer(context, sessions, replicas, request.style))
+            run.until_done()
+            return run.result()
+    except JolokiaError as error:
+        raise JobError(_STEP, str(error)) from error
+
+
+class _Run:
+    def __init__(self, context: JobContext, request: _Request, replicas: Replicas, repairer: Repairer) -> None:
+        self._context = context
+        self._request = request
+        self._replicas = replicas
+        self._repairer = repairer
+        self._survey = Survey(context.node.jolokia)
+        self._pressure = Pressure(replicas, request.pending_compactions)
+        saved = context.load()
+        self._ledger = Ledger.load(saved.get("done", ()))
+        self._before = Counter[str](saved.get("counts", {}))
+        self._counts: Counter[str] = Counter()
+        self._began = time.monotonic()
+        self._queue: list[Segment] = []
+        self._tables: dict[str, str] = {}
+        self._failures: dict[Segment, list[str]] = {}
+        self._fingerprint = ""
+
+    def until_done(self) -> None:
+        """Run segments until none is left, then raise JobError if some have failed."""
+        while True:
+            state = self._state()
+            if state.fingerprint != self._fingerprint:
+                self._plan(state)
+            if not self._queue:
+                break
+            self._next(state)
+        given_up = {segment: words for segment, words in self._failures.items() if len(words) >= _ATTEMPTS}
+        if given_up:
+            raise JobError(_STEP, _describe(given_up))
+
+    def result(self) -> Mapping[str, Any]:
+        """Segments and ranges repaired by all attempts, tables with what became of them, and seconds of this one."""
+        total = self._before + self._counts
+        result: dict[str, Any] = {
+            "segments": total["segments"],
+            "ranges": total["ranges"],
+            "tables": _summary(self._tables),
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
+        if self._replicas.silent:
+            result["not_asked"] = dict(self._replicas.silent)
+        return result
+
+    def _state(self) -> RingState:
+        began = time.monotonic()
+        while True:
+            try:
+                return self._survey.state()
+            except NotReachableError as error:
+                if time.monotonic() - began > _PATIENCE_SECONDS:
+                    raise
+                self._tell(waiting=f"waits: {error}")
+                self._context.wait(_WAIT_SECONDS)
+
+    # Planning.
+
+    def _plan(self, state: RingState) -> None:
+        self._tell("planning")
+        queue: list[Segment] = []
+        tables: dict[str, str] = {}
+        for name, wanted in self._wanted().items():
+            found = self._survey.key_space(name, wanted, state.own, self._request.primary_range)
+            if isinstance(found, Skipped):
+                tables |= {f"{name}.{table}": f"skipped: {found.why}" for table in wanted}
+                continue
+            tables |= {f"{name}.{table}": "done" for table in wanted}
+            queue += segments(found, self._ledger, self._request.segment_bytes)
+        self._queue = [segment for segment in queue if len(self._failures.get(segment, ())) < _ATTEMPTS]
+        self._tables = tables
+        self._fingerprint = state.fingerprint
+        _LOG.info("repair: %d segments of %d tables", len(self._queue), len(tables))
+
+    def _wanted(self) -> dict[str, list[str]]:
+        """The tables to repair by key space."""
+        known = self._survey.key_spaces()
+        if missing := sorted(set(self._request.key_spaces) - set(known) - set(_LOCAL)):
+            raise JobError(_STEP, f"no key space {', '.join(missing)}", hopeless=True)
+        names = [name for name in known if not self._request.key_spaces or name in self._request.key_spaces]
+        tables = {name: self._survey.tables(name) for name in names}
+        if not self._request.column_families:
+            return {name: found for name, found in tables.items() if found}
+        asked = set(self._request.column_families)
+        if missing := sorted(asked.difference(*tables.values())):
+            raise JobError(_STEP, f"no column family {', '.join(missing)}", hopeless=True)
+        chosen = {name: [table for table in found if table in asked] for name, found in tables.items()}
+        return {name: found for name, found in chosen.items() if found}
+
+    # One segment.
+
+    def _next(self, state: RingState) -> None:
+        held_up = self._pressure.survey(self._queue, state)
+        segment = next((segment for segment in self._queue if segment not in held_up), None)
+        if segment is None:
+            self._tell(waiting="waits: " + ", ".join(sorted(set(held_up.values()))))
+            self._context.wait(_WAIT_SECONDS)
+            return
+        self._tell(_doing(segment, held_up))
+        self._settle(segment, self._repairer.run(segment))
+
+    def _settle(self, segment: Segment, outcome: Outcome) -> None:
+        self._queue.remove(segment)
+        if outcome.end in (End.DONE, End.NOTHING):
+            self._ledger.add(segment.key_space, segment.tables, segment.replicas, segment.intervals)
+            self._counts.update(segments=1, ranges=len(segment.intervals), cost=segment.cost)
+            counts = self._before + self._counts
+            self._context.save({"done": self._ledger.dump(), "counts": dict(counts)})
+            return
+        _LOG.warning("repair of %s: %s: %s", _name(segment), outcome.end.value, outcome.words)
+        if outcome.end is End.FAILED and not self._pressure.down(segment, self._state()):
+            words = self._failures.setdefault(segment, [])
+            words.append(outcome.words)
+            if len(words) >= _ATTEMPTS:
+                self._tables |= {f"{segment.key_space}.{table}": f"failed: {words[-1]}" for table in segment.tables}
+                return
+        self._queue.append(segment)
+        self._tell(waiting=f"waits: {_name(segment)}: {outcome.words}")
+        self._context.wait(_WAIT_SECONDS)
+
+    # Telling.
+
+    def _tell(self, doing: str = "", waiting: str = "") -> None:
+        done = self._before + self._counts
+        left = sum(segment.cost for segment in self._queue)
+        whole = done["cost"] + left
+        here = self._counts["cost"]
+        elapsed = time.monotonic() - self._began
+        self._context.tell(
+            JobProgress(
+                doing=doing,
+                waiting=waiting,
+                done={"ranges": done["ranges"], "segments": done["segments"]},
+                total={
+                    "ranges": done["ranges"] + sum(len(segment.intervals) for segment in self._queue),
+                    "segments": done["segments"] + len(self._queue),
+                },
+                percent=round(100 * done["cost"] / whole, 1) if whole else None,
+                seconds_left=round(elapsed * left / here, 1) if here else None,
+            )
+        )
+
+
+_LOCAL = ("system", "system_schema", "system_views", "system_virtual_schema")
+
+
+def _name(segment: Segment) -> str:
+    first = f"{segment.key_space}.{segment.tables[0]}"
+    return first if len(segment.tables) == 1 else f"{first} and {len(segment.tables) - 1} more tables"
+
+
+def _doing(segment: Segment, held_up: Mapping[Segment, str]) -> str:
+    ranges = f"{len(segment.intervals)} ranges of {_name(segment)}"
+    if not held_up:
+        return ranges
+    return f"{ranges}; {len(held_up)} segments wait: {', '.join(sorted(set(held_up.values())))}"
+
+
+def _describe(given_up: Mapping[Segment, Sequence[str]]) -> str:
+    texts = [f"{_name(segment)}: {words[-1]}" for segment, words in given_up.items()]
+    more = f" and {len(texts) - _FAILURES_IN_ERROR} more" if len(texts) > _FAILURES_IN_ERROR else ""
+    return f"{len(texts)} segments failed {_ATTEMPTS} times: {'; '.join(texts[:_FAILURES_IN_ERROR])}{more}"
+
+
+def _summary(tables: Mapping[str, str]) -> dict[str, str]:
+    if len(tables) <= _TABLES_IN_RESULT:
+        return dict(tables)
+    counts = Counter((name.split(".")[0], what) for name, what in tables.items())
+    return {f"{key_space}.*": f"{what} ({count} tables)" for (key_space, what), count in counts.items()}

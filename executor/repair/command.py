@@ -1,0 +1,130 @@
+"""One repair of Cassandra's, from its start to its end: watched, and ended by itself if it has to be."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from executor.jobs.context import Cancelled, JobContext
+from executor.jolokia import Jolokia, JolokiaError, NotReachableError
+from executor.repair.activity import Activity
+from executor.repair.plan import Segment
+from executor.repair.replicas import Replicas
+from executor.repair.sessions import Sessions
+
+_TIMEOUT = 60.0
+_FIRST_POLL, _LONGEST_POLL = 0.05, 2.0
+# A repair that was told to end and does not is left to end by itself: a segment is short.
+_END_SECONDS = 30.0
+# Cassandra that does not answer for this long is taken for gone: its executor restarts it.
+_PATIENCE_SECONDS = 120.0
+_LONG_RANGES = re.compile(r"\[?\(-?\d+,-?\d+\](?:, ?\(-?\d+,-?\d+\])*\]?")
+_WORDS = 500
+
+
+class End(Enum):
+    """How a repair ended. REFUSED: a replica would not take part now."""
+
+    DONE = "done"
+    NOTHING = "nothing to do"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a repair ended, in Cassandra's words."""
+
+    end: End
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How to repair, the same for all segments."""
+
+    incremental: bool
+    parallelism: str
+    stall_seconds: float
+
+
+class Repairer:
+    """Runs one segment after another. Methods raise JolokiaError when Cassandra is gone, and let Cancelled pass."""
+
+    def __init__(self, context: JobContext, sessions: Sessions, replicas: Replicas, style: Style) -> None:
+        self._context = context
+        self._jolokia: Jolokia = context.node.jolokia
+        self._sessions = sessions
+        self._replicas = replicas
+        self._style = style
+
+    def run(self, segment: Segment) -> Outcome:
+        """Repair a segment. A repair that failed, was forgotten or made no progress is no success."""
+        number = self._sessions.start(segment.key_space, options(segment, self._style))
+        if number == 0:
+            return Outcome(End.NOTHING)
+        try:
+            return self._watch(number, segment)
+        except Cancelled:
+            self._end(number)
+            raise
+
+    def _watch(self, number: int, segment: Segment) -> Outcome:
+        activity = Activity(number, segment, self._style.stall_seconds)
+        answered, running, poll = time.monotonic(), False, _FIRST_POLL
+        while True:
+            self._context.wait(poll)
+            poll = min(poll * 1.5, _LONGEST_POLL)
+            try:
+                status = self._sessions.status(number)
+                if status and status[0] != "IN_PROGRESS":
+                    return _outcome(status)
+                if not status and running:
+                    return Outcome(End.FAILED, f"Cassandra does not know its repair {number} any more")
+                running = bool(status)
+                idle = activity.idle_seconds(self._jolokia, self._sessions, self._replicas)
+                answered = time.monotonic()
+            except NotReachableError:
+                if time.monotonic() - answered > _PATIENCE_SECONDS:
+                    raise
+                continue
+            if idle > self._style.stall_seconds:
+                self._end(number)
+                return Outcome(End.FAILED, f"no progress for {idle:.0f} s")
+
+    def _end(self, number: int) -> None:
+        deadline = time.monotonic() + _END_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if self._sessions.status(number)[:1] != ("IN_PROGRESS",):
+                    return
+                self._sessions.fail(number)
+            except JolokiaError:
+                # Gone, or cannot end it: then it ends by itself.
+                return
+            time.sleep(0.2)
+
+
+def options(segment: Segment, style: Style) -> Mapping[str, str]:
+    """The options of `repairAsync`."""
+    return {
+        "parallelism": style.parallelism,
+        "primaryRange": "false",
+        "incremental": str(style.incremental).lower(),
+        "ranges": ",".join(f"{interval.start}:{interval.end}" for interval in segment.intervals),
+        "columnFamilies": ",".join(segment.tables),
+        "jobThreads": "1",
+        "trace": "false",
+    }
+
+
+def _outcome(status: tuple[str, ...]) -> Outcome:
+    words = "; ".join(_LONG_RANGES.sub("its ranges", word) for word in status[1:])[:_WORDS]
+    if status[0] == "COMPLETED":
+        return Outcome(End.DONE, words)
+    if "negative replies" in words:
+        return Outcome(End.REFUSED, words)
+    return Outcome(End.FAILED, words or status[0])

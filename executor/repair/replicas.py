@@ -1,0 +1,66 @@
+"""What other replicas say of themselves, asked over CQL: their Jolokia is open to their own executors alone.
+
+Cassandra 5.0 shows in its virtual tables how many compaction tasks wait for a thread, not the estimate of all that is
+to be compacted (of this node that is known, over Jolokia). A replica that has `reject_repair_compaction_threshold` set
+compares its own estimate and refuses the repair, which shows as a repair that failed. A replica that cannot be asked
+(another password, encryption) is taken for one that has time; the job's result names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.repair.native import Connection, Login, QueryError
+from executor.repair.survey import host
+
+_TIMEOUT = 10.0
+_PENDING = "SELECT pending_tasks FROM system_views.thread_pools WHERE name = 'CompactionExecutor'"
+_VALIDATIONS = (
+    "SELECT id, status, bytes_read, partitions_processed FROM system_views.repair_validations"
+    " WHERE repair_id = {} ALLOW FILTERING"
+)
+_STREAMS = (
+    "SELECT id, status, bytes_received, bytes_sent FROM system_views.streaming"
+    " WHERE operation = 'Repair' ALLOW FILTERING"
+)
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """Asks replicas, all at the same native port. `silent` collects why one could not be asked, by address."""
+
+    port: int
+    login: Login | None
+    silent: dict[str, str] = field(default_factory=dict)
+
+    def pending_compactions(self, endpoint: str) -> int | None:
+        """Compactions that wait for a thread; None if it cannot be asked."""
+        rows = self._ask(endpoint, _PENDING)
+        return int(rows[0]["pending_tasks"]) if rows else None
+
+    def activity(self, endpoints: Iterable[str], repair: str | None) -> list[object]:
+        """What changes while these replicas work on a repair."""
+        found: list[object] = []
+        for endpoint in endpoints:
+            for query in (_STREAMS, *([_VALIDATIONS.format(repair)] if repair else [])):
+                found += sorted(tuple(row.values()) for row in self._ask(endpoint, query))
+        return found
+
+    def _ask(self, endpoint: str, query: str) -> list[dict[str, Any]]:
+        address = host(endpoint)
+        try:
+            with Connection(address, self.port, self.login, _TIMEOUT) as connection:
+                rows = connection.rows(query)
+        except QueryError as error:
+            self.silent[address] = str(error)
+            return []
+        self.silent.pop(address, None)
+        return rows
+
+
+def login(secrets: Mapping[str, str]) -> Login | None:
+    """The name and password among the job's secrets, if both are there."""
+    user, password = secrets.get("cassandra_username"), secrets.get("cassandra_password")
+    return Login(user, password) if user and password is not None else None

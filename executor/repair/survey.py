@@ -1,0 +1,135 @@
+"""What repair must know of the ring, asked of this node's Cassandra over Jolokia."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.repair.plan import KeySpace, RingRange
+from executor.repair.tokens import SPACES, TokenSpace
+
+_TIMEOUT = 60.0
+_RANGE = re.compile(r"\[(-?\d+), (-?\d+)\]")
+_TABLE = re.compile(r"[:,]scope=([^,]+)")
+_PENDING = Attribute("org.apache.cassandra.metrics:type=Compaction,name=PendingTasks", "Value")
+_KEY_SPACES = "NonLocalStrategyKeyspaces"
+_TOKENS = "TokenToEndpointWithPortMap"
+_STATE = (_TOKENS, "SchemaVersion", "LiveNodesWithPort", "HostIdToEndpointWithPort", "LocalHostId")
+
+
+@dataclass(frozen=True)
+class RingState:
+    """The ring as this node sees it now. Addresses are `address:port` (storage).
+
+    `fingerprint` changes when tokens move between nodes or the schema changes: then ranges are to be planned anew.
+    """
+
+    fingerprint: str
+    own: str
+    live: frozenset[str]
+    pending_compactions: int
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A key space that needs no repair, and why."""
+
+    key_space: str
+    tables: tuple[str, ...]
+    why: str
+
+
+class Survey:
+    """Asks one node. All methods raise JolokiaError."""
+
+    def __init__(self, jolokia: Jolokia) -> None:
+        self._jolokia = jolokia
+
+    def state(self) -> RingState:
+        """The ring now: one request."""
+        wanted = [*(Attribute(STORAGE_SERVICE, name) for name in _STATE), _PENDING]
+        values = self._read(wanted)
+        tokens = values[_TOKENS]
+        identity = json.dumps([sorted(tokens.items()), values["SchemaVersion"]])
+        return RingState(
+            fingerprint=sha256(identity.encode()).hexdigest(),
+            own=values["HostIdToEndpointWithPort"][values["LocalHostId"]],
+            live=frozenset(values["LiveNodesWithPort"]),
+            pending_compactions=int(values["Value"]),
+        )
+
+    def space(self) -> TokenSpace | None:
+        """The tokens of the cluster's partitioner; None if they are no numbers."""
+        return SPACES.get(self.partitioner())
+
+    def partitioner(self) -> str:
+        """The partitioner's class."""
+        return str(self._read([Attribute(STORAGE_SERVICE, "PartitionerName")])["PartitionerName"])
+
+    def key_spaces(self) -> list[str]:
+        """All whose replication is not local."""
+        return sorted(
+            self._read([Attribute(STORAGE_SERVICE, "NonLocalStrategyKeyspaces")])["NonLocalStrategyKeyspaces"]
+        )
+
+    def tables(self, key_space: str) -> list[str]:
+        """The tables and views of a key space."""
+        return sorted(self._jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _TIMEOUT))
+
+    def key_space(self, name: str, tables: Sequence[str], own: str, primary: bool) -> KeySpace | Skipped:
+        """A key space with these of its tables: the ranges of which `own` is the first replica, or one of them."""
+        answer = self._jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointWithPortMap", [name], _TIMEOUT)
+        space = self.space()
+        if space is None:
+            raise JolokiaError(f"ranges of {self.partitioner()} are not numbers and cannot be repaired in segments")
+        held = 0
+        ranges = []
+        for text, replicas in answer.items():
+            if own not in replicas:
+                continue
+            for interval in space.unwrapped(*_range(text)):
+                held += interval.width
+                if len(replicas) > 1 and (replicas[0] == own or not primary):
+                    ranges.append(RingRange(interval, tuple(sorted(replicas))))
+        if not ranges:
+            return Skipped(name, tuple(tables), _why_nothing(answer, own, primary))
+        sizes = self._sizes(name)
+        return KeySpace(name, tuple((table, sizes.get(table, 0)) for table in tables), tuple(ranges), held)
+
+    def _sizes(self, key_space: str) -> dict[str, int]:
+        pattern = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope=*,name=LiveDiskSpaceUsed"
+        attribute = Attribute(pattern, "Count")
+        # No table has a metric yet, or none any more: nothing matches, and Jolokia gives no value.
+        found = self._jolokia.read([attribute], _TIMEOUT).get(attribute, {})
+        return {match[1]: int(value["Count"]) for name, value in found.items() if (match := _TABLE.search(name))}
+
+    def _read(self, wanted: Sequence[Attribute]) -> Mapping[str, Any]:
+        values = {item.name: value for item, value in self._jolokia.read(wanted, _TIMEOUT).items()}
+        if missing := [item.name for item in wanted if item.name not in values]:
+            raise JolokiaError(f"Cassandra does not tell {', '.join(missing)}")
+        return values
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise JolokiaError(f"{text} is not a range of tokens")
+    return int(match[1]), int(match[2])
+
+
+def _why_nothing(ranges: Mapping[str, Sequence[str]], own: str, primary: bool) -> str:
+    if all(len(replicas) < 2 for replicas in ranges.values()):
+        return "one replica, nothing to compare it with"
+    if primary and any(own in replicas for replicas in ranges.values()):
+        return "this node is the first replica of no range"
+    return "this node holds none of it"
+
+
+def host(endpoint: str) -> str:
+    """The address of `address:port`, without the brackets of IPv6."""
+    return endpoint.rpartition(":")[0].strip("[]")

@@ -1,0 +1,165 @@
+"""Some real Cassandras on loopback addresses, started by the executor's own code without Mesos around them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Cluster, ExecutionProfile, Session
+from cassandra.policies import WhiteListRoundRobinPolicy
+
+from executor.cassandra import Cassandra
+from executor.installation import Surroundings, install
+from executor.jobs.context import NodeFacts
+from executor.jolokia import Jolokia
+from executor.protocol import NodeLaunch
+from tests.feature.executor_agent import FAST, build_bundle
+from tests.waiting import wait_for
+
+# Three nodes on two cores: a node that starts makes the others slow to answer.
+_START_SECONDS = 240.0
+_STOP_SECONDS = 60.0
+
+
+@dataclass
+class RingNode:
+    """One node: its directory is the sandbox that an executor would have."""
+
+    launch: NodeLaunch
+    address: str
+    directory: Path
+    cassandra: Cassandra | None = None
+
+    @property
+    def jolokia(self) -> Jolokia:
+        """Of the running Cassandra; its password changes with every start."""
+        assert self.cassandra is not None, f"{self.launch.node} does not run"
+        return self.cassandra.jolokia
+
+    @property
+    def data(self) -> Path:
+        """Cassandra's data directory."""
+        return self.directory / "volume" / "data"
+
+    def facts(self) -> NodeFacts:
+        """What a job on this node gets to know."""
+        scratch = self.directory / "volume" / "jobs"
+        scratch.mkdir(exist_ok=True)
+        port = self.launch.ports.native_transport
+        return NodeFacts(self.launch.node, self.address, port, self.jolokia, (self.data,), scratch)
+
+    def start(self) -> None:
+        """Start Cassandra and wait until it serves."""
+        assert self.cassandra is None
+        where = Surroundings(self.directory, self.address, os.environ)
+        self.cassandra = started = Cassandra(install(self.launch, where, lambda _: None))
+
+        def serves() -> bool:
+            assert started.exit_code() is None, started.cause()
+            return started.status(5.0).native_transport_running
+
+        wait_for(f"{self.launch.node} serves", serves, _START_SECONDS)
+
+    def stop(self) -> None:
+        """Drain it, or kill it when that takes too long; its data stays."""
+        if self.cassandra is not None:
+            self.cassandra.terminate()
+            self._wait_ended()
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.cassandra is not None
+        self.cassandra.kill()
+        self._wait_ended()
+
+    def _wait_ended(self) -> None:
+        assert self.cassandra is not None
+        process = self.cassandra
+        try:
+            wait_for(f"{self.launch.node} ends", lambda: process.exit_code() is not None, _STOP_SECONDS)
+        finally:
+            process.kill()
+            self.cassandra = None
+
+    @contextmanager
+    def cql(self, consistency: int = ConsistencyLevel.ONE) -> Iterator[Session]:
+        """A session that speaks to this node alone."""
+        profile = ExecutionProfile(
+            load_balancing_policy=WhiteListRoundRobinPolicy([self.address]),
+            consistency_level=consistency,
+            request_timeout=60.0,
+        )
+        cluster = Cluster(
+            [self.address],
+            port=self.launch.ports.native_transport,
+            execution_profiles={"default": profile},
+            protocol_version=5,
+            connect_timeout=30.0,
+            idle_heartbeat_interval=0,
+        )
+        try:
+            yield cluster.connect()
+        finally:
+            cluster.shutdown()
+
+
+@dataclass(frozen=True)
+class Ring:
+    """The nodes, the first one is the seed."""
+
+    nodes: tuple[RingNode, ...]
+
+    def start(self) -> None:
+        """Start all, one after another."""
+        for node in self.nodes:
+            node.start()
+        self.wait_all_up()
+
+    def wait_all_up(self) -> None:
+        """Until every running node holds every other running one for up."""
+        running = [node for node in self.nodes if node.cassandra is not None]
+        wanted = {node.address for node in running}
+
+        def all_up() -> bool:
+            return all(wanted <= set(node.cassandra.status(5.0).live) for node in running if node.cassandra)
+
+        wait_for("the nodes see each other", all_up, 60.0)
+
+    def stop(self) -> None:
+        """Stop all, each even if another one fails to."""
+        for node in self.nodes:
+            if node.cassandra is not None:
+                node.cassandra.kill()
+        for node in self.nodes:
+            node.stop()
+
+
+def make_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch | None = None) -> Ring:
+    """A ring with a node at each address, one rack each, none started; `launch` is what is not as usual."""
+    bundle = _extracted_bundle(directory)
+    usual = launch or NodeLaunch(
+        node="", cluster_name="ring", configuration="c0", data_center="dc1", rack="", seeds=(), self_seed=False,
+        heap_mb=384, gc="SERIAL", jvm_options=FAST,
+    )  # fmt: skip
+    nodes = []
+    for index, address in enumerate(addresses):
+        sandbox = directory / f"node-{index}"
+        (sandbox / "volume").mkdir(parents=True)
+        (sandbox / "cassandra").symlink_to(bundle)
+        own = replace(
+            usual, node=f"node-{index}", rack=f"r{index + 1}", seeds=(addresses[0],) if index else (),
+            self_seed=index == 0,
+        )  # fmt: skip
+        nodes.append(RingNode(own, address, sandbox))
+    return Ring(tuple(nodes))
+
+
+def _extracted_bundle(directory: Path) -> Path:
+    archive = build_bundle("cassandra")
+    subprocess.run(["tar", "xzf", str(archive)], cwd=directory, check=True)
+    return directory / "cassandra"
