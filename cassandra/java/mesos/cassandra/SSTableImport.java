@@ -18,6 +18,9 @@ import javax.management.StandardMBean;
 public final class SSTableImport {
     /** What the MBean offers. */
     public interface Management {
+        /** True: it can be called. */
+        boolean isReady();
+
         /**
          * Moves the SSTables of a directory into a table that is being served; gives the directory back if it was
          * refused, as one with tokens that this node does not own is.
@@ -36,31 +39,39 @@ public final class SSTableImport {
         ObjectName name = new ObjectName(NAME);
         synchronized (SSTableImport.class) {
             if (!server.isRegistered(name))
-                server.registerMBean(new StandardMBean(SSTableImport::load, Management.class), name);
+                server.registerMBean(new StandardMBean(new Import(), Management.class), name);
         }
         RepairSessions.register();
     }
 
-    private static List<?> load(String keyspace, String table, String directory) throws Exception {
-        ObjectName name = new ObjectName(
-            "org.apache.cassandra.db:type=Tables,keyspace=" + keyspace + ",table=" + table);
-        Set<String> directories = new HashSet<>(Arrays.asList(directory));
-        boolean resetLevel = true;
-        boolean clearRepaired = true;
-        // The executor has compared each file with the SHA-256 of its backup.
-        boolean verifySSTables = false;
-        boolean verifyTokens = true;
-        boolean invalidateCaches = true;
-        boolean extendedVerify = false;
-        boolean copyData = false;
-        Object[] arguments = {
-            directories, resetLevel, clearRepaired, verifySSTables, verifyTokens, invalidateCaches, extendedVerify,
-            copyData,
-        };
-        String[] signature = {
-            Set.class.getName(), BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN,
-        };
-        return (List<?>) ManagementFactory.getPlatformMBeanServer().invoke(
-            name, "importNewSSTables", arguments, signature);
+    private static final class Import implements Management {
+        @Override
+        public boolean isReady() {
+            return true;
+        }
+
+        @Override
+        public List<?> load(String keyspace, String table, String directory) throws Exception {
+            ObjectName name = new ObjectName(
+                "org.apache.cassandra.db:type=Tables,keyspace=" + keyspace + ",table=" + table);
+            Set<String> directories = new HashSet<>(Arrays.asList(directory));
+            boolean resetLevel = true;
+            boolean clearRepaired = true;
+            // The executor has compared each file with the SHA-256 of its backup.
+            boolean verifySSTables = false;
+            boolean verifyTokens = true;
+            boolean invalidateCaches = true;
+            boolean extendedVerify = false;
+            boolean copyData = false;
+            Object[] arguments = {
+                directories, resetLevel, clearRepaired, verifySSTables, verifyTokens, invalidateCaches, extendedVerify,
+                copyData,
+            };
+            String[] signature = {
+                Set.class.getName(), BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN,
+            };
+            return (List<?>) ManagementFactory.getPlatformMBeanServer().invoke(
+                name, "importNewSSTables", arguments, signature);
+        }
     }
 }

@@ -1,0 +1,134 @@
+"""Getting staged SSTables into a running Cassandra: by taking the files over, or by streaming them to their owners."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from executor import agent_jar
+from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+
+IMPORTER = "mesos.cassandra:type=SSTableImport"
+_DIAGNOSTICS = "com.sun.management:type=DiagnosticCommand"
+_CLASS_PATH = Attribute("java.lang:type=Runtime", "ClassPath")
+_STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStreams")
+_CALL_SECONDS = 30.0
+# A table's data may take hours to stream; a connection that is lost ends the waiting long before.
+_LOAD_SECONDS = 7 * 24 * 3600.0
+_POLL_SECONDS = 0.5
+# What Cassandra names its exceptions, before the cause in words.
+_WRAPPINGS = (
+    "java.lang.RuntimeException : ", "java.util.concurrent.ExecutionException: ", "java.lang.RuntimeException: ",
+    "org.apache.cassandra.streaming.StreamException: ", "java.lang.IllegalArgumentException: ",
+)  # fmt: skip
+
+
+class LoadError(Exception):
+    """Cassandra did not take the files; the text has its words."""
+
+
+@dataclass
+class _Call:
+    """A call that takes long, on a thread of its own."""
+
+    run: Callable[[], Any]
+    result: Any = None
+    error: JolokiaError | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="cassandra-load", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self.run()
+        except JolokiaError as error:
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+@dataclass(frozen=True)
+class Loader:
+    """The loading functions of one node's Cassandra. `check` is called often, and may raise to end the waiting."""
+
+    jolokia: Jolokia
+    check: Callable[[], None]
+
+    def can_import(self) -> bool:
+        """Whether files can be taken over here; makes Cassandra ready for it. False with a bundle of another maker."""
+        try:
+            if self._has_importer():
+                return True
+            paths = str(self.jolokia.read([_CLASS_PATH], _CALL_SECONDS).get(_CLASS_PATH, "")).split(":")
+            jar = next((path for path in paths if Path(path).name == agent_jar.NAME), None)
+            if jar is None:
+                return False
+            self.jolokia.execute(_DIAGNOSTICS, "jvmtiAgentLoad", [[jar]], _CALL_SECONDS)
+            return self._has_importer()
+        except JolokiaError as error:
+            raise LoadError(f"Cassandra cannot be asked: {_cause(str(error))}") from error
+
+    def _has_importer(self) -> bool:
+        return bool(self.jolokia.read([Attribute(IMPORTER, "Ready")], _CALL_SECONDS))
+
+    def take_over(self, key_space: str, table: str, directory: Path) -> bool:
+        """Move a directory's SSTables into a table; indexes are built for them. Their names do not matter.
+
+        False, with all files still where they were, if Cassandra refuses: above all because this node does not own
+        all of their tokens. Raises LoadError.
+        """
+        call = _Call(
+            lambda: self.jolokia.execute(IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS)
+        )  # fmt: skip
+        refused = self._finish(call, f"import into {key_space}.{table}", None)
+        return not refused
+
+    def stream(self, directory: Path, tell: Callable[[int], None]) -> None:
+        """Send the SSTables of `…/<key space>/<table>` to the owners of their ranges, this node included.
+
+        `tell` gets the bytes sent so far. Raises LoadError, when one owner does not get everything.
+        """
+        path = str(directory)
+        call = _Call(lambda: self.jolokia.execute(STORAGE_SERVICE, "bulkLoad(java.lang.String)", [path], _LOAD_SECONDS))
+        self._finish(call, f"streaming {directory.parent.name}.{directory.name}", lambda: tell(self._sent(path)))
+
+    def _finish(self, call: _Call, what: str, watch: Callable[[], None] | None) -> Any:
+        call.start()
+        while not call.ended.wait(_POLL_SECONDS):
+            self.check()
+            if watch is not None:
+                watch()
+        if call.error is not None:
+            raise LoadError(f"{what}: {_cause(str(call.error))}") from call.error
+        return call.result
+
+    def _sent(self, directory: str) -> int:
+        try:
+            streams = self.jolokia.read([_STREAMS], _CALL_SECONDS).get(_STREAMS)
+        except JolokiaError:
+            # The call itself will tell.
+            return 0
+        return sent_bytes(streams if isinstance(streams, list) else [], directory)
+
+
+def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
+    """What has been sent of the files in a directory, as StreamManager's CurrentStreams tell."""
+    total = 0
+    for stream in streams:
+        for session in stream.get("sessions") or ():
+            for file in session.get("sendingFiles") or ():
+                if Path(str(file.get("fileName", ""))).parent == Path(directory):
+                    total += int(file.get("currentBytes", 0))
+    return total
+
+
+def _cause(text: str) -> str:
+    """The first lines of Cassandra's words, without names of exceptions around them and without a stack trace."""
+    while wrapping := next((found for found in _WRAPPINGS if text.startswith(found)), None):
+        text = text.removeprefix(wrapping)
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\t")]
+    return " ".join(lines)[:600] or "no reason given"
