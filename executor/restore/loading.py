@@ -81,6 +81,8 @@ class Loader:
         False, with all files still where they were, if Cassandra refuses: above all because this node does not own
         all of their tokens. Raises LoadError.
         """
+        if not self.can_import():
+            return False
         call = _Call(
             lambda: self.jolokia.execute(IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS)
         )  # fmt: skip

@@ -90,6 +90,8 @@ class Cluster:
         execution_profiles: Mapping[object, ExecutionProfile] | None = None,
         ssl_context: SSLContext | None = None,
         monitor_reporting_enabled: bool = True,
+        schema_metadata_enabled: bool = True,
+        token_metadata_enabled: bool = True,
     ) -> None: ...
     @property
     def metadata(self) -> Metadata: ...

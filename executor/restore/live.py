@@ -1,0 +1,128 @@
+"""The Cassandra that a restore goes into, as it is now: by CQL, and over Jolokia what CQL does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from cassandra import AuthenticationFailed, DriverException
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import WhiteListRoundRobinPolicy
+
+from executor.jobs.context import JobError, NodeFacts
+from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.restore.cql import quote
+from executor.restore.schema import Element, Existing, elements
+
+_CONNECT_SECONDS = 30.0
+# A schema change waits for all nodes.
+_REQUEST_SECONDS = 120.0
+_AGREEMENT_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+_PROTOCOL = 5
+_JMX_SECONDS = 30.0
+_TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
+_VERSIONS = Attribute("org.apache.cassandra.db:type=StorageProxy", "SchemaVersions")
+_UNREACHABLE = "UNREACHABLE"
+
+# What the driver raises, besides its own base class.
+CQL_ERRORS = (DriverException, NoHostAvailable)
+
+
+@contextmanager
+def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> Iterator[Session]:
+    """A CQL session with this node alone. Raises JobError when it does not take us."""
+    profile = ExecutionProfile(
+        load_balancing_policy=WhiteListRoundRobinPolicy([node.address]),
+        consistency_level=consistency,
+        request_timeout=_REQUEST_SECONDS,
+    )
+    user = secrets.get("cassandra_username")
+    login = PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None
+    cluster = Cluster(
+        [node.address],
+        port=node.native_port,
+        auth_provider=login,
+        execution_profiles={"default": profile},
+        protocol_version=_PROTOCOL,
+        connect_timeout=_CONNECT_SECONDS,
+        control_connection_timeout=_CONNECT_SECONDS,
+        max_schema_agreement_wait=_AGREEMENT_SECONDS,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+    )
+    try:
+        try:
+            session = cluster.connect()
+        except CQL_ERRORS as error:
+            refused = "Authentication" in str(error) or isinstance(error, AuthenticationFailed)
+            raise JobError("connect", f"CQL on {node.address}:{node.native_port}: {words(error)}", refused) from error
+        yield session
+    finally:
+        cluster.shutdown()
+
+
+def words(error: BaseException) -> str:
+    """What the driver says, for people: the cause at the node rather than that no node could be asked."""
+    if isinstance(error, NoHostAvailable) and error.errors:
+        return "; ".join(str(cause) for cause in error.errors.values())
+    return str(error)
+
+
+def existing(session: Session) -> Existing:
+    """All elements of the key spaces of users and of system_auth, the ids of all tables, and the data centers."""
+    names = [row.keyspace_name for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
+    wanted = [name for name in names if not name.startswith("system") or name == "system_auth"]
+    found: list[Element] = []
+    for name in wanted:
+        found += describe(session, name)
+    tables = session.execute("SELECT id FROM system_schema.tables").all()
+    views = session.execute("SELECT id FROM system_schema.views").all()
+    return Existing(
+        tuple(found), frozenset(str(row.id) for row in [*tables, *views]), frozenset(data_centers(session))
+    )  # fmt: skip
+
+
+def describe(session: Session, key_space: str) -> tuple[Element, ...]:
+    """The elements of one key space."""
+    rows = session.execute(f"DESCRIBE KEYSPACE {quote(key_space)} WITH INTERNALS")
+    return elements(row.create_statement for row in rows)
+
+
+def data_centers(session: Session) -> set[str]:
+    """Of all nodes that are members."""
+    rows = session.execute("SELECT data_center FROM system.peers_v2").all()
+    rows += session.execute("SELECT data_center FROM system.local").all()
+    return {row.data_center for row in rows if row.data_center}
+
+
+def tokens(jolokia: Jolokia) -> frozenset[str]:
+    """This node's tokens. Raises JobError."""
+    try:
+        found = jolokia.read([_TOKENS], _JMX_SECONDS).get(_TOKENS)
+    except JolokiaError as error:
+        raise JobError("tokens", str(error)) from error
+    if not found:
+        raise JobError("tokens", "this node has none: it is no member of the ring")
+    return frozenset(str(token) for token in found)
+
+
+def wait_for_agreement(jolokia: Jolokia, wait: Callable[[float], None]) -> None:
+    """Until all nodes that can be reached have one schema. Raises JobError after a minute, naming who differs."""
+    for _ in range(int(_AGREEMENT_SECONDS / _POLL_SECONDS)):
+        versions = _schema_versions(jolokia)
+        reachable = {version: hosts for version, hosts in versions.items() if version != _UNREACHABLE}
+        if len(reachable) == 1:
+            return
+        wait(_POLL_SECONDS)
+    listed = "; ".join(f"{version}: {', '.join(hosts)}" for version, hosts in sorted(reachable.items()))
+    raise JobError("schema agreement", f"the nodes differ after {_AGREEMENT_SECONDS:.0f} s: {listed}")
+
+
+def _schema_versions(jolokia: Jolokia) -> Mapping[str, list[str]]:
+    try:
+        found = jolokia.read([_VERSIONS], _JMX_SECONDS).get(_VERSIONS)
+    except JolokiaError as error:
+        raise JobError("schema agreement", str(error)) from error
+    return found if isinstance(found, dict) else {}
