@@ -215,7 +215,7 @@ class Loop:
             if isinstance(outcome, Refusal):
                 answers.append((asked, outcome))
                 continue
-            state, _ = outcome
+            state = outcome
             answers.append((asked, None))
         return state, answers
 
