@@ -19,6 +19,7 @@ REPAIR_SERVICE = "org.apache.cassandra.db:type=RepairService"
 OUR_AGENT = "mesos.cassandra:type=RepairSessions"
 _AGENT_JAR = "cassandra-mesos-agent.jar"
 _RUNTIME = Attribute("java.lang:type=Runtime", "ClassPath")
+_DIAGNOSTIC = "com.sun.management:type=DiagnosticCommand"
 _TIMEOUT = 60.0
 _STARTING = re.compile(r"Starting repair command #(\d+) \(([0-9a-f-]{36})\)")
 _SOURCE = re.compile(r"repair:(\d+)")
@@ -30,6 +31,7 @@ class Sessions:
     def __init__(self, jolokia: Jolokia) -> None:
         self._jolokia = jolokia
         self._client = self._store = self._handle = ""
+        self._agent_loaded = False
         self._ids: dict[int, str] = {}
         self._heard: Counter[int] = Counter()
 
@@ -86,11 +88,14 @@ class Sessions:
         return int(self._jolokia.execute(OUR_AGENT, "fail", [repair], _TIMEOUT)) > 0
 
     def _load_agent(self) -> None:
+        if self._agent_loaded:
+            return
         paths = str(self._jolokia.read([_RUNTIME], _TIMEOUT).get(_RUNTIME, "")).split(":")
         jar = next((path for path in paths if path.endswith(f"/{_AGENT_JAR}")), None)
         if jar is None:
             raise JolokiaError(f"the Cassandra bundle has no {_AGENT_JAR}: a repair cannot be ended by itself")
-        self._jolokia.execute("com.sun.management:type=DiagnosticCommand", "jvmtiAgentLoad", [[jar]], _TIMEOUT)
+        self._jolokia.execute(_DIAGNOSTIC, "jvmtiAgentLoad", [[jar]], _TIMEOUT)
+        self._agent_loaded = True
 
     def _listen(self) -> None:
         answer = self._jolokia.execute(self._store, "pull", [self._client, self._handle], _TIMEOUT)
