@@ -1,0 +1,120 @@
+"""Reads the fields of a request one by one, and collects every problem as a sentence that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SHOWN = 60
+LISTED = 20
+
+
+class Form:
+    """The body of a request. A field that is null counts as absent; one that nobody has asked for is unknown."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+        self._known: list[str] = []
+        self._problems: list[str] = []
+
+    def problems(self) -> tuple[str, ...]:
+        """All of them, unknown fields first; to be called once every field was asked for."""
+        unknown = [name for name in self._body if name not in self._known]
+        known = f"known: {', '.join(self._known)}"
+        return (*(f"The field {shown(name)} is unknown; {known}." for name in unknown), *self._problems)
+
+    def problem(self, field: str, words: str) -> None:
+        """Say what is wrong with a field."""
+        self._problems.append(f"{field}{words if words.startswith(':') else ' ' + words}.")
+
+    def value(self, field: str) -> Any:
+        """What was given, None if nothing was."""
+        if field not in self._known:
+            self._known.append(field)
+        return self._body.get(field)
+
+    def text(self, field: str) -> str:
+        """A text, without blanks around it; empty if absent. Never repeated in a problem: it may be a secret."""
+        value = self.value(field)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.problem(field, "must be a text")
+            return ""
+        return value.strip()
+
+    def is_text(self, field: str) -> bool:
+        """Whether it is a text or absent: what else it might be is a problem already."""
+        return isinstance(self.value(field), str | None)
+
+    def flag(self, field: str, default: bool) -> bool:
+        """True or false."""
+        value = self.value(field)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.problem(field, f"must be true or false, not {shown(value)}")
+            return default
+        return value
+
+    def whole(self, field: str, default: int | None, minimum: int, maximum: int) -> int | None:
+        """A whole number within bounds."""
+        value = self.value(field)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool):
+            self.problem(field, f"must be a whole number, not {shown(value)}")
+        elif not minimum <= value <= maximum:
+            self.problem(field, f"must be at least {minimum} and at most {maximum}, not {shown(value)}")
+        else:
+            return value
+        return default
+
+    def word(self, field: str, words: tuple[str, ...], default: str) -> str:
+        """One of a few words."""
+        value = self.value(field)
+        if value is None:
+            return default
+        if value not in words:
+            named = [word or "empty" for word in words]
+            self.problem(field, f"must be {', '.join(named[:-1])} or {named[-1]}, not {shown(value)}")
+            return default
+        return str(value)
+
+    def items(self, field: str) -> tuple[Any, ...] | None:
+        """A list, or a text with commas between; each item once, in its order. None if absent."""
+        value = self.value(field)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, list):
+            self.problem(field, f"must be a list, not {shown(value)}")
+            return None
+        found: list[Any] = []
+        for item in value:
+            if not any(item is other or (type(item) is type(other) and item == other) for other in found):
+                found.append(item)
+        return tuple(found)
+
+    def names(self, field: str) -> tuple[str, ...]:
+        """A list of texts, empty if absent."""
+        items = self.items(field) or ()
+        if wrong := [item for item in items if not isinstance(item, str) or not item]:
+            self.problem(field, f"must be a list of names, {shown(wrong[0])} is none")
+            return ()
+        return items
+
+
+def shown(value: Any) -> str:
+    """A value as a problem repeats it, cut short."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence: the first of them, and how many more there are."""
+    every = [shown(name) for name in names]
+    more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
+    return (", ".join(every[:LISTED]) + more) or "none"

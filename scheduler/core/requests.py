@@ -1,0 +1,306 @@
+"""How the request for each kind of operation is checked: from the body to what is stored, or every problem with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.core.form import Form, listed, shown
+from scheduler.core.locations import credentials, location, login
+
+# Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
+DEFAULT_THROTTLE = 50_000_000
+MAX_THROTTLE = 1_000_000_000_000
+MAX_AT_ONCE = 10_000
+ALL = "*"
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and must not begin with a dot or a dash"
+IDENTIFIER = re.compile(r"[A-Za-z0-9_]{1,48}")
+# What belongs to a cluster itself, and is never taken from a backup.
+NEVER_RESTORED = frozenset({"system", "system_schema", "system_distributed", "system_traces", "system_views"}) | {
+    "system_virtual_schema",
+    "system_cluster_metadata",
+}
+_NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True)
+class KeySpace:
+    """A key space that a request may name; `local`: each node has its own, so that no maintenance is done on it."""
+
+    tables: frozenset[str]
+    local: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that is right: `request` has every default and no secret, `tuning` what may change while it runs."""
+
+    nodes: tuple[str, ...]
+    request: Mapping[str, Any]
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+Schema = Mapping[str, KeySpace]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a kind makes of its fields."""
+
+    request: Mapping[str, Any]
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    nodes: tuple[str, ...] | None = None
+
+
+def check(
+    kind: str, body: Mapping[str, Any], nodes: Sequence[str], schema: Schema | None = None
+) -> Request | tuple[str, ...]:
+    """The request that a body asks for, or its problems, each one sentence.
+
+    `nodes` are those that there are; `schema` is what key spaces and tables are looked up in: the cluster's, for a
+    restore the backup's, or None while it is not known: their names are not checked then.
+    """
+    form = Form(body)
+    parts = _KINDS[kind](form, nodes, schema)
+    problems = form.problems()
+    if problems:
+        return problems
+    return Request(tuple(nodes) if parts.nodes is None else parts.nodes, parts.request, parts.tuning, parts.secrets)
+
+
+def names_tables(request: Request) -> bool:
+    """Whether anything of it is to be looked up in the schema."""
+    return bool(request.request.get("key_spaces") or request.request.get("column_families"))
+
+
+def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]:
+    """New values of what may change while an operation runs, or what is wrong with them."""
+    form = Form(body)
+    throttle = form.whole("throttle", None, 0, MAX_THROTTLE)
+    if form.value("throttle") is None:
+        form.problem("throttle", "must be given: bytes per second and node, 0 for no limit")
+    return form.problems() or {"throttle": throttle}
+
+
+def check_location(body: Mapping[str, Any]) -> Request | tuple[str, ...]:
+    """Where to look for backups, and with which secrets."""
+    form = Form(body)
+    request, secrets = location(form), credentials(form)
+    return form.problems() or Request((), request, secrets=secrets)
+
+
+def schema_of(answer: Mapping[str, Any]) -> Schema:
+    """The cluster's key spaces, from a node's answer to the question `schema`."""
+    return {
+        name: KeySpace(frozenset(found.get("tables", ())), bool(found.get("local")))
+        for name, found in answer.get("key_spaces", {}).items()
+    }
+
+
+def schema_in(backup: Mapping[str, Any]) -> Schema:
+    """A backup's key spaces, from a node's answer to the question `backup`."""
+    return {name: KeySpace(frozenset(tables)) for name, tables in backup.get("key_spaces", {}).items()}
+
+
+def _tables_work(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+    chosen = _nodes(form, nodes)
+    request = {**_tables(form, schema), "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE)}
+    return _Parts(request, nodes=chosen)
+
+
+def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+    chosen = _nodes(form, nodes)
+    request = {
+        **_tables(form, schema),
+        "incremental": form.flag("incremental", default=False),
+        "primary_range": form.flag("primary_range", default=True),
+        "parallelism": form.word("parallelism", ("sequential", "parallel", "dc_parallel"), "sequential"),
+        "pending_compactions": form.whole("pending_compactions", 20, 0, 1_000_000),
+        "stall_seconds": form.whole("stall_seconds", 1800, 10, 604_800),
+        "segment_mb": form.whole("segment_mb", 256, 1, 1_048_576),
+    }
+    return _Parts(request, nodes=chosen)
+
+
+def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+    request = {
+        "backup_name": _backup_name(form, required=True),
+        **location(form),
+        **_tables(form, schema),
+        # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
+        "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
+        "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
+    }
+    chosen = _nodes(form, nodes)
+    if chosen is not None and len(chosen) != len(nodes):
+        form.problem("nodes", f'must be ["{ALL}"]: a backup is of the whole cluster, not of {listed(chosen)} alone')
+    _restore_type(form)
+    return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
+
+
+def _verify(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+    request = {
+        "backup_name": _backup_name(form, required=True),
+        **location(form),
+        "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE),
+    }
+    return _Parts(request, secrets=credentials(form))
+
+
+def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+    name = _backup_name(form, required=False)
+    limits = {
+        "keep_last": form.whole("keep_last", None, 1, 1_000_000),
+        "keep_days": form.whole("keep_days", None, 1, 36_500),
+    }
+    limited = any(form.value(limit) is not None for limit in limits)
+    if bool(form.value("backup_name")) == limited:
+        form.problem("backup_name", "must be given, or keep_last, keep_days or both of these, but not both kinds")
+    request = {
+        "backup_name": name or None,
+        **location(form),
+        **{limit: value for limit, value in limits.items() if value is not None},
+    }
+    return _Parts(request, secrets=credentials(form))
+
+
+def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
+    tables = _tables(form, schema, of_backup=True)
+    request = {
+        "backup_name": _backup_name(form, required=True),
+        **location(form),
+        **tables,
+        "rename": _rename(form, schema, tables["key_spaces"], tables["column_families"]),
+        "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
+    }
+    _restore_type(form)
+    return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
+
+
+_KINDS: Mapping[str, Callable[[Form, Sequence[str], Schema | None], _Parts]] = {
+    **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables_work),
+    "repair": _repair,
+    "backup": _backup,
+    "backup-verify": _verify,
+    "backup-delete": _delete,
+    "restore": _restore,
+}
+
+
+def _throttle(form: Form) -> Mapping[str, Any]:
+    return {"throttle": form.whole("throttle", DEFAULT_THROTTLE, 0, MAX_THROTTLE)}
+
+
+def _restore_type(form: Form) -> None:
+    """Only checked: whether files can be loaded as they are follows from the tokens."""
+    form.word("restore_type", ("existing", "new", ""), "")
+
+
+def _backup_name(form: Form, required: bool) -> str:
+    name = form.text("backup_name")
+    if not name and required and form.is_text("backup_name"):
+        form.problem("backup_name", "must be given")
+    elif name and not NAME.fullmatch(name):
+        form.problem("backup_name", f"{NAME_RULE}, not {shown(name)}")
+    return name
+
+
+def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
+    """`["*"]` alone, or names and indices; absent: all. None if something is wrong with them."""
+    items = form.items("nodes")
+    if items is None or items == (ALL,):
+        return tuple(known)
+    if not items:
+        form.problem("nodes", f'must not be empty: ["{ALL}"] for all, or names such as node-0')
+        return None
+    if ALL in items:
+        form.problem("nodes", f"must hold {ALL} alone, or names")
+        return None
+    names = {item: _node_name(item) for item in map(str, items)}
+    unknown = [item for item, name in names.items() if name not in known]
+    if unknown:
+        form.problem("nodes", f": there is no node {listed(unknown)}; there are {listed(known)}")
+        return None
+    return tuple(dict.fromkeys(name for name in names.values() if name is not None))
+
+
+def _node_name(text: str) -> str | None:
+    match = _NODE.fullmatch(text)
+    return f"node-{match[1]}" if match else None
+
+
+def _tables(form: Form, schema: Schema | None, of_backup: bool = False) -> dict[str, Any]:
+    key_spaces, families = form.names("key_spaces"), form.names("column_families")
+    if schema is not None:
+        _check_names(form, schema, key_spaces, families, of_backup)
+    return {"key_spaces": list(key_spaces), "column_families": list(families)}
+
+
+def _check_names(
+    form: Form, schema: Schema, key_spaces: Collection[str], families: Collection[str], of_backup: bool
+) -> None:
+    where = "in the backup" if of_backup else "in the cluster"
+    usable = {name for name, found in schema.items() if not found.local and not (of_backup and name in NEVER_RESTORED)}
+    for name in key_spaces:
+        if name not in schema and not (of_backup and name in NEVER_RESTORED):
+            form.problem(
+                "key_spaces", f": there is no key space {shown(name)} {where}; there are {listed(sorted(usable))}"
+            )
+        elif name not in usable and of_backup:
+            form.problem("key_spaces", f": {name} belongs to the cluster itself and is never restored")
+        elif name not in usable:
+            form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
+    chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
+    for name in families:
+        if not any(_has(schema, key_space, name, of_backup) for key_space in chosen):
+            among = listed(chosen) if key_spaces else f"any key space {where}"
+            form.problem("column_families", f": there is no table {shown(name)} in {among}")
+
+
+def _has(schema: Schema, key_space: str, table: str, full_names: bool) -> bool:
+    """A restore also takes a table by its full name."""
+    tables = schema[key_space].tables
+    space, dot, name = table.partition(".")
+    return table in tables or (full_names and bool(dot) and space == key_space and name in tables)
+
+
+def _rename(
+    form: Form, schema: Schema | None, key_spaces: Collection[str], families: Collection[str]
+) -> Mapping[str, str]:
+    """`{"ks": "ks2", "ks.t": "ks2.t2"}`."""
+    given = form.value("rename")
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(new, str) for new in given.values()):
+        form.problem("rename", 'must be an object such as {"shop": "shop2", "shop.users": "shop.old_users"}')
+        return {}
+    for old, new in given.items():
+        if (words := _rename_rule(old, new)) is not None:
+            form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
+        elif schema is not None and not _is_restored(schema, old, key_spaces, families):
+            form.problem("rename", f": {shown(old)} is not among what is to be restored")
+    return given
+
+
+def _rename_rule(old: str, new: str) -> str | None:
+    if old.count(".") > 1 or old.count(".") != new.count("."):
+        return "a key space becomes a key space, and keyspace.table becomes keyspace.table"
+    if not all(IDENTIFIER.fullmatch(part) for part in new.split(".")):
+        return "a name is 1 to 48 letters, digits and underscores"
+    if new.partition(".")[0] in NEVER_RESTORED | {"system_auth"}:
+        return "that key space belongs to the cluster itself"
+    return None
+
+
+def _is_restored(schema: Schema, old: str, key_spaces: Collection[str], families: Collection[str]) -> bool:
+    key_space, dot, table = old.partition(".")
+    if key_space not in schema or (key_spaces and key_space not in key_spaces):
+        return False
+    if not dot:
+        return True
+    return table in schema[key_space].tables and (not families or table in families or old in families)
