@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from devcluster.bundles import Bundles
 from devcluster.layout import ClusterLayout
@@ -32,6 +35,8 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "API_HOST": layout.api.host,
         "API_PORT": str(layout.api.port),
         "API_TOKEN_FILE": str(layout.token_file),
+        "SECRETS_KEY_FILE": str(secrets_key(layout)),
+        "SECRETS_KEY": "",
         "ARTIFACTS_DIR": str(bundles.artifacts),
         "NODES": str(layout.nodes),
         "SEED_NODES": str(min(_SEEDS, layout.nodes)),
@@ -47,6 +52,16 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "CASSANDRA_NATIVE_TRANSPORT_PORT": str(ports.native_transport),
         "CASSANDRA_JMX_PORT": str(ports.jolokia),
     }
+
+
+def secrets_key(layout: ClusterLayout) -> Path:
+    """The file with the key that seals credentials; made at the first call, readable by its owner alone."""
+    path = layout.directory / "secrets-key"
+    if not path.exists():
+        layout.directory.mkdir(parents=True, exist_ok=True)
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
+    return path
 
 
 def headers(token: str) -> dict[str, str]:

@@ -54,6 +54,8 @@ class Settings:
     api_port: int
     api_threads: int
     api_token_file: str
+    secrets_key_file: str
+    secrets_key: str = field(repr=False)
     artifacts_dir: str
     artifacts_url: str
     dc_url: str

@@ -92,12 +92,31 @@ def unusable_files(reading: Reading) -> Iterator[str]:
                 yield f"API_TOKEN_FILE {reading.values['API_TOKEN_FILE']} cannot be used: {error}."
     if reading.has("SERVICE_SECRET_FILE"):
         _read_file("SERVICE_SECRET_FILE", reading.values["SERVICE_SECRET_FILE"], reading)
+    yield from _unusable_keys(reading)
     yield from _missing_bundles(reading)
 
 
 def cassandra_bundle(reading: Reading) -> str:
     """The file name of Cassandra's bundle."""
     return f"cassandra-{reading.values.get('CASSANDRA_VERSION')}.tar.gz"
+
+
+def _unusable_keys(reading: Reading) -> Iterator[str]:
+    if not reading.has("SECRETS_KEY_FILE"):
+        return
+    if reading.has("SECRETS_KEY"):
+        yield "SECRETS_KEY must not be set beside SECRETS_KEY_FILE."
+    path, before = reading.values["SECRETS_KEY_FILE"], len(reading.problems)
+    text = _read_file("SECRETS_KEY_FILE", path, reading)
+    if len(reading.problems) > before:
+        return
+    # cryptography takes a while to import, and few settings need it.
+    from scheduler.secrets import KeyFileError, parse_keys
+
+    try:
+        parse_keys(text)
+    except KeyFileError as error:
+        yield f"SECRETS_KEY_FILE {path} cannot be used: {error}."
 
 
 def _missing_bundles(reading: Reading) -> Iterator[str]:

@@ -72,6 +72,14 @@ def zookeeper_path(value: str) -> str | None:
     return None if value.startswith("/") and len(value) > 1 else "must begin with / and name a znode"
 
 
+def secrets_key(value: str) -> str | None:
+    """Does not begin with `must`, so that the value is not repeated."""
+    # cryptography takes a while to import, and few settings need it.
+    from scheduler.secrets import is_key
+
+    return None if is_key(value) else "is not a key: 32 random bytes in URL-safe base64"
+
+
 def url(value: str) -> str | None:
     return None if re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) else "must be an http:// or https:// URL"
 

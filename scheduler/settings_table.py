@@ -126,6 +126,18 @@ _API = (
         "",
         "File with one token (or name:token) a line; without it the router before the API is trusted.",
     ),
+    _text(
+        "SECRETS_KEY_FILE",
+        "",
+        "File with one key a line (32 random bytes in URL-safe base64): the first seals the credentials of backups and "
+        "restores while they run, all of them open; without one, requests with credentials are refused.",
+    ),
+    _text(
+        "SECRETS_KEY",
+        "",
+        "Such a key itself, for platforms that put secrets into the environment; a file is better.",
+        rule=rules.secrets_key,
+    ),
     _text("ARTIFACTS_DIR", "artifacts", "Directory with the bundles that the API serves to the agents."),
     _text(
         "ARTIFACTS_URL",

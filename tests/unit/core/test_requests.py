@@ -365,9 +365,24 @@ def test_wrong_requests(kind: str, body: dict[str, Any], problem: str) -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["", "ftp://x", "azure://container", "s3:", "s3://", "s3:///prefix", "http://host", "s3://bucket//a", "s3://bucket/../x"]
-    + ["s3://bucket/a?b", "bucket", "S3://bucket", f"s3://bucket/{'x' * 600}", "http:///bucket", "s3://bucket/a\nb"],
-)  # fmt: skip
+    [
+        "",
+        "ftp://x",
+        "azure://container",
+        "s3:",
+        "s3://",
+        "s3:///prefix",
+        "http://host",
+        "s3://bucket//a",
+        "s3://bucket/../x",
+        "s3://bucket/a?b",
+        "bucket",
+        "S3://bucket",
+        f"s3://bucket/{'x' * 600}",
+        "http:///bucket",
+        "s3://bucket/a\nb",
+    ],
+)
 @pytest.mark.parametrize("kind", STORED)
 def test_places_that_are_none(kind: str, location: str) -> None:
     problems = check(kind, place(external_location=location), NODES, SCHEMA)

@@ -57,3 +57,14 @@ def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> N
     assert len(token) >= 32
     assert local.token(layout) == token
     assert layout.token_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_for_credentials_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    layout = ClusterLayout(tmp_path / "dev")
+    path = scheduler_process.secrets_key(layout)
+    key = path.read_text()
+    assert scheduler_process.secrets_key(layout).read_text() == key
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert settings(layout).secrets_key_file == str(path)
+    bundles = Bundles(layout.bundles_directory)
+    assert key.strip() not in str(scheduler_process.environment(layout, bundles, {}))

@@ -318,7 +318,9 @@ class TestFiles:
         found = parse({"ARTIFACTS_URL": "https://files.example/", "ARTIFACTS_DIR": "/nowhere"})
         assert found.executor_location == "https://files.example/executor.tar.gz"
 
-    @pytest.mark.parametrize("name", ["API_TOKEN_FILE", "SERVICE_SECRET_FILE", "CASSANDRA_YAML_FILE"])
+    @pytest.mark.parametrize(
+        "name", ["API_TOKEN_FILE", "SERVICE_SECRET_FILE", "SECRETS_KEY_FILE", "CASSANDRA_YAML_FILE"]
+    )
     def test_a_file_that_is_not_there(self, name: str, tmp_path: Path) -> None:
         path = tmp_path / "absent"
         assert problems({name: str(path)}) == (f"{name} {path} cannot be read: No such file or directory.",)
@@ -341,6 +343,24 @@ class TestFiles:
         path = tmp_path / "tokens"
         path.write_text("admin:secret with blanks\n")
         assert "secret" not in "".join(problems({"API_TOKEN_FILE": str(path)}))
+
+    def test_a_key_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "keys"
+        path.write_text("no-key-but-secret\n")
+        rule = "line 1 is not a key: 32 random bytes in URL-safe base64"
+        assert problems({"SECRETS_KEY_FILE": str(path)}) == (f"SECRETS_KEY_FILE {path} cannot be used: {rule}.",)
+        path.write_text(f"{'A' * 43}=\n")
+        assert settings(SECRETS_KEY_FILE=str(path)).secrets_key_file == str(path)
+
+    def test_a_key_is_never_shown(self, tmp_path: Path) -> None:
+        assert problems({"SECRETS_KEY": "no-key"}) == ("SECRETS_KEY is not a key: 32 random bytes in URL-safe base64.",)
+        path, key = tmp_path / "keys", f"{'A' * 42}E="
+        path.write_text(key)
+        both = {"SECRETS_KEY": key, "SECRETS_KEY_FILE": str(path)}
+        assert problems(both) == ("SECRETS_KEY must not be set beside SECRETS_KEY_FILE.",)
+        found = settings(SECRETS_KEY=key)
+        assert found.secrets_key == key
+        assert key not in repr(found)
 
     def test_a_binary_file(self, tmp_path: Path) -> None:
         path = tmp_path / "tokens"

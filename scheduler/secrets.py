@@ -1,0 +1,84 @@
+"""Credentials of operations at rest: sealed with a key that ZooKeeper never sees.
+
+The file of keys has one key a line; empty lines and lines that begin with # do not count. The first one seals, all of
+them open: a new key goes to the top, and an old one out once no operation that it sealed is under way.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+KEY_BYTES = 32
+SETTINGS = "SECRETS_KEY_FILE (or SECRETS_KEY)"
+
+
+class KeyFileError(ValueError):
+    """Keys that cannot be used; the text names the line and never the key."""
+
+
+class SealError(Exception):
+    """Sealed credentials that cannot be opened; the text says what may be the matter."""
+
+
+class Sealer:
+    """Seals and opens. Its keys are in no text that it makes."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def seal(self, operation: str, values: Mapping[str, str]) -> str:
+        """The credentials as text that only a holder of the key can read, and only for this operation."""
+        document = {"operation": operation, "values": dict(values)}
+        return self._fernet.encrypt(json.dumps(document).encode()).decode()
+
+    def open(self, operation: str, sealed: str) -> Mapping[str, str]:
+        """The reverse of `seal`; raises SealError."""
+        try:
+            document = json.loads(self._fernet.decrypt(sealed.encode()))
+        except InvalidToken:
+            raise SealError(
+                f"the credentials were sealed with a key that is not among those of {SETTINGS}, or were changed since"
+            ) from None
+        if document["operation"] != operation:
+            raise SealError("the credentials were sealed for another operation")
+        return dict(document["values"])
+
+
+def sealer(key_file: str, key: str) -> Sealer | None:
+    """With the keys of the file, or with the one key, or None if neither is set."""
+    if key_file:
+        return Sealer(parse_keys(Path(key_file).read_text()))
+    return Sealer([key]) if key else None
+
+
+def parse_keys(text: str) -> tuple[str, ...]:
+    """All keys of a file, at least one; raises KeyFileError."""
+    keys = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if not is_key(line):
+            raise KeyFileError(f"line {number} is not a key: {KEY_BYTES} random bytes in URL-safe base64")
+        keys.append(line)
+    if not keys:
+        raise KeyFileError("holds no key")
+    return tuple(keys)
+
+
+def is_key(text: str) -> bool:
+    """Whether this is a key of Fernet."""
+    try:
+        return len(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
+
+
+def new_key() -> str:
+    """A key that nobody has used."""
+    return Fernet.generate_key().decode()
