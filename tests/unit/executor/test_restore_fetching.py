@@ -1,0 +1,129 @@
+"""A file is what was backed up, byte for byte, or it is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from backports import zstd
+
+from executor.restore.batches import Piece
+from executor.restore.fetching import Fetcher, FetchError, FetchStopped
+
+PLAIN = os.urandom(300_000) + b"\0" * 5_000_000
+PACKED = zstd.compress(PLAIN)
+
+
+class Store:
+    """Objects; a stream of one breaks after each of `breaks` bytes in turn."""
+
+    def __init__(self, *breaks: int, **objects: bytes) -> None:
+        self.objects = {name.replace("_", "."): content for name, content in objects.items()}
+        self.breaks = list(breaks)
+        self.offsets: list[int] = []
+
+    @contextmanager
+    def stream(self, key: str, offset: int) -> Iterator[Iterator[bytes]]:
+        if key not in self.objects:
+            raise FetchError(f"{key} does not exist", hopeless=True)
+        self.offsets.append(offset)
+        yield self._chunks(self.objects[key][offset:])
+
+    def _chunks(self, content: bytes) -> Iterator[bytes]:
+        end = self.breaks.pop(0) if self.breaks else None
+        for begin in range(0, len(content) if end is None else end, 50_000):
+            yield content[begin : min(begin + 50_000, end or len(content))]
+        if end is not None:
+            raise FetchError("the connection broke")
+
+
+class Counted:
+    def __init__(self, store: Store) -> None:
+        self.bytes = 0
+        self.paced = 0
+        self.fetcher = Fetcher(store, self.pace, self.count)
+
+    def count(self, number: int) -> None:
+        self.bytes += number
+
+    def pace(self, number: int) -> None:
+        self.paced += number
+
+
+def piece(key: str, plain: bytes = PLAIN, stored: bytes | None = None) -> Piece:
+    stored = plain if stored is None else stored
+    return Piece("nb-1-big-Data.db", len(plain), hashlib.sha256(plain).hexdigest(), key, len(stored))
+
+
+@pytest.mark.parametrize(
+    ("store", "wanted", "offsets"),
+    [
+        pytest.param(Store(plain=PLAIN), piece("plain"), [0], id="as it is"),
+        pytest.param(Store(o_zst=PACKED), piece("o.zst", stored=PACKED), [0], id="compressed"),
+        pytest.param(Store(1000, 200_000, plain=PLAIN), piece("plain"), [0, 1000, 201_000], id="the connection breaks"),
+        pytest.param(Store(7, 200_000, o_zst=PACKED), piece("o.zst", stored=PACKED), [0, 7, 200_007], id="in a frame"),
+        pytest.param(Store(), piece("nothing", b""), [], id="zero bytes need no object (T8)"),
+    ],
+)
+def test_fetch(tmp_path: Path, store: Store, wanted: Piece, offsets: list[int]) -> None:
+    counted = Counted(store)
+    target = tmp_path / "file"
+    counted.fetcher.fetch(wanted, target)
+    assert target.read_bytes() == (PLAIN if wanted.size else b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (counted.bytes, counted.paced) == (wanted.size, wanted.stored_size)
+    assert store.offsets == offsets
+
+
+@pytest.mark.parametrize(
+    ("store", "wanted", "message"),
+    [
+        pytest.param(Store(), piece("gone"), "gone does not exist", id="missing"),
+        pytest.param(
+            Store(plain=PLAIN[:-1] + b"x"), piece("plain"), r"plain \(nb-1-big-Data\.db\) is damaged: its SHA-256 is",
+            id="another byte",
+        ),
+        pytest.param(Store(plain=PLAIN + b"x"), piece("plain"), "is damaged: it holds more than", id="longer"),
+        pytest.param(Store(o_zst=PLAIN), piece("o.zst"), "is damaged: it cannot be decompressed", id="no zstd"),
+        pytest.param(
+            Store(o_zst=PACKED[:1000]), piece("o.zst", stored=PACKED[:1000]), r"is damaged: it holds \d+ bytes instead of",
+            id="an object that was cut before it came into the manifest",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_is_named_and_leaves_no_file(tmp_path: Path, store: Store, wanted: Piece, message: str) -> None:
+    counted = Counted(store)
+    with pytest.raises(FetchError, match=message) as caught:
+        counted.fetcher.fetch(wanted, tmp_path / "file")
+    assert caught.value.hopeless
+    assert not (tmp_path / "file").exists()
+    assert counted.bytes == 0
+
+
+def test_a_file_that_is_there_is_not_fetched_again(tmp_path: Path) -> None:
+    store = Store(plain=PLAIN)
+    counted = Counted(store)
+    for _ in range(2):
+        counted.fetcher.fetch(piece("plain"), tmp_path / "file")
+    assert store.offsets == [0]
+    assert counted.bytes == 2 * len(PLAIN)
+
+
+@pytest.mark.parametrize("content", [PLAIN[:-1], PLAIN[:-1] + b"x"], ids=["shorter", "other"])
+def test_a_file_with_another_content_is_fetched_again(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    counted = Counted(Store(plain=PLAIN))
+    counted.fetcher.fetch(piece("plain"), tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == PLAIN
+
+
+def test_it_ends_at_the_next_chunk_when_told_to(tmp_path: Path) -> None:
+    counted = Counted(Store(plain=PLAIN))
+    counted.fetcher.stopped.set()
+    with pytest.raises(FetchStopped):
+        counted.fetcher.fetch(piece("plain"), tmp_path / "file")
+    assert counted.paced == 0
