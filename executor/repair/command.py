@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -81,7 +81,7 @@ class Repairer:
             try:
                 status = self._sessions.status(number)
                 if status and status[0] != "IN_PROGRESS":
-                    return _outcome(status)
+                    return outcome(status)
                 if not status and running:
                     return Outcome(End.FAILED, f"Cassandra does not know its repair {number} any more")
                 running = bool(status)
@@ -121,7 +121,8 @@ def options(segment: Segment, style: Style) -> Mapping[str, str]:
     }
 
 
-def _outcome(status: tuple[str, ...]) -> Outcome:
+def outcome(status: Sequence[str]) -> Outcome:
+    """What `getParentRepairStatus` says of a repair that has ended. Lists of ranges are left out: they fill pages."""
     words = "; ".join(_LONG_RANGES.sub("its ranges", word) for word in status[1:])[:_WORDS]
     if status[0] == "COMPLETED":
         return Outcome(End.DONE, words)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
@@ -24,6 +28,18 @@ from tests.waiting import wait_for
 # Three nodes on two cores: a node that starts makes the others slow to answer.
 _START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
+LAUNCH = NodeLaunch(
+    node="",
+    cluster_name="ring",
+    configuration="c0",
+    data_center="dc1",
+    rack="",
+    seeds=(),
+    self_seed=False,
+    heap_mb=384,
+    gc="SERIAL",
+    jvm_options=FAST,
+)
 
 
 @dataclass
@@ -86,8 +102,22 @@ class RingNode:
             process.kill()
             self.cassandra = None
 
+    def set(self, mbean: str, attribute: str, value: object) -> None:
+        """Change an attribute of an mbean of the running Cassandra."""
+        jolokia = self.jolokia
+        credential = base64.b64encode(f"{jolokia.user}:{jolokia.password}".encode()).decode()
+        body = {"type": "write", "mbean": mbean, "attribute": attribute, "value": value}
+        request = urllib.request.Request(
+            f"http://{jolokia.address}:{jolokia.port}/jolokia/",
+            json.dumps(body).encode(),
+            {"Authorization": f"Basic {credential}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer = json.load(response)
+        assert answer["status"] == 200, answer
+
     @contextmanager
-    def cql(self, consistency: int = ConsistencyLevel.ONE) -> Iterator[Session]:
+    def cql(self, consistency: int = ConsistencyLevel.ONE, login: tuple[str, str] | None = None) -> Iterator[Session]:
         """A session that speaks to this node alone."""
         profile = ExecutionProfile(
             load_balancing_policy=WhiteListRoundRobinPolicy([self.address]),
@@ -97,6 +127,7 @@ class RingNode:
         cluster = Cluster(
             [self.address],
             port=self.launch.ports.native_transport,
+            auth_provider=None if login is None else PlainTextAuthProvider(*login),
             execution_profiles={"default": profile},
             protocol_version=5,
             connect_timeout=30.0,
@@ -139,24 +170,32 @@ class Ring:
             node.stop()
 
 
-def make_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch | None = None) -> Ring:
-    """A ring with a node at each address, one rack each, none started; `launch` is what is not as usual."""
+def make_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch = LAUNCH) -> Ring:
+    """A ring with a node at each address, one rack each, none started; the first one is the seed."""
     bundle = _extracted_bundle(directory)
-    usual = launch or NodeLaunch(
-        node="", cluster_name="ring", configuration="c0", data_center="dc1", rack="", seeds=(), self_seed=False,
-        heap_mb=384, gc="SERIAL", jvm_options=FAST,
-    )  # fmt: skip
-    nodes = []
-    for index, address in enumerate(addresses):
-        sandbox = directory / f"node-{index}"
-        (sandbox / "volume").mkdir(parents=True)
-        (sandbox / "cassandra").symlink_to(bundle)
-        own = replace(
-            usual, node=f"node-{index}", rack=f"r{index + 1}", seeds=(addresses[0],) if index else (),
-            self_seed=index == 0,
-        )  # fmt: skip
-        nodes.append(RingNode(own, address, sandbox))
-    return Ring(tuple(nodes))
+    return Ring(tuple(_make_node(directory, bundle, addresses, index, launch) for index in range(len(addresses))))
+
+
+def add_node(ring: Ring, address: str) -> RingNode:
+    """One more node for a ring, not started and not among the ring's own; in a rack of its own."""
+    first = ring.nodes[0]
+    addresses = [node.address for node in ring.nodes]
+    directory = first.directory.parent
+    return _make_node(directory, directory / "cassandra", [*addresses, address], len(addresses), first.launch)
+
+
+def _make_node(directory: Path, bundle: Path, addresses: Sequence[str], index: int, launch: NodeLaunch) -> RingNode:
+    sandbox = directory / f"node-{index}"
+    (sandbox / "volume").mkdir(parents=True)
+    (sandbox / "cassandra").symlink_to(bundle)
+    own = replace(
+        launch,
+        node=f"node-{index}",
+        rack=f"r{index + 1}",
+        seeds=(addresses[0],) if index else (),
+        self_seed=index == 0,
+    )
+    return RingNode(own, addresses[index], sandbox)
 
 
 def _extracted_bundle(directory: Path) -> Path:

@@ -1,0 +1,460 @@
+"""The job `repair` on a real ring of three: every difference is mended, and nothing ends that is not its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+
+from executor.jobs.context import Cancelled, JobError
+from executor.jobs.repair import repair
+from executor.jolokia import STORAGE_SERVICE
+from executor.protocol import JobProgress
+from executor.repair.ledger import Ledger
+from executor.repair.native import Connection, Login, QueryError
+from executor.repair.plan import KeySpace, segments
+from executor.repair.sessions import Sessions
+from executor.repair.survey import Survey
+from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, add_node, make_ring
+from tests.feature.job_context import LocalContext, Running, launch
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.cassandra
+
+ADDRESSES = ("127.0.43.1", "127.0.43.2", "127.0.43.3")
+STORAGE_PROXY = "org.apache.cassandra.db:type=StorageProxy"
+REPAIR_SERVICE = "org.apache.cassandra.db:type=RepairService"
+# Small enough that the tables of these tests are cut into many segments.
+MANY_SEGMENTS = 0.05
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
+    ring = make_ring(tmp_path_factory.mktemp("ring"), ADDRESSES)
+    try:
+        ring.start()
+        yield ring
+    finally:
+        ring.stop()
+
+
+@pytest.fixture
+def key_space(ring: Ring, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A key space with three replicas, dropped at the end."""
+    name = request.node.name.removeprefix("test_").split("[")[0][:48]
+    with ring.nodes[0].cql() as session:
+        _create(session, name, 3)
+        yield name
+        session.execute(f"DROP KEYSPACE {name}")
+
+
+def _create(session: Session, name: str, replicas: int) -> None:
+    session.execute(
+        f"CREATE KEYSPACE {name} WITH replication = {{'class': 'NetworkTopologyStrategy', 'dc1': {replicas}}}"
+    )
+
+
+def _table(session: Session, name: str, rows: int, size: int, first: int = 0) -> None:
+    """A table that does not mend itself, with random values."""
+    session.execute(
+        f"CREATE TABLE IF NOT EXISTS {name} (id int PRIMARY KEY, value blob)"
+        " WITH compression = {'enabled': false} AND read_repair = 'NONE'"
+    )
+    _write(session, name, rows, size, first)
+
+
+def _write(session: Session, name: str, rows: int, size: int, first: int = 0) -> None:
+    statement = session.prepare(f"INSERT INTO {name} (id, value) VALUES (?, ?)")
+    values = [(index, os.urandom(size)) for index in range(first, first + rows)]
+    outcomes = execute_concurrent_with_args(session, statement, values, concurrency=8)
+    assert all(outcome.success for outcome in outcomes)
+
+
+def _flush(node: RingNode, key_space: str) -> None:
+    node.jolokia.execute(
+        STORAGE_SERVICE, "forceKeyspaceFlush(java.lang.String,[Ljava.lang.String;)", [key_space, []], 60
+    )
+
+
+def _lose(node: RingNode, key_space: str, table: str) -> None:
+    """The node loses all SSTables of a table."""
+    _flush(node, key_space)
+    node.stop()
+    directories = list((node.data / key_space).glob(f"{table}-*"))
+    assert len(directories) == 1
+    shutil.rmtree(directories[0])
+    node.start()
+
+
+@contextmanager
+def _alone(ring: Ring, node: RingNode) -> Iterator[Session]:
+    """A session to a node that holds all others for down, so that what it answers is its own."""
+    others = [other for other in ring.nodes if other is not node]
+    with _without_gossip(node, *others), node.cql(ConsistencyLevel.ONE) as session:
+        yield session
+    ring.wait_all_up()
+
+
+@contextmanager
+def _without_gossip(seen_by: RingNode, *nodes: RingNode) -> Iterator[None]:
+    """These nodes are down in the eyes of `seen_by`."""
+    for node in nodes:
+        node.jolokia.execute(STORAGE_SERVICE, "stopGossiping", [], 30)
+    try:
+        addresses = {node.address for node in nodes}
+        wait_for("they are down", lambda: addresses <= set(_status(seen_by).unreachable))
+        yield
+    finally:
+        for node in nodes:
+            node.jolokia.execute(STORAGE_SERVICE, "startGossiping", [], 30)
+
+
+def _status(node: RingNode) -> Any:
+    assert node.cassandra is not None
+    return node.cassandra.status(10.0)
+
+
+def _context(node: RingNode, operation: str, **parameters: Any) -> LocalContext:
+    return LocalContext(launch("repair", node.launch.node, operation, **parameters), node.facts())
+
+
+def _run(node: RingNode, operation: str, **parameters: Any) -> Mapping[str, Any]:
+    return Running(repair, _context(node, operation, **parameters)).join(180)
+
+
+def _ids(session: Session, table: str) -> set[int]:
+    return {row.id for row in session.execute(f"SELECT id FROM {table}")}
+
+
+def _repairs(session: Session, table: str) -> list[Any]:
+    rows = session.execute("SELECT keyspace_name, columnfamily_names, finished_at, exception_message"
+                           " FROM system_distributed.parent_repair_history")  # fmt: skip
+    key_space, name = table.split(".")
+    return [row for row in rows if row.keyspace_name == key_space and name in row.columnfamily_names]
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
+def test_a_difference_is_mended(ring: Ring, key_space: str, incremental: bool) -> None:
+    table = f"{key_space}.lost"
+    with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+        _table(session, table, 400, 100)
+    _lose(ring.nodes[2], key_space, "lost")
+    ring.wait_all_up()
+    with _alone(ring, ring.nodes[2]) as session:
+        assert _ids(session, table) == set()
+
+    for node in ring.nodes:
+        result = _run(node, key_space, key_spaces=[key_space], incremental=incremental, parallelism="parallel")
+        assert result["tables"] == {table: "done"}
+        # Three replicas of three: all of a node's 16 ranges have the same ones, and one of them may be in two parts.
+        assert result["segments"] == 1
+        assert result["ranges"] in (16, 17)
+        assert "not_asked" not in result
+    with _alone(ring, ring.nodes[2]) as session:
+        assert _ids(session, table) == set(range(400))
+
+
+def test_a_stopped_run_goes_on_where_it_was(ring: Ring, key_space: str) -> None:
+    table = f"{key_space}.stopped"
+    node = ring.nodes[0]
+    with node.cql(ConsistencyLevel.ALL) as session:
+        _table(session, table, 400, 2000)
+    for each in ring.nodes:
+        _flush(each, key_space)
+    parameters: dict[str, Any] = {"key_spaces": [key_space], "segment_mb": MANY_SEGMENTS, "primary_range": False}
+    first = _context(node, "stopped", **parameters)
+
+    def stop_after_three(progress: JobProgress) -> None:
+        if progress.done["segments"] == 3:
+            first.cancel()
+
+    first.on_tell = stop_after_three
+    with pytest.raises(Cancelled):
+        Running(repair, first).join(60)
+    begun = first.told[-1]
+    planned = begun.total["segments"]
+    assert planned > 10
+
+    second = _context(node, "stopped", **parameters)
+    result = Running(repair, second).join(120)
+    working = [progress for progress in second.told if progress.doing != "planning"]
+    assert working[0].done == {"segments": 3, "ranges": begun.done["ranges"]}
+    assert working[0].percent is not None
+    assert 0 < working[0].percent < 100
+    assert len(working) == planned - 3
+    assert [progress.done["segments"] for progress in working] == list(range(3, int(planned)))
+    assert result["segments"] == planned
+    with node.cql() as session:
+        done = [row for row in _repairs(session, table) if row.finished_at and not row.exception_message]
+    assert len(done) in (planned, planned + 1)  # the one that was running may have been quicker than the stop
+
+
+@pytest.fixture
+def slow_streams(ring: Ring) -> Iterator[Callable[[], None]]:
+    """Streams take 1 Mbit/s, until the test calls this."""
+
+    def limit(megabits: int) -> None:
+        for node in ring.nodes:
+            node.set(STORAGE_SERVICE, "StreamThroughputMbitPerSec", megabits)
+            node.set(STORAGE_SERVICE, "EntireSSTableStreamThroughputMebibytesPerSec", max(1, megabits // 8))
+
+    limit(1)
+    yield lambda: limit(200)
+    limit(200)
+
+
+def _differ(ring: Ring, key_space: str, table: str, megabytes: int) -> None:
+    """Node 2 has nothing of a table that the others have."""
+    with ring.nodes[0].cql() as session:
+        _table(session, f"{key_space}.{table}", 0, 0)
+        ring.nodes[0].set(STORAGE_PROXY, "HintedHandoffEnabled", False)
+        with _without_gossip(ring.nodes[0], ring.nodes[2]):
+            _write(session, f"{key_space}.{table}", megabytes * 50, 20_000)
+        ring.nodes[0].set(STORAGE_PROXY, "HintedHandoffEnabled", True)
+    ring.wait_all_up()
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
+def test_cancelling_ends_our_own_repair_alone(
+    ring: Ring, key_space: str, slow_streams: Callable[[], None], incremental: bool
+) -> None:
+    """T13. Both repairs are full and of the same table, which Cassandra itself cannot tell apart."""
+    _differ(ring, key_space, "ours", 3)
+    _differ(ring, key_space, "theirs", 3)
+    node = ring.nodes[0]
+    with Sessions(node.jolokia) as sessions:
+        table = "theirs" if incremental else "ours"
+        options = {"columnFamilies": table, "parallelism": "parallel", "incremental": str(incremental).lower()}
+        theirs = sessions.start(key_space, options)
+        parameters = {"key_spaces": [key_space], "column_families": ["ours"], "parallelism": "parallel"}
+        ours = Running(repair, _context(node, "cancelled", incremental=incremental, **parameters))
+        wait_for("both stream", lambda: _sessions(node) == 2 and sessions.status(theirs)[0] == "IN_PROGRESS")
+        ours.context.cancel()
+        with pytest.raises(Cancelled):
+            ours.join(20)
+        assert sessions.status(theirs)[0] == "IN_PROGRESS"
+        assert sessions.status(theirs + 1)[0] == "FAILED"
+        assert "the repair was cancelled" in sessions.status(theirs + 1)[1]
+        slow_streams()
+        wait_for("theirs to end", lambda: sessions.status(theirs)[0] != "IN_PROGRESS", 120)
+        assert sessions.status(theirs)[0] == "COMPLETED"
+
+
+def _sessions(node: RingNode) -> int:
+    found: int = node.jolokia.execute("org.apache.cassandra.db:type=RepairService", "parentRepairSessionsCount", [], 30)
+    return found
+
+
+def test_a_segment_that_makes_progress_outlives_the_clock(
+    ring: Ring, key_space: str, slow_streams: Callable[[], None]
+) -> None:
+    """T14."""
+    _differ(ring, key_space, "slow", 2)
+    context = _context(ring.nodes[0], "slow", key_spaces=[key_space], stall_seconds=3, primary_range=False)
+    result = Running(repair, context).join(180)
+    assert result["seconds"] > 10
+    assert result["tables"] == {f"{key_space}.slow": "done"}
+    assert not [progress for progress in context.told if progress.waiting]
+
+
+def test_a_segment_without_progress_is_cancelled_and_tried_again(ring: Ring, key_space: str) -> None:
+    with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+        _table(session, f"{key_space}.stuck", 10, 10)
+    node, other = ring.nodes[0], ring.nodes[1]
+    assert other.cassandra is not None
+    told = threading.Event()
+    context = _context(node, "stuck", key_spaces=[key_space], stall_seconds=3, parallelism="parallel")
+    context.on_tell = lambda progress: told.set() if "no progress" in progress.waiting else None
+    os.kill(other.cassandra.pid, signal.SIGSTOP)
+    try:
+        job = Running(repair, context)
+        wait_for("the stall is seen", told.is_set, 60)
+    finally:
+        os.kill(other.cassandra.pid, signal.SIGCONT)
+    assert job.join(120)["tables"] == {f"{key_space}.stuck": "done"}
+    with node.cql() as session:
+        failed = [row for row in _repairs(session, f"{key_space}.stuck") if row.exception_message]
+    assert "the repair was cancelled" in failed[0].exception_message
+    ring.wait_all_up()
+
+
+def test_a_replica_that_is_down_holds_up_only_what_needs_it(ring: Ring) -> None:
+    """T16."""
+    node, down = ring.nodes[0], ring.nodes[2]
+    with node.cql() as session:
+        _create(session, "pairs", 2)
+        _table(session, "pairs.t", 0, 0)
+        waiting = threading.Event()
+        context = _context(node, "pairs", key_spaces=["pairs"])
+        context.on_tell = lambda progress: waiting.set() if progress.waiting else None
+        with _without_gossip(node, down):
+            job = Running(repair, context)
+            wait_for("it waits", waiting.is_set)
+            last = context.told[-1]
+            assert last.waiting == "waits: 127.0.43.3 is down"
+            assert 0 < last.done["ranges"] < last.total["ranges"]
+        result = job.join(60)
+        assert result["ranges"] == last.total["ranges"]
+        assert result["segments"] == 2
+        session.execute("DROP KEYSPACE pairs")
+    ring.wait_all_up()
+
+
+def test_waits_while_a_replica_has_pending_compactions(ring: Ring, key_space: str) -> None:
+    busy = ring.nodes[1]
+    with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+        for table in ("first", "second"):
+            _table(session, f"{key_space}.{table}", 0, 0)
+    busy.set(STORAGE_SERVICE, "ConcurrentCompactors", 1)
+    busy.set(STORAGE_SERVICE, "CompactionThroughputMbPerSec", 1)
+    try:
+        with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+            for table in ("first", "second"):
+                for index in range(4):
+                    _write(session, f"{key_space}.{table}", 100, 20_000, index * 100)
+                    _flush(busy, key_space)
+        waiting = threading.Event()
+        context = _context(ring.nodes[0], "busy", key_spaces=[key_space], pending_compactions=0)
+        context.on_tell = lambda progress: waiting.set() if progress.waiting else None
+        job = Running(repair, context)
+        wait_for("it waits", waiting.is_set)
+        assert context.told[-1].waiting == "waits: 127.0.43.2 has 1 pending compactions, more than 0"
+        busy.set(STORAGE_SERVICE, "CompactionThroughputMbPerSec", 0)
+        assert job.join(60)["segments"] == 1
+    finally:
+        busy.set(STORAGE_SERVICE, "CompactionThroughputMbPerSec", 64)
+        busy.set(STORAGE_SERVICE, "ConcurrentCompactors", 2)
+
+
+def test_a_replica_that_refuses_is_waited_for(ring: Ring, key_space: str) -> None:
+    with ring.nodes[0].cql() as session:
+        _table(session, f"{key_space}.t", 0, 0)
+    refusing, waiting = ring.nodes[1], threading.Event()
+    refusing.set(REPAIR_SERVICE, "RepairPendingCompactionRejectThreshold", -1)
+    try:
+        context = _context(ring.nodes[0], "refused", key_spaces=[key_space])
+        context.on_tell = lambda progress: waiting.set() if progress.waiting else None
+        job = Running(repair, context)
+        wait_for("it waits", waiting.is_set)
+        assert "negative replies" in context.told[-1].waiting
+    finally:
+        refusing.set(REPAIR_SERVICE, "RepairPendingCompactionRejectThreshold", 2**31 - 1)
+    assert job.join(60)["segments"] == 1
+
+
+def test_a_failed_session_is_never_a_success(ring: Ring, key_space: str) -> None:
+    with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+        for table in ("whole", "broken"):
+            _table(session, f"{key_space}.{table}", 50, 10_000)
+    _flush(ring.nodes[1], key_space)
+    [data] = (ring.nodes[1].data / key_space).glob("broken-*/*-Data.db")
+    with data.open("r+b") as file:
+        file.seek(20_000)
+        file.write(os.urandom(100_000))
+    context = _context(ring.nodes[0], "broken", key_spaces=[key_space], segment_mb=0.3, primary_range=False)
+    with pytest.raises(JobError, match=r"Validation failed in /127.0.43.2:7000") as raised:
+        Running(repair, context).join(180)
+    assert not raised.value.hopeless
+    done = Ledger.load(context.load()["done"])
+    replicas = tuple(f"{address}:7000" for address in ADDRESSES)
+    assert done.done(key_space, "whole", replicas)
+    assert not done.done(key_space, "broken", replicas)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"key_spaces": ["nope"]}, "no key space nope"),
+        ({"column_families": ["nope"]}, "no column family nope"),
+    ],
+)
+def test_names_that_do_not_exist(ring: Ring, parameters: dict[str, Any], words: str) -> None:
+    with pytest.raises(JobError, match=words) as raised:
+        _run(ring.nodes[0], "unknown", **parameters)
+    assert raised.value.hopeless
+
+
+def test_a_node_that_joins_meanwhile(ring: Ring, key_space: str) -> None:
+    """T15: what the new node touches is planned anew, the rest stays done, and in the end everything is repaired."""
+    table = "grown"
+    with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+        _table(session, f"{key_space}.{table}", 400, 2000)
+    for node in ring.nodes:
+        _flush(node, key_space)
+    half, grown = threading.Event(), threading.Event()
+    context = _context(
+        ring.nodes[0], "grown", key_spaces=[key_space], segment_mb=MANY_SEGMENTS, primary_range=False
+    )  # fmt: skip
+
+    def hold_at_half(progress: JobProgress) -> None:
+        if progress.percent and progress.percent > 50 and not half.is_set():
+            half.set()
+            assert grown.wait(300)
+
+    context.on_tell = hold_at_half
+    job = Running(repair, context)
+    new = add_node(ring, "127.0.43.4")
+    try:
+        wait_for("half of it is done", half.is_set, 60)
+        planned = context.told[-1].total["segments"]
+        new.start()
+        grown.set()
+        result = job.join(240)
+        assert result["segments"] > planned
+        survey = Survey(ring.nodes[0].jolokia)
+        now = survey.key_space(key_space, [table], survey.state().own, primary=False)
+        assert isinstance(now, KeySpace)
+        assert len({item.replicas for item in now.ranges}) > 1
+        done = Ledger.load(context.load()["done"])
+        assert segments(now, done, 1 << 40) == []
+        kept = [item for item in now.ranges if f"{new.address}:7000" not in item.replicas]
+        assert kept
+    finally:
+        grown.set()
+        new.stop()
+
+
+def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
+    """It has nothing to repair with anyone, and says so; and CQL with a login."""
+    single = make_ring(tmp_path, ["127.0.43.11"], replace(LAUNCH, options={"authenticator": "PasswordAuthenticator"}))
+    node = single.nodes[0]
+    try:
+        single.start()
+        result = _run(node, "alone")
+        assert result["segments"] == result["ranges"] == 0
+        assert set(result["tables"].values()) == {"skipped: one replica, nothing to compare it with"}
+        assert "system_auth.roles" in result["tables"]
+        port = node.launch.ports.native_transport
+        with pytest.raises(QueryError, match="asks for a user name and a password"):
+            Connection(node.address, port, None, 10)
+        with pytest.raises(QueryError, match="username and/or password are incorrect"):
+            Connection(node.address, port, Login("cassandra", "wrong"), 10)
+        wait_for("the first user exists", lambda: _can_log_in(node), 60)
+        with Connection(node.address, port, Login("cassandra", "cassandra"), 10) as connection:
+            [row] = connection.rows("SELECT release_version, cluster_name FROM system.local")
+            assert row == {"release_version": "5.0.8", "cluster_name": "ring"}
+            with pytest.raises(QueryError, match="unconfigured table"):
+                connection.rows("SELECT x FROM system.nope")
+            with pytest.raises(QueryError, match="no simple type"):
+                connection.rows("SELECT tokens FROM system.local")
+    finally:
+        single.stop()
+
+
+def _can_log_in(node: RingNode) -> bool:
+    try:
+        Connection(node.address, 9042, Login("cassandra", "cassandra"), 10).__exit__(None, None, None)
+    except QueryError:
+        return False
+    return True
