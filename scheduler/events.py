@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.protocol import NodeStatus
+from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.events import Event as CoreEvent
 from scheduler.errors import FatalError
@@ -86,8 +86,30 @@ class StatusAsked:
 
 
 @dataclass(frozen=True)
+class QuestionAsked:
+    """Somebody wants to know what only a node can find out; `answer` is fulfilled by that node's executor."""
+
+    node: str
+    question: Question
+    answer: Future[Answer] = field(default_factory=Future, compare=False)
+
+
+@dataclass(frozen=True)
 class Wake:
     """Nothing happened, but look again."""
 
 
-Event = CoreEvent | Offers | Rescinded | Update | OperationStatus | Message | Lost | Fatal | Asked | StatusAsked | Wake
+Event = (
+    CoreEvent
+    | Offers
+    | Rescinded
+    | Update
+    | OperationStatus
+    | Message
+    | Lost
+    | Fatal
+    | Asked
+    | StatusAsked
+    | QuestionAsked
+    | Wake
+)

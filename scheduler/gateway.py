@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
 
 from executor.protocol import NodeStatus
 from scheduler.core.commands import Command, Refusal
+from scheduler.core.lifecycle import is_up
+from scheduler.core.seeds import by_index
 from scheduler.events import Asked, Event, StatusAsked
+from scheduler.inquiry import Inquiry
 from scheduler.snapshot import Snapshot, Unavailable
 
 COMMAND_SECONDS = 10.0
@@ -66,6 +70,13 @@ class LoopGateway:
         except (FutureTimeoutError, CancelledError) as error:
             asked.answer.cancel()
             raise Unavailable(f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s") from error
+
+    def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What any node that is up finds out."""
+        nodes = [node.name for node in by_index(self.snapshot().state.nodes.values()) if is_up(node)]
+        if not nodes:
+            raise Unavailable("no node is NORMAL, and only such a node can be asked")
+        return Inquiry(self._send, self._new_id).ask(nodes, subject, content)
 
     def _send(self, event: Event) -> None:
         put = self._put

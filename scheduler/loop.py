@@ -12,18 +12,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from executor.protocol import ProtocolError, StatusReply, parse_message
-from scheduler.core.commands import Refusal
+from executor.protocol import Answer, JobReport, ProtocolError, SecretQuery, StatusReply, parse_message
+from scheduler.core.commands import Command, Refusal, StartOperation
 from scheduler.core.decide import decide
 from scheduler.core.decision import Decision
 from scheduler.core.events import Event as CoreEvent
 from scheduler.core.events import Registered
 from scheduler.core.offers import Offer, parse_offer
 from scheduler.core.operate import apply_command
+from scheduler.core.operation import is_live
 from scheduler.core.plan import Plan, Status
 from scheduler.core.plans import build_plans
 from scheduler.core.state import ClusterState
 from scheduler.core.status import fold_updates
+from scheduler.credentials import Credentials
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.events import (
     Asked,
@@ -34,6 +36,7 @@ from scheduler.events import (
     Message,
     Offers,
     OperationStatus,
+    QuestionAsked,
     Rescinded,
     StatusAsked,
     Update,
@@ -41,6 +44,7 @@ from scheduler.events import (
 )
 from scheduler.questions import Questions, fulfil, refuse
 from scheduler.saving import Saver
+from scheduler.secrets import Sealer
 from scheduler.sending import Dispatch, Sender
 from scheduler.snapshot import Snapshot
 from scheduler.store import Store
@@ -63,7 +67,7 @@ class Sources:
 class Loop:
     """The scheduler's loop. `put` may be called by any thread; everything else belongs to the loop's thread.
 
-    `publish` is called with every new snapshot.
+    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for.
     """
 
     def __init__(
@@ -73,11 +77,13 @@ class Loop:
         state: ClusterState,
         sources: Sources,
         publish: Callable[[Snapshot], object],
+        sealer: Sealer | None = None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
         self._questions = Questions(sender)
+        self._credentials = Credentials(sender, sealer)
         self._state = state
         self._sources = sources
         self._publish = publish
@@ -125,7 +131,9 @@ class Loop:
         self._show(decision, began)
 
     def _next_events(self) -> list[Event]:
-        busy = any(plan.status is not Status.COMPLETE for plan in self._plans.values()) or not self._plans
+        ended = {kind for kind, operation in self._state.operations.items() if not is_live(operation)}
+        open_plans = (plan for plan in self._plans.values() if plan.name not in ended)
+        busy = any(plan.status is not Status.COMPLETE for plan in open_plans) or not self._plans
         events: list[Event] = []
         try:
             events.append(self._queue.get(timeout=WORKING_SECONDS if busy else IDLE_SECONDS))
@@ -159,7 +167,7 @@ class Loop:
                 case Asked(answer=answer):
                     if answer.set_running_or_notify_cancel():  # else who asked has been told that it was not done
                         commands.append(event)
-                case StatusAsked():
+                case StatusAsked() | QuestionAsked():
                     self._questions.ask(event, self._state)
                 case Wake():
                     pass
@@ -193,10 +201,17 @@ class Loop:
         except ProtocolError as error:
             logger.warning("a message of an executor cannot be understood: %s", error)
             return []
-        if not isinstance(message, StatusReply):
-            return []
-        self._questions.answer(message)
-        return [message]
+        match message:
+            case StatusReply():
+                self._questions.answer(message)
+                return [message]
+            case JobReport():
+                return [message]
+            case Answer():
+                self._questions.answer(message)
+            case SecretQuery():
+                self._credentials.answer(message, self._state)
+        return []
 
     def _forget_connection(self, event: CoreEvent) -> None:
         """Offers and acknowledgements belong to the subscription that brought them."""
@@ -245,7 +260,7 @@ class Loop:
     def _answer(self, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
         for asked, refusal in answers:
             outcome = "done" if refusal is None else f"refused: {refusal.message}"
-            logger.info("%s asked for %s: %s", asked.principal, asked.command, outcome)
+            logger.info("%s asked for %s: %s", asked.principal, _words(asked.command), outcome)
             fulfil(asked.answer, refusal)
 
     # 4. send
@@ -282,16 +297,25 @@ class Loop:
             return
         before = _steps(self._plans)
         for key, (status, message) in _steps(plans).items():
-            if key not in before or before[key][0] is not status:
-                logger.info("plan %s, step %s: %s: %s", *key, status, message)
+            # The steps of a new operation are no news before anything becomes of them.
+            if status is not (before[key][0] if key in before else Status.PENDING):
+                logger.info("plan %s, step %s: %s: %s", key[0], key[-1], status, message)
 
     def _count(self, name: str, by: float = 1.0) -> None:
         self._counters[name] = self._counters.get(name, 0.0) + by
 
 
-def _steps(plans: Mapping[str, Plan]) -> dict[tuple[str, str], tuple[Status, str]]:
+def _words(command: Command) -> str:
+    """A command as the log tells it: what was found out for it, and a certificate, would fill a page."""
+    if not isinstance(command, StartOperation):
+        return str(command)
+    request = {name: value for name, value in command.request.items() if name != "tls_ca"}
+    return f"{command.plan} {command.id} on {len(command.nodes)} nodes: {request}"
+
+
+def _steps(plans: Mapping[str, Plan]) -> dict[tuple[str, str, str], tuple[Status, str]]:
     return {
-        (plan.name, step.name): (step.status, step.message)
+        (plan.name, phase.name, step.name): (step.status, step.message)
         for plan in plans.values()
         for phase in plan.phases
         for step in phase.steps

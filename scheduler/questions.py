@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from executor.protocol import NodeStatus, StatusQuery, StatusReply, encode_message
+from executor.protocol import Answer, NodeStatus, StatusQuery, StatusReply, encode_message
 from scheduler.core.decision import Ask
 from scheduler.core.lifecycle import is_running
 from scheduler.core.state import ClusterState
 from scheduler.errors import NotConnectedError
-from scheduler.events import StatusAsked
+from scheduler.events import QuestionAsked, StatusAsked
 from scheduler.sending import Sender
 from scheduler.snapshot import Unavailable
 
@@ -23,28 +23,36 @@ class Questions:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._waiting: dict[str, Future[NodeStatus]] = {}
+        self._statuses: dict[str, Future[NodeStatus]] = {}
+        self._answers: dict[str, Future[Answer]] = {}
 
-    def ask(self, asked: StatusAsked, state: ClusterState) -> None:
+    def ask(self, asked: StatusAsked | QuestionAsked, state: ClusterState) -> None:
         """Send the question, or say at once why it has no answer."""
-        self._waiting = {name: future for name, future in self._waiting.items() if not future.cancelled()}
+        self._statuses = {name: future for name, future in self._statuses.items() if not future.cancelled()}
+        self._answers = {name: future for name, future in self._answers.items() if not future.cancelled()}
         node = state.nodes.get(asked.node)
         if node is None or node.task is None or node.agent is None or not is_running(node):
             refuse(asked.answer, f"{asked.node} does not run")
             return
         ask = Ask(node.name, node.task.executor_id, node.agent.id, node.task.id)
+        question = StatusQuery(asked.id) if isinstance(asked, StatusAsked) else asked.question
         try:
-            self._sender.message(ask, encode_message(StatusQuery(asked.id)))
+            self._sender.message(ask, encode_message(question))
         except NotConnectedError as error:
             refuse(asked.answer, str(error))
+            return
+        if isinstance(asked, StatusAsked):
+            self._statuses[asked.id] = asked.answer
         else:
-            self._waiting[asked.id] = asked.answer
+            self._answers[asked.question.id] = asked.answer
 
-    def answer(self, reply: StatusReply) -> None:
+    def answer(self, reply: StatusReply | Answer) -> None:
         """Pass the executor's words on to who asked for them, if anyone did."""
-        waiting = self._waiting.pop(reply.id, None)
-        if waiting is not None:
-            fulfil(waiting, reply.status)
+        if isinstance(reply, StatusReply):
+            if (status := self._statuses.pop(reply.id, None)) is not None:
+                fulfil(status, reply.status)
+        elif (answer := self._answers.pop(reply.id, None)) is not None:
+            fulfil(answer, reply)
 
 
 def fulfil(future: Future[Value], value: Value) -> None:
@@ -53,7 +61,7 @@ def fulfil(future: Future[Value], value: Value) -> None:
         future.set_result(value)
 
 
-def refuse(future: Future[Value], words: str) -> None:
+def refuse(future: Future[Any], words: str) -> None:
     """Say that there is no answer now, unless nobody waits any more."""
     with suppress(InvalidStateError):
         future.set_exception(Unavailable(words))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scheduler.core import codec
-from scheduler.core.state import ClusterState, NodeRecord, PlanRecord
+from scheduler.core.state import ClusterState
 from scheduler.errors import StoreUnavailableError
 from scheduler.store import Store, Writes, split
 
@@ -19,7 +19,7 @@ class Saver:
         self._doubtful: set[str] = set()
 
     def save(self, state: ClusterState) -> int:
-        """Store all of `state` that is not stored yet; returns the number of records written.
+        """Store all of `state` that is not stored yet; returns the number of records written or removed.
 
         A cycle that changes more than one transaction holds is written in several: each record stands for itself, and
         nothing is done about any of them before all are stored. StoreUnavailableError: some may be stored. What became
@@ -42,6 +42,7 @@ class Saver:
             writes[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
         for record in codec.changes(self._stored, state):
             writes[codec.path_of(record)] = codec.encode_record(record)
+        writes |= dict.fromkeys(codec.removals(self._stored, state))
         if doubtful := self._doubtful - writes.keys():
             known = _contents(state)
             writes |= {path: known.get(path) for path in sorted(doubtful)}
@@ -50,8 +51,7 @@ class Saver:
 
 def _contents(state: ClusterState) -> Mapping[str, bytes]:
     """Every record of the state that may change, by path."""
-    records: list[NodeRecord | PlanRecord] = [*state.nodes.values(), *state.plans.values()]
-    contents = {codec.path_of(record): codec.encode_record(record) for record in records}
+    contents = {path: codec.encode_record(record) for path, record in codec.contents(state).items()}
     if state.framework_id is not None:
         contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
     return contents

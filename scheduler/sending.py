@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from executor.protocol import StatusQuery, encode_message
-from scheduler.core.decision import Accept, Ask, Decision, Decline, Kill, Reconcile
-from scheduler.core.state import ClusterState, NodeRecord
+from executor.protocol import JobTuning, StatusQuery, encode_message
+from scheduler.core.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
+from scheduler.core.state import ClusterState, NodeRecord, StepRecord
 from scheduler.errors import NotConnectedError
 from scheduler.events import Json
 
@@ -77,7 +77,10 @@ class Dispatch:
 
     def _send(self, decision: Decision, state: ClusterState) -> None:
         for accept in decision.accepts:
-            self._accept(accept, state.nodes[accept.node])
+            if accept.job:
+                self._accept_job(accept, state.steps[accept.job])
+            else:
+                self._accept(accept, state.nodes[accept.node])
         for kill in decision.kills:
             logger.info("killing task %s: %s", kill.task_id, kill.reason)
             self._sender.kill(kill)
@@ -106,6 +109,13 @@ class Dispatch:
         self._sender.accept(accept)
         self._count("launches_total", 1)
 
+    def _accept_job(self, accept: Accept, step: StepRecord) -> None:
+        task = step.task.id if step.task is not None else accept.job
+        why = f"it is the turn of {step.phase} of {step.name} in the operation {step.kind} {step.operation}"
+        logger.info("launching %s beside %s: %s", task, accept.node, why)
+        self._sender.accept(accept)
+        self._count("job_launches_total", 1)
+
     def _send_calls(self, decision: Decision) -> None:
         if decision.suppress:
             logger.info("nothing to do: offers are suppressed")
@@ -116,3 +126,10 @@ class Dispatch:
             self._count("revives_total", 1)
         for ask in decision.asks:
             self._sender.message(ask, encode_message(StatusQuery("")))
+        for tuning in decision.tunings:
+            self._tune(tuning)
+
+    def _tune(self, tuning: Tuning) -> None:
+        logger.info("telling %s to use %s", tuning.task_id, dict(tuning.values))
+        ask = Ask(tuning.node, tuning.executor_id, tuning.agent_id, tuning.task_id)
+        self._sender.message(ask, encode_message(JobTuning(tuning.task_id, tuning.values)))

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from scheduler import __version__
@@ -21,6 +22,7 @@ from scheduler.events import Fatal
 from scheduler.framework import FrameworkSettings
 from scheduler.gateway import LoopGateway
 from scheduler.loop import Loop, Sources
+from scheduler.secrets import sealer
 from scheduler.settings import Settings
 from scheduler.store import Store
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
@@ -45,6 +47,7 @@ class Service:
         self._driver: Driver | None = None
         self._zookeeper: ZooKeeper | None = None
         self._lost: FatalError | None = None
+        self._sealer = sealer(settings.secrets_key_file, settings.secrets_key)
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
@@ -83,7 +86,7 @@ class Service:
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
-        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish)
+        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish, self._sealer)
         posts.append(loop.put)
         self._loop, self._driver = loop, driver
         if self._lost is not None:
@@ -152,20 +155,22 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
     adoption = adopt(stored, spec, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))
-    if adoption.new_target is not None:
-        target = adoption.new_target
-        writes = {
-            codec.path_of(target): codec.encode_record(target),
-            codec.TARGET: codec.encode_record(codec.Target(target.id)),
-        }
-        try:
-            store.commit(writes)
-        except StaleWriteError as error:
-            raise FatalError(Exit.STALE, str(error)) from error
+    state, target, writes = adoption.state, adoption.new_target, {}
+    if target is not None:
+        writes[codec.path_of(target)] = codec.encode_record(target)
+        writes[codec.TARGET] = codec.encode_record(codec.Target(target.id))
+    if state.cluster_id is None:
+        state = replace(state, cluster_id=sources.new_id())
+        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(str(state.cluster_id)))
+    try:
+        store.commit(writes)
+    except StaleWriteError as error:
+        raise FatalError(Exit.STALE, str(error)) from error
+    if target is not None:
         logger.info("configuration %s is the target now", target.id)
-    for reason in adoption.state.configuration_errors:
+    for reason in state.configuration_errors:
         logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
-    return adoption.state
+    return state
 
 
 def framework(settings: Settings) -> FrameworkSettings:

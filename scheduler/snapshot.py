@@ -16,6 +16,17 @@ class Unavailable(Exception):
     """The answer cannot be had now; the text says why (503)."""
 
 
+class QuestionRefused(Exception):
+    """A node's word that a question has no answer; the text is the reason.
+
+    `kind` is "unknown" (what was asked for does not exist) or "invalid" (the question makes no sense, or is refused).
+    """
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(problem)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The cluster as of one cycle: immutable, so that readers need no lock.
@@ -43,3 +54,6 @@ class Gateway(Protocol):
 
     def ask(self, node: str) -> NodeStatus:
         """The node's status, live from its executor. Raises KeyError for an unknown node, or Unavailable."""
+
+    def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What any node that is up finds out. Raises QuestionRefused, or Unavailable when no node can tell."""

@@ -41,8 +41,8 @@ LOCK = "lock"
 # How often to look whether the holder has died.
 LOCK_LOOK_SECONDS = 1.0
 # Records lie at these paths, or one level below them.
-SINGLE = ("framework-id", "target")
-FOLDERS = ("configurations", "nodes", "plans")
+SINGLE = ("framework-id", "target", "cluster-id")
+FOLDERS = ("configurations", "nodes", "plans", "steps", "history")
 ANSWER_SECONDS = 10.0
 # What kazoo raises; its time-out is of no family.
 CLIENT_ERRORS = (KazooException, KazooTimeoutError)
