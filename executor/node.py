@@ -16,17 +16,25 @@ from executor import failure, reporting
 from executor.cassandra import Cassandra
 from executor.events import Drained, Event, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
 from executor.installation import Installation, LaunchError, Surroundings, install
+from executor.jobs.context import NodeFacts
+from executor.jobs.questions import Questions
+from executor.jobs.runner import Runner
+from executor.jobs.table import JOBS
 from executor.poller import Poller
 from executor.protocol import (
+    JobLaunch,
+    JobTuning,
     NodeLaunch,
     NodeStatus,
     ProtocolError,
+    Question,
+    SecretReply,
     StatusQuery,
     StatusReply,
     encode_message,
     encode_status,
-    parse_launch,
     parse_message,
+    parse_task,
 )
 from executor.status import UNKNOWN
 
@@ -64,7 +72,7 @@ class _Stop:
 
 
 class Node:
-    """Runs at most one task. `run` is called by the main thread, which must outlive Cassandra."""
+    """Runs at most one Cassandra, and maintenance jobs beside it. `run` is called by the main thread, which must outlive Cassandra."""
 
     def __init__(self, agent: Reporter, where: Surroundings, events: SimpleQueue[Event]) -> None:
         self._agent = agent
@@ -73,10 +81,13 @@ class Node:
         self._task_id: str | None = None
         self._launch: NodeLaunch | None = None
         self._cassandra: Cassandra | None = None
+        self._facts: NodeFacts | None = None
         self._poller: Poller | None = None
         self._report: reporting.Report | None = None
         self._stop: _Stop | None = None
         self._ended = False
+        self._jobs = Runner(agent, JOBS)
+        self._questions = Questions(agent)
 
     def run(self, recovery_timeout: float) -> None:
         """Handle events until the task has ended and the agent knows it.
@@ -123,16 +134,33 @@ class Node:
     # Launch.
 
     def _on_launch(self, event: Launch) -> None:
+        try:
+            launch = parse_task(event.data)
+        except ProtocolError as error:
+            _LOG.error("task %s cannot be understood: %s", event.task_id, error)
+            self._agent.update(event.task_id, "TASK_FAILED", f"launch data: {error}")
+            self._ended = self._ended or self._task_id is None
+            return
+        if isinstance(launch, JobLaunch):
+            self._on_job(event.task_id, launch)
+        else:
+            self._on_node(event, launch)
+
+    def _on_job(self, task_id: str, launch: JobLaunch) -> None:
+        if launch.node_task_id != self._task_id:
+            self._jobs.refuse(task_id, f"it is meant for {launch.node_task_id}, but {self._task_id} runs here")
+        elif self._facts is None or self._stop is not None or self._ended:
+            self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
+        else:
+            self._jobs.start(task_id, launch, self._facts)
+
+    def _on_node(self, event: Launch, launch: NodeLaunch) -> None:
         if self._task_id is not None:
             _LOG.error("task %s refused: this executor runs %s", event.task_id, self._task_id)
             self._agent.update(event.task_id, "TASK_FAILED", f"launch: this executor already runs {self._task_id}")
             return
         self._task_id = event.task_id
-        try:
-            self._launch = parse_launch(event.data)
-        except ProtocolError as error:
-            self._finish("TASK_FAILED", f"launch data: {error}")
-            return
+        self._launch = launch
         _LOG.info("launching %s as task %s", self._launch.node, event.task_id)
         self._agent.update(event.task_id, "TASK_STARTING")
         worker = threading.Thread(target=self._install, args=(self._launch,), name="installation", daemon=True)
@@ -157,6 +185,7 @@ class Node:
         except LaunchError as error:
             self._finish("TASK_FAILED", str(error))
             return
+        self._facts = _facts(self._launch, self._where, self._cassandra)
         _LOG.info("Cassandra is process %d, its log is %s", self._cassandra.pid, result.logs)
         self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())
         self._tell(self._report.told)
@@ -184,12 +213,20 @@ class Node:
         except ProtocolError as error:
             _LOG.warning("a message that cannot be read: %s", error)
             return
-        if not isinstance(message, StatusQuery):
-            _LOG.warning("a message that is not for an executor: %s", type(message).__name__)
-        elif self._poller is not None:
-            self._poller.ask(message.id)
-        else:
-            self._reply(message.id, NodeStatus(mode=UNKNOWN, error="Cassandra does not run"))
+        match message:
+            case StatusQuery(id=query):
+                if self._poller is not None:
+                    self._poller.ask(query)
+                else:
+                    self._reply(query, NodeStatus(mode=UNKNOWN, error="Cassandra does not run"))
+            case JobTuning():
+                self._jobs.tune(message)
+            case SecretReply():
+                self._jobs.take_secrets(message)
+            case Question():
+                self._questions.ask(message, self._task_id or "", None if self._stop else self._facts)
+            case _:
+                _LOG.warning("a message that is not for an executor: %s", type(message).__name__)
 
     def _reply(self, query: str, status: NodeStatus) -> None:
         node = "" if self._launch is None else self._launch.node
@@ -198,6 +235,8 @@ class Node:
     # Stopping.
 
     def _on_kill(self, event: Kill) -> None:
+        if self._jobs.cancel(event.task_id, "killed"):
+            return
         if event.task_id != self._task_id:
             _LOG.warning("kill of %s, which does not run here", event.task_id)
             return
@@ -230,6 +269,7 @@ class Node:
             if self._stop.kill_at is not None:
                 self._stop.kill_at = min(self._stop.kill_at, now + grace)
             return
+        self._jobs.stop(f"the node stops: {reason}")
         _LOG.info("stopping Cassandra (%s): drain for at most %.1f s, then %.1f s to end", reason, drain, grace)
         self._stop = _Stop(reason, now + drain, grace)
         worker = threading.Thread(target=self._drain, args=(self._cassandra, drain), name="drain", daemon=True)
@@ -275,7 +315,20 @@ class Node:
         assert self._task_id is not None
         _LOG.log(logging.ERROR if state == "TASK_FAILED" else logging.INFO, "%s: %s", state, message)
         self._ended = True
+        self._jobs.stop("the node ended")
         data = None if self._report is None else encode_status(self._report.told)
         self._agent.update(self._task_id, state, message, data)
         if self._poller is not None:
             self._poller.stop()
+
+
+def _facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> NodeFacts:
+    volume = where.sandbox / launch.volume
+    return NodeFacts(
+        name=launch.node,
+        address=where.address,
+        native_port=launch.ports.native_transport,
+        jolokia=cassandra.jolokia,
+        data_directories=(volume / "data",),
+        scratch=volume / "maintenance",
+    )

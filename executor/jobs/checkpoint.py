@@ -1,0 +1,63 @@
+"""What a job keeps on the node's volume for its next attempt: one small file for each operation and job."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from executor.jobs.context import JobError
+
+# Of an operation that nobody has gone on with for so long.
+KEPT_SECONDS = 30 * 24 * 3600.0
+_STEP = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file of one operation's job below `directory`."""
+
+    directory: Path
+    operation: str
+    job: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.directory / f"{self.operation}.{self.job}.json"
+
+    def load(self) -> Mapping[str, Any]:
+        """What was saved; empty if nothing. Raises JobError if it cannot be read."""
+        try:
+            saved: Mapping[str, Any] = json.loads(self.path.read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise JobError(_STEP, f"{self.path.name} cannot be read: {error}") from error
+        return saved
+
+    def save(self, content: Mapping[str, Any]) -> None:
+        """Write it whole or not at all. Raises JobError."""
+        partial = self.path.with_suffix(".partial")
+        try:
+            self.directory.mkdir(exist_ok=True)
+            with partial.open("w") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except OSError as error:
+            raise JobError(_STEP, f"{self.path.name} cannot be written: {error}") from error
+
+    def remove(self) -> None:
+        """Nothing is left to be taken up; files that nobody came back for go too."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+            for other in self.directory.glob("*.json"):
+                if time.time() - other.stat().st_mtime > KEPT_SECONDS:
+                    other.unlink(missing_ok=True)

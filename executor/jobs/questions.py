@@ -1,0 +1,63 @@
+"""Questions that only a node can answer, each on a thread of its own: an answer may take as long as S3 does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from executor.jobs.context import NodeFacts
+from executor.jobs.runner import Reporter
+from executor.jobs.schema import read_schema
+from executor.protocol import Answer, Question, encode_message
+
+_LOG = logging.getLogger(__name__)
+
+
+class QuestionError(Exception):
+    """There is no answer. `kind`: unknown (no such thing), invalid (refused, or makes no sense) or failed."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
+
+QUESTIONS: dict[str, QuestionAnswer] = {
+    "schema": read_schema,
+}
+
+
+class Questions:
+    """Answers the scheduler's questions. A question's content may hold secrets and is never logged."""
+
+    def __init__(self, agent: Reporter) -> None:
+        self._agent = agent
+
+    def ask(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
+        """Answer on a thread; `node` is None while Cassandra does not run."""
+        arguments = (question, task_id, node)
+        threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
+
+    def _run(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
+        name = "" if node is None else node.name
+        kind, problem, content = "", "", dict[str, Any]()
+        try:
+            content = dict(_answer(question, node))
+        except QuestionError as error:
+            kind, problem = error.kind, str(error)
+        except Exception as error:  # noqa: BLE001 the border of a question: whatever goes wrong is told to who asked
+            _LOG.exception("the question %s broke", question.subject)
+            kind, problem = "failed", f"{type(error).__name__}: {error}"
+        self._agent.send(encode_message(Answer(question.id, name, task_id, content, kind, problem)))
+
+
+def _answer(question: Question, node: NodeFacts | None) -> Mapping[str, Any]:
+    if node is None:
+        raise QuestionError("failed", "Cassandra does not run")
+    answer = QUESTIONS.get(question.subject)
+    if answer is None:
+        raise QuestionError("failed", f"this executor does not know the question {question.subject}")
+    return answer(node, question.content)
