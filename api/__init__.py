@@ -7,8 +7,23 @@ from pathlib import Path
 
 from flask import Flask, Response
 
-from api import access, arguments, artifacts, auth, config, connection, errors, health, nodes, openapi, plans
+from api import (
+    access,
+    arguments,
+    artifacts,
+    auth,
+    backups,
+    config,
+    connection,
+    errors,
+    health,
+    nodes,
+    openapi,
+    operations,
+    plans,
+)
 from api.application import Application
+from scheduler.secrets import sealer
 from scheduler.settings import Settings
 from scheduler.snapshot import Gateway
 
@@ -18,6 +33,8 @@ _BLUEPRINTS = (
     plans.blueprint,
     connection.blueprint,
     nodes.blueprint,
+    operations.blueprint,
+    backups.blueprint,
     config.blueprint,
     health.blueprint,
     artifacts.blueprint,
@@ -28,7 +45,9 @@ _BLUEPRINTS = (
 def create_app(gateway: Gateway, settings: Settings) -> Flask:
     """The application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
     app = Application(__name__, static_folder=None)
-    app.extensions[access.EXTENSION] = access.Access(gateway, settings)
+    app.extensions[access.EXTENSION] = access.Access(
+        gateway, settings, sealer(settings.secrets_key_file, settings.secrets_key)
+    )
     app.extensions[auth.EXTENSION] = _tokens(settings)
     app.url_map.strict_slashes = False
     app.before_request(auth.check)

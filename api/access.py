@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, current_app, g
 
+from scheduler.secrets import Sealer
 from scheduler.settings import Settings
 from scheduler.snapshot import Gateway, Snapshot
 
@@ -38,10 +39,11 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Access:
-    """The parts that every endpoint may use."""
+    """The parts that every endpoint may use; without a `sealer` no credentials can be taken."""
 
     gateway: Gateway
     settings: Settings
+    sealer: Sealer | None = None
     rendered: Rendered = field(default_factory=Rendered)
 
 

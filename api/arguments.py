@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from flask import json, request
 
@@ -29,6 +30,16 @@ def query(*allowed: str) -> Mapping[str, str]:
 
 def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
     """The fields of the body, none for an empty one; 415 for another type than JSON, 400 for bad JSON or fields."""
+    found = document()
+    for name in found:
+        if name not in allowed:
+            known = f"known: {', '.join(allowed)}" if allowed else "this request has none"
+            raise _bad(f"The field {name} is unknown; {known}.")
+    return found
+
+
+def document() -> Mapping[str, Any]:
+    """The body as it is, without a look at its fields; 415 and 400 as above."""
     data = _read()
     if not data:
         return {}
@@ -38,16 +49,12 @@ def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body's Content-Type must be application/json, not {found}."
         )
     try:
-        document = json.loads(data)
+        found = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _bad(f"The body is not JSON: {error}.") from error
-    if not isinstance(document, dict):
+    if not isinstance(found, dict):
         raise _bad("The body must be a JSON object.")
-    for name in document:
-        if name not in allowed:
-            known = f"known: {', '.join(allowed)}" if allowed else "this request has none"
-            raise _bad(f"The field {name} is unknown; {known}.")
-    return document
+    return found
 
 
 def _read() -> bytes:

@@ -3,141 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from api import backups
+from api.openapi_schemas import INTEGER, OBJECT, SCHEMAS, STRING, STRINGS, Json, list_of, ref
+from api.operations import PATHS, WORKS
 from api.plans import COMMANDS
 from scheduler import __version__
 
 blueprint = Blueprint("openapi", __name__)
 
-Json = dict[str, Any]
-
-_STRING: Json = {"type": "string"}
-_STRINGS: Json = {"type": "array", "items": _STRING}
-_BOOLEAN: Json = {"type": "boolean"}
-_INTEGER: Json = {"type": "integer"}
-_NULLABLE: Json = {"type": ["string", "null"]}
-_STATUS_WORDS = [
-    "ERROR",
-    "WAITING",
-    "PENDING",
-    "PREPARED",
-    "STARTING",
-    "STARTED",
-    "DELAYED",
-    "IN_PROGRESS",
-    "COMPLETE",
-]
-
-
-def _object(fields: Mapping[str, Json]) -> Json:
-    return {"type": "object", "properties": dict(fields), "required": list(fields)}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list_of(name: str) -> Json:
-    return {"type": "array", "items": _ref(name)}
-
-
-_WORD: Json = {"type": "string", "enum": _STATUS_WORDS}
-_HEALTH = {"type": "object", "properties": {"healthy": _BOOLEAN, "message": _STRING}, "required": ["healthy"]}
-
-_SCHEMAS: Mapping[str, Json] = {
-    "Message": _object({"message": _STRING}),
-    "Step": _object({"id": _STRING, "status": _WORD, "name": _STRING, "message": _STRING, "reason": _STRING}),
-    "Phase": _object({"id": _STRING, "name": _STRING, "steps": _list_of("Step"), "status": _WORD}),
-    "Plan": _object({"phases": _list_of("Phase"), "errors": _STRINGS, "status": _WORD}),
-    "Connection": _object({"nodes": _STRINGS, "address": _STRINGS, "dns": _STRINGS, "vip": _STRING}),
-    "Seeds": _object({"isSeed": _BOOLEAN, "seeds": _STRINGS}),
-    "DataCenter": _object({"data_center": _STRING, "url": _STRING, "seeds": _STRINGS}),
-    "NodeStatus": _object(
-        {
-            "mode": _STRING,
-            "joined": _BOOLEAN,
-            "rpc_running": _BOOLEAN,
-            "native_transport_running": _BOOLEAN,
-            "gossip_initialized": _BOOLEAN,
-            "gossip_running": _BOOLEAN,
-            "host_id": _NULLABLE,
-            "endpoint": _NULLABLE,
-            "token_count": _INTEGER,
-            "data_center": _NULLABLE,
-            "rack": _NULLABLE,
-            "version": _NULLABLE,
-            "schema": _NULLABLE,
-            "live": _STRINGS,
-            "unreachable": _STRINGS,
-        }
-    ),
-    "NodeInfo": _object(
-        {
-            "name": _STRING,
-            "id": _NULLABLE,
-            "hostname": _NULLABLE,
-            "slave_id": _NULLABLE,
-            "state": _NULLABLE,
-            "operating_mode": _STRING,
-            "mode": _STRING,
-            "address": _NULLABLE,
-            "host_id": _NULLABLE,
-            "rack": _STRING,
-            "configuration": _NULLABLE,
-            "failures": _INTEGER,
-        }
-    ),
-    "Framework": _object(
-        {
-            "name": _STRING,
-            "id": _STRING,
-            "version": _STRING,
-            "cluster": _STRING,
-            "user": _STRING,
-            "role": _STRING,
-            "principal": _STRING,
-            "checkpoint": _BOOLEAN,
-            "failover_timeout_s": {"type": "number"},
-        }
-    ),
-    "Healthcheck": {"type": "object", "additionalProperties": _HEALTH},
-    "Health": _HEALTH,
-}
-
-_OBJECT: Json = {"type": "object"}
 
 # Path -> (what it answers, schema). All of these are GET.
 _READS: Mapping[str, tuple[str, Json]] = {
-    "/v1/plans": ("Names of all plans", _STRINGS),
-    "/v1/plan": ("The plan deploy, whatever its state", _ref("Plan")),
-    "/v1/plans/{plan}": ("One plan, whatever its state", _ref("Plan")),
-    "/v1/connection": ("How clients reach the nodes that serve CQL now", _ref("Connection")),
-    "/v1/connection/address": ("Addresses of the nodes that serve CQL now", _STRINGS),
-    "/v1/connection/dns": ("DNS names of the nodes that serve CQL now", _STRINGS),
-    "/v1/nodes/connect": ("As /v1/connection", _ref("Connection")),
-    "/v1/nodes/connect/address": ("As /v1/connection/address", _STRINGS),
-    "/v1/nodes/connect/dns": ("As /v1/connection/dns", _STRINGS),
-    "/v1/nodes/list": ("Names of the nodes that were launched", _STRINGS),
-    "/v1/nodes/{node}/status": ("What the node says of itself now", _ref("NodeStatus")),
-    "/v1/nodes/{node}/info": ("What is recorded of the node", _ref("NodeInfo")),
-    "/v1/seeds": ("Addresses of the seeds", _ref("Seeds")),
-    "/v1/datacenter": ("This data center", _ref("DataCenter")),
-    "/v1/config": ("The target configuration", _OBJECT),
-    "/v1/config/cassandra": ("Its Cassandra part", _OBJECT),
-    "/v1/config/executor": ("Its executor part", _OBJECT),
-    "/v1/config/nodes": ("The number of nodes", _INTEGER),
-    "/v1/config/seed-nodes": ("The number of seeds", _INTEGER),
-    "/v1/framework": ("The framework", _ref("Framework")),
-    "/v1/state/frameworkId": ("The framework's id, in a list", _STRINGS),
-    "/v1/state/properties": ("Names of stored properties", _STRINGS),
+    "/v1/plans": ("Names of all plans", STRINGS),
+    "/v1/plan": ("The plan deploy, whatever its state", ref("Plan")),
+    "/v1/plans/{plan}": ("One plan, whatever its state", ref("Plan")),
+    "/v1/connection": ("How clients reach the nodes that serve CQL now", ref("Connection")),
+    "/v1/connection/address": ("Addresses of the nodes that serve CQL now", STRINGS),
+    "/v1/connection/dns": ("DNS names of the nodes that serve CQL now", STRINGS),
+    "/v1/nodes/connect": ("As /v1/connection", ref("Connection")),
+    "/v1/nodes/connect/address": ("As /v1/connection/address", STRINGS),
+    "/v1/nodes/connect/dns": ("As /v1/connection/dns", STRINGS),
+    "/v1/nodes/list": ("Names of the nodes that were launched", STRINGS),
+    "/v1/nodes/{node}/status": ("What the node says of itself now", ref("NodeStatus")),
+    "/v1/nodes/{node}/info": ("What is recorded of the node", ref("NodeInfo")),
+    "/v1/seeds": ("Addresses of the seeds", ref("Seeds")),
+    "/v1/datacenter": ("This data center", ref("DataCenter")),
+    "/v1/config": ("The target configuration", OBJECT),
+    "/v1/config/cassandra": ("Its Cassandra part", OBJECT),
+    "/v1/config/executor": ("Its executor part", OBJECT),
+    "/v1/config/nodes": ("The number of nodes", INTEGER),
+    "/v1/config/seed-nodes": ("The number of seeds", INTEGER),
+    "/v1/framework": ("The framework", ref("Framework")),
+    "/v1/state/frameworkId": ("The framework's id, in a list", STRINGS),
+    "/v1/state/properties": ("Names of stored properties", STRINGS),
     "/v1/state/properties/{key}": ("A stored property", {}),
-    "/v1/debug/offers": ("The last evaluations of offers", {"type": "array", "items": _OBJECT}),
-    "/v1/health": ("Whether the scheduler works", _ref("Health")),
-    "/v1/openapi.json": ("This document", _OBJECT),
-    "/admin/healthcheck": ("The checks of the original service", _ref("Healthcheck")),
+    "/v1/{kind}/status": ("The newest operation of a kind", ref("Operation")),
+    "/v1/{kind}/history": ("Operations of a kind that have ended, newest first", list_of("OperationEnded")),
+    "/v1/backup/{work}/status": ("The newest verification or deletion", ref("Operation")),
+    "/v1/backup/{work}/history": ("Those that have ended, newest first", list_of("OperationEnded")),
+    "/v1/backups": ("The backups at a place", ref("Backups")),
+    "/v1/debug/offers": ("The last evaluations of offers", {"type": "array", "items": OBJECT}),
+    "/v1/health": ("Whether the scheduler works", ref("Health")),
+    "/v1/openapi.json": ("This document", OBJECT),
+    "/admin/healthcheck": ("The checks of the original service", ref("Healthcheck")),
 }
 _TEXTS: Mapping[str, str] = {
     "/admin/ping": "Whether the API answers: pong",
@@ -148,6 +59,21 @@ _COMMANDS: Mapping[str, str] = {
     "/v1/plans/{plan}": "A command to a plan",
     "/v1/plan/{name}": "A command to the plan deploy",
     "/v1/plans/{plan}/{name}": "A command to a plan",
+}
+# Path -> (what it does, schema of the body, if it takes one).
+_OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
+    "/v1/{kind}/start": (
+        "Begin an operation",
+        {"anyOf": [ref(name) for name in ("TablesRequest", "RepairRequest", "BackupRequest", "RestoreRequest")]},
+    ),
+    "/v1/{kind}/stop": ("Stop an operation: its jobs are cancelled", None),
+    "/v1/{kind}/continue": ("Go on with a stopped operation where it was, of the kinds that work on tables", None),
+    "/v1/{kind}/tune": ("Change the throttle of a backup or a restore that runs", ref("Tuning")),
+    "/v1/backup/{work}": (
+        "Begin to verify, or to delete, backups",
+        {"anyOf": [ref(name) for name in ("VerifyRequest", "DeleteRequest")]},
+    ),
+    "/v1/backup/{work}/stop": ("Stop it", None),
 }
 _OPEN = {"/admin/ping", "/admin/healthcheck", "/v1/health", "/v1/artifacts/{name}"}
 
@@ -164,20 +90,25 @@ def describe() -> Json:
     for path, (summary, schema) in _READS.items():
         paths.setdefault(path, {})["get"] = _read(path, summary, {"application/json": {"schema": schema}})
     for path, summary in _TEXTS.items():
-        paths[path] = {"get": _read(path, summary, {"text/plain": {"schema": _STRING}})}
+        paths[path] = {"get": _read(path, summary, {"text/plain": {"schema": STRING}})}
     paths["/v1/artifacts/{name}"] = {
         "get": _read("/v1/artifacts/{name}", "A bundle for the agents' fetcher", {"application/gzip": {}})
     }
     for path, summary in _COMMANDS.items():
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _command(path, summary)
+    for path, (summary, schema_of_body) in _OPERATIONS.items():
+        for method in ("post", "put"):
+            paths.setdefault(path, {})[method] = _operation(path, summary, schema_of_body)
+    paths["/v1/backups"]["get"]["parameters"] = _place()
+    paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
     return {
         "openapi": "3.1.0",
         "info": {"title": "Apache Cassandra on Apache Mesos", "version": __version__},
         "security": [{"token": []}],
         "paths": paths,
         "components": {
-            "schemas": dict(_SCHEMAS),
+            "schemas": dict(SCHEMAS),
             "securitySchemes": {
                 "token": {
                     "type": "apiKey",
@@ -209,7 +140,7 @@ def _command(path: str, summary: str) -> Json:
     for name in ("phase", "step", "block"):
         meaning = "Id or name, for forceComplete and restart" + ("; another name of step" if name == "block" else "")
         parameters.append(_parameter(name, "query", meaning))
-    content = {"application/json": {"schema": _ref("Message")}}
+    content = {"application/json": {"schema": ref("Message")}}
     return {
         "summary": summary,
         "parameters": parameters,
@@ -220,9 +151,33 @@ def _command(path: str, summary: str) -> Json:
     }
 
 
+def _operation(path: str, summary: str, body: Json | None) -> Json:
+    content = {"application/json": {"schema": ref("Accepted")}}
+    operation: Json = {
+        "summary": summary,
+        "parameters": _in_path(path),
+        "responses": {
+            "202": {"description": "Stored: it is carried out from now on", "content": content},
+            **_failures(path, "400", "404", "409", "413", "415", "503"),
+        },
+    }
+    if body is not None:
+        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return operation
+
+
+def _place() -> list[Json]:
+    """What names a place with backups, and the credentials for it."""
+    parameters = [
+        _parameter(name, "query", "As in a backup's request", required=name == "external_location")
+        for name in backups.PARAMETERS
+    ]
+    return parameters + [_parameter(name, "header", f"As {field} there") for name, field in backups.HEADERS.items()]
+
+
 def _failures(path: str, *codes: str) -> Json:
     found = {*codes, *(() if path in _OPEN else ("401",)), *(("404",) if "{" in path else ())}
-    content = {"application/json": {"schema": _ref("Message")}}
+    content = {"application/json": {"schema": ref("Message")}}
     return {code: {"description": _WORDS[code], "content": content} for code in sorted(found)}
 
 
@@ -239,11 +194,11 @@ _WORDS = {
 
 def _in_path(path: str) -> list[Json]:
     names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    commands = COMMANDS if "plan" in path else ()
-    return [_parameter(name, "path", "", commands if name == "name" else (), required=True) for name in names]
+    words = {"kind": PATHS, "work": WORKS, "name": COMMANDS if "plan" in path else ()}
+    return [_parameter(name, "path", "", words.get(name, ()), required=True) for name in names]
 
 
 def _parameter(name: str, place: str, meaning: str, words: tuple[str, ...] = (), required: bool = False) -> Json:
-    schema: Json = {"type": "string", "enum": list(words)} if words else dict(_STRING)
+    schema: Json = {"type": "string", "enum": list(words)} if words else dict(STRING)
     parameter: Json = {"name": name, "in": place, "required": required, "schema": schema}
     return {**parameter, "description": meaning} if meaning else parameter

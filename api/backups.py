@@ -1,0 +1,40 @@
+"""Which backups there are at a place, as one of the nodes sees it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from api.arguments import query
+from api.errors import RequestError
+from api.starting import ask_storage
+from scheduler.core.requests import check_location
+from scheduler.snapshot import QuestionRefused
+
+blueprint = Blueprint("backups", __name__)
+
+PARAMETERS = ("external_location", "region", "endpoint", "tls_ca", "uses_emc")
+HEADERS = {
+    "X-S3-Access-Key": "s3_access_key",
+    "X-S3-Secret-Key": "s3_secret_key",
+    "X-S3-Session-Token": "s3_session_token",
+}
+
+
+@blueprint.get("/v1/backups")
+def listed() -> Response:
+    """All backups at a place, unfinished ones too. The credentials come in headers: addresses are logged on the way."""
+    given: dict[str, Any] = dict(query(*PARAMETERS))
+    emc = given.get("uses_emc")
+    if emc is not None:
+        given["uses_emc"] = {"true": True, "false": False}.get(emc.lower(), emc)
+    given |= {field: request.headers[header] for header, field in HEADERS.items() if header in request.headers}
+    found = check_location(given)
+    if isinstance(found, tuple):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
+    try:
+        return jsonify(dict(ask_storage("backups", found)))
+    except QuestionRefused:
+        return jsonify(backups=[])
