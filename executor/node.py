@@ -72,7 +72,10 @@ class _Stop:
 
 
 class Node:
-    """Runs at most one Cassandra, and maintenance jobs beside it. `run` is called by the main thread, which must outlive Cassandra."""
+    """Runs at most one Cassandra, and maintenance jobs beside it.
+
+    `run` is called by the main thread, which must outlive Cassandra.
+    """
 
     def __init__(self, agent: Reporter, where: Surroundings, events: SimpleQueue[Event]) -> None:
         self._agent = agent
@@ -185,6 +188,7 @@ class Node:
         except LaunchError as error:
             self._finish("TASK_FAILED", str(error))
             return
+        assert self._launch is not None
         self._facts = _facts(self._launch, self._where, self._cassandra)
         _LOG.info("Cassandra is process %d, its log is %s", self._cassandra.pid, result.logs)
         self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())

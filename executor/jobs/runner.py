@@ -117,7 +117,7 @@ def _outcome(running: RunningJob, job: Job) -> tuple[str, JobResult]:
         return "TASK_KILLED", JobResult(progress=running.progress, error=running.reason or "cancelled")
     except JobError as error:
         return "TASK_FAILED", JobResult(progress=running.progress, error=str(error), hopeless=error.hopeless)
-    except Exception as error:  # the border of a job: whatever goes wrong in it must not end the node
+    except Exception as error:  # noqa: BLE001 the border of a job: whatever goes wrong in it must not end the node
         _LOG.exception("the job %s broke", running.launch.job)
         return "TASK_FAILED", JobResult(progress=running.progress, error=f"{type(error).__name__}: {error}")
     running.forget()

@@ -17,7 +17,7 @@ _TABLES = (
     "CREATE TABLE {ks}.users (team text, id int, motto text static, name text, PRIMARY KEY (team, id))",
     "CREATE TABLE {ks}.baskets (id int PRIMARY KEY, items list<text>, tags set<text>, prices map<text, double>)",
     "CREATE TABLE {ks}.visits (page text PRIMARY KEY, hits counter)",
-    "CREATE TABLE {ks}.sessions (id int PRIMARY KEY, token text) WITH default_time_to_live = 86400",
+    "CREATE TABLE {ks}.sessions (id int PRIMARY KEY, secret text) WITH default_time_to_live = 86400",
     "CREATE TABLE {ks}.nothing (id int PRIMARY KEY, never text)",
     "CREATE TABLE {ks}.plain (id int PRIMARY KEY, body text) WITH compression = {{'enabled': false}}",
     "CREATE INDEX user_by_name ON {ks}.user (name)",
@@ -45,7 +45,7 @@ def fill(session: Session, keyspace: str, numbers: Iterable[int]) -> None:
     _insert(session, f"{keyspace}.users (team, id, motto, name)", teams)
     baskets = [(n, [f"i{n}", "i"], {f"t{n}", "t"}, {"a": n / 7}) for n in numbers]
     _insert(session, f"{keyspace}.baskets (id, items, tags, prices)", baskets)
-    _insert(session, f"{keyspace}.sessions (id, token)", [(n, f"secret-{n}") for n in numbers])
+    _insert(session, f"{keyspace}.sessions (id, secret)", [(n, f"secret-{n}") for n in numbers])
     _insert(session, f"{keyspace}.plain (id, body)", [(n, f"body {n} " * 20) for n in numbers])
     count = session.prepare(f"UPDATE {keyspace}.visits SET hits = hits + ? WHERE page = ?")
     execute_concurrent_with_args(session, count, [(n + 1, f"page-{n % 20}") for n in numbers], concurrency=20)
