@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -52,7 +52,7 @@ class Fetcher:
     source: Source
     pace: Callable[[int], None]
     count: Callable[[int], None]
-    stopped: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event
 
     def fetch(self, piece: Piece, path: Path) -> None:
         """Put a piece at its path, unless it is there already. Raises FetchError, FetchStopped, OSError."""

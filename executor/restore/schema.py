@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from executor.restore import cql
@@ -107,8 +107,13 @@ def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:
     return str(found[index].name), str(found[index + 2].name), index + 3
 
 
-def plan(stored: Sequence[Element], selection: Selection, existing: Existing) -> Plan:
-    """What of the backup's elements is to be created for the wanted tables, under their new names."""
+def plan(
+    stored: Sequence[Element], selection: Selection, existing: Existing, created: frozenset[str] = frozenset()
+) -> Plan:
+    """What of the backup's elements is to be created for the wanted tables, under their new names.
+
+    `created` names what an earlier attempt of the same restore has made.
+    """
     create: list[Element] = []
     keep: list[Element] = []
     there = set(existing.identities())
@@ -116,13 +121,18 @@ def plan(stored: Sequence[Element], selection: Selection, existing: Existing) ->
     for element in renamed(stored, selection):
         if element.identity in there:
             keep.append(element)
-        elif element.kind == COLUMNS and (element.key_space, element.table) in tables_there:
-            # The table that is there has its own past.
+        elif element.kind == COLUMNS and _has_own_past(element, tables_there, created):
             continue
         else:
             there.add(element.identity)
             create.append(_with_free_id(element, selection, existing.table_ids))
     return Plan(tuple(create), tuple(keep))
+
+
+def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created: frozenset[str]) -> bool:
+    """Whether the table was there before the restore, so that what it lost is its own affair."""
+    table = replace(columns, kind=TABLE, name=columns.table)
+    return (columns.key_space, columns.table) in tables and str(table) not in created
 
 
 def _with_free_id(element: Element, selection: Selection, taken: frozenset[str]) -> Element:

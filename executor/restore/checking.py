@@ -1,0 +1,82 @@
+"""Whether a restore can succeed: everything that can be known before anything is changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from executor.restore import batches
+from executor.restore.batches import Batch, Piece
+from executor.restore.pipeline import AHEAD_BYTES
+from executor.restore.selection import TableName
+from executor.restore.stored import StoredBackup
+
+_NAMED = 5
+
+
+def same_as(backup: StoredBackup, tokens: frozenset[str]) -> str | None:
+    """The backup's node that had exactly these tokens; names do not matter."""
+    return next((name for name, had in sorted(backup.tokens.items()) if had == tokens), None)
+
+
+def missing(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> str | None:
+    """Which objects are not there or of another size than the manifest says; None if all are as they are to be."""
+    problems: dict[str, str] = {}
+    for piece in pieces:
+        found = sizes.get(piece.key)
+        if piece.size == 0 and found is None:
+            continue
+        if found is None:
+            problems[piece.key] = f"{piece.key} ({piece.name}) is missing"
+        elif found != piece.stored_size:
+            problems[piece.key] = f"{piece.key} ({piece.name}) has {found} bytes instead of {piece.stored_size}"
+    if not problems:
+        return None
+    named = list(problems.values())[:_NAMED]
+    more = f", and {len(problems) - len(named)} more" if len(problems) > len(named) else ""
+    return f"{len(problems)} objects are not as the backup lists them: {'; '.join(named)}{more}"
+
+
+def staging_bytes(found: Sequence[Batch]) -> int:
+    """The most that lies staged at once: what is fetched ahead, and the batch that is being loaded."""
+    total = sum(batch.size for batch in found)
+    return min(total, max((batch.size for batch in found), default=0) + AHEAD_BYTES)
+
+
+def free_bytes(directory: Path) -> int:
+    """What an ordinary user may still write there."""
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize
+
+
+def lacks_space(imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int) -> str | None:
+    """Why the volume is too small, with numbers; None if it is not.
+
+    `imported`: what this node takes over, if it has a counterpart; its files are staged and stay. Else `streamed` is
+    its even share of the whole, about as much as comes to rest here, and staging comes on top of it.
+    """
+    if imported is not None:
+        needed, what = sum(batch.size for batch in imported), "for its data"
+    else:
+        share = sum(batch.size for batch in streamed)
+        staged = staging_bytes(streamed)
+        needed, what = share + staged, f"for {amount(share)} of data and {amount(staged)} of files on their way"
+    if needed <= free:
+        return None
+    return f"the volume has {amount(free)} free, and the restore needs {amount(needed)} {what}"
+
+
+def amount(size: int) -> str:
+    """Bytes for people."""
+    number, unit = float(size), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if number < 1024:
+            break
+        number, unit = number / 1024, larger
+    return f"{size} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
+def plan_node(stored: Mapping[TableName, Iterable[Piece]], node: str) -> tuple[Batch, ...]:
+    """The batches of one node's tables under their own names."""
+    return batches.plan({node: stored}, {table: table for table in stored})

@@ -1,0 +1,40 @@
+"""A backup as a restore sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from executor.restore.batches import Piece
+from executor.restore.schema import Element
+from executor.restore.selection import TableName
+
+
+@dataclass(frozen=True)
+class StoredBackup:
+    """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table."""
+
+    name: str
+    tokens: Mapping[str, frozenset[str]]
+    tables: Mapping[str, tuple[str, ...]]
+    schema: tuple[Element, ...]
+    rows: Mapping[TableName, int]
+    table_bytes: Mapping[TableName, int]
+
+
+class Repository(Protocol):
+    """Where backups are. All raise JobError, which names the object, for what is missing, damaged or refused."""
+
+    def backup(self) -> StoredBackup:
+        """The backup that was asked for."""
+
+    def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
+        """The files of some tables that a node of the backup had."""
+
+    def sizes(self, node: str) -> Iterator[tuple[str, int]]:
+        """Key and size of all objects that are kept for a node."""
+
+    def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
+        """The bytes of an object from an offset on; raises FetchError, also while they come."""
