@@ -48,9 +48,7 @@ def status(found: Snapshot, kind: str) -> Json:
         "finished": _time(operation.finished_at),
         "percent": _percent(found.state, view),
         "progress": _summed(found.state, view),
-        "nodes": {
-            name: _node(found.state, [part for part in parts if part[1].name == name]) for name in operation.nodes
-        },
+        "nodes": {name: _node(found.state, own) for name, own in _by_node(parts).items()},
         "cluster": {phase.name: _step(found.state, step, shown) for phase, step, shown in parts if phase.once},
     }
 

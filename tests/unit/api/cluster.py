@@ -25,7 +25,7 @@ from scheduler.core.state import (
     TaskState,
 )
 from scheduler.settings import Settings, parse
-from scheduler.snapshot import Snapshot, Unavailable
+from scheduler.snapshot import QuestionRefused, Snapshot, Unavailable
 
 NOW = 1_700_000_000.0
 ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"}
@@ -106,6 +106,8 @@ class CoreGateway:
         self.age = 0.0
         self.refusal: Refusal | None = None
         self.submitted: list[tuple[Command, str]] = []
+        self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
     def snapshot(self) -> Snapshot:
         self._check()
@@ -126,6 +128,14 @@ class CoreGateway:
         if node not in self.statuses:
             raise Unavailable(f"{node} did not answer within 5 seconds")
         return self.statuses[node]
+
+    def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._check()
+        self.asked.append((subject, content))
+        found = self.answers.get(subject, Unavailable("no node is NORMAL, and only such a node can be asked"))
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def _check(self) -> None:
         if self.unavailable:

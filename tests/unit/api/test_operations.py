@@ -1,0 +1,527 @@
+"""Maintenance over the API: what is started with what, every way to ask wrongly, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+from flask.testing import FlaskClient
+
+from api import create_app
+from api.openapi import describe
+from api.openapi_schemas import REQUESTS
+from executor.protocol import JobProgress
+from scheduler.core.commands import ResumeOperation, StartOperation, StopOperation, TuneOperation
+from scheduler.core.kinds import KINDS
+from scheduler.core.requests import DEFAULT_THROTTLE, check
+from scheduler.core.state import (
+    Failures,
+    HistoryRecord,
+    JobSighting,
+    JobTask,
+    OperationRecord,
+    OperationState,
+    StepRecord,
+    StepState,
+    TaskState,
+)
+from scheduler.secrets import Sealer, new_key
+from scheduler.snapshot import QuestionRefused, Unavailable
+from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
+
+KEY = new_key()
+KEYS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
+PLACE = {"external_location": "s3://bucket"}
+SCHEMA = {
+    "key_spaces": {
+        "shop": {"local": False, "tables": ["user", "users"]},
+        "system": {"local": True, "tables": ["local"]},
+    }
+}
+BACKUP = {
+    "state": "complete",
+    "nodes": {"node-0": {"tokens": 16, "rack": "r1", "data_center": "dc1"}},
+    "key_spaces": {"shop": ["user"]},
+    "bytes": 7,
+    "cassandra_version": "5.0.8",
+    "started_at": "2024-01-01T00:00:00Z",
+    "finished_at": "2024-01-01T00:01:00Z",
+}
+PATHS = {
+    **{kind: f"/v1/{kind}/start" for kind in KINDS if not kind.startswith("backup-")},
+    "backup-verify": "/v1/backup/verify",
+    "backup-delete": "/v1/backup/delete",
+}
+NO_BACKUP = QuestionRefused("unknown", "there is none")
+ALL_NODES = ("node-0", "node-1", "node-2")
+
+
+@pytest.fixture
+def gateway() -> CoreGateway:
+    settings = make_settings()
+    made = CoreGateway(make_state(settings, make_node(0), make_node(1), make_node(2)))
+    made.answers = {"schema": SCHEMA, "backup": NO_BACKUP, "backups": {"backups": []}}
+    return made
+
+
+@pytest.fixture
+def client(gateway: CoreGateway) -> FlaskClient:
+    return create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+
+
+def put(client: FlaskClient, path: str, body: Any = None) -> tuple[int, Any]:
+    answer = client.put(path, json=body) if body is not None else client.put(path)
+    return answer.status_code, document(answer)
+
+
+def body_of(kind: str) -> dict[str, Any]:
+    if kind in ("backup", "restore", "backup-verify", "backup-delete"):
+        return {"backup_name": "monday", **PLACE}
+    return {"nodes": ["*"]}
+
+
+def exists(gateway: CoreGateway, kind: str) -> None:
+    """Whatever this kind needs to begin with."""
+    if kind in ("restore", "backup-verify", "backup-delete"):
+        gateway.answers["backup"] = BACKUP
+
+
+def run(gateway: CoreGateway, kind: str = "cleanup", **changes: Any) -> OperationRecord:
+    """An operation that is under way."""
+    operation = OperationRecord(
+        kind=kind,
+        id="operation-1",
+        state=OperationState.RUNNING,
+        nodes=ALL_NODES,
+        request={"parallelism": 1},
+        started_at=NOW,
+        principal="somebody",
+    )
+    operation = replace(operation, **changes)
+    gateway.state = replace(gateway.state, operations={kind: operation})
+    return operation
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_can_be_started(client: FlaskClient, gateway: CoreGateway, kind: str, method: str) -> None:
+    exists(gateway, kind)
+    answer = client.open(PATHS[kind], method=method, json=body_of(kind))
+    (submitted, principal), found = gateway.submitted[0], document(answer)
+    assert isinstance(submitted, StartOperation)
+    assert (answer.status_code, found) == (202, {"status": "started", "message": "", "id": submitted.id})
+    assert (submitted.plan, submitted.nodes, submitted.principal, principal) == (
+        kind,
+        ALL_NODES,
+        "admin-router",
+        "admin-router",
+    )
+    assert submitted.sealed == ""
+    path = PATHS[kind].removesuffix("/start")
+    status = document(client.get(f"{path}/status"))
+    assert (status["id"], status["state"]) == (submitted.id, "WAITING")
+    assert kind in document(client.get("/v1/plans"))
+
+
+@pytest.mark.parametrize("prefix", ["", "/service/cassandra", "/cassandra"])
+@pytest.mark.parametrize("name", ["upgradesstable", "upgradesstables"])
+def test_both_spellings(client: FlaskClient, gateway: CoreGateway, prefix: str, name: str) -> None:
+    assert put(client, f"{prefix}/v1/{name}/start", {"nodes": ["*"]})[0] == 202
+    assert gateway.submitted[0][0].plan == "upgradesstables"
+    assert document(client.get(f"{prefix}/v1/{name}/status"))["kind"] == "upgradesstables"
+
+
+def test_what_a_backup_becomes(client: FlaskClient, gateway: CoreGateway) -> None:
+    body = {**body_of("backup"), **KEYS, "key_spaces": ["shop"], "uses_emc": True, "region": "eu-west-1"}
+    code, answer = put(client, "/v1/backup/start", body)
+    assert code == 202
+    command = gateway.submitted[0][0]
+    assert isinstance(command, StartOperation)
+    assert command.request["key_spaces"] == ["shop"]
+    assert command.tuning == {"throttle": DEFAULT_THROTTLE}
+    assert Sealer([KEY]).open(answer["id"], command.sealed) == KEYS
+    location = {**PLACE, "region": "eu-west-1", "endpoint": None, "tls_ca": None, "path_style": True}
+    assert gateway.asked == [
+        ("schema", {}),
+        ("backup", {"location": location, "secrets": KEYS, "backup_name": "monday"}),
+    ]
+
+
+def test_a_backup_that_was_never_finished_may_be_begun_again(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.answers["backup"] = {**BACKUP, "state": "unfinished"}
+    assert put(client, "/v1/backup/start", body_of("backup"))[0] == 202
+
+
+def test_what_a_restore_becomes(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.answers["backup"] = BACKUP
+    body = {**body_of("restore"), "column_families": ["user"], "rename": {"shop.user": "shop.old"}}
+    assert put(client, "/v1/restore/start", body)[0] == 202
+    command = gateway.submitted[0][0]
+    assert isinstance(command, StartOperation)
+    assert command.request["rename"] == {"shop.user": "shop.old"}
+    assert command.facts == {"backup": {name: value for name, value in BACKUP.items() if name != "key_spaces"}}
+    assert [subject for subject, _ in gateway.asked] == ["backup"]
+
+
+def test_the_schema_is_only_asked_for_names(client: FlaskClient, gateway: CoreGateway) -> None:
+    del gateway.answers["schema"]
+    assert put(client, "/v1/cleanup/start", {"nodes": ["*"]})[0] == 202
+    assert gateway.asked == []
+
+
+_UNFINISHED = "is unfinished: it was begun, and its last file, which makes it one, is not there."
+_NO_NODE = (
+    "The names cannot be checked against the cluster's schema: no node is NORMAL, and only such a node can be asked."
+)
+
+REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
+    ("cleanup", {"nodes": ["node-9"]}, {}, 400, "nodes: there is no node node-9; there are node-0, node-1, node-2."),
+    (
+        "cleanup",
+        {"node": 1},
+        {},
+        400,
+        "The field node is unknown; known: nodes, key_spaces, column_families, parallelism.",
+    ),
+    ("cleanup", [1], {}, 400, "The body must be a JSON object."),
+    (
+        "cleanup",
+        {"key_spaces": ["shops"]},
+        {},
+        400,
+        "key_spaces: there is no key space shops in the cluster; there are shop.",
+    ),
+    ("cleanup", {"key_spaces": ["shop"]}, {"schema": Unavailable(_NO_NODE.partition(": ")[2][:-1])}, 503, _NO_NODE),
+    (
+        "backup",
+        body_of("backup"),
+        {"backup": BACKUP},
+        409,
+        "There is a backup monday at s3://bucket already since 2024-01-01T00:01:00Z: "
+        "choose another name, or delete it first.",
+    ),
+    (
+        "backup",
+        body_of("backup"),
+        {"backup": QuestionRefused("invalid", "NoSuchBucket: The bucket does not exist")},
+        400,
+        "s3://bucket cannot be used: NoSuchBucket: The bucket does not exist.",
+    ),
+    (
+        "backup",
+        body_of("backup"),
+        {"backup": Unavailable("node-0: it does not answer")},
+        503,
+        "Node-0: it does not answer.",
+    ),
+    ("restore", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
+    (
+        "restore",
+        body_of("restore"),
+        {"backup": {**BACKUP, "state": "unfinished"}},
+        400,
+        f"The backup monday at s3://bucket {_UNFINISHED}",
+    ),
+    (
+        "restore",
+        {**body_of("restore"), "key_spaces": ["log"]},
+        {"backup": BACKUP},
+        400,
+        "key_spaces: there is no key space log in the backup; there are shop.",
+    ),
+    ("backup-verify", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
+    ("backup-delete", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
+    (
+        "backup-delete",
+        {**PLACE, "keep_last": 1},
+        {"backups": QuestionRefused("invalid", "AccessDenied.")},
+        400,
+        "s3://bucket cannot be used: AccessDenied.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "answers", "code", "message"), REFUSED)
+def test_refused(
+    client: FlaskClient,
+    gateway: CoreGateway,
+    kind: str,
+    body: Any,
+    answers: dict[str, Any],
+    code: int,
+    message: str,
+) -> None:
+    before = gateway.state
+    gateway.answers |= answers
+    assert put(client, PATHS[kind], body) == (code, {"message": message})
+    assert gateway.state is before
+    assert gateway.submitted == []
+
+
+def test_a_body_that_is_no_json(client: FlaskClient) -> None:
+    answer = client.put("/v1/backup/start", data='{"s3_secret_key": "the-secret-key"', content_type="application/json")
+    assert answer.status_code == 400
+    assert b"the-secret-key" not in answer.data
+    assert client.put("/v1/backup/start", data="a=b").status_code == 415
+    assert client.put("/v1/cleanup/start?now=1").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["cleanup", "backup"])
+def test_one_at_a_time(client: FlaskClient, gateway: CoreGateway, kind: str) -> None:
+    run(gateway, "cleanup")
+    code, answer = put(client, f"/v1/{kind}/start", body_of(kind))
+    since = "in progress since 2023-11-14T22:13:20Z (id operation-1)"
+    words = {"cleanup": f"Cleanup already {since}.", "backup": f"Backup cannot begin: Cleanup is {since}."}
+    assert (code, answer) == (409, {"message": words[kind]})
+    assert gateway.asked == []
+
+
+def test_no_node_yet(gateway: CoreGateway, client: FlaskClient) -> None:
+    gateway.state = replace(gateway.state, nodes={}, sightings={})
+    assert put(client, "/v1/cleanup/start", {"nodes": ["*"]}) == (
+        409,
+        {"message": "Cleanup cannot begin: no node was launched yet."},
+    )
+
+
+def test_without_a_key_no_credentials_are_taken(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings()).test_client()
+    code, answer = put(client, "/v1/backup/start", {**body_of("backup"), **KEYS})
+    assert code == 409
+    assert "SECRETS_KEY_FILE" in answer["message"]
+    assert gateway.asked == []
+    assert put(client, "/v1/backup/start", body_of("backup"))[0] == 202
+
+
+def test_stop_and_continue(client: FlaskClient, gateway: CoreGateway) -> None:
+    run(gateway)
+    accepted = {"message": "", "id": "operation-1"}
+    assert put(client, "/v1/cleanup/stop") == (202, {"status": "stopping", **accepted})
+    assert document(client.get("/v1/cleanup/status"))["state"] == "STOPPING"
+    run(gateway, state=OperationState.STOPPED, finished_at=NOW)
+    assert put(client, "/v1/cleanup/continue") == (202, {"status": "started", **accepted})
+    assert gateway.state.operations["cleanup"].state is OperationState.RUNNING
+    assert [command for command, _ in gateway.submitted] == [StopOperation("cleanup"), ResumeOperation("cleanup")]
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "message"),
+    [
+        ("/v1/cleanup/stop", 409, "Cleanup already not running."),
+        ("/v1/backup/verify/stop", 409, "Backup verification already not running."),
+        ("/v1/cleanup/continue", 409, "No Cleanup was stopped that could be continued."),
+        ("/v1/backup/tune", 409, "Backup already not running."),
+        ("/v1/nonsense/stop", 404, "There is nothing at /v1/nonsense/stop."),
+        ("/v1/backup-verify/start", 404, "There is nothing at /v1/backup-verify/start."),
+    ],
+)
+def test_commands_that_cannot_be(client: FlaskClient, path: str, code: int, message: str) -> None:
+    body = {"throttle": 1} if path.endswith("tune") else None
+    assert put(client, path, body) == (code, {"message": message})
+
+
+def test_tune(client: FlaskClient, gateway: CoreGateway) -> None:
+    run(gateway, "backup", tuning={"throttle": 5})
+    assert put(client, "/v1/backup/tune", {"throttle": 0})[0] == 202
+    assert gateway.submitted[0][0] == TuneOperation("backup", {"throttle": 0})
+    assert document(client.get("/v1/backup/status"))["tuning"] == {"throttle": 0}
+    assert put(client, "/v1/backup/tune", {"throttle": "fast"})[0] == 400
+    assert put(client, "/v1/backup/tune")[0] == 400
+
+
+def task(name: str) -> JobTask:
+    return JobTask(
+        f"upload.{name}__1", name, "agent", f"{name}_executor__1", f"{name}__uuid", TaskState.RUNNING, NOW, NOW
+    )
+
+
+def step(phase: str, name: str, **changes: Any) -> StepRecord:
+    return replace(StepRecord("backup", "operation-1", phase, name, started_at=NOW), **changes)
+
+
+def uploading(gateway: CoreGateway) -> None:
+    """node-0 is done, node-1 is at it, node-2 waits; the schema is described."""
+    done = {"state": StepState.COMPLETE, "finished_at": NOW + 5}
+    steps = [
+        *(step("Snapshot", name, result={"bytes": 100, "tables": 2}, **done) for name in ALL_NODES),
+        step("Describe", "cluster", task=task("node-2"), result={"key": "schema.json"}, **done),
+        step("Upload", "node-0", task=task("node-0"), result={"sent_bytes": 100}, **done),
+        step("Upload", "node-1", task=task("node-1"), state=StepState.RUNNING, failures=Failures(1, 0, "cut off")),
+    ]
+    progress = JobProgress(
+        "shop.user", "", {"bytes": 40.0, "files": 2}, {"bytes": 80.0, "files": 4}, 50.0, 10.0, 4.0, {"throttle": 5}
+    )
+    run(gateway, "backup", request={"backup_name": "monday", "upload_parallelism": 1})
+    gateway.state = replace(
+        gateway.state,
+        steps={item.key: item for item in steps},
+        jobs={"backup.Upload.node-1": JobSighting(task("node-1").id, progress, NOW)},
+    )
+
+
+def test_status_of_one_that_runs(client: FlaskClient, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    status = document(client.get("/v1/backup/status"))
+    assert (status["state"], status["started"], status["finished"]) == ("RUNNING", "2023-11-14T22:13:20Z", None)
+    assert status["message"] == "Upload of node-1: its job runs on node-1, 50 %, shop.user"
+    # 3 snapshots, the description, an upload and a half, of 3 snapshots, 2 for the cluster, 3 uploads and 3 clearings.
+    assert status["percent"] == round(100 * (4 + 1.5 * 20) / (8 + 3 * 20), 1)
+    assert status["progress"] == {
+        "phase": "Upload",
+        "steps_done": 1,
+        "steps_total": 3,
+        "rate": 10.0,
+        "bytes_done": 40.0,
+        "bytes_total": 80.0,
+        "files_done": 2,
+        "files_total": 4,
+    }
+    zero, one, two = (status["nodes"][name] for name in ALL_NODES)
+    assert (zero["phase"], zero["state"], zero["result"]) == (
+        "Clear",
+        "PENDING",
+        {"bytes": 100, "tables": 2, "sent_bytes": 100},
+    )
+    assert (one["phase"], one["state"], one["failures"], one["error"]) == ("Upload", "IN_PROGRESS", 1, "cut off")
+    assert one["progress"] == {
+        "doing": "shop.user",
+        "waiting": "",
+        "percent": 50.0,
+        "rate": 10.0,
+        "seconds_left": 4.0,
+        "bytes_done": 40.0,
+        "bytes_total": 80.0,
+        "files_done": 2,
+        "files_total": 4,
+    }
+    assert (two["phase"], two["state"], two["message"]) == ("Upload", "PENDING", "Upload of node-2: waits for node-1")
+    assert status["cluster"]["Describe"]["result"] == {"key": "schema.json"}
+    assert status["cluster"]["Complete"]["state"] == "PENDING"
+
+
+def test_status_of_one_that_failed(client: FlaskClient, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    failed = replace(
+        gateway.state.steps["backup.Upload.node-1"], state=StepState.FAILED, failures=Failures(3, 0, "AccessDenied")
+    )
+    gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
+    status = document(client.get("/v1/backup/status"))
+    assert status["state"] == "ERROR"
+    assert status["message"] == "Upload of node-1: failed 3 times; its last words: AccessDenied"
+    assert (status["nodes"]["node-1"]["state"], status["nodes"]["node-1"]["error"]) == ("ERROR", "AccessDenied")
+    assert status["nodes"]["node-2"]["state"] == "WAITING"
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_nothing_was_asked_for_yet(client: FlaskClient, kind: str) -> None:
+    path = PATHS[kind].removesuffix("/start")
+    status = document(client.get(f"{path}/status"))
+    assert (status["state"], status["id"], status["nodes"]) == ("NONE", None, {})
+    assert document(client.get(f"{path}/history")) == []
+
+
+def test_history(client: FlaskClient, gateway: CoreGateway) -> None:
+    ended = []
+    for number in range(3):
+        operation = run(
+            gateway,
+            id=f"operation-{number}",
+            state=OperationState.COMPLETE,
+            started_at=NOW + number,
+            finished_at=NOW + 9,
+        )
+        steps = {
+            "Cleanup.node-0": {"state": "COMPLETE", "started_at": NOW, "finished_at": NOW + 9, "result": {"done": 1}}
+        }
+        ended.append(HistoryRecord(operation, steps))
+    gateway.state = replace(gateway.state, history={record.key: record for record in ended})
+    found = document(client.get("/v1/cleanup/history"))
+    assert [entry["id"] for entry in found] == ["operation-2", "operation-1", "operation-0"]
+    assert found[2]["steps"]["Cleanup.node-0"] == {
+        "state": "COMPLETE",
+        "started": "2023-11-14T22:13:20Z",
+        "finished": "2023-11-14T22:13:29Z",
+        "error": "",
+        "result": {"done": 1},
+    }
+    assert document(client.get("/v1/repair/history")) == []
+
+
+def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
+    listed = {"backups": [{"backup_name": "monday", "state": "complete", "objects": 3, "bytes": 7}]}
+    gateway.answers["backups"] = listed
+    headers = {"X-S3-Access-Key": "the-access-key", "X-S3-Secret-Key": "the-secret-key"}
+    answer = client.get(
+        "/v1/backups?external_location=http://minio:9000/backups&region=eu-west-1&uses_emc=true", headers=headers
+    )
+    assert (answer.status_code, document(answer)) == (200, listed)
+    ((subject, content),) = gateway.asked
+    assert subject == "backups"
+    assert content["secrets"] == KEYS
+    assert content["location"] == {
+        "external_location": "http://minio:9000/backups",
+        "region": "eu-west-1",
+        "endpoint": None,
+        "tls_ca": None,
+        "path_style": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "part"),
+    [
+        ("", 400, "external_location must be given"),
+        ("?external_location=s3://a:b@c", 400, "must not hold a user or a password"),
+        ("?external_location=s3://bucket&uses_emc=perhaps", 400, "uses_emc must be true or false"),
+        ("?external_location=s3://bucket&s3_secret_key=x", 400, "The query parameter s3_secret_key is unknown"),
+    ],
+)
+def test_lists_that_cannot_be(client: FlaskClient, query: str, code: int, part: str) -> None:
+    answer = client.get(f"/v1/backups{query}")
+    assert answer.status_code == code
+    assert part in document(answer)["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/{kind}/status", "/v1/{kind}/history"])
+def test_answers_are_as_described(client: FlaskClient, gateway: CoreGateway, path: str) -> None:
+    uploading(gateway)
+    record = HistoryRecord(replace(gateway.state.operations["backup"], state=OperationState.STOPPED), {})
+    gateway.state = replace(gateway.state, history={record.key: record})
+    description = describe()
+    schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    validator = jsonschema.Draft202012Validator({**schema, "components": description["components"]})
+    for kind in ("backup", "cleanup"):
+        validator.validate(document(client.get(path.replace("{kind}", kind))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("cleanup", "TablesRequest"),
+        ("repair", "RepairRequest"),
+        ("backup", "BackupRequest"),
+        ("restore", "RestoreRequest"),
+        ("backup-verify", "VerifyRequest"),
+        ("backup-delete", "DeleteRequest"),
+    ],
+)
+def test_requests_are_described_with_every_field(kind: str, name: str) -> None:
+    problems = check(kind, {"?": 1}, ALL_NODES)
+    assert isinstance(problems, tuple)
+    known = problems[0].partition("known: ")[2].rstrip(".").split(", ")
+    assert sorted(known) == sorted(REQUESTS[name]["properties"])
+
+
+def test_no_answer_holds_a_credential(client: FlaskClient, gateway: CoreGateway) -> None:
+    body = {**body_of("backup"), **KEYS, "cassandra_username": "the-user", "cassandra_password": "the-password"}
+    answers = [json.dumps(put(client, "/v1/backup/start", body)[1])]
+    answers.append(json.dumps(put(client, "/v1/backup/start", {**body, "external_location": "s3://b"})[1]))
+    answers.append(json.dumps(put(client, "/v1/backup/start", {**body, "nonsense": 1})[1]))
+    for path in ("/v1/backup/status", "/v1/backup/history", "/v1/plans/backup", "/v1/config", "/v1/debug/offers"):
+        answers.append(client.get(path).get_data(as_text=True))
+    answers.append(repr(gateway.submitted))
+    for secret in (*KEYS.values(), "the-user", "the-password", KEY):
+        assert not [answer for answer in answers if secret in answer]
