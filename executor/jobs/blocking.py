@@ -1,0 +1,45 @@
+"""Calls to Cassandra that block until the work is done, for hours maybe: made on a thread, watched from the job's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.jolokia import JolokiaError
+
+# Cassandra's end closes the connection, which ends the waiting at once.
+LONGEST_SECONDS = 7 * 24 * 3600.0
+_POLL_SECONDS = 0.5
+_FIRST_SECONDS = 0.02
+
+
+@dataclass
+class _Call:
+    run: Callable[[], Any]
+    result: Any = None
+    error: JolokiaError | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> None:
+        try:
+            self.result = self.run()
+        except JolokiaError as error:
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+def call(run: Callable[[], Any], watch: Callable[[], None]) -> Any:
+    """The result of `run`, or its JolokiaError. `watch` is called about twice a second, and may raise to give up."""
+    begun = _Call(run)
+    # A daemon: a call that is given up must not hold up the executor's end.
+    threading.Thread(target=begun.work, name="cassandra call", daemon=True).start()
+    pause = _FIRST_SECONDS
+    while not begun.ended.wait(pause):
+        watch()
+        pause = min(_POLL_SECONDS, pause * 2)
+    if begun.error is not None:
+        raise begun.error
+    return begun.result

@@ -1,0 +1,206 @@
+"""Jobs that do one thing to each table, one table after another: cleanup, upgradesstables, compact and their like.
+
+What is done is kept in the checkpoint, so that another attempt goes on with the next table. Local key spaces are left
+out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from executor.jobs import schema
+from executor.jobs.blocking import LONGEST_SECONDS, call
+from executor.jobs.context import Cancelled, Job, JobContext, JobError
+from executor.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
+from executor.protocol import JobProgress
+
+_COMPACTION_MANAGER = "org.apache.cassandra.db:type=CompactionManager"
+_COMPACTIONS = Attribute(_COMPACTION_MANAGER, "Compactions")
+_SECONDS = 15.0
+_STRINGS = "[Ljava.lang.String;"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One operation of Cassandra's. `arguments` are those before the list of tables; `type` its kind of compaction."""
+
+    operation: str
+    arguments: Callable[[str], list[Any]]
+    type: str = ""
+
+
+WORKS: Mapping[str, Work] = {
+    # 0 jobs: as many at once as Cassandra compacts with.
+    "cleanup": Work(f"forceKeyspaceCleanup(int,java.lang.String,{_STRINGS})", lambda name: [0, name], "Cleanup"),
+    "upgradesstables": Work(
+        f"upgradeSSTables(java.lang.String,boolean,int,{_STRINGS})", lambda name: [name, True, 0], "Upgrade sstables"
+    ),
+    "compact": Work(
+        f"forceKeyspaceCompaction(boolean,java.lang.String,{_STRINGS})", lambda name: [False, name], "Compaction"
+    ),
+    # A snapshot first, nothing corrupt skipped, data checked, overflowed TTLs left as they are.
+    "scrub": Work(
+        f"scrub(boolean,boolean,boolean,boolean,int,java.lang.String,{_STRINGS})",
+        lambda name: [False, False, True, False, 0, name],
+        "Scrub",
+    ),
+    "garbagecollect": Work(
+        f"garbageCollect(java.lang.String,int,java.lang.String,{_STRINGS})",
+        lambda name: ["ROW", 0, name],
+        "Remove deleted data",
+    ),
+    "flush": Work(f"forceKeyspaceFlush(java.lang.String,{_STRINGS})", lambda name: [name]),
+}
+_STATUS = {1: "aborted", 2: "it could not stop the compactions of this table"}
+
+
+def table_jobs() -> dict[str, Job]:
+    """The jobs by name."""
+    return {name: partial(_run, work) for name, work in WORKS.items()}
+
+
+def _run(work: Work, context: JobContext) -> Mapping[str, Any]:
+    run = _Run(work, context)
+    try:
+        run.all()
+    except JolokiaError as error:
+        raise JobError(context.launch.job, str(error)) from error
+    return run.result()
+
+
+class _Run:
+    def __init__(self, work: Work, context: JobContext) -> None:
+        self._work = work
+        self._context = context
+        self._done: dict[str, str] = dict(context.load().get("tables", {}))
+        self._began = time.monotonic()
+        self._sizes: dict[str, int] = {}
+        self._finished_here = 0
+
+    def all(self) -> None:
+        """Every table; raises JobError with the failures once all were tried."""
+        try:
+            wanted = _wanted(self._context)
+            self._sizes = {key: self._size(key) for key in wanted}
+        except JolokiaError as error:
+            raise JobError("schema", str(error)) from error
+        for key in wanted:
+            self._context.check()
+            if self._done.get(key) != "done":
+                self._one(key)
+        self._tell("", 0.0)
+        failed = {key: words for key, words in self._done.items() if words.startswith("failed")}
+        if failed:
+            shown = "; ".join(f"{key} {words}" for key, words in list(failed.items())[:3])
+            raise JobError(self._context.launch.job, f"{len(failed)} of {len(wanted)} tables: {shown}")
+
+    def result(self) -> Mapping[str, Any]:
+        """What became of each table, and how many of each."""
+        counts = {"done": 0, "skipped": 0, "failed": 0}
+        for words in self._done.values():
+            counts[words.partition(":")[0]] += 1
+        return {"tables": self._done, **counts}
+
+    def _one(self, key: str) -> None:
+        key_space, _, table = key.partition(".")
+        arguments = [*self._work.arguments(key_space), [table]]
+        execute = partial(
+            self._context.node.jolokia.execute, STORAGE_SERVICE, self._work.operation, arguments, LONGEST_SECONDS
+        )
+        self._tell(key, 0.0)
+        try:
+            status = call(execute, partial(self._watch, key))
+        except NotReachableError:
+            raise
+        except JolokiaError as error:
+            self._note(key, self._why(key, str(error)))
+        except Cancelled:
+            self._stop_compactions(key)
+            raise
+        else:
+            words = _STATUS.get(status) if isinstance(status, int) else None
+            self._note(key, "done" if words is None else f"failed: {words}")
+
+    def _why(self, key: str, words: str) -> str:
+        key_space, _, table = key.partition(".")
+        try:
+            gone = table not in schema.tables(self._context.node.jolokia, key_space)
+        except JolokiaError:
+            gone = False
+        return "skipped: it was dropped meanwhile" if gone else f"failed: {words}"
+
+    def _note(self, key: str, words: str) -> None:
+        self._done[key] = words
+        self._finished_here += self._sizes[key] + 1
+        self._context.save({"tables": self._done})
+
+    # Watching.
+
+    def _watch(self, key: str) -> None:
+        self._context.check()
+        found = self._compactions(key)
+        total = sum(int(item.get("total", 0)) for item in found)
+        done = sum(int(item.get("completed", 0)) for item in found)
+        self._tell(key, done / total if total else 0.0)
+
+    def _compactions(self, key: str) -> list[Mapping[str, Any]]:
+        """This table's compactions of this job's kind, as they are now; none while they cannot be asked for."""
+        try:
+            listed = self._context.node.jolokia.read([_COMPACTIONS], _SECONDS).get(_COMPACTIONS) or []
+        except JolokiaError:
+            return []
+        return [
+            item
+            for item in listed
+            if f"{item.get('keyspace')}.{item.get('columnfamily')}" == key and item.get("taskType") == self._work.type
+        ]
+
+    def _stop_compactions(self, key: str) -> None:
+        """Only those of this table and kind: others are none of this job's business."""
+        for item in self._compactions(key):
+            with suppress(JolokiaError):
+                arguments = [str(item.get("compactionId"))]
+                self._context.node.jolokia.execute(_COMPACTION_MANAGER, "stopCompactionById", arguments, _SECONDS)
+
+    def _size(self, key: str) -> int:
+        key_space, _, table = key.partition(".")
+        name = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope={table},name=LiveDiskSpaceUsed"
+        attribute = Attribute(name, "Count")
+        return int(self._context.node.jolokia.read([attribute], _SECONDS).get(attribute) or 0)
+
+    def _tell(self, key: str, part: float) -> None:
+        # One byte more each, so that tables without data count too.
+        total = sum(self._sizes.values()) + len(self._sizes)
+        here = part * self._sizes.get(key, 0)
+        done = sum(self._sizes[name] + 1 for name in self._done if name in self._sizes) + here
+        spent = time.monotonic() - self._began
+        rate = (self._finished_here + here) / spent if spent > 1 else None
+        self._context.tell(
+            JobProgress(
+                doing=key,
+                done={"tables": len(self._done), "bytes": int(done)},
+                total={"tables": len(self._sizes), "bytes": total},
+                percent=round(100 * done / total, 1) if total else 100.0,
+                rate=rate,
+                seconds_left=round((total - done) / rate, 1) if rate else None,
+            )
+        )
+
+
+def _wanted(context: JobContext) -> list[str]:
+    """`<key space>.<table>` of all that was asked for; raises JobError for a name that does not exist."""
+    parameters, jolokia = context.launch.parameters, context.node.jolokia
+    local = schema.key_spaces(jolokia)
+    if missing := [name for name in parameters.get("key_spaces", ()) if name not in local]:
+        raise JobError("schema", f"there is no key space {', '.join(missing)}", hopeless=True)
+    names = parameters.get("key_spaces") or [name for name in sorted(local) if not local[name]]
+    asked = set(parameters.get("column_families", ()))
+    found = [(name, table) for name in names for table in schema.tables(jolokia, name)]
+    if missing := sorted(asked - {table for _, table in found}):
+        raise JobError("schema", f"there is no table {', '.join(missing)}", hopeless=True)
+    return [f"{name}.{table}" for name, table in found if not asked or table in asked]
