@@ -60,7 +60,15 @@ def test_an_empty_store_has_no_records(shelf: Shelf) -> None:
 def test_what_was_committed_is_loaded_by_the_next(shelf: Shelf) -> None:
     store = shelf.open()
     store.load()
-    writes = {"framework-id": b"{}", "nodes/node-0": b'{"a": 1}', "plans/deploy": b"{}", "configurations/x": b"{}"}
+    writes = {
+        "framework-id": b"{}",
+        "cluster-id": b"{}",
+        "nodes/node-0": b'{"a": 1}',
+        "plans/deploy": b"{}",
+        "configurations/x": b"{}",
+        "steps/backup.Upload.node-0": b"{}",
+        "history/backup.1700000000000": b"{}",
+    }
     store.commit(writes)
     assert shelf.open().load() == writes
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
 from bench import large
-from executor.protocol import NodeStatus
+from executor.protocol import Answer, NodeStatus
 from scheduler.core.commands import Interrupt, Refusal, RefusalKind
-from scheduler.events import Asked, Event, StatusAsked
+from scheduler.events import Asked, Event, QuestionAsked, StatusAsked
 from scheduler.gateway import LoopGateway
 from scheduler.questions import refuse
-from scheduler.snapshot import Snapshot, Unavailable
+from scheduler.snapshot import QuestionRefused, Snapshot, Unavailable
 
 
 def make() -> LoopGateway:
@@ -78,3 +79,72 @@ def test_a_node_that_cannot_be_asked_is_unavailable() -> None:
     gateway.open(put)
     with pytest.raises(Unavailable, match="node-1 does not run"):
         gateway.ask("node-1")
+
+
+class Nodes:
+    """Executors: what each says, and who was asked. One that is not there is silent."""
+
+    def __init__(self, **words: Answer | Unavailable) -> None:
+        self.words = {name.replace("_", "-"): word for name, word in words.items()}
+        self.asked: list[str] = []
+
+    def put(self, event: Event) -> None:
+        assert isinstance(event, QuestionAsked)
+        assert (event.question.subject, event.question.content) == ("backups", {"a": 1})
+        self.asked.append(event.node)
+        word = self.words.get(event.node)
+        if isinstance(word, Unavailable):
+            event.answer.set_exception(word)
+        elif word is not None:
+            event.answer.set_result(replace(word, id=event.question.id, node=event.node))
+
+
+GOOD = Answer("", "", "", {"backups": []})
+FAILED = Answer("", "", "", kind="failed", problem="connection refused")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked"),
+    [
+        pytest.param(Nodes(node_0=GOOD), ["node-0"], id="the first"),
+        pytest.param(Nodes(node_0=FAILED, node_1=GOOD), ["node-0", "node-1"], id="the first fails"),
+        pytest.param(
+            Nodes(node_0=Unavailable("node-0 does not run"), node_1=FAILED, node_2=GOOD),
+            ["node-0", "node-1", "node-2"],
+            id="only the last",
+        ),
+        pytest.param(Nodes(node_1=GOOD), ["node-0", "node-1"], id="the first is silent"),
+    ],
+)
+def test_one_node_after_another_is_asked_until_one_has_the_answer(nodes: Nodes, asked: list[str]) -> None:
+    gateway = with_snapshot()
+    gateway.open(nodes.put)
+    assert gateway.question("backups", {"a": 1}) == {"backups": []}
+    assert nodes.asked == asked
+
+
+@pytest.mark.parametrize("kind", ["unknown", "invalid"])
+def test_a_refusal_is_final(kind: str) -> None:
+    gateway = with_snapshot()
+    nodes = Nodes(node_0=Answer("", "", "", kind=kind, problem="AccessDenied"), node_1=GOOD)
+    gateway.open(nodes.put)
+    with pytest.raises(QuestionRefused, match="AccessDenied") as raised:
+        gateway.question("backups", {"a": 1})
+    assert (raised.value.kind, nodes.asked) == (kind, ["node-0"])
+
+
+def test_when_all_fail_the_last_one_says_why() -> None:
+    gateway = with_snapshot()
+    nodes = Nodes(node_0=FAILED, node_1=FAILED, node_2=FAILED)
+    gateway.open(nodes.put)
+    with pytest.raises(Unavailable, match="node-2: connection refused"):
+        gateway.question("backups", {"a": 1})
+    assert nodes.asked == ["node-0", "node-1", "node-2"]
+
+
+def test_without_a_node_that_is_up_nobody_is_asked() -> None:
+    gateway = make()
+    gateway.publish(Snapshot(large.fresh(3), {}, large.NOW, connected=True))
+    gateway.open(lambda _: pytest.fail("nothing is to be asked"))
+    with pytest.raises(Unavailable, match="no node is NORMAL"):
+        gateway.question("backups", {"a": 1})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench import large
-from executor.protocol import NodeStatus, StatusReply, encode_message, encode_status, parse_message
+from executor.protocol import NodeStatus, StatusQuery, StatusReply, encode_message, encode_status, parse_message
 from scheduler.core import codec
 from scheduler.core.commands import Interrupt, Proceed, Refusal
 from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
@@ -20,6 +20,7 @@ from scheduler.core.state import ClusterState, TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.events import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
 from scheduler.loop import Loop, Sources
+from scheduler.secrets import Sealer
 from scheduler.snapshot import Snapshot, Unavailable
 from scheduler.store import Memory, MemoryStore, Writes
 
@@ -90,14 +91,16 @@ class Bench:
         self.loop.cycle(events)
 
 
-def make(state: ClusterState | None = None, kind: type[MemoryStore] = MemoryStore) -> Bench:
+def make(
+    state: ClusterState | None = None, kind: type[MemoryStore] = MemoryStore, sealer: Sealer | None = None
+) -> Bench:
     memory = Memory()
     sender, numbers = Recorder(memory), count()
     snapshots: list[Snapshot] = []
     store = kind(memory)
     store.load()
     sources = Sources(now=lambda: large.NOW + 100, new_id=lambda: f"id-{next(numbers)}")
-    loop = Loop(store, sender, state or large.fresh(3), sources, snapshots.append)
+    loop = Loop(store, sender, state or large.fresh(3), sources, snapshots.append, sealer)
     return Bench(memory, sender, loop, snapshots)
 
 
@@ -274,8 +277,8 @@ def test_a_live_question_gets_the_executors_answer() -> None:
     bench.cycle(registered())
     asked = StatusAsked("node-1", "question-1")
     bench.cycle(asked)
-    (sent,) = [data for ask, data in bench.sender.all("message") if parse_message(data).id == "question-1"]
-    assert sent
+    sent = [parse_message(data) for _, data in bench.sender.all("message")]
+    assert StatusQuery("question-1") in sent
     task = large.running(1).task
     assert task is not None
     status = NodeStatus(mode="NORMAL", endpoint=large.address(1))

@@ -9,7 +9,14 @@ import pytest
 
 from bench import large
 from scheduler.core import codec
-from scheduler.core.state import ClusterState, NodeRecord, PlanRecord
+from scheduler.core.state import (
+    ClusterState,
+    HistoryRecord,
+    OperationRecord,
+    OperationState,
+    PlanRecord,
+    StepRecord,
+)
 from scheduler.errors import StaleWriteError, StoreUnavailableError
 from scheduler.saving import Saver
 from scheduler.store import Memory, MemoryStore, Writes
@@ -39,10 +46,10 @@ def stored(memory: Memory) -> Mapping[str, bytes]:
 
 
 def expected(state: ClusterState) -> Mapping[str, bytes]:
-    records: list[NodeRecord | PlanRecord] = [*state.nodes.values(), *state.plans.values()]
     contents: dict[str, bytes] = {}
-    for record in records:
-        contents[codec.path_of(record)] = codec.encode_record(record)
+    for records in (state.nodes, state.plans, state.operations, state.steps, state.history):
+        for record in records.values():
+            contents[codec.path_of(record)] = codec.encode_record(record)
     if state.framework_id is not None:
         contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
     return contents
@@ -87,6 +94,38 @@ def test_a_write_without_an_answer_is_written_over_by_what_is_wanted_then(happen
     after = with_node(before, 1, "JOINING")
     assert saver.save(after) == 1
     assert stored(memory) == expected(after)
+
+
+def with_operation(state: ClusterState, identifier: str) -> ClusterState:
+    operation = OperationRecord("repair", identifier, OperationState.RUNNING, ("node-0",), {}, 7.0, "somebody")
+    step = StepRecord("repair", identifier, "Repair", f"node-{identifier}")
+    return replace(state, operations={"repair": operation}, steps={step.key: step})
+
+
+def test_steps_of_the_operation_before_are_removed_and_its_history_is_kept() -> None:
+    memory = Memory()
+    saver = Saver(Unreliable(memory), empty())
+    one = with_operation(empty(), "1")
+    assert saver.save(one) == 2
+    history = HistoryRecord(one.operations["repair"])
+    two = replace(with_operation(empty(), "2"), history={history.key: history})
+    assert saver.save(two) == 4
+    assert stored(memory) == expected(two)
+    assert set(memory.records) == {"plans/repair", "steps/repair.Repair.node-2", "history/repair.7000"}
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_removal_without_an_answer_is_made_good(happened: bool) -> None:
+    memory = Memory()
+    store = Unreliable(memory)
+    saver = Saver(store, empty())
+    one = with_operation(empty(), "1")
+    saver.save(one)
+    store.outcomes = [happened]
+    with pytest.raises(StoreUnavailableError):
+        saver.save(empty())
+    saver.save(one)
+    assert stored(memory) == expected(one)
 
 
 def test_doubt_lasts_until_a_write_has_an_answer() -> None:

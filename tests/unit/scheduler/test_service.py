@@ -31,7 +31,8 @@ def test_a_first_start_stores_its_configuration_and_makes_it_the_target(tmp_path
     memory = Memory()
     state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     assert state.target.id == "id-0"
-    assert set(memory.records) == {"configurations/id-0", "target"}
+    assert set(memory.records) == {"configurations/id-0", "target", "cluster-id"}
+    assert state.cluster_id == "id-1"
 
 
 def test_the_same_settings_again_change_nothing(tmp_path: Path) -> None:
@@ -41,6 +42,16 @@ def test_the_same_settings_again_change_nothing(tmp_path: Path) -> None:
     state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     assert memory.records == before
     assert state.target.id == "id-0"
+
+
+def test_a_cluster_of_an_earlier_version_gets_an_id_once(tmp_path: Path) -> None:
+    memory = Memory()
+    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    del memory.records["cluster-id"]
+    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources()).cluster_id == "id-0"
+    numbers = count(7)
+    later = Sources(now=lambda: 2000.0, new_id=lambda: f"id-{next(numbers)}")
+    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), later).cluster_id == "id-0"
 
 
 def test_an_allowed_change_becomes_the_target_and_the_old_one_stays(tmp_path: Path) -> None:
