@@ -13,11 +13,10 @@ from typing import Protocol
 
 from backports import zstd
 
+from executor.backup.layout import COMPRESSED
 from executor.restore.batches import Piece
 
-COMPRESSED = ".zst"
 _CHUNK = 1024 * 1024
-_ATTEMPTS = 5
 _BACK_OFF_SECONDS = (0.5, 2.0, 5.0, 10.0)
 _UNFINISHED = ".unfinished"
 
@@ -82,9 +81,11 @@ class Fetcher:
         return digest.hexdigest() == piece.sha256
 
     def _download(self, piece: Piece, growing: _Growing) -> None:
-        for attempt in range(_ATTEMPTS):
+        failures = 0
+        while True:
+            before = growing.received
             try:
-                with self.source.stream(piece.key, growing.received) as chunks:
+                with self.source.stream(piece.key, before) as chunks:
                     for chunk in chunks:
                         self._check()
                         self.pace(len(chunk))
@@ -92,10 +93,12 @@ class Fetcher:
                 growing.finish()
                 return
             except FetchError as error:
-                if error.hopeless or attempt + 1 == _ATTEMPTS:
+                # A connection that breaks now and then is no reason to give up a large file.
+                failures = failures + 1 if growing.received == before else 1
+                if error.hopeless or failures > len(_BACK_OFF_SECONDS):
                     growing.give_up()
                     raise
-            if self.stopped.wait(_BACK_OFF_SECONDS[attempt]):
+            if self.stopped.wait(_BACK_OFF_SECONDS[failures - 1]):
                 raise FetchStopped
 
     def _check(self) -> None:

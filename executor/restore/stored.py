@@ -33,8 +33,8 @@ class Repository(Protocol):
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """The files of some tables that a node of the backup had."""
 
-    def sizes(self, node: str) -> Iterator[tuple[str, int]]:
-        """Key and size of all objects that are kept for a node."""
+    def sizes(self, keys: Iterable[str]) -> Mapping[str, int]:
+        """The sizes of those of these objects that are there."""
 
     def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
         """The bytes of an object from an offset on; raises FetchError, also while they come."""

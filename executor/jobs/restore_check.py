@@ -1,0 +1,83 @@
+"""restore-check: can this backup be restored here? Changes nothing, on any node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cassandra import ConsistencyLevel
+
+from executor.jobs.context import JobContext, JobError
+from executor.protocol import JobProgress
+from executor.restore import checking, live, schema
+from executor.restore.batches import Batch, Piece
+from executor.restore.cql import CqlError
+from executor.restore.loading import Loader, LoadError
+from executor.restore.repository import open_repository
+from executor.restore.request import Request, read
+from executor.restore.selection import Selection
+from executor.restore.staging import Staging
+from executor.restore.stored import Repository, StoredBackup
+from executor.restore.wanted import chosen, planned
+
+
+def restore_check(context: JobContext) -> Mapping[str, Any]:
+    """Manifests, objects, schema and space; `same_as` is the backup's node that had this node's tokens.
+
+    The node looks at the objects of its share alone. Raises JobError, hopeless for what another attempt would find
+    alike.
+    """
+    request = read(context.launch.parameters)
+    Staging(context.node.scratch, request.operation).sweep()
+    with open_repository(context, request) as repository:
+        backup = repository.backup()
+        selection = chosen(backup, request)
+        _check_schema(context, backup, selection)
+        same = _same_as(context, backup)
+        found = _check_objects(context, repository, request, selection)
+        imported = None if same is None else planned(repository, [same], selection)
+        free = checking.free_bytes(context.node.scratch)
+        if problem := checking.lacks_space(imported, found, free):
+            raise JobError("space", problem, hopeless=True)
+    return {
+        "same_as": same,
+        "bytes": sum(batch.size for batch in found),
+        "objects": len({piece.key for batch in found for piece in batch.pieces}),
+        "tables": len(selection.targets),
+        "free_bytes": free,
+    }
+
+
+def _check_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> None:
+    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+        try:
+            found = schema.conflicts(backup.schema, selection, live.existing(session))
+        except (CqlError, *live.CQL_ERRORS) as error:
+            raise JobError("schema", live.words(error)) from error
+    if found:
+        raise JobError("schema", "; ".join(found), hopeless=True)
+
+
+def _same_as(context: JobContext, backup: StoredBackup) -> str | None:
+    same = checking.same_as(backup, live.tokens(context.node.jolokia))
+    try:
+        able = same is not None and Loader(context.node.jolokia, context.check).can_import()
+    except LoadError as error:
+        raise JobError("import", str(error)) from error
+    return same if able else None
+
+
+def _check_objects(
+    context: JobContext, repository: Repository, request: Request, selection: Selection
+) -> tuple[Batch, ...]:
+    found: list[Batch] = []
+    for index, node in enumerate(request.share):
+        context.check()
+        percent = 100.0 * index / len(request.share)
+        context.tell(JobProgress(doing=f"checking the objects of {node}", percent=percent))
+        own = planned(repository, [node], selection)
+        pieces: list[Piece] = [piece for batch in own for piece in batch.pieces]
+        if problem := checking.missing(pieces, repository.sizes(piece.key for piece in pieces)):
+            raise JobError("objects", f"{node}: {problem}", hopeless=True)
+        found += own
+    return tuple(found)
