@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from executor.jobs.context import Job
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from executor.jobs.context import Job, JobContext
 from executor.jobs.repair import repair
-from executor.jobs.restore_check import restore_check
-from executor.jobs.restore_compare import restore_compare
-from executor.jobs.restore_load import restore_load
-from executor.jobs.restore_schema import restore_schema
 from executor.jobs.tables import table_jobs
+
+
+def _when_needed(name: str) -> Job:
+    """The job `name` of the module of the same name, imported when it is first run.
+
+    boto3 and CQL's driver take tens of megabytes, which an executor without backups is not to pay for.
+    """
+    plain = name.replace("-", "_")
+
+    def run(context: JobContext) -> Mapping[str, Any]:
+        job: Job = getattr(import_module(f"executor.jobs.{plain}"), plain)
+        return job(context)
+
+    return run
+
 
 JOBS: dict[str, Job] = {
     **table_jobs(),
     "repair": repair,
-    "restore-check": restore_check,
-    "restore-compare": restore_compare,
-    "restore-load": restore_load,
-    "restore-schema": restore_schema,
+    **{name: _when_needed(name) for name in ("restore-check", "restore-schema", "restore-load", "restore-compare")},
 }
