@@ -1,0 +1,69 @@
+"""What is sent, as the HTTP library reads it: in large pieces, throttled, and ended at once when told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+# The library asks for 16 KiB, and takes what it gets: a system call for each would cost more than the sending.
+_PIECE = 256 * 1024
+
+
+class Slice:
+    """A part of an open file. `pace` gets the size of each piece before it is sent; it waits, and may raise."""
+
+    def __init__(self, descriptor: int, offset: int, length: int, pace: Callable[[int], object]) -> None:
+        self._descriptor = descriptor
+        self._offset = offset
+        self._length = length
+        self._pace = pace
+        self._at = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next piece, whatever size is asked for."""
+        piece = os.pread(self._descriptor, min(_PIECE, self._length - self._at), self._offset + self._at)
+        if not piece and self._at < self._length:
+            raise OSError(f"the file ends at byte {self._offset + self._at}")
+        self._pace(len(piece))
+        self._at += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """As a file does."""
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._length}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """As a file does."""
+        return self._at
+
+
+class Piecewise:
+    """Bytes in memory, likewise."""
+
+    def __init__(self, content: bytes, pace: Callable[[int], object]) -> None:
+        self._content = memoryview(content)
+        self._pace = pace
+        self._at = 0
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next piece, whatever size is asked for."""
+        piece = bytes(self._content[self._at : self._at + _PIECE])
+        self._pace(len(piece))
+        self._at += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """As a file does."""
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._content)}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """As a file does."""
+        return self._at

@@ -1,0 +1,104 @@
+"""The files of a snapshot on this node's volume. All names are compared as a whole, never by patterns or beginnings."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SNAPSHOTS = "snapshots"
+_TABLE_DIRECTORY = re.compile(r"(?P<name>\w+)-(?P<id>[0-9a-f]{32})", re.ASCII)
+_COMPONENT = re.compile(r"(?P<sstable>[a-z]{2}-[0-9a-z_]+-[a-z]+)-.+", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class TableId:
+    """A table of this cluster for good: a table that is dropped and made again has another id."""
+
+    key_space: str
+    name: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.key_space}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What changes when a file's content does: hard links share it."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """One component of one SSTable. `directory` is an index into the data directories."""
+
+    path: str
+    table: TableId
+    directory: int
+    sstable: str
+    name: str
+    identity: Identity
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.identity.size
+
+
+def tables(data_directories: Sequence[Path]) -> Iterator[tuple[TableId, int, Path]]:
+    """The directories of all tables, each with the index of the data directory that it is in."""
+    for index, directory in enumerate(data_directories):
+        for key_space in _directories(directory):
+            for table in _directories(Path(key_space.path)):
+                if found := _TABLE_DIRECTORY.fullmatch(table.name):
+                    table_id = TableId(key_space.name, found["name"], str(uuid.UUID(found["id"])))
+                    yield table_id, index, Path(table.path)
+
+
+def tags(data_directories: Sequence[Path]) -> set[str]:
+    """The names of all snapshots that there are."""
+    return {
+        snapshot.name
+        for _, _, directory in tables(data_directories)
+        for snapshot in _directories(directory / SNAPSHOTS)
+    }  # fmt: skip
+
+
+def snapshot_directories(data_directories: Sequence[Path], tag: str) -> Iterator[tuple[TableId, int, Path]]:
+    """The directories of one snapshot by table."""
+    for table, index, directory in tables(data_directories):
+        snapshot = directory / SNAPSHOTS / tag
+        if snapshot.is_dir():
+            yield table, index, snapshot
+
+
+def snapshot_files(data_directories: Sequence[Path], tag: str) -> Iterator[SnapshotFile]:
+    """The components of all SSTables of a snapshot.
+
+    Directories of old secondary indexes are left out, which Cassandra builds anew from the data; so are Cassandra's
+    own notes about the snapshot.
+    """
+    for table, index, directory in snapshot_directories(data_directories, tag):
+        with os.scandir(directory) as found:
+            for entry in found:
+                match = _COMPONENT.fullmatch(entry.name)
+                if match is not None and entry.is_file(follow_symlinks=False):
+                    state = entry.stat(follow_symlinks=False)
+                    identity = Identity(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+                    yield SnapshotFile(entry.path, table, index, match["sstable"], entry.name, identity)
+
+
+def _directories(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as found:
+            return sorted((entry for entry in found if entry.is_dir(follow_symlinks=False)), key=lambda item: item.name)
+    except FileNotFoundError:
+        return []

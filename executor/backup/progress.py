@@ -1,0 +1,63 @@
+"""How far an upload or a verification is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from executor.protocol import JobProgress
+
+_WINDOW_SECONDS = 30.0
+_SAMPLE_SECONDS = 0.5
+
+
+class Meter:
+    """Counts from several threads: bytes that are dealt with, files, and bytes that went over the network.
+
+    `clock` is in seconds.
+    """
+
+    def __init__(self, files: int, size: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = {"bytes": float(size), "files": float(files)}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._files = 0
+        self._sent = 0
+        self._samples = deque([(clock(), 0, 0)])
+
+    def handled(self, size: int, files: int = 0) -> None:
+        """So many bytes, and files that were completed by them, are dealt with."""
+        with self._lock:
+            self._bytes += size
+            self._files += files
+
+    def moved(self, size: int) -> None:
+        """So many bytes went over the network."""
+        with self._lock:
+            self._sent += size
+
+    def progress(self, doing: str, tuning: Mapping[str, Any]) -> JobProgress:
+        """As it is now; the rate is that of the network over the last half minute."""
+        with self._lock:
+            now = self._clock()
+            while len(self._samples) > 1 and now - self._samples[1][0] >= _WINDOW_SECONDS:
+                self._samples.popleft()
+            since, handled, sent = self._samples[0]
+            if now - self._samples[-1][0] >= _SAMPLE_SECONDS:
+                self._samples.append((now, self._bytes, self._sent))
+            elapsed = now - since
+            speed = (self._bytes - handled) / elapsed if elapsed > 0 else 0.0
+            left = self._total["bytes"] - self._bytes
+            return JobProgress(
+                doing=doing,
+                done={"bytes": self._bytes, "files": self._files, "sent_bytes": self._sent},
+                total=self._total,
+                percent=round(100.0 * self._bytes / self._total["bytes"], 1) if self._total["bytes"] else 100.0,
+                rate=round((self._sent - sent) / elapsed, 1) if elapsed > 0 else None,
+                seconds_left=round(left / speed, 1) if speed > 0 else None,
+                tuning=tuning,
+            )
