@@ -34,6 +34,10 @@ def create(session: Session, keyspace: str, replicas: int) -> None:
     for statement in _TABLES:
         session.execute(statement.format(ks=keyspace))
     fill(session, keyspace, range(ROWS))
+    # Tombstones of every kind: of a range of rows, a row, a cell.
+    session.execute(f"DELETE FROM {keyspace}.users WHERE team = 't1' AND id > 50 AND id < 90")
+    session.execute(f"DELETE FROM {keyspace}.plain WHERE id = 7")
+    session.execute(f"DELETE tags FROM {keyspace}.baskets WHERE id = 7")
 
 
 def fill(session: Session, keyspace: str, numbers: Iterable[int]) -> None:

@@ -40,7 +40,11 @@ def test_no_operation_yet(world: World) -> None:
 
 @pytest.mark.parametrize("kind", ["flush", "cleanup", "upgradesstables", "compact", "scrub", "garbagecollect"])
 def test_every_kind_of_work_on_tables(world: World, kind: str) -> None:
+    with world.cql() as session:
+        before = tables.read(session, KEYSPACE)
     status = world.run(kind, {"nodes": ["*"], "key_spaces": [KEYSPACE]})
+    with world.cql() as session:
+        assert tables.read(session, KEYSPACE) == before
     assert sorted(status["nodes"]) == ["node-0", "node-1", "node-2"]
     for node in status["nodes"].values():
         assert node["state"] == "COMPLETE"
