@@ -94,6 +94,10 @@ class Store:
         self._wait = wait
         self._patience = patience
 
+    def waiting(self, wait: Callable[[float], object]) -> Store:
+        """The same, with another way to wait."""
+        return Store(self._client, self.location, self._secrets, wait, self._patience)
+
     # Whole objects.
 
     def get(self, key: str) -> bytes | None:

@@ -1,0 +1,230 @@
+"""Files into objects: hashed, compressed where it pays, and sent unless they are there already."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from executor.backup import compression, layout
+from executor.backup.body import Piecewise, Slice
+from executor.backup.files import SnapshotFile
+from executor.backup.hashes import HashCache
+from executor.backup.index import Index, Kept
+from executor.backup.manifest import Component
+from executor.backup.progress import Meter
+from executor.backup.s3 import Part, Store
+from executor.backup.tasks import Crew
+
+THREADS = 8
+_MIB = 1024 * 1024
+# Up to here one request, whose checksum is the content's own.
+WHOLE_BYTES = 32 * _MIB
+PART_BYTES = 16 * _MIB
+# Parts of compressed files are in memory.
+COMPRESSED_PART_BYTES = 8 * _MIB
+_COMPRESSED_AT_ONCE = 3
+_PARTS_WAITING = 3
+_MOST_PARTS = 9000
+_READ_BYTES = _MIB
+
+
+@dataclass
+class _Growing:
+    """An object whose parts arrive in any order. `total` is the number of parts, None while it is not known."""
+
+    key: str
+    upload: str
+    total: int | None = None
+    arrived: list[Part] = field(default_factory=list)
+    stored_size: int = 0
+
+
+@dataclass
+class Sender:
+    """Sends a node's files below `prefix`. Raises StoreError, and OSError for what cannot be read.
+
+    `limit` says how many bytes per second may be sent as of now, 0 for no limit.
+    """
+
+    store: Store
+    prefix: str
+    index: Index
+    hashes: HashCache
+    meter: Meter
+    crew: Crew
+    pace: Callable[[int], None]
+    components: dict[SnapshotFile, Component] = field(default_factory=dict)
+    sent_objects: int = 0
+    sent_bytes: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _growing: dict[str, _Growing] = field(default_factory=dict)
+    _compressing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_COMPRESSED_AT_ONCE))
+
+    def send(self, file: SnapshotFile) -> None:
+        """One file, or its beginning: parts of a large one are left to the crew."""
+        sha256 = self._hash(file)
+        kept = self.index.get(file.table.id, sha256, file.size)
+        if kept is not None:
+            self._done(file, sha256, kept)
+            self.meter.handled(file.size, files=1)
+        elif compression.is_worth_it(file.path, file.size):
+            while not self._compressing.acquire(timeout=0.2):
+                self.crew.check()
+            try:
+                self._send_compressed(file, sha256)
+            finally:
+                self._compressing.release()
+        elif file.size <= WHOLE_BYTES:
+            self._send_whole(file, sha256)
+        else:
+            self._send_parts(file, sha256)
+
+    def abandon(self) -> None:
+        """Give up what is half there. Raises StoreError."""
+        with self._lock:
+            growing = list(self._growing.values())
+            self._growing.clear()
+        for item in growing:
+            self.store.abort(item.key, item.upload)
+
+    def _hash(self, file: SnapshotFile) -> str:
+        known = self.hashes.get(file.identity)
+        if known is not None:
+            return known
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sha256 = self._digest(descriptor, file, 0, file.size).hex()
+        finally:
+            os.close(descriptor)
+        self.hashes.put(file.identity, sha256)
+        return sha256
+
+    def _digest(self, descriptor: int, file: SnapshotFile, offset: int, length: int) -> bytes:
+        digest = hashlib.sha256()
+        buffer = memoryview(bytearray(min(_READ_BYTES, max(length, 1))))
+        end = offset + length
+        while offset < end:
+            self.crew.check()
+            count = os.preadv(descriptor, [buffer[: min(len(buffer), end - offset)]], offset)
+            if not count:
+                raise OSError(f"{file.path} ends at byte {offset}, and had {file.size} bytes")
+            digest.update(buffer[:count])
+            offset += count
+        return digest.digest()
+
+    def _send_whole(self, file: SnapshotFile, sha256: str) -> None:
+        key = self._key(file, sha256, layout.PLAIN_ENCODING)
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            body = Slice(descriptor, 0, file.size, self.pace)
+            self.store.send(key, body if file.size else b"", bytes.fromhex(sha256))
+        finally:
+            os.close(descriptor)
+        self._sent(file, sha256, Kept(layout.PLAIN_ENCODING, file.size))
+        self.meter.handled(file.size, files=1)
+
+    # Plain files in parts.
+
+    def _send_parts(self, file: SnapshotFile, sha256: str) -> None:
+        size = max(PART_BYTES, -(-file.size // _MOST_PARTS // _MIB) * _MIB)
+        offsets = range(0, file.size, size)
+        growing = self._begin(self._key(file, sha256, layout.PLAIN_ENCODING))
+        growing.total = len(offsets)
+        for number, offset in enumerate(offsets, 1):
+            length = min(size, file.size - offset)
+            self.crew.add(partial(self._send_slice, file, sha256, growing, number, offset, length))
+
+    def _send_slice(
+        self, file: SnapshotFile, sha256: str, growing: _Growing, number: int, offset: int, length: int
+    ) -> None:
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            digest = self._digest(descriptor, file, offset, length)
+            body = Slice(descriptor, offset, length, self.pace)
+            part = self.store.send_part(growing.key, growing.upload, number, body, digest)
+        finally:
+            os.close(descriptor)
+        self.meter.handled(length)
+        self._arrived(file, sha256, layout.PLAIN_ENCODING, growing, part, length)
+
+    # Compressed files: one request, or parts as they come out of the compressor.
+
+    def _send_compressed(self, file: SnapshotFile, sha256: str) -> None:
+        key = self._key(file, sha256, layout.ZSTD_ENCODING)
+        growing: _Growing | None = None
+        number = 0
+        parts = compression.compressed(file.path, COMPRESSED_PART_BYTES, self.crew.check)
+        for part in parts:
+            if growing is None:
+                if len(part) < COMPRESSED_PART_BYTES:
+                    self.store.send(key, Piecewise(part, self.pace), hashlib.sha256(part).digest())
+                    self._sent(file, sha256, Kept(layout.ZSTD_ENCODING, len(part)))
+                    self.meter.handled(file.size, files=1)
+                    return
+                growing = self._begin(key)
+            number += 1
+            self.crew.add(partial(self._send_memory, file, sha256, growing, number, part))
+            self.crew.help(_PARTS_WAITING)
+        assert growing is not None
+        self.meter.handled(file.size)
+        self._arrived(file, sha256, layout.ZSTD_ENCODING, growing, None, 0, total=number)
+
+    def _send_memory(self, file: SnapshotFile, sha256: str, growing: _Growing, number: int, content: bytes) -> None:
+        digest = hashlib.sha256(content).digest()
+        part = self.store.send_part(growing.key, growing.upload, number, Piecewise(content, self.pace), digest)
+        self._arrived(file, sha256, layout.ZSTD_ENCODING, growing, part, len(content))
+
+    # Objects of parts.
+
+    def _begin(self, key: str) -> _Growing:
+        growing = _Growing(key, self.store.begin(key))
+        with self._lock:
+            self._growing[growing.upload] = growing
+        return growing
+
+    def _arrived(
+        self,
+        file: SnapshotFile,
+        sha256: str,
+        encoding: str,
+        growing: _Growing,
+        part: Part | None,
+        length: int,
+        total: int | None = None,
+    ) -> None:
+        with self._lock:
+            if part is not None:
+                growing.arrived.append(part)
+            growing.total = total or growing.total
+            growing.stored_size += length
+            if len(growing.arrived) != growing.total:
+                return
+        self.store.finish(growing.key, growing.upload, growing.arrived)
+        with self._lock:
+            self._growing.pop(growing.upload, None)
+        self._sent(file, sha256, Kept(encoding, growing.stored_size))
+        self.meter.handled(0, files=1)
+
+    def _sent(self, file: SnapshotFile, sha256: str, kept: Kept) -> None:
+        with self._lock:
+            self.sent_objects += 1
+            self.sent_bytes += kept.stored_size
+        _, _, name = self._key(file, sha256, kept.encoding).rpartition("/")
+        self.index.add(file.table.id, name, kept.stored_size)
+        self._done(file, sha256, kept)
+
+    def _done(self, file: SnapshotFile, sha256: str, kept: Kept) -> None:
+        key = self._key(file, sha256, kept.encoding)
+        self.components[file] = Component(file.name, file.size, sha256, key, kept.stored_size, kept.encoding)
+
+    def _key(self, file: SnapshotFile, sha256: str, encoding: str) -> str:
+        return self.prefix + layout.data_name(file.table.id, sha256, encoding)
+
+
+def largest_first(files: Iterable[SnapshotFile]) -> Sequence[SnapshotFile]:
+    """The order in which threads come to an end together."""
+    return sorted(files, key=lambda file: (-file.size, file.path))

@@ -1,0 +1,127 @@
+"""A snapshot's files into the objects of a node, whatever took the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from executor.backup.failure import StoreError
+from executor.backup.files import SnapshotFile
+from executor.backup.hashes import HashCache
+from executor.backup.index import Index
+from executor.backup.manifest import Component
+from executor.backup.progress import Meter
+from executor.backup.s3 import Store
+from executor.backup.sending import THREADS, Sender, largest_first
+from executor.backup.tasks import Crew, StoppedError
+from executor.protocol import JobProgress
+from executor.restore.progress import Throttle
+
+# What is removed between two looks is sent again; who removes that often is no race.
+_LOOKS = 3
+
+
+@dataclass(frozen=True)
+class Control:
+    """What holds an upload's reins: `tick` is called several times a second and may raise; `limit` is in bytes per
+    second as of now, 0 for none."""
+
+    tick: Callable[[], None]
+    tell: Callable[[JobProgress], None]
+    limit: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """Each file's object, and what had to be sent for it. Bytes are those on the network."""
+
+    components: Mapping[SnapshotFile, Component]
+    sent_objects: int
+    sent_bytes: int
+
+
+def upload_files(
+    store: Store, prefix: str, files: Sequence[SnapshotFile], hash_file: Path, control: Control
+) -> Uploaded:  # fmt: skip
+    """Send what is not there yet below `prefix`, which belongs to this node alone.
+
+    Uploads that an attempt before left half done are given up first. At the end everything is seen to be there, in the
+    right size. `hash_file` remembers hashes from backup to backup. Raises StoreError, OSError.
+    """
+    control.tell(JobProgress(doing="listing what is there"))
+    for key, upload in store.unfinished(prefix):
+        store.abort(key, upload)
+    meter = Meter(len(files), sum(file.size for file in files))
+    tables = {file.table.id for file in files}
+    components: dict[SnapshotFile, Component] = {}
+    objects = size = 0
+    with HashCache(hash_file) as hashes:
+        missing: Sequence[SnapshotFile] = files
+        for _ in range(_LOOKS):
+            index = Index.list(store, prefix, tables)
+            sender = _send(store, prefix, missing, index, hashes, meter, control)
+            components |= sender.components
+            objects += sender.sent_objects
+            size += sender.sent_bytes
+            control.tell(meter.progress("checking what is there", {}))
+            missing = _missing(store, prefix, components)
+            if not missing:
+                hashes.keep(file.identity for file in files)
+                return Uploaded(components, objects, size)
+            meter.handled(-sum(file.size for file in missing), -len(missing))
+    first = components[missing[0]]
+    raise StoreError(f"{len(missing)} objects are not there in their size after they were sent: {first.key} and others")
+
+
+def _send(
+    store: Store,
+    prefix: str,
+    files: Sequence[SnapshotFile],
+    index: Index,
+    hashes: HashCache,
+    meter: Meter,
+    control: Control,
+) -> Sender:
+    crew = Crew()
+    throttle = Throttle(control.limit, crew.sleep)
+
+    def pace(size: int) -> None:
+        crew.check()
+        throttle.take(size)
+        crew.check()
+        meter.moved(size)
+
+    def tick() -> None:
+        control.tick()
+        control.tell(meter.progress("uploading", {"throttle": control.limit()}))
+
+    sender = Sender(store.waiting(crew.wait), prefix, index, hashes, meter, crew, pace)
+    try:
+        crew.run(THREADS, (partial(sender.send, file) for file in largest_first(files)), tick)
+    except BaseException:
+        _tidy_up(store, sender)
+        raise
+    return sender
+
+
+def _tidy_up(store: Store, sender: Sender) -> None:
+    """What cannot be tidied up now, the next attempt does; what ended the upload is what is to be told."""
+
+    def once(_seconds: float) -> None:
+        raise StoppedError
+
+    sender.store = store.waiting(once)
+    try:
+        sender.abandon()
+    except (StoreError, StoppedError):
+        return
+
+
+def _missing(store: Store, prefix: str, components: Mapping[SnapshotFile, Component]) -> list[SnapshotFile]:
+    wanted = {component.key: component.stored_size for component in components.values()}
+    for item in store.objects(prefix):
+        if wanted.get(item.key) == item.size:
+            del wanted[item.key]
+    return [file for file, component in components.items() if component.key in wanted]
