@@ -14,6 +14,7 @@ from api.errors import RequestError, refused
 from api.shapes import launched
 from scheduler.core.commands import StartOperation
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation import stamp
 from scheduler.core.operation_commands import exclusion
 from scheduler.core.requests import Request, Schema, check, names_tables, schema_in, schema_of
 from scheduler.secrets import SETTINGS
@@ -130,7 +131,8 @@ def _check_unused(request: Request) -> None:
     name, place = request.request["backup_name"], request.request["external_location"]
     found = _backup(request)
     if found is not None and found.get("state") == "complete":
-        when = f" since {found['finished_at']}" if found.get("finished_at") else ""
+        finished = found.get("finished_at")
+        when = f" since {stamp(finished) if isinstance(finished, int | float) else finished}" if finished else ""
         raise RequestError(
             _CONFLICT, f"There is a backup {name} at {place} already{when}: choose another name, or delete it first."
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from scheduler.core.plan import Status
 from scheduler.core.readiness import own_reason
+from scheduler.core.state import ClusterState, OperationState, StepState
 from scheduler.snapshot import Snapshot
 
 PREFIX = "cassandra_scheduler_"
@@ -15,7 +16,8 @@ _COUNTERS = {
     "cycles_total": "Cycles of the loop.",
     "events_total": "Events of Mesos and of executors that were folded into the state.",
     "offers_total": "Offers received.",
-    "launches_total": "Launches sent.",
+    "launches_total": "Launches of nodes sent.",
+    "job_launches_total": "Launches of maintenance jobs sent.",
     "releases_total": "Accepts that gave abandoned reservations back.",
     "kills_total": "Kills sent.",
     "declines_total": "Offers declined.",
@@ -50,6 +52,13 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
     yield "node_failures", "Failures in a row of each node.", failures
     yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
+    yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
+    yield "operation_steps", "Steps of those operations by state.", _step_samples(state)
+    yield (
+        "operation_completed_timestamp_seconds",
+        "When an operation of this kind was last completed.",
+        _completed_samples(state),
+    )
 
 
 def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:
@@ -58,6 +67,38 @@ def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:
         for plan in snapshot.plans.values()
         for status in Status
     ]
+
+
+def _operation_samples(state: ClusterState) -> list[tuple[str, float]]:
+    return [
+        (f'{{kind="{operation.kind}",state="{word}"}}', float(operation.state is word))
+        for operation in state.operations.values()
+        for word in OperationState
+    ]
+
+
+def _step_samples(state: ClusterState) -> list[tuple[str, float]]:
+    counts = Counter(
+        (step.kind, step.state)
+        for step in state.steps.values()
+        if step.kind in state.operations and state.operations[step.kind].id == step.operation
+    )
+    return [
+        (f'{{kind="{kind}",state="{word}"}}', float(counts[kind, word]))
+        for kind in state.operations
+        for word in StepState
+        if word is not StepState.PENDING
+    ]
+
+
+def _completed_samples(state: ClusterState) -> list[tuple[str, float]]:
+    """For alerts: a backup that is too long ago. The history holds the last ones of each kind."""
+    newest: dict[str, float] = {}
+    for record in state.history.values():
+        operation = record.operation
+        if operation.state is OperationState.COMPLETE and operation.finished_at is not None:
+            newest[operation.kind] = max(newest.get(operation.kind, 0.0), operation.finished_at)
+    return [(f'{{kind="{kind}"}}', at) for kind, at in sorted(newest.items())]
 
 
 def _metric(name: str, kind: str, help_text: str, samples: Iterable[tuple[str, float]]) -> list[str]:

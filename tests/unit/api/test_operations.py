@@ -13,50 +13,28 @@ from flask.testing import FlaskClient
 from api import create_app
 from api.openapi import describe
 from api.openapi_schemas import REQUESTS
-from executor.protocol import JobProgress
 from scheduler.core.commands import ResumeOperation, StartOperation, StopOperation, TuneOperation
 from scheduler.core.kinds import KINDS
 from scheduler.core.requests import DEFAULT_THROTTLE, check
 from scheduler.core.state import (
     Failures,
     HistoryRecord,
-    JobSighting,
-    JobTask,
-    OperationRecord,
     OperationState,
-    StepRecord,
     StepState,
-    TaskState,
 )
 from scheduler.secrets import Sealer, new_key
 from scheduler.snapshot import QuestionRefused, Unavailable
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
+from tests.unit.api.maintenance import ALL_NODES, BACKUP, NO_BACKUP, SCHEMA, run, uploading
 
 KEY = new_key()
 KEYS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
 PLACE = {"external_location": "s3://bucket"}
-SCHEMA = {
-    "key_spaces": {
-        "shop": {"local": False, "tables": ["user", "users"]},
-        "system": {"local": True, "tables": ["local"]},
-    }
-}
-BACKUP = {
-    "state": "complete",
-    "nodes": {"node-0": {"tokens": 16, "rack": "r1", "data_center": "dc1"}},
-    "key_spaces": {"shop": ["user"]},
-    "bytes": 7,
-    "cassandra_version": "5.0.8",
-    "started_at": "2024-01-01T00:00:00Z",
-    "finished_at": "2024-01-01T00:01:00Z",
-}
 PATHS = {
     **{kind: f"/v1/{kind}/start" for kind in KINDS if not kind.startswith("backup-")},
     "backup-verify": "/v1/backup/verify",
     "backup-delete": "/v1/backup/delete",
 }
-NO_BACKUP = QuestionRefused("unknown", "there is none")
-ALL_NODES = ("node-0", "node-1", "node-2")
 
 
 @pytest.fixture
@@ -87,22 +65,6 @@ def exists(gateway: CoreGateway, kind: str) -> None:
     """Whatever this kind needs to begin with."""
     if kind in ("restore", "backup-verify", "backup-delete"):
         gateway.answers["backup"] = BACKUP
-
-
-def run(gateway: CoreGateway, kind: str = "cleanup", **changes: Any) -> OperationRecord:
-    """An operation that is under way."""
-    operation = OperationRecord(
-        kind=kind,
-        id="operation-1",
-        state=OperationState.RUNNING,
-        nodes=ALL_NODES,
-        request={"parallelism": 1},
-        started_at=NOW,
-        principal="somebody",
-    )
-    operation = replace(operation, **changes)
-    gateway.state = replace(gateway.state, operations={kind: operation})
-    return operation
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
@@ -332,36 +294,6 @@ def test_tune(client: FlaskClient, gateway: CoreGateway) -> None:
     assert put(client, "/v1/backup/tune")[0] == 400
 
 
-def task(name: str) -> JobTask:
-    return JobTask(
-        f"upload.{name}__1", name, "agent", f"{name}_executor__1", f"{name}__uuid", TaskState.RUNNING, NOW, NOW
-    )
-
-
-def step(phase: str, name: str, **changes: Any) -> StepRecord:
-    return replace(StepRecord("backup", "operation-1", phase, name, started_at=NOW), **changes)
-
-
-def uploading(gateway: CoreGateway) -> None:
-    """node-0 is done, node-1 is at it, node-2 waits; the schema is described."""
-    done = {"state": StepState.COMPLETE, "finished_at": NOW + 5}
-    steps = [
-        *(step("Snapshot", name, result={"bytes": 100, "tables": 2}, **done) for name in ALL_NODES),
-        step("Describe", "cluster", task=task("node-2"), result={"key": "schema.json"}, **done),
-        step("Upload", "node-0", task=task("node-0"), result={"sent_bytes": 100}, **done),
-        step("Upload", "node-1", task=task("node-1"), state=StepState.RUNNING, failures=Failures(1, 0, "cut off")),
-    ]
-    progress = JobProgress(
-        "shop.user", "", {"bytes": 40.0, "files": 2}, {"bytes": 80.0, "files": 4}, 50.0, 10.0, 4.0, {"throttle": 5}
-    )
-    run(gateway, "backup", request={"backup_name": "monday", "upload_parallelism": 1})
-    gateway.state = replace(
-        gateway.state,
-        steps={item.key: item for item in steps},
-        jobs={"backup.Upload.node-1": JobSighting(task("node-1").id, progress, NOW)},
-    )
-
-
 def test_status_of_one_that_runs(client: FlaskClient, gateway: CoreGateway) -> None:
     uploading(gateway)
     status = document(client.get("/v1/backup/status"))
@@ -448,6 +380,26 @@ def test_history(client: FlaskClient, gateway: CoreGateway) -> None:
         "result": {"done": 1},
     }
     assert document(client.get("/v1/repair/history")) == []
+
+
+def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    ended = replace(gateway.state.operations["backup"], state=OperationState.COMPLETE, finished_at=NOW + 9)
+    records = [HistoryRecord(ended), HistoryRecord(replace(ended, started_at=NOW - 9, finished_at=NOW - 1))]
+    stopped = replace(ended, started_at=NOW + 10, finished_at=NOW + 11, state=OperationState.STOPPED)
+    records.append(HistoryRecord(stopped))
+    gateway.state = replace(gateway.state, history={record.key: record for record in records})
+    lines = client.get("/metrics").get_data(as_text=True).splitlines()
+    for line in (
+        'operation_state{kind="backup",state="RUNNING"} 1',
+        'operation_state{kind="backup",state="COMPLETE"} 0',
+        'operation_steps{kind="backup",state="RUNNING"} 1',
+        'operation_steps{kind="backup",state="COMPLETE"} 5',
+        'operation_steps{kind="backup",state="FAILED"} 0',
+        f'operation_completed_timestamp_seconds{{kind="backup"}} {NOW + 9:.0f}',
+        'plan_status{plan="backup",status="IN_PROGRESS"} 1',
+    ):
+        assert f"cassandra_scheduler_{line}" in lines
 
 
 def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
