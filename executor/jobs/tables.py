@@ -49,9 +49,9 @@ WORKS: Mapping[str, Work] = {
         lambda name: [False, name],
         ("Compaction", "Major compaction"),
     ),
-    # A snapshot first, nothing corrupt skipped, data checked. The fourth, reinsertOverflowedTTL, has to be true: without
-    # it Cassandra 5.0.8 takes every row with a TTL in an SSTable of format nb for overflowed, and drops it. And it takes
-    # every partition with a range tombstone for unreadable: so what is sound is left alone.
+    # A snapshot first, nothing corrupt skipped, data checked. The fourth, reinsertOverflowedTTL, has to be true:
+    # without it Cassandra 5.0.8 takes every row with a TTL in an SSTable of format nb for overflowed, and drops it.
+    # And it takes every partition with a range tombstone for unreadable: so what is sound is left alone.
     "scrub": Work(
         f"scrub(boolean,boolean,boolean,boolean,int,java.lang.String,{_STRINGS})",
         lambda name: [False, False, True, True, 0, name],
