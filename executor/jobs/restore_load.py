@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from executor.restore.pipeline import Pipeline
 from executor.restore.progress import Meter, Throttle
 from executor.restore.repository import open_repository
 from executor.restore.request import read
+from executor.restore.selection import TableName
 from executor.restore.staging import Staging
 from executor.restore.stored import Repository
 from executor.restore.wanted import chosen, planned
@@ -72,6 +74,10 @@ class _Run:
             self.tables = dict(before["tables"])
         self.meter.skip(sum(batch.size for batch in self.batches[: self.begin]))
 
+    @cached_property
+    def _last_batches(self) -> Mapping[TableName, int]:
+        return {batch.target: batch.number for batch in self.batches}
+
     def go(self, repository: Repository) -> None:
         stopped = threading.Event()
         throttle = Throttle(lambda: float(self.context.tuning.get("throttle") or 0), stopped.wait)
@@ -85,6 +91,7 @@ class _Run:
         )
         try:
             pipeline.run(self.batches[self.begin :], self._load)
+            self._tell("complete")
         except FetchError as error:
             raise JobError("fetch", str(error), error.hopeless) from error
         except LoadError as error:
@@ -108,7 +115,7 @@ class _Run:
         how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
         self.tables[str(batch.target)] = how
         self.meter.loaded(batch.size)
-        self.meter.tables(len(self.tables))
+        self.meter.tables(sum(last <= batch.number for last in self._last_batches.values()))
         self.context.save({"plan": self._fingerprint(), "next": batch.number + 1, "tables": self.tables})
 
     def _take_over(self, batch: Batch, directory: Path) -> str:

@@ -1,0 +1,135 @@
+"""Backups and restores as the scheduler has them done: their jobs in order on the nodes of a ring."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from executor.jobs.table import JOBS
+from executor.protocol import JobLaunch
+from scheduler.core import restoring
+from tests.feature.cassandra_ring import Ring, RingNode
+from tests.feature.job_context import LocalContext, Running
+from tests.feature.plain_backup import write_backup
+from tests.waiting import free_port
+
+BUCKET = "backups"
+SECRETS = {"s3_access_key": "test", "s3_secret_key": "test"}
+_JOB_SECONDS = 240.0
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of a real S3 server on this machine."""
+
+    endpoint: str
+
+    @property
+    def location(self) -> dict[str, Any]:
+        """As jobs get it."""
+        return {"external_location": f"{self.endpoint}/{BUCKET}/here", "region": "us-east-1", "path_style": True}
+
+    def client(self) -> Any:
+        """A client of boto3."""
+        return boto3.client(
+            "s3", endpoint_url=self.endpoint, region_name="us-east-1",
+            aws_access_key_id=SECRETS["s3_access_key"], aws_secret_access_key=SECRETS["s3_secret_key"],
+        )  # fmt: skip
+
+    def keys(self, part: str) -> list[str]:
+        """All keys that contain a text."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return [item["Key"] for page in pages for item in page.get("Contents", ()) if part in item["Key"]]
+
+
+@contextmanager
+def serve_bucket() -> Iterator[Bucket]:
+    """An S3 server with an empty bucket."""
+    # A line for each request would bury what a test has to say.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    port = free_port()
+    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    server.start()
+    try:
+        bucket = Bucket(f"http://127.0.0.1:{port}")
+        bucket.client().create_bucket(Bucket=BUCKET)
+        yield bucket
+    finally:
+        server.stop()
+
+
+@dataclass
+class Operator:
+    """Runs the jobs of operations on a ring."""
+
+    ring: Ring
+    bucket: Bucket
+    cluster: str = "c-1"
+    counter: Iterator[int] = field(default_factory=lambda: iter(range(1, 1000)))
+
+    def begin(self, job: str, node: RingNode, operation: str, parameters: Json, tuning: Json | None = None) -> Running:
+        """One job on one node, under way."""
+        everything = {
+            "location": self.bucket.location, "cluster": self.cluster, "cluster_name": node.launch.cluster_name,
+            "operation": operation, **parameters,
+        }  # fmt: skip
+        # Parameters travel as JSON.
+        launch = JobLaunch(job, operation, node.launch.node, "t", json.loads(json.dumps(everything)), secret=True)
+        return Running(JOBS[job], LocalContext(launch, node.facts(), dict(tuning or {}), SECRETS))
+
+    def run(self, job: str, node: RingNode, operation: str, parameters: Json) -> Json:
+        """One job on one node, to its end; raises what it raises."""
+        return self.begin(job, node, operation, parameters).join(_JOB_SECONDS)
+
+    def everywhere(self, job: str, operation: str, parameters: Mapping[str, Json]) -> dict[str, Json]:
+        """A job on all nodes at once, each with its own parameters."""
+        running = {
+            node.launch.node: self.begin(job, node, operation, parameters[node.launch.node]) for node in self.nodes
+        }
+        return {name: job.join(_JOB_SECONDS) for name, job in running.items()}
+
+    @property
+    def nodes(self) -> Sequence[RingNode]:
+        """Of the ring."""
+        return self.ring.nodes
+
+    def alike(self, parameters: Json) -> dict[str, Json]:
+        """The same parameters for all nodes."""
+        return {node.launch.node: parameters for node in self.nodes}
+
+    def back_up(self, name: str, key_spaces: Sequence[str]) -> None:
+        """A complete backup."""
+        client, prefix = self.bucket.client(), "here/"
+
+        def put(key: str, content: bytes) -> None:
+            client.put_object(Bucket=BUCKET, Key=prefix + key, Body=content)
+
+        write_backup(put, name, self.nodes, key_spaces)
+
+    def restore(self, name: str, backup_nodes: Sequence[str], **request: Any) -> dict[str, Any]:
+        """A whole restore; gives back the results by phase, and the `mode`."""
+        operation = f"r{next(self.counter)}"
+        common = {"backup_name": name, **request}
+        names = [node.launch.node for node in self.nodes]
+        shares = restoring.share(backup_nodes, names)
+        checks = self.everywhere(
+            "restore-check", operation,
+            {node: {**common, "sources": list(backup_nodes), "share": list(shares[node])} for node in names},
+        )  # fmt: skip
+        created = self.run("restore-schema", self.nodes[0], operation, common)
+        loading = restoring.plan(checks, backup_nodes, names)
+        loaded = self.everywhere(
+            "restore-load", operation,
+            {node: {**common, "mode": loading.mode, "sources": list(loading.sources[node])} for node in names},
+        )  # fmt: skip
+        compared = self.run("restore-compare", self.nodes[0], operation, common)
+        return {"check": checks, "schema": created, "mode": loading.mode, "load": loaded, "compare": compared}

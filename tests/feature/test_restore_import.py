@@ -1,0 +1,269 @@
+"""Restores onto the node that was backed up: files are taken over by a running Cassandra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+
+from executor.jobs.context import Cancelled, JobError
+from tests.cluster import tables
+from tests.feature.backup_jobs import BUCKET, Bucket, Operator, serve_bucket
+from tests.feature.cassandra_ring import Ring, RingNode, make_ring
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.cassandra
+
+NODE = ["node-0"]
+_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = 'shop' AND table_name = 'user'"
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    with serve_bucket() as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
+    ring = make_ring(tmp_path_factory.mktemp("import"), ["127.0.45.1"])
+    try:
+        ring.start()
+        yield ring
+    finally:
+        ring.stop()
+
+
+@pytest.fixture(scope="module")
+def node(ring: Ring) -> RingNode:
+    return ring.nodes[0]
+
+
+@pytest.fixture(scope="module")
+def operator(ring: Ring, bucket: Bucket) -> Operator:
+    return Operator(ring, bucket)
+
+
+@pytest.fixture(scope="module")
+def shop(operator: Operator, node: RingNode) -> Rows:
+    """The rows of the key space `shop`, of which there is a backup `first`."""
+    with node.cql() as session:
+        tables.create(session, "shop", 1)
+        session.execute("CREATE CUSTOM INDEX by_motto ON shop.users (name) USING 'sai'")
+        session.execute("CREATE TABLE shop.changed (id int PRIMARY KEY, gone int, kept int)")
+        session.execute("INSERT INTO shop.changed (id, gone, kept) VALUES (1, 2, 3)")
+        session.execute("ALTER TABLE shop.changed DROP gone")
+        rows = tables.read(session, "shop")
+    operator.back_up("first", ["shop"])
+    return rows
+
+
+def rows_of(node: RingNode, key_space: str = "shop") -> Rows:
+    with node.cql() as session:
+        return tables.read(session, key_space)
+
+
+def staged(node: RingNode) -> list[Path]:
+    return [path for path in (node.facts().scratch / "restore").rglob("*") if path.is_file()]
+
+
+def use_indexes(session: Session, key_space: str) -> tuple[int, int]:
+    by_name = session.execute(f"SELECT id FROM {key_space}.user WHERE name = 'name-3'").all()
+    by_motto = session.execute(f"SELECT id FROM {key_space}.users WHERE name = 'n7'").all()
+    return len(by_name), len(by_motto)
+
+
+def test_a_key_space_that_was_dropped(operator: Operator, node: RingNode, shop: Rows) -> None:
+    with node.cql() as session:
+        table_id = session.execute(_ID).one().id
+        session.execute("DROP KEYSPACE shop")
+    result = operator.restore("first", NODE)
+    assert result["mode"] == "import"
+    assert result["check"]["node-0"]["same_as"] == "node-0"
+    assert result["schema"]["created"][:2] == ["keyspace shop", "type shop.address"]
+    assert result["schema"]["kept"] == []
+    loaded = result["load"]["node-0"]
+    assert loaded["tables"]["shop.user"] == "imported"
+    assert loaded["tables"]["shop.nothing"] == "empty"
+    assert loaded["sstables"] >= 7
+    assert (result["compare"]["different"], result["compare"]["not_counted"]) == (0, 0)
+    assert result["compare"]["tables"]["shop.user"] == {"backup": tables.ROWS, "now": tables.ROWS}
+    assert rows_of(node) == shop
+    with node.cql() as session:
+        assert use_indexes(session, "shop") == (30, 1)
+        assert session.execute("SELECT * FROM shop.changed").one() == (1, 3)
+        assert session.execute(_ID).one().id == table_id
+    assert staged(node) == []
+
+
+def test_newer_data_is_not_overwritten_and_older_comes_back(operator: Operator, node: RingNode, shop: Rows) -> None:
+    with node.cql() as session:
+        session.execute("UPDATE shop.user SET name = 'newer' WHERE id = 1")
+        session.execute("INSERT INTO shop.user (id, name) VALUES (100000, 'added')")
+        session.execute("TRUNCATE shop.plain")
+    result = operator.restore("first", NODE, key_spaces=["shop"])
+    assert "keyspace shop" in result["schema"]["kept"]
+    assert result["schema"]["created"] == []
+    now = rows_of(node)
+    assert now["plain"] == shop["plain"]
+    assert len(now["user"]) == len(shop["user"]) + 1
+    with node.cql() as session:
+        assert session.execute("SELECT name FROM shop.user WHERE id = 1").one().name == "newer"
+        session.execute("UPDATE shop.user SET name = 'name-1' WHERE id = 1")
+        session.execute("DELETE FROM shop.user WHERE id = 100000")
+    assert result["compare"]["tables"]["shop.user"] == {"backup": tables.ROWS, "now": tables.ROWS + 1}
+    assert result["compare"]["different"] == 1
+    # Counters that are loaded twice are not counted twice.
+    assert now["visits"] == shop["visits"]
+
+
+def test_under_another_name(operator: Operator, node: RingNode, shop: Rows) -> None:
+    result = operator.restore("first", NODE, rename={"shop": "Copy"})
+    assert "index Copy.user_by_name" in result["schema"]["created"]
+    with node.cql() as session:
+        assert tables.read(session, '"Copy"') == shop
+        assert use_indexes(session, '"Copy"') == (30, 1)
+        session.execute('DROP KEYSPACE "Copy"')
+    assert rows_of(node) == shop
+
+
+def test_one_table_beside_itself(operator: Operator, node: RingNode, shop: Rows) -> None:
+    result = operator.restore("first", NODE, column_families=["user"], rename={"shop.user": "shop.user_old"})
+    assert list(result["load"]["node-0"]["tables"]) == ["shop.user_old"]
+    with node.cql() as session:
+        assert sorted(map(tables._plain, session.execute("SELECT * FROM shop.user_old"))) == shop["user"]
+        session.execute("DROP TABLE shop.user_old")
+
+
+def test_a_restart_restores_nothing_again(operator: Operator, node: RingNode, shop: Rows) -> None:
+    operator.restore("first", NODE, column_families=["plain"])
+    with node.cql() as session:
+        session.execute("TRUNCATE shop.plain")
+    node.stop()
+    node.start()
+    assert rows_of(node)["plain"] == []
+    operator.restore("first", NODE, column_families=["plain"])
+    assert rows_of(node)["plain"] == shop["plain"]
+
+
+REFUSED = [
+    pytest.param({"backup_name": "none"}, "there is no complete backup none", id="no such backup"),
+    pytest.param({"key_spaces": ["shops"]}, "the backup has no key space shops", id="no such key space"),
+    pytest.param({"column_families": ["use"]}, "the backup has no table use", id="no such table"),
+    pytest.param({"key_spaces": ["system_schema"]}, "never restored", id="the cluster's own"),
+    pytest.param(
+        {"rename": {"shop.user": "shop.users"}, "column_families": ["user"]},
+        "table shop.users: home frozen<address> of the backup does not exist here",
+        id="onto another table",
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "message"), REFUSED)
+def test_refused_before_anything_is_changed(
+    operator: Operator, node: RingNode, shop: Rows, request_: dict[str, Any], message: str
+) -> None:
+    given = {"backup_name": "first", "sources": NODE, **request_}
+    with pytest.raises(JobError, match=message) as caught:
+        operator.run("restore-check", node, "x", given)
+    assert caught.value.hopeless
+    assert rows_of(node) == shop
+
+
+def test_another_table_of_the_name_is_refused(operator: Operator, node: RingNode, shop: Rows) -> None:
+    with node.cql() as session:
+        session.execute("CREATE KEYSPACE other WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        session.execute("CREATE TABLE other.user (id text PRIMARY KEY, name text)")
+    given = {"backup_name": "first", "sources": NODE, "column_families": ["user"], "rename": {"shop": "other"}}
+    for job in ("restore-check", "restore-schema"):
+        with pytest.raises(JobError, match=r"table other\.user: id is int in the backup and text here") as caught:
+            operator.run(job, node, f"x-{job}", given)
+        assert caught.value.hopeless
+    with node.cql() as session:
+        types = session.execute("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'other'").all()
+        session.execute("DROP KEYSPACE other")
+    assert types == []
+
+
+def size(bucket: Bucket, key: str) -> int:
+    length: int = bucket.client().head_object(Bucket=BUCKET, Key=key)["ContentLength"]
+    return length
+
+
+@pytest.fixture
+def broken(bucket: Bucket, operator: Operator, shop: Rows) -> Iterator[str]:
+    """The key of an object that is whole again afterwards."""
+    key = next(key for key in bucket.keys("/data/") if size(bucket, key) > 1000)
+    content = bucket.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    yield key
+    bucket.client().put_object(Bucket=BUCKET, Key=key, Body=content)
+
+
+def test_an_object_that_is_missing_or_cut_is_named_by_the_check(
+    operator: Operator, bucket: Bucket, node: RingNode, broken: str
+) -> None:
+    given = {"backup_name": "first", "sources": NODE}
+    name = broken.removeprefix("here/")
+    bucket.client().delete_object(Bucket=BUCKET, Key=broken)
+    with pytest.raises(JobError, match=f"1 objects are not as the backup lists them: {name} .* is missing"):
+        operator.run("restore-check", node, "x", given)
+    bucket.client().put_object(Bucket=BUCKET, Key=broken, Body=b"short")
+    with pytest.raises(JobError, match=f"{name} .* has 5 bytes instead of"):
+        operator.run("restore-check", node, "x", given)
+
+
+def test_a_damaged_object_fails_the_load_and_the_next_attempt_takes_up_what_was_done(
+    operator: Operator, bucket: Bucket, node: RingNode, shop: Rows, broken: str
+) -> None:
+    content = bytearray(bucket.client().get_object(Bucket=BUCKET, Key=broken)["Body"].read())
+    content[len(content) // 2] ^= 1
+    whole = bytes(bucket.client().get_object(Bucket=BUCKET, Key=broken)["Body"].read())
+    bucket.client().put_object(Bucket=BUCKET, Key=broken, Body=bytes(content))
+    given = {"backup_name": "first", "sources": NODE, "mode": "import", "key_spaces": ["shop"]}
+    operator.run("restore-check", node, "again", given)
+    with pytest.raises(JobError, match=f"{broken.removeprefix('here/')} .* is damaged") as caught:
+        operator.run("restore-load", node, "again", given)
+    assert caught.value.hopeless
+    bucket.client().put_object(Bucket=BUCKET, Key=broken, Body=whole)
+    running = operator.begin("restore-load", node, "again", given)
+    result = running.join(120)
+    assert running.context.told[0].total["bytes"] <= result["bytes"]
+    assert len(result["tables"]) == 8
+    assert rows_of(node) == shop
+    assert staged(node) == []
+
+
+def test_cancelling_ends_it_soon_and_leaves_nothing(operator: Operator, node: RingNode, shop: Rows) -> None:
+    given = {"backup_name": "first", "sources": NODE, "mode": "import", "key_spaces": ["shop"]}
+    running = operator.begin("restore-load", node, "slow", given, {"throttle": 2000})
+    wait_for("something is being fetched", lambda: any(told.done.get("bytes") for told in running.context.told))
+    running.context.cancel()
+    wait_for("the job ends", lambda: running.ended, 2.0)
+    with pytest.raises(Cancelled):
+        running.join(1)
+    assert staged(node) == []
+
+
+def test_the_throttle_holds_and_can_be_lifted(operator: Operator, node: RingNode, shop: Rows) -> None:
+    given = {"backup_name": "first", "sources": NODE, "mode": "import", "key_spaces": ["shop"]}
+    running = operator.begin("restore-load", node, "slowly", given, {"throttle": 2000})
+    wait_for("a rate is told", lambda: len(running.context.told) > 12)
+    assert not running.ended
+    told = running.context.told[-1]
+    assert told.tuning == {"throttle": 2000}
+    assert told.seconds_left is None or told.seconds_left > 0
+    running.context.tuning["throttle"] = 0
+    running.join(60)
+    assert running.context.told[-1].percent == 100
+
+
+def test_files_of_a_restore_that_nobody_took_up_are_removed(operator: Operator, node: RingNode, shop: Rows) -> None:
+    left = node.facts().scratch / "restore" / "long-ago" / "0" / "shop" / "user"
+    left.mkdir(parents=True)
+    (left / "nb-1-big-Data.db").write_bytes(b"x")
+    operator.run("restore-check", node, "sweeping", {"backup_name": "first", "sources": NODE})
+    assert staged(node) == []

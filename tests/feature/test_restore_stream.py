@@ -1,0 +1,120 @@
+"""A backup of one node onto three with other tokens, and back: every row is streamed to all of its owners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+
+from executor.jobs.context import JobError
+from tests.cluster import tables
+from tests.feature.backup_jobs import Bucket, Operator, serve_bucket
+from tests.feature.cassandra_ring import Ring, make_ring
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    with serve_bucket() as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory: pytest.TempPathFactory, bucket: Bucket) -> Rows:
+    """The rows of a node that is gone, of which there is a backup `one`."""
+    ring = make_ring(tmp_path_factory.mktemp("one"), ["127.0.45.11"])
+    try:
+        ring.start()
+        with ring.nodes[0].cql() as session:
+            tables.create(session, "shop", 3)
+            rows = tables.read(session, "shop")
+        Operator(ring, bucket).back_up("one", ["shop"])
+        return rows
+    finally:
+        ring.stop()
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory, backed_up: Rows) -> Iterator[Ring]:
+    ring = make_ring(tmp_path_factory.mktemp("three"), ["127.0.45.21", "127.0.45.22", "127.0.45.23"])
+    try:
+        ring.start()
+        yield ring
+    finally:
+        ring.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(ring: Ring, bucket: Bucket) -> Operator:
+    return Operator(ring, bucket)
+
+
+def indexed(session: Session) -> int:
+    return len(session.execute("SELECT id FROM shop.user WHERE name = 'name-3'").all())
+
+
+def test_onto_more_nodes(operator: Operator, ring: Ring, backed_up: Rows) -> None:
+    result = operator.restore("one", ["node-0"])
+    assert result["mode"] == "stream"
+    assert [found["same_as"] for found in result["check"].values()] == [None, None, None]
+    assert result["load"]["node-0"]["tables"]["shop.user"] == "streamed"
+    assert [found["objects"] for found in result["load"].values()][1:] == [0, 0]
+    assert result["compare"]["different"] == 0
+    for node in ring.nodes:
+        # Each of the three holds a replica of everything: it needs no other one to answer.
+        with node.cql(ConsistencyLevel.ONE) as session:
+            assert tables.read(session, "shop") == backed_up
+            assert indexed(session) == 30
+
+
+def test_a_node_that_is_down_fails_the_load_by_name_until_it_is_back(
+    operator: Operator, ring: Ring, backed_up: Rows
+) -> None:
+    given = {"backup_name": "one", "mode": "stream", "sources": ["node-0"], "column_families": ["plain"]}
+    with ring.nodes[0].cql() as session:
+        session.execute("TRUNCATE shop.plain")
+    ring.nodes[2].kill()
+    first = ring.nodes[0]
+    try:
+        with pytest.raises(JobError, match=r"load: streaming shop\.plain: .*127\.0\.45\.23") as caught:
+            operator.run("restore-load", first, "down", given)
+        assert not caught.value.hopeless
+    finally:
+        ring.nodes[2].start()
+        ring.wait_all_up()
+    assert operator.run("restore-load", first, "down", given)["tables"] == {"shop.plain": "streamed"}
+    for node in ring.nodes:
+        with node.cql(ConsistencyLevel.ONE) as session:
+            assert tables.read(session, "shop")["plain"] == backed_up["plain"]
+
+
+def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
+    operator: Operator, ring: Ring, bucket: Bucket, backed_up: Rows, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    operator.back_up("three", ["shop"])
+    names = [node.launch.node for node in ring.nodes]
+    with ring.nodes[0].cql() as session:
+        session.execute("DROP KEYSPACE shop")
+    result = operator.restore("three", names)
+    assert result["mode"] == "import"
+    assert {name: found["same_as"] for name, found in result["check"].items()} == {name: name for name in names}
+    for node in ring.nodes:
+        with node.cql(ConsistencyLevel.ONE) as session:
+            assert tables.read(session, "shop") == backed_up
+            assert indexed(session) == 30
+    ring.stop()
+    small = make_ring(tmp_path_factory.mktemp("small"), ["127.0.45.31"])
+    try:
+        small.start()
+        result = Operator(small, bucket).restore("three", names)
+        assert result["mode"] == "stream"
+        with small.nodes[0].cql() as session:
+            assert tables.read(session, "shop") == backed_up
+    finally:
+        small.stop()
