@@ -73,13 +73,14 @@ class BackupRepository:
             raise JobError("manifest", f"the backup {self.name} has no node {node}", hopeless=True)
         found = self._document(manifest.read_node, summary.manifest_key, summary.manifest_sha256)
         wanted = set(tables)
-        return {
-            TableName(table.key_space, table.name): tuple(
-                Piece(part.name, part.size, part.sha256, part.key, part.stored_size) for part in table.components
-            )
-            for table in found.tables
-            if TableName(table.key_space, table.name) in wanted
-        }
+        pieces: dict[TableName, list[Piece]] = {}
+        for table in found.tables:
+            name = TableName(table.key_space, table.name)
+            if name in wanted:
+                pieces.setdefault(name, []).extend(
+                    Piece(part.name, part.size, part.sha256, part.key, part.stored_size) for part in table.components
+                )
+        return {name: tuple(own) for name, own in pieces.items()}
 
     def sizes(self, keys: Iterable[str]) -> Mapping[str, int]:
         """See `Repository`."""
