@@ -70,7 +70,7 @@ class Loader:
             self.jolokia.execute(_DIAGNOSTICS, "jvmtiAgentLoad", [[jar]], _CALL_SECONDS)
             return self._has_importer()
         except JolokiaError as error:
-            raise LoadError(f"Cassandra cannot be asked: {_cause(str(error))}") from error
+            raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
 
     def _has_importer(self) -> bool:
         return bool(self.jolokia.read([Attribute(IMPORTER, "Ready")], _CALL_SECONDS))
@@ -105,7 +105,7 @@ class Loader:
             if watch is not None:
                 watch()
         if call.error is not None:
-            raise LoadError(f"{what}: {_cause(str(call.error))}") from call.error
+            raise LoadError(f"{what}: {cause(str(call.error))}") from call.error
         return call.result
 
     def _sent(self, directory: str) -> int:
@@ -128,7 +128,7 @@ def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
     return total
 
 
-def _cause(text: str) -> str:
+def cause(text: str) -> str:
     """The first lines of Cassandra's words, without names of exceptions around them and without a stack trace."""
     while wrapping := next((found for found in _WRAPPINGS if text.startswith(found)), None):
         text = text.removeprefix(wrapping)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.restore import checking
+from executor.restore.batches import Batch, Piece
+from executor.restore.counting import split
+from executor.restore.loading import cause, sent_bytes
+from executor.restore.pipeline import AHEAD_BYTES
+from executor.restore.selection import TableName
+from executor.restore.staging import Staging
+from executor.restore.stored import StoredBackup
+
+T = TableName("a", "t")
+GIB = 1024**3
+
+
+def piece(key: str, size: int = 10, stored: int = 10) -> Piece:
+    return Piece(f"{key}-Data.db", size, "0" * 64, key, stored)
+
+
+def of(*sizes: int) -> tuple[Batch, ...]:
+    return tuple(Batch(index, "n", T, T, (piece(f"k{index}", size),)) for index, size in enumerate(sizes))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ({"1", "2"}, "node-0"),
+        ({"3", "4"}, "other"),
+        ({"1"}, None),
+        ({"1", "2", "3"}, None),
+        (set(), None),
+    ],
+)
+def test_same_as(tokens: set[str], expected: str | None) -> None:
+    had = {"node-0": frozenset({"1", "2"}), "other": frozenset({"3", "4"})}
+    assert checking.same_as(StoredBackup("b", had, {}, (), {}, {}), frozenset(tokens)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"a": 10, "b": 10}, None),
+        ({"a": 10}, "1 objects are not as the backup lists them: b (b-Data.db) is missing"),
+        ({"a": 9, "b": 10}, "1 objects are not as the backup lists them: a (a-Data.db) has 9 bytes instead of 10"),
+    ],
+)
+def test_missing(sizes: dict[str, int], expected: str | None) -> None:
+    assert checking.missing([piece("a"), piece("b"), piece("b"), piece("empty", 0, 0)], sizes) == expected
+
+
+def test_many_that_are_missing_are_counted_and_some_are_named() -> None:
+    words = checking.missing([piece(f"k{index}") for index in range(100)], {})
+    assert words is not None
+    assert words.startswith("100 objects")
+    assert words.endswith(", and 95 more")
+
+
+@pytest.mark.parametrize(
+    ("imported", "streamed", "free", "expected"),
+    [
+        pytest.param(of(GIB), of(GIB), GIB, None, id="files that stay where they are staged"),
+        pytest.param(
+            of(GIB), (), GIB - 1, "has 1024.0 MiB free, and the restore needs 1.0 GiB for its data", id="no room",
+        ),
+        pytest.param(None, of(GIB), 2 * GIB, None, id="what is staged and what comes to rest"),
+        pytest.param(
+            None, of(GIB, GIB), 3 * GIB,
+            "has 3.0 GiB free, and the restore needs 4.0 GiB for 2.0 GiB of data and 2.0 GiB of files on their way",
+            id="no room for both",
+        ),
+        pytest.param((), (), 0, None, id="nothing to do"),
+        pytest.param(None, (), 0, None, id="nothing to stream"),
+    ],
+)  # fmt: skip
+def test_space(
+    imported: tuple[Batch, ...] | None, streamed: tuple[Batch, ...], free: int, expected: str | None
+) -> None:
+    found = checking.lacks_space(imported, streamed, free)
+    assert found == (None if expected is None else f"the volume {expected}")
+
+
+def test_staging_is_bounded_however_much_there_is() -> None:
+    assert checking.staging_bytes(of(*[GIB] * 100)) == GIB + AHEAD_BYTES
+    assert checking.staging_bytes(of(GIB)) == GIB
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 * GIB, "5.0 GiB"), (2**60, "1048576.0 TiB")],
+)
+def test_amount(size: int, expected: str) -> None:
+    assert checking.amount(size) == expected
+
+
+def test_staging_of_others_is_swept(tmp_path: Path) -> None:
+    mine, other = Staging(tmp_path, "r-1"), Staging(tmp_path, "r-10")
+    mine.sweep()
+    for staging in (mine, other):
+        (staging.directory / "0").mkdir(parents=True)
+    mine.sweep()
+    assert mine.directory.exists()
+    assert not other.directory.exists()
+    mine.remove()
+    mine.remove()
+    assert not mine.directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("whole", "number"), [((0, 10), 3), ((0, 10), 20), ((-(2**63), 2**63 - 1), 7), ((5, 6), 4), ((-1, 1), 1)]
+)
+def test_ranges_cover_everything_once(whole: tuple[int, int], number: int) -> None:
+    found = list(split(whole, number))
+    assert found[0][0] == whole[0]
+    assert found[-1][1] == whole[1]
+    assert all(one[1] == other[0] for one, other in pairwise(found))
+    assert all(first < last for first, last in found)
+    assert len(found) == min(number, whole[1] - whole[0])
+
+
+STREAM_ERROR = """java.lang.RuntimeException : java.util.concurrent.ExecutionException: \
+org.apache.cassandra.streaming.StreamException: Stream failed:
+Session peer /127.0.0.3:7000 Failed because of an unknown exception
+java.io.IOException: failed to connect to /127.0.0.3:7000 for streaming data
+\torg.apache.cassandra.streaming.async.Netty.connect(Netty.java:85)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            STREAM_ERROR,
+            r"Stream failed: Session peer /127.0.0.3:7000 Failed .* failed to connect to .* for streaming data",
+        ),
+        (
+            "java.lang.RuntimeException : java.lang.IllegalArgumentException: Invalid directory /x",
+            "Invalid directory /x",
+        ),
+        ("", "no reason given"),
+    ],
+)
+def test_cassandras_words(text: str, expected: str) -> None:
+    assert re.fullmatch(expected, cause(text))
+
+
+def test_bytes_sent_of_one_directory() -> None:
+    def file(name: str, size: int) -> dict[str, object]:
+        return {"fileName": name, "currentBytes": size, "totalBytes": 100}
+
+    streams: list[dict[str, Any]] = [
+        {"sessions": [{"sendingFiles": [file("/s/1/a/t/nb-1-big-Data.db", 40)]}, {"sendingFiles": None}]},
+        {"sessions": [{"sendingFiles": [file("/s/1/a/t/nb-1-big-Data.db", 2), file("/s/10/a/t/x", 7)]}]},
+        {},
+    ]
+    assert sent_bytes(streams, "/s/1/a/t") == 42
