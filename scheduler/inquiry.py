@@ -75,7 +75,7 @@ class Inquiry:
         if answer.kind in _FINAL:
             raise QuestionRefused(answer.kind, answer.problem)
         if answer.problem:
-            self._failed[node] = f"{node}: {answer.problem}"
+            self._failed[node] = f"{node} has no answer: {answer.problem}"
             return None
         return answer
 

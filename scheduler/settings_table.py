@@ -269,7 +269,7 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "DC_SYNC_MS": (None, "there is one data center"),
     "SEEDS_URL": (None, "seeds are in a node's launch, not fetched"),
     "EXTERNAL_DCS": (("",), "more than one data center is not supported"),
-    "ENABLE_UPGRADE_SSTABLE_ENDPOINT": (("false",), "the endpoint does not exist"),
+    "ENABLE_UPGRADE_SSTABLE_ENDPOINT": (("false", "true"), "the endpoint is always there"),
     "PHASE_STRATEGY": (None, "nodes are always deployed one after another"),
     "HTTP_CLIENT_TIMEOUT": (None, "nodes are asked through Mesos"),
     "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are asked through Mesos"),

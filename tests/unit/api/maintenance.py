@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobProgress
+from scheduler.core.kinds import KINDS
 from scheduler.core.state import (
     Failures,
     JobSighting,
@@ -19,6 +20,12 @@ from scheduler.core.state import (
 from scheduler.snapshot import QuestionRefused
 from tests.unit.api.cluster import NOW, CoreGateway
 
+KEYS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
+PATHS = {
+    **{kind: f"/v1/{kind}/start" for kind in KINDS if not kind.startswith("backup-")},
+    "backup-verify": "/v1/backup/verify",
+    "backup-delete": "/v1/backup/delete",
+}
 SCHEMA = {
     "key_spaces": {
         "shop": {"local": False, "tables": ["user", "users"]},

@@ -6,35 +6,23 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from api.openapi import describe
-from api.openapi_schemas import REQUESTS
 from scheduler.core.commands import ResumeOperation, StartOperation, StopOperation, TuneOperation
 from scheduler.core.kinds import KINDS
-from scheduler.core.requests import DEFAULT_THROTTLE, check
+from scheduler.core.requests import DEFAULT_THROTTLE
 from scheduler.core.state import (
-    Failures,
-    HistoryRecord,
     OperationState,
-    StepState,
 )
 from scheduler.secrets import Sealer, new_key
 from scheduler.snapshot import QuestionRefused, Unavailable
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
-from tests.unit.api.maintenance import ALL_NODES, BACKUP, NO_BACKUP, SCHEMA, run, uploading
+from tests.unit.api.maintenance import ALL_NODES, BACKUP, KEYS, NO_BACKUP, PATHS, SCHEMA, run
 
 KEY = new_key()
-KEYS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
 PLACE = {"external_location": "s3://bucket"}
-PATHS = {
-    **{kind: f"/v1/{kind}/start" for kind in KINDS if not kind.startswith("backup-")},
-    "backup-verify": "/v1/backup/verify",
-    "backup-delete": "/v1/backup/delete",
-}
 
 
 @pytest.fixture
@@ -292,179 +280,6 @@ def test_tune(client: FlaskClient, gateway: CoreGateway) -> None:
     assert document(client.get("/v1/backup/status"))["tuning"] == {"throttle": 0}
     assert put(client, "/v1/backup/tune", {"throttle": "fast"})[0] == 400
     assert put(client, "/v1/backup/tune")[0] == 400
-
-
-def test_status_of_one_that_runs(client: FlaskClient, gateway: CoreGateway) -> None:
-    uploading(gateway)
-    status = document(client.get("/v1/backup/status"))
-    assert (status["state"], status["started"], status["finished"]) == ("RUNNING", "2023-11-14T22:13:20Z", None)
-    assert status["message"] == "Upload of node-1: its job runs on node-1, 50 %, shop.user"
-    # 3 snapshots, the description, an upload and a half, of 3 snapshots, 2 for the cluster, 3 uploads and 3 clearings.
-    assert status["percent"] == round(100 * (4 + 1.5 * 20) / (8 + 3 * 20), 1)
-    assert status["progress"] == {
-        "phase": "Upload",
-        "steps_done": 1,
-        "steps_total": 3,
-        "rate": 10.0,
-        "bytes_done": 40.0,
-        "bytes_total": 80.0,
-        "files_done": 2,
-        "files_total": 4,
-    }
-    zero, one, two = (status["nodes"][name] for name in ALL_NODES)
-    assert (zero["phase"], zero["state"], zero["result"]) == (
-        "Clear",
-        "PENDING",
-        {"bytes": 100, "tables": 2, "sent_bytes": 100},
-    )
-    assert (one["phase"], one["state"], one["failures"], one["error"]) == ("Upload", "IN_PROGRESS", 1, "cut off")
-    assert one["progress"] == {
-        "doing": "shop.user",
-        "waiting": "",
-        "percent": 50.0,
-        "rate": 10.0,
-        "seconds_left": 4.0,
-        "bytes_done": 40.0,
-        "bytes_total": 80.0,
-        "files_done": 2,
-        "files_total": 4,
-    }
-    assert (two["phase"], two["state"], two["message"]) == ("Upload", "PENDING", "Upload of node-2: waits for node-1")
-    assert status["cluster"]["Describe"]["result"] == {"key": "schema.json"}
-    assert status["cluster"]["Complete"]["state"] == "PENDING"
-
-
-def test_status_of_one_that_failed(client: FlaskClient, gateway: CoreGateway) -> None:
-    uploading(gateway)
-    failed = replace(
-        gateway.state.steps["backup.Upload.node-1"], state=StepState.FAILED, failures=Failures(3, 0, "AccessDenied")
-    )
-    gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
-    status = document(client.get("/v1/backup/status"))
-    assert status["state"] == "ERROR"
-    assert status["message"] == "Upload of node-1: failed 3 times; its last words: AccessDenied"
-    assert (status["nodes"]["node-1"]["state"], status["nodes"]["node-1"]["error"]) == ("ERROR", "AccessDenied")
-    assert status["nodes"]["node-2"]["state"] == "WAITING"
-
-
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_nothing_was_asked_for_yet(client: FlaskClient, kind: str) -> None:
-    path = PATHS[kind].removesuffix("/start")
-    status = document(client.get(f"{path}/status"))
-    assert (status["state"], status["id"], status["nodes"]) == ("NONE", None, {})
-    assert document(client.get(f"{path}/history")) == []
-
-
-def test_history(client: FlaskClient, gateway: CoreGateway) -> None:
-    ended = []
-    for number in range(3):
-        operation = run(
-            gateway,
-            id=f"operation-{number}",
-            state=OperationState.COMPLETE,
-            started_at=NOW + number,
-            finished_at=NOW + 9,
-        )
-        steps = {
-            "Cleanup.node-0": {"state": "COMPLETE", "started_at": NOW, "finished_at": NOW + 9, "result": {"done": 1}}
-        }
-        ended.append(HistoryRecord(operation, steps))
-    gateway.state = replace(gateway.state, history={record.key: record for record in ended})
-    found = document(client.get("/v1/cleanup/history"))
-    assert [entry["id"] for entry in found] == ["operation-2", "operation-1", "operation-0"]
-    assert found[2]["steps"]["Cleanup.node-0"] == {
-        "state": "COMPLETE",
-        "started": "2023-11-14T22:13:20Z",
-        "finished": "2023-11-14T22:13:29Z",
-        "error": "",
-        "result": {"done": 1},
-    }
-    assert document(client.get("/v1/repair/history")) == []
-
-
-def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
-    uploading(gateway)
-    ended = replace(gateway.state.operations["backup"], state=OperationState.COMPLETE, finished_at=NOW + 9)
-    records = [HistoryRecord(ended), HistoryRecord(replace(ended, started_at=NOW - 9, finished_at=NOW - 1))]
-    stopped = replace(ended, started_at=NOW + 10, finished_at=NOW + 11, state=OperationState.STOPPED)
-    records.append(HistoryRecord(stopped))
-    gateway.state = replace(gateway.state, history={record.key: record for record in records})
-    lines = client.get("/metrics").get_data(as_text=True).splitlines()
-    for line in (
-        'operation_state{kind="backup",state="RUNNING"} 1',
-        'operation_state{kind="backup",state="COMPLETE"} 0',
-        'operation_steps{kind="backup",state="RUNNING"} 1',
-        'operation_steps{kind="backup",state="COMPLETE"} 5',
-        'operation_steps{kind="backup",state="FAILED"} 0',
-        f'operation_completed_timestamp_seconds{{kind="backup"}} {NOW + 9:.0f}',
-        'plan_status{plan="backup",status="IN_PROGRESS"} 1',
-    ):
-        assert f"cassandra_scheduler_{line}" in lines
-
-
-def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
-    listed = {"backups": [{"backup_name": "monday", "state": "complete", "objects": 3, "bytes": 7}]}
-    gateway.answers["backups"] = listed
-    headers = {"X-S3-Access-Key": "the-access-key", "X-S3-Secret-Key": "the-secret-key"}
-    answer = client.get(
-        "/v1/backups?external_location=http://minio:9000/backups&region=eu-west-1&uses_emc=true", headers=headers
-    )
-    assert (answer.status_code, document(answer)) == (200, listed)
-    ((subject, content),) = gateway.asked
-    assert subject == "backups"
-    assert content["secrets"] == KEYS
-    assert content["location"] == {
-        "external_location": "http://minio:9000/backups",
-        "region": "eu-west-1",
-        "endpoint": None,
-        "tls_ca": None,
-        "path_style": True,
-    }
-
-
-@pytest.mark.parametrize(
-    ("query", "code", "part"),
-    [
-        ("", 400, "external_location must be given"),
-        ("?external_location=s3://a:b@c", 400, "must not hold a user or a password"),
-        ("?external_location=s3://bucket&uses_emc=perhaps", 400, "uses_emc must be true or false"),
-        ("?external_location=s3://bucket&s3_secret_key=x", 400, "The query parameter s3_secret_key is unknown"),
-    ],
-)
-def test_lists_that_cannot_be(client: FlaskClient, query: str, code: int, part: str) -> None:
-    answer = client.get(f"/v1/backups{query}")
-    assert answer.status_code == code
-    assert part in document(answer)["message"]
-
-
-@pytest.mark.parametrize("path", ["/v1/{kind}/status", "/v1/{kind}/history"])
-def test_answers_are_as_described(client: FlaskClient, gateway: CoreGateway, path: str) -> None:
-    uploading(gateway)
-    record = HistoryRecord(replace(gateway.state.operations["backup"], state=OperationState.STOPPED), {})
-    gateway.state = replace(gateway.state, history={record.key: record})
-    description = describe()
-    schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    validator = jsonschema.Draft202012Validator({**schema, "components": description["components"]})
-    for kind in ("backup", "cleanup"):
-        validator.validate(document(client.get(path.replace("{kind}", kind))))
-
-
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("cleanup", "TablesRequest"),
-        ("repair", "RepairRequest"),
-        ("backup", "BackupRequest"),
-        ("restore", "RestoreRequest"),
-        ("backup-verify", "VerifyRequest"),
-        ("backup-delete", "DeleteRequest"),
-    ],
-)
-def test_requests_are_described_with_every_field(kind: str, name: str) -> None:
-    problems = check(kind, {"?": 1}, ALL_NODES)
-    assert isinstance(problems, tuple)
-    known = problems[0].partition("known: ")[2].rstrip(".").split(", ")
-    assert sorted(known) == sorted(REQUESTS[name]["properties"])
 
 
 def test_no_answer_holds_a_credential(client: FlaskClient, gateway: CoreGateway) -> None:
