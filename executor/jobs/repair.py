@@ -1,7 +1,11 @@
 """The job `repair`: this node's ranges, one segment after another, until each has been repaired or has failed thrice.
 
-Parameters and result are the contract of `docs`: see `_Request` and `_Run.result`. What is done is kept in the
+Parameters: `key_spaces` and `column_families` (empty: all whose replication is not local), `incremental`,
+`primary_range`, `parallelism`, `pending_compactions`, `stall_seconds`, `segment_mb`. What is done is kept in the
 checkpoint; a later attempt, and a run after the ring has changed, do the rest.
+
+A segment waits for its replicas, visibly, as long as it takes, and others go before it. One that makes progress may
+take its time; one that makes none is ended, alone, and tried again.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from executor.repair.pressure import Pressure
 from executor.repair.replicas import Replicas, login
 from executor.repair.sessions import Sessions
 from executor.repair.survey import RingState, Skipped, Survey
+from executor.repair.tokens import SPACES
 
 _LOG = logging.getLogger(__name__)
 _STEP = "repair"
@@ -99,6 +104,7 @@ class _Run:
             if not self._queue:
                 break
             self._next(state)
+        self._tell()
         given_up = {segment: words for segment, words in self._failures.items() if len(words) >= _ATTEMPTS}
         if given_up:
             raise JobError(_STEP, _describe(given_up))
@@ -131,10 +137,13 @@ class _Run:
 
     def _plan(self, state: RingState) -> None:
         self._tell("planning")
+        space = SPACES.get(partitioner := self._survey.partitioner())
+        if space is None:
+            raise JobError(_STEP, f"the tokens of {partitioner} are not numbers: no segments of ranges", hopeless=True)
         queue: list[Segment] = []
         tables: dict[str, str] = {}
         for name, wanted in self._wanted().items():
-            found = self._survey.key_space(name, wanted, state.own, self._request.primary_range)
+            found = self._survey.key_space(name, wanted, space, state.own, self._request.primary_range)
             if isinstance(found, Skipped):
                 tables |= {f"{name}.{table}": f"skipped: {found.why}" for table in wanted}
                 continue

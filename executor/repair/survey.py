@@ -11,7 +11,7 @@ from typing import Any
 
 from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.repair.plan import KeySpace, RingRange
-from executor.repair.tokens import SPACES, TokenSpace
+from executor.repair.tokens import TokenSpace
 
 _TIMEOUT = 60.0
 _RANGE = re.compile(r"\[(-?\d+), (-?\d+)\]")
@@ -19,7 +19,9 @@ _TABLE = re.compile(r"[:,]scope=([^,]+)")
 _PENDING = Attribute("org.apache.cassandra.metrics:type=Compaction,name=PendingTasks", "Value")
 _KEY_SPACES = "NonLocalStrategyKeyspaces"
 _TOKENS = "TokenToEndpointWithPortMap"
-_STATE = (_TOKENS, "SchemaVersion", "LiveNodesWithPort", "HostIdToEndpointWithPort", "LocalHostId")
+# Tokens of a node that joins are among the ring's from the beginning; that it has joined shows in these alone.
+_CHANGING = ("JoiningNodesWithPort", "LeavingNodesWithPort", "MovingNodesWithPort")
+_STATE = (_TOKENS, "SchemaVersion", "LiveNodesWithPort", "HostIdToEndpointWithPort", "LocalHostId", *_CHANGING)
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,14 @@ class Survey:
         wanted = [*(Attribute(STORAGE_SERVICE, name) for name in _STATE), _PENDING]
         values = self._read(wanted)
         tokens = values[_TOKENS]
-        identity = json.dumps([sorted(tokens.items()), values["SchemaVersion"]])
+        changing = [sorted(map(str, values[name])) for name in _CHANGING]
+        identity = json.dumps([sorted(tokens.items()), changing, values["SchemaVersion"]])
         return RingState(
             fingerprint=sha256(identity.encode()).hexdigest(),
             own=values["HostIdToEndpointWithPort"][values["LocalHostId"]],
             live=frozenset(values["LiveNodesWithPort"]),
             pending_compactions=int(values["Value"]),
         )
-
-    def space(self) -> TokenSpace | None:
-        """The tokens of the cluster's partitioner; None if they are no numbers."""
-        return SPACES.get(self.partitioner())
 
     def partitioner(self) -> str:
         """The partitioner's class."""
@@ -81,12 +80,11 @@ class Survey:
         """The tables and views of a key space."""
         return sorted(self._jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _TIMEOUT))
 
-    def key_space(self, name: str, tables: Sequence[str], own: str, primary: bool) -> KeySpace | Skipped:
+    def key_space(
+        self, name: str, tables: Sequence[str], space: TokenSpace, own: str, primary: bool
+    ) -> KeySpace | Skipped:
         """A key space with these of its tables: the ranges of which `own` is the first replica, or one of them."""
         answer = self._jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointWithPortMap", [name], _TIMEOUT)
-        space = self.space()
-        if space is None:
-            raise JolokiaError(f"ranges of {self.partitioner()} are not numbers and cannot be repaired in segments")
         held = 0
         ranges = []
         for text, replicas in answer.items():

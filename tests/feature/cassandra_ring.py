@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import Cluster, ExecutionProfile, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from executor.cassandra import Cassandra
@@ -128,7 +128,7 @@ class RingNode:
             [self.address],
             port=self.launch.ports.native_transport,
             auth_provider=None if login is None else PlainTextAuthProvider(*login),
-            execution_profiles={"default": profile},
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,
             idle_heartbeat_interval=0,
