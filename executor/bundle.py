@@ -36,8 +36,31 @@ _MODULES = {
     "six": "six",
     "h11": "h11",
     "http_parser": "http-parser",
+    "boto3": "boto3",
+    "botocore": "botocore",
+    "s3transfer": "s3transfer",
+    "jmespath": "jmespath",
+    "dateutil": "python-dateutil",
+    "urllib3": "urllib3",
+    "cassandra": "cassandra-driver",
+    "geomet": "geomet",
+    "backports.zstd": "backports.zstd",
 }
-_RECIPE = 1  # to be raised when this module makes something else of the same inputs
+# The event loop that cassandra-driver has without its compiled parts. Python dropped it from its library with 3.12, and
+# its own one before that refuses to run under a later Python: so never that one.
+_ASYNCORE = "pyasyncore"
+# In Python's own library since 3.14; and then not installed.
+_BELOW_3_14 = "backports.zstd"
+# Besides Python files. Of botocore's descriptions of all of AWS those of S3, and of where credentials may come from.
+_DATA = {
+    "botocore": (
+        "cacert.pem", "data/_retry.json", "data/endpoints.json", "data/partitions.json",
+        "data/sdk-default-configuration.json", "data/s3/**/*", "data/sts/**/*", "data/sso/**/*", "data/sso-oidc/**/*",
+    ),
+    # Compiled for the Python that builds the bundle; under another one nothing is compressed.
+    "backports.zstd": ("*.so",),
+}  # fmt: skip
+_RECIPE = 2  # to be raised when this module makes something else of the same inputs
 
 
 class BundleError(Exception):
@@ -135,19 +158,54 @@ def _version(pom: Path) -> str:
 def _executor_files() -> dict[str, Path]:
     files = _python_files(HERE, "executor")
     for module, distribution in _MODULES.items():
+        if module == _BELOW_3_14 and sys.version_info >= (3, 14):
+            continue
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             raise BundleError(f"the Python module {module} is not installed here; it is part of the executor bundle")
         if spec.submodule_search_locations:
-            files |= _python_files(Path(spec.origin).parent, module)
+            files |= _module_files(Path(spec.origin).parent, module)
         else:
             files[Path(spec.origin).name] = Path(spec.origin)
         files |= {f"licenses/{distribution}/{path.name}": path for path in _licenses(distribution)}
+        files |= _metadata(distribution)
+    files |= _asyncore()
     return files
+
+
+def _asyncore() -> dict[str, Path]:
+    try:
+        directory = Path(str(importlib.metadata.distribution(_ASYNCORE).locate_file("asyncore")))
+    except importlib.metadata.PackageNotFoundError as error:
+        raise BundleError(
+            f"the distribution {_ASYNCORE} is not installed here; it is part of the executor bundle"
+        ) from error
+    licenses = {f"licenses/{_ASYNCORE}/{path.name}": path for path in _licenses(_ASYNCORE)}
+    return _python_files(directory, "asyncore") | licenses
+
+
+def _module_files(directory: Path, module: str) -> dict[str, Path]:
+    prefix = module.replace(".", "/")
+    data = {
+        f"{prefix}/{path.relative_to(directory).as_posix()}": path
+        for pattern in _DATA.get(module, ())
+        for path in directory.glob(pattern)
+        if path.is_file()
+    }
+    return _python_files(directory, prefix) | data
 
 
 def _python_files(directory: Path, prefix: str) -> dict[str, Path]:
     return {name: path for name, path in _files(directory, prefix).items() if path.suffix == ".py"}
+
+
+def _metadata(distribution: str) -> dict[str, Path]:
+    """What says the installed version: some packages ask for their own."""
+    try:
+        items = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    return {item.as_posix(): Path(str(item.locate())) for item in items if item.match("*.dist-info/METADATA")}
 
 
 def _licenses(distribution: str) -> Iterator[Path]:

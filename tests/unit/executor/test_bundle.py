@@ -137,6 +137,27 @@ def test_the_executor_bundle_runs_without_this_environment(sources: Path, tmp_pa
     assert ended.stdout.split() == [str(PROTOCOL_VERSION), str(library / "executor/protocol.py")], ended.stderr
 
 
+def test_a_job_finds_its_libraries_in_the_bundle(sources: Path, tmp_path: Path) -> None:
+    """S3, CQL and zstd, by the interpreter alone."""
+    assert _build(sources, "out", "executor") == 0
+    with tarfile.open(tmp_path / "out/executor.tar.gz") as tar:
+        unpack(tar, tmp_path)
+    library = tmp_path / "executor-bundle/lib"
+    script = (
+        f"import sys; sys.path.insert(0, {str(library)!r})\n"
+        "import boto3, cassandra.cluster, executor.jobs.table\n"
+        "client = boto3.session.Session().client('s3', region_name='eu-west-1')\n"
+        "print(client.meta.endpoint_url, cassandra.cluster.DefaultConnection.__name__)\n"
+        "paths = {module.__file__ for name, module in sys.modules.items() if name in ('boto3', 'cassandra.cluster')}\n"
+        f"assert all(path.startswith({str(library)!r}) for path in paths), paths\n"
+        "if sys.version_info < (3, 14): import backports.zstd\n"
+    )
+    base = getattr(sys, "_base_executable", sys.executable)  # without the packages of the virtual environment
+    done = subprocess.run([base, "-I", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["https://s3.eu-west-1.amazonaws.com", "AsyncoreConnection"]
+
+
 @pytest.mark.parametrize(
     ("environ", "code", "words"),
     [
