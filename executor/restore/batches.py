@@ -40,7 +40,6 @@ class Batch:
 
     number: int
     source: str
-    table: TableName
     target: TableName
     pieces: tuple[Piece, ...]
 
@@ -79,7 +78,7 @@ def plan(
     for source, tables in sorted(stored.items()):
         for table in sorted(tables):
             for pieces in _portions(f"{source}, {table}", tables[table], batch_bytes):
-                found.append(Batch(len(found), source, table, targets[table], tuple(pieces)))
+                found.append(Batch(len(found), source, targets[table], tuple(pieces)))
     return tuple(found)
 
 

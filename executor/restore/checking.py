@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from executor.restore import batches
 from executor.restore.batches import Batch, Piece
 from executor.restore.pipeline import AHEAD_BYTES
-from executor.restore.selection import TableName
 from executor.restore.stored import StoredBackup
 
 _NAMED = 5
@@ -75,8 +73,3 @@ def amount(size: int) -> str:
             break
         number, unit = number / 1024, larger
     return f"{size} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
-
-
-def plan_node(stored: Mapping[TableName, Iterable[Piece]], node: str) -> tuple[Batch, ...]:
-    """The batches of one node's tables under their own names."""
-    return batches.plan({node: stored}, {table: table for table in stored})

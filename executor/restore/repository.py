@@ -58,7 +58,6 @@ class BackupRepository:
         whole = self._cluster()
         schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
         return StoredBackup(
-            name=self.name,
             tokens={node: frozenset(found.member.tokens) for node, found in whole.nodes.items()},
             tables=_tables(schema),
             schema=self._elements(whole.schema_key, schema),

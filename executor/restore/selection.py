@@ -43,10 +43,6 @@ class Selection:
         """Where the wanted tables of one of the backup's key spaces go."""
         return sorted({new.key_space for old, new in self.targets.items() if old.key_space == key_space})
 
-    def renames(self) -> bool:
-        """Whether anything gets another name."""
-        return any(old != new for old, new in self.targets.items())
-
 
 def select(
     stored: Mapping[str, Iterable[str]],

@@ -16,7 +16,6 @@ from executor.restore.selection import TableName
 class StoredBackup:
     """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table."""
 
-    name: str
     tokens: Mapping[str, frozenset[str]]
     tables: Mapping[str, tuple[str, ...]]
     schema: tuple[Element, ...]

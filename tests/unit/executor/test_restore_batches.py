@@ -44,10 +44,10 @@ def test_names_of_files(name: str, expected: str, wanted: bool) -> None:
 def test_batches_in_order_under_new_names() -> None:
     stored = {"node-1": {U: whole("nb-1-big"), T: whole("nb-2-big")}, "node-0": {T: whole("nb-1-big", "nb-2-big")}}
     found = plan(stored, {T: NEW, U: U})
-    assert [(b.number, b.source, b.table, b.target, b.sstables, b.size) for b in found] == [
-        (0, "node-0", T, NEW, 2, 80),
-        (1, "node-1", T, NEW, 1, 40),
-        (2, "node-1", U, U, 1, 40),
+    assert [(b.number, b.source, b.target, b.sstables, b.size) for b in found] == [
+        (0, "node-0", NEW, 2, 80),
+        (1, "node-1", NEW, 1, 40),
+        (2, "node-1", U, 1, 40),
     ]
     assert found[0].directory(Path("/s")) == Path("/s/0/b/t2")
 

@@ -25,7 +25,7 @@ def piece(key: str, size: int = 10, stored: int = 10) -> Piece:
 
 
 def of(*sizes: int) -> tuple[Batch, ...]:
-    return tuple(Batch(index, "n", T, T, (piece(f"k{index}", size),)) for index, size in enumerate(sizes))
+    return tuple(Batch(index, "n", T, (piece(f"k{index}", size),)) for index, size in enumerate(sizes))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def of(*sizes: int) -> tuple[Batch, ...]:
 )
 def test_same_as(tokens: set[str], expected: str | None) -> None:
     had = {"node-0": frozenset({"1", "2"}), "other": frozenset({"3", "4"})}
-    assert checking.same_as(StoredBackup("b", had, {}, (), {}, {}), frozenset(tokens)) == expected
+    assert checking.same_as(StoredBackup(had, {}, (), {}, {}), frozenset(tokens)) == expected
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,6 @@ def test_what_is_wanted() -> None:
     selection = select(STORED, ["shop", "shopping"], ["users", "user"], {"shop.user": "other.u"})
     assert selection.key_spaces() == ["shop", "shopping"]
     assert selection.target_key_spaces("shop") == ["other", "shop"]
-    assert selection.renames()
     assert selection.partial
     assert not select(STORED, ["shop"], [], {}).partial
-    assert not select(STORED, ["shop"], [], {}).renames()
     assert TableName("shop", "users") in selection.targets
