@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scheduler.core.kinds import KINDS
 from scheduler.core.locations import SECRET_LENGTH
-from scheduler.core.requests import check
+from scheduler.core.requests import Request, check
 from tests.unit.core.test_requests import NODES, PEM, SCHEMA, STORED, place
 
 _KINDS = "known: nodes, key_spaces, column_families, parallelism."
@@ -239,3 +242,31 @@ def test_no_problem_repeats_a_secret() -> None:
         assert isinstance(problems, tuple)
         assert problems
         assert not [text for text in problems if "top" in text]
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["*", "shop", "0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = [
+    *("nodes", "key_spaces", "column_families", "parallelism", "incremental", "backup_name", "external_location"),
+    *("endpoint", "tls_ca", "s3_secret_key", "restore_type", "rename", "keep_last", "throttle", "count_rows"),
+]
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), VALUES))
+def test_whatever_is_sent_is_taken_or_refused_in_sentences(kind: str, body: dict[str, Any]) -> None:
+    found = check(kind, body, NODES, SCHEMA)
+    if isinstance(found, Request):
+        assert set(found.nodes) <= set(NODES)
+        return
+    assert found
+    for problem in found:
+        assert problem.endswith(".")
+        assert problem.isprintable()
