@@ -85,8 +85,12 @@ def _properties(launch: NodeLaunch, files: Files) -> list[str]:
 
 
 def jolokia_properties(address: str, ports: Ports, user: str, password: str) -> str:
-    """Configuration of the Jolokia agent: HTTP on the node's own address, with a user and a password."""
+    """Configuration of the Jolokia agent: HTTP on the node's own address, with a user and a password.
+
+    A maintenance job's call takes a thread for as long as Cassandra works on it, also when the job has been given up;
+    the status poller must never wait for one.
+    """
     return (
         f"host={address}\nport={ports.jolokia}\nuser={user}\npassword={password}\n"
-        "discoveryEnabled=false\nexecutor=fixed\nthreadNr=4\nbacklog=16\n"
+        "discoveryEnabled=false\nexecutor=fixed\nthreadNr=16\nbacklog=16\n"
     )

@@ -150,7 +150,11 @@ class Node:
             self._on_node(event, launch)
 
     def _on_job(self, task_id: str, launch: JobLaunch) -> None:
-        if launch.node_task_id != self._task_id:
+        if self._task_id is None:
+            # Mesos starts an executor for a job whose own one has just ended: this one has nothing to do.
+            self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
+            self._ended = True
+        elif launch.node_task_id != self._task_id:
             self._jobs.refuse(task_id, f"it is meant for {launch.node_task_id}, but {self._task_id} runs here")
         elif self._facts is None or self._stop is not None or self._ended:
             self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from executor.jobs.context import NodeFacts
+from executor.jobs.redaction import traceback_of, without
 from executor.jobs.runner import Reporter
 from executor.jobs.schema import read_schema
+from executor.jolokia import JolokiaError
 from executor.protocol import Answer, Question, encode_message
 
 _LOG = logging.getLogger(__name__)
@@ -48,9 +50,12 @@ class Questions:
             content = dict(_answer(question, node))
         except QuestionError as error:
             kind, problem = error.kind, str(error)
+        except JolokiaError as error:
+            kind, problem = "failed", str(error)
         except Exception as error:  # noqa: BLE001 the border of a question: whatever goes wrong is told to who asked
-            _LOG.exception("the question %s broke", question.subject)
-            kind, problem = "failed", f"{type(error).__name__}: {error}"
+            secrets = _secrets(question)
+            _LOG.error("the question %s broke: %s", question.subject, without(secrets, traceback_of(error)))
+            kind, problem = "failed", without(secrets, f"{type(error).__name__}: {error}")
         self._agent.send(encode_message(Answer(question.id, name, task_id, content, kind, problem)))
 
 
@@ -61,3 +66,8 @@ def _answer(question: Question, node: NodeFacts | None) -> Mapping[str, Any]:
     if answer is None:
         raise QuestionError("failed", f"this executor does not know the question {question.subject}")
     return answer(node, question.content)
+
+
+def _secrets(question: Question) -> list[str]:
+    given = question.content.get("secrets")
+    return [str(value) for value in given.values()] if isinstance(given, Mapping) else []

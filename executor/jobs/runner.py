@@ -9,12 +9,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from executor.failure import shorten
 from executor.jobs.checkpoint import Checkpoint
 from executor.jobs.context import Cancelled, Job, JobError, NodeFacts
+from executor.jobs.redaction import traceback_of, without
 from executor.protocol import (
     JobLaunch,
     JobProgress,
@@ -64,6 +66,7 @@ class Runner:
             running = RunningJob(task_id, launch, node, self._agent)
             self._running[task_id] = running
         _LOG.info("job %s of operation %s begins as task %s", launch.job, launch.operation, task_id)
+        self._agent.update(task_id, "TASK_STARTING")
         self._agent.update(task_id, "TASK_RUNNING")
         threading.Thread(target=self._run, args=(running, job), name=f"job {launch.job}", daemon=True).start()
 
@@ -112,16 +115,23 @@ class Runner:
 
 def _outcome(running: RunningJob, job: Job) -> tuple[str, JobResult]:
     try:
-        found = job(running)
+        found = _bounded(job(running))
     except Cancelled:
         return "TASK_KILLED", JobResult(progress=running.progress, error=running.reason or "cancelled")
     except JobError as error:
-        return "TASK_FAILED", JobResult(progress=running.progress, error=str(error), hopeless=error.hopeless)
+        return "TASK_FAILED", JobResult(
+            progress=running.progress, error=_words(running, error), hopeless=error.hopeless
+        )
     except Exception as error:  # noqa: BLE001 the border of a job: whatever goes wrong in it must not end the node
-        _LOG.exception("the job %s broke", running.launch.job)
-        return "TASK_FAILED", JobResult(progress=running.progress, error=f"{type(error).__name__}: {error}")
+        _LOG.error("the job %s broke: %s", running.launch.job, without(running.known_secrets, traceback_of(error)))
+        words = f"{type(error).__name__}: {_words(running, error)}"
+        return "TASK_FAILED", JobResult(progress=running.progress, error=words)
     running.forget()
-    return "TASK_FINISHED", JobResult(progress=running.progress, result=_bounded(found))
+    return "TASK_FINISHED", JobResult(progress=running.progress, result=found)
+
+
+def _words(running: RunningJob, error: Exception) -> str:
+    return shorten(without(running.known_secrets, str(error)))
 
 
 def _bounded(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -206,6 +216,11 @@ class RunningJob:
     def save(self, checkpoint: Mapping[str, Any]) -> None:
         self._checkpoint.save(checkpoint)
 
+    @property
+    def known_secrets(self) -> Collection[str]:
+        """What must not be in any text of this job's."""
+        return () if self._secrets is None else self._secrets.values.values()
+
     def forget(self) -> None:
         """The job has succeeded: nothing is left to be taken up."""
         self._checkpoint.remove()
@@ -238,7 +253,7 @@ class RunningJob:
             if self._ended:
                 return
             self._ended = True
-        _LOG.log(
-            logging.ERROR if state == "TASK_FAILED" else logging.INFO, "job %s: %s %s", self.task_id, state, message
-        )
-        self._agent.update(self.task_id, state, message or None, encode_result(result))
+            # Within the lock: who finds the job ended may rely on its status being before what he sends himself.
+            self._agent.update(self.task_id, state, message or None, encode_result(result))
+        level = logging.ERROR if state == "TASK_FAILED" else logging.INFO
+        _LOG.log(level, "job %s: %s %s", self.task_id, state, message)
