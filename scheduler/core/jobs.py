@@ -46,8 +46,16 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
         ended = replace(ended, progress=result.progress)
     if update.state is TaskState.FINISHED:
         found = {} if result is None else result.result
+        # The last report may have been made a while before the end.
+        whole = replace(ended.progress, percent=100.0, seconds_left=None, doing="", waiting="")
         return replace(
-            ended, state=StepState.COMPLETE, result=found, finished_at=now, failures=Failures(), interruptions=0
+            ended,
+            state=StepState.COMPLETE,
+            progress=whole,
+            result=found,
+            finished_at=now,
+            failures=Failures(),
+            interruptions=0,
         )
     if stopping and update.state is not TaskState.FAILED:
         return replace(ended, state=StepState.PENDING)
