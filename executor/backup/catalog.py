@@ -18,12 +18,16 @@ _READ_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """A backup as it is listed: complete if it has a manifest. `changed_at` is when it last grew."""
+    """A backup as it is listed: complete if it has a manifest. `changed_at` is when it last grew.
+
+    `problem` says why a document of it cannot be read, which is then None; the backup may be complete all the same.
+    """
 
     name: str
     started: Started | None
     manifest: ClusterManifest | None
     changed_at: float
+    problem: str = ""
 
 
 class Catalog:
@@ -49,7 +53,10 @@ class Catalog:
         changed = [item.modified for item in self._store.objects(prefix)]
         if not changed:
             return None
-        return Entry(name, self.started(name), self.manifest(name), max(changed))
+        try:
+            return Entry(name, self.started(name), self.manifest(name), max(changed))
+        except DocumentError as error:
+            return Entry(name, None, None, max(changed), str(error))
 
     def started(self, name: str) -> Started | None:
         """The claim of a name, None if nobody claims it."""

@@ -46,3 +46,26 @@ def compressed(path: str, part_bytes: int, check: Callable[[], object]) -> Itera
                 part.clear()
     part += compressor.flush()
     yield bytes(part)
+
+
+class DamagedError(Exception):
+    """Bytes that are not zstd's."""
+
+
+class Decompressor:
+    """Takes a compressed object piece by piece and gives the plain content, at most a megabyte at a time."""
+
+    def __init__(self) -> None:
+        self._frame = zstd.ZstdDecompressor()
+
+    def __call__(self, piece: bytes) -> Iterator[bytes]:
+        """The plain content that another piece gives. Raises DamagedError."""
+        try:
+            while True:
+                if plain := self._frame.decompress(piece, _CHUNK):
+                    yield plain
+                piece = b""
+                if self._frame.eof or self._frame.needs_input:
+                    return
+        except (zstd.ZstdError, EOFError) as error:
+            raise DamagedError(str(error)) from error

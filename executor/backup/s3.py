@@ -7,9 +7,11 @@ import hashlib
 import os
 import random
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -216,7 +218,13 @@ class Store:
         found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
         return [self._name(key)[len(prefix) : -1] for key in found]
 
-    def _pages(self, prefix: str, **more: str) -> Iterator[Any]:
+    def now(self) -> float:
+        """The time of S3's clock, which is the one of `Stored.modified`; in seconds since 1970."""
+        page = next(self._pages("", MaxKeys=1))
+        told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return time.time() if told is None else parsedate_to_datetime(told).timestamp()
+
+    def _pages(self, prefix: str, **more: Any) -> Iterator[Any]:
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix), **more}
         while True:
             page = self._try("ListObjectsV2", prefix, lambda: self._client.list_objects_v2(**arguments))

@@ -27,6 +27,14 @@ class JobError(Exception):
         self.hopeless = hopeless
 
 
+class QuestionError(Exception):
+    """A question has no answer. `kind`: unknown (no such thing), invalid (refused, or makes no sense) or failed."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
 class Cancelled(BaseException):
     """The job was told to stop. Not an Exception, so that no handler of errors swallows it."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
-from executor.jobs.context import NodeFacts
+from executor.jobs.context import NodeFacts, QuestionError
 from executor.jobs.redaction import traceback_of, without
 from executor.jobs.runner import Reporter
 from executor.jobs.schema import read_schema
@@ -17,18 +18,23 @@ from executor.protocol import Answer, Question, encode_message
 _LOG = logging.getLogger(__name__)
 
 
-class QuestionError(Exception):
-    """There is no answer. `kind`: unknown (no such thing), invalid (refused, or makes no sense) or failed."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
 QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _when_asked(name: str) -> QuestionAnswer:
+    """A function of the module about backups, imported when it is first asked: boto3 takes tens of megabytes."""
+
+    def answer(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        found: QuestionAnswer = getattr(import_module("executor.jobs.backup_questions"), name)
+        return found(node, content)
+
+    return answer
+
 
 QUESTIONS: dict[str, QuestionAnswer] = {
     "schema": read_schema,
+    "backups": _when_asked("list_backups"),
+    "backup": _when_asked("describe_backup"),
 }
 
 

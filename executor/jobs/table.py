@@ -10,6 +10,9 @@ from executor.jobs.context import Job, JobContext
 from executor.jobs.repair import repair
 from executor.jobs.tables import table_jobs
 
+_BACKUP = ("snapshot", "describe", "upload", "complete", "clear", "verify", "delete")
+_RESTORE = ("restore-check", "restore-schema", "restore-load", "restore-compare")
+
 
 def _when_needed(name: str) -> Job:
     """The job `name` of the module of the same name, imported when it is first run.
@@ -28,5 +31,6 @@ def _when_needed(name: str) -> Job:
 JOBS: dict[str, Job] = {
     **table_jobs(),
     "repair": repair,
-    **{name: _when_needed(name) for name in ("restore-check", "restore-schema", "restore-load", "restore-compare")},
+    **{name: _when_needed(f"backup-{name}") for name in _BACKUP},
+    **{name: _when_needed(name) for name in _RESTORE},
 }

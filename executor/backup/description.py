@@ -1,0 +1,118 @@
+"""The cluster as it describes itself: DDL, table ids, ring, rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from cassandra.cluster import Session
+
+from executor.backup.manifest import KeySpace, RingMember, Table
+from executor.jobs.context import JobError
+from executor.jolokia import Attribute, Jolokia
+from executor.restore import counting, live
+from executor.restore.cql import quote
+from executor.restore.selection import TableName
+
+_LOG = logging.getLogger(__name__)
+# On one node. What is larger is only counted when that was asked for: every row is read.
+COUNTED_BYTES = 256 * 1024**2
+_ASK_SECONDS = 15.0
+_SYSTEM = frozenset({"system_auth", "system_distributed", "system_traces", "system_cluster_metadata"})
+# So many rows to be told of at a time, if nothing is known of their size.
+_ROW_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Which tables' rows are counted: all (True), none (False), or those that are small (None)."""
+
+    wanted: bool | None
+    jolokia: Jolokia
+
+    def size(self, table: TableName) -> int:
+        """Its bytes on this node. Raises JolokiaError."""
+        name = "org.apache.cassandra.metrics:type=Table,keyspace={},scope={},name=LiveDiskSpaceUsed"
+        attribute = Attribute(name.format(table.key_space, table.table), "Count")
+        return int(self.jolokia.read([attribute], _ASK_SECONDS).get(attribute) or 0)
+
+
+def key_spaces(session: Session, names: Iterable[str]) -> tuple[KeySpace, ...]:
+    """The statements that make these key spaces."""
+    return tuple(KeySpace(name, name in _SYSTEM, _statements(session, name)) for name in sorted(names))
+
+
+def _statements(session: Session, key_space: str) -> tuple[str, ...]:
+    rows = session.execute(f"DESCRIBE KEYSPACE {quote(key_space)} WITH INTERNALS")
+    return tuple(str(row.create_statement) for row in rows)
+
+
+def table_ids(session: Session) -> Mapping[TableName, str]:
+    """The ids of all tables and views."""
+    rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
+    found = {TableName(row.keyspace_name, row.table_name): str(row.id) for row in rows}
+    rows = session.execute("SELECT keyspace_name, view_name, id FROM system_schema.views").all()
+    return found | {TableName(row.keyspace_name, row.view_name): str(row.id) for row in rows}
+
+
+def views(session: Session) -> set[TableName]:
+    """All materialized views: they follow from their tables."""
+    rows = session.execute("SELECT keyspace_name, view_name FROM system_schema.views")
+    return {TableName(row.keyspace_name, row.view_name) for row in rows}
+
+
+def ring(session: Session) -> tuple[RingMember, ...]:
+    """All members of the ring, of all data centers."""
+    columns = "host_id, data_center, rack, tokens"
+    own = session.execute(f"SELECT broadcast_address AS address, {columns} FROM system.local").all()
+    peers = session.execute(f"SELECT peer AS address, {columns} FROM system.peers_v2").all()
+    members = [
+        RingMember(
+            host_id=str(row.host_id),
+            address=str(row.address),
+            data_center=str(row.data_center),
+            rack=str(row.rack),
+            tokens=tuple(sorted(row.tokens or (), key=_numerically)),
+        )
+        for row in [*own, *peers]
+        if row.host_id is not None
+    ]
+    return tuple(sorted(members, key=lambda member: (member.data_center, member.rack, member.host_id)))
+
+
+def _numerically(token: str) -> tuple[int, str]:
+    return (int(token), "") if token.lstrip("-").isdigit() else (0, token)
+
+
+def tables(
+    session: Session,
+    ids: Mapping[TableName, str],
+    not_counted: Collection[TableName],
+    count: Counting,
+    tell: Callable[[str], None],
+) -> tuple[Table, ...]:
+    """Tables with their ids and, where wanted, rows, which are read at the session's consistency. Raises JobError,
+    JolokiaError; where only small tables are counted, one that cannot be counted is left uncounted."""
+    found = []
+    for name, table_id in sorted(ids.items()):
+        tell(f"counting {name}")
+        counted = name not in not_counted and name.key_space not in _SYSTEM
+        rows = _rows(session, name, count, lambda: tell(f"counting {name}")) if counted else None  # noqa: B023
+        found.append(Table(name.key_space, name.table, table_id, rows))
+    return tuple(found)
+
+
+def _rows(session: Session, name: TableName, count: Counting, check: Callable[[], None]) -> int | None:
+    if count.wanted is False:
+        return None
+    size = count.size(name)
+    if count.wanted is None and size > COUNTED_BYTES:
+        return None
+    try:
+        return counting.count(session, counting.Table(name, size, _ROW_BYTES), check)
+    except live.CQL_ERRORS as error:
+        if count.wanted:
+            raise JobError("count", f"{name}: {live.words(error)}") from error
+        _LOG.warning("the rows of %s were not counted: %s", name, live.words(error))
+        return None

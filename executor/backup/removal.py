@@ -1,0 +1,125 @@
+"""Backups removed, and objects that none of those that stay refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from executor.backup import layout
+from executor.backup.catalog import Catalog, Entry
+from executor.backup.s3 import Store, Stored
+from executor.backup.sweeps import Sweep, sweep
+
+# A backup that nothing was added to for so long was given up.
+ABANDONED_SECONDS = 7 * 24 * 3600.0
+_DAY_SECONDS = 24 * 3600.0
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What was removed, in bytes as stored; `kept` are objects that other backups need. `put_off` says why nothing was
+    removed, if so."""
+
+    objects: int = 0
+    bytes: int = 0
+    kept: int = 0
+    put_off: str = ""
+
+
+def outdated(
+    entries: Iterable[Entry], cluster: str, now: float, keep_last: int | None, keep_days: float | None
+) -> list[Entry]:
+    """The backups of one cluster that a rule of retention does not keep, given up ones included.
+
+    A backup is kept if it is one of the last `keep_last`, or not older than `keep_days`; of two rules one is enough.
+    """
+    own = [entry for entry in entries if cluster_of(entry) == cluster]
+    complete = sorted((entry for entry in own if entry.manifest is not None), key=_finished_at, reverse=True)
+    kept = {entry.name for entry in complete[: keep_last or 0]}
+    if keep_days is not None:
+        kept |= {entry.name for entry in complete if now - _finished_at(entry) <= keep_days * _DAY_SECONDS}
+    given_up = [entry for entry in own if entry.manifest is None and is_given_up(entry, now)]
+    return [entry for entry in complete if entry.name not in kept] + given_up
+
+
+def cluster_of(entry: Entry) -> str | None:
+    """The cluster that a backup is of; None if nothing says so."""
+    if entry.manifest is not None:
+        return entry.manifest.cluster
+    return entry.started.cluster if entry.started is not None else None
+
+
+def is_given_up(entry: Entry, now: float) -> bool:
+    """Whether a backup that is not complete will never be."""
+    return now - entry.changed_at > ABANDONED_SECONDS
+
+
+def remove(store: Store, name: str) -> None:
+    """Remove a backup's own documents, in an order in which a crash leaves no half of a backup that seems whole.
+
+    Its claim goes first: who still makes it sees that it is gone. Then its manifest: it exists no more. Raises
+    StoreError.
+    """
+    store.delete([layout.started_key(name)])
+    store.delete([layout.manifest_key(name)])
+    store.delete([item.key for item in store.objects(layout.backup_prefix(name))])
+
+
+def sweep_objects(
+    store: Store, operation: str, clusters: Collection[str], check: Callable[[], None], tell: Callable[[str], None]
+) -> Swept:
+    """Remove what no backup needs among the data of some clusters, unless one of theirs is being made.
+
+    Raises StoreError, and DocumentError if a manifest cannot be read: nothing is removed then.
+    """
+    with sweep(store, operation) as running:
+        now = store.now()
+        everything = list(Catalog(store).entries())
+        if unreadable := [entry.problem for entry in everything if entry.problem]:
+            return Swept(put_off=f"nobody knows what a backup needs that cannot be read: {'; '.join(unreadable)}")
+        entries = [entry for entry in everything if cluster_of(entry) in clusters]
+        if unfinished := [entry.name for entry in entries if entry.manifest is None and not is_given_up(entry, now)]:
+            return Swept(put_off=f"the backup {', '.join(sorted(unfinished))} is not finished: a later deletion sweeps")
+        needed = _needed(store, entries, check, tell)
+        return _sweep(store, running, [layout.cluster_prefix(cluster) for cluster in clusters], needed, check, tell)
+
+
+def _needed(store: Store, entries: Sequence[Entry], check: Callable[[], None], tell: Callable[[str], None]) -> set[str]:
+    catalog = Catalog(store)
+    needed: set[str] = set()
+    for entry in entries:
+        for node in entry.manifest.nodes if entry.manifest is not None else ():
+            check()
+            tell(f"reading what the backup {entry.name} needs of {node}")
+            assert entry.manifest is not None
+            tables = catalog.node(entry.manifest, node).tables
+            needed.update(component.key for table in tables for component in table.components)
+    return needed
+
+
+def _sweep(
+    store: Store,
+    running: Sweep,
+    prefixes: Iterable[str],
+    needed: Collection[str],
+    check: Callable[[], None],
+    tell: Callable[[str], None],
+) -> Swept:
+    objects = size = kept = 0
+    for prefix in prefixes:
+        batch: list[Stored] = []
+        for item in store.objects(prefix):
+            if item.key in needed:
+                kept += 1
+                continue
+            batch.append(item)
+            objects, size = objects + 1, size + item.size
+            if len(batch) == _AT_ONCE:
+                check()
+                tell(f"{objects} objects removed, {kept} are needed")
+                running.renew()
+                store.delete([item.key for item in batch])
+                batch = []
+        store.delete([item.key for item in batch])
+    return Swept(objects, size, kept)

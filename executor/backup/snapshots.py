@@ -1,0 +1,133 @@
+"""Cassandra's snapshots: taken of all tables at one moment, noted on the volume, and cleared."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from executor.backup import document
+from executor.backup.files import SNAPSHOTS, snapshot_directories, tables, tags
+from executor.backup.manifest import Member
+from executor.jobs.blocking import call
+from executor.jobs.context import NodeFacts
+from executor.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+
+OURS = "backup-"
+_NOTES = "snapshots"
+# All memtables are flushed first.
+_TAKE_SECONDS = 600.0
+_ASK_SECONDS = 30.0
+_STORAGE = (
+    "LocalHostId",
+    "Tokens",
+    "ReleaseVersion",
+    "PartitionerName",
+    "SchemaVersion",
+    "AllDataFileLocations",
+)
+_SNITCH = ("Datacenter", "Rack")
+
+
+@dataclass(frozen=True)
+class SnapshotTable:
+    """A table of a snapshot."""
+
+    key_space: str
+    name: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a snapshot is of: the node as it was then, and all its tables."""
+
+    tag: str
+    member: Member
+    tables: tuple[SnapshotTable, ...]
+
+
+def take(node: NodeFacts, tag: str, entities: Sequence[str], check: Callable[[], None]) -> Note:
+    """A snapshot of key spaces, or of tables (`key space.table`), noted for the jobs after. Raises JolokiaError.
+
+    `check` is called while it is taken, and may raise to give up.
+    """
+    schema_before = _member(node).schema_version
+    take_snapshot = "takeSnapshot(java.lang.String,java.util.Map,[Ljava.lang.String;)"
+    arguments = [tag, {}, list(entities)]
+    call(partial(node.jolokia.execute, STORAGE_SERVICE, take_snapshot, arguments, _TAKE_SECONDS), check)
+    member = _member(node)
+    if member.schema_version != schema_before:
+        raise JolokiaError(f"the schema changed from {schema_before} to {member.schema_version} during the snapshot")
+    found = {table for table, _, _ in snapshot_directories(node.data_directories, tag)}
+    note = Note(tag, member, tuple(SnapshotTable(table.key_space, table.name, table.id) for table in sorted(found)))
+    path = _note_path(node, tag)
+    path.parent.mkdir(exist_ok=True)
+    unfinished = path.with_suffix(".new")
+    unfinished.write_bytes(document.write(note))
+    unfinished.replace(path)
+    return note
+
+
+def note(node: NodeFacts, tag: str) -> Note | None:
+    """The note of a snapshot; None if it was not taken on this volume. Raises DocumentError."""
+    path = _note_path(node, tag)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return document.read(Note, data, path.name)
+
+
+def ours(node: NodeFacts) -> set[str]:
+    """The tags of all snapshots that are there and that backups took."""
+    found = {tag for tag in tags(node.data_directories) if tag.startswith(OURS)}
+    return found | {path.stem for path in (node.scratch / _NOTES).glob(f"{OURS}*.json")}
+
+
+def clear(node: NodeFacts, tag: str, check: Callable[[], None]) -> None:
+    """Remove a snapshot, also of tables that Cassandra does not know any more. Raises JolokiaError, OSError."""
+    if tag in tags(node.data_directories):
+        clear_snapshot = "clearSnapshot(java.lang.String,[Ljava.lang.String;)"
+        call(partial(node.jolokia.execute, STORAGE_SERVICE, clear_snapshot, [tag, []], _TAKE_SECONDS), check)
+    for _, _, directory in tables(node.data_directories):
+        shutil.rmtree(directory / SNAPSHOTS / tag, ignore_errors=False, onerror=_gone)
+    _note_path(node, tag).unlink(missing_ok=True)
+
+
+def _gone(_function: object, _path: object, info: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
+
+
+def _note_path(node: NodeFacts, tag: str) -> Path:
+    return node.scratch / _NOTES / f"{tag}.json"
+
+
+def _member(node: NodeFacts) -> Member:
+    values = _read(node.jolokia)
+    return Member(
+        host_id=str(values["LocalHostId"]),
+        address=node.address,
+        data_center=str(values["Datacenter"]),
+        rack=str(values["Rack"]),
+        tokens=tuple(map(str, values["Tokens"])),
+        cassandra_version=str(values["ReleaseVersion"]),
+        partitioner=str(values["PartitionerName"]),
+        schema_version=str(values["SchemaVersion"]),
+        data_directories=tuple(map(str, values["AllDataFileLocations"])),
+        taken_at=time.time(),
+    )
+
+
+def _read(jolokia: Jolokia) -> dict[str, Any]:
+    wanted = [Attribute(STORAGE_SERVICE, name) for name in _STORAGE]
+    wanted += [Attribute(ENDPOINT_SNITCH, name) for name in _SNITCH]
+    values = {item.name: value for item, value in jolokia.read(wanted, _ASK_SECONDS).items()}
+    if missing := [item.name for item in wanted if item.name not in values]:
+        raise JolokiaError(f"Cassandra does not tell its {', '.join(missing)}")
+    return values

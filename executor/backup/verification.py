@@ -1,0 +1,97 @@
+"""Objects read back and compared with what was backed up."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from executor.backup import compression, layout
+from executor.backup.failure import StoreError
+from executor.backup.manifest import Component
+from executor.backup.progress import Meter
+from executor.backup.s3 import Store
+from executor.backup.tasks import Crew
+
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 1.0
+
+
+class _Plain(Protocol):
+    """Takes an object's bytes, and gives those of the file."""
+
+    def __call__(self, piece: bytes) -> Iterable[bytes]: ...
+
+
+@dataclass
+class Verifier:
+    """Reads objects back. `damaged` says of each that is not as it should be what is wrong with it."""
+
+    store: Store
+    meter: Meter
+    crew: Crew
+    pace: Callable[[int], None]
+    damaged: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def task(self, component: Component) -> Callable[[], None]:
+        """The reading of one object, for the crew. Raises StoreError unless the object itself is what is wrong."""
+        return partial(self._verify, component)
+
+    def _verify(self, component: Component) -> None:
+        problem = self._problem(component)
+        if problem is not None:
+            with self._lock:
+                self.damaged.append(f"{component.key} ({component.name}) {problem}")
+        self.meter.handled(component.size, files=1)
+
+    def _problem(self, component: Component) -> str | None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._read(component)
+            except StoreError as error:
+                if error.code == "NoSuchKey":
+                    return "is missing"
+                if error.hopeless or attempt == _ATTEMPTS:
+                    raise
+            self.crew.wait(attempt * _PAUSE_SECONDS)
+        raise AssertionError("unreachable")
+
+    def _read(self, component: Component) -> str | None:
+        digest = hashlib.sha256()
+        stored = size = 0
+        plain: _Plain = compression.Decompressor() if component.encoding == layout.ZSTD_ENCODING else _as_it_is
+        try:
+            with self.store.stream(component.key) as pieces:
+                for piece in self._paced(pieces):
+                    stored += len(piece)
+                    for content in plain(piece):
+                        size += len(content)
+                        digest.update(content)
+        except compression.DamagedError as error:
+            return f"cannot be decompressed: {error}"
+        if stored != component.stored_size:
+            return f"has {stored} bytes instead of {component.stored_size}"
+        if size != component.size:
+            return f"has {size} bytes when decompressed instead of {component.size}"
+        if digest.hexdigest() != component.sha256:
+            return f"has the SHA-256 {digest.hexdigest()}"
+        return None
+
+    def _paced(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.pace(len(piece))
+            yield piece
+
+
+def _as_it_is(piece: bytes) -> Iterable[bytes]:
+    return (piece,)
+
+
+def distinct(components: Iterable[Component]) -> list[Component]:
+    """One for each object, the largest first."""
+    by_key = {component.key: component for component in components}
+    return sorted(by_key.values(), key=lambda component: (-component.stored_size, component.key))

@@ -1,0 +1,86 @@
+"""describe: claims the backup's name, and records the cluster's schema and ring. On one node for all."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+
+from executor.backup import claim, description, document, layout
+from executor.backup.description import Counting
+from executor.backup.manifest import Schema, Started
+from executor.backup.request import Request, opened, read
+from executor.jobs import schema
+from executor.jobs.context import JobContext, JobError
+from executor.jolokia import STORAGE_SERVICE, Attribute
+from executor.protocol import JobProgress
+from executor.restore import live
+from executor.restore.selection import TableName
+
+_VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
+_ASK_SECONDS = 30.0
+
+
+def backup_describe(context: JobContext) -> Mapping[str, Any]:
+    """Write the schema's document. Raises JobError, for good if the schema is not that of all snapshots."""
+    request = read(context.launch.parameters)
+    versions = [str(version) for version in context.launch.parameters.get("schema_versions") or ()]
+    if len(versions) != 1:
+        listed = ", ".join(versions) or "none"
+        text = f"the schema changed while the snapshots were taken (versions {listed}); make a new backup"
+        raise JobError("describe", text, hopeless=True)
+    started = Started(
+        request.backup_name, request.operation, request.cluster, request.cluster_name, time.time()
+    )  # fmt: skip
+    with opened(context, request) as store:
+        claim.claim(store, started)
+        live.wait_for_agreement(context.node.jolokia, context.wait)
+        with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+            found = _described(context, request, session, versions[0])
+        content = document.write(found)
+        key = layout.schema_key(request.backup_name)
+        store.put(key, content)
+    return {
+        "key": key,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "key_spaces": dict(Counter(table.key_space for table in found.tables)),
+    }
+
+
+def _described(context: JobContext, request: Request, session: Session, version: str) -> Schema:
+    shared = {name for name, local in schema.key_spaces(context.node.jolokia).items() if not local}
+    names = shared & set(request.key_spaces) if request.key_spaces else shared
+    try:
+        spaces = description.key_spaces(session, names)
+        ids = {
+            name: table_id
+            for name, table_id in description.table_ids(session).items()
+            if name.key_space in names and _is_wanted(name, request)
+        }
+        views, ring = description.views(session), description.ring(session)
+    except live.CQL_ERRORS as error:
+        raise JobError("describe", live.words(error)) from error
+    _check_version(context, version)
+    count = Counting(context.launch.parameters.get("count_rows"), context.node.jolokia)
+
+    def tell(words: str) -> None:
+        context.check()
+        context.tell(JobProgress(doing=words))
+
+    return Schema(version, spaces, description.tables(session, ids, views, count, tell), ring)
+
+
+def _is_wanted(name: TableName, request: Request) -> bool:
+    return not request.column_families or name.table in request.column_families
+
+
+def _check_version(context: JobContext, version: str) -> None:
+    now = context.node.jolokia.read([_VERSION], _ASK_SECONDS).get(_VERSION)
+    if now != version:
+        text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
+        raise JobError("describe", text, hopeless=True)

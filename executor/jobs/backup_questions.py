@@ -1,0 +1,108 @@
+"""What a bucket holds: the questions `backups` and `backup`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from executor.backup.catalog import Catalog, Entry
+from executor.backup.document import DocumentError
+from executor.backup.failure import StoreError
+from executor.backup.layout import LayoutError
+from executor.backup.location import LocationError, parse
+from executor.backup.manifest import ClusterManifest
+from executor.backup.s3 import Patience, open_store
+from executor.jobs.context import NodeFacts, QuestionError
+
+COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
+# Somebody waits for the answer: better to be told soon what is wrong.
+_PATIENCE = Patience(attempts=3, connect_seconds=5.0, read_seconds=15.0, pause=0.5, longest_pause=2.0)
+
+
+def list_backups(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All backups of a location, the newest first; sizes are before compression. Raises QuestionError."""
+    with _catalog(node, content) as catalog:
+        entries = sorted(catalog.entries(), key=lambda entry: (-entry.changed_at, entry.name))
+    return {"backups": [_listed(entry) for entry in entries]}
+
+
+def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One backup. Raises QuestionError, of the kind unknown if there is none of that name."""
+    name = str(content.get("backup_name") or "")
+    with _catalog(node, content) as catalog:
+        entry = catalog.entry(name)
+    if entry is None or (entry.manifest is None and entry.started is None and not entry.problem):
+        raise QuestionError("unknown", f"there is no backup {name}")
+    if entry.problem:
+        raise QuestionError("failed", entry.problem)
+    found = entry.manifest
+    return {
+        "state": UNFINISHED if found is None else COMPLETE,
+        "nodes": {} if found is None else _nodes(found),
+        "key_spaces": {} if found is None else _key_spaces(found),
+        "bytes": None if found is None else found.bytes,
+        "cassandra_version": None if found is None else _version(found),
+        "started_at": _started_at(entry),
+        "finished_at": None if found is None else _stamp(found.finished_at),
+    }
+
+
+@contextmanager
+def _catalog(node: NodeFacts, content: Mapping[str, Any]) -> Iterator[Catalog]:
+    try:
+        location = parse(content.get("location") or {})
+        secrets = content.get("secrets") or {}
+        with open_store(location, secrets, time.sleep, node.scratch, patience=_PATIENCE) as store:
+            yield Catalog(store)
+    except (LocationError, LayoutError) as error:
+        raise QuestionError("invalid", str(error)) from error
+    except DocumentError as error:
+        raise QuestionError("failed", str(error)) from error
+    except StoreError as error:
+        raise QuestionError("invalid" if error.hopeless else "failed", str(error)) from error
+
+
+def _listed(entry: Entry) -> Mapping[str, Any]:
+    found, started = entry.manifest, entry.started
+    name = found or started
+    state = DAMAGED if entry.problem else UNFINISHED if found is None else COMPLETE
+    return {
+        "backup_name": entry.name,
+        "cluster_name": None if name is None else name.cluster_name,
+        "state": state,
+        "started_at": _started_at(entry),
+        "finished_at": None if found is None else _stamp(found.finished_at),
+        "nodes": None if found is None else len(found.nodes),
+        "objects": None if found is None else found.objects,
+        "bytes": None if found is None else found.bytes,
+    }
+
+
+def _nodes(found: ClusterManifest) -> Mapping[str, Any]:
+    return {
+        name: {"tokens": node.member.num_tokens, "rack": node.member.rack, "data_center": node.member.data_center}
+        for name, node in found.nodes.items()
+    }
+
+
+def _key_spaces(found: ClusterManifest) -> Mapping[str, list[str]]:
+    tables: dict[str, list[str]] = {}
+    for table in found.tables:
+        tables.setdefault(table.key_space, []).append(table.name)
+    return tables
+
+
+def _version(found: ClusterManifest) -> str:
+    return ", ".join(sorted({node.member.cassandra_version for node in found.nodes.values()}))
+
+
+def _started_at(entry: Entry) -> str | None:
+    found = entry.manifest or entry.started
+    return None if found is None else _stamp(found.started_at)
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
