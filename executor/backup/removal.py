@@ -50,6 +50,10 @@ def cluster_of(entry: Entry) -> str | None:
     return entry.started.cluster if entry.started is not None else None
 
 
+def _finished_at(entry: Entry) -> float:
+    return 0.0 if entry.manifest is None else entry.manifest.finished_at
+
+
 def is_given_up(entry: Entry, now: float) -> bool:
     """Whether a backup that is not complete will never be."""
     return now - entry.changed_at > ABANDONED_SECONDS
@@ -88,12 +92,11 @@ def sweep_objects(
 def _needed(store: Store, entries: Sequence[Entry], check: Callable[[], None], tell: Callable[[str], None]) -> set[str]:
     catalog = Catalog(store)
     needed: set[str] = set()
-    for entry in entries:
-        for node in entry.manifest.nodes if entry.manifest is not None else ():
+    for backup in [entry.manifest for entry in entries if entry.manifest is not None]:
+        for node in backup.nodes:
             check()
-            tell(f"reading what the backup {entry.name} needs of {node}")
-            assert entry.manifest is not None
-            tables = catalog.node(entry.manifest, node).tables
+            tell(f"reading what the backup {backup.backup_name} needs of {node}")
+            tables = catalog.node(backup, node).tables
             needed.update(component.key for table in tables for component in table.components)
     return needed
 
