@@ -1,0 +1,277 @@
+"""Maintenance jobs on a real Cassandra, under the executor and a real agent."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cassandra.cluster import Session
+
+from executor.jolokia import Attribute, Jolokia
+from executor.protocol import NodeLaunch
+from tests.feature.cassandra_ring import RingNode
+from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
+from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.feature.node_jobs import NodeJobs
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.cassandra
+
+ADDRESS = "127.0.42.1"
+LAUNCH = NodeLaunch(
+    node="node-0",
+    cluster_name="test",
+    configuration="c0",
+    data_center="dc1",
+    rack="r1",
+    seeds=(),
+    self_seed=True,
+    heap_mb=384,
+    gc="SERIAL",
+    # So slow that a job can be watched and stopped.
+    options={"compaction_throughput": "1MiB/s"},
+    jvm_options=FAST,
+)
+COMPACTION_MANAGER = "org.apache.cassandra.db:type=CompactionManager"
+ONE = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+BY_HAND = "compaction = {'class': 'SizeTieredCompactionStrategy', 'enabled': 'false'}"
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeJobs]:
+    """A node that serves, as task t1; the last tests kill it and start it again."""
+    directory = tmp_path_factory.mktemp("jobs")
+    bundles = (build_bundle("executor"), build_bundle("cassandra"))
+    master = FakeMaster()
+    try:
+        agent = start_agent(master, directory / "work", ADDRESS)
+        try:
+            node = Node(agent, master, bundles)
+            node.launch(LAUNCH, "t1")
+            node.until("t1", 180.0, mode="NORMAL", native_transport_running=True)
+            yield NodeJobs(node)
+        finally:
+            agent.stop()
+    finally:
+        master.close()
+
+
+@pytest.fixture
+def session(jobs: NodeJobs) -> Iterator[Session]:
+    with RingNode(LAUNCH, ADDRESS, Path()).cql() as session:
+        yield session
+
+
+def _table(session: Session, key_space: str, table: str) -> None:
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {key_space} {ONE}")
+    session.execute(f"CREATE TABLE {key_space}.{table} (id int PRIMARY KEY, value blob) WITH {BY_HAND}")
+
+
+def _write(session: Session, name: str, rows: range, size: int = 100) -> None:
+    statement = session.prepare(f"INSERT INTO {name} (id, value) VALUES (?, ?)")
+    chance = random.Random(rows.start)
+    waiting = [session.execute_async(statement, (row, chance.randbytes(size))) for row in rows]
+    for answer in waiting:
+        answer.result()
+
+
+def _count(session: Session, name: str) -> int:
+    return int(session.execute(f"SELECT count(*) FROM {name}").one()[0])
+
+
+def _compactions(jolokia: Jolokia, table: str) -> int:
+    found = jolokia.read([Attribute(COMPACTION_MANAGER, "Compactions")], 10.0)
+    return sum(item["columnfamily"] == table for items in found.values() for item in items)
+
+
+def test_flush_writes_what_is_in_memory(jobs: NodeJobs, session: Session) -> None:
+    _table(session, "flushed", "users")
+    _table(session, "flushed", "user")
+    _write(session, "flushed.users", range(10))
+    _write(session, "flushed.user", range(10))
+    state, result = jobs.run("flush", key_spaces=["flushed"], column_families=["user"])
+    assert (state, result.error) == ("TASK_FINISHED", "")
+    assert result.result == {"tables": {"flushed.user": "done"}, "done": 1, "skipped": 0, "failed": 0}
+    assert len(jobs.data_files("flushed", "user")) == 1
+    assert jobs.data_files("flushed", "users") == []
+    assert (result.progress.percent, result.progress.done["tables"]) == (100.0, 1)
+
+
+def test_compact_makes_one_sstable_of_three(jobs: NodeJobs, session: Session) -> None:
+    _table(session, "compacted", "rows")
+    for part in range(3):
+        _write(session, "compacted.rows", range(part * 10, part * 10 + 10))
+        jobs.run("flush", key_spaces=["compacted"])
+    assert len(jobs.data_files("compacted", "rows")) == 3
+    state, result = jobs.run("compact", key_spaces=["compacted"])
+    assert (state, result.result["tables"]) == ("TASK_FINISHED", {"compacted.rows": "done"})
+    wait_for("the three are gone", lambda: len(jobs.data_files("compacted", "rows")) == 1)
+    assert _count(session, "compacted.rows") == 30
+
+
+def test_garbagecollect_removes_what_was_deleted(jobs: NodeJobs, session: Session) -> None:
+    _table(session, "garbage", "rows")
+    _write(session, "garbage.rows", range(100), 1000)
+    jobs.run("flush", key_spaces=["garbage"])
+    for row in range(90):
+        session.execute("DELETE FROM garbage.rows WHERE id = %s", (row,))
+    jobs.run("flush", key_spaces=["garbage"])
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in jobs.data_files("garbage", "rows"))
+
+    assert size() > 90_000
+    state, result = jobs.run("garbagecollect", key_spaces=["garbage"])
+    assert (state, result.result["done"]) == ("TASK_FINISHED", 1)
+    wait_for("the deleted rows are gone", lambda: size() < 30_000)
+    assert _count(session, "garbage.rows") == 10
+
+
+def test_scrub_leaves_alone_what_is_sound_and_saves_what_can_be_read(jobs: NodeJobs, session: Session) -> None:
+    for table in ("sound", "torn"):
+        _table(session, "scrubbed", table)
+        _write(session, f"scrubbed.{table}", range(500), 1000)
+    jobs.run("flush", key_spaces=["scrubbed"])
+    before = jobs.data_files("scrubbed", "sound")
+    (torn,) = jobs.data_files("scrubbed", "torn")
+    with torn.open("r+b") as file:
+        file.seek(torn.stat().st_size // 2)
+        file.write(bytes(64))
+    state, result = jobs.run("scrub", key_spaces=["scrubbed"])
+    assert state == "TASK_FINISHED", result
+    assert result.result["tables"] == {
+        "scrubbed.sound": "skipped: its SSTables are sound",
+        "scrubbed.torn": "done",
+    }
+    assert jobs.data_files("scrubbed", "sound") == before
+    wait_for("the torn SSTable is replaced", lambda: torn not in jobs.data_files("scrubbed", "torn"))
+    assert 400 <= _count(session, "scrubbed.torn") < 500
+
+
+def test_cleanup_of_everything_leaves_out_local_key_spaces(jobs: NodeJobs, session: Session) -> None:
+    _table(session, "cleaned", "rows")
+    _write(session, "cleaned.rows", range(50))
+    jobs.run("flush", key_spaces=["cleaned"])
+    state, result = jobs.run("cleanup")
+    assert state == "TASK_FINISHED", result
+    assert result.result["tables"]["cleaned.rows"] == "done"
+    assert "system_auth.roles" in result.result["tables"]
+    key_spaces = {name.partition(".")[0] for name in result.result["tables"]}
+    assert not {"system", "system_schema", "system_views", "system_virtual_schema"} & key_spaces
+    assert _count(session, "cleaned.rows") == 50
+
+
+def test_local_key_spaces_are_left_out_also_when_they_are_named(jobs: NodeJobs) -> None:
+    state, result = jobs.run("flush", key_spaces=["system", "system_auth"], column_families=["roles", "local"])
+    assert (state, list(result.result["tables"])) == ("TASK_FINISHED", ["system_auth.roles"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"key_spaces": ["no_such"]}, "schema: there is no key space no_such"),
+        ({"column_families": ["no_such", "roles"]}, "schema: there is no table no_such"),
+    ],
+)
+def test_names_that_do_not_exist_are_hopeless(jobs: NodeJobs, parameters: dict[str, list[str]], words: str) -> None:
+    state, result = jobs.run("cleanup", **parameters)
+    assert (state, result.error, result.hopeless) == ("TASK_FAILED", words, True)
+
+
+def test_a_failure_of_cassandras_is_told_in_its_words(jobs: NodeJobs, session: Session) -> None:
+    _table(session, "broken", "rows")
+    _table(session, "broken", "sound")
+    for table in ("rows", "sound"):
+        _write(session, f"broken.{table}", range(500), 1000)
+    jobs.run("flush", key_spaces=["broken"])
+    (path,) = jobs.data_files("broken", "rows")
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(64))
+    state, result = jobs.run("garbagecollect", key_spaces=["broken"])
+    assert state == "TASK_FAILED"
+    assert "1 of 2 tables: broken.rows failed: " in result.error
+    assert "Corrupt" in result.error
+    assert (result.progress.done["tables"], result.hopeless) == (2, False)
+    session.execute("DROP TABLE broken.rows")
+
+
+def test_the_schema_question(jobs: NodeJobs, session: Session) -> None:
+    session.execute(f"CREATE KEYSPACE asked {ONE}")
+    session.execute("CREATE TABLE asked.plain (id int PRIMARY KEY, name text)")
+    session.execute("CREATE INDEX by_name ON asked.plain (name)")
+    session.execute('CREATE TABLE asked."MixedCase" (id int PRIMARY KEY)')
+    answer = jobs.ask("schema")
+    assert (answer.node, answer.task_id, answer.problem) == ("node-0", "t1", "")
+    found = answer.content["key_spaces"]
+    assert found["asked"] == {"local": False, "tables": ["MixedCase", "plain"]}
+    assert found["system"]["local"] is True
+    assert "system_views" not in found
+
+
+def test_an_unknown_question_is_answered(jobs: NodeJobs) -> None:
+    answer = jobs.ask("weather", secrets={"s3_secret_key": "never to be logged"})
+    assert (answer.kind, answer.problem) == ("failed", "this executor does not know the question weather")
+    assert "never to be logged" not in jobs.node.stderr()
+
+
+def test_a_job_that_is_meant_for_another_task_is_refused(jobs: NodeJobs) -> None:
+    state, result = jobs.run("flush", node_task_id="t0")
+    assert (state, result.error) == ("TASK_FAILED", "it is meant for t0, but t1 runs here")
+
+
+def test_a_job_is_stopped_and_goes_on_with_the_next_table(jobs: NodeJobs, session: Session) -> None:
+    for table, size in (("a_small", 100), ("b_large", 10_000), ("c_small", 100)):
+        _table(session, "stopped", table)
+        _write(session, f"stopped.{table}", range(1200), size)
+    jobs.run("flush", key_spaces=["stopped"])
+    large = jobs.data_files("stopped", "b_large")
+    task = jobs.start("compact", operation="stopped", key_spaces=["stopped"])
+    jobs.until_percent(task, 5.0)
+    assert _compactions(jobs.jolokia(), "b_large") == 1
+    jobs.node.kill(task)
+    state, result = jobs.end(task, 10.0)
+    assert (state, result.error, result.progress.doing) == ("TASK_KILLED", "killed", "stopped.b_large")
+    assert 5 < (result.progress.percent or 0) < 100
+    wait_for("Cassandra has stopped compacting", lambda: _compactions(jobs.jolokia(), "b_large") == 0, 10.0)
+    assert jobs.data_files("stopped", "b_large") == large
+    assert _count(session, "stopped.b_large") == 1200
+
+    small = jobs.data_files("stopped", "a_small")
+    state, result = jobs.run("flush", key_spaces=["stopped"])
+    assert state == "TASK_FINISHED"
+    jobs.jolokia().execute("org.apache.cassandra.db:type=StorageService", "setCompactionThroughputMbPerSec", [0], 10.0)
+    state, result = jobs.run("compact", operation="stopped", key_spaces=["stopped"])
+    assert (state, result.result["done"]) == ("TASK_FINISHED", 3)
+    assert jobs.data_files("stopped", "a_small") == small, "what was done is not done again"
+    wait_for("the large one is done", lambda: jobs.data_files("stopped", "b_large") != large)
+    jobs.jolokia().execute("org.apache.cassandra.db:type=StorageService", "setCompactionThroughputMbPerSec", [1], 10.0)
+
+
+def test_a_node_that_is_killed_ends_its_jobs_first_and_old_sstables_are_upgraded_later(
+    jobs: NodeJobs, session: Session
+) -> None:
+    _table(session, "killed", "rows")
+    _write(session, "killed.rows", range(1200), 10_000)
+    jobs.run("flush", key_spaces=["killed"])
+    task = jobs.start("compact", operation="killed", key_spaces=["killed"])
+    jobs.until_percent(task, 5.0)
+    jobs.node.kill("t1")
+    state, result = jobs.end(task, 10.0)
+    assert (state, result.error) == ("TASK_KILLED", "the node stops: killed")
+    refused = jobs.start("flush")
+    assert jobs.end(refused)[1].error == "Cassandra of node-0 does not run"
+    jobs.until_ended("t1")
+    assert jobs.states(task) == ["TASK_STARTING", "TASK_RUNNING", "TASK_KILLED"]
+    jobs.node.exited()
+
+    assert {path.name.partition("-")[0] for path in jobs.data_files("killed", "rows")} == {"nb"}
+    now = replace(LAUNCH, self_seed=False, seeds=(ADDRESS,), options={"storage_compatibility_mode": "NONE"})
+    jobs.node.launch(now, "t2")
+    jobs.node.until("t2", 180.0, mode="NORMAL", native_transport_running=True)
+    state, result = jobs.run("upgradesstables", node_task_id="t2", key_spaces=["killed"])
+    assert (state, result.result["done"]) == ("TASK_FINISHED", 1)
+    wait_for("the new format", lambda: {path.name[:2] for path in jobs.data_files("killed", "rows")} == {"oa"}, 30.0)
