@@ -1,0 +1,59 @@
+"""A node is added; cleanup then removes what the older ones no longer own, and no row is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.world import World, make_layout, make_world
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
+
+ROWS = 2000
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[World]:
+    """One node."""
+    cluster = make_world(make_layout(tmp_path / "small", nodes=1, network="127.0.20"))
+    try:
+        cluster.start()
+        cluster.wait_deployed()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def size(world: World, node: int) -> int:
+    """Bytes of the key space's data on one node's volume."""
+    files = (world.layout.directory / "agents" / str(node)).glob("volumes/**/data/grown/*/*-Data.db")
+    return sum(path.stat().st_size for path in files)
+
+
+def test_cleanup(small: World) -> None:
+    with small.cql() as session:
+        session.execute(
+            "CREATE KEYSPACE grown WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
+        )
+        session.execute("CREATE TABLE grown.rows (id int PRIMARY KEY, body text)")
+        insert = session.prepare("INSERT INTO grown.rows (id, body) VALUES (?, ?)")
+        for number in range(ROWS):
+            session.execute(insert, (number, f"{number} " * 50))
+    small.run("flush", {"nodes": ["*"], "key_spaces": ["grown"]})
+    before = size(small, 1)
+    assert before > 0
+
+    grown = replace(small, layout=replace(small.layout, nodes=2))
+    grown.kill("scheduler")
+    grown.start()
+    grown.wait_deployed()
+    assert size(grown, 1) == before, "a node gives nothing away by itself"
+    status = grown.run("cleanup", {"nodes": ["*"], "key_spaces": ["grown"]})
+    assert sorted(status["nodes"]) == ["node-0", "node-1"]
+    assert size(grown, 1) < before * 0.9
+    with grown.cql() as session:
+        assert len(list(session.execute("SELECT id FROM grown.rows"))) == ROWS
+    grown.stop()
