@@ -25,7 +25,7 @@ from executor.restore.wanted import chosen, planned
 
 IMPORT, STREAM = "import", "stream"
 # Files at once. Each has a chunk in memory, not a file.
-_THREADS = 8
+_THREADS = 16
 # A result is stored in ZooKeeper.
 _LISTED = 400
 

@@ -27,7 +27,7 @@ from executor.restore.stored import StoredBackup
 T = TypeVar("T")
 # A listing gives 1,000 objects at a time.
 _TABLES_LISTED_ALONE = 20
-_CONNECTIONS = 16
+_CONNECTIONS = 24
 
 
 @contextmanager

@@ -94,6 +94,27 @@ def test_a_node_that_is_down_fails_the_load_by_name_until_it_is_back(
             assert tables.read(session, "shop")["plain"] == backed_up["plain"]
 
 
+def test_files_that_a_node_does_not_own_are_streamed_instead(operator: Operator, ring: Ring) -> None:
+    """The tokens are the same, and the replicas are not: as after a change of racks or of the replication."""
+    with ring.nodes[0].cql() as session:
+        session.execute("CREATE KEYSPACE alone WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        session.execute("CREATE TABLE alone.t (id int PRIMARY KEY, v text)")
+        for number in range(300):
+            session.execute("INSERT INTO alone.t (id, v) VALUES (%s, 'x')", [number])
+    operator.back_up("alone", ["alone"])
+    with ring.nodes[0].cql() as session:
+        session.execute("TRUNCATE alone.t")
+    common = {"backup_name": "alone", "mode": "import", "key_spaces": ["alone"]}
+    swapped = {"node-0": "node-1", "node-1": "node-2", "node-2": "node-0"}
+    loaded = operator.everywhere(
+        "restore-load", "swapped", {node: {**common, "sources": [source]} for node, source in swapped.items()}
+    )
+    assert [found["tables"] for found in loaded.values()] == [{"alone.t": "streamed"}] * 3
+    with ring.nodes[0].cql() as session:
+        assert sorted(row.id for row in session.execute("SELECT id FROM alone.t")) == list(range(300))
+        session.execute("DROP KEYSPACE alone")
+
+
 def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
     operator: Operator, ring: Ring, bucket: Bucket, backed_up: Rows, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
