@@ -13,6 +13,7 @@ from typing import Any
 
 from executor.protocol import NodeStatus
 from scheduler.core.operations import without_volume
+from tests.simulation.jobs import Job
 from tests.simulation.resources import Bundle, Owned, add_all, owner_of, to_bundles
 from tests.simulation.ring import Data
 
@@ -23,17 +24,29 @@ FINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROP
 
 @dataclass
 class Task:
-    """A task as its agent holds it; `outbox` are updates that were not acknowledged yet, oldest first."""
+    """A task as its agent holds it; `outbox` are updates that were not acknowledged yet, oldest first.
+
+    `node` is the task's name; `executor` the ExecutorInfo of its launch. A `job` has no process of its own.
+    """
 
     id: str
     node: str
     agent: Agent
-    executor_id: str
+    executor: Json
     used: Owned
+    job: Job | None = None
     state: str = "TASK_STAGING"
     outbox: deque[dict[str, Any]] = field(default_factory=deque)
     sent_at: float | None = None
     told: NodeStatus | None = None
+
+    @property
+    def executor_id(self) -> str:
+        return str(self.executor["executor_id"]["value"])
+
+    @property
+    def ended(self) -> bool:
+        return self.state in FINAL
 
 
 @dataclass
@@ -55,11 +68,22 @@ class Agent:
 
 @dataclass
 class Offered:
-    """An outstanding offer."""
+    """An outstanding offer; `executors` ran on the agent when it was made."""
 
     id: str
     agent: Agent
     content: Owned
+    executors: frozenset[str]
+
+
+@dataclass
+class Taken:
+    """The offers of one accept: what they held together, and whether an operation was made to fail."""
+
+    agent: Agent
+    pool: Owned
+    executors: frozenset[str]
+    spoilt: bool = False
 
 
 def reserve(agent: Agent, pool: Owned, resources: list[Json]) -> None:

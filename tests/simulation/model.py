@@ -5,52 +5,45 @@ The scheduler's side is the calls at the end; `events` is what waits to be read 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from executor.protocol import StatusReply, encode_status, parse_launch
-from tests.simulation.machines import FINAL, Agent, Offered, Task, create, destroy, reserve, unreserve
+from executor.protocol import (
+    JobLaunch,
+    NodeLaunch,
+    StatusReply,
+    parse_task,
+)
+from tests.simulation.executors import Executors
+from tests.simulation.jobs import misfit
+from tests.simulation.machines import Agent, Offered, Taken, Task, create, destroy, reserve, unreserve
 from tests.simulation.resources import NotEnoughError, Owned, add_all, all_within, to_bundles, to_json
-from tests.simulation.ring import Process, Ring
+from tests.simulation.ring import Process
 
 Json = Mapping[str, Any]
 
-RETRY_SECONDS = 10.0
 
-
-class Mesos:
-    """Master, agents and the executors on them."""
+class Mesos(Executors):
+    """The master, over its agents and the executors on them."""
 
     def __init__(self, agents: Iterable[Agent], new_id: Callable[[], str]) -> None:
-        self.agents = {agent.id: agent for agent in agents}
-        self.ring = Ring(new_id)
-        self.now = 0.0
-        self.new_id = new_id
-        self.events: deque[tuple[str, Any]] = deque()
+        super().__init__(agents, new_id)
         self.offers: dict[str, Offered] = {}
-        self.subscribed = False
         self.suppressed = False
-        self.known: dict[str, tuple[str, str]] = {}  # the master's view: task id -> (state, agent id)
         self.illegal: list[str] = []
         self.spoken: set[str] = set()  # tasks named to the scheduler since it subscribed
         self.unheard: set[str] = set()  # tasks that lived when it subscribed
         self.launches: list[str] = []
         self.kills: list[str] = []
         self.refuse_next: set[str] = set()  # operation types that fail once, as on a full disk
-        self._spoilt = False  # whether an operation of the accept at hand was made to fail
+        self.drop_next: set[str] = set()  # names of tasks whose next launch gets lost
 
     # --- what happens by itself
 
     def step(self, seconds: float) -> None:
         """Let time pass: processes go on, updates are retried, offers are made."""
         self.now += seconds
-        for process in self.ring.step():
-            self._end(process.task_id, "TASK_FAILED", "REASON_COMMAND_EXECUTOR_FAILED", process.last_words)
-        for agent in self.agents.values():
-            for task in agent.tasks.values():
-                self._report(task)
-                self._send_update(task)
+        self.work()
         self.allocate()
 
     def allocate(self, partial: bool = False) -> None:
@@ -67,14 +60,10 @@ class Mesos:
                 continue
             for owner, bundle in content.items():
                 agent.available[owner].take(bundle)
-            offer = Offered(self.new_id(), agent, content)
+            executors = frozenset(task.executor_id for task in agent.tasks.values() if not task.ended)
+            offer = Offered(self.new_id(), agent, content, executors)
             self.offers[offer.id] = offer
             self._emit("OFFER", self._offer_json(offer))
-
-    def fail_task(self, task_id: str, words: str = "killed by a test") -> None:
-        """The executor's process dies."""
-        self.ring.stop(task_id)
-        self._end(task_id, "TASK_FAILED", "REASON_EXECUTOR_TERMINATED", words)
 
     def rescind(self) -> None:
         """Take all outstanding offers back."""
@@ -175,7 +164,7 @@ class Mesos:
             return
         task.outbox.popleft()
         task.sent_at = None
-        if task.state in FINAL and not task.outbox:
+        if task.ended and not task.outbox:
             del task.agent.tasks[task_id]
             self.known.pop(task_id, None)
         else:
@@ -183,10 +172,20 @@ class Mesos:
 
     def kill(self, task_id: str) -> None:
         task = self.task(task_id)
-        if task is not None and task.state not in FINAL:
-            self.kills.append(task_id)
-            self.ring.stop(task_id)
-            self._end(task_id, "TASK_KILLED", "", "killed")
+        if task is None or task.ended or not (task.agent.reachable and task.agent.registered):
+            return
+        if task.job is not None:
+            task.job.cancelled = True
+            return
+        self.kills.append(task_id)
+        self.ring.stop(task_id)
+        self._end(task_id, "TASK_KILLED", "", "killed")
+
+    def tune(self, task_id: str, values: Json) -> None:
+        """A framework message to the executor of a job."""
+        task = self.task(task_id)
+        if task is not None and task.job is not None and task.agent.reachable and task.agent.registered:
+            task.job.tuning.update(values)
 
     def reconcile(self, pairs: Iterable[tuple[str, str]]) -> None:
         asked = list(pairs)
@@ -221,31 +220,23 @@ class Mesos:
                 where = task["agent_id"]["value"]
                 self._tell(task["task_id"]["value"], where, "TASK_DROPPED", "REASON_INVALID_OFFERS")
             return
-        agent, pool = offers[0].agent, Owned()
+        agent = offers[0].agent
+        taken = Taken(agent, Owned(), frozenset().union(*(offer.executors for offer in offers)))
         for offer in offers:
-            add_all(pool, offer.content)
+            add_all(taken.pool, offer.content)
             del self.offers[offer.id]
-        self._spoilt = False
         for operation in operations:
-            self._operate(agent, pool, operation)
-        add_all(agent.available, pool)
-
-    def task(self, task_id: str) -> Task | None:
-        """The task, wherever it is."""
-        return next((agent.tasks[task_id] for agent in self.agents.values() if task_id in agent.tasks), None)
-
-    def live_tasks(self) -> list[Task]:
-        """Tasks that have not ended."""
-        return [task for agent in self.agents.values() for task in agent.tasks.values() if task.state not in FINAL]
+            self._operate(taken, operation)
+        add_all(agent.available, taken.pool)
 
     # --- inside
 
-    def _operate(self, agent: Agent, pool: Owned, operation: Json) -> None:
-        kind = operation["type"]
+    def _operate(self, taken: Taken, operation: Json) -> None:
+        kind, agent, pool = operation["type"], taken.agent, taken.pool
         try:
             if kind in self.refuse_next:
                 self.refuse_next.discard(kind)
-                self._spoilt = True
+                taken.spoilt = True
                 raise OSError("no space left on device")
             if kind == "RESERVE":
                 reserve(agent, pool, operation["reserve"]["resources"])
@@ -257,77 +248,67 @@ class Mesos:
                 unreserve(pool, operation["unreserve"]["resources"])
             elif kind == "LAUNCH":
                 for info in operation["launch"]["task_infos"]:
-                    self._launch(agent, pool, info)
+                    self._launch(taken, info)
             else:
                 raise ValueError(f"{kind} is not expected here")
         except (NotEnoughError, ValueError, OSError) as error:
-            if not self._spoilt:
+            if not taken.spoilt:
                 self.illegal.append(f"{kind}: {error}")
             if "id" in operation:
                 self._emit("OPERATION", (operation["id"]["value"], "OPERATION_ERROR", str(error)))
 
-    def _launch(self, agent: Agent, pool: Owned, info: Json) -> None:
-        task_id, wanted = info["task_id"]["value"], to_bundles(info["resources"])
-        add_all(wanted, to_bundles(info["executor"]["resources"]))
+    def _launch(self, taken: Taken, info: Json) -> None:
+        task_id, agent, launch = info["task_id"]["value"], taken.agent, parse_task(info["data"])
+        if info["name"] in self.drop_next:
+            self.drop_next.discard(info["name"])
+            self._tell(task_id, agent.id, "TASK_DROPPED", "REASON_SLAVE_DISCONNECTED")
+            return
+        beside = isinstance(launch, JobLaunch) and self._executor_of(info, agent) is not None
+        wanted = to_bundles(info["resources"])
+        if not beside:
+            add_all(wanted, to_bundles(info["executor"]["resources"]))
         try:
-            if info["agent_id"]["value"] != agent.id or self.task(task_id) is not None:
-                raise ValueError("wrong agent or duplicate task")
-            if not all_within(wanted, pool):
-                raise NotEnoughError(f"Total resources {wanted} more than available {pool}")
+            self._check_launch(taken, info, launch)
+            if not all_within(wanted, taken.pool):
+                raise NotEnoughError(f"Total resources {wanted} more than available {taken.pool}")
         except (NotEnoughError, ValueError) as error:
-            if not self._spoilt:
+            if not taken.spoilt:
                 self.illegal.append(f"LAUNCH of {task_id}: {error}")
             self._tell(task_id, agent.id, "TASK_ERROR", "REASON_TASK_INVALID", str(error))
             return
         for owner, bundle in wanted.items():
-            pool[owner].take(bundle)
-        executor = info["executor"]["executor_id"]["value"]
-        agent.tasks[task_id] = Task(task_id, info["name"], agent, executor, wanted)
+            taken.pool[owner].take(bundle)
+        task = agent.tasks[task_id] = Task(task_id, info["name"], agent, info["executor"], wanted)
         self.known[task_id] = ("TASK_STAGING", agent.id)
         self.launches.append(task_id)
-        volume = next(name for bundle in wanted.values() for name in bundle.volumes)
-        self.ring.start(Process(task_id, agent.hostname, parse_launch(info["data"]), agent.volumes[volume]))
+        if isinstance(launch, NodeLaunch):
+            volume = next(name for bundle in wanted.values() for name in bundle.volumes)
+            self.ring.start(Process(task_id, agent.hostname, launch, agent.volumes[volume]))
+        else:
+            self._begin_job(task, launch)
 
-    def _report(self, task: Task) -> None:
-        """The executor says what changed, but for what it sees of others."""
-        process = self.ring.processes.get(task.id)
-        if process is None:
+    def _check_launch(self, taken: Taken, info: Json, launch: NodeLaunch | JobLaunch) -> None:
+        """What Mesos, and an executor, would not let pass."""
+        task_id, agent = info["task_id"]["value"], taken.agent
+        if info["agent_id"]["value"] != agent.id or self.task(task_id) is not None:
+            raise ValueError("wrong agent or duplicate task")
+        if isinstance(launch, NodeLaunch):
             return
-        status = process.status()
-        shown = (status.mode, status.native_transport_running, status.host_id)
-        before = task.told and (task.told.mode, task.told.native_transport_running, task.told.host_id)
-        if shown != before:
-            task.told = status
-            self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
+        node = self._executor_of(info, agent)
+        if node is None:
+            if info["executor"]["executor_id"]["value"] not in taken.executors:
+                raise ValueError("a job would start an executor of its own")
+            return
+        beside = [job for job in self.live_jobs() if job.launch.node == launch.node]
+        problem = misfit(info, launch, node.executor, node.id, beside)
+        if problem is not None:
+            raise ValueError(problem)
 
-    def _end(self, task_id: str, state: str, reason: str, words: str) -> None:
-        task = self.task(task_id)
-        if task is not None and task.state not in FINAL:
-            self._queue(task, state, reason, words, None)
-            self._give_back(task)
-
-    def _queue(self, task: Task, state: str, reason: str, words: str, data: str | None) -> None:
-        task.state = state
-        update = {"state": state, "reason": reason, "message": words, "data": data, "uuid": self.new_id()}
-        task.outbox.append(update)
-        self._send_update(task)
-
-    def _send_update(self, task: Task) -> None:
-        agent = task.agent
-        if agent.reachable and agent.registered:
-            self.known[task.id] = (task.state, agent.id)
-        due = task.sent_at is None or self.now - task.sent_at >= RETRY_SECONDS
-        if task.outbox and due and self.subscribed and agent.reachable and agent.registered:
-            task.sent_at = self.now
-            self._emit("UPDATE", self._update_json(task.id, agent.id, "SOURCE_EXECUTOR", task.outbox[0]))
-
-    def _give_back(self, task: Task) -> None:
-        add_all(task.agent.available, task.used)
-        task.used = {}
-
-    def _release(self, task: Task) -> None:
-        self._give_back(task)
-        task.agent.tasks.pop(task.id, None)
+    def _executor_of(self, info: Json, agent: Agent) -> Task | None:
+        """The node's task in the executor that this launch names."""
+        name = info["executor"]["executor_id"]["value"]
+        live = (task for task in agent.tasks.values() if not task.ended and task.job is None)
+        return next((task for task in live if task.executor_id == name), None)
 
     def _take_back(self, offer: Offered) -> None:
         add_all(offer.agent.available, offer.content)
@@ -338,19 +319,6 @@ class Mesos:
             return False
         return all_within(content, agent.filtered[1])
 
-    def _tell(self, task_id: str, agent_id: str, state: str, reason: str, words: str = "") -> None:
-        """The master's own word: sent once, never repeated."""
-        update = {"state": state, "reason": reason, "message": words}
-        self._emit("UPDATE", self._update_json(task_id, agent_id, "SOURCE_MASTER", update))
-
-    def _update_json(self, task_id: str, agent_id: str, source: str, update: Json) -> Json:
-        status = {key: value for key, value in update.items() if value}
-        return {"task_id": {"value": task_id}, "agent_id": {"value": agent_id}, "source": source, **status}
-
-    def _emit(self, kind: str, content: Any) -> None:
-        if self.subscribed:
-            self.events.append((kind, content))
-
     def _offer_json(self, offer: Offered) -> Json:
         agent = offer.agent
         return {
@@ -360,7 +328,7 @@ class Mesos:
             "allocation_info": {"role": "cassandra-role"},
             "attributes": [{"name": "rack", "type": "TEXT", "text": {"value": agent.rack}}],
             "resources": to_json(offer.content, agent.reservations),
-            "executor_ids": [{"value": task.executor_id} for task in agent.tasks.values() if task.state not in FINAL],
+            "executor_ids": [{"value": name} for name in sorted(offer.executors)],
         }
 
 

@@ -16,6 +16,7 @@ class Data:
 
     host_id: str | None = None
     member: bool = False
+    snapshots: set[str] = field(default_factory=set)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import Ports
+from scheduler.core.commands import StartOperation
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from tests.simulation.machines import Agent
 from tests.simulation.resources import Bundle
@@ -51,3 +52,30 @@ def _agent(index: int, rack: str, mounts: int) -> Agent:
     free = Bundle(cpus=4000, mem=4_096_000, disk=20_480_000, ports={7000, 7001, 7199, 9042, 31000, 31001})
     free.mounts = {f"/mnt/disk{number}": 2_048_000 * (number + 1) for number in range(mounts)}
     return Agent(f"S{index}", f"127.0.0.{index + 2}", rack, {"": free})
+
+
+BACKUP_NODES = {f"node-{index}": {"tokens": 16, "rack": "r1", "data_center": "dc1"} for index in range(3)}
+_LOCATION = {"external_location": "s3://bucket", "region": None, "endpoint": None, "tls_ca": None, "uses_emc": False}
+_TABLES: dict[str, Any] = {"key_spaces": [], "column_families": []}
+_REQUESTS: dict[str, dict[str, Any]] = {
+    "repair": {**_TABLES, "incremental": False, "primary_range": True, "parallelism": "sequential"},
+    "backup": {**_LOCATION, **_TABLES, "backup_name": "monday", "upload_parallelism": 1, "count_rows": None},
+    "backup-verify": {**_LOCATION, "backup_name": "monday", "parallelism": 1},
+    "backup-delete": {**_LOCATION, "backup_name": "monday"},
+    "restore": {**_LOCATION, **_TABLES, "backup_name": "monday", "rename": {}, "parallelism": 0},
+}
+
+
+def begin(kind: str, identifier: str = "first", nodes: int = 3, sealed: str = "", **request: Any) -> StartOperation:
+    """What the API asks for to begin an operation on the first nodes, with its defaults."""
+    chosen = {**_REQUESTS.get(kind, {**_TABLES, "parallelism": 1}), **request}
+    return StartOperation(
+        plan=kind,
+        id=identifier,
+        nodes=tuple(f"node-{index}" for index in range(nodes)),
+        request=chosen,
+        principal="operator",
+        facts={"backup": {"nodes": BACKUP_NODES}} if kind in ("restore", "backup-verify") else {},
+        tuning={"throttle": 1000} if kind in ("backup", "restore") else {},
+        sealed=sealed,
+    )

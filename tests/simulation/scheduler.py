@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from executor.protocol import StatusReply
+from executor.protocol import JobReport, StatusReply
 from scheduler.core.change import Adoption, adopt
 from scheduler.core.codec import (
     FRAMEWORK_ID,
@@ -20,7 +20,7 @@ from scheduler.core.codec import (
 )
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.decide import decide
-from scheduler.core.decision import Decision
+from scheduler.core.decision import Decision, Kill, Tuning
 from scheduler.core.events import (
     Disconnected,
     Event,
@@ -34,7 +34,7 @@ from scheduler.core.operate import apply_command
 from scheduler.core.plan import Plan
 from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import ClusterState
+from scheduler.core.state import ClusterState, OperationState, StepState
 from scheduler.core.status import fold_updates
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids
@@ -143,6 +143,8 @@ class Scheduler:
             case "REPLY", StatusReply() as reply:
                 self.mesos.spoken.add(reply.task_id)
                 return reply
+            case "REPORT", JobReport() as report:
+                return report
         return None
 
     def _hear(self, update: TaskUpdate) -> None:
@@ -165,6 +167,8 @@ class Scheduler:
             yield lambda: mesos.reconcile(tasks)
         for ask in decision.asks:
             yield partial(mesos.ask, ask.task_id, ask.node)
+        for tuning in decision.tunings:
+            yield partial(self._tune, tuning)
         if decision.suppress:
             yield mesos.suppress
         if decision.revive:
@@ -172,6 +176,10 @@ class Scheduler:
         acks, self._acks = self._acks, []
         for task_id, uuid in acks:
             yield partial(mesos.acknowledge, task_id, uuid)
+
+    def _tune(self, tuning: Tuning) -> None:
+        if not self.lose("TUNING"):
+            self.mesos.tune(tuning.task_id, tuning.values)
 
     def _store(self, after: ClusterState) -> None:
         self._save(after)
@@ -197,14 +205,24 @@ class Scheduler:
             silent = {node.task.id for node in self.saved.nodes.values() if node.task and node.task.id in live}
             if unheard := silent & self.mesos.unheard - self.mesos.spoken:
                 self.violations.append(f"{accept.node} is launched before {unheard} were heard of")
-            alive = {task.id for task in self.mesos.live_tasks() if task.node == accept.node}
+            alive = {task.id for task in self.mesos.live_tasks() if task.node == accept.node and not accept.job}
             twice = sorted(alive - self.given_up)
             if twice:
                 self.violations.append(f"{accept.node} is launched while {twice} live")
+            if accept.job and [item["type"] for item in accept.operations] != ["LAUNCH"]:
+                self.violations.append(f"more than a launch is asked for {accept.job}")
         for kill in decision.kills:
-            node = self.state.nodes.get(kill.task_id.partition("__")[0])
-            if node is not None and node.task is not None and node.task.id == kill.task_id:
-                self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
+            self._check_kill(kill)
+
+    def _check_kill(self, kill: Kill) -> None:
+        node = self.state.nodes.get(kill.task_id.partition("__")[0])
+        if node is not None and node.task is not None and node.task.id == kill.task_id:
+            self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
+        for step in self.state.steps.values():
+            operation = self.state.operations.get(step.kind)
+            wanted = operation is not None and operation.state is OperationState.RUNNING
+            if wanted and step.state is StepState.RUNNING and step.task and step.task.id == kill.task_id:
+                self.violations.append(f"{kill.task_id} is killed, though {step.key} waits for it")
 
     def healthy(self) -> bool:
         """Whether every node of the target is a member and runs."""

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scheduler.core.commands import Command
+from executor.protocol import JobResult
+from scheduler.core.commands import Command, RefusalKind
 from scheduler.core.decision import Decision
 from scheduler.core.invariants import invariants
+from scheduler.core.operation import is_live
 from scheduler.core.plan import Status, Step
 from scheduler.core.spec import ClusterSpec
+from scheduler.core.state import OperationState, StepState
 from tests.simulation.machines import Agent
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec
@@ -38,9 +41,9 @@ class World:
             self.mesos.step(seconds)
             self.scheduler.cycle()
 
-    def find_step(self, name: str, plan: str = "deploy") -> Step | None:
-        phases = self.scheduler.plans()[plan].phases
-        return next((step for phase in phases for step in phase.steps if step.name == name), None)
+    def find_step(self, name: str, plan: str = "deploy", phase: str = "") -> Step | None:
+        phases = [found for found in self.scheduler.plans()[plan].phases if phase in ("", found.name)]
+        return next((step for found in phases for step in found.steps if step.name == name), None)
 
     def new_decisions(self) -> list[Decision]:
         found = self.scheduler.decisions[self.seen_decisions :]
@@ -71,9 +74,18 @@ def play(lines: Iterable[Line], world: World | None = None) -> World:
     return world
 
 
+def wrongs(mesos: Mesos, scheduler: Scheduler) -> list[str]:
+    """Everything that was done and must not be."""
+    found = [*mesos.illegal, *mesos.ring.violations, *mesos.jobs.violations, *scheduler.violations]
+    for step in scheduler.state.steps.values():
+        done = step.task is not None and step.task.id in mesos.jobs.finished
+        if step.state is StepState.COMPLETE and not (step.forced or done):
+            found.append(f"{step.key} is complete, but its job did not end well")
+    return [*found, *invariants(scheduler.state)]
+
+
 def _check_always(world: World) -> None:
-    wrong = [*world.mesos.illegal, *world.mesos.ring.violations, *world.scheduler.violations]
-    wrong += invariants(world.scheduler.state)
+    wrong = wrongs(world.mesos, world.scheduler)
     assert not wrong, wrong
 
 
@@ -96,16 +108,68 @@ class Send:
         return Line(f"Send.until_complete({plan!r})", run)
 
     @staticmethod
-    def until_step(node: str, status: Status, plan: str = "deploy", cycles: int = 100) -> Line:
+    def until_step(node: str, status: Status, plan: str = "deploy", cycles: int = 100, phase: str = "") -> Line:
         def run(world: World) -> None:
             for _ in range(cycles):
-                step = world.find_step(node, plan)
+                step = world.find_step(node, plan, phase)
                 if step is not None and step.status is status:
                     return
                 world.go_on(1.0)
-            raise AssertionError(f"{world.find_step(node, plan)} after {cycles} cycles")
+            raise AssertionError(f"{world.find_step(node, plan, phase)} after {cycles} cycles")
 
-        return Line(f"Send.until_step({node!r}, {status})", run)
+        return Line(f"Send.until_step({node!r}, {status}, {plan!r}, phase={phase!r})", run)
+
+    @staticmethod
+    def until_ended(kind: str, cycles: int = 100) -> Line:
+        """Until the newest operation of this kind is over, however it ends."""
+
+        def run(world: World) -> None:
+            for _ in range(cycles):
+                world.go_on(1.0)
+                if not is_live(world.scheduler.state.operations[kind]):
+                    return
+            raise AssertionError(f"not ended after {cycles} cycles: {world.scheduler.plans()[kind]}")
+
+        return Line(f"Send.until_ended({kind!r})", run)
+
+    @staticmethod
+    def until_running(*names: str, cycles: int = 60) -> Line:
+        """Until exactly these jobs run, as far as Mesos has told."""
+
+        def run(world: World) -> None:
+            found: list[str] = []
+            for _ in range(cycles):
+                tasks = [task for task in world.mesos.live_tasks() if task.job is not None]
+                found = [task.node for task in tasks if task.state == "TASK_RUNNING" and not task.outbox]
+                if sorted(found) == sorted(names) and len(tasks) == len(found):
+                    return
+                world.go_on(1.0)
+            raise AssertionError(f"{found} run after {cycles} cycles")
+
+        return Line(f"Send.until_running{names}", run)
+
+    @staticmethod
+    def hold(*names: str) -> Line:
+        """Jobs of these names (all others not) go on until they are let go."""
+
+        def run(world: World) -> None:
+            world.mesos.jobs.held = set(names)
+
+        return Line(f"Send.hold{names}", run)
+
+    @staticmethod
+    def job_failures(name: str, *words: str, hopeless: bool = False) -> Line:
+        """The next attempts of this job fail with these words."""
+
+        def run(world: World) -> None:
+            world.mesos.jobs.failures[name] = [JobResult(error=text, hopeless=hopeless) for text in words]
+
+        return Line(f"Send.job_failures({name!r}, {words}, hopeless={hopeless})", run)
+
+    @staticmethod
+    def dropped(name: str) -> Line:
+        """The next launch of a task of this name gets lost."""
+        return Line(f"Send.dropped({name!r})", lambda world: world.mesos.drop_next.add(name))
 
     @staticmethod
     def failure(node: str, words: str = "killed by a test") -> Line:
@@ -190,15 +254,17 @@ class Expect:
         return Line(f"Expect.launched{nodes}", run)
 
     @staticmethod
-    def step(name: str, status: Status, reason: str = "", plan: str = "deploy", says: str = "") -> Line:
+    def step(
+        name: str, status: Status, reason: str = "", plan: str = "deploy", says: str = "", phase: str = ""
+    ) -> Line:
         def run(world: World) -> None:
-            step = world.find_step(name, plan)
+            step = world.find_step(name, plan, phase)
             assert step is not None, f"the plan {plan} has no step {name}"
             assert step.status is status, step
             assert not reason or step.reason == reason, step
             assert says in step.message, step
 
-        return Line(f"Expect.step({name!r}, {status}, {reason!r}, {plan!r}, {says!r})", run)
+        return Line(f"Expect.step({name!r}, {status}, {reason!r}, {plan!r}, {says!r}, {phase!r})", run)
 
     @staticmethod
     def plan(status: Status, name: str = "deploy") -> Line:
@@ -207,6 +273,48 @@ class Expect:
             assert found.status is status, found
 
         return Line(f"Expect.plan({status}, {name!r})", run)
+
+    @staticmethod
+    def running(*names: str) -> Line:
+        """These jobs, and no others."""
+
+        def run(world: World) -> None:
+            found = sorted(job.name for job in world.mesos.live_jobs())
+            assert found == sorted(names), f"{found} run, not {sorted(names)}"
+
+        return Line(f"Expect.running{names}", run)
+
+    @staticmethod
+    def refused(command: Command, kind: RefusalKind, says: str) -> Line:
+        def run(world: World) -> None:
+            refusal = world.scheduler.command(command)
+            assert refusal is not None, "it was not refused"
+            assert refusal.kind is kind, refusal
+            assert says in refusal.message, refusal
+
+        return Line(f"Expect.refused({command}, {kind}, {says!r})", run)
+
+    @staticmethod
+    def operation(kind: str, state: OperationState) -> Line:
+        def run(world: World) -> None:
+            found = world.scheduler.state.operations[kind]
+            assert found.state is state, found
+
+        return Line(f"Expect.operation({kind!r}, {state})", run)
+
+    @staticmethod
+    def snapshots(*hostnames: str) -> Line:
+        """Of backups, on the volumes of these agents alone."""
+
+        def run(world: World) -> None:
+            found = sorted(
+                agent.hostname
+                for agent in world.mesos.agents.values()
+                if any(data.snapshots for data in agent.volumes.values())
+            )
+            assert found == sorted(hostnames), f"snapshots lie on {found}"
+
+        return Line(f"Expect.snapshots{hostnames}", run)
 
     @staticmethod
     def decided(text: str, test: Callable[[list[Decision]], bool]) -> Line:

@@ -1,0 +1,94 @@
+"""Maintenance operations from their start to their end, told line by line."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.core.kinds import KINDS
+from scheduler.core.plan import Status
+from scheduler.core.state import OperationState
+from tests.simulation.samples import agents, begin, spec
+from tests.simulation.script import Expect, Send, World, play
+
+UP = [Send.until_complete(), Expect.launched("node-0", "node-1", "node-2")]
+RUN_ON = [Send.time(5.0, cycles=10)]
+NODES = ("node-0", "node-1", "node-2")
+
+
+def of(job: str, *nodes: str) -> tuple[str, ...]:
+    """The names of a job's tasks."""
+    return tuple(f"{job}-{node}" for node in nodes or NODES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_runs_to_its_end_and_leaves_the_nodes_alone(kind: str) -> None:
+    world = play(UP)
+    play([Send.command(begin(kind)), Send.until_complete(kind), *RUN_ON], world)
+    expected = [name for phase in KINDS[kind].phases for name in of(phase.job, *(("node-0",) if phase.once else ()))]
+    assert world.mesos.jobs.begun == expected
+    operation = world.scheduler.state.operations[kind]
+    assert operation.state is OperationState.COMPLETE
+    assert operation.finished_at is not None
+    assert [record.operation for record in world.scheduler.state.history.values()] == [operation]
+    assert world.mesos.kills == []
+    play([Expect.launched(*expected), Expect.plan(Status.COMPLETE), Expect.plan(Status.COMPLETE, "recovery")], world)
+
+
+def test_nodes_are_worked_on_one_after_another_unless_more_may_be() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("cleanup"),
+            Send.command(begin("cleanup")),
+            Send.until_running(*of("cleanup", "node-0")),
+            *RUN_ON,
+            Expect.running(*of("cleanup", "node-0")),
+            Expect.step("node-0", Status.IN_PROGRESS, "RUNNING", "cleanup", "10 %, cleanup"),
+            Expect.step("node-1", Status.PENDING, "EARLIER_NODE", "cleanup", "waits for node-0"),
+            Send.hold("cleanup-node-1"),
+            Send.until_running(*of("cleanup", "node-1")),
+            Expect.launched(*of("cleanup", "node-0", "node-1")),
+            Send.hold(),
+            Send.until_complete("cleanup"),
+            Expect.launched(*of("cleanup", "node-2")),
+            Send.hold("cleanup"),
+            Send.command(begin("cleanup", "second", parallelism=2)),
+            Send.until_running(*of("cleanup", "node-0", "node-1")),
+            *RUN_ON,
+            Expect.running(*of("cleanup", "node-0", "node-1")),
+        ]
+    )
+
+
+def test_a_backup_takes_all_snapshots_at_once_and_uploads_as_many_as_may_be() -> None:
+    world = World(spec(4), agents(4))
+    nodes = tuple(f"node-{index}" for index in range(4))
+    play(
+        [
+            Send.until_complete(cycles=200),
+            Expect.launched(*nodes),
+            Send.hold("snapshot", "describe", "upload", "complete", "clear"),
+            Send.command(begin("backup", nodes=4, upload_parallelism=2)),
+            Send.until_running(*of("snapshot", *nodes)),
+            Expect.step("cluster", Status.PENDING, "EARLIER_PHASE", "backup", "waits for the phase Snapshot"),
+            Send.hold("describe", "upload", "complete", "clear"),
+            Send.until_running("describe-node-0"),
+            Expect.snapshots(*(f"127.0.0.{index + 2}" for index in range(4))),
+            Send.hold("upload", "complete", "clear"),
+            Send.until_running(*of("upload", "node-0", "node-1")),
+            *RUN_ON,
+            Expect.running(*of("upload", "node-0", "node-1")),
+            Send.hold("upload-node-1", "upload-node-2", "complete", "clear"),
+            Send.until_running(*of("upload", "node-1", "node-2")),
+            Send.hold("complete", "clear"),
+            Send.until_running("complete-node-0"),
+            Expect.state("the backup does not exist yet", lambda world: not world.mesos.jobs.backups),
+            Send.hold("clear"),
+            Send.until_running(*of("clear", *nodes)),
+            Expect.state("it exists now", lambda world: world.mesos.jobs.backups == ["monday"]),
+            Send.hold(),
+            Send.until_complete("backup"),
+            Expect.snapshots(),
+        ],
+        world,
+    )
