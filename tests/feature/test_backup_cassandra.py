@@ -1,0 +1,245 @@
+"""Backups of a real Cassandra into a real S3 server, job after job as the scheduler launches them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.backup import manifest
+from executor.backup.location import parse
+from executor.jobs.context import JobError
+from executor.jobs.questions import QUESTIONS
+from executor.jobs.table import JOBS
+from executor.protocol import JobLaunch
+from tests.cluster import tables
+from tests.feature.cassandra_ring import Ring, RingNode, make_ring
+from tests.feature.job_context import LocalContext, Running
+from tests.unit.executor.backup.s3_server import SECRETS, Server, running_server, store_at
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
+
+KEY_SPACE = "shop"
+_JOB_SECONDS = 120.0
+
+
+class Cluster:
+    """One node and the place for its backups."""
+
+    def __init__(self, node: RingNode, server: Server, bucket: str) -> None:
+        self.node = node
+        self.location = {"external_location": f"http://{server.host}:{server.port}/{bucket}/of/ours"}
+        self._numbers = count(1)
+
+    def begin(self, job: str, parameters: Mapping[str, Any], tuning: Mapping[str, Any] | None = None) -> Running:
+        """A job under way."""
+        everything = {"location": self.location, "cluster": "c-1", "cluster_name": "ring", **parameters}
+        launch = JobLaunch(job, str(parameters["operation"]), "node-0", "t1", json.loads(json.dumps(everything)))
+        return Running(JOBS[job], LocalContext(launch, self.node.facts(), dict(tuning or {}), SECRETS))
+
+    def run(self, job: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A job to its end."""
+        return self.begin(job, parameters).join(_JOB_SECONDS)
+
+    def snapshot(self, name: str, **request: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        """The first two phases; gives the parameters for the others and what was described."""
+        operation = f"op-{next(self._numbers)}"
+        common = {"operation": operation, "backup_name": name, "tag": f"backup-{operation}", **request}
+        taken = self.run("snapshot", common)
+        described = self.run("describe", {**common, "schema_versions": [taken["schema_version"]]})
+        return common, {"snapshot": taken, "describe": described}
+
+    def complete(
+        self, common: Mapping[str, Any], found: Mapping[str, Any], uploaded: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The last two phases."""
+        nodes = {"node-0": {**found["snapshot"], **uploaded}}
+        asked = {**common, "started_at": time.time(), "describe": found["describe"], "nodes": nodes}
+        completed = self.run("complete", asked)
+        self.run("clear", common)
+        return completed
+
+    def back_up(self, name: str, **request: Any) -> Mapping[str, Any]:
+        """A whole backup; gives what the upload says."""
+        common, found = self.snapshot(name, **request)
+        uploaded = self.run("upload", common)
+        self.complete(common, found, uploaded)
+        return uploaded
+
+    def ask(self, subject: str, **content: Any) -> Mapping[str, Any]:
+        """A question."""
+        return QUESTIONS[subject](self.node.facts(), {"location": self.location, "secrets": SECRETS, **content})
+
+    def snapshots(self) -> list[Path]:
+        """All snapshot directories of backups."""
+        return list(self.node.data.glob("*/*/snapshots/backup-*"))
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
+    ring = make_ring(tmp_path_factory.mktemp("ring"), ["127.0.44.2"])
+    try:
+        ring.start()
+        with ring.nodes[0].cql() as session:
+            tables.create(session, KEY_SPACE, replicas=1)
+        yield ring
+    finally:
+        ring.stop()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(ring: Ring, server: Server, request: pytest.FixtureRequest) -> Cluster:
+    bucket = request.node.name.replace("_", "-")[:60].rstrip("-")
+    server.make_bucket(bucket)
+    return Cluster(ring.nodes[0], server, bucket)
+
+
+def test_a_backup_from_the_snapshot_to_the_end(cluster: Cluster, tmp_path: Path) -> None:
+    common, found = cluster.snapshot("first", key_spaces=[KEY_SPACE])
+    assert found["describe"]["key_spaces"] == {KEY_SPACE: len(tables.NAMES)}
+    assert found["snapshot"]["bytes"] > 0
+    assert cluster.snapshots()
+    assert cluster.ask("backups")["backups"][0]["state"] == "unfinished"
+
+    uploaded = cluster.run("upload", common)
+    assert uploaded["tables"] == len(tables.NAMES)
+    assert uploaded["objects"] == 8 * (len(tables.NAMES) - 1)
+    assert 0 < uploaded["sent_bytes"] <= uploaded["bytes"] == found["snapshot"]["bytes"]
+
+    completed = cluster.complete(common, found, uploaded)
+    assert completed == {
+        "manifest_key": "backups/first/manifest.json", "objects": uploaded["objects"], "bytes": uploaded["bytes"]
+    }  # fmt: skip
+    assert cluster.snapshots() == []
+    assert list(cluster.node.facts().scratch.glob("snapshots/*")) == []
+
+    listed = cluster.ask("backups")["backups"]
+    assert [(item["backup_name"], item["state"], item["nodes"]) for item in listed] == [("first", "complete", 1)]
+    answer = cluster.ask("backup", backup_name="first")
+    assert answer["nodes"] == {"node-0": {"tokens": 16, "rack": "r1", "data_center": "dc1"}}
+    assert answer["key_spaces"] == {KEY_SPACE: sorted(tables.NAMES)}
+    assert answer["cassandra_version"] == "5.0.8"
+
+    with store_at(parse(cluster.location), tmp_path) as store:
+        whole = manifest.read_cluster(store.get(completed["manifest_key"]) or b"", "manifest")
+        schema = manifest.read_schema(store.get(whole.schema_key) or b"", "schema")
+    rows = {table.name: table.rows for table in whole.tables}
+    assert rows == dict.fromkeys(tables.NAMES, tables.ROWS) | {"nothing": 0, "visits": 20}
+    assert "CREATE TABLE shop.user (" in "".join(schema.key_spaces[0].statements)
+    assert [(member.data_center, len(member.tokens)) for member in whole.ring] == [("dc1", 16)]
+    node = whole.nodes["node-0"].member
+    assert len(node.tokens) == 16
+    assert set(node.tokens) == set(whole.ring[0].tokens)
+    assert node.data_directories == (str(cluster.node.data),)
+
+    verified = cluster.run("verify", {**common, "sources": ["node-0"]})
+    assert verified["damaged"] == []
+    assert verified["objects"] > 0
+
+
+def test_a_second_backup_sends_what_is_new(cluster: Cluster) -> None:
+    whole = cluster.back_up("whole", key_spaces=[KEY_SPACE])
+    again = cluster.back_up("again", key_spaces=[KEY_SPACE])
+    assert again["objects"] == whole["objects"]
+    assert again["sent_objects"] == 0
+    with cluster.node.cql() as session:
+        tables.fill(session, KEY_SPACE, [1_000_001])
+    more = cluster.back_up("more", key_spaces=[KEY_SPACE])
+    assert 0 < more["sent_objects"] < more["objects"] / 2
+
+    deleted = cluster.run("delete", {"operation": "del-1", "backup_name": "whole"})
+    assert (deleted["backups"], deleted["objects"]) == (["whole"], 0)
+    asked = {"operation": "ver-1", "sources": ["node-0"]}
+    for name in ("again", "more"):
+        assert cluster.run("verify", {**asked, "backup_name": name})["damaged"] == []
+    last = cluster.run("delete", {"operation": "del-2", "keep_last": 0})
+    assert last["backups"] == ["again", "more"]
+    assert last["kept_for_others"] == 0
+    assert cluster.ask("backups") == {"backups": []}
+
+
+def test_everything_is_taken_but_local_key_spaces(cluster: Cluster) -> None:
+    cluster.back_up("all")
+    key_spaces = cluster.ask("backup", backup_name="all")["key_spaces"]
+    assert {KEY_SPACE, "system_auth", "system_distributed", "system_traces"} == set(key_spaces)
+
+
+def test_one_table_is_not_another_that_begins_alike(cluster: Cluster) -> None:
+    cluster.back_up("one", key_spaces=[KEY_SPACE], column_families=["user"])
+    assert cluster.ask("backup", backup_name="one")["key_spaces"] == {KEY_SPACE: ["user"]}
+
+
+def test_a_cancelled_upload_is_taken_up_and_its_snapshot_swept(cluster: Cluster) -> None:
+    """T1, T2: the first attempt ends in its midst, the second sends the rest; a third operation finds no snapshot."""
+    common, found = cluster.snapshot("cut", key_spaces=[KEY_SPACE])
+    slow = cluster.begin("upload", common, {"throttle": 20_000})
+
+    def sent() -> float:
+        return slow.context.told[-1].done.get("sent_bytes", 0) if slow.context.told else 0
+
+    deadline = time.monotonic() + 30
+    while sent() < 30_000:
+        assert not slow.ended
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    began = time.monotonic()
+    slow.context.cancel()
+    slow._thread.join(10)
+    assert type(slow.error).__name__ == "Cancelled"
+    assert time.monotonic() - began < 1.5
+    uploaded = cluster.run("upload", common)
+    assert 0 < uploaded["sent_objects"] < uploaded["objects"]
+
+    # The scheduler was never heard of again; the next backup is another one.
+    other, _ = cluster.snapshot("next", key_spaces=[KEY_SPACE], column_families=["user"])
+    assert {path.name for path in cluster.snapshots()} == {other["tag"]}
+    with pytest.raises(JobError, match="is not on this node's volume"):
+        cluster.run("upload", common)
+    assert cluster.run("clear", other) == {"cleared": 1}
+    assert cluster.snapshots() == []
+    assert found["snapshot"]["tables"] == len(tables.NAMES)
+
+
+def test_a_name_is_claimed_once(cluster: Cluster) -> None:
+    cluster.back_up("taken", key_spaces=[KEY_SPACE], column_families=["user"])
+    with pytest.raises(JobError, match="there is a backup taken already") as refused:
+        cluster.snapshot("taken", key_spaces=[KEY_SPACE])
+    assert refused.value.hopeless
+
+
+def test_a_schema_that_changed_is_no_backup(cluster: Cluster) -> None:
+    operation = {"operation": "op-x", "backup_name": "changed", "tag": "backup-op-x", "key_spaces": [KEY_SPACE]}
+    taken = cluster.run("snapshot", operation)
+    with cluster.node.cql() as session:
+        session.execute(f"CREATE TABLE {KEY_SPACE}.late (id int PRIMARY KEY)")
+        with pytest.raises(JobError, match="the schema changed from") as changed:
+            cluster.run("describe", {**operation, "schema_versions": [taken["schema_version"]]})
+        session.execute(f"DROP TABLE {KEY_SPACE}.late")
+    assert changed.value.hopeless
+    cluster.run("clear", operation)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        pytest.param({"key_spaces": ["nowhere"]}, "no key space nowhere", id="key-space"),
+        pytest.param({"key_spaces": ["system"]}, "no key space system to back up", id="local"),
+        pytest.param({"key_spaces": [KEY_SPACE], "column_families": ["use"]}, "no table use in shop", id="table"),
+    ],
+)
+def test_what_is_not_there_is_refused(cluster: Cluster, request_: Mapping[str, Any], words: str) -> None:
+    with pytest.raises(JobError, match=words) as refused:
+        cluster.snapshot("none", **request_)
+    assert refused.value.hopeless
+    assert cluster.snapshots() == []

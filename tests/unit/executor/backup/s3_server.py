@@ -1,0 +1,78 @@
+"""moto's S3 server as a process of its own, and what a test puts there."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.backup.location import Location, parse
+from executor.backup.s3 import Patience, Store, open_store
+from tests.waiting import free_port, wait_for
+
+SECRETS = {"s3_access_key": "test-access-key", "s3_secret_key": "test-secret-key"}
+HASTY = Patience(attempts=4, connect_seconds=5.0, read_seconds=5.0, pause=0.02, longest_pause=0.1)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    host: str
+    port: int
+
+    def location(self, bucket: str, prefix: str = "") -> Location:
+        """A location there; path style."""
+        return parse({"external_location": f"http://{self.host}:{self.port}/{bucket}/{prefix}".rstrip("/")})
+
+    def request(self, method: str, path: str) -> int:
+        """A plain request, without credentials; gives the status."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10.0)
+        try:
+            connection.request(method, path, headers={"Content-Length": "0"})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            connection.close()
+
+    def make_bucket(self, name: str) -> None:
+        """An empty bucket."""
+        assert self.request("PUT", f"/{name}") == 200
+
+
+@contextmanager
+def running_server(host: str = "127.0.44.1") -> Iterator[Server]:
+    """A server; what it holds is gone with it."""
+    server = Server(host, free_port(host))
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(server.port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for("moto serves", lambda: _serves(server))
+            yield server
+        finally:
+            process.terminate()
+
+
+def _serves(server: Server) -> bool:
+    try:
+        return server.request("GET", "/") == 200
+    except OSError:
+        return False
+
+
+@contextmanager
+def store_at(
+    location: Location, scratch: Path, secrets: Mapping[str, str] = SECRETS, patience: Patience = HASTY
+) -> Iterator[Store]:
+    """A store, as a job opens it."""
+    with open_store(location, secrets, _no_wait, scratch, patience=patience) as store:
+        yield store
+
+
+def _no_wait(_seconds: float) -> None:
+    """Between attempts of a test."""
