@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra.cluster import Cluster, ExecutionProfile, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 from kazoo.client import KazooClient
 
@@ -182,7 +182,7 @@ class World:
         cluster = Cluster(
             contacts,
             port=self.layout.node_ports.native_transport,
-            execution_profiles={"default": profile},
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,
         )
