@@ -222,9 +222,9 @@ def _wanted(context: JobContext) -> list[str]:
     local = schema.key_spaces(jolokia)
     if missing := [name for name in parameters.get("key_spaces", ()) if name not in local]:
         raise JobError("schema", f"there is no key space {', '.join(missing)}", hopeless=True)
-    names = [name for name in parameters.get("key_spaces") or sorted(local) if not local[name]]
+    names = parameters.get("key_spaces") or [name for name in sorted(local) if not local[name]]
     asked = set(parameters.get("column_families", ()))
     found = [(name, table) for name in names for table in schema.tables(jolokia, name)]
     if missing := sorted(asked - {table for _, table in found}):
         raise JobError("schema", f"there is no table {', '.join(missing)}", hopeless=True)
-    return [f"{name}.{table}" for name, table in found if not asked or table in asked]
+    return [f"{name}.{table}" for name, table in found if not local[name] and (not asked or table in asked)]
