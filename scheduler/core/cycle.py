@@ -47,6 +47,10 @@ class Cycle:
         """Put a changed maintenance step in place of the old one."""
         self._steps[step.key] = step
 
+    def remove_step(self, step: StepRecord) -> None:
+        """Forget a maintenance step."""
+        self._steps.pop(step.key, None)
+
     def update_operation(self, operation: OperationRecord) -> None:
         """Put a changed operation in place of the old one."""
         self._operations[operation.kind] = operation

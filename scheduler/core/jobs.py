@@ -38,7 +38,7 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
     assert task is not None
     if update.state in LIVE or update.state in UNSEEN:
         return _lives(step, task, update.state, now)
-    if step.state is not StepState.RUNNING:
+    if step.state is not StepState.RUNNING and update.state is not TaskState.FINISHED:
         return step
     result = result_of(update)
     ended = replace(step, task=replace(task, state=update.state, updated_at=now))
@@ -96,6 +96,12 @@ def interrupt(step: StepRecord, words: str, now: float, state: TaskState = TaskS
         text = f"interrupted {count} times in a row, the last time: {words}"
         return replace(step, state=StepState.FAILED, failures=Failures(count, 0.0, shorten(text)), finished_at=now)
     return replace(step, state=StepState.PENDING)
+
+
+def give_up(step: StepRecord, now: float) -> StepRecord:
+    """The step of an operation that ends, without the job of which nothing can be seen; no failure."""
+    assert step.task is not None
+    return replace(step, state=StepState.PENDING, task=replace(step.task, state=TaskState.LOST, updated_at=now))
 
 
 def _lives(step: StepRecord, task: JobTask, state: TaskState, now: float) -> StepRecord:

@@ -12,9 +12,9 @@ from scheduler.core.amounts import Share, node_needs, to_scalar
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept, Kill, Tuning
 from scheduler.core.history import close
-from scheduler.core.jobs import interrupt
+from scheduler.core.jobs import give_up, interrupt
 from scheduler.core.kinds import PhaseKind
-from scheduler.core.lifecycle import has_ended
+from scheduler.core.lifecycle import UNSEEN, has_ended
 from scheduler.core.offers import Offer
 from scheduler.core.operation import View, at_once, choose_node, is_live, look, turn_block
 from scheduler.core.operations import Hold, build_launch
@@ -36,6 +36,7 @@ TELL_EVERY = 10.0
 
 def maintain(cycle: Cycle) -> None:
     """Go on with every operation that has not ended, the oldest first."""
+    _forget_steps(cycle)
     _note_ended_nodes(cycle)
     live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
     for operation in sorted(live, key=lambda item: (item.started_at, item.kind)):
@@ -50,6 +51,14 @@ def maintain(cycle: Cycle) -> None:
     _forget_told(cycle)
 
 
+def _forget_steps(cycle: Cycle) -> None:
+    """Steps whose operation's record is gone: nobody would end them, and they would hold up their nodes."""
+    for step in list(cycle.state.steps.values()):
+        operation = cycle.state.operations.get(step.kind)
+        if operation is None or operation.id != step.operation:
+            cycle.remove_step(step)
+
+
 def _note_ended_nodes(cycle: Cycle) -> None:
     """A job ends with the executor that ran it, whether or not anyone says so."""
     for step in list(cycle.state.steps.values()):
@@ -61,9 +70,14 @@ def _note_ended_nodes(cycle: Cycle) -> None:
 
 
 def _cancel(cycle: Cycle, view: View) -> None:
+    """End the jobs of an operation. One that Mesos cannot see is not waited for: it ends when it is seen again."""
     for phase, steps in view.phases:
-        for step in () if phase.always else steps:
-            if step.state is StepState.RUNNING and step.task is not None and _may_tell(cycle, step.task.id):
+        for step in steps:
+            if step.state is not StepState.RUNNING or step.task is None:
+                continue
+            if step.task.state in UNSEEN:
+                cycle.update_step(give_up(step, cycle.now))
+            elif not phase.always and _may_tell(cycle, step.task.id):
                 reason = f"the operation {view.kind.name} is being stopped"
                 cycle.kills.append(Kill(step.task.id, step.task.agent_id, JOB_GRACE_SECONDS, reason))
 
@@ -137,6 +151,9 @@ def _short(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
     """Why the offer cannot carry a job of this node."""
     assert node.reservation is not None
     assert node.task is not None
+    if node.task.executor_id not in offer.executor_ids:
+        # The node has just ended, and its end is on its way: Mesos would start another executor for the job alone.
+        return f"the executor of {node.name} is not among those that run on {offer.agent.hostname}"
     held = offer.held[node.reservation.id]
     needs = node_needs(cycle.state.configurations[node.task.configuration].spec).spare
     if held.cpus >= needs.cpus and held.mem >= needs.mem:

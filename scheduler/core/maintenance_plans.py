@@ -55,14 +55,22 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
         return Status.COMPLETE, Reason(Code.DONE, "nothing was left to do")
     if view.operation.state is OperationState.RUNNING and (block := _not_heard(state)) is not None:
         return _BLOCKED[block.code], block
-    block = turn_block(view, index, step, now)
-    if block is None:
-        node = choose_node(state, view, step)
-        block = node if isinstance(node, Reason) else None
+    block = _block(state, view, index, step, now)
     if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     waits = state.memory.waits.get(step.key, "waits for an offer")
     return Status.PENDING, Reason(Code.NO_OFFER, waits)
+
+
+def _block(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> Reason | None:
+    """What holds a step back; that its node is down is told before its turn comes."""
+    turn = turn_block(view, index, step, now)
+    if turn is not None and turn.code is not Code.EARLIER_NODE:
+        return turn
+    node = choose_node(state, view, step)
+    if isinstance(node, Reason) and (turn is None or node.code is Code.NODE_DOWN):
+        return node
+    return turn
 
 
 def _not_heard(state: ClusterState) -> Reason | None:

@@ -27,6 +27,7 @@ from executor.protocol import JobReport, NodeStatus, ProtocolError, StatusReply,
 from scheduler.core.events import Disconnected, Event, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.jobs import advance_job, expects
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
+from scheduler.core.operation import is_live
 from scheduler.core.operations import operation_task
 from scheduler.core.state import (
     Asked,
@@ -69,7 +70,12 @@ class _Fold:
         self._pending = set(state.reconciliation.pending)
         self._steps = dict(state.steps)
         self._jobs = dict(state.jobs)
-        self._keys = {step.task.id: key for key, step in state.steps.items() if step.task and expects(step)}
+        live = {operation.id for operation in state.operations.values() if is_live(operation)}
+        self._keys = {
+            step.task.id: key
+            for key, step in state.steps.items()
+            if step.task and step.operation in live and expects(step)
+        }
 
     def take(self, event: Event) -> None:
         match event:
@@ -142,6 +148,7 @@ class _Fold:
         before = self._steps[key]
         if not expects(before):
             return
+        self._strays.pop(update.task_id, None)
         operation = self._state.operations.get(before.kind)
         stopping = operation is not None and operation.state is OperationState.STOPPING
         after = advance_job(before, update, stopping, self._now)

@@ -1,0 +1,420 @@
+"""What operators do to maintenance operations, told line by line."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.core.commands import (
+    ForceComplete,
+    Interrupt,
+    Proceed,
+    RefusalKind,
+    RestartStep,
+    ResumeOperation,
+    StopOperation,
+    TuneOperation,
+)
+from scheduler.core.kinds import KINDS
+from scheduler.core.plan import Status
+from scheduler.core.state import OperationState
+from tests.simulation.samples import begin
+from tests.simulation.script import Expect, Line, Send, World, play
+from tests.simulation.test_operations import RUN_ON, UP, of
+
+STOPPED = OperationState.STOPPED
+UPLOADS = [*UP, Send.hold("upload"), Send.command(begin("backup")), Send.until_running("upload-node-0")]
+
+
+def tuned(*expected: int) -> Line:
+    """The throttle that running jobs use."""
+
+    def test(world: World) -> bool:
+        return [job.tuning["throttle"] for job in world.mesos.live_jobs()] == list(expected)
+
+    return Expect.state(f"throttles are {expected}", test)
+
+
+def test_a_stop_cancels_the_running_job_and_clears_what_was_begun() -> None:
+    world = play(
+        [
+            *UPLOADS,
+            Expect.launched(*of("snapshot"), "describe-node-0", "upload-node-0"),
+            Send.command(StopOperation("backup")),
+            Expect.operation("backup", OperationState.STOPPING),
+            Expect.step("node-1", Status.WAITING, "STOPPED", "backup", "is being stopped", phase="Upload"),
+            Send.until_ended("backup"),
+            Expect.operation("backup", STOPPED),
+            Expect.launched(*of("clear")),
+            Expect.snapshots(),
+            Expect.running(),
+            Expect.step("node-0", Status.WAITING, "STOPPED", "backup", "was stopped", phase="Upload"),
+            Expect.step("node-0", Status.COMPLETE, "DONE", "backup", phase="Clear"),
+            *RUN_ON,
+            Expect.launched(),
+        ]
+    )
+    (record,) = world.scheduler.state.history.values()
+    assert record.operation == world.scheduler.state.operations["backup"]
+    assert record.steps["Snapshot.node-0"]["result"]["bytes"] == 1000
+    assert record.steps["Upload.node-0"]["finished_at"] is None
+    assert world.mesos.jobs.backups == []
+
+
+def test_a_stop_clears_only_where_something_was_begun() -> None:
+    play(
+        [
+            *UP,
+            Send.command(Interrupt("recovery")),
+            Send.failure("node-1"),
+            Send.time(),
+            Send.hold("snapshot"),
+            Send.command(begin("backup")),
+            Send.until_running(*of("snapshot", "node-0", "node-2")),
+            Expect.launched(*of("snapshot", "node-0", "node-2")),
+            Send.command(StopOperation("backup")),
+            Send.until_ended("backup"),
+            Expect.launched(*of("clear", "node-0", "node-2")),
+            Expect.operation("backup", STOPPED),
+            Expect.step("node-1", Status.COMPLETE, "DONE", "backup", "nothing was left to do", phase="Clear"),
+        ]
+    )
+
+
+def test_a_stop_before_anything_ran_ends_at_once() -> None:
+    play(
+        [
+            *UP,
+            Send.command(begin("backup")),
+            Send.command(StopOperation("backup")),
+            Send.time(0.0),
+            Expect.operation("backup", STOPPED),
+            Expect.launched(),
+        ]
+    )
+
+
+def test_a_stop_does_not_wait_for_a_node_that_is_down() -> None:
+    play(
+        [
+            *UPLOADS,
+            Send.command(Interrupt("recovery")),
+            Send.failure("node-0"),
+            Send.failure("node-1"),
+            Send.time(),
+            Send.command(StopOperation("backup")),
+            Send.until_ended("backup"),
+            Expect.operation("backup", STOPPED),
+            Expect.snapshots("127.0.0.2", "127.0.0.3"),
+            Send.hold(),
+            Send.command(Proceed("recovery")),
+            Send.until_complete("recovery"),
+            Send.command(begin("backup", "second")),
+            Send.until_complete("backup"),
+            Expect.snapshots(),
+        ]
+    )
+
+
+def test_a_stop_does_not_wait_for_an_agent_that_is_lost_and_its_job_is_ended_when_it_is_back() -> None:
+    play(
+        [
+            *UPLOADS,
+            Send.agent_lost("127.0.0.2"),
+            Send.time(),
+            Send.command(StopOperation("backup")),
+            Send.until_ended("backup"),
+            Expect.operation("backup", STOPPED),
+            Expect.running("upload-node-0"),
+            Send.agent_back("127.0.0.2"),
+            Send.time(5.0, cycles=10),
+            Expect.running(),
+            Expect.operation("backup", STOPPED),
+            Send.hold(),
+            Send.command(begin("backup", "second")),
+            Send.until_complete("backup"),
+            Expect.snapshots(),
+        ]
+    )
+
+
+def test_a_job_of_a_lost_agent_ends_well_after_a_stop_did_not_wait_for_it() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("cleanup"),
+            Send.command(begin("cleanup")),
+            Send.until_running("cleanup-node-0"),
+            Send.agent_lost("127.0.0.2"),
+            Send.time(),
+            Send.command(StopOperation("cleanup")),
+            Send.until_ended("cleanup"),
+            Send.hold(),
+            Send.time(),
+            Send.agent_back("127.0.0.2"),
+            *RUN_ON,
+            Expect.operation("cleanup", STOPPED),
+            Expect.step("node-0", Status.WAITING, "STOPPED", "cleanup"),
+            Send.command(ResumeOperation("cleanup")),
+            Send.until_complete("cleanup"),
+        ]
+    )
+
+
+def test_a_stop_that_nothing_is_heard_of_is_repeated() -> None:
+    world = play([*UPLOADS, Send.silence("STATUS"), Send.command(StopOperation("backup")), Send.time(1.0, cycles=3)])
+    play([Expect.operation("backup", OperationState.STOPPING), Send.silence(), Send.until_ended("backup")], world)
+    play([Expect.snapshots()], world)
+
+
+def test_a_clear_that_fails_does_not_hold_up_a_stop_for_ever() -> None:
+    play(
+        [
+            *UPLOADS,
+            Send.job_failures("clear-node-1", "no", hopeless=True),
+            Send.command(StopOperation("backup")),
+            Send.until_ended("backup"),
+            Expect.operation("backup", STOPPED),
+            Expect.snapshots("127.0.0.3"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS.values() if kind.resumable])
+@pytest.mark.parametrize("by", ["resume", "continue"])
+def test_what_was_stopped_goes_on_where_it_was(kind: str, by: str) -> None:
+    play(
+        [
+            *UP,
+            Send.hold(f"{kind}-node-1"),
+            Send.command(begin(kind)),
+            Send.until_running(f"{kind}-node-1"),
+            Expect.launched(*of(kind, "node-0", "node-1")),
+            Send.command(StopOperation(kind)),
+            Send.until_ended(kind),
+            Send.hold(),
+            *RUN_ON,
+            Expect.launched(),
+            Send.command(ResumeOperation(kind) if by == "resume" else Proceed(kind)),
+            Expect.step("node-0", Status.COMPLETE, "DONE", kind),
+            Send.until_complete(kind),
+            Expect.launched(*of(kind, "node-1", "node-2")),
+            Expect.state("one in the history", lambda world: len(world.scheduler.state.history) == 1),
+        ]
+    )
+
+
+def test_a_backup_that_was_stopped_begins_anew() -> None:
+    play(
+        [
+            *UPLOADS,
+            Send.command(StopOperation("backup")),
+            Send.until_ended("backup"),
+            Expect.refused(ResumeOperation("backup"), RefusalKind.INVALID, "cannot be continued; start it anew"),
+            Expect.refused(Proceed("backup"), RefusalKind.INVALID, "cannot be continued"),
+            Expect.refused(Interrupt("backup"), RefusalKind.CONFLICT, "Backup already not running"),
+            Expect.refused(RestartStep("backup", "Upload", "node-1"), RefusalKind.CONFLICT, "already not running"),
+            Expect.refused(StopOperation("backup"), RefusalKind.CONFLICT, "Backup already not running"),
+        ]
+    )
+
+
+def test_an_interrupt_lets_jobs_end_and_holds_over_a_restart() -> None:
+    play(
+        [
+            *UPLOADS,
+            Send.command(Interrupt("backup")),
+            Expect.step("node-1", Status.WAITING, "INTERRUPTED", "backup", phase="Upload"),
+            Send.hold(),
+            Send.until_step("node-0", Status.COMPLETE, "backup", phase="Upload"),
+            *RUN_ON,
+            Expect.running(),
+            Expect.plan(Status.WAITING, "backup"),
+            Send.scheduler_restart(),
+            *RUN_ON,
+            Expect.running(),
+            Expect.plan(Status.WAITING, "backup"),
+            Send.command(Proceed("backup")),
+            Send.until_complete("backup"),
+            Expect.snapshots(),
+        ]
+    )
+
+
+def test_an_interrupted_operation_can_be_stopped() -> None:
+    play(
+        [
+            *UPLOADS,
+            Send.command(Interrupt("backup")),
+            Send.command(StopOperation("backup")),
+            Send.until_ended("backup"),
+            Expect.snapshots(),
+            Expect.operation("backup", STOPPED),
+        ]
+    )
+
+
+def test_steps_can_be_forced_and_restarted_unless_their_job_runs() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("cleanup-node-1"),
+            Send.command(begin("cleanup")),
+            Send.until_running("cleanup-node-1"),
+            Expect.refused(ForceComplete("cleanup", None, "node-1"), RefusalKind.CONFLICT, "Cleanup of node-1 runs"),
+            Expect.refused(RestartStep("cleanup", None, "node-1"), RefusalKind.CONFLICT, "Cleanup of node-1 runs"),
+            Expect.refused(RestartStep("cleanup", None, "node-7"), RefusalKind.UNKNOWN, "no step 'node-7'"),
+            Expect.refused(RestartStep("cleanup", "Clear", "node-1"), RefusalKind.UNKNOWN, "no phase 'Clear'"),
+            Send.command(ForceComplete("cleanup", "Cleanup", "node-2")),
+            Expect.step("node-2", Status.COMPLETE, "FORCED", "cleanup"),
+            Send.command(RestartStep("cleanup", "Cleanup", "node-0")),
+            Expect.launched(*of("cleanup", "node-0", "node-1")),
+            Send.hold(),
+            Send.until_complete("cleanup"),
+            Expect.launched(*of("cleanup", "node-0")),
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_operation_at_a_time(kind: str) -> None:
+    title = KINDS[kind].title
+    since = "since 1970-01-01T00:00:"
+    words = "Backup already in progress" if kind == "backup" else f"{title} cannot begin: Backup is in progress"
+    play(
+        [
+            *UPLOADS,
+            Expect.refused(begin(kind, "second"), RefusalKind.CONFLICT, f"{words} {since}"),
+            Expect.refused(begin(kind, "second"), RefusalKind.CONFLICT, "(id first)"),
+            Send.command(StopOperation("backup")),
+            Expect.refused(begin(kind, "second"), RefusalKind.CONFLICT, f"being stopped {since}"),
+            Send.hold(),
+            Send.until_ended("backup"),
+            Send.command(begin(kind, "second")),
+            Send.until_complete(kind),
+        ]
+    )
+
+
+def test_what_was_stopped_waits_until_another_kind_is_over() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("cleanup", "flush"),
+            Send.command(begin("cleanup")),
+            Send.until_running("cleanup-node-0"),
+            Send.command(StopOperation("cleanup")),
+            Send.until_ended("cleanup"),
+            Send.command(begin("flush", "other")),
+            Expect.refused(ResumeOperation("cleanup"), RefusalKind.CONFLICT, "Flush is in progress since"),
+            Send.hold(),
+            Send.until_complete("flush"),
+            Send.command(ResumeOperation("cleanup")),
+            Send.until_complete("cleanup"),
+        ]
+    )
+
+
+def test_unknown_nodes_are_refused() -> None:
+    play([*UP, Expect.refused(begin("flush", nodes=5), RefusalKind.INVALID, "nodes: there is no node-3, node-4")])
+
+
+def test_another_throttle_reaches_the_running_job_however_often_it_has_to_be_told() -> None:
+    world = play([*UPLOADS, tuned(1000), Send.silence("TUNING")])
+    play(
+        [
+            Send.time(1.0, cycles=3),
+            Expect.decided("nothing is told while it is as wanted", lambda all_: not any(d.tunings for d in all_)),
+            Send.command(TuneOperation("backup", {"throttle": 5})),
+            Send.time(1.0, cycles=9),
+            Expect.decided("told once in ten seconds", lambda all_: sum(len(d.tunings) for d in all_) == 1),
+            tuned(1000),
+            Send.silence(),
+            Send.time(1.0, cycles=12),
+            tuned(5),
+            Expect.decided("told again", lambda all_: sum(len(d.tunings) for d in all_) >= 1),
+            Send.time(1.0, cycles=30),
+            Expect.decided("and no more", lambda all_: not any(d.tunings for d in all_)),
+            Send.hold("upload-node-1", "upload-node-2"),
+            Send.until_running("upload-node-1"),
+            tuned(5),
+            Expect.refused(TuneOperation("backup", {"colour": 1}), RefusalKind.INVALID, "colour cannot be changed"),
+            Expect.refused(TuneOperation("cleanup", {"throttle": 1}), RefusalKind.CONFLICT, "Cleanup already not"),
+        ],
+        world,
+    )
+
+
+def test_another_throttle_reaches_the_running_job_after_a_restart() -> None:
+    play(
+        [*UPLOADS, Send.command(TuneOperation("backup", {"throttle": 7})), Send.scheduler_restart(), *RUN_ON, tuned(7)]
+    )
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_secrets_are_forgotten_when_an_operation_ends(stopped: bool) -> None:
+    world = play([*UP, Send.hold("upload"), Send.command(begin("backup", sealed="sealed-words"))])
+    play([Send.until_running("upload-node-0")], world)
+    assert "sealed-words" in str(world.scheduler.znodes)
+    assert [job.launch.secret for job in world.mesos.live_jobs()] == [True]
+    if stopped:
+        play([Send.command(StopOperation("backup"))], world)
+    play([Send.hold(), Send.until_ended("backup")], world)
+    assert "sealed-words" not in str(world.scheduler.znodes)
+    assert "sealed-words" not in str(world.scheduler.decisions)
+
+
+def test_secrets_are_taken_anew_when_an_operation_goes_on() -> None:
+    world = play([*UP, Send.hold("repair"), Send.command(begin("repair", sealed="old"))])
+    play([Send.until_running("repair-node-0")], world)
+    play([Send.command(StopOperation("repair")), Send.until_ended("repair")], world)
+    play([Send.command(ResumeOperation("repair", "new")), Send.until_running("repair-node-0")], world)
+    assert [job.launch.secret for job in world.mesos.live_jobs()] == [True]
+    assert world.scheduler.state.operations["repair"].sealed == "new"
+
+
+def test_the_history_keeps_the_last_twenty_of_each_kind() -> None:
+    world = play([*UP, Send.command(begin("flush", "other")), Send.until_complete("flush")])
+    for number in range(23):
+        play([Send.command(begin("compact", f"run-{number}", nodes=1)), Send.until_complete("compact")], world)
+    kept = [record.operation.id for record in world.scheduler.state.history.values()]
+    assert kept == ["other", *(f"run-{number}" for number in range(3, 23))]
+    assert len([path for path in world.scheduler.znodes if path.startswith("history/compact.")]) == 20
+
+
+def test_steps_of_the_operation_before_are_removed_at_the_next_start() -> None:
+    world = play([*UP, Send.command(begin("flush")), Send.until_complete("flush")])
+    assert len([path for path in world.scheduler.znodes if path.startswith("steps/flush.")]) == 3
+    play([Send.command(begin("flush", "second", nodes=1)), Send.until_complete("flush")], world)
+    assert [path for path in world.scheduler.znodes if path.startswith("steps/")] == ["steps/flush.Flush.node-0"]
+
+
+def test_offers_are_called_for_while_a_step_waits_and_not_afterwards() -> None:
+    play(
+        [
+            *UP,
+            Send.time(5.0, cycles=20),
+            Expect.decided("(what was before)", bool),
+            Send.hold("cleanup"),
+            Send.command(begin("cleanup")),
+            Send.time(),
+            Expect.decided("revived once", lambda all_: [item.revive for item in all_] == [True]),
+            Send.until_running("cleanup-node-0"),
+            Send.time(5.0, cycles=20),
+            Expect.decided("suppressed once", lambda all_: sum(item.suppress for item in all_) == 1),
+            Send.hold(),
+            Send.until_complete("cleanup"),
+            Expect.decided("revived for each", lambda all_: sum(item.revive for item in all_) == 2),
+            Send.time(5.0, cycles=20),
+            Expect.decided("silent", lambda all_: all_[-1].revive is False and all_[-1].suppress is False),
+            Expect.state("suppressed", lambda world: world.mesos.suppressed),
+        ]
+    )
+
+
+def test_only_launches_are_ever_made_of_offers() -> None:
+    world = play([*UP, Expect.decided("(what was before)", bool), Send.command(begin("backup"))])
+    volumes = {name for agent in world.mesos.agents.values() for name in agent.volumes}
+    play([Send.until_complete("backup"), *RUN_ON], world)
+    kinds = {item["type"] for found in world.new_decisions() for accept in found.accepts for item in accept.operations}
+    assert kinds == {"LAUNCH"}
+    assert {name for agent in world.mesos.agents.values() for name in agent.volumes} == volumes
