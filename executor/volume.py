@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw")
+# Cassandra's, and our own for maintenance jobs.
+DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance")
 LOCK_FILE = "cassandra.lock"
 
 _POLL = 0.1

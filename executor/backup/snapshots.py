@@ -66,7 +66,7 @@ def take(node: NodeFacts, tag: str, entities: Sequence[str], check: Callable[[],
     found = {table for table, _, _ in snapshot_directories(node.data_directories, tag)}
     note = Note(tag, member, tuple(SnapshotTable(table.key_space, table.name, table.id) for table in sorted(found)))
     path = _note_path(node, tag)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".new")
     unfinished.write_bytes(document.write(note))
     unfinished.replace(path)
