@@ -48,6 +48,9 @@ def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
         words = f"{code}: {text}" if text and text != code else code
         return StoreError(_scrubbed(f"{what}: {words}", secrets), not passes(error), code)
     words = f"{type(error).__name__}: {error}"
+    if isinstance(error, exceptions.BotoCoreError) and (cause := error.kwargs.get("error")) is not None:
+        # Some of the library's texts leave out what the operating system said.
+        words += "" if str(cause) in words else f" ({cause})"
     return StoreError(_scrubbed(f"{what}: {words}", secrets), not passes(error))
 
 

@@ -203,7 +203,7 @@ class Sender:
             growing.stored_size += length
             if len(growing.arrived) != growing.total:
                 return
-        self.store.finish(growing.key, growing.upload, growing.arrived)
+        self.store.finish(growing.key, growing.upload, growing.arrived, growing.stored_size)
         with self._lock:
             self._growing.pop(growing.upload, None)
         self._sent(file, sha256, Kept(encoding, growing.stored_size))

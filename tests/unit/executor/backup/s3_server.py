@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from executor.backup.s3 import Patience, Store, open_store
 from tests.waiting import free_port, wait_for
 
 SECRETS = {"s3_access_key": "test-access-key", "s3_secret_key": "test-secret-key"}
+# How many keys a page of a listing has, so that few objects are many.
+PAGE = 50
 HASTY = Patience(attempts=4, connect_seconds=5.0, read_seconds=5.0, pause=0.02, longest_pause=0.1)
 
 
@@ -50,7 +53,8 @@ def running_server(host: str = "127.0.44.1") -> Iterator[Server]:
     """A server; what it holds is gone with it."""
     server = Server(host, free_port(host))
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(server.port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for("moto serves", lambda: _serves(server))
             yield server

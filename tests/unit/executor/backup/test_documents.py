@@ -1,0 +1,101 @@
+"""What is written is read again, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.backup import document, manifest
+from executor.backup.document import DocumentError
+from executor.backup.manifest import (
+    ClusterManifest,
+    Component,
+    KeySpace,
+    Member,
+    NodeManifest,
+    NodeSummary,
+    RingMember,
+    Schema,
+    SSTable,
+    Started,
+    Table,
+    TableFiles,
+    TableSummary,
+)
+
+MEMBER = Member("h", "127.0.0.1", "dc1", "r1", ("-1", "2"), "5.0.8", "Murmur3", "v1", ("/d1", "/d2"), 12.5)
+RING = (RingMember("h", "127.0.0.1", "dc1", "r1", ("-1", "2")),)
+NODE = NodeManifest(
+    "b", "op", "c", "node-0", MEMBER,
+    (TableFiles("ks", "t", "id", (SSTable("nb-1-big", 1, (Component("nb-1-big-A.db", 0, "e3", "k", 0, "none"),)),)),),
+)  # fmt: skip
+SCHEMA = Schema("v1", (KeySpace("ks", False, ("CREATE …;",)),), (Table("ks", "t", "id", None),), RING)
+CLUSTER = ClusterManifest(
+    "b", "op", "c", "name", 1.0, 2.0, "sk", "ss", {"node-0": NodeSummary("nk", "ns", MEMBER, 1, 0)},
+    (TableSummary("ks", "t", "id", 7, 1, 0),), RING, 1, 0, 0,
+)  # fmt: skip
+STARTED = Started("b", "op", "c", "name", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        pytest.param(STARTED, manifest.read_started, id="started"),
+        pytest.param(NODE, manifest.read_node, id="node"),
+        pytest.param(SCHEMA, manifest.read_schema, id="schema"),
+        pytest.param(CLUSTER, manifest.read_cluster, id="cluster"),
+    ],
+)
+def test_round_trip(value: Any, read: Callable[[bytes, str], Any]) -> None:
+    data = document.write(value)
+    assert read(data, "it") == value
+    assert json.loads(data)["version"] == 1
+
+
+@given(st.text(), st.floats(allow_nan=False, allow_infinity=False))
+def test_any_text_and_time(text: str, moment: float) -> None:
+    started = Started(text, "op", "c", "name", moment)
+    assert manifest.read_started(document.write(started), "it") == started
+
+
+def test_sizes_are_of_all_components() -> None:
+    parts = tuple(Component(f"nb-1-big-{n}", n, "x", "k", n, "none") for n in (1, 2, 4))
+    table = TableFiles("ks", "t", "id", (SSTable("nb-1-big", 0, parts), SSTable("nb-2-big", 0, parts[:1])))
+    assert table.bytes == 8
+    assert len(table.components) == 4
+
+
+def _changed(**changes: Any) -> bytes:
+    return json.dumps({**json.loads(document.write(STARTED)), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(b"{", "is no JSON", id="json"),
+        pytest.param(b"\xff", "is no JSON", id="utf-8"),
+        pytest.param(b"[]", "is no JSON object", id="object"),
+        pytest.param(_changed(version=2), "has version 2", id="newer"),
+        pytest.param(_changed(version=None), "has version None", id="no-version"),
+        pytest.param(_changed(more=1), "unknown field 'more'", id="unknown"),
+        pytest.param(b'{"version": 1}', "no field 'backup_name'", id="missing"),
+        pytest.param(_changed(operation=1), "it, operation is 1", id="type"),
+        pytest.param(_changed(started_at=True), "it, started_at is true", id="bool"),
+        pytest.param(_changed(started_at="1"), 'it, started_at is "1"', id="float"),
+    ],
+)
+def test_what_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(DocumentError, match=words):
+        manifest.read_started(data, "it")
+
+
+def test_what_is_wrong_inside_is_named_with_its_place() -> None:
+    content = json.loads(document.write(NODE))
+    content["tables"][0]["sstables"][0]["components"][0]["size"] = "0"
+    with pytest.raises(DocumentError, match="it, tables, sstables, components, size"):
+        manifest.read_node(json.dumps(content).encode(), "it")
