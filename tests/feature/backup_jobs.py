@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from executor.protocol import JobLaunch
 from scheduler.core import restoring
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.job_context import LocalContext, Running
-from tests.feature.plain_backup import write_backup
 from tests.waiting import free_port
 
 BUCKET = "backups"
@@ -106,14 +106,27 @@ class Operator:
         """The same parameters for all nodes."""
         return {node.launch.node: parameters for node in self.nodes}
 
-    def back_up(self, name: str, key_spaces: Sequence[str]) -> None:
-        """A complete backup."""
-        client, prefix = self.bucket.client(), "here/"
-
-        def put(key: str, content: bytes) -> None:
-            client.put_object(Bucket=BUCKET, Key=prefix + key, Body=content)
-
-        write_backup(put, name, self.nodes, key_spaces)
+    def back_up(self, name: str, key_spaces: Sequence[str] = (), count_rows: bool | None = True) -> Json:
+        """A complete backup; gives back the result of the last job."""
+        operation = f"b{next(self.counter)}"
+        common = {
+            "backup_name": name,
+            "key_spaces": list(key_spaces),
+            "column_families": [],
+            "tag": f"backup-{operation}",
+        }
+        snapshots = self.everywhere("snapshot", operation, self.alike(common))
+        versions = sorted({str(found["schema_version"]) for found in snapshots.values()})
+        first = self.nodes[0]
+        described = self.run(
+            "describe", first, operation, {**common, "schema_versions": versions, "count_rows": count_rows}
+        )
+        uploads = self.everywhere("upload", operation, self.alike(common))
+        nodes = {node: {**snapshots[node], **uploads[node]} for node in snapshots}
+        complete = {**common, "started_at": time.time(), "describe": described, "nodes": nodes}
+        result = self.run("complete", first, operation, complete)
+        self.everywhere("clear", operation, self.alike(common))
+        return result
 
     def restore(self, name: str, backup_nodes: Sequence[str], **request: Any) -> dict[str, Any]:
         """A whole restore; gives back the results by phase, and the `mode`."""

@@ -150,6 +150,20 @@ def test_a_restart_restores_nothing_again(operator: Operator, node: RingNode, sh
     assert rows_of(node)["plain"] == shop["plain"]
 
 
+def test_roles_come_back_only_when_they_are_named(operator: Operator, node: RingNode, shop: Rows) -> None:
+    with node.cql() as session:
+        session.execute("INSERT INTO system_auth.role_members (role, member) VALUES ('readers', 'anna')")
+    operator.back_up("everything")
+    with node.cql() as session:
+        session.execute("TRUNCATE system_auth.role_members")
+        result = operator.restore("everything", NODE)
+        assert not [name for name in result["load"]["node-0"]["tables"] if not name.startswith("shop.")]
+        assert session.execute("SELECT * FROM system_auth.role_members").all() == []
+        result = operator.restore("everything", NODE, key_spaces=["system_auth"])
+        assert result["schema"]["created"] == []
+        assert session.execute("SELECT * FROM system_auth.role_members").all() == [("readers", "anna")]
+
+
 REFUSED = [
     pytest.param({"backup_name": "none"}, "there is no complete backup none", id="no such backup"),
     pytest.param({"key_spaces": ["shops"]}, "the backup has no key space shops", id="no such key space"),
