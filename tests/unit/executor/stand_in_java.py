@@ -1,7 +1,8 @@
 """Stands in for `java` where a test needs what no real Cassandra does on demand: hang, refuse to drain or to end.
 
 Serves Jolokia's protocol with the configuration it is given. `-Dstandin.drain=` ok, hang or fail;
-`-Dstandin.term=` end or ignore; `-Dstandin.exit=N`: log an error and exit at once.
+`-Dstandin.work=` ok or hang: what a job calls; `-Dstandin.term=` end or ignore; `-Dstandin.exit=N`: log an error and
+exit at once.
 """
 
 import json
@@ -23,6 +24,12 @@ def option(name: str, default: str = "") -> str:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
+    if request["type"] == "exec" and request["operation"] == "getTablesForKeyspace":
+        return {"status": 200, "value": ["users"]}
+    if request["type"] == "exec" and request["operation"] != "drain":
+        if option("standin.work") == "hang":
+            time.sleep(60)
+        return {"status": 200, "value": 0}
     if request["type"] == "exec":
         behaviour = option("standin.drain", "ok")
         if behaviour == "hang":
@@ -32,6 +39,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         MODE["OperationMode"] = "DRAINED"
         return {"status": 200, "value": None}
     values: dict[str, Any] = {**MODE, "Joined": True, "NativeTransportRunning": True, "LiveNodes": ["127.0.2.9"]}
+    values |= {"Keyspaces": ["app", "system"], "NonLocalStrategyKeyspaces": ["app"]}
     if request["attribute"] not in values:
         return {"status": 404, "error": "javax.management.AttributeNotFoundException : No such attribute"}
     return {"status": 200, "value": values[request["attribute"]]}
@@ -60,9 +68,13 @@ def main() -> None:
     if option("standin.term") == "ignore":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
-        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(143))
+        # Before there are threads: one of them could get the signal, and the main one would go on waiting.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     server = ThreadingHTTPServer((properties["host"], int(properties["port"])), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    if option("standin.term") != "ignore":
+        signal.sigwait({signal.SIGTERM})
+        os._exit(143)
     while True:
         signal.pause()
 

@@ -1,0 +1,104 @@
+"""A node on a thread, with somebody in place of the agent, and its Java stood in for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+from executor.events import Event, Launch
+from executor.installation import Surroundings
+from executor.node import Node
+from executor.protocol import NodeLaunch, StatusReply, encode_launch, parse_message, parse_status
+from executor.volume import lock
+
+TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_LOST"}
+
+
+@dataclass
+class Recorder:
+    """Takes the place of the agent: it acknowledges everything at once."""
+
+    updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    acknowledges: bool = True
+    subscribed: bool = True
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
+        with self.changed:
+            self.updates.append((task_id, state, message, data))
+            self.changed.notify_all()
+
+    def send(self, data: str) -> None:
+        with self.changed:
+            self.messages.append(data)
+            self.changed.notify_all()
+
+    def settled(self) -> bool:
+        return self.acknowledges
+
+    def wait_for_mode(self, mode: str) -> None:
+        def reported() -> bool:
+            return any(data is not None and parse_status(data).mode == mode for *_, data in self.updates)
+
+        with self.changed:
+            assert self.changed.wait_for(reported, 10), self.updates
+
+    def reply(self) -> StatusReply:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.messages, 10)
+            found = parse_message(self.messages.pop(0))
+        assert isinstance(found, StatusReply)
+        return found
+
+    def reply_to(self, query: str) -> StatusReply:
+        """The answer to a status query, whatever else was sent."""
+
+        def found() -> list[StatusReply]:
+            parsed = (parse_message(data) for data in self.messages)
+            return [item for item in parsed if isinstance(item, StatusReply) and item.id == query]
+
+        with self.changed:
+            assert self.changed.wait_for(found, 10)
+            return found()[0]
+
+    def end(self) -> tuple[str, str]:
+        """State and message of the one terminal status."""
+        found = [(state, message) for _, state, message, _ in self.updates if state in TERMINAL]
+        assert len(found) == 1, self.updates
+        assert found[0][1] is not None
+        return found[0][0], found[0][1]
+
+
+class Driver:
+    """Runs a node on a thread, as the executor's main thread does."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self.recorder = Recorder()
+        self.events: SimpleQueue[Event] = SimpleQueue()
+        self.where = where
+        node = Node(self.recorder, where, self.events)
+        self.thread = threading.Thread(target=node.run, args=(0.5,), name="node")
+        self.thread.start()
+
+    def launch(self, launch: NodeLaunch, task_id: str = "t1") -> None:
+        self.events.put(Launch(task_id, encode_launch(launch)))
+
+    def kill_cassandra(self) -> None:
+        """kill -9 of the process that it told of last."""
+        told = [data for task, _, _, data in self.recorder.updates if task == "t1" and data is not None]
+        pid = parse_status(told[-1]).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    def join(self, seconds: float = 15.0) -> None:
+        self.thread.join(seconds)
+        assert not self.thread.is_alive()
+
+    def end(self) -> tuple[str, str]:
+        self.join()
+        lock(self.where.sandbox / "volume", 2.0, lambda _text: None).close()  # Cassandra is really gone
+        return self.recorder.end()
