@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from executor.backup.body import Piecewise
 from executor.backup.failure import StoreError
 from executor.backup.s3 import Part, Patience, Store, open_store
-from tests.unit.executor.backup.faulty import Cut, Delay, Fault, Proxy, Refuse, Truncate, times
+from tests.unit.executor.backup.faulty import Cut, Delay, Fault, Proxy, Refuse, Truncate, proxy_of, times
 from tests.unit.executor.backup.s3_server import HASTY, PAGE, SECRETS, Server, store_at
 from tests.waiting import free_port
 
@@ -129,6 +129,18 @@ def test_each_body_comes_with_its_checksum_in_a_signed_header(proxy: Proxy, buck
 
 # What goes wrong.
 
+
+@pytest.fixture(scope="module")
+def broken(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Store]]:
+    """A store behind a proxy, made once: a client takes longer than a test."""
+    server.make_bucket("broken")
+    with (
+        proxy_of(server) as proxy,
+        store_at(proxy.server.location("broken"), tmp_path_factory.mktemp("broken")) as store,
+    ):
+        yield proxy, store
+
+
 PASSING: list[Fault] = [
     Refuse(503, "SlowDown"),
     Refuse(500, "InternalError"),
@@ -153,22 +165,23 @@ CALLS: list[tuple[str, Callable[[Store], object]]] = [
 @pytest.mark.parametrize("fault", PASSING, ids=str)
 @pytest.mark.parametrize(("method", "call"), CALLS)
 def test_what_passes_is_tried_again(
-    proxy: Proxy, bucket: str, tmp_path: Path, fault: Fault, method: str, call: Callable[[Store], object]
+    broken: tuple[Proxy, Store], fault: Fault, method: str, call: Callable[[Store], object]
 ) -> None:
-    with store_at(proxy.server.location(bucket), tmp_path) as store:
-        store.put("k", b"old")
-        proxy.seen.clear()
-        proxy.rule = times(3, fault, method)
-        call(store)
-        assert len(proxy.requests(method)) == 4
+    proxy, store = broken
+    proxy.rule = lambda request: None
+    store.put("k", b"old")
+    proxy.seen.clear()
+    proxy.rule = times(3, fault, method)
+    call(store)
+    assert len(proxy.requests(method)) == 4
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=str)
-def test_what_does_not_pass_is_told_in_the_cause_s_words(
-    proxy: Proxy, bucket: str, tmp_path: Path, fault: Fault
-) -> None:
+def test_what_does_not_pass_is_told_in_the_cause_s_words(broken: tuple[Proxy, Store], fault: Fault) -> None:
+    proxy, store = broken
     proxy.rule = times(100, fault, "GET")
-    with store_at(proxy.server.location(bucket), tmp_path) as store, pytest.raises(StoreError) as failed:
+    proxy.seen.clear()
+    with pytest.raises(StoreError) as failed:
         store.get("some/key")
     assert not failed.value.hopeless
     assert len(proxy.seen) == HASTY.attempts
@@ -189,15 +202,16 @@ def test_what_does_not_pass_is_told_in_the_cause_s_words(
 )
 @pytest.mark.parametrize(("method", "call"), CALLS)
 def test_what_never_passes_is_not_tried_again_and_is_not_absence(
-    proxy: Proxy, bucket: str, tmp_path: Path, fault: Refuse, method: str, call: Callable[[Store], object]
+    broken: tuple[Proxy, Store], fault: Refuse, method: str, call: Callable[[Store], object]
 ) -> None:
     """T29."""
-    with store_at(proxy.server.location(bucket), tmp_path) as store:
-        proxy.rule = times(100, fault, method)
-        with pytest.raises(StoreError, match=f"{fault.code}: {fault.message}") as refused:
-            call(store)
-        assert refused.value.hopeless
-        assert len(proxy.requests(method)) == 1
+    proxy, store = broken
+    proxy.rule = times(100, fault, method)
+    proxy.seen.clear()
+    with pytest.raises(StoreError, match=f"{fault.code}: {fault.message}") as refused:
+        call(store)
+    assert refused.value.hopeless
+    assert len(proxy.requests(method)) == 1
 
 
 def test_a_bucket_that_is_missing(server: Server, tmp_path: Path) -> None:

@@ -1,0 +1,370 @@
+"""Files into objects: which are sent, in which form, and what becomes of an upload that ends too early."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from backports import zstd
+
+from executor.backup import layout
+from executor.backup.failure import StoreError
+from executor.backup.files import SnapshotFile, snapshot_files
+from executor.backup.manifest import Component
+from executor.backup.s3 import Store
+from executor.backup.sending import COMPRESSED_PART_BYTES, PART_BYTES, WHOLE_BYTES
+from executor.backup.upload import Control, Uploaded, upload_files
+from executor.protocol import JobProgress
+from tests.unit.executor.backup.faulty import Cut, Delay, Proxy, Refuse, Request, times
+from tests.unit.executor.backup.s3_server import store_at
+from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
+
+PREFIX = layout.data_prefix("c-1", "node-1")
+
+
+class StopError(Exception):
+    """The test ends the upload."""
+
+
+@dataclass
+class Upload:
+    """An upload's surroundings."""
+
+    directory: Path
+    limit: float = 0.0
+    told: list[JobProgress] = field(default_factory=list)
+    stop: Callable[[JobProgress], bool] = lambda progress: False
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    def run(self, store: Store, prefix: str = PREFIX) -> Uploaded:
+        """Send the snapshot."""
+        control = Control(lambda: None, self._tell, lambda: self.limit)
+        return upload_files(store, prefix, list(snapshot_files([self.data], TAG)), self.directory / "hashes", control)
+
+    def _tell(self, progress: JobProgress) -> None:
+        self.told.append(progress)
+        if self.stop(progress):
+            raise StopError
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> Upload:
+    return Upload(tmp_path)
+
+
+def _content(store: Store, component: Component) -> bytes:
+    with store.stream(component.key) as pieces:
+        stored = b"".join(pieces)
+    assert len(stored) == component.stored_size
+    return zstd.decompress(stored) if component.encoding == "zstd" else stored
+
+
+def _check(store: Store, uploaded: Uploaded) -> None:
+    """Every component is what its file is."""
+    for file, component in uploaded.components.items():
+        plain = Path(file.path).read_bytes()
+        assert component.name == file.name
+        assert component.size == len(plain)
+        assert component.sha256 == hashlib.sha256(plain).hexdigest()
+        suffix = ".zst" if component.encoding == "zstd" else ""
+        assert component.key == f"{PREFIX}{file.table.id}/{component.sha256}{suffix}"
+        assert _content(store, component) == plain
+
+
+def _text(size: int) -> bytes:
+    line = b"this compresses very well, does it not? "
+    return (line * (size // len(line) + 1))[:size]
+
+
+def _mixed(size: int) -> bytes:
+    """Half of it compresses."""
+    return b"".join(os.urandom(512) + b" " * 512 for _ in range(size // 1024))
+
+
+SIZES = {
+    "nothing": b"",
+    "a byte": b"x",
+    "small text": _text(4095),
+    "text": _text(4096),
+    "noise": os.urandom(100_000),
+    "whole": os.urandom(WHOLE_BYTES),
+    "whole and one": os.urandom(WHOLE_BYTES + 1),
+    "whole less one": os.urandom(WHOLE_BYTES - 1),
+    "parts": os.urandom(3 * PART_BYTES),
+    "parts less one": os.urandom(3 * PART_BYTES - 1),
+    "compressed whole": _text(3 * COMPRESSED_PART_BYTES),
+    "compressed parts": _mixed(3 * COMPRESSED_PART_BYTES),
+}
+
+
+def test_every_size_and_form_arrives_whole(upload: Upload, store: Store) -> None:
+    """T6, T8."""
+    for number, content in enumerate(SIZES.values()):
+        put(upload.data, "shop", "user", sstable(number, content))
+    uploaded = upload.run(store)
+    _check(store, uploaded)
+    names = {f"nb-{number}-big-Data.db": name for number, name in enumerate(SIZES)}
+    forms = {names[component.name]: component.encoding for component in uploaded.components.values()}
+    assert {name for name, form in forms.items() if form == "zstd"} == {"text", "compressed whole", "compressed parts"}
+    parts = [c for c in uploaded.components.values() if names[c.name] == "compressed parts"]
+    assert parts[0].stored_size > COMPRESSED_PART_BYTES
+    assert uploaded.sent_objects == len(SIZES)
+    assert uploaded.sent_bytes == sum(component.stored_size for component in uploaded.components.values())
+    assert store.unfinished("") == []
+    last = upload.told[-1]
+    assert last.done["files"] == last.total["files"] == len(SIZES)
+    assert last.done["bytes"] == last.total["bytes"] == sum(map(len, SIZES.values()))
+    assert last.done["sent_bytes"] == uploaded.sent_bytes
+    assert last.percent == 100.0
+
+
+def test_nothing_to_send(upload: Upload, store: Store) -> None:
+    assert upload.run(store) == Uploaded({}, 0, 0)
+
+
+def test_a_second_upload_sends_what_is_new_and_reads_nothing_else(upload: Upload, store: Store) -> None:
+    directory = put(upload.data, "shop", "user", {**sstable(1, os.urandom(500_000)), **sstable(2, _text(50_000))})
+    first = upload.run(store)
+    put(upload.data, "shop", "user", sstable(3, os.urandom(1000)))
+    # Another snapshot has other names for the same files. The hash is known by the inode: what is in it is not read.
+    for path in directory.iterdir():
+        path.rename(path.with_name(path.name.replace("nb-1", "nb-7")))
+    known = upload.directory / "hashes"
+    marked = known.read_text().replace(first.components[_file(first, "nb-1-big-Data.db")].sha256, "f" * 64)
+    known.write_text(marked)
+    second = upload.run(store)
+    assert {c.sha256 for c in second.components.values() if c.name == "nb-7-big-Data.db"} == {"f" * 64}
+    assert second.sent_objects == 2
+    known.unlink()
+    third = upload.run(store)
+    assert third.sent_objects == 0
+    _check(store, third)
+
+
+def _file(uploaded: Uploaded, name: str) -> SnapshotFile:
+    return next(file for file in uploaded.components if file.name == name)
+
+
+def test_a_file_of_the_same_name_and_other_content_is_another_object(upload: Upload, store: Store) -> None:
+    """T7: a node that was wiped begins again with the same names."""
+    put(upload.data, "shop", "user", sstable(1, b"first"))
+    first = upload.run(store)
+    put(upload.data, "shop", "user", sstable(1, b"other"))
+    second = upload.run(store)
+    assert second.sent_objects == 1
+    [old] = first.components.values()
+    assert _content(store, old) == b"first"
+    _check(store, second)
+
+
+def test_names_that_begin_alike_share_nothing(upload: Upload, store: Store) -> None:
+    """T4: neither the nodes node-1 and node-10 nor the tables user and users."""
+    put(upload.data, "shop", "user", sstable(1, b"same"))
+    put(upload.data, "shop", "users", sstable(1, b"same"))
+    ten = upload.run(store, layout.data_prefix("c-1", "node-10"))
+    assert ten.sent_objects == 2
+    one = upload.run(store)
+    assert one.sent_objects == 2
+    assert len({item.key for item in store.objects("data/")}) == 4
+    _check(store, one)
+
+
+def test_equal_files_are_one_object(upload: Upload, store: Store) -> None:
+    put(upload.data, "shop", "user", {**sstable(1, b"same"), **sstable(2, b"same")})
+    uploaded = upload.run(store)
+    assert len(list(store.objects(""))) == 1
+    _check(store, uploaded)
+
+
+@pytest.mark.parametrize("damage", [b"", b"shor"])
+def test_an_object_of_a_wrong_size_is_written_again(upload: Upload, store: Store, damage: bytes) -> None:
+    put(upload.data, "shop", "user", sstable(1, b"right"))
+    [component] = upload.run(store).components.values()
+    store.put(component.key, damage)
+    again = upload.run(store)
+    assert again.sent_objects == 1
+    _check(store, again)
+
+
+def test_what_is_not_ours_is_left_alone(upload: Upload, store: Store) -> None:
+    put(upload.data, "shop", "user", sstable(1, b"x"))
+    odd = [f"{PREFIX}{table_id('shop', 'user').id}/{name}" for name in ("junk", "a" * 64 + ".gz", "A" * 64)]
+    for key in odd:
+        store.put(key, b"theirs")
+    assert upload.run(store).sent_objects == 1
+    for key in odd:
+        assert store.get(key) == b"theirs"
+
+
+# What ends an upload, and the next one.
+
+
+@contextmanager
+def _through(proxy: Proxy, bucket: str, directory: Path) -> Iterator[Store]:
+    with store_at(proxy.server.location(bucket, "a/prefix"), directory) as store:
+        yield store
+
+
+def _fill(upload: Upload, number: int, size: int = 200_000) -> None:
+    for index in range(number):
+        put(upload.data, "shop", "user", sstable(index, os.urandom(size)))
+
+
+def test_a_cancelled_upload_is_taken_up(upload: Upload, store: Store) -> None:
+    """T1: what was sent before is not sent again; half an object of parts is given up."""
+    _fill(upload, 10)
+    put(upload.data, "shop", "user", sstable(99, os.urandom(WHOLE_BYTES + 1)))
+    upload.limit = 8_000_000
+    upload.stop = lambda progress: progress.done.get("sent_bytes", 0) > 5_000_000
+    began = time.monotonic()
+    with pytest.raises(StopError):
+        upload.run(store)
+    assert time.monotonic() - began < 5
+    assert store.unfinished("") == []
+    sent = len(list(store.objects("")))
+    assert sent < 11
+    upload.limit, upload.stop = 0.0, lambda progress: False
+    again = upload.run(store)
+    assert again.sent_objects == 11 - sent
+    _check(store, again)
+
+
+def test_parts_that_a_killed_attempt_left_are_given_up(upload: Upload, store: Store) -> None:
+    _fill(upload, 1)
+    mine, others = f"{PREFIX}x/half", layout.data_prefix("c-1", "node-10") + "x/half"
+    store.begin(mine)
+    store.begin(others)
+    upload.run(store)
+    assert [key for key, _ in store.unfinished("")] == [others]
+
+
+@pytest.mark.parametrize(
+    "fault", [Refuse(503, "SlowDown"), Cut(), Cut(after=True), Delay(0.4), Refuse(400, "BadDigest")], ids=str
+)
+def test_what_passes_does_not_end_an_upload(
+    upload: Upload, proxy: Proxy, bucket: str, fault: Refuse | Cut | Delay
+) -> None:
+    _fill(upload, 6)
+    put(upload.data, "shop", "user", sstable(99, os.urandom(WHOLE_BYTES + 1)))
+
+    def every_third(request: Request) -> Refuse | Cut | Delay | None:
+        return fault if request.number % 3 == 0 else None
+
+    proxy.rule = every_third
+    with _through(proxy, bucket, upload.directory) as store:
+        uploaded = upload.run(store)
+        proxy.rule = lambda request: None
+        _check(store, uploaded)
+
+
+@pytest.mark.parametrize(
+    ("fault", "hopeless"),
+    [
+        (Refuse(403, "AccessDenied"), True),
+        (Refuse(404, "NoSuchBucket"), True),
+        (Refuse(503, "SlowDown"), False),
+        (Cut(), False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_what_ends_an_upload_is_told(
+    upload: Upload, proxy: Proxy, bucket: str, fault: Refuse | Cut, hopeless: bool, method: str
+) -> None:
+    put(upload.data, "shop", "user", sstable(99, os.urandom(WHOLE_BYTES + 1)))
+    proxy.rule = times(1000, fault, method)
+    words = f"{fault.code}: {fault.message}" if isinstance(fault, Refuse) else "ConnectionClosed"
+    with _through(proxy, bucket, upload.directory) as store, pytest.raises(StoreError, match=words) as failed:
+        upload.run(store)
+    assert failed.value.hopeless is hopeless
+
+
+def test_a_hanging_server_does_not_hold_up_a_cancellation(upload: Upload, proxy: Proxy, bucket: str) -> None:
+    _fill(upload, 3)
+    proxy.rule = times(1000, Delay(4.0), "PUT")
+    upload.stop = lambda progress: bool(proxy.requests("PUT"))
+    before = set(threading.enumerate())
+    with _through(proxy, bucket, upload.directory) as store:
+        began = time.monotonic()
+        with pytest.raises(StopError):
+            upload.run(store)
+        assert time.monotonic() - began < 2.0
+    for thread in set(threading.enumerate()) - before:
+        if thread.name.startswith("crew"):
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_what_was_removed_meanwhile_is_sent_again(upload: Upload, store: Store) -> None:
+    _fill(upload, 3)
+    first = upload.run(store)
+    gone = sorted(component.key for component in first.components.values())[:1]
+
+    def remove(progress: JobProgress) -> bool:
+        if progress.doing == "checking what is there" and gone:
+            store.delete([gone.pop()])
+        return False
+
+    upload.stop = remove
+    second = upload.run(store)
+    assert second.sent_objects == 1
+    _check(store, second)
+
+
+def test_what_is_removed_always_is_no_upload(upload: Upload, store: Store) -> None:
+    _fill(upload, 2)
+
+    def remove(progress: JobProgress) -> bool:
+        if progress.doing == "checking what is there":
+            store.delete([item.key for item in store.objects(PREFIX)])
+        return False
+
+    upload.stop = remove
+    with pytest.raises(StoreError, match="2 objects are not there"):
+        upload.run(store)
+
+
+def test_a_file_that_is_shorter_than_it_was(upload: Upload, store: Store) -> None:
+    path = put(upload.data, "shop", "user", sstable(1, os.urandom(5000))) / "nb-1-big-Data.db"
+    files = list(snapshot_files([upload.data], TAG))
+    os.truncate(path, 4000)
+    with pytest.raises(OSError, match="ends at byte 4000"):
+        upload_files(
+            store, PREFIX, files, upload.directory / "hashes", Control(lambda: None, lambda _: None, lambda: 0.0)
+        )
+
+
+def test_the_throttle_holds_and_can_be_changed(upload: Upload, store: Store) -> None:
+    _fill(upload, 8, 250_000)
+    upload.limit = 1_000_000
+
+    def faster(progress: JobProgress) -> bool:
+        if progress.done.get("sent_bytes", 0) >= 1_000_000:
+            upload.limit = 0.0
+        return False
+
+    upload.stop = faster
+    began = time.monotonic()
+    upload.run(store)
+    first = next(p for p in upload.told if p.tuning.get("throttle") == 0.0)
+    assert first.done["sent_bytes"] >= 1_000_000
+    assert 0.7 < time.monotonic() - began < 1.9
+
+
+def test_eight_are_sent_at_once(upload: Upload, proxy: Proxy, bucket: str) -> None:
+    _fill(upload, 8, 1000)
+    proxy.rule = times(8, Delay(0.5), "PUT")
+    with _through(proxy, bucket, upload.directory) as store:
+        began = time.monotonic()
+        upload.run(store)
+        assert time.monotonic() - began < 2.5
