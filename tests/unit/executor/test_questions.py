@@ -1,0 +1,92 @@
+"""Questions on their threads, against a Jolokia that is not there or answers as the test says."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.jobs.questions import Questions
+from executor.protocol import Answer, Question
+from tests.unit.executor.jolokia_server import Answer as JolokiaAnswer
+from tests.unit.executor.jolokia_server import Server
+from tests.unit.executor.recorder import Sent, node_facts
+
+SECRET = "wJalrXUtnFEMI"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def _ask(question: Question, volume: Path, server: Server | None = None) -> Answer:
+    sent = Sent()
+    Questions(sent).ask(question, "t1", node_facts(volume, None if server is None else server.client()))
+    sent.until("the answer", lambda: bool(sent.of(Answer)))
+    (answer,) = sent.of(Answer)
+    assert (answer.id, answer.node, answer.task_id) == (question.id, "node-0", "t1")
+    return answer
+
+
+def _reply(value: Mapping[str, Any]) -> JolokiaAnswer:
+    """Attributes by their names, the tables of a key space by its name."""
+
+    def answer(body: Any) -> tuple[int, bytes]:
+        if isinstance(body, list):
+            return 200, json.dumps([{"status": 200, "value": value[item["attribute"]]} for item in body]).encode()
+        return 200, json.dumps({"status": 200, "value": value[body["arguments"][0]]}).encode()
+
+    return answer
+
+
+def test_the_schema(tmp_path: Path, server: Server) -> None:
+    server.answer = _reply(
+        {
+            "Keyspaces": ["user", "users", "system"],
+            "NonLocalStrategyKeyspaces": ["users", "user"],
+            "user": ["b", "a"],
+            "users": [],
+            "system": ["local"],
+        }
+    )
+    answer = _ask(Question("q", "schema"), tmp_path, server)
+    assert (answer.kind, answer.problem) == ("", "")
+    assert answer.content["key_spaces"] == {
+        "system": {"local": True, "tables": ["local"]},
+        "user": {"local": False, "tables": ["a", "b"]},
+        "users": {"local": False, "tables": []},
+    }
+
+
+def test_a_cassandra_that_does_not_answer_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    answer = _ask(Question("q", "schema"), tmp_path)
+    assert answer.kind == "failed"
+    assert answer.problem.startswith("Jolokia on 127.0.2.9:1: ConnectionRefusedError")
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("content", [{}, {"secrets": {"s3_secret_key": SECRET}}, {"secrets": SECRET}])
+def test_an_unknown_question(tmp_path: Path, content: Mapping[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = _ask(Question("q", "weather", content), tmp_path)
+    assert (answer.kind, answer.problem) == ("failed", "this executor does not know the question weather")
+    assert SECRET not in caplog.text
+
+
+def test_a_question_that_breaks_is_answered_without_its_secrets(
+    tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    # An answer of Cassandra's that is not of the kind that is expected, with the secret in it.
+    server.answer = _reply({"Keyspaces": [SECRET], "NonLocalStrategyKeyspaces": [], SECRET: 5})
+    question = Question("q", "schema", {"secrets": {"s3_secret_key": "'int' object", "region": ""}})
+    answer = _ask(question, tmp_path, server)
+    assert (answer.kind, answer.problem) == ("failed", "TypeError: … is not iterable")
+    assert "the question schema broke: " in caplog.text
+    assert "'int' object" not in caplog.text

@@ -1,0 +1,247 @@
+"""Work on tables against a Jolokia that answers as the test says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.jobs.runner import Runner
+from executor.jobs.tables import WORKS, table_jobs
+from executor.protocol import JobReport, JobResult
+from tests.unit.executor.jolokia_server import NO_ANSWER, Server
+from tests.unit.executor.recorder import Sent, job_launch, node_facts
+
+
+@dataclass
+class Tables:
+    """A Cassandra with some tables. `answers` are those of an operation for a table, else it returns 0."""
+
+    key_spaces: dict[str, list[str]]
+    local: tuple[str, ...] = ("system",)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Any] = field(default_factory=dict)
+    compactions: list[Mapping[str, str]] = field(default_factory=list)
+    called: list[tuple[str, list[Any]]] = field(default_factory=list)
+    blocked: threading.Event | None = None
+
+    def answer(self, body: Any) -> tuple[int, bytes]:
+        found = [self._read(item) for item in body] if isinstance(body, list) else self._execute(body)
+        return 200, json.dumps(found).encode()
+
+    def _read(self, request: Mapping[str, str]) -> Any:
+        shared = [name for name in self.key_spaces if name not in self.local]
+        values: dict[str, Any] = {
+            "Keyspaces": list(self.key_spaces),
+            "NonLocalStrategyKeyspaces": shared,
+            "Compactions": self.compactions,
+        }
+        if request["attribute"] == "Count":
+            part = dict(item.split("=") for item in request["mbean"].partition(":")[2].split(","))
+            return {"status": 200, "value": self.sizes.get(f"{part['keyspace']}.{part['scope']}", 0)}
+        return {"status": 200, "value": values[request["attribute"]]}
+
+    def _execute(self, body: Mapping[str, Any]) -> Any:
+        operation, arguments = body["operation"].partition("(")[0], body["arguments"]
+        if operation == "getTablesForKeyspace":
+            return {"status": 200, "value": self.key_spaces[arguments[0]]}
+        self.called.append((operation, arguments))
+        if operation == "stopCompactionById":
+            if self.blocked is not None:
+                self.blocked.set()
+            return {"status": 200, "value": None}
+        if self.blocked is not None:
+            self.blocked.wait(30)
+        answer = self.answers.get((operation, arguments[-1][0]), 0)
+        return {"status": 500, "error": answer} if isinstance(answer, str) else {"status": 200, "value": answer}
+
+    def worked_on(self, operation: str) -> list[str]:
+        return [arguments[-1][0] for name, arguments in self.called if name == operation]
+
+
+@dataclass
+class Bench:
+    """A runner with the jobs on tables."""
+
+    server: Server
+    volume: Path
+    tables: Tables
+    sent: Sent = field(default_factory=Sent)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.server.answer = self.tables.answer
+        self.runner = Runner(self.sent, table_jobs())
+
+    def start(self, job: str, **parameters: Any) -> str:
+        self.count += 1
+        task_id = f"j{self.count}"
+        self.runner.start(task_id, job_launch(job, **parameters), node_facts(self.volume, self.server.client()))
+        return task_id
+
+    def run(self, job: str, **parameters: Any) -> tuple[str, JobResult]:
+        return self.sent.end(self.start(job, **parameters))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def bench(server: Server, tmp_path: Path) -> Bench:
+    return Bench(server, tmp_path, Tables({"app": ["user", "users"], "app2": ["user"], "system": ["local"]}))
+
+
+EXPECTED = {
+    "cleanup": ("forceKeyspaceCleanup", [0, "app", ["user"]]),
+    "upgradesstables": ("upgradeSSTables", ["app", True, 0, ["user"]]),
+    "compact": ("forceKeyspaceCompaction", [False, "app", ["user"]]),
+    "scrub": ("scrub", [False, False, True, True, 0, "app", ["user"]]),
+    "garbagecollect": ("garbageCollect", ["ROW", 0, "app", ["user"]]),
+    "flush": ("forceKeyspaceFlush", ["app", ["user"]]),
+}
+
+
+@pytest.mark.parametrize("job", sorted(WORKS))
+def test_what_is_called(bench: Bench, job: str) -> None:
+    bench.tables.answers["verify", "user"] = 1
+    state, result = bench.run(job, key_spaces=["app"], column_families=["user"])
+    assert state == "TASK_FINISHED", result
+    assert result.result == {"tables": {"app.user": "done"}, "done": 1, "skipped": 0, "failed": 0}
+    assert bench.tables.called[-1] == EXPECTED[job]
+    assert len(bench.tables.called) == (2 if job == "scrub" else 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "worked_on"),
+    [
+        ({}, ["app.user", "app.users", "app2.user"]),
+        ({"key_spaces": ["app2"]}, ["app2.user"]),
+        ({"column_families": ["user"]}, ["app.user", "app2.user"]),
+        ({"key_spaces": ["app", "system"], "column_families": ["users", "local"]}, ["app.users"]),
+        ({"key_spaces": ["system"]}, []),
+    ],
+)
+def test_which_tables(bench: Bench, parameters: dict[str, list[str]], worked_on: list[str]) -> None:
+    state, result = bench.run("cleanup", **parameters)
+    assert (state, list(result.result["tables"])) == ("TASK_FINISHED", worked_on)
+    assert result.progress.percent == 100.0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"key_spaces": ["ap", "app", "x"]}, "schema: there is no key space ap, x"),
+        ({"key_spaces": ["app2"], "column_families": ["users"]}, "schema: there is no table users"),
+        ({"column_families": ["us", "user"]}, "schema: there is no table us"),
+    ],
+)
+def test_names_that_do_not_exist(bench: Bench, parameters: dict[str, list[str]], words: str) -> None:
+    state, result = bench.run("compact", **parameters)
+    assert (state, result.error, result.hopeless) == ("TASK_FAILED", words, True)
+    assert bench.tables.called == []
+
+
+def test_all_tables_are_tried_and_the_failed_ones_again(bench: Bench) -> None:
+    bench.tables.answers = {
+        ("forceKeyspaceCleanup", "user"): "java.io.IOError : disk",
+        ("forceKeyspaceCleanup", "users"): 2,
+    }
+    state, result = bench.run("cleanup", key_spaces=["app"])
+    assert (state, result.hopeless) == ("TASK_FAILED", False)
+    assert result.error == (
+        "cleanup: 2 of 2 tables: app.user failed: java.io.IOError : disk; "
+        "app.users failed: it could not stop the compactions of this table"
+    )
+    del bench.tables.answers["forceKeyspaceCleanup", "users"]
+    state, result = bench.run("cleanup", key_spaces=["app"])
+    assert result.error == "cleanup: 1 of 2 tables: app.user failed: java.io.IOError : disk"
+    bench.tables.answers, bench.tables.called = {}, []
+    state, result = bench.run("cleanup", key_spaces=["app"])
+    assert (state, result.result["done"]) == ("TASK_FINISHED", 2)
+    assert bench.tables.worked_on("forceKeyspaceCleanup") == ["user"], "what was done is not done again"
+
+
+def test_a_table_that_is_aborted_is_a_failure(bench: Bench) -> None:
+    bench.tables.answers["garbageCollect", "users"] = 1
+    state, result = bench.run("garbagecollect", key_spaces=["app"])
+    assert (state, result.error) == ("TASK_FAILED", "garbagecollect: 1 of 2 tables: app.users failed: aborted")
+
+
+def test_a_table_that_was_dropped_meanwhile_is_skipped(bench: Bench) -> None:
+    tables = bench.tables
+
+    class Dropped(Tables):
+        def _execute(self, body: Mapping[str, Any]) -> Any:
+            if body["operation"].startswith("forceKeyspaceCompaction") and body["arguments"][-1] == ["user"]:
+                self.key_spaces["app"] = ["users"]
+                return {"status": 500, "error": "Unknown keyspace/cf pair (app.user)"}
+            return super()._execute(body)
+
+    bench.server.answer = Dropped(tables.key_spaces).answer
+    state, result = bench.run("compact", key_spaces=["app"])
+    assert state == "TASK_FINISHED", result
+    assert result.result["tables"] == {"app.user": "skipped: it was dropped meanwhile", "app.users": "done"}
+    assert (result.result["done"], result.result["skipped"]) == (1, 1)
+
+
+def test_a_cassandra_that_goes_away_is_not_blamed_on_its_tables(bench: Bench) -> None:
+    tables = bench.tables
+
+    def answer(body: Any) -> tuple[int, bytes]:
+        if not isinstance(body, list) and body["arguments"][-1] == ["users"]:
+            return NO_ANSWER, b""
+        return tables.answer(body)
+
+    bench.server.answer = answer
+    state, result = bench.run("compact", key_spaces=["app"])
+    assert state == "TASK_FAILED"
+    assert result.error.startswith("compact: Jolokia on 127.0.0.1:")
+    checkpoint = json.loads((bench.volume / "maintenance/o1.compact.json").read_text())
+    assert checkpoint == {"tables": {"app.user": "done"}}
+
+
+def test_scrub_leaves_sound_tables_alone(bench: Bench) -> None:
+    bench.tables.answers = {("verify", "users"): 1, ("verify", "user"): 0}
+    state, result = bench.run("scrub", key_spaces=["app"])
+    assert result.result["tables"] == {"app.user": "skipped: its SSTables are sound", "app.users": "done"}
+    assert bench.tables.worked_on("scrub") == ["users"]
+    assert state == "TASK_FINISHED"
+
+
+def test_progress_and_the_end_of_what_was_begun(bench: Bench) -> None:
+    bench.tables.sizes = {"app.user": 3998, "app.users": 5998}
+    mine = {"keyspace": "app", "columnfamily": "users", "taskType": "Cleanup", "completed": "25", "total": "100"}
+    bench.tables.compactions = [
+        {**mine, "compactionId": "mine"},
+        {**mine, "compactionId": "another kind", "taskType": "Compaction"},
+        {**mine, "compactionId": "another table", "columnfamily": "user"},
+        {**mine, "compactionId": "another key space", "keyspace": "app2"},
+    ]
+    bench.tables.answers["forceKeyspaceCleanup", "user"] = 0
+    assert bench.run("cleanup", key_spaces=["app"], column_families=["user"])[0] == "TASK_FINISHED"
+    bench.tables.blocked, bench.tables.called = threading.Event(), []
+    task = bench.start("cleanup", key_spaces=["app"], column_families=["users"])
+
+    def told() -> list[Any]:
+        reports = [item.progress for item in bench.sent.of(JobReport) if item.task_id == task]
+        return [item for item in reports if item.percent == 25.0]
+
+    bench.sent.until("a quarter", lambda: bool(told()))
+    assert (told()[0].doing, told()[0].done, told()[0].total) == (
+        "app.users",
+        {"tables": 0, "bytes": 1499},
+        {"tables": 1, "bytes": 5999},
+    )
+    assert bench.runner.cancel(task, "killed")
+    state, result = bench.sent.end(task)
+    assert (state, result.error) == ("TASK_KILLED", "killed")
+    assert bench.tables.called[1:] == [("stopCompactionById", ["mine"])]
