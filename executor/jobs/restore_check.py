@@ -51,7 +51,8 @@ def restore_check(context: JobContext) -> Mapping[str, Any]:
 def _check_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> None:
     with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         try:
-            found = schema.conflicts(backup.schema, selection, live.existing(session))
+            found = checking.misfits(backup, *live.version_and_partitioner(session))
+            found += schema.conflicts(backup.schema, selection, live.existing(session))
         except (CqlError, *live.CQL_ERRORS) as error:
             raise JobError("schema", live.words(error)) from error
     if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,21 @@ _NAMED = 5
 def same_as(backup: StoredBackup, tokens: frozenset[str]) -> str | None:
     """The backup's node that had exactly these tokens; names do not matter."""
     return next((name for name, had in sorted(backup.tokens.items()) if had == tokens), None)
+
+
+def misfits(backup: StoredBackup, version: str, partitioner: str) -> list[str]:
+    """Why this Cassandra cannot read the backup's files: a sentence each, empty if it can."""
+    found = []
+    if newer := sorted(given for given in backup.versions if _release(given) > _release(version)):
+        found.append(f"the backup is of Cassandra {newer[-1]}, whose files {version} cannot read")
+    if others := sorted(backup.partitioners - {partitioner}):
+        found.append(f"the backup's tokens are of {others[0]}, and those of this cluster of {partitioner}")
+    return found
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Major and minor number: releases that differ in the third one read each other's files."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def missing(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> str | None:

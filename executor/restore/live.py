@@ -97,6 +97,12 @@ def data_centers(session: Session) -> set[str]:
     return {row.data_center for row in rows if row.data_center}
 
 
+def version_and_partitioner(session: Session) -> tuple[str, str]:
+    """Of this node's Cassandra."""
+    row = session.execute("SELECT release_version, partitioner FROM system.local").one()
+    return row.release_version, row.partitioner
+
+
 def tokens(jolokia: Jolokia) -> frozenset[str]:
     """This node's tokens. Raises JobError."""
     try:

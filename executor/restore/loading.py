@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from executor import agent_jar
-from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 
+_LOG = logging.getLogger(__name__)
 IMPORTER = "mesos.cassandra:type=SSTableImport"
 _DIAGNOSTICS = "com.sun.management:type=DiagnosticCommand"
 _CLASS_PATH = Attribute("java.lang:type=Runtime", "ClassPath")
@@ -59,7 +61,10 @@ class Loader:
     check: Callable[[], None]
 
     def can_import(self) -> bool:
-        """Whether files can be taken over here; makes Cassandra ready for it. False with a bundle of another maker."""
+        """Whether files can be taken over here; makes Cassandra ready for it.
+
+        False with a bundle of another maker, and where agents may not be loaded. Raises LoadError.
+        """
         try:
             if self._has_importer():
                 return True
@@ -69,8 +74,11 @@ class Loader:
                 return False
             self.jolokia.execute(_DIAGNOSTICS, "jvmtiAgentLoad", [[jar]], _CALL_SECONDS)
             return self._has_importer()
-        except JolokiaError as error:
+        except NotReachableError as error:
             raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
+        except JolokiaError as error:
+            _LOG.warning("Cassandra does not load our agent, so that files are streamed: %s", error)
+            return False
 
     def _has_importer(self) -> bool:
         return bool(self.jolokia.read([Attribute(IMPORTER, "Ready")], _CALL_SECONDS))

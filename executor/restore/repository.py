@@ -63,6 +63,8 @@ class BackupRepository:
             schema=self._elements(whole.schema_key, schema),
             rows={TableName(t.key_space, t.name): t.rows for t in whole.tables if t.rows is not None},
             table_bytes={TableName(t.key_space, t.name): t.bytes for t in whole.tables},
+            versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
+            partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
         )
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:

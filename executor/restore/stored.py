@@ -14,13 +14,18 @@ from executor.restore.selection import TableName
 
 @dataclass(frozen=True)
 class StoredBackup:
-    """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table."""
+    """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table.
+
+    `versions` are those of its nodes' Cassandras.
+    """
 
     tokens: Mapping[str, frozenset[str]]
     tables: Mapping[str, tuple[str, ...]]
     schema: tuple[Element, ...]
     rows: Mapping[TableName, int]
     table_bytes: Mapping[TableName, int]
+    versions: frozenset[str] = frozenset()
+    partitioners: frozenset[str] = frozenset()
 
 
 class Repository(Protocol):

@@ -43,6 +43,24 @@ def test_same_as(tokens: set[str], expected: str | None) -> None:
     assert checking.same_as(StoredBackup(had, {}, (), {}, {}), frozenset(tokens)) == expected
 
 
+MURMUR3 = "org.apache.cassandra.dht.Murmur3Partitioner"
+
+
+@pytest.mark.parametrize(
+    ("versions", "partitioner", "expected"),
+    [
+        ({"5.0.8"}, MURMUR3, []),
+        ({"5.0.9", "4.1.3"}, MURMUR3, []),
+        ({"5.0.8", "5.1-alpha1"}, MURMUR3, ["the backup is of Cassandra 5.1-alpha1, whose files 5.0.8 cannot read"]),
+        ({"10.0.1"}, MURMUR3, ["the backup is of Cassandra 10.0.1, whose files 5.0.8 cannot read"]),
+        ({"5.0.8"}, "Random", [f"the backup's tokens are of Random, and those of this cluster of {MURMUR3}"]),
+    ],
+)
+def test_misfits(versions: set[str], partitioner: str, expected: list[str]) -> None:
+    backup = StoredBackup({}, {}, (), {}, {}, frozenset(versions), frozenset({partitioner}))
+    assert checking.misfits(backup, "5.0.8", MURMUR3) == expected
+
+
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
