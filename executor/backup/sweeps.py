@@ -16,7 +16,7 @@ from executor.backup.s3 import Store
 
 # A sweep says every few hundred objects that it still runs.
 _STALE_SECONDS = 900.0
-_POLL_SECONDS = 5.0
+_POLL_SECONDS = 2.0
 
 
 class Sweep:

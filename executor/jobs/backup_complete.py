@@ -30,8 +30,8 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
         started_at = float(parameters["started_at"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise JobError("parameters", f"{type(error).__name__}: {error}", hopeless=True) from error
-    key = layout.manifest_key(request.backup_name)
     with opened(context, request) as store:
+        key = layout.manifest_key(request.backup_name)
         claim.check(store, request.backup_name, request.operation)
         found = Catalog(store).manifest(request.backup_name)
         if found is None:
