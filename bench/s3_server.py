@@ -28,10 +28,11 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs. `process_id` is for looking at what it needs."""
+    """A server that runs. `process_id` is for looking at what it needs, `bucket` is where its objects lie."""
 
     port: int
     process_id: int
+    bucket: Path
 
     @property
     def endpoint(self) -> str:
@@ -97,7 +98,7 @@ def running(directory: Path) -> Iterator[Server]:
         )
     try:
         wait_for("the S3 server answers", lambda: _answers(port), 20.0)
-        yield Server(port, process.pid)
+        yield Server(port, process.pid, directory / "objects" / BUCKET)
     finally:
         process.terminate()
         process.wait(20)
