@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import os
 import random
@@ -349,6 +350,9 @@ def open_store(
             yield Store(client, location, known, wait, patience)
         finally:
             client.close()
+            # A client is a knot of more than ten megabytes that refers to itself.
+            del client
+            gc.collect()
 
 
 def _config(location: Location, connections: int, patience: Patience) -> Config:
