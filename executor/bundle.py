@@ -57,7 +57,7 @@ _DATA = {
         "cacert.pem", "data/_retry.json", "data/endpoints.json", "data/partitions.json",
         "data/sdk-default-configuration.json", "data/s3/**/*", "data/sts/**/*", "data/sso/**/*", "data/sso-oidc/**/*",
     ),
-    # Compiled for the Python that builds the bundle; under another one nothing is compressed.
+    # Compiled for the Python that builds the bundle; under another minor version backups and restores fail.
     "backports.zstd": ("*.so",),
 }  # fmt: skip
 _RECIPE = 2  # to be raised when this module makes something else of the same inputs

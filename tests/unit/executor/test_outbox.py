@@ -54,3 +54,20 @@ def test_a_task_that_comes_twice_is_known() -> None:
     outbox = Outbox()
     assert outbox.add_task("t", {"n": 1})
     assert not outbox.add_task("t", {"n": 2})
+
+
+def test_a_node_and_its_jobs_are_kept_apart() -> None:
+    outbox = Outbox()
+    for task in ("node", "job-1", "job-2"):
+        outbox.add_task(task, {"task_id": {"value": task}})
+        outbox.add_update(_update(f"{task} runs", task))
+    outbox.add_update(_update("job-1 ends", "job-1"))
+    outbox.acknowledged("job-1", "job-1 runs")
+    found = outbox.subscribe()
+    assert [task["task_id"]["value"] for task in found["unacknowledged_tasks"]] == ["node", "job-2"]
+    assert _names(found["unacknowledged_updates"]) == ["node runs", "job-2 runs", "job-1 ends"]
+    outbox.acknowledged("node", "node runs")
+    outbox.acknowledged("job-2", "job-2 runs")
+    assert not outbox.is_empty()
+    outbox.acknowledged("job-1", "job-1 ends")
+    assert outbox.is_empty()
