@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from scheduler.core.history import KEPT
+from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import is_joining
-from scheduler.core.state import ClusterState, NodeRecord
+from scheduler.core.operation import is_live, steps
+from scheduler.core.state import ClusterState, NodeRecord, OperationRecord, OperationState, StepRecord, StepState
 
 
 def invariants(state: ClusterState) -> tuple[str, ...]:
@@ -23,7 +26,7 @@ def invariants(state: ClusterState) -> tuple[str, ...]:
         found.append(f"{', '.join(joining)} join at once")
     for node in nodes:
         found += _node(state, node)
-    return tuple(found)
+    return (*found, *_maintenance(state))
 
 
 def _node(state: ClusterState, node: NodeRecord) -> Iterable[str]:
@@ -40,5 +43,55 @@ def _node(state: ClusterState, node: NodeRecord) -> Iterable[str]:
         yield f"{node.name} has only one of agent and reservation"
 
 
-def _shared(what: str, values: Iterable[str]) -> list[str]:
-    return [f"the {what} {value} belongs to {count} nodes" for value, count in Counter(values).items() if count > 1]
+def _maintenance(state: ClusterState) -> Iterable[str]:
+    live = [operation for operation in state.operations.values() if is_live(operation)]
+    if len(live) > 1:
+        yield f"{', '.join(operation.kind for operation in live)} run at once"
+    tasks = [step.task for step in state.steps.values() if step.task is not None]
+    yield from _shared("job", (task.id for task in tasks), "steps")
+    running = [step for step in state.steps.values() if step.state is StepState.RUNNING]
+    yield from _shared("node", (step.task.node for step in running if step.task), "jobs")
+    for key, step in state.steps.items():
+        yield from _step(state, key, step)
+    for kind, operation in state.operations.items():
+        yield from _operation(state, kind, operation)
+    kept = Counter(record.operation.kind for record in state.history.values())
+    yield from (f"the history has {count} of {kind}" for kind, count in kept.items() if count > KEPT)
+
+
+def _step(state: ClusterState, key: str, step: StepRecord) -> Iterable[str]:
+    if key != step.key:
+        yield f"{key} is recorded as {step.key}"
+    operation = state.operations.get(step.kind)
+    if step.state is not StepState.RUNNING:
+        return
+    if step.task is None:
+        yield f"{key} runs without a job"
+    elif operation is not None and operation.id == step.operation and not is_live(operation):
+        yield f"{key} runs, but its operation is {operation.state}"
+
+
+def _operation(state: ClusterState, kind: str, operation: OperationRecord) -> Iterable[str]:
+    if kind != operation.kind:
+        yield f"{kind} is recorded as {operation.kind}"
+    if is_live(operation):
+        if operation.finished_at is not None:
+            yield f"{kind} is {operation.state}, but has finished"
+        return
+    if operation.sealed:
+        yield f"{kind} is {operation.state}, but its secrets are kept"
+    if operation.finished_at is None:
+        yield f"{kind} is {operation.state}, but has not finished"
+    if operation.state is OperationState.COMPLETE:
+        found = [step for phase in KINDS[kind].phases for step in steps(state, operation, phase)]
+        undone = [step.key for step in found if step.state is not StepState.COMPLETE]
+        if undone:
+            yield f"{kind} is complete without {', '.join(undone)}"
+
+
+def _shared(what: str, values: Iterable[str], owners: str = "") -> list[str]:
+    return [
+        f"the {what} {value} has {count} {owners}" if owners else f"the {what} {value} belongs to {count} nodes"
+        for value, count in Counter(values).items()
+        if count > 1
+    ]

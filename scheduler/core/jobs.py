@@ -8,6 +8,8 @@
 | FAILED, with a result      | tried again after a while; failed for good after three times or if hopeless |
 | ERROR                      | Mesos refused it: as FAILED                                                 |
 | all other ends             | interrupted: goes on when its node is ready; failed after ten in a row      |
+
+FINISHED, FAILED and KILLED count from the agent alone.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from scheduler.core.state import Failures, JobTask, StepRecord, StepState, TaskS
 FAILURE_LIMIT = 3
 INTERRUPTION_LIMIT = 10
 FIRST_DELAY = 5.0
+# The master repeats these without what the job found: the agent says it again until it is acknowledged.
+_TOLD_BY_EXECUTORS = frozenset({TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED})
 _RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 
 
@@ -39,6 +43,8 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
     if update.state in LIVE or update.state in UNSEEN:
         return _lives(step, task, update.state, now)
     if step.state is not StepState.RUNNING and update.state is not TaskState.FINISHED:
+        return step
+    if update.state in _TOLD_BY_EXECUTORS and not update.uuid:
         return step
     result = result_of(update)
     ended = replace(step, task=replace(task, state=update.state, updated_at=now))

@@ -35,15 +35,17 @@ Answers = Callable[[Question], Answer | None]
 
 
 def spare_offer(index: int) -> dict[str, Any]:
-    """The share kept for jobs beside a node, offered by its agent."""
-    reservation = large.running(index).reservation
+    """The share kept for jobs beside a node, offered by its agent, on which the node's executor runs."""
+    reservation, task = large.running(index).reservation, large.running(index).task
     assert reservation is not None
+    assert task is not None
     labels = {"labels": [{"key": "resource_id", "value": reservation.id}]}
     held = [{"type": "DYNAMIC", "role": large.ROLE, "principal": large.PRINCIPAL, "labels": labels}]
     document = large.offer(index)
     owned = {"type": "SCALAR", "reservations": held, "allocation_info": {"role": large.ROLE}}
     amounts = {"cpus": 0.1, "mem": 32.0}
     document["resources"] = [{"name": name, "scalar": {"value": value}, **owned} for name, value in amounts.items()]
+    document["executor_ids"] = [{"value": task.executor_id}]
     return document
 
 
