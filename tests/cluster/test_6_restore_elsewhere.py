@@ -49,4 +49,4 @@ def test_every_row_is_there(world: World, before: dict[str, list[tuple[object, .
         # The restored cluster takes writes like any other.
         tables.fill(session, KEYSPACE, [5_000])
     assert status["nodes"]
-    assert other.run("backup", {"backup_name": "of-the-new", **place})["state"] == "COMPLETE"
+    assert other.run("backup", {"backup_name": f"of-{other.layout.nodes}-nodes", **place})["state"] == "COMPLETE"
