@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -43,9 +44,10 @@ class Bench:
 
     def run(self, *command: str | Path) -> dict[str, Any]:
         """The figures that a process prints."""
+        before = processor_seconds()
         done = subprocess.run(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        return {**found, "processor_seconds": round(processor_seconds() - before, 2)}
 
     def python(self, module: str, *arguments: str) -> dict[str, Any]:
         """The same of a module of ours."""
@@ -125,13 +127,16 @@ class Bench:
         self.note(name, self.python("bench.backup_own", *arguments), server)
 
     def _add_new_data(self) -> None:
-        size = sum(path.stat().st_size for path in backup_data.snapshot_paths(self.data))
+        before = self._size()
         source = backup_data.Source(random.SystemRandom().getrandbits(32))
         tables = backup_data.tables(backup_data.SEED)
         for number, table in enumerate(tables):
-            share = int(size * NEW_SHARE / len(tables))
+            share = int(before * NEW_SHARE / len(tables))
             backup_data.write_sstable(table.directory(self.data), 100_000 + number, share, source)
-        self.results["new"] = [{"bytes": int(size * NEW_SHARE)}]
+        self.results["new"] = [{"bytes": self._size() - before}]
+
+    def _size(self) -> int:
+        return sum(path.stat().st_size for path in backup_data.snapshot_paths(self.data))
 
     @contextmanager
     def own_scratch(self) -> Iterator[Path]:
@@ -146,6 +151,12 @@ class Bench:
     def best(self, name: str, choices: Sequence[int]) -> int:
         """The choice that was fastest when each was tried."""
         return min(choices, key=lambda choice: self.seconds(f"{name} {choice}"))
+
+
+def processor_seconds() -> float:
+    """What the processes that have ended needed; servers end later than their clients."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def turned(calls: Sequence[Callable[[], object]], number: int) -> list[Callable[[], object]]:
@@ -188,6 +199,9 @@ def figures(bench: Bench, threads: int, transfers: int) -> dict[str, Any]:
     def speed(name: str) -> float:
         return float(round(megabytes / bench.seconds(name), 1))
 
+    def processor(name: str) -> float:
+        return float(round(median(found["processor_seconds"] for found in bench.results[name]) / megabytes * 1000, 2))
+
     def ratio(name: str, to: str) -> float:
         return float(round(bench.seconds(to) / bench.seconds(name), 2))
 
@@ -205,6 +219,9 @@ def figures(bench: Bench, threads: int, transfers: int) -> dict[str, Any]:
         "to_bare_without_checksums": ratio("own", "lean"),
         "to_medusa": ratio("own", "medusa as installed"),
         "to_medusa_tuned": ratio("own", "medusa tuned"),
+        "own_processor_s_gb": processor("own"),
+        "bare_processor_s_gb": processor("bare"),
+        "medusa_tuned_processor_s_gb": processor("medusa tuned"),
         "memory_mb": max(result["memory_mb"] for result in own),
         "second_seconds": round(second["seconds"], 2),
         "second_to_first": round(second["seconds"] / before["seconds"], 3),
