@@ -14,9 +14,12 @@ FINISHED, FAILED and KILLED count from the agent alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from executor.protocol import JobResult, ProtocolError, parse_result
+from executor.protocol import JobProgress, JobResult, ProtocolError, parse_result
+from scheduler.core.documents import DocumentError, decode, encode
 from scheduler.core.events import TaskUpdate
 from scheduler.core.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
 from scheduler.core.state import Failures, JobTask, StepRecord, StepState, TaskState
@@ -24,6 +27,7 @@ from scheduler.core.state import Failures, JobTask, StepRecord, StepState, TaskS
 FAILURE_LIMIT = 3
 INTERRUPTION_LIMIT = 10
 FIRST_DELAY = 5.0
+RESULT_LIMIT = 400_000  # of base64: one record of ZooKeeper may have 1 MB
 # The master repeats these without what the job found: the agent says it again until it is acknowledged.
 _TOLD_BY_EXECUTORS = frozenset({TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED})
 _RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
@@ -53,7 +57,8 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
     if update.state is TaskState.FINISHED:
         found = {} if result is None else result.result
         # The last report may have been made a while before the end.
-        whole = replace(ended.progress, percent=100.0, seconds_left=None, doing="", waiting="")
+        done = {**ended.progress.done, **ended.progress.total}
+        whole = replace(ended.progress, done=done, percent=100.0, seconds_left=None, doing="", waiting="")
         return replace(
             ended,
             state=StepState.COMPLETE,
@@ -73,13 +78,30 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
 
 
 def result_of(update: TaskUpdate) -> JobResult | None:
-    """What the job said at its end, if it did."""
+    """What the job said at its end, if it did; of what is too long to be stored, the plain values alone."""
     if update.state not in ENDED or not update.data:
         return None
     try:
-        return parse_result(update.data)
+        result = parse_result(update.data)
     except ProtocolError:  # an executor of another version: the task's state is told anyway
         return None
+    if not is_sound(result):
+        return None
+    return replace(result, result=plain_values(result.result)) if len(update.data) > RESULT_LIMIT else result
+
+
+def is_sound(said: JobResult | JobProgress) -> bool:
+    """Whether every field is of its type: what is not could be stored, but never be read again."""
+    try:
+        decode(type(said), encode(said))
+    except DocumentError:
+        return False
+    return True
+
+
+def plain_values(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The numbers and texts of a result, without its lists and tables."""
+    return {name: value for name, value in result.items() if isinstance(value, int | float | str)}
 
 
 def fail(step: StepRecord, words: str, now: float, hopeless: bool = False) -> StepRecord:
