@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from executor.jobs.context import Cancelled
 from executor.jolokia import JolokiaError
 
 # Cassandra's end closes the connection, which ends the waiting at once.
 LONGEST_SECONDS = 7 * 24 * 3600.0
 _POLL_SECONDS = 0.5
 _FIRST_SECONDS = 0.02
+# For Cassandra to let go of what was given up.
+_STOP_SECONDS = 60.0
+_STOP_AGAIN_SECONDS = 0.1
 
 
 @dataclass
@@ -31,15 +36,31 @@ class _Call:
             self.ended.set()
 
 
-def call(run: Callable[[], Any], watch: Callable[[], None]) -> Any:
-    """The result of `run`, or its JolokiaError. `watch` is called about twice a second, and may raise to give up."""
+def call(run: Callable[[], Any], watch: Callable[[], None], stop: Callable[[], None] | None = None) -> Any:
+    """The result of `run`, or its JolokiaError. `watch` is called about twice a second, and may raise to give up.
+
+    When it raises Cancelled, `stop` is called again and again until `run` has ended, for a minute at most: what
+    Cassandra has queued for the call begins when what it is at has been stopped.
+    """
     begun = _Call(run)
     # A daemon: a call that is given up must not hold up the executor's end.
     threading.Thread(target=begun.work, name="cassandra call", daemon=True).start()
     pause = _FIRST_SECONDS
     while not begun.ended.wait(pause):
-        watch()
+        try:
+            watch()
+        except Cancelled:
+            if stop is not None:
+                _end(begun, stop)
+            raise
         pause = min(_POLL_SECONDS, pause * 2)
     if begun.error is not None:
         raise begun.error
     return begun.result
+
+
+def _end(begun: _Call, stop: Callable[[], None]) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    stop()
+    while not begun.ended.wait(_STOP_AGAIN_SECONDS) and time.monotonic() < deadline:
+        stop()

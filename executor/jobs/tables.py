@@ -15,7 +15,7 @@ from typing import Any
 
 from executor.jobs import schema
 from executor.jobs.blocking import LONGEST_SECONDS, call
-from executor.jobs.context import Cancelled, Job, JobContext, JobError
+from executor.jobs.context import Job, JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
 from executor.protocol import JobProgress
 
@@ -97,7 +97,7 @@ class _Run:
         """Every table; raises JobError with the failures once all were tried."""
         try:
             wanted = _wanted(self._context)
-            self._sizes = {key: self._size(key) for key in wanted}
+            self._sizes = self._measure(wanted)
         except JolokiaError as error:
             raise JobError("schema", str(error)) from error
         for key in wanted:
@@ -129,9 +129,6 @@ class _Run:
             raise
         except JolokiaError as error:
             self._note(key, self._why(key, str(error)))
-        except Cancelled:
-            self._stop_compactions(key)
-            raise
         else:
             words = _STATUS.get(status) if isinstance(status, int) else None
             self._note(key, "done" if words is None else f"failed: {words}")
@@ -148,7 +145,8 @@ class _Run:
     def _execute(self, operation: str, arguments: list[Any], key: str) -> Any:
         jolokia = self._context.node.jolokia
         execute = partial(jolokia.execute, STORAGE_SERVICE, operation, arguments, LONGEST_SECONDS)
-        return call(execute, partial(self._watch, key))
+        stop = partial(self._stop_compactions, key) if self._work.types else None
+        return call(execute, partial(self._watch, key), stop)
 
     def _why(self, key: str, words: str) -> str:
         key_space, _, table = key.partition(".")
@@ -191,11 +189,11 @@ class _Run:
                 arguments = [str(item.get("compactionId"))]
                 self._context.node.jolokia.execute(_COMPACTION_MANAGER, "stopCompactionById", arguments, _SECONDS)
 
-    def _size(self, key: str) -> int:
-        key_space, _, table = key.partition(".")
-        name = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope={table},name=LiveDiskSpaceUsed"
-        attribute = Attribute(name, "Count")
-        return int(self._context.node.jolokia.read([attribute], _SECONDS).get(attribute) or 0)
+    def _measure(self, keys: list[str]) -> dict[str, int]:
+        """Bytes of each table on disk; 0 for one that has gone."""
+        attributes = {key: _size_of(key) for key in keys}
+        found = self._context.node.jolokia.read(list(attributes.values()), _SECONDS) if keys else {}
+        return {key: int(found.get(attribute) or 0) for key, attribute in attributes.items()}
 
     def _tell(self, key: str, part: float) -> None:
         # One byte more each, so that tables without data count too.
@@ -214,6 +212,12 @@ class _Run:
                 seconds_left=round((total - done) / rate, 1) if rate else None,
             )
         )
+
+
+def _size_of(key: str) -> Attribute:
+    key_space, _, table = key.partition(".")
+    name = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope={table},name=LiveDiskSpaceUsed"
+    return Attribute(name, "Count")
 
 
 def _wanted(context: JobContext) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
 
 from executor.jolokia import Attribute, Jolokia
 from executor.protocol import NodeLaunch
@@ -73,9 +74,8 @@ def _table(session: Session, key_space: str, table: str) -> None:
 def _write(session: Session, name: str, rows: range, size: int = 100) -> None:
     statement = session.prepare(f"INSERT INTO {name} (id, value) VALUES (?, ?)")
     chance = random.Random(rows.start)
-    waiting = [session.execute_async(statement, (row, chance.randbytes(size))) for row in rows]
-    for answer in waiting:
-        answer.result()
+    values = [(row, chance.randbytes(size)) for row in rows]
+    execute_concurrent_with_args(session, statement, values, concurrency=32)
 
 
 def _torn_table(jobs: NodeJobs, session: Session, key_space: str) -> Path:
@@ -259,6 +259,24 @@ def test_a_job_is_stopped_and_goes_on_with_the_next_table(jobs: NodeJobs, sessio
     assert (state, result.result["done"]) == ("TASK_FINISHED", 3)
     assert jobs.data_files("stopped", "a_small") == small, "what was done is not done again"
     wait_for("the large one is done", lambda: jobs.data_files("stopped", "b_large") != large)
+
+
+def test_the_stop_of_a_job_stops_what_is_queued_in_cassandra_too(jobs: NodeJobs, session: Session) -> None:
+    _table(session, "queued", "rows")
+    for part in range(8):
+        _write(session, "queued.rows", range(part * 300, part * 300 + 300), 10_000)
+        jobs.run("flush", key_spaces=["queued"])
+    before = jobs.data_files("queued", "rows")
+    assert len(before) == 8
+    task = jobs.start("garbagecollect", key_spaces=["queued"])
+    jobs.until_percent(task, 0.1)
+    jobs.node.kill(task)
+    assert jobs.end(task, 30.0)[0] == "TASK_KILLED"
+    wait_for("the running ones have stopped", lambda: _compactions(jobs.jolokia(), "rows") == 0, 5.0)
+    state, result = jobs.run("flush", key_spaces=["queued"])
+    assert (state, result.error) == ("TASK_FINISHED", "")
+    assert _compactions(jobs.jolokia(), "rows") == 0, "nothing of it has begun since"
+    assert jobs.data_files("queued", "rows") == before
 
 
 def test_a_node_that_is_killed_ends_its_jobs_first_and_old_sstables_are_upgraded_later(

@@ -244,4 +244,30 @@ def test_progress_and_the_end_of_what_was_begun(bench: Bench) -> None:
     assert bench.runner.cancel(task, "killed")
     state, result = bench.sent.end(task)
     assert (state, result.error) == ("TASK_KILLED", "killed")
-    assert bench.tables.called[1:] == [("stopCompactionById", ["mine"])]
+    assert bench.tables.called[1] == ("stopCompactionById", ["mine"])
+    assert {arguments[0] for operation, arguments in bench.tables.called[1:]} == {"mine"}
+
+
+def test_what_cassandra_begins_after_a_stop_is_stopped_too(bench: Bench) -> None:
+    tables, ended = bench.tables, threading.Event()
+    item = {"keyspace": "app", "columnfamily": "users", "taskType": "Cleanup", "completed": "1", "total": "4"}
+    queue = ["first", "second", "third"]
+
+    def answer(body: Any) -> tuple[int, bytes]:
+        if not isinstance(body, list) and body["operation"] == "stopCompactionById":
+            assert body["arguments"] == queue[:1]
+            del queue[0]
+            if not queue:
+                ended.set()
+            return 200, b'{"status": 200, "value": null}'
+        if not isinstance(body, list) and body["operation"].startswith("forceKeyspaceCleanup"):
+            ended.wait(30)
+        tables.compactions = [{**item, "compactionId": name} for name in queue[:1]]
+        return tables.answer(body)
+
+    bench.server.answer = answer
+    task = bench.start("cleanup", key_spaces=["app"], column_families=["users"])
+    bench.sent.until("some progress", lambda: any(item.progress.doing for item in bench.sent.of(JobReport)))
+    bench.runner.cancel(task, "killed")
+    assert bench.sent.end(task)[0] == "TASK_KILLED"
+    assert queue == []
