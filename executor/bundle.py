@@ -10,6 +10,7 @@ The same inputs give the same bytes, and what is up to date is not built again. 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gzip
 import hashlib
 import importlib.metadata
@@ -130,11 +131,14 @@ class Builder:
 
     def _built(self, target: Path, inputs: Mapping[str, Path], make: Callable[[], None]) -> Path:
         stamp, wanted = self.out / f".{target.name}.inputs", _hash(inputs)
-        if target.exists() and stamp.exists() and stamp.read_text() == wanted:
-            return target
-        stamp.unlink(missing_ok=True)
-        make()
-        stamp.write_text(wanted)
+        # Another one may build the same at this moment: a local cluster, a run of the tests.
+        with (self.out / f".{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if target.exists() and stamp.exists() and stamp.read_text() == wanted:
+                return target
+            stamp.unlink(missing_ok=True)
+            make()
+            stamp.write_text(wanted)
         return target
 
 

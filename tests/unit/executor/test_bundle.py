@@ -112,6 +112,20 @@ def test_a_bad_pom(sources: Path, capsys: pytest.CaptureFixture[str], pom: str, 
     assert words in capsys.readouterr().err
 
 
+def test_two_builds_at_once_make_one(sources: Path) -> None:
+    _maven(sources.parent, MAVEN + "sleep 0.5\n")
+    directory = sources.parent
+    command = [
+        sys.executable, "-m", "executor.bundle", "cassandra", "--out", str(directory / "out"),
+        "--maven", str(directory / "mvn"), "--sources", str(sources),
+    ]  # fmt: skip
+    builds = [subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE) for _ in range(3)]
+    outputs = [build.communicate(timeout=30)[0] for build in builds]
+    assert [build.returncode for build in builds] == [0, 0, 0]
+    assert len(set(outputs)) == 1
+    assert _calls(sources) == 1
+
+
 def test_an_unknown_bundle_is_refused(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _build(sources, "out", "kafka")
