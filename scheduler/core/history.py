@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from scheduler.core.cycle import Cycle
+from scheduler.core.jobs import plain_values
 from scheduler.core.operation import View
 from scheduler.core.state import ClusterState, HistoryRecord, OperationRecord, OperationState, StepRecord
 
@@ -32,14 +33,20 @@ def close(cycle: Cycle, view: View) -> None:
 
 
 def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:
-    whole = {f"{step.phase}.{step.name}": _step(step, step.result) for step in steps if step.started_at is not None}
+    """Of very many nodes, or tables, only the numbers; else only what failed, as much as there is room for."""
+    begun = {f"{step.phase}.{step.name}": step for step in steps if step.started_at is not None}
+    whole = {name: _step(step, step.result) for name, step in begun.items()}
     if len(json.dumps(whole)) <= SIZE_LIMIT:
         return HistoryRecord(operation, whole)
-    # Of very many nodes, or tables, only the numbers and what failed.
-    short = {f"{step.phase}.{step.name}": _step(step, _numbers(step.result)) for step in steps if step.started_at}
+    short = {name: _step(step, plain_values(step.result)) for name, step in begun.items()}
     if len(json.dumps(short)) <= SIZE_LIMIT:
         return HistoryRecord(operation, short)
-    return HistoryRecord(operation, {name: found for name, found in short.items() if found["error"]})
+    kept, room = {}, SIZE_LIMIT
+    for name, found in short.items():
+        room -= len(json.dumps({name: found})) if found["error"] else 0
+        if found["error"] and room >= 0:
+            kept[name] = found
+    return HistoryRecord(operation, kept)
 
 
 def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,10 +57,6 @@ def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
         "error": step.failures.message,
         "result": result,
     }
-
-
-def _numbers(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in result.items() if isinstance(value, int | float | str)}
 
 
 def _oldest(state: ClusterState, operation: OperationRecord) -> list[str]:

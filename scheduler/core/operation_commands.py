@@ -17,7 +17,7 @@ from scheduler.core.commands import (
     TuneOperation,
 )
 from scheduler.core.kinds import KINDS
-from scheduler.core.operation import is_live, stamp, steps
+from scheduler.core.operation import is_live, look, stamp, steps
 from scheduler.core.state import (
     ClusterState,
     Failures,
@@ -62,12 +62,24 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
         words = f"the job of the step {step.phase} of {step.name} runs: stop the operation, or wait for its end"
         return Refusal(RefusalKind.CONFLICT, words)
     if isinstance(command, RestartStep):
+        if (reason := _too_late(state, operation, step)) is not None:
+            return Refusal(RefusalKind.CONFLICT, reason)
         anew = replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, forced=False)
     elif step.state is StepState.COMPLETE:
         return state
     else:
         anew = replace(step, state=StepState.COMPLETE, forced=True)
     return replace(state, steps={**state.steps, anew.key: anew})
+
+
+def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
+    """Why a step cannot begin anew: the phases that follow used what it found, or removed what it needs."""
+    view = look(state, operation)
+    names = [phase.name for phase in view.kind.phases]
+    reached = names[min(view.current, len(names) - 1)]
+    if names.index(step.phase) >= names.index(reached):
+        return None
+    return f"the step {step.phase} of {step.name} cannot begin anew, since the phase {reached} has been reached"
 
 
 def exclusion(state: ClusterState, kind: str) -> str | None:

@@ -25,7 +25,7 @@ from dataclasses import replace
 
 from executor.protocol import JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
 from scheduler.core.events import Disconnected, Event, OperationUpdate, Registered, TaskUpdate
-from scheduler.core.jobs import advance_job, expects
+from scheduler.core.jobs import advance_job, expects, is_sound
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
 from scheduler.core.operation import is_live
 from scheduler.core.operations import operation_task
@@ -158,7 +158,7 @@ class _Fold:
 
     def _report(self, report: JobReport) -> None:
         key = self._keys.get(report.task_id)
-        if key is None or self._steps[key].state is not StepState.RUNNING:
+        if key is None or self._steps[key].state is not StepState.RUNNING or not is_sound(report.progress):
             return
         self._jobs[key] = JobSighting(report.task_id, report.progress, self._now)
         task = self._steps[key].task

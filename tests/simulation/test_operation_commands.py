@@ -275,6 +275,26 @@ def test_steps_can_be_forced_and_restarted_unless_their_job_runs() -> None:
     )
 
 
+def test_a_step_of_an_earlier_phase_is_not_begun_anew() -> None:
+    """A snapshot of its own would not be of the same moment, and one that was cleared cannot be sent again."""
+    play(
+        [
+            *UPLOADS,
+            Expect.refused(
+                RestartStep("backup", "Snapshot", "node-1"),
+                RefusalKind.CONFLICT,
+                "the step Snapshot of node-1 cannot begin anew, since the phase Upload has been reached",
+            ),
+            Send.hold("upload-node-1"),
+            Send.until_running("upload-node-1"),
+            Send.command(RestartStep("backup", "Upload", "node-0")),
+            Send.hold(),
+            Send.until_complete("backup"),
+            Expect.snapshots(),
+        ]
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_operation_at_a_time(kind: str) -> None:
     title = KINDS[kind].title
