@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.handlers import add_expect_header
+from botocore.utils import parse_timestamp
 
 from executor.backup.failure import CAUSES, StoreError, explain, is_beyond, is_missing, is_taken, passes
 from executor.backup.location import Location
@@ -334,7 +337,7 @@ def open_store(
     known = [secret for secret in (access_key, secret_key, session_token) if secret]
     with _authority_file(location, scratch) as authority:
         try:
-            session = boto3.session.Session(access_key, secret_key, session_token)
+            session = boto3.session.Session(access_key, secret_key, session_token, botocore_session=_core())
             client = session.client(
                 "s3",
                 region_name=location.region or session.region_name or _DEFAULT_REGION,
@@ -353,6 +356,22 @@ def open_store(
             # A client is a knot of more than ten megabytes that refers to itself.
             del client
             gc.collect()
+
+
+def _core() -> botocore.session.Session:
+    core = botocore.session.Session()
+    # The library's own takes four fifths of the time that a listing takes.
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    return core
+
+
+def _timestamp(value: Any) -> datetime:
+    if isinstance(value, str) and value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    return parse_timestamp(value)
 
 
 def _config(location: Location, connections: int, patience: Patience) -> Config:

@@ -47,7 +47,7 @@ class _Growing:
 class Sender:
     """Sends a node's files below `prefix`. Raises StoreError, and OSError for what cannot be read.
 
-    `limit` says how many bytes per second may be sent as of now, 0 for no limit.
+    `pace` is told of bytes before they are sent; it waits, and may raise. `sent` are the files that had to be sent.
     """
 
     store: Store
@@ -58,7 +58,7 @@ class Sender:
     crew: Crew
     pace: Callable[[int], None]
     components: dict[SnapshotFile, Component] = field(default_factory=dict)
-    sent_objects: int = 0
+    sent: list[SnapshotFile] = field(default_factory=list)
     sent_bytes: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _growing: dict[str, _Growing] = field(default_factory=dict)
@@ -211,7 +211,7 @@ class Sender:
 
     def _sent(self, file: SnapshotFile, sha256: str, kept: Kept) -> None:
         with self._lock:
-            self.sent_objects += 1
+            self.sent.append(file)
             self.sent_bytes += kept.stored_size
         _, _, name = self._key(file, sha256, kept.encoding).rpartition("/")
         self.index.add(file.table.id, name, kept.stored_size)

@@ -19,6 +19,8 @@ from executor.backup.tasks import Crew, StoppedError
 from executor.protocol import JobProgress
 from executor.restore.progress import Throttle
 
+# Beyond so many tables all of them are listed at once.
+_TABLES_LISTED_ALONE = 20
 # What is removed between two looks is sent again; who removes that often is no race.
 _LOOKS = 3
 
@@ -63,10 +65,10 @@ def upload_files(
             index = Index.list(store, prefix, tables)
             sender = _send(store, prefix, missing, index, hashes, meter, control)
             components |= sender.components
-            objects += sender.sent_objects
+            objects += len(sender.sent)
             size += sender.sent_bytes
             control.tell(meter.progress("checking what is there", {}))
-            missing = _missing(store, prefix, components)
+            missing = _missing(store, prefix, sender)
             if not missing:
                 hashes.keep(file.identity for file in files)
                 return Uploaded(components, objects, size)
@@ -119,9 +121,15 @@ def _tidy_up(store: Store, sender: Sender) -> None:
         return
 
 
-def _missing(store: Store, prefix: str, components: Mapping[SnapshotFile, Component]) -> list[SnapshotFile]:
-    wanted = {component.key: component.stored_size for component in components.values()}
-    for item in store.objects(prefix):
+def _missing(store: Store, prefix: str, sender: Sender) -> list[SnapshotFile]:
+    """The files of tables of which anything was sent whose objects are not there in their size.
+
+    Of other tables all was there when the upload began, and who claims a backup's name keeps others from removing it.
+    """
+    sent = {file.table.id for file in sender.sent}
+    wanted = {c.key: c.stored_size for file, c in sender.components.items() if file.table.id in sent}
+    prefixes = [f"{prefix}{table}/" for table in sorted(sent)] if len(sent) <= _TABLES_LISTED_ALONE else [prefix]
+    for item in (item for place in prefixes for item in store.objects(place)):
         if wanted.get(item.key) == item.size:
             del wanted[item.key]
-    return [file for file, component in components.items() if component.key in wanted]
+    return [file for file, component in sender.components.items() if component.key in wanted]

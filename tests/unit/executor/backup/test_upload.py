@@ -309,6 +309,7 @@ def test_what_was_removed_meanwhile_is_sent_again(upload: Upload, store: Store) 
     _fill(upload, 3)
     first = upload.run(store)
     gone = sorted(component.key for component in first.components.values())[:1]
+    put(upload.data, "shop", "user", sstable(9, b"new"))
 
     def remove(progress: JobProgress) -> bool:
         if progress.doing == "checking what is there" and gone:
@@ -317,7 +318,7 @@ def test_what_was_removed_meanwhile_is_sent_again(upload: Upload, store: Store) 
 
     upload.stop = remove
     second = upload.run(store)
-    assert second.sent_objects == 1
+    assert second.sent_objects == 2
     _check(store, second)
 
 
