@@ -113,8 +113,13 @@ def link_volumes(sandbox: Path, volumes: Iterable[Volume]) -> None:
         if link.exists() and not link.is_symlink():
             raise VolumeError(f"container path {volume.container_path!r} exists in the sandbox already")
         try:
+            # Another task of the executor may be using it: never gone, not for a moment.
+            if link.is_symlink() and link.readlink() == volume.host_path:
+                continue
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(volume.host_path)
+            new = link.with_name(f".{link.name}.new")
+            new.unlink(missing_ok=True)
+            new.symlink_to(volume.host_path)
+            new.replace(link)
         except OSError as error:
             raise VolumeError(f"cannot link {volume.container_path!r} into the sandbox: {error}") from error

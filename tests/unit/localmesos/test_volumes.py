@@ -113,3 +113,15 @@ def test_file_of_the_sandbox_is_not_hidden(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(VolumeError, match="exists in the sandbox already"):
         link_volumes(tmp_path, volumes)
+
+
+def test_a_link_in_use_is_never_gone(tmp_path: Path) -> None:
+    """Another task of the same executor: the first one's files stay where they are, in every moment."""
+    volumes = volumes_of([resource()], tmp_path / "work")
+    apply_volumes([], volumes)
+    sandbox = tmp_path / "sandbox"
+    link_volumes(sandbox, volumes)
+    before = (sandbox / "data").lstat()
+    link_volumes(sandbox, volumes)
+    after = (sandbox / "data").lstat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
