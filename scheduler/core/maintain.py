@@ -116,7 +116,7 @@ def _forget_told(cycle: Cycle) -> None:
 def _launch(cycle: Cycle, view: View) -> None:
     """Launch steps of the current phase, in order, as many as may run side by side."""
     phase, steps = view.phases[view.current]
-    room = at_once(view.operation, phase) - len(view.running(view.current))
+    room = at_once(view.operation, phase) - len(view.running[view.current])
     for step in steps:
         if room <= 0:
             return

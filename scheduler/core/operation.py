@@ -10,7 +10,15 @@ from scheduler.core.kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
 from scheduler.core.lifecycle import is_joining, is_up
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.seeds import by_index
-from scheduler.core.state import ClusterState, NodeRecord, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import (
+    ClusterState,
+    NodeRecord,
+    OperationRecord,
+    OperationState,
+    StepRecord,
+    StepState,
+    step_key,
+)
 
 LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
 
@@ -19,13 +27,15 @@ LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
 class View:
     """One operation with its steps by phase. `current` is the index of the phase whose turn it is.
 
-    `busy` names, for each node, the step whose job runs there, whatever operation it belongs to. `joining` is a node
-    on its way into the ring. `failed` is the first step that failed for good.
+    `running` has the steps of each phase whose jobs run. `busy` names, for each node, the step whose job runs there,
+    whatever operation it belongs to; of an operation that has ended it is empty. `joining` is a node on its way into
+    the ring. `failed` is the first step that failed for good.
     """
 
     operation: OperationRecord
     kind: Kind
     phases: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
+    running: tuple[tuple[StepRecord, ...], ...]
     current: int
     failed: StepRecord | None
     busy: Mapping[str, StepRecord]
@@ -36,10 +46,6 @@ class View:
         """Whether there is nothing left to do."""
         return self.current == len(self.phases)
 
-    def running(self, phase: int) -> list[StepRecord]:
-        """The steps of a phase whose jobs run."""
-        return [step for step in self.phases[phase][1] if step.state is StepState.RUNNING]
-
 
 def look(state: ClusterState, operation: OperationRecord) -> View:
     """The operation as it stands."""
@@ -49,9 +55,10 @@ def look(state: ClusterState, operation: OperationRecord) -> View:
         operation=operation,
         kind=kind,
         phases=phases,
+        running=tuple(tuple(step for step in found if step.state is StepState.RUNNING) for _, found in phases),
         current=_current(state, operation, phases),
         failed=next((step for _, found in phases for step in found if step.state is StepState.FAILED), None),
-        busy={step.task.node: step for step in state.steps.values() if step.task and step.state is StepState.RUNNING},
+        busy=_busy(state) if is_live(operation) else {},
         joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
     )
 
@@ -59,9 +66,9 @@ def look(state: ClusterState, operation: OperationRecord) -> View:
 def steps(state: ClusterState, operation: OperationRecord, phase: PhaseKind) -> Iterator[StepRecord]:
     """The steps of a phase in order, blank where nothing is recorded yet."""
     for name in (CLUSTER,) if phase.once else operation.nodes:
-        blank = StepRecord(operation.kind, operation.id, phase.name, name)
-        found = state.steps.get(blank.key)
-        yield found if found is not None and found.operation == operation.id else blank
+        found = state.steps.get(step_key(operation.kind, phase.name, name))
+        known = found is not None and found.operation == operation.id
+        yield found if found is not None and known else StepRecord(operation.kind, operation.id, phase.name, name)
 
 
 def is_live(operation: OperationRecord) -> bool:
@@ -94,7 +101,7 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
         failures = step.failures
         left = failures.not_before - now
         return Reason(Code.BACK_OFF, f"next try in {left:.0f} s, after {failures.count} failures: {failures.message}")
-    running = view.running(phase)
+    running = view.running[phase]
     if len(running) >= at_once(operation, view.kind.phases[phase]):
         return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
     return None
@@ -128,6 +135,10 @@ def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord
 def stamp(seconds: float) -> str:
     """A time for people: ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _busy(state: ClusterState) -> Mapping[str, StepRecord]:
+    return {step.task.node: step for step in state.steps.values() if step.task and step.state is StepState.RUNNING}
 
 
 def _current(

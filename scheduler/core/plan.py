@@ -56,7 +56,7 @@ class Plan:
     errors: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=131072)
 def stable_id(*names: str) -> str:
     """The id of a plan's part: the same in every process."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(names)))

@@ -160,6 +160,11 @@ class JobTask:
     updated_at: float
 
 
+def step_key(kind: str, phase: str, name: str) -> str:
+    """The name of a step among all steps."""
+    return f"{kind}.{phase}.{name}"
+
+
 @dataclass(frozen=True)
 class StepRecord:
     """One step of a maintenance operation, stored under steps/<kind>.<phase>.<name>.
@@ -186,7 +191,7 @@ class StepRecord:
     @property
     def key(self) -> str:
         """Its name among all steps: <kind>.<phase>.<name>."""
-        return f"{self.kind}.{self.phase}.{self.name}"
+        return step_key(self.kind, self.phase, self.name)
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from executor.protocol import NodeStatus, encode_status
+from executor.protocol import JobResult, NodeStatus, encode_result, encode_status
 from scheduler.core.change import Adoption, adopt
 from scheduler.core.codec import TARGET, Stored, Target, changes, encode_record, load, path_of
 from scheduler.core.decide import decide
 from scheduler.core.events import Registered, TaskUpdate
 from scheduler.core.offers import Offer, parse_offer
+from scheduler.core.operate import apply_command
 from scheduler.core.plans import build_plans
-from scheduler.core.state import Agent, ClusterState, NodeRecord, Reservation, Sighting, TaskRecord, TaskState
+from scheduler.core.state import (
+    Agent,
+    ClusterState,
+    NodeRecord,
+    Reservation,
+    Sighting,
+    StepState,
+    TaskRecord,
+    TaskState,
+)
 from scheduler.core.status import fold_updates
-from tests.simulation.samples import Ids, spec
+from tests.simulation.samples import Ids, begin, spec
 
 UUID = "f3b6b5de-6a1c-4f21-9d8e-0123456789ab"
 
@@ -127,6 +138,57 @@ def test_a_thousand_nodes_that_died_are_relaunched_in_one_cycle() -> None:
     assert cost(work, 2) < 1.0
 
 
+def backup_under_way(size: int) -> ClusterState:
+    """All snapshots are taken, and so many uploads run that some steps run, some wait and some are done."""
+    state, ids = cluster(size, size), Ids()
+    told = apply_command(state, begin("backup", nodes=size, upload_parallelism=size // 4), 1001.0)
+    assert isinstance(told, ClusterState)
+    state, batch = told, [held_offer(node) for node in state.nodes.values()]
+    for _ in range(3):
+        state = finish_jobs(decide(state, batch, 1001.0, ids)[1])
+    return decide(state, batch, 1001.0, ids)[1]
+
+
+def finish_jobs(state: ClusterState) -> ClusterState:
+    result = encode_result(JobResult(result={"schema_version": "v1"}))
+    running = [step.task for step in state.steps.values() if step.task and step.state is StepState.RUNNING]
+    ends = [TaskUpdate(task.id, TaskState.FINISHED, data=result, uuid="u") for task in running]
+    return fold_updates(state, ends, 1001.0)
+
+
+def backup_cost(size: int) -> float:
+    state = backup_under_way(size)
+    states = Counter(step.state for step in state.steps.values() if step.phase == "Upload")
+    assert states == {StepState.COMPLETE: size // 4, StepState.RUNNING: size // 4}
+
+    def work() -> None:
+        _, after = decide(state, (), 1002.0, Ids())
+        assert len(build_plans(after, 1002.0)["backup"].phases[2].steps) == size
+
+    return cost(work)
+
+
+def test_a_cycle_while_a_thousand_nodes_are_backed_up_takes_less_than_a_fifth_of_a_second() -> None:
+    assert backup_cost(1000) < 0.2
+
+
+def test_the_cost_of_a_backups_cycle_grows_no_faster_than_the_nodes() -> None:
+    small, large = backup_cost(500), backup_cost(2000)
+    assert large < small * 4 * 2, f"{small:.3f} s for 500, {large:.3f} s for 2000"
+
+
+def test_a_thousand_snapshots_are_launched_in_one_cycle() -> None:
+    state = apply_command(cluster(1000, 1000), begin("backup", nodes=1000), 1001.0)
+    assert isinstance(state, ClusterState)
+    batch = [held_offer(node) for node in state.nodes.values()]
+
+    def work() -> None:
+        decision, _ = decide(state, batch, 1001.0, Ids())
+        assert len(decision.accepts) == 1000
+
+    assert cost(work, 2) < 1.0
+
+
 def held_offer(node: NodeRecord) -> Offer:
     assert node.agent is not None
     assert node.reservation is not None
@@ -139,6 +201,7 @@ def held_offer(node: NodeRecord) -> Offer:
         "id": {"value": f"O-{node.name}"},
         "agent_id": {"value": node.agent.id},
         "hostname": node.agent.hostname,
+        "executor_ids": [{"value": node.task.executor_id}] if node.task is not None else [],
         "resources": [
             {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.7}, **common},
             {"name": "mem", "type": "SCALAR", "scalar": {"value": 640}, **common},
