@@ -14,13 +14,15 @@ from scheduler.core.state import (
     ClusterState,
     Configuration,
     NodeRecord,
+    OperationRecord,
+    OperationState,
     Reconciliation,
     Reservation,
     Sighting,
     TaskRecord,
     TaskState,
 )
-from tests.simulation.samples import Ids, spec
+from tests.simulation.samples import Ids, begin, spec
 
 ROLE, PRINCIPAL = "cassandra-role", "cassandra-principal"
 TARGET = "configuration-1"
@@ -30,10 +32,12 @@ __all__ = [
     "ROLE",
     "TARGET",
     "Ids",
+    "begin",
     "down",
     "held_offer",
     "node",
     "offer",
+    "operation",
     "own",
     "scalar",
     "spec",
@@ -136,3 +140,14 @@ def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> Node
     member = up(index)
     assert member.task is not None
     return replace(member, task=replace(member.task, state=word), mode="UNKNOWN", **changes)
+
+
+def operation(
+    kind: str, state: OperationState = OperationState.RUNNING, nodes: int = 3, request: Any = None, **changes: Any
+) -> OperationRecord:
+    """The newest operation of its kind, on the first nodes, asked for with the API's defaults and `request`."""
+    command = begin(kind, nodes=nodes, **(request or {}))
+    base = OperationRecord(
+        kind, command.id, state, command.nodes, command.request, 10.0, command.principal, command.facts, command.tuning
+    )
+    return replace(base, **changes)
