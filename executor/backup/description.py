@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from cassandra.cluster import Session
 
 from executor.backup.manifest import KeySpace, RingMember, Table
+from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobError
 from executor.jolokia import Attribute, Jolokia
-from executor.restore import counting, live
+from executor.restore import counting
 from executor.restore.cql import quote
 from executor.restore.selection import TableName
 
@@ -111,8 +112,8 @@ def _rows(session: Session, name: TableName, count: Counting, check: Callable[[]
         return None
     try:
         return counting.count(session, counting.Table(name, size, _ROW_BYTES), check)
-    except live.CQL_ERRORS as error:
+    except CQL_ERRORS as error:
         if count.wanted:
-            raise JobError("count", f"{name}: {live.words(error)}") from error
-        _LOG.warning("the rows of %s were not counted: %s", name, live.words(error))
+            raise JobError("count", f"{name}: {words(error)}") from error
+        _LOG.warning("the rows of %s were not counted: %s", name, words(error))
         return None

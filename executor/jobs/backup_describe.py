@@ -15,6 +15,7 @@ from executor.backup import claim, description, document, layout
 from executor.backup.description import Counting
 from executor.backup.manifest import Schema, Started
 from executor.backup.request import Request, opened, read
+from executor.cql_session import CQL_ERRORS, words
 from executor.jobs import schema
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute
@@ -63,8 +64,8 @@ def _described(context: JobContext, request: Request, session: Session, version:
             if name.key_space in names and _is_wanted(name, request)
         }
         views, ring = description.views(session), description.ring(session)
-    except live.CQL_ERRORS as error:
-        raise JobError("describe", live.words(error)) from error
+    except CQL_ERRORS as error:
+        raise JobError("describe", words(error)) from error
     _check_version(context, version)
     count = Counting(context.launch.parameters.get("count_rows"), context.node.jolokia)
 

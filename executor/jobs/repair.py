@@ -24,7 +24,7 @@ from executor.repair.command import End, Outcome, Repairer, Style
 from executor.repair.ledger import Ledger
 from executor.repair.plan import Segment, segments
 from executor.repair.pressure import Pressure
-from executor.repair.replicas import Replicas, login
+from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 from executor.repair.survey import RingState, Skipped, Survey
 from executor.repair.tokens import SPACES
@@ -67,7 +67,7 @@ class _Request:
 def repair(context: JobContext) -> Mapping[str, Any]:
     """Repair this node's ranges. Raises JobError when a segment has failed three times, after all others were tried."""
     request = _Request.parse(context.launch.parameters)
-    replicas = Replicas(context.node.native_port, login(context.secrets()))
+    replicas = Replicas(context.node.native_port, context.secrets())
     try:
         with Sessions(context.node.jolokia) as sessions:
             run = _Run(context, request, replicas, Repairer(context, sessions, replicas, request.style))

@@ -7,6 +7,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
+from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore import checking, live, schema
@@ -53,8 +54,8 @@ def _check_schema(context: JobContext, backup: StoredBackup, selection: Selectio
         try:
             found = checking.misfits(backup, *live.version_and_partitioner(session))
             found += schema.conflicts(backup.schema, selection, live.existing(session))
-        except (CqlError, *live.CQL_ERRORS) as error:
-            raise JobError("schema", live.words(error)) from error
+        except (CqlError, *CQL_ERRORS) as error:
+            raise JobError("schema", words(error)) from error
     if found:
         raise JobError("schema", "; ".join(found), hopeless=True)
 

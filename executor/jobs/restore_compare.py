@@ -7,6 +7,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
+from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore import live
@@ -37,8 +38,8 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
             table = Table(new, backup.table_bytes.get(old, 0), _row_bytes(backup, old))
             try:
                 now = count(session, table, context.check)
-            except live.CQL_ERRORS as error:
-                raise JobError("count", f"{new}: {live.words(error)}") from error
+            except CQL_ERRORS as error:
+                raise JobError("count", f"{new}: {words(error)}") from error
             found[str(new)] = {"backup": backup.rows[old], "now": now}
             context.save({"tables": found})
     different = {name for name, rows in found.items() if rows["backup"] != rows["now"]}

@@ -8,6 +8,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import Session
 
+from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore import cql, live, schema
@@ -48,17 +49,17 @@ def _plan(session: Session, stored: Sequence[Element], selection: Selection, cre
         if problems := schema.conflicts(stored, selection, existing):
             raise JobError("schema", "; ".join(problems), hopeless=True)
         return schema.plan(stored, selection, existing, created)
-    except (CqlError, *live.CQL_ERRORS) as error:
-        raise JobError("schema", live.words(error)) from error
+    except (CqlError, *CQL_ERRORS) as error:
+        raise JobError("schema", words(error)) from error
 
 
 def _create(session: Session, element: Element) -> None:
     try:
         session.execute(cql.if_not_exists(element.text))
     except InvalidRequest as error:
-        raise JobError("schema", f"{element}: {live.words(error)}", hopeless=True) from error
-    except live.CQL_ERRORS as error:
-        raise JobError("schema", f"{element}: {live.words(error)}") from error
+        raise JobError("schema", f"{element}: {words(error)}", hopeless=True) from error
+    except CQL_ERRORS as error:
+        raise JobError("schema", f"{element}: {words(error)}") from error
 
 
 def _tell(context: JobContext, done: int, total: int, element: str) -> None:

@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import Any
 
 from executor.jobs.context import Job, JobContext
-from executor.jobs.repair import repair
 from executor.jobs.tables import table_jobs
 
 _BACKUP = ("snapshot", "describe", "upload", "complete", "clear", "verify", "delete")
@@ -30,7 +29,7 @@ def _when_needed(name: str) -> Job:
 
 JOBS: dict[str, Job] = {
     **table_jobs(),
-    "repair": repair,
+    "repair": _when_needed("repair"),
     **{name: _when_needed(f"backup-{name}") for name in _BACKUP},
     **{name: _when_needed(name) for name in _RESTORE},
 }

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.repair.native import Connection, Login, QueryError
+from cassandra import ConsistencyLevel
+
+from executor import cql_session
 from executor.repair.survey import host
 
 # A node that lives answers from memory.
-_TIMEOUT = 5.0
+_SECONDS = 5.0
 _PENDING = "SELECT pending_tasks FROM system_views.thread_pools WHERE name = 'CompactionExecutor'"
 _VALIDATIONS = (
     "SELECT id, status, bytes_read, partitions_processed FROM system_views.repair_validations"
@@ -33,7 +35,7 @@ class Replicas:
     """Asks replicas, all at the same native port. `silent` collects why one could not be asked, by address."""
 
     port: int
-    login: Login | None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     silent: dict[str, str] = field(default_factory=dict)
 
     def pending_compactions(self, endpoint: str) -> int | None:
@@ -54,16 +56,15 @@ class Replicas:
     def _ask(self, endpoint: str, query: str) -> list[dict[str, Any]]:
         address = host(endpoint)
         try:
-            with Connection(address, self.port, self.login, _TIMEOUT) as connection:
-                rows = connection.rows(query)
-        except QueryError as error:
+            with cql_session.connect(
+                address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS
+            ) as session:
+                rows = [dict(row._asdict()) for row in session.execute(query)]
+        except cql_session.ConnectError as error:
             self.silent[address] = str(error)
+            return []
+        except cql_session.CQL_ERRORS as error:
+            self.silent[address] = f"CQL on {address}:{self.port}: {cql_session.words(error)}"
             return []
         self.silent.pop(address, None)
         return rows
-
-
-def login(secrets: Mapping[str, str]) -> Login | None:
-    """The name and password among the job's secrets, if both are there."""
-    user, password = secrets.get("cassandra_username"), secrets.get("cassandra_password")
-    return Login(user, password) if user and password is not None else None

@@ -5,69 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from cassandra import AuthenticationFailed, DriverException
-from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.cluster import Session
 
+from executor import cql_session
 from executor.jobs.context import JobError, NodeFacts
 from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.restore.cql import quote
 from executor.restore.schema import Element, Existing, elements
 
-_CONNECT_SECONDS = 30.0
-# A schema change waits for all nodes.
-_REQUEST_SECONDS = 120.0
 _AGREEMENT_SECONDS = 60.0
 _POLL_SECONDS = 0.5
-_PROTOCOL = 5
 _JMX_SECONDS = 30.0
 _TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
 _VERSIONS = Attribute("org.apache.cassandra.db:type=StorageProxy", "SchemaVersions")
 _UNREACHABLE = "UNREACHABLE"
 
-# What the driver raises, besides its own base class.
-CQL_ERRORS = (DriverException, NoHostAvailable)
-
 
 @contextmanager
 def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> Iterator[Session]:
     """A CQL session with this node alone. Raises JobError when it does not take us."""
-    profile = ExecutionProfile(
-        load_balancing_policy=WhiteListRoundRobinPolicy([node.address]),
-        consistency_level=consistency,
-        request_timeout=_REQUEST_SECONDS,
-    )
-    user = secrets.get("cassandra_username")
-    login = PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None
-    cluster = Cluster(
-        [node.address],
-        port=node.native_port,
-        auth_provider=login,
-        execution_profiles={"default": profile},
-        protocol_version=_PROTOCOL,
-        connect_timeout=_CONNECT_SECONDS,
-        control_connection_timeout=_CONNECT_SECONDS,
-        max_schema_agreement_wait=_AGREEMENT_SECONDS,
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-    )
     try:
-        try:
-            session = cluster.connect()
-        except CQL_ERRORS as error:
-            refused = "Authentication" in str(error) or isinstance(error, AuthenticationFailed)
-            raise JobError("connect", f"CQL on {node.address}:{node.native_port}: {words(error)}", refused) from error
-        yield session
-    finally:
-        cluster.shutdown()
-
-
-def words(error: BaseException) -> str:
-    """What the driver says, for people: the cause at the node rather than that no node could be asked."""
-    if isinstance(error, NoHostAvailable) and error.errors:
-        return "; ".join(str(cause) for cause in error.errors.values())
-    return str(error)
+        with cql_session.connect(node.address, node.native_port, secrets, consistency) as session:
+            yield session
+    except cql_session.ConnectError as error:
+        raise JobError("connect", str(error), error.refused) from error
 
 
 def existing(session: Session) -> Existing:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from executor.repair.command import End, Outcome, Style, options, outcome
-from executor.repair.native import Connection, Login, QueryError
 from executor.repair.plan import Segment
 from executor.repair.pressure import Pressure
-from executor.repair.replicas import Replicas, login
+from executor.repair.replicas import Replicas
 from executor.repair.survey import RingState, host
 from executor.repair.tokens import Interval
 from tests.waiting import free_port
@@ -65,19 +58,6 @@ def test_addresses(endpoint: str, address: str) -> None:
     assert host(endpoint) == address
 
 
-@pytest.mark.parametrize(
-    ("secrets", "expected"),
-    [
-        ({}, None),
-        ({"cassandra_username": "u"}, None),
-        ({"cassandra_username": "u", "cassandra_password": "p"}, Login("u", "p")),
-    ],
-)
-def test_login(secrets: dict[str, str], expected: Login | None) -> None:
-    assert login(secrets) == expected
-    assert "p" not in repr(expected).replace("Login(…)", "")
-
-
 def _segment(*replicas: str) -> Segment:
     return Segment("ks", (f"t{len(replicas)}{replicas[-1]}",), replicas, (Interval(0, 1),), 0)
 
@@ -94,48 +74,14 @@ def _segment(*replicas: str) -> Segment:
 def test_what_holds_segments_up(live: list[str], pending: int, expected: list[str]) -> None:
     state = RingState("f", HERE, frozenset(live), pending)
     queue = [_segment(HERE, THERE), _segment(HERE, THIRD)]
-    replicas = Replicas(free_port("127.0.43.32"), None)
+    replicas = Replicas(free_port("127.0.43.32"))
     held_up = Pressure(replicas, 20).survey(queue, state)
     assert list(held_up.values()) == expected
     assert list(held_up) == queue[: len(expected)]
 
 
 def test_a_replica_that_cannot_be_asked_is_named() -> None:
-    replicas = Replicas(free_port("127.0.43.32"), None)
+    replicas = Replicas(free_port("127.0.43.32"))
     assert replicas.pending_compactions(THERE) is None
     assert list(replicas.silent) == ["127.0.43.32"]
     assert "Connection refused" in replicas.silent["127.0.43.32"]
-
-
-@contextmanager
-def _server(answer: bytes) -> Iterator[int]:
-    with socket.create_server(("127.0.43.31", 0)) as listening:
-
-        def serve() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            thread.join()
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (b"HTTP/1.1 400 Bad Request\r\n", "no answer of the native protocol"),
-        (b"", "the connection was closed"),
-        (struct.pack(">BBHBI", 0x84, 0, 0, 2, 10) + b"x", "the connection was closed"),
-        (struct.pack(">BBHBI", 0x84, 0, 0, 2, 1 << 31), "no answer of the native protocol"),
-        (struct.pack(">BBHBI", 0x84, 0, 0, 8, 0), "unexpected answer 0x8"),
-        (struct.pack(">BBHBI", 0x84, 0, 0, 0, 9) + struct.pack(">IH", 10, 3) + b"bad", ": bad"),
-    ],
-)
-def test_what_is_no_cassandra(answer: bytes, words: str) -> None:
-    with _server(answer) as port, pytest.raises(QueryError, match=words):
-        Connection("127.0.43.31", port, None, 5)

@@ -16,7 +16,14 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from executor.backup import claim, completion, document, layout, removal
 from executor.backup.catalog import Catalog
@@ -37,6 +44,10 @@ NAMES = ("day", "day-2", "night")
 TABLES = ("user", "users")
 MEMBER = Member("h", "127.0.44.1", "dc1", "r1", ("1",), "5.0.8", "p", "v1", ("/d",), 1.0)
 IDLE = Control(lambda: None, lambda progress: None, lambda: 0.0)
+# Contents are few, so that most are there already.
+FILES = st.dictionaries(
+    st.sampled_from(TABLES), st.lists(st.sampled_from(b"abcd"), min_size=1, max_size=2), min_size=1, max_size=2
+)
 
 
 class Unfinished:
@@ -82,15 +93,11 @@ class Backups(RuleBasedStateMachine):
         self.store.put(found.schema.key, content)
         self.running[name] = found
 
-    @rule(
-        name=st.sampled_from(NAMES),
-        node=st.sampled_from(NODES),
-        files=st.dictionaries(st.sampled_from(TABLES), st.lists(st.sampled_from(b"abcd"), max_size=3), max_size=2),
-    )
-    def upload(self, name: str, node: str, files: dict[str, list[int]]) -> None:
-        found = self.running.get(name)
-        if found is None:
-            return
+    @precondition(lambda self: self.running)
+    @rule(choice=st.data(), node=st.sampled_from(NODES), files=FILES)
+    def upload(self, choice: st.DataObject, node: str, files: dict[str, list[int]]) -> None:
+        found = choice.draw(st.sampled_from(sorted(self.running.values(), key=lambda item: item.name)))
+        name = found.name
         data = self.place / found.cluster / node
         shutil.rmtree(data, ignore_errors=True)
         for table, contents in files.items():
@@ -115,23 +122,22 @@ class Backups(RuleBasedStateMachine):
         self.store.put(key, content)
         found.parts[node] = Part(key, hashlib.sha256(content).hexdigest())
 
-    @rule(name=st.sampled_from(NAMES))
-    def end(self, name: str) -> None:
-        found = self.running.get(name)
-        if found is None:
-            return
+    @precondition(lambda self: self.running)
+    @rule(choice=st.data())
+    def end(self, choice: st.DataObject) -> None:
+        name = choice.draw(st.sampled_from(sorted(self.running)))
+        found = self.running[name]
         request = Request({}, name, found.cluster, "n", found.operation, "", (), ())
         whole = completion.summarise(self.store, request, found.schema, found.parts, (1.0, 2.0), lambda: None)
         self.store.put(layout.manifest_key(name), document.write(whole))
         self.complete[name] = found.cluster
         del self.running[name]
 
-    @rule(name=st.sampled_from(NAMES))
-    def delete(self, name: str) -> None:
-        cluster = self.complete.pop(name, None) or (self.running[name].cluster if name in self.running else None)
-        self.running.pop(name, None)
-        if cluster is None:
-            return
+    @precondition(lambda self: self.running or self.complete)
+    @rule(choice=st.data())
+    def delete(self, choice: st.DataObject) -> None:
+        name = choice.draw(st.sampled_from(sorted([*self.running, *self.complete])))
+        cluster = self.complete.pop(name) if name in self.complete else self.running.pop(name).cluster
         removal.remove(self.store, name)
         self._sweep([cluster])
 
@@ -145,7 +151,7 @@ class Backups(RuleBasedStateMachine):
         assert bool(swept.put_off) == busy
         if not busy:
             needed = self._needed(clusters)
-            there = {i.key for c in clusters for i in self.store.objects(layout.cluster_prefix(c))}
+            there = {i.key for c in clusters for i in self.store.objects(f"data/{c}/")}
             assert there == needed
             assert swept.kept == len(needed)
 
