@@ -13,12 +13,15 @@ from scheduler.core.state import (
     Agent,
     ClusterState,
     Configuration,
+    JobTask,
     NodeRecord,
     OperationRecord,
     OperationState,
     Reconciliation,
     Reservation,
     Sighting,
+    StepRecord,
+    StepState,
     TaskRecord,
     TaskState,
 )
@@ -43,6 +46,7 @@ __all__ = [
     "spec",
     "state",
     "status",
+    "step",
     "up",
 ]
 
@@ -150,4 +154,17 @@ def operation(
     base = OperationRecord(
         kind, command.id, state, command.nodes, command.request, 10.0, command.principal, command.facts, command.tuning
     )
+    return replace(base, **changes)
+
+
+def step(key: str, state: StepState = StepState.PENDING, **changes: Any) -> StepRecord:
+    """A step by <kind>.<phase>.<name>; one that is not pending was begun by a job on its node, or on node-0."""
+    kind, phase, name = key.split(".")
+    base = StepRecord(kind, "first", phase, name, state=state)
+    if state is not StepState.PENDING:
+        node = name if name != "cluster" else "node-0"
+        task = f"{phase.lower()}-{node}__a"
+        word = TaskState.RUNNING if state is StepState.RUNNING else TaskState.FINISHED
+        job = JobTask(task, node, f"S{node[5:]}", f"{node}_executor__a", f"{node}__a", word, 20.0, 20.0)
+        base = replace(base, task=job, started_at=20.0)
     return replace(base, **changes)
