@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.core.commands import StopOperation
 from scheduler.core.kinds import KINDS
 from scheduler.core.plan import Status
 from scheduler.core.state import OperationState
@@ -91,4 +92,45 @@ def test_a_backup_takes_all_snapshots_at_once_and_uploads_as_many_as_may_be() ->
             Expect.snapshots(),
         ],
         world,
+    )
+
+
+@pytest.mark.parametrize(
+    ("same_as", "loaded"),
+    [
+        pytest.param(
+            {"node-0": "node-2", "node-1": "node-0", "node-2": "node-1"},
+            {"node-0": ("import", "node-2"), "node-1": ("import", "node-0"), "node-2": ("import", "node-1")},
+            id="the same tokens",
+        ),
+        pytest.param(
+            {"node-1": "node-0"},
+            {"node-0": ("stream", "node-1"), "node-1": ("stream", "node-0"), "node-2": ("stream", "node-2")},
+            id="other tokens",
+        ),
+    ],
+)
+def test_a_restore_loads_as_its_checks_found(same_as: dict[str, str], loaded: dict[str, tuple[str, str]]) -> None:
+    world = play(UP)
+    world.mesos.jobs.same_as = same_as
+    play([Send.command(begin("restore", parallelism=2)), Send.until_complete("restore")], world)
+    assert world.mesos.jobs.loaded == {name: (mode, (source,)) for name, (mode, source) in loaded.items()}
+
+
+def test_a_restore_that_a_check_forbids_changes_nothing() -> None:
+    play(
+        [
+            *UP,
+            Send.job_failures("restore-check-node-2", "3 GB are needed, 1 GB is free", hopeless=True),
+            Send.command(begin("restore")),
+            Send.until_step("node-2", Status.ERROR, "restore"),
+            Expect.step("node-2", Status.ERROR, "FAILED", "restore", "its last words: 3 GB are needed, 1 GB is free"),
+            *RUN_ON,
+            Expect.launched(*of("restore-check")),
+            Expect.plan(Status.ERROR, "restore"),
+            Send.command(StopOperation("restore")),
+            Send.until_ended("restore"),
+            Expect.operation("restore", OperationState.STOPPED),
+            Expect.launched(),
+        ]
     )

@@ -8,21 +8,36 @@ from typing import Any
 
 import pytest
 
+from executor.protocol import JobProgress
 from scheduler.core.codec import (
+    ClusterId,
     FrameworkId,
     Record,
     StateCorruptError,
     Target,
     changes,
+    contents,
     decode_record,
     encode_record,
     load,
     path_of,
+    removals,
 )
 from scheduler.core.lifecycle import WORDS_LIMIT
 from scheduler.core.spec import Uri
-from scheduler.core.state import Abandoned, Configuration, Failures, NodeRecord, PlanRecord, TaskState
-from tests.unit.core.samples import TARGET, node, spec, state, up
+from scheduler.core.state import (
+    Abandoned,
+    Configuration,
+    Failures,
+    HistoryRecord,
+    NodeRecord,
+    OperationState,
+    PlanRecord,
+    StepRecord,
+    StepState,
+    TaskState,
+)
+from tests.unit.core.samples import TARGET, node, operation, spec, state, step, up
 
 GOLDEN_NODE = """{
  "abandoned": [
@@ -71,6 +86,26 @@ GOLDEN_NODE = """{
 }"""
 
 FULL = up(1, abandoned=(Abandoned("r-0", unused=True),))
+BACKUP = operation(
+    "backup",
+    sealed="gAAAA",
+    interrupted=True,
+    started_at=1_700_000_000.1234,
+    facts={"backup": {"nodes": {"a": {"t": 1}}}},
+)
+UPLOAD = step(
+    "backup.Upload.node-1",
+    StepState.FAILED,
+    failures=Failures(3, 0.0, "disk full …"),
+    interruptions=2,
+    finished_at=30.5,
+    progress=JobProgress("sending", "", {"bytes": 1.0}, {"bytes": 2.0}, 50.0, 1.5, None, {"throttle": 5}),
+    result={"manifest_key": "k", "damaged": [1, {"a": None}]},
+    forced=True,
+)
+PAST = HistoryRecord(
+    replace(BACKUP, sealed="", state=OperationState.COMPLETE), {"Upload.node-1": {"error": "", "n": 1}}
+)
 RICH = spec(
     3,
     executor=replace(spec().executor, environment={"A": "1"}, uris=(Uri("u", output_file="o"), Uri("v", cache=False))),
@@ -90,6 +125,11 @@ def test_a_node_reads_like_this() -> None:
         (node(0, TaskState.FAILED, failures=Failures(3, 1.5, "zu spät …")), "nodes/node-0"),
         (PlanRecord("deploy", interrupted=True), "plans/deploy"),
         (Configuration("c-1", 12.5, RICH), "configurations/c-1"),
+        (BACKUP, "plans/backup"),
+        (operation("backup-delete", OperationState.STOPPED, finished_at=2.0), "plans/backup-delete"),
+        (UPLOAD, "steps/backup.Upload.node-1"),
+        (StepRecord("restore", "first", "Schema", "cluster"), "steps/restore.Schema.cluster"),
+        (PAST, "history/backup.1700000000123"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -106,8 +146,23 @@ def test_the_small_records() -> None:
     assert decode_record("target", encode_record(Target("c-1"))) == Target("c-1")
 
 
+def test_what_is_sealed_is_kept_as_it_is() -> None:
+    assert json.loads(encode_record(BACKUP))["sealed"] == "gAAAA"
+
+
+def test_amounts_that_executors_send_as_whole_numbers_come_back_equal() -> None:
+    """As records are compared, to tell what has to be stored."""
+    progress = JobProgress(done={"bytes": 1}, percent=5, seconds_left=0)
+    found = decode_record("steps/backup.Upload.node-1", encode_record(replace(UPLOAD, progress=progress)))
+    assert found == replace(UPLOAD, progress=progress)
+
+
 def document(**changed: Any) -> bytes:
     return json.dumps({**json.loads(GOLDEN_NODE), **changed}).encode()
+
+
+def of(record: Record, **changed: Any) -> bytes:
+    return json.dumps({**json.loads(encode_record(record)), **changed}).encode()
 
 
 def lacking(name: str) -> bytes:
@@ -150,6 +205,26 @@ def lacking(name: str) -> bytes:
         ("strange/x", document(), "no record belongs there"),
         ("target/x", document(), "no record belongs there"),
         ("target", b'{"schema_version": 1}', "missing field configuration"),
+        ("plans/backup", of(BACKUP, schema_version=2), "it was written by a newer version (schema 2, known up to 1)"),
+        ("plans/backup", of(BACKUP, colour=1), "unknown field colour"),
+        ("plans/backup", of(BACKUP, state="HALF"), "state is 'HALF', not one of RUNNING, STOPPING, STOPPED, COMPLETE"),
+        ("plans/backup", of(BACKUP, nodes="node-0"), "nodes is 'node-0', not a list"),
+        ("plans/backup", of(BACKUP, kind="repair"), "it says of itself that it is plans/repair"),
+        ("plans/backup", encode_record(PlanRecord("backup")), "unknown field name"),
+        ("plans/deploy", of(BACKUP, kind="deploy"), "unknown field facts"),
+        ("plans/strange", of(BACKUP, kind="strange"), "unknown field facts"),
+        ("steps/backup.Upload.node-1", of(UPLOAD, schema_version=9), "it was written by a newer version (schema 9"),
+        ("steps/backup.Upload.node-1", of(UPLOAD, extra=None), "unknown field extra"),
+        ("steps/backup.Upload.node-1", of(UPLOAD, state="DONE"), "state is 'DONE'"),
+        ("steps/backup.Upload.node-1", of(UPLOAD, progress={"done": []}), "progress.done is [], not an object"),
+        ("steps/backup.Upload.node-1", of(UPLOAD, task={"id": "x"}), "missing field task.node"),
+        ("steps/backup.Upload.node-2", of(UPLOAD), "it says of itself that it is steps/backup.Upload.node-1"),
+        ("steps", of(UPLOAD), "no record belongs there"),
+        ("history/backup.1700000000123", of(PAST, schema_version=2), "it was written by a newer version (schema 2"),
+        ("history/backup.1700000000123", of(PAST, more=1), "unknown field more"),
+        ("history/backup.1", of(PAST), "it says of itself that it is history/backup.1700000000123"),
+        ("cluster-id", b'{"schema_version": 1, "cluster_id": 7}', "cluster_id is 7, not a text"),
+        ("cluster-id/x", b'{"schema_version": 1, "cluster_id": "c"}', "no record belongs there"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_that_names_the_record(path: str, content: bytes, problem: str) -> None:
@@ -163,8 +238,13 @@ def test_what_cannot_be_read_is_an_error_that_names_the_record(path: str, conten
 def stored() -> dict[str, bytes]:
     found = state(up(0), up(1))
     records: list[Record] = [*found.nodes.values(), found.target, PlanRecord("deploy", interrupted=True)]
+    records += [BACKUP, UPLOAD, PAST]
     contents = {path_of(record): encode_record(record) for record in records}
-    return contents | {"target": encode_record(Target(TARGET)), "framework-id": encode_record(FrameworkId("f"))}
+    return (
+        contents
+        | {"target": encode_record(Target(TARGET)), "framework-id": encode_record(FrameworkId("f"))}
+        | {"cluster-id": encode_record(ClusterId("cluster-1"))}
+    )
 
 
 def test_everything_is_loaded() -> None:
@@ -172,6 +252,10 @@ def test_everything_is_loaded() -> None:
     assert (found.framework_id, found.target) == ("f", TARGET)
     assert found.nodes == {"node-0": up(0), "node-1": up(1)}
     assert found.plans == {"deploy": PlanRecord("deploy", interrupted=True)}
+    assert found.operations == {"backup": BACKUP}
+    assert found.steps == {UPLOAD.key: UPLOAD}
+    assert found.history == {PAST.key: PAST}
+    assert found.cluster_id == "cluster-1"
     assert found.configurations[TARGET].spec == state().target.spec
 
 
@@ -195,6 +279,31 @@ def test_only_what_changed_is_to_be_stored() -> None:
     after = replace(before, nodes={**before.nodes, "node-0": replace(up(0)), "node-1": up(1, mode="LEAVING")})
     after = replace(after, plans={"deploy": PlanRecord("deploy")})
     assert changes(before, after) == (up(1, mode="LEAVING"), PlanRecord("deploy"))
+    assert removals(before, after) == ()
+
+
+def test_what_is_gone_is_to_be_removed() -> None:
+    """And what is equal is not written again."""
+    clear = replace(UPLOAD, phase="Clear")
+    before = replace(
+        state(up(0)),
+        operations={"backup": BACKUP},
+        steps={UPLOAD.key: UPLOAD, clear.key: clear},
+        history={PAST.key: PAST},
+    )
+    assert set(contents(before)) == {
+        "nodes/node-0",
+        "plans/backup",
+        "steps/backup.Upload.node-1",
+        "steps/backup.Clear.node-1",
+        "history/backup.1700000000123",
+    }
+    after = replace(before, steps={clear.key: replace(clear)}, history={}, operations={"backup": replace(BACKUP)})
+    assert changes(before, after) == ()
+    assert removals(before, after) == ("steps/backup.Upload.node-1", "history/backup.1700000000123")
+    assert changes(after, before) == (UPLOAD, PAST)
+    changed = replace(before, steps={**before.steps, clear.key: replace(clear, interruptions=1)})
+    assert changes(before, changed) == (replace(clear, interruptions=1),)
 
 
 def test_the_largest_node_record_stays_below_four_kilobytes() -> None:
