@@ -51,8 +51,8 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
         return Status.COMPLETE, forced if step.forced else Reason(Code.DONE, "done")
     if step.state is StepState.RUNNING:
         return _running(state, step)
-    if phase.always and not is_live(view.operation):
-        return Status.COMPLETE, Reason(Code.DONE, "nothing was left to do")
+    if phase.always and not is_live(view.operation) and step.state is not StepState.FAILED:
+        return _left(view, step)
     if view.operation.state is OperationState.RUNNING and (block := _not_heard(state)) is not None:
         return _BLOCKED[block.code], block
     block = _block(state, view, index, step, now)
@@ -60,6 +60,13 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
         return _BLOCKED.get(block.code, Status.WAITING), block
     waits = state.memory.waits.get(step.key, "waits for an offer")
     return Status.PENDING, Reason(Code.NO_OFFER, waits)
+
+
+def _left(view: View, step: StepRecord) -> tuple[Status, Reason]:
+    """A step that was to tidy up after a stop, and did not run."""
+    if step.name in view.begun:
+        return Status.WAITING, Reason(Code.NODE_DOWN, f"{step.name} was not NORMAL: left to the next operation")
+    return Status.COMPLETE, Reason(Code.DONE, "nothing was left to do")
 
 
 def _block(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> Reason | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +20,8 @@ from scheduler.core.state import (
     step_key,
 )
 
+Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
+
 LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
 
 
@@ -29,15 +31,17 @@ class View:
 
     `running` has the steps of each phase whose jobs run. `busy` names, for each node, the step whose job runs there,
     whatever operation it belongs to; of an operation that has ended it is empty. `joining` is a node on its way into
-    the ring. `failed` is the first step that failed for good.
+    the ring. `failed` is the first step that failed for good. `begun` names the nodes on which a step was ever begun
+    that has to be tidied up after.
     """
 
     operation: OperationRecord
     kind: Kind
-    phases: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
+    phases: Phases
     running: tuple[tuple[StepRecord, ...], ...]
     current: int
     failed: StepRecord | None
+    begun: frozenset[str]
     busy: Mapping[str, StepRecord]
     joining: NodeRecord | None
 
@@ -51,13 +55,15 @@ def look(state: ClusterState, operation: OperationRecord) -> View:
     """The operation as it stands."""
     kind = KINDS[operation.kind]
     phases = tuple((phase, tuple(steps(state, operation, phase))) for phase in kind.phases)
+    begun = {step.name for phase, found in phases if not phase.always for step in found if step.started_at is not None}
     return View(
         operation=operation,
         kind=kind,
         phases=phases,
         running=tuple(tuple(step for step in found if step.state is StepState.RUNNING) for _, found in phases),
-        current=_current(state, operation, phases),
+        current=_current(state, operation, phases, begun),
         failed=next((step for _, found in phases for step in found if step.state is StepState.FAILED), None),
+        begun=frozenset(begun),
         busy=_busy(state) if is_live(operation) else {},
         joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
     )
@@ -89,8 +95,11 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
         return Reason(Code.FAILED, f"failed {step.failures.count} times; its last words: {step.failures.message}")
     if not is_live(operation):
         return Reason(Code.STOPPED, "the operation was stopped")
-    if operation.state is OperationState.STOPPING and not view.kind.phases[phase].always:
-        return Reason(Code.STOPPED, "the operation is being stopped")
+    if operation.state is OperationState.STOPPING:
+        if not view.kind.phases[phase].always:
+            return Reason(Code.STOPPED, "the operation is being stopped")
+        if step.name not in view.begun:
+            return Reason(Code.STOPPED, "the operation is being stopped, and was not begun here")
     if phase > view.current:
         return Reason(Code.EARLIER_PHASE, f"waits for the phase {view.kind.phases[view.current].name}")
     if view.failed is not None and operation.state is OperationState.RUNNING:
@@ -141,9 +150,7 @@ def _busy(state: ClusterState) -> Mapping[str, StepRecord]:
     return {step.task.node: step for step in state.steps.values() if step.task and step.state is StepState.RUNNING}
 
 
-def _current(
-    state: ClusterState, operation: OperationRecord, phases: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
-) -> int:
+def _current(state: ClusterState, operation: OperationRecord, phases: Phases, begun: Collection[str]) -> int:
     if operation.state is OperationState.RUNNING:
         undone = (index for index, (_, found) in enumerate(phases) if not all(map(_is_complete, found)))
         return next(undone, len(phases))
@@ -151,7 +158,7 @@ def _current(
         for index, (phase, found) in enumerate(phases):
             if any(step.state is StepState.RUNNING for step in found):
                 return index
-            if phase.always and any(_is_to_be_tidied(state, phases[:index], step) for step in found):
+            if phase.always and any(_is_to_be_tidied(state, step) for step in found if step.name in begun):
                 return index
     return len(phases)
 
@@ -160,15 +167,10 @@ def _is_complete(step: StepRecord) -> bool:
     return step.state is StepState.COMPLETE
 
 
-def _is_to_be_tidied(
-    state: ClusterState, before: tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...], step: StepRecord
-) -> bool:
-    """After a stop: whether this node has anything to tidy up, and can. What it cannot now, a later operation does."""
-    if step.state is not StepState.PENDING:
-        return False
+def _is_to_be_tidied(state: ClusterState, step: StepRecord) -> bool:
+    """After a stop: whether this is left to do, and can be done. What cannot now, a later operation does."""
     node = state.nodes.get(step.name)
-    begun = any(other.started_at is not None for _, found in before for other in found if other.name == step.name)
-    return begun and node is not None and is_up(node)
+    return step.state is StepState.PENDING and node is not None and is_up(node)
 
 
 def _title(step: StepRecord) -> str:

@@ -80,6 +80,29 @@ def test_a_stop_clears_only_where_something_was_begun() -> None:
     )
 
 
+def test_a_stop_does_not_clear_nodes_that_were_not_begun() -> None:
+    """Their share was taken by somebody else."""
+    world = play(UP)
+    taken = []
+    for owner, bundle in world.agent("127.0.0.3").available.items():
+        if owner:
+            taken.append((bundle, bundle.mem))
+            bundle.mem = 0
+    play(
+        [
+            Send.hold("snapshot"),
+            Send.command(begin("backup")),
+            Send.until_running(*of("snapshot", "node-0", "node-2")),
+            Expect.launched(*of("snapshot", "node-0", "node-2")),
+            Send.command(StopOperation("backup")),
+        ],
+        world,
+    )
+    for bundle, mem in taken:
+        bundle.mem = mem
+    play([Send.until_ended("backup"), Expect.launched(*of("clear", "node-0", "node-2"))], world)
+
+
 def test_a_stop_before_anything_ran_ends_at_once() -> None:
     play(
         [

@@ -131,12 +131,17 @@ def test_what_a_step_says(found: ClusterState, status: str, code: str, words: st
 
 
 def test_after_a_stop_what_tidies_up_is_shown_as_done_where_it_did_not_run() -> None:
-    shown = plan(known(step("backup.Clear.node-0", StepState.COMPLETE), word="STOPPED")).phases[4].steps
+    """Also that it was not done."""
+    cleared = step("backup.Clear.node-0", StepState.COMPLETE)
+    failed = step("backup.Clear.node-1", StepState.FAILED, failures=LATE)
+    shown = plan(known(cleared, failed, word="STOPPED")).phases[4].steps
     assert [(item.status.value, item.message) for item in shown] == [
         ("COMPLETE", "Clear of node-0: done"),
-        ("COMPLETE", "Clear of node-1: nothing was left to do"),
-        ("COMPLETE", "Clear of node-2: nothing was left to do"),
+        ("ERROR", "Clear of node-1: failed 1 times; its last words: disk full"),
+        ("WAITING", "Clear of node-2: node-2 was not NORMAL: left to the next operation"),
     ]
+    never = replace(DONE[2], state=StepState.PENDING, started_at=None)
+    assert plan(known(never, word="STOPPED")).phases[4].steps[2].message == "Clear of node-2: nothing was left to do"
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,9 @@ def test_a_view_says_what_runs_what_failed_and_who_joins() -> None:
     view = look(found, asked)
     assert view.running == ((), (), (uploads[1],), (), ())
     assert view.failed == uploads[2]
+    assert view.begun == {"node-0", "node-1", "node-2", "cluster"}
+    cleared = step("backup.Clear.node-1", COMPLETE)
+    assert look(known(asked, SNAPSHOTS[0], cleared), asked).begun == {"node-0"}
     assert view.busy == {"node-1": uploads[1], "node-2": other}
     assert view.joining == joining
     ended = replace(asked, state=STOPPED)
@@ -158,6 +161,7 @@ UPLOAD = "backup.Upload.node-2"
         ("COMPLETE", False, UPLOADED, UPLOAD, "STOPPED", "was stopped"),
         ("STOPPING", False, DESCRIBED, "backup.Clear.node-1", None, ""),
         ("STOPPING", True, DESCRIBED, "backup.Clear.node-1", None, ""),
+        ("STOPPING", False, SNAPSHOTS[:1], "backup.Clear.node-1", "STOPPED", "and was not begun here"),
         ("STOPPING", False, [*DESCRIBED, *phase("Upload", FAILED)], "backup.Clear.node-1", None, ""),
         ("STOPPING", False, [*DESCRIBED, *phase("Upload", RUNNING)], "backup.Clear.node-1", "EARLIER_PHASE", "Upload"),
     ],
