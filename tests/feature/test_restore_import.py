@@ -222,9 +222,12 @@ def size(bucket: Bucket, key: str) -> int:
 
 
 @pytest.fixture
-def broken(bucket: Bucket, operator: Operator, shop: Rows) -> Iterator[str]:
-    """The key of an object that is whole again afterwards."""
-    key = next(key for key in bucket.keys("/data/") if size(bucket, key) > 1000)
+def broken(bucket: Bucket, operator: Operator, node: RingNode, shop: Rows) -> Iterator[str]:
+    """The key of an object of the shop's, which is whole again afterwards."""
+    with node.cql() as session:
+        rows = session.execute("SELECT id FROM system_schema.tables WHERE keyspace_name = 'shop'").all()
+    ids = {part for row in rows for part in (row.id.hex, str(row.id))}
+    key = next(key for key in bucket.keys("/data/") if ids & set(key.split("/")) and size(bucket, key) > 1000)
     content = bucket.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
     yield key
     bucket.client().put_object(Bucket=BUCKET, Key=key, Body=content)
