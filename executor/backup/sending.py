@@ -21,8 +21,8 @@ from executor.backup.tasks import Crew
 
 THREADS = 8
 _MIB = 1024 * 1024
-# Up to here one request, whose checksum is the content's own.
-WHOLE_BYTES = 32 * _MIB
+# Up to here one request, whose checksum is the content's own: parts are hashed again, and put together by the server.
+WHOLE_BYTES = 64 * _MIB
 PART_BYTES = 16 * _MIB
 # Parts of compressed files are in memory.
 COMPRESSED_PART_BYTES = 8 * _MIB
