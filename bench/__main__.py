@@ -51,6 +51,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("cycle_first_install_s_500", "… 500 nodes, 500 offers", " s"),
         Row("cycle_first_install_s_250", "… 250 nodes, 250 offers", " s"),
         Row("cycle_at_rest_s_1000", "One cycle, 1,000 deployed nodes, 1,000 offers", " s", at_most=1),
+        Row("cycle_backup_s_1000", "One cycle and its plans while 1,000 nodes are backed up", " s"),
         Row("fold_10000_updates_s", "10,000 status updates folded", " s", at_most=5),
         Row("peak_memory_mb", "Peak memory of the above", " MB", at_most=300),
     ),

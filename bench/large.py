@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from executor.protocol import NodeStatus
+from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from scheduler.core.state import (
     Agent,
     ClusterState,
     Configuration,
+    JobSighting,
+    JobTask,
     NodeRecord,
+    OperationRecord,
+    OperationState,
     PlanRecord,
     Reconciliation,
     Reservation,
     Sighting,
+    StepRecord,
+    StepState,
     TaskRecord,
     TaskState,
 )
@@ -124,6 +131,44 @@ def deployed(nodes: int) -> ClusterState:
         sightings={f"node-{index}": sighting(index, live) for index in range(nodes)},
         suppressed=True,
     )
+
+
+def backed_up(nodes: int) -> ClusterState:
+    """A cluster whose backup is half done: so many uploads are complete, a tenth of all run, the rest waits."""
+    names = tuple(f"node-{index}" for index in range(nodes))
+    operation = OperationRecord(
+        kind="backup",
+        id="6f1e6f3c-0000-4000-8000-000000000000",
+        state=OperationState.RUNNING,
+        nodes=names,
+        request={"external_location": "s3://bucket", "backup_name": "monday", "upload_parallelism": nodes // 10},
+        started_at=NOW,
+        principal=PRINCIPAL,
+        tuning={"throttle": 50_000_000},
+    )
+    done = names[: nodes // 2]
+    busy = names[nodes // 2 : nodes // 2 + nodes // 10]
+    steps = [_step(operation, "Snapshot", name, StepState.COMPLETE) for name in names]
+    steps += [_step(operation, "Describe", "cluster", StepState.COMPLETE)]
+    steps += [_step(operation, "Upload", name, StepState.COMPLETE) for name in done]
+    steps += [_step(operation, "Upload", name, StepState.RUNNING) for name in busy]
+    progress = JobProgress(
+        "sending", percent=40.0, done={"bytes": 1e9}, total={"bytes": 2.5e9}, tuning=operation.tuning
+    )
+    jobs = {step.key: JobSighting(step.task.id, progress, NOW) for step in steps if step.task is not None}
+    return replace(
+        deployed(nodes), operations={"backup": operation}, steps={step.key: step for step in steps}, jobs=jobs
+    )
+
+
+def _step(operation: OperationRecord, phase: str, name: str, state: StepState) -> StepRecord:
+    node = running(0 if name == "cluster" else int(name.removeprefix("node-")))
+    assert node.task is not None
+    assert node.agent is not None
+    word = TaskState.RUNNING if state is StepState.RUNNING else TaskState.FINISHED
+    identifier = f"{phase.lower()}-{node.name}__{node.index:032x}"
+    task = JobTask(identifier, node.name, node.agent.id, node.task.executor_id, node.task.id, word, NOW, NOW)
+    return StepRecord(operation.kind, operation.id, phase, name, state=state, task=task, started_at=NOW)
 
 
 def fresh(nodes: int) -> ClusterState:

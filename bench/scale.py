@@ -19,6 +19,7 @@ from scheduler.core import codec
 from scheduler.core.decide import decide
 from scheduler.core.events import TaskUpdate
 from scheduler.core.offers import Offer, parse_offer
+from scheduler.core.plans import build_plans
 from scheduler.core.state import TaskState
 from scheduler.core.status import fold_updates
 
@@ -52,6 +53,18 @@ def cycle_at_rest(nodes: int) -> float:
     """One decision of a deployed cluster over as many offers."""
     state = large.deployed(nodes)
     return timed(lambda: decide(state, offers(nodes), large.NOW + 1, ids()))
+
+
+def cycle_backup(nodes: int) -> float:
+    """One decision and its plans while all nodes are backed up: half of the uploads done, a tenth running."""
+    state = large.backed_up(nodes)
+
+    def work() -> None:
+        _, after = decide(state, (), large.NOW + 1, ids())
+        build_plans(after, large.NOW + 1)
+
+    work()  # the ids of an operation's steps are computed in its first cycle
+    return timed(work)
 
 
 def fold(nodes: int, updates: int = UPDATES) -> float:
@@ -96,6 +109,7 @@ def main() -> None:
     for size in (nodes // 4, nodes // 2, nodes):
         result[f"cycle_first_install_s_{size}"] = round(cycle_first_install(size), 4)
         result[f"cycle_at_rest_s_{size}"] = round(cycle_at_rest(size), 4)
+        result[f"cycle_backup_s_{size}"] = round(cycle_backup(size), 4)
     result["fold_10000_updates_s"] = round(fold(nodes), 3)
     result["largest_node_record_bytes"] = record_bytes(nodes)
     result["load_s"] = round(load(nodes), 3)
