@@ -74,9 +74,15 @@ class Backups(RuleBasedStateMachine):
         self.numbers = itertools.count(1)
         self.place = Path(tempfile.mkdtemp(dir=self.directory))
 
-    @initialize()
-    def empty(self) -> None:
+    @initialize(files=st.lists(FILES, min_size=len(CLUSTERS), max_size=len(CLUSTERS)))
+    def some(self, files: list[dict[str, list[int]]]) -> None:
+        """Each cluster has a backup to begin with."""
         self.store.delete([item.key for item in self.store.objects("")])
+        for name, cluster, found in zip(NAMES, CLUSTERS, files, strict=False):
+            self.begin(name, cluster)
+            for node in NODES:
+                self._upload(self.running[name], node, found)
+            self._end(name)
 
     @rule(name=st.sampled_from(NAMES), cluster=st.sampled_from(CLUSTERS))
     def begin(self, name: str, cluster: str) -> None:
@@ -96,8 +102,9 @@ class Backups(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(choice=st.data(), node=st.sampled_from(NODES), files=FILES)
     def upload(self, choice: st.DataObject, node: str, files: dict[str, list[int]]) -> None:
-        found = choice.draw(st.sampled_from(sorted(self.running.values(), key=lambda item: item.name)))
-        name = found.name
+        self._upload(self.running[choice.draw(st.sampled_from(sorted(self.running)))], node, files)
+
+    def _upload(self, found: Unfinished, node: str, files: dict[str, list[int]]) -> None:
         data = self.place / found.cluster / node
         shutil.rmtree(data, ignore_errors=True)
         for table, contents in files.items():
@@ -111,21 +118,23 @@ class Backups(RuleBasedStateMachine):
             tables.setdefault(file.table, []).append(component)
         content = document.write(
             NodeManifest(
-                name, found.operation, found.cluster, node, MEMBER,
+                found.name, found.operation, found.cluster, node, MEMBER,
                 tuple(
                     TableFiles("shop", table.name, table.id, (SSTable("s", 0, tuple(components)),))
                     for table, components in tables.items()
                 ),
             )
         )  # fmt: skip
-        key = layout.node_key(name, node)
+        key = layout.node_key(found.name, node)
         self.store.put(key, content)
         found.parts[node] = Part(key, hashlib.sha256(content).hexdigest())
 
     @precondition(lambda self: self.running)
     @rule(choice=st.data())
     def end(self, choice: st.DataObject) -> None:
-        name = choice.draw(st.sampled_from(sorted(self.running)))
+        self._end(choice.draw(st.sampled_from(sorted(self.running))))
+
+    def _end(self, name: str) -> None:
         found = self.running[name]
         request = Request({}, name, found.cluster, "n", found.operation, "", (), ())
         whole = completion.summarise(self.store, request, found.schema, found.parts, (1.0, 2.0), lambda: None)
@@ -184,8 +193,8 @@ def test_nothing_that_a_backup_needs_is_ever_lost(server: Server, tmp_path: Path
         run_state_machine_as_test(
             Backups,
             settings=settings(
-                max_examples=25,
-                stateful_step_count=15,
+                max_examples=20,
+                stateful_step_count=12,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
