@@ -13,6 +13,7 @@ from tests.simulation.script import Expect, Send, World, play
 
 UP = [Send.until_complete(), Expect.launched("node-0", "node-1", "node-2")]
 RUN_ON = [Send.time(5.0, cycles=10)]
+UPLOADS = [*UP, Send.hold("upload"), Send.command(begin("backup")), Send.until_running("upload-node-0")]
 NODES = ("node-0", "node-1", "node-2")
 
 
