@@ -1,28 +1,19 @@
-"""The one user of boto3: objects of one location, with retries that can be interrupted."""
+"""Objects of one location, with retries that can be interrupted."""
 
 from __future__ import annotations
 
 import base64
-import gc
 import hashlib
-import os
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.handlers import add_expect_header
-from botocore.utils import parse_timestamp
-
+from executor.backup.client import SECRETS, Patience, connected
 from executor.backup.failure import CAUSES, StoreError, explain, is_beyond, is_missing, is_taken, passes
 from executor.backup.location import Location
 
@@ -31,22 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DEFAULT_REGION = "us-east-1"
 _CHUNK = 256 * 1024
 # The most that one DeleteObjects takes.
 _DELETED_AT_ONCE = 1000
-_SECRETS = ("s3_access_key", "s3_secret_key", "s3_session_token")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a call is waited for and how often it is tried; pauses grow from `pause` to `longest_pause` seconds."""
-
-    attempts: int = 7
-    connect_seconds: float = 10.0
-    read_seconds: float = 60.0
-    pause: float = 0.3
-    longest_pause: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +34,15 @@ class Stored:
     key: str
     size: int
     modified: float
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A part that an attempt before sent: its size, and its SHA-256 if the server tells it."""
+
+    size: int
+    etag: str
+    sha256: bytes | None
 
 
 @dataclass(frozen=True)
@@ -284,6 +271,20 @@ class Store:
             if not error.missing:
                 raise
 
+    def arrived(self, key: str, upload: str) -> dict[int, Arrived]:
+        """The parts of an upload that have arrived by number."""
+        found: dict[int, Arrived] = {}
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "UploadId": upload}
+        while True:
+            page = self._try("ListParts", key, lambda: self._client.list_parts(**arguments))
+            for item in page.get("Parts", ()):
+                told = item.get("ChecksumSHA256")
+                sha256 = base64.b64decode(told) if told else None
+                found[item["PartNumber"]] = Arrived(item["Size"], item["ETag"], sha256)
+            if not page.get("IsTruncated"):
+                return found
+            arguments["PartNumberMarker"] = page["NextPartNumberMarker"]
+
     def unfinished(self, prefix: str) -> list[tuple[str, str]]:
         """Key and id of all uploads in parts below a prefix that were never finished."""
         found: list[tuple[str, str]] = []
@@ -333,76 +334,13 @@ def open_store(
     `scratch` is a directory for a moment's file. Raises StoreError for what cannot be a location.
     """
     patience = patience or Patience()
-    access_key, secret_key, session_token = (secrets.get(name) or None for name in _SECRETS)
-    known = [secret for secret in (access_key, secret_key, session_token) if secret]
-    with _authority_file(location, scratch) as authority:
+    known = [secret for name in SECRETS if (secret := secrets.get(name))]
+    with ExitStack() as stack:
         try:
-            session = boto3.session.Session(access_key, secret_key, session_token, botocore_session=_core())
-            client = session.client(
-                "s3",
-                region_name=location.region or session.region_name or _DEFAULT_REGION,
-                endpoint_url=location.endpoint,
-                verify=authority,
-                config=_config(location, connections, patience),
-            )
+            client = stack.enter_context(connected(location, secrets, scratch, connections, patience))
         except (*CAUSES, ValueError) as error:
             raise explain(error, f"a client for {location}", known) from error
-        # It would make every large request wait for the server's word, up to a second if it gives none.
-        client.meta.events.unregister("before-call.s3", add_expect_header)
-        try:
-            yield Store(client, location, known, wait, patience)
-        finally:
-            client.close()
-            # A client is a knot of more than ten megabytes that refers to itself.
-            del client
-            gc.collect()
-
-
-def _core() -> botocore.session.Session:
-    core = botocore.session.Session()
-    # The library's own takes four fifths of the time that a listing takes.
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
-    return core
-
-
-def _timestamp(value: Any) -> datetime:
-    if isinstance(value, str) and value.endswith("Z"):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            pass
-    return parse_timestamp(value)
-
-
-def _config(location: Location, connections: int, patience: Patience) -> Config:
-    return Config(
-        connect_timeout=patience.connect_seconds,
-        read_timeout=patience.read_seconds,
-        # boto3's own pauses could not be interrupted.
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=connections,
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        s3={
-            "addressing_style": "path" if location.path_style else "auto",
-            # Each body comes with its SHA-256 in a signed header; to sign the body too would compute it twice.
-            "payload_signing_enabled": False,
-        },
-    )
-
-
-@contextmanager
-def _authority_file(location: Location, scratch: Path) -> Iterator[str | None]:
-    if location.authority is None:
-        yield None
-        return
-    descriptor, name = tempfile.mkstemp(".pem", "authority-", scratch)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(location.authority)
-        yield name
-    finally:
-        Path(name).unlink()
+        yield Store(client, location, known, wait, patience)
 
 
 def _rewind(body: Body | bytes) -> None:

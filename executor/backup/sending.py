@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from executor.backup import compression, layout
 from executor.backup.body import Piecewise, Slice
+from executor.backup.failure import StoreError
 from executor.backup.files import SnapshotFile
 from executor.backup.hashes import HashCache
 from executor.backup.index import Index, Kept
 from executor.backup.manifest import Component
 from executor.backup.progress import Meter
-from executor.backup.s3 import Part, Store
+from executor.backup.s3 import Arrived, Part, Store
 from executor.backup.tasks import Crew
 
 THREADS = 8
@@ -34,13 +35,18 @@ _READ_BYTES = _MIB
 
 @dataclass
 class _Growing:
-    """An object whose parts arrive in any order. `total` is the number of parts, None while it is not known."""
+    """An object whose parts arrive in any order. `total` is the number of parts, None while it is not known.
+
+    `before` are parts that an attempt before has sent; they count once they turned out to be what is wanted.
+    """
 
     key: str
     upload: str
     total: int | None = None
+    before: Mapping[int, Arrived] = field(default_factory=dict)
     arrived: list[Part] = field(default_factory=list)
     stored_size: int = 0
+    reused: int = 0
 
 
 @dataclass
@@ -48,6 +54,7 @@ class Sender:
     """Sends a node's files below `prefix`. Raises StoreError, and OSError for what cannot be read.
 
     `pace` is told of bytes before they are sent; it waits, and may raise. `sent` are the files that had to be sent.
+    `halves` are uploads by key that an attempt before has begun; those that are of use are taken out and finished.
     """
 
     store: Store
@@ -57,6 +64,7 @@ class Sender:
     meter: Meter
     crew: Crew
     pace: Callable[[int], None]
+    halves: dict[str, str] = field(default_factory=dict)
     components: dict[SnapshotFile, Component] = field(default_factory=dict)
     sent: list[SnapshotFile] = field(default_factory=list)
     sent_bytes: int = 0
@@ -103,8 +111,10 @@ class Sender:
         self.hashes.put(file.identity, sha256)
         return sha256
 
-    def _digest(self, descriptor: int, file: SnapshotFile, offset: int, length: int) -> bytes:
-        digest = hashlib.sha256()
+    def _digest(
+        self, descriptor: int, file: SnapshotFile, offset: int, length: int, digest: hashlib._Hash | None = None
+    ) -> bytes:
+        digest = digest or hashlib.sha256()
         buffer = memoryview(bytearray(min(_READ_BYTES, max(length, 1))))
         end = offset + length
         while offset < end:
@@ -132,7 +142,7 @@ class Sender:
     def _send_parts(self, file: SnapshotFile, sha256: str) -> None:
         size = max(PART_BYTES, -(-file.size // _MOST_PARTS // _MIB) * _MIB)
         offsets = range(0, file.size, size)
-        growing = self._begin(self._key(file, sha256, layout.PLAIN_ENCODING))
+        growing = self._resume(self._key(file, sha256, layout.PLAIN_ENCODING))
         growing.total = len(offsets)
         for number, offset in enumerate(offsets, 1):
             length = min(size, file.size - offset)
@@ -144,12 +154,25 @@ class Sender:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             digest = self._digest(descriptor, file, offset, length)
-            body = Slice(descriptor, offset, length, self.pace)
-            part = self.store.send_part(growing.key, growing.upload, number, body, digest)
+            before = growing.before.get(number)
+            if before is not None and before.size == length and self._is_same(descriptor, file, offset, digest, before):
+                part = Part(number, before.etag, digest)
+                with self._lock:
+                    growing.reused += length
+            else:
+                body = Slice(descriptor, offset, length, self.pace)
+                part = self.store.send_part(growing.key, growing.upload, number, body, digest)
         finally:
             os.close(descriptor)
         self.meter.handled(length)
         self._arrived(file, sha256, layout.PLAIN_ENCODING, growing, part, length)
+
+    def _is_same(self, descriptor: int, file: SnapshotFile, offset: int, digest: bytes, before: Arrived) -> bool:
+        if before.sha256 is not None:
+            return before.sha256 == digest
+        # Servers that do not tell their checksums have always told the MD5 as a part's tag.
+        md5 = hashlib.md5(usedforsecurity=False)
+        return before.etag.strip('"') == self._digest(descriptor, file, offset, before.size, md5).hex()
 
     # Compressed files: one request, or parts as they come out of the compressor.
 
@@ -186,6 +209,22 @@ class Sender:
             self._growing[growing.upload] = growing
         return growing
 
+    def _resume(self, key: str) -> _Growing:
+        """What an attempt before has begun of an object, or a new one."""
+        with self._lock:
+            upload = self.halves.pop(key, None)
+        try:
+            if upload is None:
+                return self._begin(key)
+            growing = _Growing(key, upload, before=self.store.arrived(key, upload))
+        except StoreError as error:
+            if upload is None or not error.missing:
+                raise
+            return self._begin(key)
+        with self._lock:
+            self._growing[upload] = growing
+        return growing
+
     def _arrived(
         self,
         file: SnapshotFile,
@@ -206,13 +245,13 @@ class Sender:
         self.store.finish(growing.key, growing.upload, growing.arrived, growing.stored_size)
         with self._lock:
             self._growing.pop(growing.upload, None)
-        self._sent(file, sha256, Kept(encoding, growing.stored_size))
+        self._sent(file, sha256, Kept(encoding, growing.stored_size), growing.reused)
         self.meter.handled(0, files=1)
 
-    def _sent(self, file: SnapshotFile, sha256: str, kept: Kept) -> None:
+    def _sent(self, file: SnapshotFile, sha256: str, kept: Kept, reused: int = 0) -> None:
         with self._lock:
             self.sent.append(file)
-            self.sent_bytes += kept.stored_size
+            self.sent_bytes += kept.stored_size - reused
         _, _, name = self._key(file, sha256, kept.encoding).rpartition("/")
         self.index.add(file.table.id, name, kept.stored_size)
         self._done(file, sha256, kept)

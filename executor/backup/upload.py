@@ -49,12 +49,11 @@ def upload_files(
 ) -> Uploaded:  # fmt: skip
     """Send what is not there yet below `prefix`, which belongs to this node alone.
 
-    Uploads that an attempt before left half done are given up first. At the end everything is seen to be there, in the
-    right size. `hash_file` remembers hashes from backup to backup. Raises StoreError, OSError.
+    Large files that an attempt before has sent in part are taken up, unless it was cancelled. At the end everything is
+    seen to be there, in the right size. `hash_file` remembers hashes from backup to backup. Raises StoreError, OSError.
     """
     control.tell(JobProgress(doing="listing what is there"))
-    for key, upload in store.unfinished(prefix):
-        store.abort(key, upload)
+    halves = dict(store.unfinished(prefix))
     meter = Meter(len(files), sum(file.size for file in files))
     tables = {file.table.id for file in files}
     components: dict[SnapshotFile, Component] = {}
@@ -63,7 +62,7 @@ def upload_files(
         missing: Sequence[SnapshotFile] = files
         for _ in range(_LOOKS):
             index = Index.list(store, prefix, tables)
-            sender = _send(store, prefix, missing, index, hashes, meter, control)
+            sender = _send(store, prefix, missing, index, hashes, meter, halves, control)
             components |= sender.components
             objects += len(sender.sent)
             size += sender.sent_bytes
@@ -71,6 +70,8 @@ def upload_files(
             missing = _missing(store, prefix, sender)
             if not missing:
                 hashes.keep(file.identity for file in files)
+                for key, upload in store.unfinished(prefix):
+                    store.abort(key, upload)
                 return Uploaded(components, objects, size)
             meter.handled(-sum(file.size for file in missing), -len(missing))
     first = components[missing[0]]
@@ -84,6 +85,7 @@ def _send(
     index: Index,
     hashes: HashCache,
     meter: Meter,
+    halves: dict[str, str],
     control: Control,
 ) -> Sender:
     crew = Crew()
@@ -99,9 +101,12 @@ def _send(
         control.tick()
         control.tell(meter.progress("uploading", {"throttle": control.limit()}))
 
-    sender = Sender(store.waiting(crew.wait), prefix, index, hashes, meter, crew, pace)
+    sender = Sender(store.waiting(crew.wait), prefix, index, hashes, meter, crew, pace, halves)
     try:
         crew.run(THREADS, (partial(sender.send, file) for file in largest_first(files)), tick)
+    except Exception:
+        # Another attempt takes up what is half there.
+        raise
     except BaseException:
         _tidy_up(store, sender)
         raise
@@ -109,7 +114,7 @@ def _send(
 
 
 def _tidy_up(store: Store, sender: Sender) -> None:
-    """What cannot be tidied up now, the next attempt does; what ended the upload is what is to be told."""
+    """After a cancellation. What cannot be tidied up now the next backup does; the cancellation is what is told."""
 
     def once(_seconds: float) -> None:
         raise StoppedError

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from executor.backup.catalog import Catalog, Entry
+from executor.backup.client import Patience
 from executor.backup.document import DocumentError
 from executor.backup.failure import StoreError
 from executor.backup.layout import LayoutError
 from executor.backup.location import LocationError, parse
 from executor.backup.manifest import ClusterManifest
-from executor.backup.s3 import Patience, open_store
+from executor.backup.s3 import open_store
 from executor.jobs.context import NodeFacts, QuestionError
 
 COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.backup.client import Patience
 from executor.backup.location import Location, parse
-from executor.backup.s3 import Patience, Store, open_store
+from executor.backup.s3 import Store, open_store
 from tests.waiting import free_port, wait_for
 
 SECRETS = {"s3_access_key": "test-access-key", "s3_secret_key": "test-secret-key"}

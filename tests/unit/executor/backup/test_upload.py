@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,16 +22,13 @@ from executor.backup.manifest import Component
 from executor.backup.s3 import Store
 from executor.backup.sending import COMPRESSED_PART_BYTES, PART_BYTES, WHOLE_BYTES
 from executor.backup.upload import Control, Uploaded, upload_files
+from executor.jobs.context import Cancelled
 from executor.protocol import JobProgress
 from tests.unit.executor.backup.faulty import Cut, Delay, Proxy, Refuse, Request, times
 from tests.unit.executor.backup.s3_server import store_at
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
 
 PREFIX = layout.data_prefix("c-1", "node-1")
-
-
-class StopError(Exception):
-    """The test ends the upload."""
 
 
 @dataclass
@@ -54,7 +52,7 @@ class Upload:
     def _tell(self, progress: JobProgress) -> None:
         self.told.append(progress)
         if self.stop(progress):
-            raise StopError
+            raise Cancelled
 
 
 @pytest.fixture
@@ -227,7 +225,7 @@ def test_a_cancelled_upload_is_taken_up(upload: Upload, store: Store) -> None:
     upload.limit = 8_000_000
     upload.stop = lambda progress: progress.done.get("sent_bytes", 0) > 5_000_000
     began = time.monotonic()
-    with pytest.raises(StopError):
+    with pytest.raises(Cancelled):
         upload.run(store)
     assert time.monotonic() - began < 5
     assert store.unfinished("") == []
@@ -237,6 +235,46 @@ def test_a_cancelled_upload_is_taken_up(upload: Upload, store: Store) -> None:
     again = upload.run(store)
     assert again.sent_objects == 11 - sent
     _check(store, again)
+
+
+def test_a_large_file_that_a_failed_attempt_sent_in_part_is_taken_up(upload: Upload, proxy: Proxy, bucket: str) -> None:
+    """T1, within a file: what has arrived of it is not sent again."""
+    content = os.urandom(8 * PART_BYTES + 1)
+    put(upload.data, "shop", "user", sstable(1, content))
+
+    with _through(proxy, bucket, upload.directory) as store:
+        proxy.rule = times(1000, Refuse(503, "SlowDown"), "PUT", "partNumber")
+        with pytest.raises(StoreError, match="SlowDown"):
+            upload.run(store)
+        proxy.rule = lambda request: None
+        [(key, half)] = store.unfinished("")
+        for number in (2, 5):
+            part = content[(number - 1) * PART_BYTES : number * PART_BYTES]
+            store.send_part(key, half, number, part, hashlib.sha256(part).digest())
+        before = store.arrived(key, half)
+        assert before.keys() == {2, 5}
+        proxy.seen.clear()
+        uploaded = upload.run(store)
+        sent = {int(found[1]) for item in proxy.seen if (found := re.search(r"partNumber=(\d+)", item.path))}
+        assert sent == set(range(1, 10)) - before.keys()
+        assert uploaded.sent_bytes == len(content) - len(before) * PART_BYTES
+        assert store.unfinished("") == []
+        _check(store, uploaded)
+
+
+def test_parts_of_other_content_are_not_taken_up(upload: Upload, store: Store) -> None:
+    content = os.urandom(WHOLE_BYTES + 1)
+    put(upload.data, "shop", "user", sstable(1, content))
+    key = f"{PREFIX}{table_id('shop', 'user').id}/{hashlib.sha256(content).hexdigest()}"
+    half = store.begin(key)
+    wrong = os.urandom(PART_BYTES)
+    store.send_part(key, half, 1, wrong, hashlib.sha256(wrong).digest())
+    right = content[PART_BYTES : 2 * PART_BYTES]
+    store.send_part(key, half, 2, right, hashlib.sha256(right).digest())
+    store.send_part(key, half, 3, wrong, hashlib.sha256(wrong).digest())
+    uploaded = upload.run(store)
+    assert uploaded.sent_bytes == len(content) - PART_BYTES
+    _check(store, uploaded)
 
 
 def test_parts_that_a_killed_attempt_left_are_given_up(upload: Upload, store: Store) -> None:
@@ -254,13 +292,17 @@ def test_parts_that_a_killed_attempt_left_are_given_up(upload: Upload, store: St
 def test_what_passes_does_not_end_an_upload(
     upload: Upload, proxy: Proxy, bucket: str, fault: Refuse | Cut | Delay
 ) -> None:
-    _fill(upload, 6)
+    _fill(upload, 3)
     put(upload.data, "shop", "user", sstable(99, os.urandom(WHOLE_BYTES + 1)))
 
-    def every_third(request: Request) -> Refuse | Cut | Delay | None:
-        return fault if request.number % 3 == 0 else None
+    tried: set[tuple[str, str]] = set()
 
-    proxy.rule = every_third
+    def first_of_each(request: Request) -> Refuse | Cut | Delay | None:
+        first = (request.method, request.path) not in tried
+        tried.add((request.method, request.path))
+        return fault if first else None
+
+    proxy.rule = first_of_each
     with _through(proxy, bucket, upload.directory) as store:
         uploaded = upload.run(store)
         proxy.rule = lambda request: None
@@ -296,7 +338,7 @@ def test_a_hanging_server_does_not_hold_up_a_cancellation(upload: Upload, proxy:
     before = set(threading.enumerate())
     with _through(proxy, bucket, upload.directory) as store:
         began = time.monotonic()
-        with pytest.raises(StopError):
+        with pytest.raises(Cancelled):
             upload.run(store)
         assert time.monotonic() - began < 2.0
     for thread in set(threading.enumerate()) - before:
