@@ -53,7 +53,9 @@ class Server:
 def running_server(host: str = "127.0.44.1") -> Iterator[Server]:
     """A server; what it holds is gone with it."""
     server = Server(host, free_port(host))
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(server.port)]
+    # It ends with the test session, also with one that is killed.
+    child = [sys.executable, "-m", "executor.exec_child", str(os.getpid())]
+    command = [*child, sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(server.port)]
     environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
