@@ -1,4 +1,4 @@
-"""A backup is restored onto a new cluster with other tokens: every row is there. More and fewer nodes: tests/feature."""
+"""A backup goes onto a new cluster with other tokens: every row is there. More and fewer nodes: tests/feature/."""
 
 from __future__ import annotations
 
