@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cassandra import OperationTimedOut, Timeout
-from cassandra.cluster import ResponseFuture, Session
+from cassandra import OperationTimedOut, Timeout, Unavailable
+from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
 from cassandra.query import SimpleStatement
 
 from executor.restore.cql import quote
@@ -60,6 +60,19 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
                 raise
             waiting.extend(halves)
     return total
+
+
+def too_few_nodes(session: Session, error: Exception) -> str | None:
+    """Why no count will ever succeed at a quorum: the data center has not as many nodes. None for any other error."""
+    causes = error.errors.values() if isinstance(error, NoHostAvailable) else [error]
+    needed = [cause.required_replicas for cause in causes if isinstance(cause, Unavailable)]
+    if not needed:
+        return None
+    own = session.execute("SELECT data_center FROM system.local").one().data_center
+    nodes = sum(host.datacenter == own for host in session.cluster.metadata.all_hosts())
+    if max(needed) <= nodes:
+        return None
+    return f"a quorum is {max(needed)} replicas, and the data center has {nodes} node{'s' * (nodes != 1)}"
 
 
 def _ranges(size: int) -> int:

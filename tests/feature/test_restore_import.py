@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
+from executor.backup import document, layout
+from executor.backup.manifest import NodeManifest
 from executor.jobs.context import Cancelled, JobError
 from tests.cluster import tables
 from tests.feature.backup_jobs import BUCKET, Bucket, Operator, serve_bucket
@@ -216,18 +218,14 @@ def test_another_table_of_the_name_is_refused(operator: Operator, node: RingNode
     assert types == []
 
 
-def size(bucket: Bucket, key: str) -> int:
-    length: int = bucket.client().head_object(Bucket=BUCKET, Key=key)["ContentLength"]
-    return length
-
-
 @pytest.fixture
-def broken(bucket: Bucket, operator: Operator, node: RingNode, shop: Rows) -> Iterator[str]:
-    """The key of an object of the shop's, which is whole again afterwards."""
-    with node.cql() as session:
-        rows = session.execute("SELECT id FROM system_schema.tables WHERE keyspace_name = 'shop'").all()
-    ids = {part for row in rows for part in (row.id.hex, str(row.id))}
-    key = next(key for key in bucket.keys("/data/") if ids & set(key.split("/")) and size(bucket, key) > 1000)
+def broken(bucket: Bucket, shop: Rows) -> Iterator[str]:
+    """The key of an object of the backup `first`, which is whole again afterwards."""
+    (manifest,) = bucket.keys(layout.node_key("first", "node-0"))
+    written = bucket.client().get_object(Bucket=BUCKET, Key=manifest)["Body"].read()
+    found = document.read(NodeManifest, written, manifest)
+    components = [component for table in found.tables for component in table.components]
+    key = "here/" + next(component.key for component in components if component.stored_size > 1000)
     content = bucket.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
     yield key
     bucket.client().put_object(Bucket=BUCKET, Key=key, Body=content)
