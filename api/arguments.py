@@ -28,6 +28,14 @@ def query(*allowed: str) -> Mapping[str, str]:
     return {name: value for name, value in request.args.items() if value}
 
 
+def flag(arguments: Mapping[str, str], name: str) -> bool:
+    """A query parameter that is true or false, false when it is not given; 400 for anything else."""
+    value = arguments.get(name, "false")
+    if value not in ("true", "false"):
+        raise _bad(f"The query parameter {name} must be true or false, not {value}.")
+    return value == "true"
+
+
 def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
     """The fields of the body, none for an empty one; 415 for another type than JSON, 400 for bad JSON or fields."""
     found = document()

@@ -1,15 +1,18 @@
-"""Nodes: which there are, what each says now, and what is recorded of it."""
+"""Nodes: which there are, what each says now, what is recorded of it, and what is to become of it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, g, jsonify
 
 from api import shapes
 from api.access import access, answer, snapshot
-from api.errors import RequestError
+from api.arguments import body, flag, query
+from api.errors import RequestError, refused
+from scheduler.core.commands import RestartNodes
 from scheduler.core.state import NodeRecord
 
 blueprint = Blueprint("nodes", __name__)
@@ -37,6 +40,36 @@ def status(node: str) -> Response:
 def info(node: str) -> Response:
     """What is recorded of the node."""
     return jsonify(shapes.info(_record(node)))
+
+
+@blueprint.route("/v1/nodes/restart", methods=["PUT", "POST"])
+def restart() -> Response:
+    """Restart the node that `?node=` names, or all, one after another, for `*`: the ids of the tasks that end."""
+    arguments = query("node", "force")
+    body()
+    text = arguments.get("node")
+    if text is None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter node is missing: the name of a node, or *.")
+    everywhere = text == "*"
+    nodes = [node for node in shapes.launched(snapshot().state) if node.deployed] if everywhere else [_record(text)]
+    return _restart(nodes, arguments)
+
+
+@blueprint.route("/v1/nodes/<node>/restart", methods=["PUT", "POST"])
+def restart_one(node: str) -> Response:
+    """Restart this node."""
+    arguments = query("force")
+    body()
+    return _restart([_record(node)], arguments)
+
+
+def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str]) -> Response:
+    forced = flag(arguments, "force")
+    command = RestartNodes(tuple(node.name for node in nodes), g.principal, forced)
+    refusal = access().gateway.submit(command, g.principal)
+    if refusal is not None:
+        raise refused(refusal)
+    return jsonify([node.task.id for node in nodes if node.task is not None])
 
 
 def _record(text: str) -> NodeRecord:

@@ -11,7 +11,7 @@ from api.access import access, answer, snapshot
 from api.arguments import body, document, query
 from api.errors import RequestError, refused
 from api.starting import start
-from scheduler.core.commands import Command, ResumeOperation, StopOperation, TuneOperation
+from scheduler.core.commands import OperationCommand, ResumeOperation, StopOperation, TuneOperation
 from scheduler.core.kinds import KINDS
 from scheduler.core.requests import check_tuning
 
@@ -108,7 +108,7 @@ def _stop(kind: str) -> Response:
     return _carry_out(StopOperation(kind), "stopping")
 
 
-def _carry_out(command: Command, word: str) -> Response:
+def _carry_out(command: OperationCommand, word: str) -> Response:
     found = snapshot().state.operations.get(command.plan)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:

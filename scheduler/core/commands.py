@@ -77,9 +77,19 @@ class TuneOperation:
     values: Mapping[str, Any]
 
 
-Command = (
-    Interrupt | Proceed | ForceComplete | RestartStep | StartOperation | StopOperation | ResumeOperation | TuneOperation
-)
+@dataclass(frozen=True)
+class RestartNodes:
+    """End the tasks of these nodes and launch them again in place, one node at a time; `forced`: whoever is down."""
+
+    nodes: tuple[str, ...]
+    principal: str
+    forced: bool = False
+
+
+PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
+OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
+NodeCommand = RestartNodes
+Command = PlanCommand | OperationCommand | NodeCommand
 
 
 class RefusalKind(StrEnum):

@@ -8,6 +8,7 @@ from scheduler.core.asks import ask
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Decision
 from scheduler.core.deploy import deploy, note_progress
+from scheduler.core.intents import pursue
 from scheduler.core.maintain import maintain
 from scheduler.core.offering import call, declines
 from scheduler.core.offers import Offer
@@ -17,7 +18,15 @@ from scheduler.core.release import release
 from scheduler.core.state import ClusterState
 
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
-RECONCILED: tuple[Callable[[Cycle], None], ...] = (note_evidence, recover, deploy, maintain, release, kill_strays)
+RECONCILED: tuple[Callable[[Cycle], None], ...] = (
+    note_evidence,
+    pursue,
+    recover,
+    deploy,
+    maintain,
+    release,
+    kill_strays,
+)
 LAST: tuple[Callable[[Cycle], None], ...] = (ask, call)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from scheduler.core.cycle import Cycle, anywhere
 from scheduler.core.evaluate import Start, launch_new, new_refusals, rack_of
+from scheduler.core.intents import describe
 from scheduler.core.lifecycle import is_down, is_joining, is_running, may_live
 from scheduler.core.offers import Offer
 from scheduler.core.placement import PlacementError, Spread, parse_constraints
@@ -116,6 +117,10 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     if (block := common_block(state, node, PLAN, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
+    for other in others:
+        if other.intent is not None and other.intent.begun_at is not None:
+            text = f"{node.name} does not join during {describe(other.intent.kind)} of {other.name}"
+            return Reason(Code.OTHER_INTENT, text)
     if down := [other.name for other in others if is_down(other)]:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
     if joining := [other.name for other in others if is_joining(other)]:

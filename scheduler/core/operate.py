@@ -14,6 +14,7 @@ from scheduler.core.commands import (
     Proceed,
     Refusal,
     RefusalKind,
+    RestartNodes,
     RestartStep,
     ResumeOperation,
     StartOperation,
@@ -22,6 +23,7 @@ from scheduler.core.commands import (
 )
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import LIVE, may_live
+from scheduler.core.node_commands import command_node
 from scheduler.core.operation import steps
 from scheduler.core.operation_commands import command_operation, command_plan, command_step
 from scheduler.core.plan import Phase, Step
@@ -35,6 +37,8 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
     """The state after the command, to be stored before it is answered, or a refusal."""
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
         return command_operation(state, command, now)
+    if isinstance(command, RestartNodes):
+        return command_node(state, command, now)
     names = plan_names(state)
     if command.plan not in names:
         return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(names)}")

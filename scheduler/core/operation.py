@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from scheduler.core.intents import describe
 from scheduler.core.kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
 from scheduler.core.lifecycle import is_joining, is_up
 from scheduler.core.reasons import Code, Reason
@@ -121,6 +122,8 @@ def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
     if node is None or not is_up(node):
         mode = "it has no record" if node is None else f"its mode is {node.mode}"
         return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {mode}")
+    if node.intent is not None and node.intent.begun_at is not None:
+        return Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {name}")
     if (other := view.busy.get(name)) is not None:
         return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
     if view.joining is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.core import deploy, maintenance_plans, recovery
+from scheduler.core import deploy, intents, maintenance_plans, recovery
+from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_up, may_live
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
@@ -42,8 +43,8 @@ def _deploy_plan(state: ClusterState, now: float) -> Plan:
 
 
 def _recovery_plan(state: ClusterState, now: float) -> Plan:
-    down = [node for node in by_index(state.nodes.values()) if is_down(node)]
-    steps = tuple(_recovery_step(state, node, now) for node in down)
+    nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
+    steps = tuple(_recovery_step(state, node, now) for node in nodes)
     return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
 
 
@@ -125,11 +126,17 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
 
 def _recovery_step(state: ClusterState, node: NodeRecord, now: float) -> Step:
     status, reason = _recovery_status(state, node, now)
-    message = f"Recovering Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
+    doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
+    message = f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
     return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
 
 
 def _recovery_status(state: ClusterState, node: NodeRecord, now: float) -> tuple[Status, Reason]:
+    if node.intent is not None and node.intent.begun_at is None:
+        block = intents.turn_block(state, node)
+        return Status.PENDING, block or Reason(Code.OTHER_INTENT, "is next")
+    if node.intent is not None and not intents.is_over(node):
+        return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
     if not has_ended(node):
         return _live_status(state, node)
     if (block := recovery.common_block(state, node, recovery.PLAN, now)) is not None:

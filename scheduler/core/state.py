@@ -90,6 +90,47 @@ class Failures:
     message: str = ""
 
 
+class IntentKind(StrEnum):
+    """What is to become of a node that is more than being launched where it was."""
+
+    RESTART = "RESTART"  # its task is ended, and launched again in place
+    PAUSE = "PAUSE"  # as RESTART, but Cassandra stays off and the volume mounted until it is resumed
+    REPLACE = "REPLACE"  # a new node on another agent takes over its tokens
+    LEAVE = "LEAVE"  # it has left the ring: its task is ended, what it holds released, its record removed
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What a node was before it is replaced: kept until its replacement is a member, then released."""
+
+    agent: Agent
+    reservation: Reservation
+    task: TaskRecord
+    rack: str
+    deployed: str
+    host_id: str | None
+    address: str
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Stored before anything is done about it, and until it has come true; so a crash of anything only delays it.
+
+    `task_id` is the task that has to end, `begun_at` when it was first told to: until then the intent waits its turn
+    and can be taken back. `configuration` is what the next launch takes (None: the node's own). `reason` is for people.
+    """
+
+    kind: IntentKind
+    requested_at: float
+    task_id: str
+    reason: str = ""
+    principal: str = ""
+    forced: bool = False
+    begun_at: float | None = None
+    configuration: str | None = None
+    previous: Membership | None = None
+
+
 @dataclass(frozen=True)
 class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
@@ -111,6 +152,7 @@ class NodeRecord:
     mode: str = "UNKNOWN"
     failures: Failures = Failures()
     forced: bool = False  # an operator forced this node's deploy step complete
+    intent: Intent | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -80,7 +80,9 @@ def test_every_kind_can_be_started(client: FlaskClient, gateway: CoreGateway, ki
 @pytest.mark.parametrize("name", ["upgradesstable", "upgradesstables"])
 def test_both_spellings(client: FlaskClient, gateway: CoreGateway, prefix: str, name: str) -> None:
     assert put(client, f"{prefix}/v1/{name}/start", {"nodes": ["*"]})[0] == 202
-    assert gateway.submitted[0][0].plan == "upgradesstables"
+    command = gateway.submitted[0][0]
+    assert isinstance(command, StartOperation)
+    assert command.plan == "upgradesstables"
     assert document(client.get(f"{prefix}/v1/{name}/status"))["kind"] == "upgradesstables"
 
 

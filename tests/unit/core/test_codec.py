@@ -63,6 +63,7 @@ GOLDEN_NODE = """{
  "forced": false,
  "host_id": "h1",
  "index": 1,
+ "intent": null,
  "mode": "NORMAL",
  "rack": "r2",
  "reservation": {
