@@ -111,7 +111,8 @@ holds. Memory is the highest resident size less that of an executor without a jo
 
 `bench/backup_latency.py` runs one real node, 200 CQL requests and 50 API reads a second, which are due at their
 times whether or not those before them were answered, and backups of 1.5 GB one after another through the API;
-windows with and without take turns. Clients, S3 server, scheduler and node share the machine.
+windows with and without take turns. Clients, S3 server, scheduler and node share the machine; the S3 server, which
+elsewhere is on another one, has a low priority.
 """
 
 

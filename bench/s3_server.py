@@ -82,13 +82,14 @@ def _free(directory: Path) -> int:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Server]:
+def running(directory: Path, niceness: int = 0) -> Iterator[Server]:
     """A server over a directory, which gets an empty bucket; what is in the directory is removed before."""
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "objects" / BUCKET).mkdir(parents=True)
     port = free_port(_ADDRESS)
     # The entity tags of S3 (MD5) cost it as much as the rest, and nobody here reads them.
-    command = [str(program()), "--port", f"{_ADDRESS}:{port}", "--quiet", "posix", "--data-integrity-etag"]
+    nice = ["nice", "-n", str(niceness)] if niceness else []
+    command = [*nice, str(program()), "--port", f"{_ADDRESS}:{port}", "--quiet", "posix", "--data-integrity-etag"]
     with (directory / "log").open("w") as log:
         process = subprocess.Popen(
             [*command, str(directory / "objects")],

@@ -124,11 +124,12 @@ class Loop:
             return
         self._store_was_unavailable = False
         self._state = after
-        self._answer(answers)
         self._let_go_of_offers(decision)
         self._dispatch.carry_out(decision, after)
         self._dispatch.acknowledge()
         self._show(decision, began)
+        # Last, so that who has an answer reads a snapshot that knows of it.
+        self._answer(answers)
 
     def _next_events(self) -> list[Event]:
         ended = {kind for kind, operation in self._state.operations.items() if not is_live(operation)}

@@ -53,7 +53,8 @@ class _Growing:
 class Sender:
     """Sends a node's files below `prefix`. Raises StoreError, and OSError for what cannot be read.
 
-    `pace` is told of bytes before they are sent; it waits, and may raise. `sent` are the files that had to be sent.
+    `pace` is told of bytes before they are sent; it waits, and may raise; `look` likewise of bytes that are read to be
+    hashed. `sent` are the files that had to be sent.
     `halves` are uploads by key that an attempt before has begun; those that are of use are taken out and finished.
     """
 
@@ -64,6 +65,7 @@ class Sender:
     meter: Meter
     crew: Crew
     pace: Callable[[int], None]
+    look: Callable[[int], None]
     halves: dict[str, str] = field(default_factory=dict)
     components: dict[SnapshotFile, Component] = field(default_factory=dict)
     sent: list[SnapshotFile] = field(default_factory=list)
@@ -119,6 +121,7 @@ class Sender:
         end = offset + length
         while offset < end:
             self.crew.check()
+            self.look(min(len(buffer), end - offset))
             count = os.preadv(descriptor, [buffer[: min(len(buffer), end - offset)]], offset)
             if not count:
                 raise OSError(f"{file.path} ends at byte {offset}, and had {file.size} bytes")

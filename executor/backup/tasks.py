@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 Task = Callable[[], None]
 
 # Cassandra's threads come first where processors are scarce.
-_NICENESS = 5
+_NICENESS = 10
 _POLL_SECONDS = 0.2
 _LEAVE_SECONDS = 0.8
 

@@ -88,26 +88,38 @@ class Throttle:
         self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
-        self._allowed = 0.0
+        # Bytes since the beginning: asked for, and paid for by the time that has passed.
+        self._taken = 0.0
+        self._paid = 0.0
         self._at = clock()
 
     def take(self, number: int) -> None:
-        """Wait until so many bytes may pass. A limit that changes counts at once."""
-        while (pause := self._try(number, self._limit())) > 0:
+        """Wait until so many bytes may pass: in the order of the calls, so that threads wake one at a time.
+
+        A limit that changes counts at once.
+        """
+        with self._lock:
+            self._pay(self._limit())
+            before = self._taken
+            self._taken += number
+        while (pause := self._left(before)) > 0:
             if self._sleep(pause):
                 return
 
-    def _try(self, number: int, limit: float) -> float:
+    def _left(self, before: float) -> float:
+        """Seconds until what was asked for before is paid for, or until it is time to look again."""
+        limit = self._limit()
         with self._lock:
-            now = self._clock()
-            elapsed, self._at = now - self._at, now
-            if limit <= 0:
-                self._allowed = 0.0
-                return 0.0
-            # What was not used is lost, but for a moment's worth; what was used in advance is paid back.
-            self._allowed = min(self._allowed + elapsed * limit, limit * _BURST_SECONDS)
+            self._pay(limit)
             # Less than a byte is owed to rounding.
-            if self._allowed < -1:
-                return min(_PAUSE_SECONDS, -self._allowed / limit)
-            self._allowed -= number
-            return 0.0
+            owed = before - self._paid
+            return min(_PAUSE_SECONDS, owed / limit) if limit > 0 and owed > 1 else 0.0
+
+    def _pay(self, limit: float) -> None:
+        now = self._clock()
+        elapsed, self._at = now - self._at, now
+        if limit <= 0:
+            self._paid = self._taken
+            return
+        # What was not used is lost, but for a moment's worth.
+        self._paid = min(self._paid + elapsed * limit, self._taken + limit * _BURST_SECONDS)

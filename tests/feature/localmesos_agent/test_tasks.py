@@ -102,8 +102,8 @@ def test_shutdown_of_an_executor_lets_it_report(agent: AgentProcess, master: Fak
 
 def test_shutdown_of_a_framework_is_silent_and_leaves_nothing(agent: AgentProcess, master: FakeMaster) -> None:
     master.send("RUN_TASK", custom_task())
-    master.send("RUN_TASK", command_task("sleep 300"))
     master.update("TASK_RUNNING")
+    master.send("RUN_TASK", command_task("sleep 300"))
     master.update("TASK_RUNNING", "c1")
     master.send("SHUTDOWN_FRAMEWORK", {"framework_id": FRAMEWORK["id"]})
     wait_for(lambda: not agent.get("/state")["frameworks"], "the framework's end on the agent")

@@ -210,6 +210,15 @@ def test_a_command_is_answered_after_it_is_stored() -> None:
     assert proceed.answer.result(0) is None
 
 
+def test_who_has_an_answer_reads_a_snapshot_that_knows_of_it() -> None:
+    bench = make(large.deployed(3))
+    seen: list[bool] = []
+    asked = Asked(Interrupt("deploy"), "somebody")
+    asked.answer.add_done_callback(lambda _: seen.append("deploy" in bench.last.state.plans))
+    bench.cycle(registered(), asked)
+    assert seen == [True]
+
+
 def test_a_command_that_was_not_stored_has_not_happened() -> None:
     bench = make(large.deployed(3))
     bench.cycle(registered())
