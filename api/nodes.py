@@ -12,7 +12,7 @@ from api import shapes
 from api.access import access, answer, snapshot
 from api.arguments import body, flag, query
 from api.errors import RequestError, refused
-from scheduler.core.commands import RestartNodes
+from scheduler.core.commands import CancelIntent, RestartNodes
 from scheduler.core.state import NodeRecord
 
 blueprint = Blueprint("nodes", __name__)
@@ -61,6 +61,18 @@ def restart_one(node: str) -> Response:
     arguments = query("force")
     body()
     return _restart([_record(node)], arguments)
+
+
+@blueprint.route("/v1/nodes/<node>/cancel", methods=["PUT", "POST"])
+def cancel(node: str) -> Response:
+    """Take back what is intended for this node, as long as it waits its turn."""
+    query()
+    body()
+    record = _record(node)
+    refusal = access().gateway.submit(CancelIntent(record.name, g.principal), g.principal)
+    if refusal is not None:
+        raise refused(refusal)
+    return jsonify(message=f"What was intended for {record.name} is cancelled.")
 
 
 def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str]) -> Response:

@@ -75,6 +75,13 @@ _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
     ),
     "/v1/backup/{work}/stop": ("Stop it", None),
 }
+# Path -> (what it does, query parameters, what it answers).
+_NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
+    "/v1/nodes/restart": ("Restart a node, or all for *: the tasks that end", ("node", "force"), STRINGS),
+    "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/{node}/cancel": ("Take back what is intended for this node", (), ref("Message")),
+}
+_MEANINGS = {"node": "A node's name; * for all", "force": "true: even if the ring cannot stand it"}
 _OPEN = {"/admin/ping", "/admin/healthcheck", "/v1/health", "/v1/artifacts/{name}"}
 
 
@@ -100,6 +107,9 @@ def describe() -> Json:
     for path, (summary, schema_of_body) in _OPERATIONS.items():
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _operation(path, summary, schema_of_body)
+    for path, (summary, names, schema) in _NODES.items():
+        for method in ("post", "put"):
+            paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
     paths["/v1/backups"]["get"]["parameters"] = _place()
     paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
     return {
@@ -131,6 +141,24 @@ def _read(path: str, summary: str, content: Json) -> Json:
     if path in _OPEN:
         operation["security"] = []
     return operation
+
+
+def _of_nodes(path: str, summary: str, names: tuple[str, ...], schema: Json) -> Json:
+    given = [
+        _parameter(
+            name, "query", _MEANINGS[name], ("true", "false") if name == "force" else (), required=name == "node"
+        )
+        for name in names
+    ]
+    content = {"application/json": {"schema": schema}}
+    return {
+        "summary": summary,
+        "parameters": [*_in_path(path), *given],
+        "responses": {
+            "200": {"description": "Stored", "content": content},
+            **_failures(path, "400", "404", "409", "413", "415", "503"),
+        },
+    }
 
 
 def _command(path: str, summary: str) -> Json:

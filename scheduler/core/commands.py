@@ -86,9 +86,17 @@ class RestartNodes:
     forced: bool = False
 
 
+@dataclass(frozen=True)
+class CancelIntent:
+    """Take back what is intended for a node, as long as nothing has been done about it."""
+
+    node: str
+    principal: str
+
+
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
-NodeCommand = RestartNodes
+NodeCommand = RestartNodes | CancelIntent
 Command = PlanCommand | OperationCommand | NodeCommand
 
 

@@ -2,29 +2,49 @@
 
 An intent waits its turn (`turn_block`); then its node's task is ended; what follows is its kind's. Everything that is
 asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
+
+A restart needs no more: recovery launches what has ended in its place, and the intent is done when the node is ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Kill
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
-from scheduler.core.readiness import assess
+from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.seeds import by_index
-from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, StepState
+from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, StepState
 
+PLAN = "recovery"
 KILL_AGAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
+
+    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer.
+    """
+
+    begun: tuple[NodeRecord, ...]
+    joining: tuple[str, ...]
+    down: tuple[str, ...]
+    unsettled: Mapping[str, Reason]
+    busy: frozenset[str]  # nodes with a maintenance job
 
 
 def pursue(cycle: Cycle) -> None:
     """Go on with what has begun, and begin the next if its turn has come."""
-    for node in waiting(cycle.state):
+    if not any(node.intent is not None for node in cycle.state.nodes.values()):
+        return
+    ring = look(cycle.state)
+    for node in _candidates(cycle.state):
         assert node.intent is not None
-        if turn_block(cycle.state, node) is None:
+        if turn_block(cycle.state, ring, node) is None:
             cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
             break
     for node in begun(cycle.state):
@@ -42,37 +62,54 @@ def waiting(state: ClusterState) -> list[NodeRecord]:
     return sorted(found, key=lambda node: (node.intent.requested_at if node.intent else 0.0, node.index))
 
 
-def turn_block(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """What holds an intent back; None if it may begin. A forced one waits for other topology changes alone."""
+def _candidates(state: ClusterState) -> list[NodeRecord]:
+    """What may be next: the first that waits, and those that are down, since they hold up all others."""
+    found = waiting(state)
+    return [node for number, node in enumerate(found) if number == 0 or is_down(node)]
+
+
+def look(state: ClusterState) -> Ring:
+    """The ring as of now."""
+    nodes = by_index(state.nodes.values())
+    members = [node for node in nodes if node.deployed is not None]
+    return Ring(
+        begun=tuple(begun(state)),
+        joining=tuple(node.name for node in nodes if is_joining(node)),
+        down=tuple(node.name for node in members if is_down(node)),
+        unsettled=_unsettled(state, [node for node in members if not is_down(node)]),
+        busy=frozenset(
+            step.task.node for step in state.steps.values() if step.task and step.state is StepState.RUNNING
+        ),
+    )
+
+
+def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | None:
+    """What holds an intent back; None if it may begin. A forced one waits for other changes of the ring alone."""
     intent = node.intent
     assert intent is not None
     if not state.registered or not state.reconciliation.complete:
         return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
-    for other in others:
-        if other.intent is not None and other.intent.begun_at is not None and other.intent.kind is not IntentKind.PAUSE:
+    if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
+        return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+    for other in ring.begun:
+        if other.intent is not None and other.name != node.name:
             return Reason(Code.OTHER_INTENT, f"waits for {describe(other.intent.kind)} of {other.name}")
-    if joining := [other.name for other in others if is_joining(other)]:
-        return Reason(Code.OTHER_JOINS, f"waits for {joining[0]} to join the ring")
+    if joining := next((name for name in ring.joining if name != node.name), None):
+        return Reason(Code.OTHER_JOINS, f"waits for {joining} to join the ring")
     if intent.forced:
         return None
-    if (strain := ring_strain(state, others)) is not None:
+    if (strain := ring_strain(ring, node.name)) is not None:
         return strain
-    jobs = (step.task.node for step in state.steps.values() if step.task and step.state is StepState.RUNNING)
-    if node.name in jobs:
+    if node.name in ring.busy:
         return Reason(Code.OTHER_JOB, f"waits for the maintenance job that runs on {node.name}")
     return None
 
 
-def ring_strain(state: ClusterState, others: Iterable[NodeRecord]) -> Reason | None:
-    """Why no member may be taken out of the ring now: another one is down, or not yet whole in its peers' eyes."""
-    members = [other for other in others if other.deployed is not None]
-    if down := [other.name for other in members if is_down(other)]:
-        return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} is down")
-    for other in members:
-        if (reason := assess(state, other).reason) is not None and reason.code is not Code.NO_STATUS:
-            return Reason(reason.code, f"not every other node is ready: {reason.sentence}")
-    return None
+def ring_strain(ring: Ring, name: str) -> Reason | None:
+    """Why this member may not be taken out of the ring now: another one is down or not settled; None if it may."""
+    if down := [other for other in ring.down if other != name]:
+        return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
+    return next((reason for other, reason in ring.unsettled.items() if other != name), None)
 
 
 def describe(kind: IntentKind) -> str:
@@ -83,6 +120,29 @@ def describe(kind: IntentKind) -> str:
         IntentKind.REPLACE: "the replacement",
         IntentKind.LEAVE: "the departure",
     }[kind]
+
+
+def is_over(node: NodeRecord) -> bool:
+    """Whether the task that the node's intent is about has ended."""
+    return node.intent is not None and (node.task is None or node.task.id != node.intent.task_id or has_ended(node))
+
+
+def _unsettled(state: ClusterState, members: list[NodeRecord]) -> dict[str, Reason]:
+    found = {node.name: reason for node in members if (reason := own_reason(state, node)) is not None}
+    spoken = [node for node in members if node.name not in found]
+    addresses = {node.address: node.name for node in members}
+    schemas: dict[str | None, str] = {}
+    for node in spoken:
+        status = state.sightings[node.name].status
+        schemas.setdefault(status.schema, node.name)
+        blind = next((addresses[address] for address in status.unreachable if address in addresses), None)
+        if blind is not None:
+            found.setdefault(blind, Reason(Code.PEER_VIEW, f"{node.name} does not see {blind} as up"))
+    if len(schemas) > 1:
+        one, other = list(schemas.values())[:2]
+        found.setdefault(other, Reason(Code.SCHEMA, f"{one} and {other} have different schema versions"))
+        found.setdefault(one, Reason(Code.SCHEMA, f"{one} and {other} have different schema versions"))
+    return found
 
 
 def _go_on(cycle: Cycle, node: NodeRecord) -> None:
@@ -97,7 +157,7 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
-    """Tell the task to end, again and again until it has."""
+    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
     assert node.task is not None
     assert node.agent is not None
     told = cycle.state.memory.told
@@ -107,8 +167,3 @@ def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     cycle.kills.append(Kill(node.task.id, node.agent.id, grace, f"{describe(intent.kind)} of {node.name}"))
     memory = replace(cycle.state.memory, told={**told, node.task.id: cycle.now})
     cycle.replace_state(replace(cycle.state, memory=memory))
-
-
-def is_over(node: NodeRecord) -> bool:
-    """Whether the task that the node's intent is about has ended."""
-    return node.intent is not None and (node.task is None or node.task.id != node.intent.task_id or has_ended(node))

@@ -24,6 +24,9 @@ def invariants(state: ClusterState) -> tuple[str, ...]:
     joining = [node.name for node in nodes if is_joining(node) and not node.forced]
     if len(joining) > 1:
         found.append(f"{', '.join(joining)} join at once")
+    begun = [node.name for node in nodes if node.intent is not None and node.intent.begun_at is not None]
+    if len(begun) > 1:
+        found.append(f"the intents of {', '.join(begun)} are carried out at once")
     for node in nodes:
         found += _node(state, node)
     return (*found, *_maintenance(state))

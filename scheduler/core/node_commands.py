@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.commands import NodeCommand, Refusal, RefusalKind, RestartNodes
-from scheduler.core.intents import describe, ring_strain
-from scheduler.core.lifecycle import is_joining
+from scheduler.core.commands import CancelIntent, NodeCommand, Refusal, RefusalKind, RestartNodes
+from scheduler.core.intents import describe, is_over, look, ring_strain
+from scheduler.core.lifecycle import UNSEEN
 from scheduler.core.seeds import by_index
-from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord
+from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord
 
 
 def command_node(state: ClusterState, command: NodeCommand, now: float) -> ClusterState | Refusal:
@@ -17,32 +17,44 @@ def command_node(state: ClusterState, command: NodeCommand, now: float) -> Clust
     match command:
         case RestartNodes():
             return _restart(state, command, now)
+        case CancelIntent():
+            return _cancel(state, command)
 
 
 def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterState | Refusal:
+    """Of several nodes those that are being restarted already are left as they are."""
     nodes = _chosen(state, command.nodes)
     if isinstance(nodes, Refusal):
         return nodes
-    for node in nodes:
-        if (problem := _unfit(node)) is not None:
-            return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (strain := _strain(state, nodes)) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{strain}. force=true restarts all the same")
-    changed = {
-        node.name: replace(
-            node,
-            intent=Intent(
-                kind=IntentKind.RESTART,
-                requested_at=now,
-                task_id=node.task.id if node.task is not None else "",
-                reason="asked for by an operator",
-                principal=command.principal,
-                forced=command.forced,
-            ),
-        )
-        for node in nodes
-    }
+    if len(nodes) > 1:
+        nodes = [node for node in nodes if node.intent is None or node.intent.kind is not IntentKind.RESTART]
+    if (problem := next((text for node in nodes if (text := _unfit(node)) is not None), None)) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced and (problem := _strain(state, nodes)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is restarted all the same")
+    changed = {node.name: _intend_restart(node, command, now) for node in nodes}
     return replace(state, nodes={**state.nodes, **changed})
+
+
+def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> NodeRecord:
+    assert node.task is not None
+    asked = "asked for by an operator"
+    intent = Intent(IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced)
+    return replace(node, intent=intent, failures=Failures())
+
+
+def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    if node.intent is None:
+        return Refusal(RefusalKind.CONFLICT, f"nothing is intended for {node.name} that could be cancelled")
+    if node.intent.begun_at is not None:
+        state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
+        text = f"{describe(node.intent.kind)} of {node.name} has begun: {state_of_it}"
+        return Refusal(RefusalKind.CONFLICT, text)
+    return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
 
 
 def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
@@ -59,14 +71,16 @@ def _unfit(node: NodeRecord) -> str | None:
         return f"{node.name} is no member of the ring yet: the plan deploy launches it"
     if node.intent is not None:
         return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+    if node.task.state in UNSEEN:
+        return f"{node.name} may run on an agent that Mesos cannot reach: it cannot be told to end"
     return None
 
 
-def _strain(state: ClusterState, nodes: Iterable[NodeRecord]) -> str | None:
+def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
     """Why the ring could not stand it that these are away, one after another."""
-    chosen = {node.name for node in nodes}
-    if joining := [node.name for node in by_index(state.nodes.values()) if is_joining(node)]:
-        return f"{joining[0]} is joining the ring"
-    others = [node for node in by_index(state.nodes.values()) if node.name not in chosen or len(chosen) > 1]
-    strain = ring_strain(state, others)
+    ring = look(state)
+    if joining := next(iter(ring.joining), None):
+        return f"{joining} is joining the ring"
+    # Several are restarted one by one: each of them is another one's peer.
+    strain = ring_strain(ring, nodes[0].name if len(nodes) == 1 else "")
     return None if strain is None else strain.sentence

@@ -11,10 +11,10 @@ from scheduler.core.commands import (
     Command,
     ForceComplete,
     Interrupt,
+    NodeCommand,
     Proceed,
     Refusal,
     RefusalKind,
-    RestartNodes,
     RestartStep,
     ResumeOperation,
     StartOperation,
@@ -37,7 +37,7 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
     """The state after the command, to be stored before it is answered, or a refusal."""
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
         return command_operation(state, command, now)
-    if isinstance(command, RestartNodes):
+    if isinstance(command, NodeCommand):
         return command_node(state, command, now)
     names = plan_names(state)
     if command.plan not in names:

@@ -44,7 +44,8 @@ def _deploy_plan(state: ClusterState, now: float) -> Plan:
 
 def _recovery_plan(state: ClusterState, now: float) -> Plan:
     nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
-    steps = tuple(_recovery_step(state, node, now) for node in nodes)
+    ring = intents.look(state)
+    steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
     return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
 
 
@@ -124,17 +125,17 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     return remarks if is_up(node) else f"{remarks}, but down: see the plan recovery"
 
 
-def _recovery_step(state: ClusterState, node: NodeRecord, now: float) -> Step:
-    status, reason = _recovery_status(state, node, now)
+def _recovery_step(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> Step:
+    status, reason = _recovery_status(state, ring, node, now)
     doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
     message = f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
     return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
 
 
-def _recovery_status(state: ClusterState, node: NodeRecord, now: float) -> tuple[Status, Reason]:
+def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> tuple[Status, Reason]:
     if node.intent is not None and node.intent.begun_at is None:
-        block = intents.turn_block(state, node)
-        return Status.PENDING, block or Reason(Code.OTHER_INTENT, "is next")
+        block = intents.turn_block(state, ring, node)
+        return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
     if not has_ended(node):

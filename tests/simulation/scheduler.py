@@ -216,7 +216,8 @@ class Scheduler:
 
     def _check_kill(self, kill: Kill) -> None:
         node = self.state.nodes.get(kill.task_id.partition("__")[0])
-        if node is not None and node.task is not None and node.task.id == kill.task_id:
+        intended = node is not None and node.intent is not None and node.intent.begun_at is not None
+        if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
         for step in self.state.steps.values():
             operation = self.state.operations.get(step.kind)

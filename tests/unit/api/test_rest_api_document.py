@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.openapi import describe
+from scheduler.core.commands import RestartNodes
 from scheduler.secrets import new_key
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
@@ -63,6 +64,7 @@ LISTED = {
 SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/cleanup/status": cleaning,
     "/v1/cleanup/stop": cleaning,
+    "/v1/nodes/node-0/cancel": lambda gateway: gateway.submit(RestartNodes(("node-0",), "op"), "op"),
     "/v1/backup/tune": lambda gateway: run(gateway, "backup", tuning={"throttle": 1}),
 }
 
