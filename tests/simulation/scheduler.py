@@ -34,7 +34,7 @@ from scheduler.core.operate import apply_command
 from scheduler.core.plan import Plan
 from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import ClusterState, OperationState, StepState
+from scheduler.core.state import ClusterState, NodeRecord, OperationState, StepState
 from scheduler.core.status import fold_updates
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids
@@ -100,7 +100,7 @@ class Scheduler:
         self.effects = 0
         self.state = fold_updates(self.state, self._events(), self.now)
         decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)
-        self._check(decision)
+        self._check(decision, after)
         for effect in self._effects(decision, after):
             if crash_after is not None and self.effects >= crash_after:
                 raise CrashError
@@ -193,7 +193,7 @@ class Scheduler:
             del self.znodes[path]
         self.saved = after
 
-    def _check(self, decision: Decision) -> None:
+    def _check(self, decision: Decision, after: ClusterState) -> None:
         """What may not be decided, as far as the model knows better."""
         used = [name for accept in decision.accepts for name in accept.offer_ids]
         given = used + [decline.offer_id for decline in decision.declines]
@@ -212,10 +212,10 @@ class Scheduler:
             if accept.job and [item["type"] for item in accept.operations] != ["LAUNCH"]:
                 self.violations.append(f"more than a launch is asked for {accept.job}")
         for kill in decision.kills:
-            self._check_kill(kill)
+            self._check_kill(kill, after.nodes.get(kill.task_id.partition("__")[0]))
 
-    def _check_kill(self, kill: Kill) -> None:
-        node = self.state.nodes.get(kill.task_id.partition("__")[0])
+    def _check_kill(self, kill: Kill, node: NodeRecord | None) -> None:
+        """`node` as it is stored before the kill is sent."""
         intended = node is not None and node.intent is not None and node.intent.begun_at is not None
         if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
