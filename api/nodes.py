@@ -12,7 +12,7 @@ from api import shapes
 from api.access import access, answer, snapshot
 from api.arguments import body, flag, query
 from api.errors import RequestError, refused
-from scheduler.core.commands import CancelIntent, RestartNodes
+from scheduler.core.commands import CancelIntent, ReplaceNode, RestartNodes
 from scheduler.core.state import NodeRecord
 
 blueprint = Blueprint("nodes", __name__)
@@ -63,6 +63,25 @@ def restart_one(node: str) -> Response:
     return _restart([_record(node)], arguments)
 
 
+@blueprint.route("/v1/nodes/replace", methods=["PUT", "POST"])
+def replace() -> Response:
+    """Replace the node that `?node=` names by a new one on another agent: the id of the task that ends, in a list."""
+    arguments = query("node", "force")
+    body()
+    text = arguments.get("node")
+    if text is None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter node is missing: the name of a node.")
+    return _replace(_record(text), arguments)
+
+
+@blueprint.route("/v1/nodes/<node>/replace", methods=["PUT", "POST"])
+def replace_one(node: str) -> Response:
+    """Replace this node."""
+    arguments = query("force")
+    body()
+    return _replace(_record(node), arguments)
+
+
 @blueprint.route("/v1/nodes/<node>/cancel", methods=["PUT", "POST"])
 def cancel(node: str) -> Response:
     """Take back what is intended for this node, as long as it waits its turn."""
@@ -73,6 +92,13 @@ def cancel(node: str) -> Response:
     if refusal is not None:
         raise refused(refusal)
     return jsonify(message=f"What was intended for {record.name} is cancelled.")
+
+
+def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
+    refusal = access().gateway.submit(ReplaceNode(node.name, g.principal, flag(arguments, "force")), g.principal)
+    if refusal is not None:
+        raise refused(refusal)
+    return jsonify([node.task.id] if node.task is not None else [])
 
 
 def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str]) -> Response:

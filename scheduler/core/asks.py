@@ -5,6 +5,7 @@ from __future__ import annotations
 from scheduler.core.cycle import Cycle
 from scheduler.core.lifecycle import is_running
 from scheduler.core.readiness import assess
+from scheduler.core.replace import awaits_peers, seen_by
 from scheduler.core.state import Asked, ClusterState, NodeRecord, TaskState
 
 UNANSWERED_SECONDS = 2.0  # until a question is put again
@@ -21,6 +22,8 @@ def ask(cycle: Cycle) -> None:
         if node.deployed is None and is_running(node)
         for name in assess(state, node).ask
     }
+    # A peer that still holds a node for alive that is to be replaced: it is the first to know better.
+    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := seen_by(state, node))}
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):
             cycle.ask(node)

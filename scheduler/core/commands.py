@@ -87,8 +87,17 @@ class RestartNodes:
 
 
 @dataclass(frozen=True)
+class ReplaceNode:
+    """Let a new node on another agent take over this one's tokens; `forced`: whoever is down."""
+
+    node: str
+    principal: str
+    forced: bool = False
+
+
+@dataclass(frozen=True)
 class CancelIntent:
-    """Take back what is intended for a node, as long as nothing has been done about it."""
+    """Take back what is intended for a node, as long as nothing of it is done that cannot be undone."""
 
     node: str
     principal: str
@@ -96,7 +105,7 @@ class CancelIntent:
 
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
-NodeCommand = RestartNodes | CancelIntent
+NodeCommand = RestartNodes | ReplaceNode | CancelIntent
 Command = PlanCommand | OperationCommand | NodeCommand
 
 

@@ -27,6 +27,7 @@ class Cycle:
         self.replace_state(state)
         self.offers = by_agent(offers)
         self.heard_offers = bool(self.offers)
+        self.agents = frozenset(self.offers)  # whose offers came, whatever has become of them since
         self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
         self.accepts: list[Accept] = []
         self.kills: list[Kill] = []

@@ -18,6 +18,8 @@ from scheduler.core.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.recovery import PARTIAL_SECONDS, common_block, try_in_place
+from scheduler.core.recovery import PLAN as RECOVERY
+from scheduler.core.replace import has_moved, is_left_behind
 from scheduler.core.seeds import by_index, choose_seeds
 from scheduler.core.state import Abandoned, Agent, ClusterState, Failures, NodeRecord, TaskState
 
@@ -43,7 +45,10 @@ def record_of(state: ClusterState, name: str) -> NodeRecord:
 
 
 def candidate(state: ClusterState) -> NodeRecord | None:
-    """The first node, in order, that is not done."""
+    """The node that is being replaced, or else the first one, in order, that is not done."""
+    moved = next((node for node in by_index(state.nodes.values()) if has_moved(node)), None)
+    if moved is not None:
+        return moved
     for name in node_names(state):
         node = record_of(state, name)
         if node.deployed is None and not node.forced:
@@ -54,7 +59,7 @@ def candidate(state: ClusterState) -> NodeRecord | None:
 def note_progress(cycle: Cycle) -> None:
     """Record what has become true: a node is a member now; one that stays up has no failures any more."""
     for node in list(cycle.state.nodes.values()):
-        if not is_running(node):
+        if not is_running(node) or is_left_behind(node):
             continue
         assert node.task is not None
         if node.deployed is None:
@@ -106,7 +111,9 @@ def abandon(node: NodeRecord) -> NodeRecord:
     if node.reservation is None or task is None:
         return replace(node, agent=None, reservation=None, rack="")
     unused = task.state in (TaskState.ERROR, TaskState.DROPPED)
-    abandoned = (*node.abandoned, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:]
+    sure = [given_up for given_up in node.abandoned if given_up.agent_id]
+    doubtful = [given_up for given_up in node.abandoned if not given_up.agent_id]
+    abandoned = (*sure, *(*doubtful, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:])
     if may_live(node):
         task = replace(task, state=TaskState.LOST, message="given up by an operator")
     return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
@@ -114,7 +121,7 @@ def abandon(node: NodeRecord) -> NodeRecord:
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
     """Why the candidate may not be launched now, offers aside; None if it may."""
-    if (block := common_block(state, node, PLAN, now)) is not None:
+    if (block := common_block(state, node, RECOVERY if has_moved(node) else PLAN, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
     for other in others:
@@ -172,13 +179,16 @@ def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]
     spread = Spread(parse_constraints(spec.placement), agents)
     taken = {agent.id for agent in agents}
     fits = []
+    left = node.intent.previous.agent.id if node.intent is not None and node.intent.previous is not None else None
     for offer in cycle.offers.values():
         reasons = new_refusals(spec, offer, taken, spread)
+        if offer.agent.id == left:
+            reasons = (Reason(Code.AGENT_LEFT, f"{node.name} leaves this agent"), *reasons)
         if not reasons:
             fits.append(offer)
             continue
         cycle.explain(node, offer, reasons, "refused")
-        seconds = LONG_SECONDS if any(reason.code is Code.AGENT_TAKEN for reason in reasons) else REFUSED_SECONDS
+        seconds = LONG_SECONDS if reasons[0].code in (Code.AGENT_TAKEN, Code.AGENT_LEFT) else REFUSED_SECONDS
         text = "; ".join(reason.sentence for reason in reasons)
         cycle.judge(offer, Reason(reasons[0].code, f"{node.name}: {text}"), seconds)
     return fits

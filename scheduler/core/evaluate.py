@@ -161,6 +161,7 @@ def _fit(
 ) -> Fit:
     assert record.task is not None
     assert record.agent is not None
+    previous = record.intent.previous if record.intent is not None else None
     task = build_task(
         Launch(
             node=record.name,
@@ -172,6 +173,7 @@ def _fit(
             seeds=start.seeds,
             hold=hold,
             volume=volume_json,
+            replace_address=previous.address if previous is not None else None,
         )
     )
     return Fit(record, Accept(record.name, offer.ids, (*before, build_launch(task))))

@@ -4,6 +4,7 @@ An intent waits its turn (`turn_block`); then its node's task is ended; what fol
 asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
 
 A restart needs no more: recovery launches what has ended in its place, and the intent is done when the node is ready.
+A replacement is launched by the plan deploy's rules, see `scheduler.core.replace`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scheduler.core.decision import Kill
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
+from scheduler.core.replace import awaits_peers, move, seen_by, settle
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, StepState
 
@@ -148,6 +150,9 @@ def _unsettled(state: ClusterState, members: list[NodeRecord]) -> dict[str, Reas
 def _go_on(cycle: Cycle, node: NodeRecord) -> None:
     intent = node.intent
     assert intent is not None
+    if intent.kind is IntentKind.REPLACE:
+        _replace(cycle, node, intent)
+        return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):
             _end_task(cycle, node, intent)
@@ -156,14 +161,26 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         cycle.update(replace(node, intent=None))
 
 
+def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
+    """End the task, give the node up where it was, and once its replacement is a member, what it held there."""
+    assert node.task is not None
+    if node.deployed is not None and intent.previous is not None:
+        cycle.update(settle(node))
+    elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
+        _end_task(cycle, node, intent)
+    elif awaits_peers(node) and seen_by(cycle.state, node) is None:
+        cycle.update(move(node))
+
+
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
     assert node.task is not None
-    assert node.agent is not None
+    agent = node.agent if intent.previous is None else intent.previous.agent
+    assert agent is not None
     told = cycle.state.memory.told
     if cycle.now - told.get(node.task.id, float("-inf")) < KILL_AGAIN_SECONDS or node.task.state in UNSEEN:
         return
     grace = cycle.state.target.spec.executor.shutdown_grace_seconds
-    cycle.kills.append(Kill(node.task.id, node.agent.id, grace, f"{describe(intent.kind)} of {node.name}"))
+    cycle.kills.append(Kill(node.task.id, agent.id, grace, f"{describe(intent.kind)} of {node.name}"))
     memory = replace(cycle.state.memory, told={**told, node.task.id: cycle.now})
     cycle.replace_state(replace(cycle.state, memory=memory))

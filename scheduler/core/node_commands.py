@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.commands import CancelIntent, NodeCommand, Refusal, RefusalKind, RestartNodes
+from scheduler.core.commands import CancelIntent, NodeCommand, Refusal, RefusalKind, ReplaceNode, RestartNodes
 from scheduler.core.intents import describe, is_over, look, ring_strain
 from scheduler.core.lifecycle import UNSEEN
+from scheduler.core.replace import move_back, place_again
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord
 
@@ -17,6 +18,8 @@ def command_node(state: ClusterState, command: NodeCommand, now: float) -> Clust
     match command:
         case RestartNodes():
             return _restart(state, command, now)
+        case ReplaceNode():
+            return _replace(state, command, now)
         case CancelIntent():
             return _cancel(state, command)
 
@@ -43,6 +46,33 @@ def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> Node
     return replace(node, intent=intent, failures=Failures())
 
 
+def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterState | Refusal:
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    if (again := place_again(node, command.forced)) is not None:
+        return replace(state, nodes={**state.nodes, node.name: again})
+    if (problem := _irreplaceable(state, node)) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced and (problem := _strain(state, nodes)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is replaced all the same")
+    assert node.task is not None
+    asked = "asked for by an operator"
+    intent = Intent(IntentKind.REPLACE, now, node.task.id, asked, command.principal, command.forced)
+    return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
+
+
+def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
+    if node.intent is not None:
+        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+    if node.deployed is None or node.task is None:
+        return f"{node.name} is no member of the ring: there is nothing that a new node could take over"
+    if not any(other.deployed is not None and other.index != node.index for other in state.nodes.values()):
+        return f"{node.name} is the only member of the ring: nobody has its data but itself"
+    return None
+
+
 def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
     nodes = _chosen(state, (command.node,))
     if isinstance(nodes, Refusal):
@@ -50,6 +80,8 @@ def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusa
     (node,) = nodes
     if node.intent is None:
         return Refusal(RefusalKind.CONFLICT, f"nothing is intended for {node.name} that could be cancelled")
+    if (back := move_back(node)) is not None:
+        return replace(state, nodes={**state.nodes, node.name: back})
     if node.intent.begun_at is not None:
         state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
         text = f"{describe(node.intent.kind)} of {node.name} has begun: {state_of_it}"
@@ -67,10 +99,10 @@ def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Ref
 
 
 def _unfit(node: NodeRecord) -> str | None:
-    if node.deployed is None or node.task is None:
-        return f"{node.name} is no member of the ring yet: the plan deploy launches it"
     if node.intent is not None:
         return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+    if node.deployed is None or node.task is None:
+        return f"{node.name} is no member of the ring yet: the plan deploy launches it"
     if node.task.state in UNSEEN:
         return f"{node.name} may run on an agent that Mesos cannot reach: it cannot be told to end"
     return None

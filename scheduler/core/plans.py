@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.core import deploy, intents, maintenance_plans, recovery
+from scheduler.core import deploy, intents, maintenance_plans, recovery, replace, rollout
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_up, may_live
@@ -78,17 +78,51 @@ def _reconciliation_step(state: ClusterState) -> Step:
 def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
     steps = []
     first: str | None = None
+    changed = rollout.outdated(state)
+    rolling = _rolling(state, changed)
+    ring = intents.look(state) if rolling is not None else None
     for name in deploy.node_names(state):
         node = deploy.record_of(state, name)
         done = node.deployed is not None or node.forced
         if not done and first is None:
             first = name
-        steps.append(_deploy_step(state, node, first, now))
+        if ring is not None and rolling is not None and (name in changed or recovery.is_rolled_out(node)):
+            status, reason = _roll_out_status(state, ring, node, rolling, now)
+            said = f"{changed.get(name) or 'settings changed back'}; {reason.sentence}"
+            steps.append(_as_step(node, status, Reason(reason.code, said)))
+            continue
+        steps.append(_as_step(node, *_deploy_status(state, node, first, now)))
     return steps
 
 
-def _deploy_step(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> Step:
-    status, reason = _deploy_status(state, node, first, now)
+def _rolling(state: ClusterState, changed: dict[str, str]) -> str | None:
+    """The node that the roll-out is at, or that is next; None if there is no roll-out."""
+    for node in by_index(state.nodes.values()):
+        if recovery.is_rolled_out(node):
+            return node.name
+    chosen = rollout.next_node(state) if changed else None
+    return chosen.name if chosen is not None else next(iter(changed), None)
+
+
+def _roll_out_status(
+    state: ClusterState, ring: intents.Ring, node: NodeRecord, rolling: str, now: float
+) -> tuple[Status, Reason]:
+    if recovery.is_rolled_out(node):
+        status, reason = _recovery_status(state, ring, node, now)
+        return (Status.WAITING if status is Status.PENDING and not has_ended(node) else status), reason
+    if rollout.is_interrupted(state):
+        return Status.WAITING, Reason(Code.INTERRUPTED, f"the plan {deploy.PLAN} was interrupted by an operator")
+    if node.intent is not None:
+        return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
+    if rolling != node.name:
+        return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")
+    text = state.memory.waits.get(node.name)
+    if text is not None:
+        return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)
+    return Status.PENDING, Reason(Code.OTHER_INTENT, "it is its turn")
+
+
+def _as_step(node: NodeRecord, status: Status, reason: Reason) -> Step:
     message = f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
     return Step(stable_id(deploy.PLAN, "Deploy", node.name), node.name, status, message, reason.code)
 
@@ -136,6 +170,10 @@ def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, 
     if node.intent is not None and node.intent.begun_at is None:
         block = intents.turn_block(state, ring, node)
         return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")
+    if replace.awaits_peers(node):
+        peer = replace.seen_by(state, node)
+        text = "its place is taken from it" if peer is None else f"{peer} still holds {node.address} for alive"
+        return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
     if not has_ended(node):

@@ -10,11 +10,13 @@ from dataclasses import replace
 
 from scheduler.core.amounts import node_needs
 from scheduler.core.cycle import Cycle
+from scheduler.core.differences import launch_differences
 from scheduler.core.evaluate import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.lifecycle import UNSEEN, has_ended, has_given_up
 from scheduler.core.reasons import Code, Reason
+from scheduler.core.replace import is_given_up
 from scheduler.core.seeds import by_index, choose_seeds
-from scheduler.core.state import ClusterState, Configuration, NodeRecord, PlanRecord, TaskState
+from scheduler.core.state import ClusterState, Configuration, IntentKind, NodeRecord, PlanRecord, TaskState
 
 PLAN = "recovery"
 PARTIAL_SECONDS = 1.0
@@ -23,7 +25,7 @@ PARTIAL_SECONDS = 1.0
 def recover(cycle: Cycle) -> None:
     """Launch every member that is over and may be tried again."""
     for node in by_index(cycle.state.nodes.values()):
-        if node.deployed is None or not has_ended(node):
+        if node.deployed is None or not has_ended(node) or is_given_up(node):
             continue
         if common_block(cycle.state, node, PLAN, cycle.now) is not None:
             continue
@@ -97,16 +99,24 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
     return True
 
 
+def is_rolled_out(node: NodeRecord) -> bool:
+    """Whether the node is to be restarted for changed settings."""
+    intent = node.intent
+    return intent is not None and intent.kind is IntentKind.RESTART and intent.configuration is not None
+
+
 def launch_configuration(state: ClusterState, node: NodeRecord) -> Configuration:
     """The configuration of the next launch.
 
-    A member keeps its own, whatever the target is by now. One that never became a member takes the target, unless
-    what it holds, or may hold, was reserved for other amounts.
+    A member keeps its own until its turn in the roll-out has come, unless the target is the same to a launch. One that
+    never became a member takes the target, unless what it holds, or may hold, was reserved for other amounts.
     """
     recorded = None if node.task is None else state.configurations.get(node.task.configuration)
     if recorded is None:
         return state.target
     if node.deployed is not None:
-        return recorded
+        turn = is_rolled_out(node) and node.intent is not None and node.intent.begun_at is not None
+        same = recorded.id == state.target.id or not launch_differences(recorded.spec, state.target.spec)
+        return state.target if turn or same else recorded
     other_amounts = node_needs(recorded.spec) != node_needs(state.target.spec)
     return recorded if node.reservation is not None and other_amounts else state.target

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    from scheduler.core.entries import JournalRecord
 
 SCHEMA_VERSION = 1
 
@@ -61,10 +64,17 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A reservation given up before any task on it was seen; `unused` if Mesos said that its launch never ran."""
+    """A reservation that nobody needs any more: no task on it was ever seen, or its node lives elsewhere now.
+
+    `unused`: no data on it is needed, since Mesos said that its launch never ran, or the node was replaced; only then
+    is its volume destroyed. `agent_id` where it surely is: it is waited for there until its volume was offered, which
+    proves that no task is left, `destroyed`, and not seen there any more.
+    """
 
     id: str
     unused: bool
+    agent_id: str = ""
+    destroyed: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,11 +111,14 @@ class IntentKind(StrEnum):
 
 @dataclass(frozen=True)
 class Membership:
-    """What a node was before it is replaced: kept until its replacement is a member, then released."""
+    """What a node was before it is replaced: kept until its replacement is a member, then released.
+
+    `gone`: an operator removed its agent, and with it the reservation.
+    """
 
     agent: Agent
     reservation: Reservation
-    task: TaskRecord
+    gone: bool
     rack: str
     deployed: str
     host_id: str | None
@@ -385,3 +398,4 @@ class ClusterState:
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
     configuration_errors: tuple[str, ...] = ()
+    journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, in their order

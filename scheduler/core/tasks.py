@@ -45,7 +45,10 @@ class Executor:
 
 @dataclass(frozen=True)
 class Launch:
-    """What makes one launch of one node; `volume` is the volume's resource JSON."""
+    """What makes one launch of one node; `volume` is the volume's resource JSON.
+
+    `replace_address` is the address of the node whose tokens it takes over, if it does.
+    """
 
     node: str
     task_id: str
@@ -56,6 +59,7 @@ class Launch:
     seeds: Seeds
     hold: Hold
     volume: Json
+    replace_address: str | None = None
 
 
 def task_id(node: str, unique: str) -> str:
@@ -129,6 +133,7 @@ def node_launch(launch: Launch) -> NodeLaunch:
         gc=cassandra.gc,
         heap_new_mb=cassandra.heap_new_mb,
         jvm_options=cassandra.jvm_options,
+        replace_address=launch.replace_address,
         java_home=cassandra.java_home,
         drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),
     )

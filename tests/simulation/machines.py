@@ -110,7 +110,8 @@ def destroy(agent: Agent, pool: Owned, volumes: list[Json]) -> None:
         owner, name = owner_of(volume), volume["disk"]["persistence"]["id"]
         pool.get(owner, Bundle()).take(Bundle(volumes={name: volume}))
         pool[owner].add(to_bundles([without_volume(volume)])[owner])
-        if agent.volumes.pop(name).host_id is not None:
+        data = agent.volumes.pop(name)
+        if data.host_id is not None and not data.replaced:
             raise ValueError(f"the volume {name} of a member is destroyed")
 
 

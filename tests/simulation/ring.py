@@ -16,6 +16,7 @@ class Data:
 
     host_id: str | None = None
     member: bool = False
+    replaced: bool = False  # another node has its tokens
     snapshots: set[str] = field(default_factory=set)
 
 
@@ -33,6 +34,7 @@ class Process:
     schema: str = "new"
     view: tuple[str, ...] = ()
     last_words: str = ""
+    cut: bool = False  # no peer hears of it
 
     def status(self) -> NodeStatus:
         return NodeStatus(
@@ -55,12 +57,19 @@ class Ring:
     new_id: Callable[[], str]
     processes: dict[str, Process] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)  # host ids that have ever been NORMAL
+    homes: dict[str, Data] = field(default_factory=dict)  # by address: who was NORMAL there last
+    owners: dict[str, Data] = field(default_factory=dict)  # by node: whose tokens it has
     violations: list[str] = field(default_factory=list)
 
     def start(self, process: Process) -> None:
         self.processes[process.task_id] = process
         if process.launch.self_seed and self.members and not process.data.member:
             self.violations.append(f"{process.launch.node} begins a second cluster")
+        if process.data.replaced:
+            self.violations.append(f"{process.launch.node} is started with data that was replaced")
+        owner = self.owners.get(process.launch.node)
+        if owner is not None and owner is not process.data and process.launch.replace_address is None:
+            self.violations.append(f"{process.launch.node} would join as another node, not as its own replacement")
         if not process.data.member and process.address in process.launch.seeds:
             self.violations.append(f"{process.launch.node} would join without data: it is among its own seeds")
 
@@ -70,14 +79,16 @@ class Ring:
     def step(self) -> list[Process]:
         """Let time pass for every process; returns those that died by themselves."""
         died: list[Process] = []
-        talking = [process for process in self.processes.values() if process.mode in ("JOINING", "NORMAL")]
+        talking = [
+            process for process in self.processes.values() if process.mode in ("JOINING", "NORMAL") and not process.cut
+        ]
         for process in list(self.processes.values()):
             process.view = tuple(sorted(peer.address for peer in talking))
             process.age += 1
             if process.mode == "STARTING":
                 self._begin(process, died)
-            elif process.mode == "JOINING" and process.age >= 2:
-                self._finish(process)
+            elif process.mode == "JOINING" and process.age >= 2 and not process.cut:
+                self._finish(process, died)
             elif process.mode == "NORMAL":
                 process.native = True
                 process.schema = "common"
@@ -86,7 +97,8 @@ class Ring:
         return died
 
     def _begin(self, process: Process, died: list[Process]) -> None:
-        others = {peer.address for peer in self.processes.values() if peer is not process and peer.mode == "NORMAL"}
+        heard = [peer for peer in self.processes.values() if peer is not process and not peer.cut]
+        others = {peer.address for peer in heard if peer.mode == "NORMAL"}
         alone = process.launch.self_seed or (process.data.member and process.address in process.launch.seeds)
         meets = others if process.data.member else others & set(process.launch.seeds)
         if not alone and not meets:
@@ -98,11 +110,26 @@ class Ring:
         if process.data.member:
             process.mode = "NORMAL"
             return
-        if any(peer.mode == "JOINING" for peer in self.processes.values()):
+        if process.launch.replace_address in others:
+            process.last_words = "Cannot replace a live node"
+            died.append(process)
+            return
+        if any(peer.mode == "JOINING" for peer in heard):
             self.violations.append(f"{process.launch.node} joins while another node does")
         process.mode = "JOINING"
 
-    def _finish(self, process: Process) -> None:
+    def _finish(self, process: Process, died: list[Process]) -> None:
+        gone = self.homes.get(process.launch.replace_address or "")
+        if not process.data.member and gone is not None and gone.replaced:
+            process.last_words = f"Cannot replace_address {process.launch.replace_address}: it is not in gossip"
+            died.append(process)
+            return
         process.mode, process.age, process.data.member = "NORMAL", 0, True
         process.data.host_id = process.data.host_id or self.new_id()
         self.members.add(process.data.host_id)
+        old = self.owners.get(process.launch.node)
+        if old is not None and old is not process.data:
+            old.replaced = True
+            if self.homes.get(process.launch.replace_address or "") is not old:
+                self.violations.append(f"{process.launch.node} replaces {process.launch.replace_address}, not itself")
+        self.owners[process.launch.node] = self.homes[process.address] = process.data

@@ -206,7 +206,8 @@ class Scheduler:
             if unheard := silent & self.mesos.unheard - self.mesos.spoken:
                 self.violations.append(f"{accept.node} is launched before {unheard} were heard of")
             alive = {task.id for task in self.mesos.live_tasks() if task.node == accept.node and not accept.job}
-            twice = sorted(alive - self.given_up)
+            intent = after.nodes[accept.node].intent
+            twice = sorted(alive - self.given_up - ({intent.task_id} if intent and intent.previous else set()))
             if twice:
                 self.violations.append(f"{accept.node} is launched while {twice} live")
             if accept.job and [item["type"] for item in accept.operations] != ["LAUNCH"]:

@@ -33,6 +33,11 @@ class World:
     def agent(self, hostname: str) -> Agent:
         return next(agent for agent in self.mesos.agents.values() if agent.hostname == hostname)
 
+    def cut(self, hostname: str, cut: bool) -> None:
+        for process in self.mesos.ring.processes.values():
+            if process.address == hostname:
+                process.cut = cut
+
     def task_of(self, node: str) -> str:
         return next(task.id for task in self.mesos.live_tasks() if task.node == node)
 
@@ -179,16 +184,23 @@ class Send:
         return Line(f"Send.failure({node!r}, {words!r})", run)
 
     @staticmethod
-    def agent_lost(hostname: str) -> Line:
+    def agent_lost(hostname: str, cut: bool = False) -> Line:
+        """Mesos cannot reach it; with `cut` nobody can, Cassandra's peers included."""
+
         def run(world: World) -> None:
             world.mesos.partition(world.agent(hostname))
             world.mesos.mark_unreachable(world.agent(hostname))
+            world.cut(hostname, cut)
 
-        return Line(f"Send.agent_lost({hostname!r})", run)
+        return Line(f"Send.agent_lost({hostname!r}, cut={cut})", run)
 
     @staticmethod
     def agent_back(hostname: str) -> Line:
-        return Line(f"Send.agent_back({hostname!r})", lambda world: world.mesos.reconnect(world.agent(hostname)))
+        def run(world: World) -> None:
+            world.mesos.reconnect(world.agent(hostname))
+            world.cut(hostname, False)
+
+        return Line(f"Send.agent_back({hostname!r})", run)
 
     @staticmethod
     def reboot(hostname: str, new_agent_id: bool = False) -> Line:

@@ -133,6 +133,7 @@ def test_an_old_task_that_still_runs_is_ended_once_its_node_was_launched_anew() 
     )
     world.mesos.ring.stop(world.task_of("node-0"))  # it hangs, and has not begun a cluster of its own
     world.mesos.ring.members.clear()
+    world.mesos.ring.owners.clear()
     world.scheduler.given_up.add(world.task_of("node-0"))
     play([Send.time(1.0, cycles=8), Expect.launched("node-0"), Send.agent_back("127.0.0.2")], world)
     play([Send.time(10.0, cycles=4)], world)
