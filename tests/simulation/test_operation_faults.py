@@ -287,7 +287,7 @@ def test_nodes_that_run_with_an_older_configuration_get_the_executor_that_they_h
     play(
         [
             *UP,
-            Send.scheduler_restart(executor=changed, user="other"),
+            Send.scheduler_restart(executor=changed),
             *RUN_ON,
             Send.command(begin("cleanup")),
             Send.until_complete("cleanup"),
