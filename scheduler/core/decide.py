@@ -15,11 +15,13 @@ from scheduler.core.offers import Offer
 from scheduler.core.reconcile import kill_strays, reconcile
 from scheduler.core.recovery import note_evidence, recover
 from scheduler.core.release import release
+from scheduler.core.rollout import roll_out
 from scheduler.core.state import ClusterState
 
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
 RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     note_evidence,
+    roll_out,
     pursue,
     recover,
     deploy,
