@@ -88,7 +88,9 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
             first = name
         if ring is not None and rolling is not None and (name in changed or recovery.is_rolled_out(node)):
             status, reason = _roll_out_status(state, ring, node, rolling, now)
-            said = f"{changed.get(name) or 'settings changed back'}; {reason.sentence}"
+            rolled = node.intent if recovery.is_rolled_out(node) else None
+            cause = changed[name] if rolled is None else rolled.reason
+            said = f"{cause}; {reason.sentence}"
             steps.append(_as_step(node, status, Reason(reason.code, said)))
             continue
         steps.append(_as_step(node, *_deploy_status(state, node, first, now)))

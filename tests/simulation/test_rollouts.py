@@ -106,6 +106,7 @@ def test_settings_with_which_a_node_does_not_come_back_stop_there_and_the_old_on
             Send.scheduler_restart(**HEAP),
             fails("node-0"),
             Expect.launched(*["node-0"] * 5),
+            Expect.step("node-0", Status.ERROR, "FAILED", says="settings changed: heap_mb 256 -> 300; node-0 failed 5"),
             Expect.step("node-0", Status.ERROR, "FAILED", says="Invalid yaml"),
             Expect.step("node-1", Status.PENDING, "EARLIER_NODE"),
             Expect.plan(Status.ERROR),
