@@ -21,6 +21,7 @@ from api import (
     openapi,
     operations,
     plans,
+    previews,
 )
 from api.application import Application
 from scheduler.secrets import sealer
@@ -36,6 +37,7 @@ _BLUEPRINTS = (
     operations.blueprint,
     backups.blueprint,
     config.blueprint,
+    previews.blueprint,
     health.blueprint,
     artifacts.blueprint,
     openapi.blueprint,

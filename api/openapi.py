@@ -112,6 +112,7 @@ def describe() -> Json:
     for path, (summary, names, schema) in _NODES.items():
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
+    paths["/v1/config/preview"] = {"post": _preview("/v1/config/preview")}
     paths["/v1/backups"]["get"]["parameters"] = _place()
     paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
     return {
@@ -143,6 +144,18 @@ def _read(path: str, summary: str, content: Json) -> Json:
     if path in _OPEN:
         operation["security"] = []
     return operation
+
+
+def _preview(path: str) -> Json:
+    summary = "What other settings would do; nothing is changed"
+    return {
+        "summary": summary,
+        "requestBody": {"content": {"application/json": {"schema": OBJECT}}},
+        "responses": {
+            "200": {"description": summary, "content": {"application/json": {"schema": ref("Preview")}}},
+            **_failures(path, "400", "413", "415", "503"),
+        },
+    }
 
 
 def _of_nodes(path: str, summary: str, names: tuple[str, ...], schema: Json) -> Json:

@@ -160,6 +160,8 @@ REQUESTS: Mapping[str, Json] = {
 
 SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,
+    "Preview": object_of({"allowed": BOOLEAN, "refusals": STRINGS, "changes": list_of("Change"), "restarts": STRINGS}),
+    "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
     "Step": object_of({"id": STRING, "status": _WORD, "name": STRING, "message": STRING, "reason": STRING}),
     "Phase": object_of({"id": STRING, "name": STRING, "steps": list_of("Step"), "status": _WORD}),

@@ -16,7 +16,7 @@ ABSENT = "unset"
 SHOWN_LIMIT = 3
 HIDDEN = "(not shown)"
 # Parts of the names of options whose values are nobody's to read.
-_SECRET = ("password", "secret", "credential", "passphrase")
+_SECRET = ("password", "secret", "credential", "passphrase", "@")
 
 Difference = tuple[str, Any, Any]
 
@@ -30,7 +30,7 @@ def launch_differences(old: ClusterSpec, new: ClusterSpec) -> tuple[Difference, 
 
 def sentence(differences: tuple[Difference, ...]) -> str:
     """Differences for people, on one line, without the values of secrets."""
-    shown = [f"{name} {_text(name, old)} -> {_text(name, new)}" for name, old, new in differences[:SHOWN_LIMIT]]
+    shown = [f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences[:SHOWN_LIMIT]]
     more = f" and {len(differences) - SHOWN_LIMIT} more" if len(differences) > SHOWN_LIMIT else ""
     return f"settings changed: {', '.join(shown)}{more}"
 
@@ -62,7 +62,8 @@ def _bundles(spec: ClusterSpec) -> tuple[str, ...]:
     return tuple(uri.value.rpartition("/")[2] for uri in spec.executor.uris[1:])
 
 
-def _text(name: str, value: Any) -> str:
+def as_text(name: str, value: Any) -> str:
+    """A value for people: short, and not that of a secret."""
     if value is None:
         return ABSENT
     if any(part in f"{name} {value}".lower() for part in _SECRET):

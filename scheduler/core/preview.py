@@ -1,0 +1,67 @@
+"""What would become of other settings, before anybody gives them: what changes, what it takes, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from scheduler.core.change import own_problems, refused_changes
+from scheduler.core.differences import ABSENT, Difference, as_text, launch_differences
+from scheduler.core.rollout import outdated
+from scheduler.core.spec import ClusterSpec
+from scheduler.core.state import ClusterState
+
+PREVIEW = "preview"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs from the target, as texts without secrets; `restart`: nodes have to be for it."""
+
+    name: str
+    old: str
+    new: str
+    restart: bool
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`refusals` are sentences: with any of them nothing would change, and no node be restarted."""
+
+    changes: tuple[Change, ...]
+    refusals: tuple[str, ...]
+    restarts: tuple[str, ...]
+
+
+def preview(state: ClusterState, wanted: ClusterSpec) -> Preview:
+    """What making `wanted` the target would do; `restarts` are all nodes that a roll-out would then go over."""
+    old = state.target.spec
+    refusals = (*own_problems(wanted), *refused_changes(old, wanted))
+    changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
+    changes += [_change(item, restart=False) for item in _others(old, wanted) if item[1] != item[2]]
+    if refusals:
+        return Preview(tuple(changes), refusals, ())
+    target = replace(state.target, id=PREVIEW, spec=wanted)
+    configurations = {**state.configurations, state.target.id: state.target}
+    then = replace(state, target=target, configurations=configurations)
+    return Preview(tuple(changes), (), tuple(outdated(then)))
+
+
+def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
+    """What reaches no launch by itself, or is refused."""
+    for name in ("nodes", "seeds", "placement", "rack_attribute", "disk_mb", "disk_type", "role", "principal"):
+        yield name, getattr(old, name), getattr(new, name)
+    yield "name", old.service_name, new.service_name
+    yield "rack", old.cassandra.rack, new.cassandra.rack
+    yield "executor command", old.executor.command, new.executor.command
+    yield "shutdown grace", old.executor.shutdown_grace_seconds, new.executor.shutdown_grace_seconds
+    yield "bundle addresses", _addresses(old), _addresses(new)
+
+
+def _addresses(spec: ClusterSpec) -> tuple[str, ...]:
+    return tuple(uri.value for uri in spec.executor.uris)
+
+
+def _change(difference: Difference, restart: bool) -> Change:
+    name, old, new = difference
+    return Change(name, as_text(name, old) or ABSENT, as_text(name, new) or ABSENT, restart)

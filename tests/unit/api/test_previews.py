@@ -1,0 +1,99 @@
+"""What other settings would do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+from flask.testing import FlaskClient
+
+from api.openapi import describe
+from tests.unit.api.cluster import ELSEWHERE, CoreGateway, document
+
+PATH = "/v1/config/preview"
+ALL = ["node-0", "node-1", "node-2"]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ELSEWHERE.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("body", "changes", "restarts"),
+    [
+        ({}, [], []),
+        ({"CASSANDRA_HEAP_SIZE_MB": 1024}, [("heap_mb", "2048", "1024", "restart")], ALL),
+        ({"CASSANDRA_CPUS": "1.5"}, [("cpus", "0.5", "1.5", "restart")], ALL),
+        (
+            {"CASSANDRA_YAML": "{native_transport_idle_timeout: 10m}"},
+            [("native_transport_idle_timeout", "unset", "10m", "restart")],
+            ALL,
+        ),
+        ({"NODES": 4}, [("nodes", "3", "4", "none")], []),
+        (
+            {"EXECUTOR_COMMAND": "exec ./other"},
+            [("executor command", "exec ./executor-bundle/run", "exec ./other", "none")],
+            [],
+        ),
+        (
+            {"CASSANDRA_JVM_OPTIONS": "-Dkeystore.password=abc"},
+            [("jvm_options", "unset", "(not shown)", "restart")],
+            ALL,
+        ),
+        ({"CASSANDRA_HEAP_SIZE_MB": None}, [], []),
+    ],
+    ids=str,
+)
+def test_allowed(
+    client: FlaskClient, gateway: CoreGateway, body: dict[str, Any], changes: list[tuple[str, ...]], restarts: list[str]
+) -> None:
+    before = gateway.state
+    answer = client.post(PATH, json=body)
+    assert answer.status_code == 200, answer.data
+    found = document(answer)
+    assert found == {
+        "allowed": True,
+        "refusals": [],
+        "changes": [dict(zip(("name", "old", "new", "effect"), row, strict=True)) for row in changes],
+        "restarts": restarts,
+    }
+    assert gateway.state is before
+    description = describe()
+    schema = description["components"]["schemas"]["Preview"]
+    jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(found)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"CASSANDRA_DISK_MB": 20480}, "The configured disk size can not be changed"),
+        ({"CASSANDRA_CLUSTER_NAME": "other"}, "The configured cluster can not be changed"),
+        ({"CASSANDRA_STORAGE_PORT": 7777}, "The configured storage port can not be changed"),
+    ],
+    ids=str,
+)
+def test_refused(client: FlaskClient, body: dict[str, Any], says: str) -> None:
+    found = document(client.post(PATH, json=body))
+    assert (found["allowed"], found["restarts"]) == (False, [])
+    assert says in found["refusals"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"HEAP": 1}, "HEAP is not a setting."),
+        ({"CASSANDRA_YAML_FILE": "/etc/passwd"}, "CASSANDRA_YAML_FILE is read at the scheduler's start only"),
+        ({"SECRETS_KEY": "x"}, "SECRETS_KEY is read at the scheduler's start only"),
+        ({"NODES": [3]}, "NODES must be a text, a number, true, false or null."),
+        ({"NODES": "many", "CASSANDRA_CPUS": "none"}, "CASSANDRA_CPUS"),
+        ({"CASSANDRA_HEAP_SIZE_MB": 100_000}, "CASSANDRA_HEAP_SIZE_MB"),
+    ],
+    ids=str,
+)
+def test_wrong(client: FlaskClient, body: dict[str, Any], says: str) -> None:
+    answer = client.post(PATH, json=body)
+    assert answer.status_code == 400
+    assert says in document(answer)["message"]
