@@ -41,7 +41,7 @@ def run(given: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
     try:
         match options.command:
             case "up":
-                return _up(resolve(base, options.nodes, options.heap), printer)
+                return _up(resolve(base, options.nodes, options.heap, options.spare_agents), printer)
             case "status":
                 return 0 if status.show(layout, printer) else 1
             case "down":
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     starting = commands.add_parser("up", help="bring up a real Cassandra cluster on a local Mesos")
     starting.add_argument("--nodes", type=int, help="number of Cassandra nodes, each on its own agent (3)")
     starting.add_argument("--heap", type=int, metavar="MB", help="Java heap of each node (384)")
+    starting.add_argument("--spare-agents", type=int, metavar="N", help="agents without a node (0)")
     commands.add_parser("status", help="what runs, the plans, the nodes")
     commands.add_parser("down", help="stop what up started; the data stays")
     commands.add_parser("clean", help="stop it and remove the data")

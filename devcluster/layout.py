@@ -61,12 +61,14 @@ class Agent:
 class ClusterLayout:
     """All that makes one local cluster different from another one on the same machine.
 
-    `heap_mb` is the heap of each Cassandra node. Agent number n has the address `network`.(n+1).
+    `heap_mb` is the heap of each Cassandra node; spare agents have no node until one is replaced. Agent number n has
+    the address `network`.(n+1).
     """
 
     directory: Path
     nodes: int = 3
     heap_mb: int = 384
+    spare_agents: int = 0
     service_name: str = "cassandra"
     network: str = "127.0.0"
     zookeeper: Address = field(default=Address("127.0.0.1", 2181))
@@ -78,7 +80,7 @@ class ClusterLayout:
 
     @property
     def agents(self) -> tuple[Agent, ...]:
-        """One agent a node, racks r1 to r3 in turn."""
+        """One agent a node and the spare ones, racks r1 to r3 in turn."""
         return tuple(
             Agent(
                 number,
@@ -86,7 +88,7 @@ class ClusterLayout:
                 f"r{(number - 1) % RACKS + 1}",
                 self.directory / "agents" / str(number),
             )
-            for number in range(1, self.nodes + 1)
+            for number in range(1, self.nodes + self.spare_agents + 1)
         )
 
     @property
@@ -131,7 +133,8 @@ class ClusterLayout:
     def remember(self) -> None:
         """Keep nodes and heap for the next start."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._sizes_file.write_text(json.dumps({"nodes": self.nodes, "heap_mb": self.heap_mb}) + "\n")
+        sizes = {"nodes": self.nodes, "heap_mb": self.heap_mb, "spare_agents": self.spare_agents}
+        self._sizes_file.write_text(json.dumps(sizes) + "\n")
 
     def forget(self) -> None:
         """The reverse of `remember`."""
@@ -143,4 +146,5 @@ class ClusterLayout:
             sizes = json.loads(self._sizes_file.read_text())
         except FileNotFoundError:
             return None
-        return replace(self, nodes=int(sizes["nodes"]), heap_mb=int(sizes["heap_mb"]))
+        spare = int(sizes.get("spare_agents", 0))
+        return replace(self, nodes=int(sizes["nodes"]), heap_mb=int(sizes["heap_mb"]), spare_agents=spare)

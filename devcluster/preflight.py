@@ -25,6 +25,8 @@ def check_sizes(layout: ClusterLayout, existing: ClusterLayout | None) -> list[s
         problems.append(f"--nodes must be between 1 and {MAX_NODES}, not {layout.nodes}.")
     if not MIN_HEAP_MB <= layout.heap_mb <= MAX_HEAP_MB:
         problems.append(f"--heap must be between {MIN_HEAP_MB} and {MAX_HEAP_MB} MB, not {layout.heap_mb}.")
+    if not 0 <= layout.spare_agents <= MAX_NODES:
+        problems.append(f"--spare-agents must be between 0 and {MAX_NODES}, not {layout.spare_agents}.")
     if existing is not None and layout.nodes < existing.nodes:
         problems.append(
             f"The cluster in {layout.directory} has {existing.nodes} nodes with data; a smaller one needs "

@@ -19,6 +19,7 @@ _SEEDS = 2
 _JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
+    "-Dcassandra.broadcast_interval_ms=2000",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
 )
 

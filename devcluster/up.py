@@ -32,13 +32,16 @@ class StuckError(Exception):
     """The plan does not go on; the cluster runs on. The text says where it stands."""
 
 
-def resolve(base: ClusterLayout, nodes: int | None, heap_mb: int | None) -> ClusterLayout:
+def resolve(
+    base: ClusterLayout, nodes: int | None, heap_mb: int | None, spare_agents: int | None = None
+) -> ClusterLayout:
     """The layout to bring up: as asked, else as the cluster in that directory is, else the defaults."""
     kept = base.remembered() or base
     return replace(
         kept,
         nodes=kept.nodes if nodes is None else nodes,
         heap_mb=kept.heap_mb if heap_mb is None else heap_mb,
+        spare_agents=kept.spare_agents if spare_agents is None else spare_agents,
     )
 
 

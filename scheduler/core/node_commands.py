@@ -111,6 +111,9 @@ def _unfit(node: NodeRecord) -> str | None:
 def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
     """Why the ring could not stand it that these are away, one after another."""
     ring = look(state)
+    for other in ring.begun:
+        if other.intent is not None and other.name not in {node.name for node in nodes}:
+            return f"{describe(other.intent.kind)} of {other.name} is under way"
     if joining := next(iter(ring.joining), None):
         return f"{joining} is joining the ring"
     # Several are restarted one by one: each of them is another one's peer.

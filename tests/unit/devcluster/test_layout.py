@@ -39,6 +39,7 @@ def test_sizes_are_remembered(tmp_path: Path) -> None:
     assert base.remembered() == replace(base, nodes=5, heap_mb=512)
     assert resolve(base, None, None).nodes == 5
     assert resolve(base, 6, None) == replace(base, nodes=6, heap_mb=512)
+    assert resolve(base, None, None, 2) == replace(base, nodes=5, heap_mb=512, spare_agents=2)
     assert resolve(base, None, 300) == replace(base, nodes=5, heap_mb=300)
     base.forget()
     assert base.remembered() is None

@@ -1,0 +1,93 @@
+"""A node whose machine is lost is replaced on another agent, and every row is there; what it held is released later."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devcluster import executors
+from devcluster.requests import get
+from tests.cluster.world import World, make_layout, make_world
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
+
+ROWS = 1000
+
+
+@pytest.fixture
+def spacious(tmp_path: Path) -> Iterator[World]:
+    """Three nodes, and a fourth agent."""
+    layout = make_layout(tmp_path / "spacious", nodes=3, network="127.0.21")
+    cluster = make_world(replace(layout, spare_agents=1))
+    try:
+        cluster.start()
+        cluster.wait_deployed()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def lose_machine(world: World, agent: int) -> None:
+    """kill -9 to everything on it."""
+    world.kill(f"agent-{agent}")
+    for process in executors.find(world.layout.directory / "agents" / str(agent)):
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def reserved(world: World, hostname: str) -> dict[str, object]:
+    """What is reserved on an agent, as the master tells."""
+    found = get(world.layout.master, "/slaves", {}, seconds=15.0).json()["slaves"]
+    reservations: dict[str, object] = next(item["reserved_resources"] for item in found if item["hostname"] == hostname)
+    return reservations
+
+
+def test_replace(spacious: World) -> None:
+    world = spacious
+    with world.cql() as session:
+        session.execute(
+            "CREATE KEYSPACE moved WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 2}"
+        )
+        session.execute("CREATE TABLE moved.rows (id int PRIMARY KEY, body text)")
+        insert = session.prepare("INSERT INTO moved.rows (id, body) VALUES (?, ?)")
+        for number in range(ROWS):
+            session.execute(insert, (number, f"body {number}"))
+    before = {name: world.read(f"/v1/nodes/{name}/info") for name in world.task_ids()}
+    lost = before["node-2"]
+    lose_machine(world, 3)
+    down = {"node-2"}
+    wait_for(
+        "the peers see node-2 as down",
+        lambda: {step["name"] for step in world.read("/v1/plans/recovery")["phases"][0]["steps"]} == down,
+        120.0,
+    )
+
+    assert world.put("/v1/nodes/replace?node=node-2") == (200, [lost["id"]])
+    code, answer = world.put("/v1/nodes/replace?node=node-1")
+    assert code == 409, answer
+    assert answer["message"].startswith("The replacement of node-2 is under way"), answer
+    wait_for(
+        "node-2 is replaced",
+        lambda: (
+            world.read("/v1/plans/recovery")["status"] == "COMPLETE" and world.read("/v1/plan")["status"] == "COMPLETE"
+        ),
+        240.0,
+    )
+    after = world.read("/v1/nodes/node-2/info")
+    assert (after["hostname"], after["mode"]) == ("127.0.21.5", "NORMAL")
+    assert after["host_id"] != lost["host_id"]
+    with world.cql() as session:
+        peers = {str(row.host_id) for row in session.execute("SELECT host_id FROM system.peers_v2")}
+        assert lost["host_id"] not in peers
+        assert {row.id for row in session.execute("SELECT id FROM moved.rows")} == set(range(ROWS))
+
+    world.start()
+    wait_for("nothing is reserved where it was", lambda: not reserved(world, lost["hostname"]), 120.0)
+    left = world.layout.directory / "agents" / "3" / "volumes"
+    wait_for("the data that was there is removed", lambda: not any(left.rglob("*-Data.db")), 30.0)
+    assert world.read("/v1/nodes/node-2/info")["id"] == after["id"]
