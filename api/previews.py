@@ -20,7 +20,7 @@ from scheduler.settings_table import TABLE
 
 blueprint = Blueprint("previews", __name__)
 
-_NAMES = frozenset(row.name for row in (*TABLE, *OPTIONS))
+_NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 # What is read from a file, or is a secret, is nobody's to try out through the API.
 _AT_START = ("_FILE", "_DIR", "SECRETS_KEY")
 

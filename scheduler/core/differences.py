@@ -2,7 +2,8 @@
 
 Not compared is what is nobody's setting for a running node: the number of nodes and of seeds, placement, time limits;
 and what a new version of the scheduler brings along: the executor's command, and where bundles are fetched from. That
-is taken at the node's next launch, whatever it is launched for. A bundle of another name is another version of it.
+is taken at the node's next launch, whatever it is launched for. A bundle of another name is another version of it; the
+version by itself reaches no launch.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
     yield from _of_mappings(old.executor.environment, new.executor.environment)
     yield "bundles", _bundles(old), _bundles(new)
     one, other = old.cassandra, new.cassandra
-    for name in ("version", "heap_mb", "heap_new_mb", "gc", "jvm_options", "java_home", "cluster_name", "data_center"):
+    for name in ("heap_mb", "heap_new_mb", "gc", "jvm_options", "java_home", "cluster_name", "data_center"):
         yield name, getattr(one, name), getattr(other, name)
     yield "ports", one.ports, other.ports
     yield from _of_mappings(one.options, other.options)
@@ -64,7 +65,7 @@ def _bundles(spec: ClusterSpec) -> tuple[str, ...]:
 
 def as_text(name: str, value: Any) -> str:
     """A value for people: short, and not that of a secret."""
-    if value is None:
+    if value in (None, (), ""):
         return ABSENT
     if any(part in f"{name} {value}".lower() for part in _SECRET):
         return HIDDEN

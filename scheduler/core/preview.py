@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scheduler.core.change import own_problems, refused_changes
-from scheduler.core.differences import ABSENT, Difference, as_text, launch_differences
+from scheduler.core.differences import Difference, as_text, launch_differences
 from scheduler.core.rollout import outdated
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState
@@ -64,4 +64,4 @@ def _addresses(spec: ClusterSpec) -> tuple[str, ...]:
 
 def _change(difference: Difference, restart: bool) -> Change:
     name, old, new = difference
-    return Change(name, as_text(name, old) or ABSENT, as_text(name, new) or ABSENT, restart)
+    return Change(name, as_text(name, old), as_text(name, new), restart)
