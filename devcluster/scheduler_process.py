@@ -15,11 +15,12 @@ from devcluster.requests import UnreachableError, get
 _BESIDE_HEAP_MB = 512
 _DISK_MB = 8192
 _SEEDS = 2
-# One machine, no strangers: the waits that let a large ring settle only cost time here.
+# One machine, no strangers: the waits that let a large ring settle only cost time here. Who replaces a node listens for
+# the broadcast interval whether it lives, which has to be longer than the ring delay.
 _JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
-    "-Dcassandra.broadcast_interval_ms=2000",
+    "-Dcassandra.broadcast_interval_ms=6000",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
 )
 
