@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import ClusterSpec
-
-if TYPE_CHECKING:
-    from scheduler.core.entries import JournalRecord
 
 SCHEMA_VERSION = 1
 
@@ -398,4 +395,3 @@ class ClusterState:
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
     configuration_errors: tuple[str, ...] = ()
-    journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, in their order
