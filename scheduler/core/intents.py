@@ -39,6 +39,9 @@ class Ring:
     busy: frozenset[str]  # nodes with a maintenance job
 
 
+AT_REST = Ring((), (), (), {}, frozenset())
+
+
 def pursue(cycle: Cycle) -> None:
     """Go on with what has begun, and begin the next if its turn has come."""
     if not any(node.intent is not None for node in cycle.state.nodes.values()):
@@ -102,7 +105,7 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
         return None
     if (strain := ring_strain(ring, node.name)) is not None:
         return strain
-    if node.name in ring.busy:
+    if node.name in ring.busy and node.name not in ring.down:
         return Reason(Code.OTHER_JOB, f"waits for the maintenance job that runs on {node.name}")
     return None
 

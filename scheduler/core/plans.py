@@ -44,7 +44,7 @@ def _deploy_plan(state: ClusterState, now: float) -> Plan:
 
 def _recovery_plan(state: ClusterState, now: float) -> Plan:
     nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
-    ring = intents.look(state)
+    ring = intents.look(state) if any(node.intent for node in nodes) else intents.AT_REST
     steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
     return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
 

@@ -49,7 +49,9 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
         # Its node's task holds the volume still.
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{name} leaves this agent, and has not ended there"), 5.0)
         return
-    cycle.update(replace(node, abandoned=(*others, replace(given_up, destroyed=True))))
+    # Its agent may have come back under another id.
+    seen = replace(given_up, destroyed=True, agent_id=offer.agent.id)
+    cycle.update(replace(node, abandoned=(*others, seen)))
     cycle.use(offer, Accept(name, offer.ids, _operations(held, destroy=True)))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.core.commands import CancelIntent, RefusalKind, ReplaceNode
 from scheduler.core.plan import Status
-from tests.simulation.samples import agents, spec
+from tests.simulation.samples import agents, begin, spec
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Expect, Line, Send, World, play, wrongs
 from tests.simulation.test_restarts import UP, settled, until_settled
@@ -89,6 +89,40 @@ def test_a_node_on_an_agent_that_is_lost_and_comes_back_much_later() -> None:
             ),
             released("127.0.0.3"),
             Expect.plan(Status.COMPLETE),
+        ],
+        world(),
+    )
+
+
+def test_an_agent_that_comes_back_under_another_id_is_cleared_too() -> None:
+    found = world()
+    play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            until_settled(),
+            Send.reboot("127.0.0.3", new_agent_id=True),
+            Send.time(30.0, cycles=40),
+            released("127.0.0.3"),
+            Expect.state("all is forgotten", lambda world: not world.scheduler.state.nodes["node-1"].abandoned),
+        ],
+        found,
+    )
+
+
+def test_a_job_on_a_node_that_is_lost_does_not_hold_its_replacement_up() -> None:
+    play(
+        [
+            Send.hold("cleanup-node-1"),
+            Send.command(begin("cleanup")),
+            Send.until_running("cleanup-node-1"),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            Send.hold(),
+            until_settled(),
+            Send.until_complete("cleanup"),
         ],
         world(),
     )
