@@ -71,7 +71,8 @@ class NodeStatus:
     """What one Cassandra node says of itself and of its peers, as seen by its executor.
 
     `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …) or UNKNOWN while
-    it cannot be asked; `live` and `unreachable` are the addresses that this node's gossip holds for up and down.
+    it cannot be asked; `live` and `unreachable` are the addresses of the members that this node's gossip holds for
+    up, and of those that it holds for down.
     """
 
     mode: str

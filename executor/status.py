@@ -14,7 +14,7 @@ STARTING = "STARTING"
 
 _STORAGE_SERVICE = (
     "OperationMode", "Joined", "NativeTransportRunning", "Initialized", "GossipRunning", "LocalHostId", "Tokens",
-    "ReleaseVersion", "SchemaVersion", "LiveNodes", "UnreachableNodes",
+    "ReleaseVersion", "SchemaVersion", "LiveNodes", "UnreachableNodes", "JoiningNodes",
 )  # fmt: skip
 _SNITCH = ("Datacenter", "Rack")
 _WANTED = tuple(
@@ -35,8 +35,10 @@ def poll(jolokia: Jolokia, timeout: float) -> NodeStatus:
 def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
     """NodeStatus of attribute values by name. An attribute that Cassandra could not give keeps its default.
 
-    No mode at all means that the storage service is not registered yet: Cassandra is starting.
+    No mode at all means that the storage service is not registered yet: Cassandra is starting. A peer that is up counts
+    as live once this node has heard that it is a member: until then this node still answers for its ranges.
     """
+    joining = _texts(values, "JoiningNodes")
     return NodeStatus(
         mode=_text(values, "OperationMode") or STARTING,
         joined=values.get("Joined") is True,
@@ -50,7 +52,7 @@ def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
         rack=_text(values, "Rack"),
         version=_text(values, "ReleaseVersion"),
         schema=_text(values, "SchemaVersion"),
-        live=_texts(values, "LiveNodes"),
+        live=tuple(peer for peer in _texts(values, "LiveNodes") if peer not in joining),
         unreachable=_texts(values, "UnreachableNodes"),
     )
 
