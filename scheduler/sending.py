@@ -98,6 +98,10 @@ class Dispatch:
     def _accept(self, accept: Accept, node: NodeRecord) -> None:
         kinds = [operation["type"] for operation in accept.operations]
         where = node.agent.hostname if node.agent is not None else "an agent"
+        if kinds == ["RESERVE"]:
+            logger.info("reserving more for %s where it runs", accept.node)
+            self._sender.accept(accept)
+            return
         if "LAUNCH" not in kinds:
             logger.info("giving back what %s had reserved: %s", accept.node, ", ".join(kinds))
             self._sender.accept(accept)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from scheduler import __version__
 from scheduler.core import codec
-from scheduler.core.change import adopt
+from scheduler.core.change import Adoption, adopt
+from scheduler.core.journal import add_entries, start_entries, target_entry
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState
 from scheduler.driver import Driver
@@ -155,7 +156,11 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
     adoption = adopt(stored, spec, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))
-    state, target, writes = adoption.state, adoption.new_target, {}
+    state, target = _note_start(stored, adoption, sources.now()), adoption.new_target
+    writes: dict[str, bytes | None] = {}
+    for record in codec.changes(adoption.state, state):
+        writes[codec.path_of(record)] = codec.encode_record(record)
+    writes |= dict.fromkeys(codec.removals(adoption.state, state))
     if target is not None:
         writes[codec.path_of(target)] = codec.encode_record(target)
         writes[codec.TARGET] = codec.encode_record(codec.Target(target.id))
@@ -171,6 +176,13 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
     for reason in state.configuration_errors:
         logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
     return state
+
+
+def _note_start(stored: codec.Stored, adoption: Adoption, now: float) -> ClusterState:
+    entries = start_entries(adoption.state, __version__, now)
+    if adoption.new_target is not None:
+        entries.append(target_entry(adoption.new_target.id, stored.target, now))
+    return add_entries(adoption.state, entries)
 
 
 def framework(settings: Settings) -> FrameworkSettings:

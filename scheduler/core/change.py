@@ -111,5 +111,6 @@ def _state(stored: Stored, target: Configuration, errors: tuple[str, ...]) -> Cl
         operations=stored.operations,
         steps=stored.steps,
         history=stored.history,
+        journal=stored.journal,
         configuration_errors=errors,
     )

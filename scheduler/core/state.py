@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    from scheduler.core.entries import JournalRecord
 
 SCHEMA_VERSION = 1
 
@@ -394,4 +397,5 @@ class ClusterState:
     steps: Mapping[str, StepRecord] = field(default_factory=dict)  # by key
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
+    journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
     configuration_errors: tuple[str, ...] = ()
