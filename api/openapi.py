@@ -82,6 +82,8 @@ _NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
     "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
     "/v1/nodes/replace": ("Replace a node by a new one elsewhere: the task that ends", ("node", "force"), STRINGS),
     "/v1/nodes/{node}/replace": ("Replace this node: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/{node}/pause": ("Stop Cassandra, keep its volume mounted: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/{node}/resume": ("Start a paused node's Cassandra again: the task that ends", (), STRINGS),
     "/v1/nodes/{node}/cancel": ("Take back what is intended for this node", (), ref("Message")),
 }
 _MEANINGS = {"node": "A node's name; * for all", "force": "true: even if the ring cannot stand it"}

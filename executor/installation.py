@@ -73,6 +73,13 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     return Installation(jvm.command(launch, files), where.sandbox, files.logs, lock, jolokia)
 
 
+def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
+    """Lock the volume for a node whose Cassandra is not to be started; raises LaunchError."""
+    lock = _take_volume(where.sandbox / launch.volume, where, tell)
+    lock.record(volume.Holder(volume.this_process(), volume.this_process()))
+    return lock
+
+
 def _files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:
     bundle = where.sandbox / launch.bundle
     if not (bundle / "lib").is_dir():

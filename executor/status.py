@@ -9,6 +9,7 @@ from typing import Any
 from executor.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.protocol import NodeStatus
 
+PAUSED = "PAUSED"
 UNKNOWN = "UNKNOWN"
 STARTING = "STARTING"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.core.amounts import Needs, Share, contains, node_needs, to_scalar
 from scheduler.core.decision import Accept
+from scheduler.core.lifecycle import is_paused
 from scheduler.core.offers import Held, Json, Mount, Offer
 from scheduler.core.operations import (
     Hold,
@@ -174,6 +175,7 @@ def _fit(
             hold=hold,
             volume=volume_json,
             replace_address=previous.address if previous is not None else None,
+            paused=is_paused(record),
         )
     )
     return Fit(record, Accept(record.name, offer.ids, (*before, build_launch(task))))

@@ -4,6 +4,7 @@ An intent waits its turn (`turn_block`); then its node's task is ended; what fol
 asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
 
 A restart needs no more: recovery launches what has ended in its place, and the intent is done when the node is ready.
+A pause is a restart whose launch leaves Cassandra off; it stays until an operator turns it into a restart.
 A replacement is launched by the plan deploy's rules, see `scheduler.core.replace`.
 """
 

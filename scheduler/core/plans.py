@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler.core import deploy, intents, maintenance_plans, recovery, replace, rollout
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
-from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_up, may_live
+from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_paused, is_up, may_live
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.readiness import assess
 from scheduler.core.reasons import Code, Reason
@@ -178,6 +178,10 @@ def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, 
         return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
+    if is_paused(node) and node.mode == "PAUSED":
+        where = node.agent.hostname if node.agent is not None else "its agent"
+        text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"
+        return Status.WAITING, Reason(Code.PAUSED, text)
     if not has_ended(node):
         return _live_status(state, node)
     if (block := recovery.common_block(state, node, recovery.PLAN, now)) is not None:

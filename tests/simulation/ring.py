@@ -63,6 +63,9 @@ class Ring:
 
     def start(self, process: Process) -> None:
         self.processes[process.task_id] = process
+        if process.launch.paused:
+            process.mode = "PAUSED"
+            return
         if process.launch.self_seed and self.members and not process.data.member:
             self.violations.append(f"{process.launch.node} begins a second cluster")
         if process.data.replaced:

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.openapi import describe
-from scheduler.core.commands import RestartNodes
+from scheduler.core.commands import PauseNode, RestartNodes
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.journal import add_entries
 from scheduler.secrets import new_key
@@ -76,6 +76,7 @@ SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/cleanup/stop": cleaning,
     "/v1/nodes/node-0/cancel": lambda gateway: gateway.submit(RestartNodes(("node-0",), "op"), "op"),
     "/v1/events?limit=1": happened,
+    "/v1/nodes/node-0/resume": lambda gateway: gateway.submit(PauseNode("node-0", "op"), "op"),
     "/v1/backup/tune": lambda gateway: run(gateway, "backup", tuning={"throttle": 1}),
 }
 
