@@ -12,6 +12,8 @@ from api import shapes
 from api.access import access, answer, snapshot
 from api.arguments import body, flag, query
 from api.errors import RequestError, refused
+from api.operations import accepted
+from api.starting import start
 from scheduler.core.commands import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.state import NodeRecord
 
@@ -80,6 +82,15 @@ def replace_one(node: str) -> Response:
     arguments = query("force")
     body()
     return _replace(_record(node), arguments)
+
+
+@blueprint.route("/v1/nodes/<node>/decommission", methods=["PUT", "POST"])
+def decommission(node: str) -> Response:
+    """Let this node leave the ring: as POST /v1/decommission/start for it alone."""
+    arguments = query("force")
+    body()
+    identifier = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
+    return accepted("started", identifier)
 
 
 @blueprint.route("/v1/nodes/<node>/pause", methods=["PUT", "POST"])

@@ -65,7 +65,12 @@ _COMMANDS: Mapping[str, str] = {
 _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
     "/v1/{kind}/start": (
         "Begin an operation",
-        {"anyOf": [ref(name) for name in ("TablesRequest", "RepairRequest", "BackupRequest", "RestoreRequest")]},
+        {
+            "anyOf": [
+                ref(name)
+                for name in ("TablesRequest", "RepairRequest", "BackupRequest", "RestoreRequest", "DecommissionRequest")
+            ]
+        },
     ),
     "/v1/{kind}/stop": ("Stop an operation: its jobs are cancelled", None),
     "/v1/{kind}/continue": ("Go on with a stopped operation where it was, of the kinds that work on tables", None),
@@ -82,6 +87,7 @@ _NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
     "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
     "/v1/nodes/replace": ("Replace a node by a new one elsewhere: the task that ends", ("node", "force"), STRINGS),
     "/v1/nodes/{node}/replace": ("Replace this node: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/{node}/decommission": ("Let this node leave the ring", ("force",), ref("Accepted")),
     "/v1/nodes/{node}/pause": ("Stop Cassandra, keep its volume mounted: the task that ends", ("force",), STRINGS),
     "/v1/nodes/{node}/resume": ("Start a paused node's Cassandra again: the task that ends", (), STRINGS),
     "/v1/nodes/{node}/cancel": ("Take back what is intended for this node", (), ref("Message")),

@@ -112,6 +112,7 @@ def _request(fields: Mapping[str, Json], *required: str) -> Json:
 # By kind, except for those that only name tables.
 REQUESTS: Mapping[str, Json] = {
     "TablesRequest": _request({"nodes": _NODES, **_TABLES, "parallelism": _AT_LEAST_ONE}),
+    "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN}, "nodes"),
     "RepairRequest": _request(
         {
             "nodes": _NODES,
@@ -162,7 +163,9 @@ REQUESTS: Mapping[str, Json] = {
 
 SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,
-    "Preview": object_of({"allowed": BOOLEAN, "refusals": STRINGS, "changes": list_of("Change"), "restarts": STRINGS}),
+    "Preview": object_of(
+        {"allowed": BOOLEAN, "refusals": STRINGS, "changes": list_of("Change"), "restarts": STRINGS, "leaves": STRINGS}
+    ),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
     "Events": object_of({"events": list_of("Event"), "newest": INTEGER, "more": BOOLEAN}),

@@ -119,7 +119,7 @@ class Loop:
         commands = self._take(events, began)
         state, answers = self._apply(commands, began)
         decision, after = decide(state, self._offers.values(), began, self._sources.new_id)
-        after = journal(self._saver.stored, after, decision, _accepted(answers), began)
+        after = journal(self._saver.stored, state, after, decision, _accepted(answers), began)
         try:
             self._save(after)
         except StoreUnavailableError as error:

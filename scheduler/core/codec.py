@@ -34,6 +34,9 @@ STEPS = "steps"
 HISTORY = "history"
 EVENTS = "events"
 CLUSTER_ID = "cluster-id"
+# Records lie at the first paths, or one level below the others.
+SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID)
+FOLDERS = (CONFIGURATIONS, NODES, PLANS, STEPS, HISTORY, EVENTS)
 
 # What a cycle may change; configurations never change.
 Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord | JournalRecord

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from scheduler.core.asks import ask
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Decision
+from scheduler.core.departure import depart
 from scheduler.core.deploy import deploy, note_progress
 from scheduler.core.intents import pursue
 from scheduler.core.maintain import maintain
@@ -21,6 +22,7 @@ from scheduler.core.state import ClusterState
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
 RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     note_evidence,
+    depart,
     roll_out,
     pursue,
     recover,

@@ -51,7 +51,7 @@ def candidate(state: ClusterState) -> NodeRecord | None:
         return moved
     for name in node_names(state):
         node = record_of(state, name)
-        if node.deployed is None and not node.forced:
+        if node.deployed is None and not node.forced and not node.left:
             return node
     return None
 

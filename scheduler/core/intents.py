@@ -18,7 +18,7 @@ from scheduler.core.decision import Kill
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.replace import awaits_peers, move, seen_by, settle
+from scheduler.core.replace import awaits_peers, move, seen_by, settle, vacate
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, StepState
 
@@ -156,6 +156,9 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
     assert intent is not None
     if intent.kind is IntentKind.REPLACE:
         _replace(cycle, node, intent)
+        return
+    if intent.kind is IntentKind.LEAVE and has_ended(node):
+        cycle.update(vacate(node, left=node.index < cycle.state.target.spec.nodes))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):

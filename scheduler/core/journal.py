@@ -13,7 +13,7 @@ from itertools import islice
 from scheduler.core.decision import Decision
 from scheduler.core.entries import Entry, EntryKind, JournalRecord
 from scheduler.core.journal_commands import Outcome, command_entry
-from scheduler.core.journal_nodes import node_entries
+from scheduler.core.journal_nodes import node_entries, release_entries
 from scheduler.core.journal_operations import operation_entries, step_entries
 from scheduler.core.lifecycle import shorten
 from scheduler.core.state import ClusterState
@@ -28,13 +28,23 @@ _FIELDS_BYTES = 200
 
 
 def journal(
-    before: ClusterState, after: ClusterState, decision: Decision, outcomes: Sequence[Outcome], now: float
+    before: ClusterState,
+    heard: ClusterState,
+    after: ClusterState,
+    decision: Decision,
+    outcomes: Sequence[Outcome],
+    now: float,
 ) -> ClusterState:
-    """`after`, with entries for all that happened since `before` was stored, in the order of cause and effect."""
+    """`after`, with entries for all that happened since `before` was stored, in the order of cause and effect.
+
+    `heard` is the state with what was heard and asked for, before it was decided on.
+    """
     entries = [command_entry(outcome, now) for outcome in outcomes]
     entries += _connection(before, after, now)
     entries += _target(before, after, now)
-    entries += node_entries(before, after, decision, now)
+    entries += node_entries(before, heard, now)
+    entries += node_entries(heard, after, now)
+    entries += release_entries(decision.accepts, after, now)
     entries += operation_entries(before, after, now)
     entries += step_entries(before, after, now)
     entries += _kills(before, after, decision, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.decision import Accept, Decision
+from scheduler.core.decision import Accept
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down
 from scheduler.core.seeds import by_index
@@ -18,8 +18,8 @@ _NAMES = {
 }
 
 
-def node_entries(before: ClusterState, after: ClusterState, decision: Decision, now: float) -> list[Entry]:
-    """What became of each node, and what was given back."""
+def node_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
+    """What became of each node."""
     found: list[Entry] = []
     if before.nodes is not after.nodes:
         changed = [node for name, node in after.nodes.items() if before.nodes.get(name) is not node]
@@ -28,7 +28,7 @@ def node_entries(before: ClusterState, after: ClusterState, decision: Decision, 
             found += _node(old, node, now)
         gone = [node for name, node in before.nodes.items() if name not in after.nodes]
         found += [_entry(node, EntryKind.LEFT, now, "it is a node no more: its record is removed") for node in gone]
-    return found + _releases(decision.accepts, after, now)
+    return found
 
 
 def _node(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
@@ -131,7 +131,7 @@ def _asked(intent: Intent) -> str:
     return f"its {_NAMES[intent.kind]}: {intent.reason}" if intent.reason else f"its {_NAMES[intent.kind]}"
 
 
-def _releases(accepts: Iterable[Accept], after: ClusterState, now: float) -> list[Entry]:
+def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) -> list[Entry]:
     """Offers that were taken to give something back."""
     found = []
     for accept in accepts:

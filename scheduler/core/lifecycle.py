@@ -59,6 +59,11 @@ def is_paused(node: NodeRecord) -> bool:
     return intent is not None and intent.kind is IntentKind.PAUSE and intent.begun_at is not None
 
 
+def is_leaving(node: NodeRecord) -> bool:
+    """Whether the node is known to have left the ring, and is to be cleared away."""
+    return node.intent is not None and node.intent.kind is IntentKind.LEAVE
+
+
 def has_given_up(node: NodeRecord) -> bool:
     """Whether the node failed so often in a row that an operator has to look."""
     return node.failures.count >= FAILURE_LIMIT and not may_live(node)

@@ -46,6 +46,8 @@ class Code(StrEnum):
     OTHER_INTENT = "OTHER_INTENT"
     STOPPING_TASK = "STOPPING_TASK"
     PAUSED = "PAUSED"
+    LEAVES = "LEAVES"
+    LEFT = "LEFT"
     # A maintenance step
     EARLIER_PHASE = "EARLIER_PHASE"
     OTHER_FAILED = "OTHER_FAILED"

@@ -166,6 +166,7 @@ class NodeRecord:
     failures: Failures = Failures()
     forced: bool = False  # an operator forced this node's deploy step complete
     intent: Intent | None = None
+    left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
     schema_version: int = SCHEMA_VERSION
 
     @property

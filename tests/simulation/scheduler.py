@@ -101,7 +101,7 @@ class Scheduler:
         self.effects = 0
         self.state = fold_updates(self.state, self._events(), self.now)
         decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)
-        after = journal(self.saved, after, decision, (), self.now)
+        after = journal(self.saved, self.state, after, decision, (), self.now)
         self._check(decision, after)
         for effect in self._effects(decision, after):
             if crash_after is not None and self.effects >= crash_after:

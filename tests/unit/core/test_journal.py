@@ -34,7 +34,7 @@ def entry(sentence: str = "something happened", at: float = NOW) -> Entry:
 
 
 def found(before: ClusterState, after: ClusterState, *outcomes: Outcome, decision: Decision | None = None) -> list[str]:
-    told = journal(before, after, decision or Decision(), outcomes, NOW)
+    told = journal(before, after, after, decision or Decision(), outcomes, NOW)
     return [f"{item.kind.value}: {item.sentence}" for item in entries_after(told, newest_sequence(before), KEPT)]
 
 
@@ -89,10 +89,19 @@ def test_what_became_of_a_node(node: NodeRecord, expected: list[str]) -> None:
 def test_a_launch_says_why() -> None:
     ended = down(1)
     launched = replace(ended, task=replace(task_of(ended), id="node-1__other", state=TaskState.STAGING))
-    told = journal(with_node(STATE, ended), with_node(STATE, launched), Decision(), (), NOW)
+    told = journal(with_node(STATE, ended), with_node(STATE, ended), with_node(STATE, launched), Decision(), (), NOW)
     (entry,) = entries_after(told, 0, KEPT)
     assert entry.sentence == "node-1: the task node-1__other is launched on 127.0.0.3"
     assert entry.cause == "node-1__a ended with TASK_FAILED"
+
+
+def test_an_end_and_the_launch_after_it_in_one_cycle() -> None:
+    ended = replace(NODE, task=replace(task_of(NODE), state=TaskState.KILLED, message="shut down"), mode="UNKNOWN")
+    launched = replace(ended, task=replace(task_of(ended), id="node-1__other", state=TaskState.STAGING))
+    told = journal(STATE, with_node(STATE, ended), with_node(STATE, launched), Decision(), (), NOW)
+    first, second = entries_after(told, 0, KEPT)
+    assert (first.kind, first.cause) == (EntryKind.ENDED, "shut down")
+    assert (second.kind, second.cause) == (EntryKind.LAUNCHED, "node-1__a ended with TASK_KILLED: shut down")
 
 
 def test_a_node_that_comes_up_again_and_one_that_is_no_more() -> None:
@@ -104,7 +113,7 @@ def test_a_node_that_comes_up_again_and_one_that_is_no_more() -> None:
 
 def test_who_asked_for_what_without_what_may_be_secret() -> None:
     start = StartOperation("backup", "b1", ("node-0",), {"s3_secret_key": "hidden"}, "alice", sealed="hidden")
-    told = journal(STATE, STATE, Decision(), [Outcome(start, "alice"), Outcome(Interrupt("deploy"), "bob")], NOW)
+    told = journal(STATE, STATE, STATE, Decision(), [Outcome(start, "alice"), Outcome(Interrupt("deploy"), "bob")], NOW)
     first, second = entries_after(told, 0, KEPT)
     assert first.sentence == "alice asked to start operation (plan backup, id b1, nodes node-0)"
     assert (second.sentence, second.principal) == ("bob asked to interrupt (plan deploy)", "bob")
@@ -148,7 +157,7 @@ def test_mesos_and_the_target() -> None:
 
 
 def test_nothing_happened_nothing_is_written() -> None:
-    assert journal(STATE, STATE, Decision(), (), NOW) is STATE
+    assert journal(STATE, STATE, STATE, Decision(), (), NOW) is STATE
 
 
 def test_numbers_go_on_where_they_were_loaded() -> None:
