@@ -15,7 +15,7 @@ from scheduler import __version__
 from scheduler.core import codec
 from scheduler.core.change import Adoption, adopt
 from scheduler.core.journal import add_entries, start_entries, target_entry
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.spec import ClusterSpec, Policy
 from scheduler.core.state import ClusterState
 from scheduler.driver import Driver
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -105,7 +105,7 @@ class Service:
                 zookeeper = self._take_lock()
                 self._gateway.explain("reading the records in ZooKeeper")
                 store = ZooKeeperStore(zookeeper)
-                return store, begin(store, settings.cluster_spec(), _SOURCES)
+                return store, begin(store, settings.cluster_spec(), _SOURCES, settings.policy())
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
                 if self._zookeeper is not None:
@@ -142,7 +142,7 @@ class Service:
 _SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
 
 
-def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
+def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | None = None) -> ClusterState:
     """The state to begin with; what the settings of this start ask for is the target if the stored cluster can follow.
 
     Raises FatalError when a record cannot be read or a first configuration makes no sense.
@@ -175,7 +175,7 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
         logger.info("configuration %s is the target now", target.id)
     for reason in state.configuration_errors:
         logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
-    return state
+    return replace(state, policy=policy or Policy())
 
 
 def _note_start(stored: codec.Stored, adoption: Adoption, now: float) -> ClusterState:

@@ -50,6 +50,7 @@ class Start:
     framework_id: str | None
     now: float
     new_id: Callable[[], str]
+    cluster_id: str = ""
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -87,8 +88,9 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
         volume_id=start.new_id(),
         mount_root=None if mount is None else mount.root,
         disk_mb=to_scalar(size),
+        cluster_id=start.cluster_id,
     )
-    hold = new_hold(spec.role, spec.principal, reservation.id)
+    hold = new_hold(spec.role, spec.principal, reservation.id, start.cluster_id)
     created = volume(hold, size, source, reservation.volume_id, spec.principal)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent))
     record = replace(node, agent=agent, reservation=reservation, rack=rack_of(spec, offer.agent) or "")

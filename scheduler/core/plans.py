@@ -167,6 +167,8 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     remarks = ""
     if node.task is not None and node.task.configuration != state.target.id:
         remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
+    if state.plans.get(deploy.PLAN, PlanRecord(deploy.PLAN)).cleanup_due_since is not None:
+        remarks += ", to be cleaned up since nodes were added"
     if node.mode == "LEAVING":
         return f"{remarks}, but it leaves: see the plan {departure.KIND}"
     return remarks if is_up(node) else f"{remarks}, but down: see the plan recovery"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from executor.protocol import JobProgress, NodeStatus
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.spec import ClusterSpec, Policy
 
 if TYPE_CHECKING:
     from scheduler.core.entries import JournalRecord
@@ -53,6 +53,7 @@ class Reservation:
 
     `id` is the value of the label resource_id on every reserved resource; `volume_id` the persistence id.
     `mount_root` is the disk's root of a MOUNT volume, `disk_mb` the volume's size (of a MOUNT disk: the whole disk).
+    `cluster_id` is that of the label of the same name; reservations of earlier versions have none.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Reservation:
     seen: bool = False
     mount_root: str | None = None
     disk_mb: float = 0.0
+    cluster_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,8 @@ class PlanRecord:
 
     name: str
     interrupted: bool = False
+    completed: bool = False  # all nodes were members once: what joins later takes data over
+    cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
     schema_version: int = SCHEMA_VERSION
 
 
@@ -357,6 +361,18 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Garbage:
+    """A reservation of this cluster that no record knows; `since` and `seen_at` are when it was first and last seen."""
+
+    id: str
+    agent_id: str
+    hostname: str
+    volumes: tuple[str, ...]
+    since: float
+    seen_at: float
+
+
+@dataclass(frozen=True)
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
@@ -374,6 +390,7 @@ class Memory:
     told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
     probe_at: float = 0.0
     implicit_at: float = 0.0
+    garbage: Mapping[str, Garbage] = field(default_factory=dict)  # by reservation id
 
 
 @dataclass(frozen=True)
@@ -400,3 +417,4 @@ class ClusterState:
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
     journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
     configuration_errors: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
