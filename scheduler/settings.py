@@ -64,7 +64,6 @@ class Settings:
     placement_constraint: str
     rack_attribute: str
     replace_after_s: float
-    garbage_grace_s: float
     cleanup_after_scale: bool
     cluster_task_cpus: float
     cluster_task_memory_mb: int
@@ -124,7 +123,7 @@ class Settings:
 
     def policy(self) -> Policy:
         """What the scheduler may do by itself."""
-        return Policy(self.replace_after_s or None, self.garbage_grace_s, self.cleanup_after_scale)
+        return Policy(self.replace_after_s or None, self.cleanup_after_scale)
 
     def _executor(self) -> ExecutorSpec:
         # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.

@@ -176,13 +176,6 @@ _CLUSTER = (
         "After how many seconds a member that Mesos cannot see is replaced by a new one elsewhere; 0: never.",
         rule=rules.replace_after,
     ),
-    _number(
-        "GARBAGE_GRACE_S",
-        "604800",
-        "How many seconds reservations of this cluster that no record knows are reported before they, and the volumes "
-        "on them, are released.",
-        minimum=60,
-    ),
     Setting(
         "CLEANUP_AFTER_SCALE",
         "boolean",

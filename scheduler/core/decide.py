@@ -10,7 +10,6 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Decision
 from scheduler.core.departure import depart
 from scheduler.core.deploy import deploy, note_progress
-from scheduler.core.garbage import collect_garbage
 from scheduler.core.intents import pursue
 from scheduler.core.maintain import maintain
 from scheduler.core.offering import call, declines
@@ -33,7 +32,6 @@ RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     clean_up,
     maintain,
     release,
-    collect_garbage,
     kill_strays,
 )
 LAST: tuple[Callable[[Cycle], None], ...] = (ask, call)

@@ -39,11 +39,6 @@ def kept_reservations(state: ClusterState) -> set[str]:
     return kept | {node.intent.previous.reservation.id for node in nodes if node.intent and node.intent.previous}
 
 
-def known_reservations(state: ClusterState) -> set[str]:
-    """The ids of all that any record names."""
-    return kept_reservations(state) | {item.id for node in state.nodes.values() for item in node.abandoned}
-
-
 def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) -> None:
     """What surely is on an agent is called for until it is gone from there."""
     node = cycle.state.nodes[name]

@@ -90,5 +90,4 @@ class Policy:
     """
 
     replace_after_seconds: float | None = None
-    garbage_grace_seconds: float = 604_800.0
     cleanup_after_scale: bool = False

@@ -361,18 +361,6 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Garbage:
-    """A reservation of this cluster that no record knows; `since` and `seen_at` are when it was first and last seen."""
-
-    id: str
-    agent_id: str
-    hostname: str
-    volumes: tuple[str, ...]
-    since: float
-    seen_at: float
-
-
-@dataclass(frozen=True)
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
@@ -390,7 +378,6 @@ class Memory:
     told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
     probe_at: float = 0.0
     implicit_at: float = 0.0
-    garbage: Mapping[str, Garbage] = field(default_factory=dict)  # by reservation id
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None
     begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
     before = settled(memory)
     state = begin(
-        MemoryStore(memory), settings(tmp_path, CASSANDRA_DISK_MB="20480", NODES="2").cluster_spec(), sources()
+        MemoryStore(memory),
+        settings(tmp_path, CASSANDRA_DISK_MB="20480", SERVICE_ROLE="other").cluster_spec(),
+        sources(),
     )
     assert settled(memory) == before
     assert len(state.configuration_errors) == 2
