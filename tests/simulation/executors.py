@@ -32,6 +32,7 @@ class Executors:
         self.events: deque[tuple[str, Any]] = deque()
         self.subscribed = False
         self.known: dict[str, tuple[str, str]] = {}  # the master's view: task id -> (state, agent id)
+        self.homes: dict[str, Agent] = {}  # by task id: where it was launched
 
     def work(self) -> None:
         """Processes and jobs go on; updates are sent again."""
@@ -45,7 +46,8 @@ class Executors:
 
     def task(self, task_id: str) -> Task | None:
         """The task, wherever it is."""
-        return next((agent.tasks[task_id] for agent in self.agents.values() if task_id in agent.tasks), None)
+        agent = self.homes.get(task_id)
+        return None if agent is None else agent.tasks.get(task_id)
 
     def live_tasks(self) -> list[Task]:
         """Tasks that have not ended."""
@@ -55,10 +57,12 @@ class Executors:
         """Jobs that have not ended."""
         return [task.job for task in self.live_tasks() if task.job is not None]
 
-    def fail_task(self, task_id: str, words: str = "killed by a test") -> None:
-        """The executor's process dies."""
+    def fail_task(
+        self, task_id: str, words: str = "killed by a test", reason: str = "REASON_EXECUTOR_TERMINATED"
+    ) -> None:
+        """The executor's process dies, or for another reason what it runs."""
         self.ring.stop(task_id)
-        self._end(task_id, "TASK_FAILED", "REASON_EXECUTOR_TERMINATED", words)
+        self._end(task_id, "TASK_FAILED", reason, words)
 
     def _begin_job(self, task: Task, launch: JobLaunch) -> None:
         process = self.ring.processes.get(launch.node_task_id)
@@ -75,11 +79,10 @@ class Executors:
         process = self.ring.processes.get(task.id)
         if process is None:
             return
-        status = process.status()
-        shown = (status.mode, status.native_transport_running, status.host_id)
+        shown = (process.mode, process.native, process.data.host_id)
         before = task.told and (task.told.mode, task.told.native_transport_running, task.told.host_id)
         if shown != before:
-            task.told = status
+            task.told = status = process.status()
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
 
     def _work(self, task: Task) -> None:

@@ -278,6 +278,7 @@ class Mesos(Executors):
             return
         for owner, bundle in wanted.items():
             taken.pool[owner].take(bundle)
+        self.homes[task_id] = agent
         task = agent.tasks[task_id] = Task(task_id, info["name"], agent, info["executor"], wanted)
         self.known[task_id] = ("TASK_STAGING", agent.id)
         self.launches.append(task_id)
