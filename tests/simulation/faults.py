@@ -78,21 +78,25 @@ class Faults:
         agent = self._leave(chance)
         if agent is None:
             return False
-        absence = self.life.down[agent.hostname]
         if chance.random() < 0.5:
             self._cut(agent, True)
 
-        def back() -> None:
-            if self.life.down.get(agent.hostname) == absence:
-                self.come_back(agent)
+        def reconnect() -> None:
+            self._cut(agent, False)
+            self.life.mesos.reconnect(agent)
 
-        self.life.later(log_uniform(chance, 5.0, 3 * HOUR), back)
+        self._return(agent, log_uniform(chance, 5.0, 3 * HOUR), reconnect)
         return True
 
-    def come_back(self, agent: Agent) -> None:
-        del self.life.down[agent.hostname]
-        self._cut(agent, False)
-        self.life.mesos.reconnect(agent)
+    def _return(self, agent: Agent, seconds: float, how: Callable[[], None]) -> None:
+        life = self.life
+
+        def back() -> None:
+            del life.down[agent.hostname], life.returns[agent.hostname]
+            how()
+
+        life.returns[agent.hostname] = back
+        life.later(seconds, back)
 
     def _agent_lost(self, chance: random.Random) -> bool:
         agent = self._leave(chance)
@@ -114,12 +118,7 @@ class Faults:
         if agent is None:
             return False
         self._switch_off(agent)
-
-        def boot() -> None:
-            del self.life.down[agent.hostname]
-            self.life.mesos.reboot(agent, new_agent_id)
-
-        self.life.later(log_uniform(chance, 20.0, 1200.0), boot)
+        self._return(agent, log_uniform(chance, 20.0, 1200.0), lambda: self.life.mesos.reboot(agent, new_agent_id))
         return True
 
     def _leave(self, chance: random.Random) -> Agent | None:
@@ -137,8 +136,14 @@ class Faults:
     def _mark(self, agent: Agent, absence: int) -> None:
         if self.life.down.get(agent.hostname) == absence:
             self.life.mesos.mark_unreachable(agent)
-            if agent.hostname in self.life.lost:
-                agent.tasks.clear()
+            self.bury(agent)
+
+    def bury(self, agent: Agent) -> None:
+        """What was on a machine that does not come back is no more."""
+        if agent.hostname in self.life.lost:
+            for task_id in list(agent.tasks):
+                del agent.tasks[task_id]
+                self.life.mesos.known.pop(task_id, None)
 
     def _switch_off(self, agent: Agent) -> None:
         for task_id in agent.tasks:

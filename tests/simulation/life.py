@@ -35,6 +35,7 @@ class Life:
         self.mesos = Mesos(agents(nodes + spare), ids)
         self.scheduler = Scheduler(self.mesos, spec(nodes, seeds=min(3, nodes)), ids)
         self.down: dict[str, int] = {}  # by host name: which absence it is
+        self.returns: dict[str, Callable[[], None]] = {}  # by host name: how it comes back
         self.lost: set[str] = set()  # host names that do not come back
         self.ended = False  # the scheduler's process, until the next one starts
         self.busy = True

@@ -56,7 +56,7 @@ class Mesos(Executors):
                 content = {owner: bundle for owner, bundle in content.items() if owner}
                 for bundle in content.values():
                     bundle.volumes = {}
-            if not content or not agent.registered or self._is_filtered(agent, content):
+            if not content or not agent.registered or not agent.reachable or self._is_filtered(agent, content):
                 continue
             for owner, bundle in content.items():
                 agent.available[owner].take(bundle)

@@ -93,9 +93,9 @@ class Week:
         for agent in list(life.mesos.agents.values()):
             if agent.hostname in life.lost:
                 life.mesos.mark_unreachable(agent)
-                agent.tasks.clear()
-            elif agent.hostname in life.down:
-                faults.come_back(agent)
+                faults.bury(agent)
+            elif agent.hostname in life.returns:
+                life.returns[agent.hostname]()
             else:
                 life.mesos.reconnect(agent)
         for plan in life.scheduler.plans():
