@@ -26,7 +26,7 @@ QUIET_ROUNDS = 6
 
 @dataclass(frozen=True)
 class Report:
-    """What was lived through: `seconds` are simulated ones, `healed_after` how long it took to come to rest."""
+    """What was lived through: `seconds` are simulated ones; it came to rest `rest_after` the last fault."""
 
     nodes: int
     seconds: float
@@ -34,37 +34,35 @@ class Report:
     events: int
     launches: int
     happenings: Mapping[Kind, int]
-    healed_after: float
-
-
-def live(nodes: int, seed: int, seconds: float, counts: Mapping[Kind, int]) -> Report:
-    """So many seconds with so many happenings of each kind. Raises AssertionError where a rule is broken."""
-    week = Week(nodes, seed, spare=counts.get(Kind.AGENT_LOST, 0) + 3)
-    week.install()
-    began = week.life.now
-    week.run(seconds, counts)
-    ended = week.life.now
-    week.heal()
-    return Report(
-        nodes=nodes,
-        seconds=week.life.now,
-        cycles=week.life.cycles,
-        events=week.life.scheduler.heard,
-        launches=len(week.life.mesos.launches),
-        happenings={kind: week.faults.done[kind] for kind in counts},
-        healed_after=week.rested_at - ended if ended > began else 0.0,
-    )
+    rest_after: float
 
 
 class Week:
     """One cluster, its faults and its operator."""
 
     def __init__(self, nodes: int, seed: int, spare: int) -> None:
+        """`spare` machines are there for replacements: one more than are lost."""
         self.life = Life(nodes, spare, seed)
         self.faults = Faults(self.life)
         self.seed = seed
         self.rested_at = 0.0
         self._refused: set[str] = set()  # nodes whose replacement was refused
+
+    def live(self, seconds: float, counts: Mapping[Kind, int]) -> Report:
+        """So many seconds with so many happenings of each kind. Raises AssertionError where a rule is broken."""
+        self.install()
+        self.run(seconds, counts)
+        ended = self.life.now
+        self.heal()
+        return Report(
+            nodes=len(self.life.scheduler.state.nodes),
+            seconds=self.life.now,
+            cycles=self.life.cycles,
+            events=self.life.scheduler.heard,
+            launches=len(self.life.mesos.launches),
+            happenings={kind: self.faults.done[kind] for kind in counts},
+            rest_after=self.rested_at - ended,
+        )
 
     def install(self) -> None:
         """From nothing to a cluster that is up."""
