@@ -33,6 +33,8 @@ ABANDONED_LIMIT = 8
 STABLE_SECONDS = 60.0
 NO_OFFER = "waits for an offer"
 
+_NO_FAILURES = Failures()
+
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
     """The nodes of the target, in order."""
@@ -64,7 +66,7 @@ def note_progress(cycle: Cycle) -> None:
         assert node.task is not None
         if node.deployed is None:
             arrived = assess(cycle.state, node).reason is None
-        elif node.failures == Failures() and node.deployed == node.task.configuration:
+        elif node.deployed == node.task.configuration and node.failures == _NO_FAILURES:
             continue
         else:
             arrived = own_reason(cycle.state, node) is None
