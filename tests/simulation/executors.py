@@ -40,9 +40,12 @@ class Executors:
             self._end(process.task_id, "TASK_FAILED", "REASON_COMMAND_EXECUTOR_FAILED", process.last_words)
         for agent in self.agents.values():
             for task in agent.tasks.values():
-                self._report(task)
-                self._work(task)
-                self._send_update(task)
+                if task.job is not None:
+                    self._work(task)
+                elif not task.ended:
+                    self._report(task)
+                if task.outbox:
+                    self._send_update(task)
 
     def task(self, task_id: str) -> Task | None:
         """The task, wherever it is."""
@@ -129,6 +132,7 @@ class Executors:
             self._emit("UPDATE", self._update_json(task.id, agent.id, "SOURCE_EXECUTOR", task.outbox[0]))
 
     def _give_back(self, task: Task) -> None:
+        task.agent.idle = False
         add_all(task.agent.available, task.used)
         task.used = {}
 

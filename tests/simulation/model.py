@@ -51,7 +51,10 @@ class Mesos(Executors):
         if not self.subscribed or self.suppressed:
             return
         for agent in self.agents.values():
+            if agent.idle and not partial and agent.filtered is not None and self.now < agent.filtered[0]:
+                continue
             content = {owner: bundle.copy() for owner, bundle in agent.available.items() if not bundle.empty}
+            agent.idle = self._is_filtered(agent, content)
             if partial:
                 content = {owner: bundle for owner, bundle in content.items() if owner}
                 for bundle in content.values():
@@ -227,6 +230,7 @@ class Mesos(Executors):
             del self.offers[offer.id]
         for operation in operations:
             self._operate(taken, operation)
+        agent.idle = False
         add_all(agent.available, taken.pool)
 
     # --- inside
@@ -312,6 +316,7 @@ class Mesos(Executors):
         return next((task for task in live if task.executor_id == name), None)
 
     def _take_back(self, offer: Offered) -> None:
+        offer.agent.idle = False
         add_all(offer.agent.available, offer.content)
         self.offers.pop(offer.id, None)
 
