@@ -55,6 +55,15 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("fold_10000_updates_s", "10,000 status updates folded", " s", at_most=5),
         Row("peak_memory_mb", "Peak memory of the above", " MB", at_most=300),
     ),
+    "bench.week": (
+        Row("real_s", "A simulated week of 1,000 nodes with faults, until all is at rest again", " s", at_most=600),
+        Row("simulated_s", "… simulated, the installation included", " s"),
+        Row("cycles", "… cycles of the scheduler"),
+        Row("events", "… events that it heard"),
+        Row("happenings", "… faults and operators' work"),
+        Row("rest_after_s", "… all at rest after the last of it, simulated", " s"),
+        Row("failover_s", "A new scheduler over these 1,000 nodes: begin to all reconciled", " s", at_most=10),
+    ),
     "bench.stored_state": (
         Row("bytes_a_node", "Bytes in ZooKeeper, a node", at_most=4000),
         Row("load_and_decode_s", "Load of a 1,000-node state from ZooKeeper", " s", at_most=2),
@@ -96,6 +105,16 @@ TABLE: dict[str, tuple[Row, ...]] = {
     ),
 }
 
+
+_WEEK = """
+`bench/week.py` is the simulation of the tests with 1,000 nodes: the real core over a model of Mesos whose clock goes
+from event to event, installation included, under a fixed seed. Cassandras and executors die; agents are away for
+seconds to hours, reboot, come back under another id or never; the master fails over; schedulers are killed between
+two effects; ZooKeeper does not answer; offers are rescinded, events and acknowledgements lost or doubled; the clock
+jumps; and operators restart, roll out, clean up, repair, stop and interrupt. The rules are checked after each cycle
+that changed a record, and those of the model always: one task a volume, no volume of a member destroyed, one change of
+the ring at a time, nothing launched twice. In the end every plan is COMPLETE and the ring's members are the records'.
+"""
 
 _BACKUP = f"""
 `bench/backup.py` makes 250 SSTables of eight files each, with names, sizes and compressibility as Cassandra's,
@@ -161,6 +180,8 @@ def document(figures: dict[str, dict[str, Any]]) -> str:
             "shell script; `bench/scale.py` runs the core alone; `bench/stored_state.py` uses a real ZooKeeper;",
             "`bench/api_reads.py` sends requests at a steady rate (late ones count from when they were due) to",
             "gunicorn while the loop folds updates and publishes new snapshots in the same process.",
+            "",
+            *_WEEK.splitlines()[1:],
             "",
             *_BACKUP.splitlines()[1:],
             "",

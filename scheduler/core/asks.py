@@ -12,6 +12,8 @@ UNANSWERED_SECONDS = 2.0  # until a question is put again
 URGENT_SECONDS = 0.5  # between answers while a node joins
 IDLE_SECONDS = 30.0  # age at which what a node said is refreshed
 
+_NEVER = Asked(at=float("-inf"))
+
 
 def ask(cycle: Cycle) -> None:
     """Ask nodes without a status, those that stand between a joining node and its readiness, and old ones anew."""
@@ -38,13 +40,12 @@ def _may_answer(node: NodeRecord) -> bool:
 
 def _is_due(state: ClusterState, node: NodeRecord, urgent: bool, now: float) -> bool:
     assert node.task is not None
-    asked = state.memory.asked.get(node.name, Asked(at=float("-inf")))
-    pause = UNANSWERED_SECONDS if asked.unanswered else URGENT_SECONDS
     sighting = state.sightings.get(node.name)
     unknown = sighting is None or sighting.task_id != node.task.id
+    if not urgent and not unknown and sighting is not None and now - sighting.at < IDLE_SECONDS:
+        return False
+    asked = state.memory.asked.get(node.name, _NEVER)
+    pause = UNANSWERED_SECONDS if asked.unanswered else URGENT_SECONDS
     if asked.unanswered > 3:  # silent: its agent may be away for long
         pause = IDLE_SECONDS
-    if urgent or unknown:
-        return now - asked.at >= pause
-    assert sighting is not None
-    return now - sighting.at >= IDLE_SECONDS and now - asked.at >= max(pause, UNANSWERED_SECONDS)
+    return now - asked.at >= (pause if urgent or unknown else max(pause, UNANSWERED_SECONDS))

@@ -33,6 +33,8 @@ ABANDONED_LIMIT = 8
 STABLE_SECONDS = 60.0
 NO_OFFER = "waits for an offer"
 
+_NO_FAILURES = Failures()
+
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
     """The nodes of the target, in order."""
@@ -64,7 +66,7 @@ def note_progress(cycle: Cycle) -> None:
         assert node.task is not None
         if node.deployed is None:
             arrived = assess(cycle.state, node).reason is None
-        elif node.failures == Failures() and node.deployed == node.task.configuration:
+        elif node.deployed == node.task.configuration and node.failures == _NO_FAILURES:
             continue
         else:
             arrived = own_reason(cycle.state, node) is None
@@ -150,13 +152,19 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
         if other.intent is not None and other.intent.begun_at is not None:
             text = f"{node.name} does not join during {describe(other.intent.kind)} of {other.name}"
             return Reason(Code.OTHER_INTENT, text)
-    if down := [other.name for other in others if is_down(other)]:
+    down = [] if _is_forced(node) else [other.name for other in others if is_down(other)]
+    if down:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
     if joining := [other.name for other in others if is_joining(other)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:
         return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up that it could ask")
     return None
+
+
+def _is_forced(node: NodeRecord) -> bool:
+    """Whether the node is being replaced, whoever else is down."""
+    return has_moved(node) and node.intent is not None and node.intent.forced
 
 
 def _is_void(cycle: Cycle, node: NodeRecord) -> bool:

@@ -16,7 +16,7 @@ from scheduler.core.commands import (
     ResumeNode,
 )
 from scheduler.core.intents import describe, is_over, look, ring_strain
-from scheduler.core.lifecycle import UNSEEN, is_paused
+from scheduler.core.lifecycle import UNSEEN, is_paused, may_live
 from scheduler.core.replace import move_back, place_again
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord
@@ -101,6 +101,8 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
     (node,) = nodes
     if (again := place_again(node, command.forced)) is not None:
         return replace(state, nodes={**state.nodes, node.name: again})
+    if (forced := _forced(node)) is not None and command.forced:
+        return replace(state, nodes={**state.nodes, node.name: forced})
     if (problem := _irreplaceable(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if not command.forced and (problem := _strain(state, nodes)) is not None:
@@ -111,14 +113,29 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
 
 
+def _forced(node: NodeRecord) -> NodeRecord | None:
+    """The node whose replacement is not held up any more by others that are down; None if it is not being replaced."""
+    intent = node.intent
+    if intent is None or intent.kind is not IntentKind.REPLACE or intent.forced:
+        return None
+    return replace(node, intent=replace(intent, forced=True))
+
+
 def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
-    if node.intent is not None:
+    if node.intent is not None and not _gives_way(node):
         return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:
         return f"{node.name} is no member of the ring: there is nothing that a new node could take over"
     if not any(other.deployed is not None and other.index != node.index for other in state.nodes.values()):
         return f"{node.name} is the only member of the ring: nobody has its data but itself"
     return None
+
+
+def _gives_way(node: NodeRecord) -> bool:
+    """Whether the node is to be restarted and does not run as far as anyone knows: its machine may be gone for good."""
+    if node.intent is None or node.intent.kind is not IntentKind.RESTART or node.task is None:
+        return False
+    return not may_live(node) or node.task.state in UNSEEN
 
 
 def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:

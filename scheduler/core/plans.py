@@ -199,7 +199,9 @@ def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, 
         return Status.WAITING, Reason(Code.PAUSED, text)
     if not has_ended(node):
         return _live_status(state, node)
-    if (block := recovery.common_block(state, node, recovery.PLAN, now)) is not None:
+    moved = replace.has_moved(node)
+    block = deploy.deploy_block(state, node, now) if moved else recovery.common_block(state, node, recovery.PLAN, now)
+    if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)
 

@@ -32,6 +32,7 @@ class Executors:
         self.events: deque[tuple[str, Any]] = deque()
         self.subscribed = False
         self.known: dict[str, tuple[str, str]] = {}  # the master's view: task id -> (state, agent id)
+        self.homes: dict[str, Agent] = {}  # by task id: where it was launched
 
     def work(self) -> None:
         """Processes and jobs go on; updates are sent again."""
@@ -39,13 +40,17 @@ class Executors:
             self._end(process.task_id, "TASK_FAILED", "REASON_COMMAND_EXECUTOR_FAILED", process.last_words)
         for agent in self.agents.values():
             for task in agent.tasks.values():
-                self._report(task)
-                self._work(task)
-                self._send_update(task)
+                if task.job is not None:
+                    self._work(task)
+                elif not task.ended:
+                    self._report(task)
+                if task.outbox:
+                    self._send_update(task)
 
     def task(self, task_id: str) -> Task | None:
         """The task, wherever it is."""
-        return next((agent.tasks[task_id] for agent in self.agents.values() if task_id in agent.tasks), None)
+        agent = self.homes.get(task_id)
+        return None if agent is None else agent.tasks.get(task_id)
 
     def live_tasks(self) -> list[Task]:
         """Tasks that have not ended."""
@@ -55,10 +60,12 @@ class Executors:
         """Jobs that have not ended."""
         return [task.job for task in self.live_tasks() if task.job is not None]
 
-    def fail_task(self, task_id: str, words: str = "killed by a test") -> None:
-        """The executor's process dies."""
+    def fail_task(
+        self, task_id: str, words: str = "killed by a test", reason: str = "REASON_EXECUTOR_TERMINATED"
+    ) -> None:
+        """The executor's process dies, or for another reason what it runs."""
         self.ring.stop(task_id)
-        self._end(task_id, "TASK_FAILED", "REASON_EXECUTOR_TERMINATED", words)
+        self._end(task_id, "TASK_FAILED", reason, words)
 
     def _begin_job(self, task: Task, launch: JobLaunch) -> None:
         process = self.ring.processes.get(launch.node_task_id)
@@ -75,11 +82,10 @@ class Executors:
         process = self.ring.processes.get(task.id)
         if process is None:
             return
-        status = process.status()
-        shown = (status.mode, status.native_transport_running, status.host_id)
+        shown = (process.mode, process.native, process.data.host_id)
         before = task.told and (task.told.mode, task.told.native_transport_running, task.told.host_id)
         if shown != before:
-            task.told = status
+            task.told = status = process.status()
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
 
     def _work(self, task: Task) -> None:
@@ -126,6 +132,7 @@ class Executors:
             self._emit("UPDATE", self._update_json(task.id, agent.id, "SOURCE_EXECUTOR", task.outbox[0]))
 
     def _give_back(self, task: Task) -> None:
+        task.agent.idle = False
         add_all(task.agent.available, task.used)
         task.used = {}
 

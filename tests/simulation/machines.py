@@ -64,6 +64,7 @@ class Agent:
     registered: bool = True
     unreachable_marked: bool = False
     filtered: tuple[float, Owned] | None = None
+    idle: bool = False  # all that is available is filtered, as far as that goes by what is available
 
 
 @dataclass

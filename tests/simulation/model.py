@@ -51,12 +51,15 @@ class Mesos(Executors):
         if not self.subscribed or self.suppressed:
             return
         for agent in self.agents.values():
+            if agent.idle and not partial and agent.filtered is not None and self.now < agent.filtered[0]:
+                continue
             content = {owner: bundle.copy() for owner, bundle in agent.available.items() if not bundle.empty}
+            agent.idle = self._is_filtered(agent, content)
             if partial:
                 content = {owner: bundle for owner, bundle in content.items() if owner}
                 for bundle in content.values():
                     bundle.volumes = {}
-            if not content or not agent.registered or self._is_filtered(agent, content):
+            if not content or not agent.registered or not agent.reachable or self._is_filtered(agent, content):
                 continue
             for owner, bundle in content.items():
                 agent.available[owner].take(bundle)
@@ -227,6 +230,7 @@ class Mesos(Executors):
             del self.offers[offer.id]
         for operation in operations:
             self._operate(taken, operation)
+        agent.idle = False
         add_all(agent.available, taken.pool)
 
     # --- inside
@@ -278,6 +282,7 @@ class Mesos(Executors):
             return
         for owner, bundle in wanted.items():
             taken.pool[owner].take(bundle)
+        self.homes[task_id] = agent
         task = agent.tasks[task_id] = Task(task_id, info["name"], agent, info["executor"], wanted)
         self.known[task_id] = ("TASK_STAGING", agent.id)
         self.launches.append(task_id)
@@ -311,6 +316,7 @@ class Mesos(Executors):
         return next((task for task in live if task.executor_id == name), None)
 
     def _take_back(self, offer: Offered) -> None:
+        offer.agent.idle = False
         add_all(offer.agent.available, offer.content)
         self.offers.pop(offer.id, None)
 

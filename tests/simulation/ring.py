@@ -93,8 +93,9 @@ class Ring:
         talking = [
             process for process in self.processes.values() if process.mode in ("JOINING", "NORMAL") and not process.cut
         ]
+        view = tuple(sorted(peer.address for peer in talking))
         for process in list(self.processes.values()):
-            process.view = tuple(sorted(peer.address for peer in talking))
+            process.view = view
             process.age += 1
             if process.data.left and process.mode == "NORMAL":
                 self._leave(process)

@@ -51,7 +51,8 @@ def agents(count: int = 3, racks: int = 3, mounts: int = 0) -> list[Agent]:
 def _agent(index: int, rack: str, mounts: int) -> Agent:
     free = Bundle(cpus=4000, mem=4_096_000, disk=20_480_000, ports={7000, 7001, 7199, 9042, 31000, 31001})
     free.mounts = {f"/mnt/disk{number}": 2_048_000 * (number + 1) for number in range(mounts)}
-    return Agent(f"S{index}", f"127.0.0.{index + 2}", rack, {"": free})
+    address = f"127.0.{(index + 2) // 256}.{(index + 2) % 256}"
+    return Agent(f"S{index}", address, rack, {"": free})
 
 
 BACKUP_NODES = {f"node-{index}": {"tokens": 16, "rack": "r1", "data_center": "dc1"} for index in range(3)}

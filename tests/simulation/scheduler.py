@@ -57,12 +57,16 @@ class Scheduler:
         self.given_up: set[str] = set()  # tasks that an operator said are no more
         self.decisions: list[Decision] = []
         self.effects = 0
+        self.heard = 0  # events
+        self.ahead = 0.0  # of Mesos' clock
+        self.store_is_away = False
+        self.acknowledgements = 1  # of each update: none gets lost, two say it twice
         self.lose: Callable[[str], bool] = lambda kind: False
         self.start()
 
     @property
     def now(self) -> float:
-        return self.mesos.now
+        return self.mesos.now + self.ahead
 
     def start(self) -> None:
         """Load what is stored, then subscribe."""
@@ -103,6 +107,8 @@ class Scheduler:
         decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)
         after = journal(self.saved, self.state, after, decision, (), self.now)
         self._check(decision, after)
+        if self.store_is_away:
+            return Decision()
         for effect in self._effects(decision, after):
             if crash_after is not None and self.effects >= crash_after:
                 raise CrashError
@@ -120,6 +126,7 @@ class Scheduler:
     def _events(self) -> Iterator[Event]:
         while self.mesos.events:
             kind, content = self.mesos.events.popleft()
+            self.heard += 1
             if self.lose(_channel(kind, content)):
                 continue
             event = self._event(kind, content)
@@ -176,7 +183,7 @@ class Scheduler:
         if decision.revive:
             yield mesos.revive
         acks, self._acks = self._acks, []
-        for task_id, uuid in acks:
+        for task_id, uuid in acks * self.acknowledgements:
             yield partial(mesos.acknowledge, task_id, uuid)
 
     def _tune(self, tuning: Tuning) -> None:

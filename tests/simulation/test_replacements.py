@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.commands import CancelIntent, RefusalKind, ReplaceNode
+from scheduler.core.commands import CancelIntent, Interrupt, Proceed, RefusalKind, ReplaceNode, RestartNodes
 from scheduler.core.plan import Status
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.scheduler import CrashError
@@ -261,3 +261,63 @@ def test_a_crash_between_any_two_effects_ends_in_one_replacement(at: int) -> Non
     assert settled(found)
     assert [name.partition("__")[0] for name in found.mesos.launches[3:]] == ["node-1"]
     assert not found.agent("127.0.0.3").volumes
+
+
+@pytest.mark.parametrize(("cycles", "status"), [(0, Status.PENDING), (1, Status.WAITING)])
+def test_two_machines_are_lost_one_after_the_other(cycles: int, status: Status) -> None:
+    """Neither replacement waits for the other for ever: an operator says that the first one is not to wait."""
+    forced = replace(REPLACE, forced=True)
+    play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            Send.time(1.0, cycles=cycles),
+            Send.agent_lost("127.0.0.4", cut=True),
+            Send.time(1.0, cycles=20),
+            Expect.launched(),
+            Expect.step("node-1", status, "NODE_DOWN", "recovery", says="node-2 is down"),
+            Send.command(forced),
+            Expect.refused(forced, RefusalKind.CONFLICT, "the replacement of node-1 is under way already"),
+            Send.time(1.0, cycles=40),
+            Expect.launched("node-1"),
+            Send.command(ReplaceNode("node-2", "operator")),
+            until_settled(),
+            Expect.launched("node-2"),
+        ],
+        world(6),
+    )
+
+
+def test_a_node_whose_machine_is_lost_during_its_restart() -> None:
+    play(
+        [
+            Send.command(RestartNodes(("node-1",), "operator")),
+            Expect.refused(REPLACE, RefusalKind.CONFLICT, "the restart of node-1 is under way already"),
+            Send.time(),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=20),
+            Expect.launched(),
+            Expect.refused(CancelIntent("node-1", "operator"), RefusalKind.CONFLICT, "has begun"),
+            Send.command(REPLACE),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        world(),
+    )
+
+
+def test_a_node_whose_machine_is_lost_before_its_restart_has_begun() -> None:
+    play(
+        [
+            Send.command(Interrupt("recovery")),
+            Send.command(RestartNodes(("node-1",), "operator")),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=20),
+            Send.command(REPLACE),
+            Send.command(Proceed("recovery")),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        world(),
+    )
