@@ -35,6 +35,11 @@ _ABSENT = UNSEEN | {TaskState.LOST, TaskState.GONE}
 def replace_lost(cycle: Cycle) -> None:
     """Intend the replacement of the first member that is lost; the intent waits its turn like any other."""
     state = cycle.state
+    for node in by_index(state.nodes.values()):
+        if _is_pointless(node):
+            cycle.update(replace(node, intent=None))
+    if any(node.intent is not None for node in cycle.state.nodes.values()):
+        return
     if sum(1 for node in state.nodes.values() if node.deployed is not None) < 2:
         return
     for node in by_index(state.nodes.values()):
@@ -58,6 +63,14 @@ def lost_reason(state: ClusterState, node: NodeRecord, now: float) -> str | None
     if after is None or node.task.state not in _ABSENT or away < after:
         return None
     return f"it was not seen for {away:.0f} s, and REPLACE_AFTER_S is {after:.0f}"
+
+
+def _is_pointless(node: NodeRecord) -> bool:
+    """Whether a replacement that nobody asked for still waits its turn, and its node was seen again meanwhile."""
+    intent, task = node.intent, node.task
+    if intent is None or intent.kind is not IntentKind.REPLACE or intent.principal != SCHEDULER or task is None:
+        return False
+    return intent.begun_at is None and task.state not in _ABSENT | {TaskState.GONE_BY_OPERATOR}
 
 
 def _is_offered(cycle: Cycle, node: NodeRecord) -> bool:
