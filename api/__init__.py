@@ -16,6 +16,7 @@ from api import (
     config,
     connection,
     errors,
+    events,
     health,
     nodes,
     openapi,
@@ -38,6 +39,7 @@ _BLUEPRINTS = (
     backups.blueprint,
     config.blueprint,
     previews.blueprint,
+    events.blueprint,
     health.blueprint,
     artifacts.blueprint,
     openapi.blueprint,
@@ -48,7 +50,10 @@ def create_app(gateway: Gateway, settings: Settings) -> Flask:
     """The application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
     app = Application(__name__, static_folder=None)
     app.extensions[access.EXTENSION] = access.Access(
-        gateway, settings, sealer(settings.secrets_key_file, settings.secrets_key)
+        gateway,
+        settings,
+        sealer(settings.secrets_key_file, settings.secrets_key),
+        streams=access.Streams(settings.api_threads),
     )
     app.extensions[auth.EXTENSION] = _tokens(settings)
     app.url_map.strict_slashes = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,28 @@ class Rendered:
         return body
 
 
+class Streams:
+    """How many streams are open: each holds one of the API's threads, of which half are left for all else."""
+
+    def __init__(self, threads: int) -> None:
+        self.limit = max(1, threads // 2)
+        self._open = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> bool:
+        """Whether there is room for one more; then `leave` has to follow."""
+        with self._lock:
+            if self._open >= self.limit:
+                return False
+            self._open += 1
+            return True
+
+    def leave(self) -> None:
+        """One has ended."""
+        with self._lock:
+            self._open -= 1
+
+
 @dataclass(frozen=True)
 class Access:
     """The parts that every endpoint may use; without a `sealer` no credentials can be taken."""
@@ -45,6 +68,7 @@ class Access:
     settings: Settings
     sealer: Sealer | None = None
     rendered: Rendered = field(default_factory=Rendered)
+    streams: Streams = field(default_factory=lambda: Streams(2))
 
 
 def access() -> Access:

@@ -12,7 +12,9 @@ from api import shapes
 from api.access import access, answer, snapshot
 from api.arguments import body, flag, query
 from api.errors import RequestError, refused
-from scheduler.core.commands import CancelIntent, ReplaceNode, RestartNodes
+from api.operations import accepted
+from api.starting import start
+from scheduler.core.commands import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.state import NodeRecord
 
 blueprint = Blueprint("nodes", __name__)
@@ -82,6 +84,33 @@ def replace_one(node: str) -> Response:
     return _replace(_record(node), arguments)
 
 
+@blueprint.route("/v1/nodes/<node>/decommission", methods=["PUT", "POST"])
+def decommission(node: str) -> Response:
+    """Let this node leave the ring: as POST /v1/decommission/start for it alone."""
+    arguments = query("force")
+    body()
+    identifier = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
+    return accepted("started", identifier)
+
+
+@blueprint.route("/v1/nodes/<node>/pause", methods=["PUT", "POST"])
+def pause(node: str) -> Response:
+    """Stop this node's Cassandra and keep its volume mounted: the id of the task that ends, in a list."""
+    arguments = query("force")
+    body()
+    record = _record(node)
+    return _ending(record, PauseNode(record.name, g.principal, flag(arguments, "force")))
+
+
+@blueprint.route("/v1/nodes/<node>/resume", methods=["PUT", "POST"])
+def resume(node: str) -> Response:
+    """Start a paused node's Cassandra again: the id of the task that ends, in a list."""
+    query()
+    body()
+    record = _record(node)
+    return _ending(record, ResumeNode(record.name, g.principal))
+
+
 @blueprint.route("/v1/nodes/<node>/cancel", methods=["PUT", "POST"])
 def cancel(node: str) -> Response:
     """Take back what is intended for this node, as long as it waits its turn."""
@@ -95,7 +124,11 @@ def cancel(node: str) -> Response:
 
 
 def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
-    refusal = access().gateway.submit(ReplaceNode(node.name, g.principal, flag(arguments, "force")), g.principal)
+    return _ending(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
+
+
+def _ending(node: NodeRecord, command: NodeCommand) -> Response:
+    refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
         raise refused(refusal)
     return jsonify([node.task.id] if node.task is not None else [])

@@ -45,6 +45,7 @@ _READS: Mapping[str, tuple[str, Json]] = {
     "/v1/backup/{work}/status": ("The newest verification or deletion", ref("Operation")),
     "/v1/backup/{work}/history": ("Those that have ended, newest first", list_of("OperationEnded")),
     "/v1/backups": ("The backups at a place", ref("Backups")),
+    "/v1/events": ("What happened to the cluster, oldest first", ref("Events")),
     "/v1/debug/offers": ("The last evaluations of offers", {"type": "array", "items": OBJECT}),
     "/v1/health": ("Whether the scheduler works", ref("Health")),
     "/v1/openapi.json": ("This document", OBJECT),
@@ -64,7 +65,12 @@ _COMMANDS: Mapping[str, str] = {
 _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
     "/v1/{kind}/start": (
         "Begin an operation",
-        {"anyOf": [ref(name) for name in ("TablesRequest", "RepairRequest", "BackupRequest", "RestoreRequest")]},
+        {
+            "anyOf": [
+                ref(name)
+                for name in ("TablesRequest", "RepairRequest", "BackupRequest", "RestoreRequest", "DecommissionRequest")
+            ]
+        },
     ),
     "/v1/{kind}/stop": ("Stop an operation: its jobs are cancelled", None),
     "/v1/{kind}/continue": ("Go on with a stopped operation where it was, of the kinds that work on tables", None),
@@ -81,6 +87,9 @@ _NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
     "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
     "/v1/nodes/replace": ("Replace a node by a new one elsewhere: the task that ends", ("node", "force"), STRINGS),
     "/v1/nodes/{node}/replace": ("Replace this node: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/{node}/decommission": ("Let this node leave the ring", ("force",), ref("Accepted")),
+    "/v1/nodes/{node}/pause": ("Stop Cassandra, keep its volume mounted: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/{node}/resume": ("Start a paused node's Cassandra again: the task that ends", (), STRINGS),
     "/v1/nodes/{node}/cancel": ("Take back what is intended for this node", (), ref("Message")),
 }
 _MEANINGS = {"node": "A node's name; * for all", "force": "true: even if the ring cannot stand it"}
@@ -113,6 +122,7 @@ def describe() -> Json:
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
     paths["/v1/config/preview"] = {"post": _preview("/v1/config/preview")}
+    _add_events(paths)
     paths["/v1/backups"]["get"]["parameters"] = _place()
     paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
     return {
@@ -207,6 +217,19 @@ def _operation(path: str, summary: str, body: Json | None) -> Json:
     if body is not None:
         operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
     return operation
+
+
+def _add_events(paths: dict[str, Json]) -> None:
+    """What the reading of events takes, and their stream."""
+    since = _parameter("since", "query", "Only what came after it: an event's sequence, or a time in ISO 8601")
+    node = _parameter("node", "query", "Only what is about this node")
+    limit = _parameter("limit", "query", "At most so many")
+    path = "/v1/events/stream"
+    paths[path] = {"get": _read(path, "Events as they come, as server-sent events", {"text/event-stream": {}})}
+    paths[path]["get"]["parameters"] = [since]
+    paths["/v1/events"]["get"]["parameters"] = [since, node, limit]
+    for name in ("/v1/events", path):
+        paths[name]["get"]["responses"] |= _failures(name, "400")
 
 
 def _place() -> list[Json]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scheduler.core.entries import EntryKind
+
 Json = dict[str, Any]
 
 STRING: Json = {"type": "string"}
@@ -110,6 +112,7 @@ def _request(fields: Mapping[str, Json], *required: str) -> Json:
 # By kind, except for those that only name tables.
 REQUESTS: Mapping[str, Json] = {
     "TablesRequest": _request({"nodes": _NODES, **_TABLES, "parallelism": _AT_LEAST_ONE}),
+    "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN}, "nodes"),
     "RepairRequest": _request(
         {
             "nodes": _NODES,
@@ -160,9 +163,20 @@ REQUESTS: Mapping[str, Json] = {
 
 SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,
-    "Preview": object_of({"allowed": BOOLEAN, "refusals": STRINGS, "changes": list_of("Change"), "restarts": STRINGS}),
+    "Preview": object_of(
+        {"allowed": BOOLEAN, "refusals": STRINGS, "changes": list_of("Change"), "restarts": STRINGS, "leaves": STRINGS}
+    ),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
+    "Events": object_of({"events": list_of("Event"), "newest": INTEGER, "more": BOOLEAN}),
+    "Event": object_of(
+        {
+            "sequence": INTEGER,
+            "at": STRING,
+            "kind": {"enum": [kind.value for kind in EntryKind]},
+            **dict.fromkeys(("message", "node", "subject", "cause", "principal"), STRING),
+        }
+    ),
     "Step": object_of({"id": STRING, "status": _WORD, "name": STRING, "message": STRING, "reason": STRING}),
     "Phase": object_of({"id": STRING, "name": STRING, "steps": list_of("Step"), "status": _WORD}),
     "Plan": object_of({"phases": list_of("Phase"), "errors": STRINGS, "status": _WORD}),

@@ -99,7 +99,7 @@ def _name(path: str) -> str:
 
 def _start(kind: str) -> Response:
     query()
-    return _accepted("started", start(kind, document()))
+    return accepted("started", start(kind, document()))
 
 
 def _stop(kind: str) -> Response:
@@ -113,10 +113,11 @@ def _carry_out(command: OperationCommand, word: str) -> Response:
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
         raise refused(refusal)
-    return _accepted(word, None if found is None else found.id)
+    return accepted(word, None if found is None else found.id)
 
 
-def _accepted(word: str, identifier: str | None) -> Response:
+def accepted(word: str, identifier: str | None) -> Response:
+    """202: it is stored, and carried out from now on."""
     response = jsonify(status=word, message="", id=identifier)
     response.status_code = HTTPStatus.ACCEPTED
     return response

@@ -67,4 +67,5 @@ def _shape(found: Preview) -> Mapping[str, shapes.Json | Any]:
             for item in found.changes
         ],
         "restarts": list(found.restarts),
+        "leaves": list(found.leaves),
     }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.protocol import NodeStatus
+from scheduler.core.entries import Entry
+from scheduler.core.operation import stamp
 from scheduler.core.plan import Phase, Plan, Step
 from scheduler.core.seeds import by_index
 from scheduler.core.spec import CassandraSpec, ClusterSpec
@@ -37,6 +39,20 @@ def _step(found: Step) -> Json:
         "name": found.name,
         "message": found.message,
         "reason": str(found.reason),
+    }
+
+
+def event(found: Entry) -> Json:
+    """One thing that happened; `node`, `subject`, `cause` and `principal` are empty where there is none."""
+    return {
+        "sequence": found.sequence,
+        "at": stamp(found.at),
+        "kind": found.kind.value,
+        "message": found.sentence,
+        "node": found.node,
+        "subject": found.subject,
+        "cause": found.cause,
+        "principal": found.principal,
     }
 
 

@@ -33,7 +33,9 @@ def run(given: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
     """
     # What belongs to pytest and to the benchmarks is theirs to understand.
     if given and given[0] == "test":
-        return checks.run(given[1:], _java_environment())
+        return checks.run(checks.commands(given[1:]), _java_environment())
+    if given and given[0] == "chaos":
+        return checks.run(checks.chaos(given[1:]), _java_environment())
     if given and given[0] == "bench":
         return subprocess.run(python_module("bench", *given[1:]), cwd=checks.ROOT, check=False).returncode
     options = _parser().parse_args(given)
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="stop what up started; the data stays")
     commands.add_parser("clean", help="stop it and remove the data")
     commands.add_parser("test", help="all checks and tests; arguments go to pytest")
+    commands.add_parser("chaos", help="the matrix of faults on a real cluster; arguments go to pytest")
     commands.add_parser("bench", help="measure")
     return parser
 

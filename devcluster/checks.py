@@ -1,4 +1,4 @@
-"""`./dev test`: the checks and tests of this repository, in order, all of them even when one fails."""
+"""`./dev test` and `./dev chaos`: checks and tests of this repository, in order, all of them even when one fails."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # From the quickest to the slowest; the order is that in which a defect is told best.
 TESTS = ("tests/unit", "tests/simulation", "tests/contract", "tests/feature", "tests/cluster")
+# Not among them: it takes most of an hour.
+CHAOS = "tests/chaos"
 
 
 def commands(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
     """The commands to run, each with its title. With arguments only the tests run, and get them."""
     python = [sys.executable, "-m"]
-    tests = [] if any(argument.partition("::")[0].startswith("tests/") for argument in arguments) else list(TESTS)
+    tests = [] if _name_tests(arguments) else list(TESTS)
     pytest = ("pytest", [*python, "pytest", *tests, *arguments])
     if arguments:
         return [pytest]
@@ -29,10 +31,19 @@ def commands(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+def chaos(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The command for the matrix of faults, in the same form. It tells of each case as it goes."""
+    tests = [] if _name_tests(arguments) else [CHAOS]
+    return [("pytest", [sys.executable, "-m", "pytest", "-m", "chaos", "-v", "--durations=0", *tests, *arguments])]
+
+
+def _name_tests(arguments: Sequence[str]) -> bool:
+    return any(argument.partition("::")[0].startswith("tests/") for argument in arguments)
+
+
+def run(todo: Sequence[tuple[str, list[str]]], environment: Mapping[str, str]) -> int:
     """Run them in this terminal; returns 0 if all passed. Pytest comes last, so that its summary ends the output."""
     failed: list[str] = []
-    todo = commands(arguments)
     for title, command in todo:
         if title == "pytest" and failed:
             print(f"{', '.join(failed)} failed; the tests follow.", flush=True)

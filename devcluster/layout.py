@@ -77,6 +77,8 @@ class ClusterLayout:
     s3: Address = field(default=Address("127.0.0.1", 9090))
     agent_port: int = 5051
     node_ports: NodePorts = field(default=NodePorts())
+    # How often the master asks an agent whether it is there; the fifth time without an answer it is lost.
+    agent_ping_seconds: int = 15
 
     @property
     def agents(self) -> tuple[Agent, ...]:

@@ -160,6 +160,7 @@ def _master(layout: ClusterLayout) -> list[str]:
         "--port", str(layout.master.port),
         "--work-dir", str(layout.master_directory),
         "--zk", layout.zookeeper_master_path,
+        "--agent-ping-timeout", f"{layout.agent_ping_seconds}secs",
     )  # fmt: skip
 
 

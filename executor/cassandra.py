@@ -24,6 +24,7 @@ class Cassandra:
     def __init__(self, installation: Installation) -> None:
         """Start the process; raises LaunchError. Takes over the installation's volume lock."""
         self.jolokia: Jolokia = installation.jolokia
+        self._volume = installation.data
         self._output = installation.logs / OUTPUT
         self._log = installation.logs / LOG
         self._process = _spawn(installation, self._output)
@@ -38,7 +39,7 @@ class Cassandra:
 
     def status(self, timeout: float) -> NodeStatus:
         """What it says of itself now; see `status.poll`."""
-        return of_process(poll(self.jolokia, timeout), self.pid)
+        return of_process(poll(self.jolokia, timeout), self.pid, self._volume)
 
     def drain(self, timeout: float) -> str | None:
         """Flush everything and stop taking requests; None if that succeeded in `timeout` seconds, else the cause."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from executor.installation import Installation, LaunchError
 from executor.protocol import NodeStatus
+from executor.volume import VolumeLock
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class Installed:
 
 
 @dataclass(frozen=True)
+class Held:
+    """The volume of a paused node is locked."""
+
+    lock: VolumeLock
+
+
+@dataclass(frozen=True)
 class Polled:
     """A fresh status, which also answers the status queries of these ids."""
 
@@ -66,4 +74,4 @@ class Drained:
     problem: str | None
 
 
-Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Polled | Drained
+Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Held | Polled | Drained

@@ -37,6 +37,7 @@ class Installation:
     command: list[str]
     directory: Path
     logs: Path
+    data: Path
     lock: volume.VolumeLock
     jolokia: Jolokia
 
@@ -70,7 +71,14 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     except BaseException:
         lock.close()
         raise
-    return Installation(jvm.command(launch, files), where.sandbox, files.logs, lock, jolokia)
+    return Installation(jvm.command(launch, files), where.sandbox, files.logs, files.volume, lock, jolokia)
+
+
+def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
+    """Lock the volume for a node whose Cassandra is not to be started; raises LaunchError."""
+    lock = _take_volume(where.sandbox / launch.volume, where, tell)
+    lock.record(volume.Holder(volume.this_process(), volume.this_process()))
+    return lock
 
 
 def _files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:

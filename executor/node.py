@@ -14,8 +14,8 @@ from typing import Protocol
 
 from executor import failure, reporting
 from executor.cassandra import Cassandra
-from executor.events import Drained, Event, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
-from executor.installation import Installation, LaunchError, Surroundings, install
+from executor.events import Drained, Event, Held, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
+from executor.installation import Installation, LaunchError, Surroundings, hold, install
 from executor.jobs.context import NodeFacts
 from executor.jobs.questions import Questions
 from executor.jobs.runner import Runner
@@ -36,7 +36,8 @@ from executor.protocol import (
     parse_message,
     parse_task,
 )
-from executor.status import UNKNOWN
+from executor.status import PAUSED, UNKNOWN
+from executor.volume import VolumeLock
 
 _LOG = logging.getLogger(__name__)
 _TICK_SECONDS = 0.1
@@ -84,6 +85,7 @@ class Node:
         self._task_id: str | None = None
         self._launch: NodeLaunch | None = None
         self._cassandra: Cassandra | None = None
+        self._held: VolumeLock | None = None  # instead of Cassandra, while the node is paused
         self._facts: NodeFacts | None = None
         self._poller: Poller | None = None
         self._report: reporting.Report | None = None
@@ -123,6 +125,8 @@ class Node:
                 self._on_launch(event)
             case Installed(result):
                 self._on_installed(result)
+            case Held(lock):
+                self._on_held(lock)
             case Polled():
                 self._on_polled(event)
             case Kill():
@@ -175,7 +179,10 @@ class Node:
 
     def _install(self, launch: NodeLaunch) -> None:
         try:
-            self._events.put(Installed(install(launch, self._where, _LOG.info)))
+            if launch.paused:
+                self._events.put(Held(hold(launch, self._where, _LOG.info)))
+            else:
+                self._events.put(Installed(install(launch, self._where, _LOG.info)))
         except LaunchError as error:
             self._events.put(Installed(error))
 
@@ -198,6 +205,16 @@ class Node:
         self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())
         self._tell(self._report.told)
         self._poller = Poller(self._cassandra, self._events)
+
+    def _on_held(self, lock: VolumeLock) -> None:
+        if self._ended:
+            lock.close()
+            return
+        assert self._launch is not None
+        self._held = lock
+        _LOG.info("paused: Cassandra stays off, the volume is at %s", self._where.sandbox / self._launch.volume)
+        self._report = reporting.Report(NodeStatus(mode=PAUSED, endpoint=self._where.address))
+        self._tell(self._report.told)
 
     # Status.
 
@@ -225,6 +242,8 @@ class Node:
             case StatusQuery(id=query):
                 if self._poller is not None:
                     self._poller.ask(query)
+                elif self._held is not None and self._report is not None:
+                    self._reply(query, self._report.told)
                 else:
                     self._reply(query, NodeStatus(mode=UNKNOWN, error="Cassandra does not run"))
             case JobTuning():
@@ -267,7 +286,8 @@ class Node:
         if self._ended:
             return
         if self._cassandra is None:
-            self._finish("TASK_KILLED", f"{reason} before Cassandra was started")
+            how = "before Cassandra was started" if self._held is None else "while it was paused"
+            self._finish("TASK_KILLED", f"{reason} {how}")
             return
         now = time.monotonic()
         if self._stop is not None:
@@ -324,6 +344,8 @@ class Node:
         _LOG.log(logging.ERROR if state == "TASK_FAILED" else logging.INFO, "%s: %s", state, message)
         self._ended = True
         self._jobs.stop("the node ended")
+        if self._held is not None:
+            self._held.close()
         data = None if self._report is None else encode_status(self._report.told)
         self._agent.update(self._task_id, state, message, data)
         if self._poller is not None:

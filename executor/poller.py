@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from executor.cassandra import Cassandra
 from executor.events import Event, Polled
 from executor.protocol import NodeStatus
+from executor.status import without_sizes
 
 # While a node or its peers change, the scheduler and the next node wait for each news.
 CHANGING_SECONDS = 0.3
@@ -52,8 +53,8 @@ class Poller:
                 queries, self._queries = tuple(self._queries), []
             status = self._cassandra.status(TIMEOUT_SECONDS)
             self._events.put(Polled(status, queries))
-            if status != last:
-                last, changed = status, time.monotonic()
+            if without_sizes(status) != last:
+                last, changed = without_sizes(status), time.monotonic()
             with self._condition:
                 if not self._queries and not self._stopped:
                     self._condition.wait(pause(status, time.monotonic() - changed))

@@ -63,6 +63,7 @@ class NodeLaunch:
     volume: str = "volume"
     bundle: str = "cassandra"
     drain_seconds: float = 60.0
+    paused: bool = False  # Cassandra is not started: the volume is held, and mounted, for an operator
     version: int = PROTOCOL_VERSION
 
 
@@ -70,9 +71,10 @@ class NodeLaunch:
 class NodeStatus:
     """What one Cassandra node says of itself and of its peers, as seen by its executor.
 
-    `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …) or UNKNOWN while
-    it cannot be asked; `live` and `unreachable` are the addresses of the members that this node's gossip holds for
-    up, and of those that it holds for down.
+    `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …), UNKNOWN while it
+    cannot be asked, or PAUSED where it was not started on purpose. `live` and `unreachable` are the addresses of the
+    members that this node's gossip holds for up, and of those that it holds for down. `load_bytes` is what its SSTables
+    take, `room_bytes` what is free on the disk of its volume; both are only as new as the last answer to a query.
     """
 
     mode: str
@@ -91,6 +93,8 @@ class NodeStatus:
     unreachable: tuple[str, ...] = ()
     pid: int | None = None
     error: str | None = None
+    load_bytes: int | None = None
+    room_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from executor.protocol import NodeStatus
-from executor.status import STARTING, UNKNOWN
+from executor.status import STARTING, UNKNOWN, without_sizes
 
 # A garbage collection or a busy moment leaves a poll or two without an answer and says nothing about the node.
 SILENCE_SECONDS = 10.0
@@ -43,7 +43,7 @@ def fold(report: Report, polled: NodeStatus, now: float) -> tuple[Report, NodeSt
         polled = replace(report.told, mode=UNKNOWN, error=polled.error)
     else:
         report = replace(report, silent_since=None)
-    if polled == report.told:
+    if without_sizes(polled) == without_sizes(report.told):
         return report, None
     if polled.mode == report.told.mode and budget < 1:
         return report, None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from executor.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.protocol import NodeStatus
 
+PAUSED = "PAUSED"
 UNKNOWN = "UNKNOWN"
 STARTING = "STARTING"
 
@@ -17,9 +20,11 @@ _STORAGE_SERVICE = (
     "ReleaseVersion", "SchemaVersion", "LiveNodes", "UnreachableNodes", "JoiningNodes",
 )  # fmt: skip
 _SNITCH = ("Datacenter", "Rack")
+_LOAD = Attribute("org.apache.cassandra.metrics:type=Storage,name=Load", "Count")
 _WANTED = tuple(
     [Attribute(STORAGE_SERVICE, name) for name in _STORAGE_SERVICE]
     + [Attribute(ENDPOINT_SNITCH, name) for name in _SNITCH]
+    + [_LOAD]
 )
 
 
@@ -29,7 +34,9 @@ def poll(jolokia: Jolokia, timeout: float) -> NodeStatus:
         values = jolokia.read(_WANTED, timeout)
     except JolokiaError as error:
         return NodeStatus(mode=UNKNOWN, endpoint=jolokia.address, error=str(error))
-    return interpret({item.name: value for item, value in values.items()}, jolokia.address)
+    load = values.get(_LOAD)
+    status = interpret({item.name: value for item, value in values.items()}, jolokia.address)
+    return replace(status, load_bytes=load if isinstance(load, int) else None)
 
 
 def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
@@ -57,9 +64,18 @@ def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
     )
 
 
-def of_process(status: NodeStatus, pid: int) -> NodeStatus:
-    """The same with the process that it is about."""
-    return replace(status, pid=pid)
+def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
+    """The same with the process that it is about, and what is free on the disk of its volume."""
+    try:
+        disk = os.statvfs(volume)
+    except OSError:
+        return replace(status, pid=pid)
+    return replace(status, pid=pid, room_bytes=disk.f_bavail * disk.f_frsize)
+
+
+def without_sizes(status: NodeStatus) -> NodeStatus:
+    """The same but for what changes all the time, and is no news by itself."""
+    return replace(status, load_bytes=None, room_bytes=None)
 
 
 def _text(values: Mapping[str, Any], name: str) -> str | None:

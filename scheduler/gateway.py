@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -27,6 +28,8 @@ class LoopGateway:
         self._put: Callable[[Event], object] | None = None
         self._snapshot: Snapshot | None = None
         self._reason = "the scheduler starts"
+        self._published = threading.Condition()
+        self._ending = False
 
     def explain(self, reason: str) -> None:
         """Say from now on, while there is no snapshot, why."""
@@ -38,7 +41,24 @@ class LoopGateway:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Serve this snapshot from now on."""
-        self._snapshot = snapshot
+        with self._published:
+            self._snapshot = snapshot
+            self._published.notify_all()
+
+    def end(self) -> None:
+        """Let nobody wait any more. May be called by a signal's handler."""
+        self._ending = True
+
+    @property
+    def ending(self) -> bool:
+        """Whether `end` was called."""
+        return self._ending
+
+    def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
+        """The published snapshot as soon as it is another one, at the latest after so long; raises Unavailable."""
+        with self._published:
+            self._published.wait_for(lambda: self._snapshot is not None and self._snapshot is not than, seconds)
+        return self.snapshot()
 
     def snapshot(self) -> Snapshot:
         """The last published snapshot; raises Unavailable before the first."""

@@ -18,6 +18,8 @@ from scheduler.core.decide import decide
 from scheduler.core.decision import Decision
 from scheduler.core.events import Event as CoreEvent
 from scheduler.core.events import Registered
+from scheduler.core.journal import journal
+from scheduler.core.journal_commands import Outcome
 from scheduler.core.offers import Offer, parse_offer
 from scheduler.core.operate import apply_command
 from scheduler.core.operation import is_live
@@ -117,6 +119,7 @@ class Loop:
         commands = self._take(events, began)
         state, answers = self._apply(commands, began)
         decision, after = decide(state, self._offers.values(), began, self._sources.new_id)
+        after = journal(self._saver.stored, state, after, decision, _accepted(answers), began)
         try:
             self._save(after)
         except StoreUnavailableError as error:
@@ -304,6 +307,10 @@ class Loop:
 
     def _count(self, name: str, by: float = 1.0) -> None:
         self._counters[name] = self._counters.get(name, 0.0) + by
+
+
+def _accepted(answers: Iterable[tuple[Asked, Refusal | None]]) -> list[Outcome]:
+    return [Outcome(asked.command, asked.principal) for asked, refusal in answers if refusal is None]
 
 
 def _words(command: Command) -> str:

@@ -18,6 +18,11 @@ class Saver:
         self._stored = stored
         self._doubtful: set[str] = set()
 
+    @property
+    def stored(self) -> ClusterState:
+        """The last state of which all is surely stored."""
+        return self._stored
+
     def save(self, state: ClusterState) -> int:
         """Store all of `state` that is not stored yet; returns the number of records written or removed.
 

@@ -80,7 +80,7 @@ class Dispatch:
             if accept.job:
                 self._accept_job(accept, state.steps[accept.job])
             else:
-                self._accept(accept, state.nodes[accept.node])
+                self._accept(accept, state.nodes.get(accept.node))
         for kill in decision.kills:
             logger.info("killing task %s: %s", kill.task_id, kill.reason)
             self._sender.kill(kill)
@@ -95,16 +95,20 @@ class Dispatch:
             self._count("declines_total", len(decision.declines))
         self._send_calls(decision)
 
-    def _accept(self, accept: Accept, node: NodeRecord) -> None:
+    def _accept(self, accept: Accept, node: NodeRecord | None) -> None:
         kinds = [operation["type"] for operation in accept.operations]
-        where = node.agent.hostname if node.agent is not None else "an agent"
+        where = node.agent.hostname if node is not None and node.agent is not None else "an agent"
+        if kinds == ["RESERVE"]:
+            logger.info("reserving more for %s where it runs", accept.node)
+            self._sender.accept(accept)
+            return
         if "LAUNCH" not in kinds:
             logger.info("giving back what %s had reserved: %s", accept.node, ", ".join(kinds))
             self._sender.accept(accept)
             self._count("releases_total", 1)
             return
         why = "on its own reservation" if kinds == ["LAUNCH"] else f"with {', '.join(kinds[:-1])}"
-        task = node.task.id if node.task is not None else accept.node
+        task = node.task.id if node is not None and node.task is not None else accept.node
         logger.info("launching %s on %s %s: offer %s fits", task, where, why, ", ".join(accept.offer_ids))
         self._sender.accept(accept)
         self._count("launches_total", 1)

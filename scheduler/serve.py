@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import uuid
+from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -63,9 +64,21 @@ class Server(BaseApplication):
     def _begin(self, _: object) -> None:
         # SIGINT reaches the arbiter too, which ends this worker in order.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._listen()
         share_the_interpreter()
         self._service = Service(self._settings, self._gateway, self._ended)
         self._service.start()
+
+    def _listen(self) -> None:
+        """Have streams end as soon as this process is told to: gunicorn would wait for them."""
+        before = signal.getsignal(signal.SIGTERM)
+
+        def end(number: int, frame: FrameType | None) -> None:
+            self._gateway.end()
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(signal.SIGTERM, end)
 
     def _ended(self, code: Exit) -> None:
         """On the scheduler's thread: have the arbiter end everything."""

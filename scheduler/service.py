@@ -13,8 +13,9 @@ from pathlib import Path
 
 from scheduler import __version__
 from scheduler.core import codec
-from scheduler.core.change import adopt
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.change import Adoption, adopt
+from scheduler.core.journal import add_entries, start_entries, target_entry
+from scheduler.core.spec import ClusterSpec, Policy
 from scheduler.core.state import ClusterState
 from scheduler.driver import Driver
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -104,7 +105,7 @@ class Service:
                 zookeeper = self._take_lock()
                 self._gateway.explain("reading the records in ZooKeeper")
                 store = ZooKeeperStore(zookeeper)
-                return store, begin(store, settings.cluster_spec(), _SOURCES)
+                return store, begin(store, settings.cluster_spec(), _SOURCES, settings.policy())
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
                 if self._zookeeper is not None:
@@ -141,7 +142,7 @@ class Service:
 _SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
 
 
-def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
+def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | None = None) -> ClusterState:
     """The state to begin with; what the settings of this start ask for is the target if the stored cluster can follow.
 
     Raises FatalError when a record cannot be read or a first configuration makes no sense.
@@ -155,7 +156,11 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
     adoption = adopt(stored, spec, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))
-    state, target, writes = adoption.state, adoption.new_target, {}
+    state, target = _note_start(stored, adoption, sources.now()), adoption.new_target
+    writes: dict[str, bytes | None] = {}
+    for record in codec.changes(adoption.state, state):
+        writes[codec.path_of(record)] = codec.encode_record(record)
+    writes |= dict.fromkeys(codec.removals(adoption.state, state))
     if target is not None:
         writes[codec.path_of(target)] = codec.encode_record(target)
         writes[codec.TARGET] = codec.encode_record(codec.Target(target.id))
@@ -170,7 +175,14 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources) -> ClusterState:
         logger.info("configuration %s is the target now", target.id)
     for reason in state.configuration_errors:
         logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
-    return state
+    return replace(state, policy=policy or Policy())
+
+
+def _note_start(stored: codec.Stored, adoption: Adoption, now: float) -> ClusterState:
+    entries = start_entries(adoption.state, __version__, now)
+    if adoption.new_target is not None:
+        entries.append(target_entry(adoption.new_target.id, stored.target, now))
+    return add_entries(adoption.state, entries)
 
 
 def framework(settings: Settings) -> FrameworkSettings:

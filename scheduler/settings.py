@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.protocol import Ports
-from scheduler.core.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Resources, Uri
+from scheduler.core.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
 from scheduler.settings_docs import configuration, marathon
 from scheduler.settings_parse import read
 from scheduler.settings_table import TABLE
@@ -63,6 +63,8 @@ class Settings:
     seed_nodes: int
     placement_constraint: str
     rack_attribute: str
+    replace_after_s: float
+    cleanup_after_scale: bool
     cluster_task_cpus: float
     cluster_task_memory_mb: int
     cassandra_cluster_name: str
@@ -118,6 +120,10 @@ class Settings:
             placement=self.placement_constraint,
             rack_attribute=self.rack_attribute,
         )
+
+    def policy(self) -> Policy:
+        """What the scheduler may do by itself."""
+        return Policy(self.replace_after_s or None, self.cleanup_after_scale)
 
     def _executor(self) -> ExecutorSpec:
         # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.

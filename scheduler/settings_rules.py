@@ -31,6 +31,11 @@ def plain(value: str) -> str | None:
     return None if _PLAIN.fullmatch(value) else "must be letters, digits, dots, dashes and underscores"
 
 
+def replace_after(value: float) -> str | None:
+    """Mesos itself needs more than a minute to see that an agent is away."""
+    return None if value == 0 or value >= 300 else "must be 0, or at least 300"
+
+
 def user(value: str) -> str | None:
     return None if _USER.fullmatch(value) else "must be the name of a user"
 

@@ -170,6 +170,18 @@ _CLUSTER = (
         "Agent attribute that is a node's rack; without it every node is in CASSANDRA_LOCATION_RACK.",
         rule=rules.plain,
     ),
+    _number(
+        "REPLACE_AFTER_S",
+        "0",
+        "After how many seconds a member that Mesos cannot see is replaced by a new one elsewhere; 0: never.",
+        rule=rules.replace_after,
+    ),
+    Setting(
+        "CLEANUP_AFTER_SCALE",
+        "boolean",
+        "false",
+        "Whether a cleanup of all nodes follows by itself when nodes have been added.",
+    ),
     _number("CLUSTER_TASK_CPUS", "0.1", "Cores kept beside each node for its maintenance jobs.", minimum=0),
     _integer("CLUSTER_TASK_MEMORY_MB", "32", "Memory kept beside each node for its maintenance jobs.", minimum=0),
 )

@@ -49,6 +49,13 @@ class Gateway(Protocol):
     def snapshot(self) -> Snapshot:
         """The last published snapshot; raises Unavailable while there is none or the state is not readable."""
 
+    def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
+        """The published snapshot once it is another one than this, at the latest after so long; or Unavailable."""
+
+    @property
+    def ending(self) -> bool:
+        """Whether the process is about to end, so that nobody should wait for anything any more."""
+
     def submit(self, command: Command, principal: str) -> Refusal | None:
         """Have the loop carry out a command; returns once it is stored. Raises Unavailable. `principal` asked."""
 

@@ -30,6 +30,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState, ZnodeStat
 
+from scheduler.core.codec import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.holder import is_dead, parse_holder, this_process
 from scheduler.store import Writes, check_size
@@ -40,9 +41,6 @@ logger = logging.getLogger(__name__)
 LOCK = "lock"
 # How often to look whether the holder has died.
 LOCK_LOOK_SECONDS = 1.0
-# Records lie at these paths, or one level below them.
-SINGLE = ("framework-id", "target", "cluster-id")
-FOLDERS = ("configurations", "nodes", "plans", "steps", "history")
 ANSWER_SECONDS = 10.0
 # What kazoo raises; its time-out is of no family.
 CLIENT_ERRORS = (KazooException, KazooTimeoutError)

@@ -30,6 +30,7 @@ def _when_needed(name: str) -> Job:
 JOBS: dict[str, Job] = {
     **table_jobs(),
     "repair": _when_needed("repair"),
+    "decommission": _when_needed("decommission"),
     **{name: _when_needed(f"backup-{name}") for name in _BACKUP},
     **{name: _when_needed(name) for name in _RESTORE},
 }

@@ -64,11 +64,6 @@ def own_problems(spec: ClusterSpec) -> tuple[str, ...]:
 def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
     """Every change that the stored cluster cannot follow, as a sentence for the plan."""
     found = []
-    if new.nodes < old.nodes:
-        found.append(
-            f"The number of configured nodes ({new.nodes}) is less than the previous number of configured nodes "
-            f"({old.nodes})."
-        )
     if new.disk_mb != old.disk_mb:
         found.append(
             f"The configured disk size can not be changed. Persisted disk size is ({old.disk_mb}) Mb. "
@@ -111,5 +106,6 @@ def _state(stored: Stored, target: Configuration, errors: tuple[str, ...]) -> Cl
         operations=stored.operations,
         steps=stored.steps,
         history=stored.history,
+        journal=stored.journal,
         configuration_errors=errors,
     )

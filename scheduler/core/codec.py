@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.core.documents import DocumentError, decode, encode
+from scheduler.core.entries import JournalRecord
 from scheduler.core.kinds import KINDS
 from scheduler.core.state import (
     SCHEMA_VERSION,
@@ -31,10 +32,14 @@ NODES = "nodes"
 PLANS = "plans"
 STEPS = "steps"
 HISTORY = "history"
+EVENTS = "events"
 CLUSTER_ID = "cluster-id"
+# Records lie at the first paths, or one level below the others.
+SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID)
+FOLDERS = (CONFIGURATIONS, NODES, PLANS, STEPS, HISTORY, EVENTS)
 
 # What a cycle may change; configurations never change.
-Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord
+Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord | JournalRecord
 Record = Changing | Configuration
 
 
@@ -86,6 +91,7 @@ class Stored:
     operations: Mapping[str, OperationRecord] = field(default_factory=dict)
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)
+    journal: Mapping[str, JournalRecord] = field(default_factory=dict)
 
 
 def path_of(record: Record) -> str:
@@ -101,6 +107,8 @@ def path_of(record: Record) -> str:
             return f"{STEPS}/{record.key}"
         case HistoryRecord():
             return f"{HISTORY}/{record.key}"
+        case JournalRecord():
+            return f"{EVENTS}/{record.key}"
         case Configuration():
             return f"{CONFIGURATIONS}/{record.id}"
 
@@ -130,6 +138,7 @@ def _class_at(path: str) -> type[Record | Single]:
         PLANS: OperationRecord if name in KINDS else PlanRecord,
         STEPS: StepRecord,
         HISTORY: HistoryRecord,
+        EVENTS: JournalRecord,
         CONFIGURATIONS: Configuration,
     }
     single: dict[str, type[Single]] = {FRAMEWORK_ID: FrameworkId, TARGET: Target, CLUSTER_ID: ClusterId}
@@ -163,7 +172,7 @@ def removals(before: ClusterState, after: ClusterState) -> tuple[str, ...]:
 
 
 def _maps(state: ClusterState) -> tuple[Mapping[str, Changing], ...]:
-    return (state.nodes, state.plans, state.operations, state.steps, state.history)
+    return (state.nodes, state.plans, state.operations, state.steps, state.history, state.journal)
 
 
 def _same(one: object, other: object) -> bool:
@@ -191,6 +200,7 @@ class _Loaded:
         self._operations: dict[str, OperationRecord] = {}
         self._steps: dict[str, StepRecord] = {}
         self._history: dict[str, HistoryRecord] = {}
+        self._journal: dict[str, JournalRecord] = {}
 
     def take(self, record: Record | Single) -> None:
         match record:
@@ -212,6 +222,8 @@ class _Loaded:
                 self._steps[record.key] = record
             case HistoryRecord():
                 self._history[record.key] = record
+            case JournalRecord():
+                self._journal[record.key] = record
 
     def result(self) -> Stored:
         return Stored(
@@ -224,6 +236,7 @@ class _Loaded:
             operations=self._operations,
             steps=self._steps,
             history=self._history,
+            journal=dict(sorted(self._journal.items())),
         )
 
 

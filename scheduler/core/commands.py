@@ -96,6 +96,23 @@ class ReplaceNode:
 
 
 @dataclass(frozen=True)
+class PauseNode:
+    """Stop this node's Cassandra and keep it off, its volume mounted; `forced`: whoever is down."""
+
+    node: str
+    principal: str
+    forced: bool = False
+
+
+@dataclass(frozen=True)
+class ResumeNode:
+    """Start a paused node's Cassandra again."""
+
+    node: str
+    principal: str
+
+
+@dataclass(frozen=True)
 class CancelIntent:
     """Take back what is intended for a node, as long as nothing of it is done that cannot be undone."""
 
@@ -105,7 +122,7 @@ class CancelIntent:
 
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
-NodeCommand = RestartNodes | ReplaceNode | CancelIntent
+NodeCommand = RestartNodes | ReplaceNode | PauseNode | ResumeNode | CancelIntent
 Command = PlanCommand | OperationCommand | NodeCommand
 
 

@@ -44,6 +44,10 @@ class Cycle:
         """Put a changed record in place of the old one."""
         self._nodes[node.name] = node
 
+    def remove(self, node: NodeRecord) -> None:
+        """Forget a node."""
+        self._nodes.pop(node.name, None)
+
     def update_step(self, step: StepRecord) -> None:
         """Put a changed maintenance step in place of the old one."""
         self._steps[step.key] = step

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from scheduler.core.asks import ask
+from scheduler.core.automatic import clean_up, replace_lost
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Decision
+from scheduler.core.departure import depart
 from scheduler.core.deploy import deploy, note_progress
 from scheduler.core.intents import pursue
 from scheduler.core.maintain import maintain
@@ -21,10 +23,13 @@ from scheduler.core.state import ClusterState
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
 RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     note_evidence,
+    replace_lost,
+    depart,
     roll_out,
     pursue,
     recover,
     deploy,
+    clean_up,
     maintain,
     release,
     kill_strays,

@@ -21,7 +21,7 @@ from scheduler.core.recovery import PARTIAL_SECONDS, common_block, try_in_place
 from scheduler.core.recovery import PLAN as RECOVERY
 from scheduler.core.replace import has_moved, is_left_behind
 from scheduler.core.seeds import by_index, choose_seeds
-from scheduler.core.state import Abandoned, Agent, ClusterState, Failures, NodeRecord, TaskState
+from scheduler.core.state import Abandoned, Agent, ClusterState, Failures, NodeRecord, PlanRecord, TaskState
 
 PLAN = "deploy"
 REFUSED_SECONDS = 5.0
@@ -53,7 +53,7 @@ def candidate(state: ClusterState) -> NodeRecord | None:
         return moved
     for name in node_names(state):
         node = record_of(state, name)
-        if node.deployed is None and not node.forced:
+        if node.deployed is None and not node.forced and not node.left:
             return node
     return None
 
@@ -74,8 +74,30 @@ def note_progress(cycle: Cycle) -> None:
             continue
         stable = cycle.now - node.task.launched_at >= STABLE_SECONDS
         failures = Failures() if stable else node.failures
+        if node.deployed is None and node.intent is None:
+            _note_cleanup(cycle)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
             cycle.update(replace(node, deployed=node.task.configuration, failures=failures))
+    _note_completed(cycle)
+
+
+def _note_cleanup(cycle: Cycle) -> None:
+    """A node has joined: those that were members before keep data that is not theirs any more, until a cleanup."""
+    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    if before.completed:
+        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now))
+
+
+def _note_completed(cycle: Cycle) -> None:
+    """The first deployment is done, which had no data to hand over."""
+    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    members = any(node.deployed is not None for node in cycle.state.nodes.values())
+    if not before.completed and members and candidate(cycle.state) is None:
+        _update_plan(cycle, replace(before, completed=True))
+
+
+def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
+    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, PLAN: plan}))
 
 
 def deploy(cycle: Cycle) -> None:
@@ -177,7 +199,8 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
         return
     seeds = choose_seeds(cycle.state, node)
     assert seeds is not None
-    start = Start(cycle.state.target, seeds, cycle.state.framework_id, cycle.now, cycle.new_id)
+    known = cycle.state
+    start = Start(known.target, seeds, known.framework_id, cycle.now, cycle.new_id, known.cluster_id or "")
     cycle.take(launch_new(node, chosen, start), chosen)
 
 

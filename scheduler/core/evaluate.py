@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.core.amounts import Needs, Share, contains, node_needs, to_scalar
 from scheduler.core.decision import Accept
+from scheduler.core.lifecycle import is_paused
 from scheduler.core.offers import Held, Json, Mount, Offer
 from scheduler.core.operations import (
     Hold,
@@ -49,6 +50,7 @@ class Start:
     framework_id: str | None
     now: float
     new_id: Callable[[], str]
+    cluster_id: str = ""
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -86,8 +88,9 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
         volume_id=start.new_id(),
         mount_root=None if mount is None else mount.root,
         disk_mb=to_scalar(size),
+        cluster_id=start.cluster_id,
     )
-    hold = new_hold(spec.role, spec.principal, reservation.id)
+    hold = new_hold(spec.role, spec.principal, reservation.id, start.cluster_id)
     created = volume(hold, size, source, reservation.volume_id, spec.principal)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent))
     record = replace(node, agent=agent, reservation=reservation, rack=rack_of(spec, offer.agent) or "")
@@ -174,6 +177,7 @@ def _fit(
             hold=hold,
             volume=volume_json,
             replace_address=previous.address if previous is not None else None,
+            paused=is_paused(record),
         )
     )
     return Fit(record, Accept(record.name, offer.ids, (*before, build_launch(task))))

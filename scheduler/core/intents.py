@@ -4,6 +4,7 @@ An intent waits its turn (`turn_block`); then its node's task is ended; what fol
 asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
 
 A restart needs no more: recovery launches what has ended in its place, and the intent is done when the node is ready.
+A pause is a restart whose launch leaves Cassandra off; it stays until an operator turns it into a restart.
 A replacement is launched by the plan deploy's rules, see `scheduler.core.replace`.
 """
 
@@ -17,7 +18,7 @@ from scheduler.core.decision import Kill
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.replace import awaits_peers, move, seen_by, settle
+from scheduler.core.replace import awaits_peers, move, seen_by, settle, vacate
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, StepState
 
@@ -160,6 +161,9 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
     assert intent is not None
     if intent.kind is IntentKind.REPLACE:
         _replace(cycle, node, intent)
+        return
+    if intent.kind is IntentKind.LEAVE and has_ended(node):
+        cycle.update(vacate(node, left=node.index < cycle.state.target.spec.nodes))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):

@@ -62,6 +62,7 @@ _KINDS = (
             PhaseKind("Clear", "clear", at_once=ALL_AT_ONCE, always=True),
         ),
     ),
+    Kind("decommission", "Decommission", (PhaseKind("Leave", "decommission"),)),
     Kind("backup-verify", "Backup verification", (PhaseKind("Verify", "verify", at_once="parallelism"),)),
     Kind("backup-delete", "Backup deletion", (PhaseKind("Delete", "delete", once=True),)),
     Kind(

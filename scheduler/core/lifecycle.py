@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.state import Failures, NodeRecord, TaskState
+from scheduler.core.state import Failures, IntentKind, NodeRecord, TaskState
 
 LIVE = frozenset({TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING})
 # Neither alive nor dead: Mesos cannot see it, or does not know its agent.
@@ -51,6 +51,17 @@ def is_joining(node: NodeRecord) -> bool:
 def is_down(node: NodeRecord) -> bool:
     """Whether the node is a member of the ring that is not up."""
     return node.deployed is not None and not is_up(node)
+
+
+def is_paused(node: NodeRecord) -> bool:
+    """Whether an operator wants the node's Cassandra to stay off, and its turn to be stopped has come."""
+    intent = node.intent
+    return intent is not None and intent.kind is IntentKind.PAUSE and intent.begun_at is not None
+
+
+def is_leaving(node: NodeRecord) -> bool:
+    """Whether the node is known to have left the ring, and is to be cleared away."""
+    return node.intent is not None and node.intent.kind is IntentKind.LEAVE
 
 
 def has_given_up(node: NodeRecord) -> bool:

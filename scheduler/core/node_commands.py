@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.commands import CancelIntent, NodeCommand, Refusal, RefusalKind, ReplaceNode, RestartNodes
+from scheduler.core.commands import (
+    CancelIntent,
+    NodeCommand,
+    PauseNode,
+    Refusal,
+    RefusalKind,
+    ReplaceNode,
+    RestartNodes,
+    ResumeNode,
+)
 from scheduler.core.intents import describe, is_over, look, ring_strain
-from scheduler.core.lifecycle import UNSEEN, may_live
+from scheduler.core.lifecycle import UNSEEN, is_paused, may_live
 from scheduler.core.replace import move_back, place_again
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord
@@ -20,6 +29,10 @@ def command_node(state: ClusterState, command: NodeCommand, now: float) -> Clust
             return _restart(state, command, now)
         case ReplaceNode():
             return _replace(state, command, now)
+        case PauseNode():
+            return _pause(state, command, now)
+        case ResumeNode():
+            return _resume(state, command, now)
         case CancelIntent():
             return _cancel(state, command)
 
@@ -44,6 +57,41 @@ def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> Node
     asked = "asked for by an operator"
     intent = Intent(IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced)
     return replace(node, intent=intent, failures=Failures())
+
+
+def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState | Refusal:
+    """A restart that is under way becomes a pause: of a node that does not come back, files are to be looked at."""
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
+    if (problem := _unfit(node if before is None else replace(node, intent=None))) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced and (problem := _strain(state, nodes)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is paused all the same")
+    assert node.task is not None
+    asked = "asked for by an operator"
+    begun_at = None if before is None or before.begun_at is None else now
+    intent = Intent(IntentKind.PAUSE, now, node.task.id, asked, command.principal, command.forced, begun_at)
+    paused = replace(node, intent=intent, failures=Failures())
+    return replace(state, nodes={**state.nodes, node.name: paused})
+
+
+def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterState | Refusal:
+    """What was not stopped yet runs on; else it is a restart from here on."""
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    if node.intent is None or node.intent.kind is not IntentKind.PAUSE:
+        return Refusal(RefusalKind.CONFLICT, f"{node.name} is not paused")
+    resumed: Intent | None = None
+    if is_paused(node):
+        assert node.task is not None
+        asked = "it was paused, and is resumed"
+        resumed = Intent(IntentKind.RESTART, now, node.task.id, asked, command.principal, forced=True, begun_at=now)
+    return replace(state, nodes={**state.nodes, node.name: replace(node, intent=resumed, failures=Failures())})
 
 
 def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterState | Refusal:

@@ -16,6 +16,7 @@ from scheduler.core.state import Agent
 Json = Mapping[str, Any]
 
 RESOURCE_ID = "resource_id"
+CLUSTER_ID = "cluster_id"
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,12 @@ def _own_label(reservations: Iterable[Json], role: str, principal: str) -> str |
     top = tuple(reservations)[-1]
     if top.get("type") != "DYNAMIC" or top.get("role") != role or top.get("principal") != principal:
         return None
-    for label in (top.get("labels") or {}).get("labels", ()):
-        if label.get("key") == RESOURCE_ID:
+    return _label(reservations, RESOURCE_ID)
+
+
+def _label(reservations: Iterable[Json], key: str) -> str | None:
+    for label in (tuple(reservations)[-1].get("labels") or {}).get("labels", ()):
+        if label.get("key") == key:
             return str(label.get("value"))
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core import departure
 from scheduler.core.commands import (
     ForceComplete,
     Interrupt,
@@ -36,7 +37,7 @@ def command_operation(state: ClusterState, command: OperationCommand, now: float
         case StartOperation():
             return _start(state, command, now)
         case StopOperation():
-            return _stop(state, command.plan)
+            return _stop(state, command.plan, now)
         case ResumeOperation():
             return _resume(state, command)
         case TuneOperation():
@@ -99,6 +100,11 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
         return Refusal(RefusalKind.CONFLICT, reason)
     if unknown := [name for name in command.nodes if name not in state.nodes]:
         return Refusal(RefusalKind.INVALID, f"nodes: there is no {', '.join(unknown)}")
+    if command.plan == departure.KIND:
+        leaving = state.nodes[command.nodes[0]]
+        problem = departure.departure_problem(state, leaving, bool(command.request.get("force")))
+        if problem is not None:
+            return Refusal(RefusalKind.CONFLICT, problem)
     operation = OperationRecord(
         kind=command.plan,
         id=command.id,
@@ -115,10 +121,12 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
     return _with(replace(state, steps=kept), operation)
 
 
-def _stop(state: ClusterState, kind: str) -> ClusterState | Refusal:
+def _stop(state: ClusterState, kind: str, now: float) -> ClusterState | Refusal:
     operation = state.operations.get(kind)
     if operation is None or not is_live(operation):
         return _not_running(kind)
+    if kind == departure.KIND:
+        state = departure.call_back(state, operation, now)
     return _with(state, replace(operation, state=OperationState.STOPPING))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.core.amounts import Share, to_ranges, to_scalar
-from scheduler.core.offers import RESOURCE_ID
+from scheduler.core.offers import CLUSTER_ID, RESOURCE_ID
 
 Json = Mapping[str, Any]
 
@@ -25,9 +25,10 @@ class Hold:
     role: str
 
 
-def new_hold(role: str, principal: str, resource_id: str) -> Hold:
-    """A dynamic reservation of ours, labelled with its id."""
-    labels = {"labels": [{"key": RESOURCE_ID, "value": resource_id}]}
+def new_hold(role: str, principal: str, resource_id: str, cluster_id: str) -> Hold:
+    """A dynamic reservation of ours, labelled with its id, and with the cluster's if there is one."""
+    own = [{"key": CLUSTER_ID, "value": cluster_id}] if cluster_id else []
+    labels = {"labels": [{"key": RESOURCE_ID, "value": resource_id}, *own]}
     return Hold(({"type": "DYNAMIC", "role": role, "principal": principal, "labels": labels},), role)
 
 

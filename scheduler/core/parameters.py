@@ -41,6 +41,10 @@ def _repair(_state: ClusterState, operation: OperationRecord, _node: str) -> Jso
     return _chosen(operation, _TABLES + _REPAIR)
 
 
+def _decommission(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return _chosen(operation, ("force",))
+
+
 def _storage(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
     location = {**_chosen(operation, _LOCATION), "path_style": operation.request.get("uses_emc", False)}
     return {
@@ -103,6 +107,7 @@ def _backup_nodes(operation: OperationRecord) -> tuple[str, ...]:
 _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = {
     **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables),
     "repair": _repair,
+    "decommission": _decommission,
     **dict.fromkeys(("snapshot", "upload", "clear"), _backup),
     "describe": _describe,
     "complete": _complete,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler.core import deploy, intents, maintenance_plans, recovery, replace, rollout
+from scheduler.core import departure, deploy, intents, maintenance_plans, recovery, replace, rollout
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
-from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_up, may_live
+from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_leaving, is_paused, is_up, may_live
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.readiness import assess
 from scheduler.core.reasons import Code, Reason
@@ -19,6 +19,9 @@ _BLOCKED = {
     Code.NOT_REGISTERED: Status.PENDING,
     Code.RECONCILING: Status.PENDING,
 }
+
+
+_SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 
 def plan_names(state: ClusterState) -> tuple[str, ...]:
@@ -94,6 +97,9 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
             steps.append(_as_step(node, status, Reason(reason.code, said)))
             continue
         steps.append(_as_step(node, *_deploy_status(state, node, first, now)))
+    for node in reversed(departure.surplus(state)):
+        reason = departure.shrink_reason(state, node)
+        steps.append(_as_step(node, _SHRINK.get(reason.code, Status.WAITING), reason))
     return steps
 
 
@@ -132,6 +138,9 @@ def _as_step(node: NodeRecord, status: Status, reason: Reason) -> Step:
 def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
     if node.deployed is not None:
         return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
+    if node.left:
+        text = "decommissioned by an operator; restart this step to have it again"
+        return Status.COMPLETE, Reason(Code.LEFT, text)
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
     if may_live(node):
@@ -158,6 +167,10 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     remarks = ""
     if node.task is not None and node.task.configuration != state.target.id:
         remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
+    if state.plans.get(deploy.PLAN, PlanRecord(deploy.PLAN)).cleanup_due_since is not None:
+        remarks += ", to be cleaned up since nodes were added"
+    if node.mode == "LEAVING":
+        return f"{remarks}, but it leaves: see the plan {departure.KIND}"
     return remarks if is_up(node) else f"{remarks}, but down: see the plan recovery"
 
 
@@ -178,6 +191,12 @@ def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, 
         return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
+    if is_leaving(node):
+        return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; what it held is released")
+    if is_paused(node) and node.mode == "PAUSED":
+        where = node.agent.hostname if node.agent is not None else "its agent"
+        text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"
+        return Status.WAITING, Reason(Code.PAUSED, text)
     if not has_ended(node):
         return _live_status(state, node)
     moved = replace.has_moved(node)

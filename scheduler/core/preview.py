@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scheduler.core.change import own_problems, refused_changes
+from scheduler.core.departure import surplus
 from scheduler.core.differences import Difference, as_text, launch_differences
 from scheduler.core.rollout import outdated
 from scheduler.core.spec import ClusterSpec
@@ -31,10 +32,12 @@ class Preview:
     changes: tuple[Change, ...]
     refusals: tuple[str, ...]
     restarts: tuple[str, ...]
+    leaves: tuple[str, ...] = ()
 
 
 def preview(state: ClusterState, wanted: ClusterSpec) -> Preview:
-    """What making `wanted` the target would do; `restarts` are all nodes that a roll-out would then go over."""
+    """What making `wanted` the target would do; `restarts` are all nodes that a roll-out would then go
+    over, `leaves` those that would leave the ring, in this order."""
     old = state.target.spec
     refusals = (*own_problems(wanted), *refused_changes(old, wanted))
     changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
@@ -44,7 +47,8 @@ def preview(state: ClusterState, wanted: ClusterSpec) -> Preview:
     target = replace(state.target, id=PREVIEW, spec=wanted)
     configurations = {**state.configurations, state.target.id: state.target}
     then = replace(state, target=target, configurations=configurations)
-    return Preview(tuple(changes), (), tuple(outdated(then)))
+    leaves = tuple(node.name for node in surplus(then) if node.deployed is not None)
+    return Preview(tuple(changes), (), tuple(outdated(then)), leaves)
 
 
 def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:

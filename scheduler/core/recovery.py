@@ -12,7 +12,7 @@ from scheduler.core.amounts import node_needs
 from scheduler.core.cycle import Cycle
 from scheduler.core.differences import launch_differences
 from scheduler.core.evaluate import Start, in_place_refusals, is_unused, launch_in_place
-from scheduler.core.lifecycle import UNSEEN, has_ended, has_given_up
+from scheduler.core.lifecycle import UNSEEN, has_ended, has_given_up, is_leaving
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.replace import is_given_up
 from scheduler.core.seeds import by_index, choose_seeds
@@ -25,7 +25,7 @@ PARTIAL_SECONDS = 1.0
 def recover(cycle: Cycle) -> None:
     """Launch every member that is over and may be tried again."""
     for node in by_index(cycle.state.nodes.values()):
-        if node.deployed is None or not has_ended(node) or is_given_up(node):
+        if node.deployed is None or not has_ended(node) or is_given_up(node) or is_leaving(node):
             continue
         if common_block(cycle.state, node, PLAN, cycle.now) is not None:
             continue

@@ -15,23 +15,28 @@ from scheduler.core.decision import Accept
 from scheduler.core.offers import Held, Json, Offer
 from scheduler.core.operations import Hold, build_destroy, build_unreserve, disk, ports, shares, without_volume
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import Abandoned
+from scheduler.core.state import Abandoned, ClusterState
 
 
 def release(cycle: Cycle) -> None:
     """Destroy and unreserve what offers show of abandoned reservations."""
-    nodes = cycle.state.nodes.values()
-    kept = {node.reservation.id for node in nodes if node.reservation is not None}
-    kept |= {node.intent.previous.reservation.id for node in nodes if node.intent and node.intent.previous}
-    for node in list(nodes):
+    kept = kept_reservations(cycle.state)
+    for node in list(cycle.state.nodes.values()):
         for given_up in node.abandoned:
             if given_up.id in kept:
                 continue
             offer = cycle.holder(given_up.id)
             if given_up.agent_id:
                 _clear(cycle, node.name, given_up, offer)
-            elif offer is not None and (operations := _operations(offer.held[given_up.id], given_up.unused)):
+            elif offer is not None and (operations := release_operations(offer.held[given_up.id], given_up.unused)):
                 cycle.use(offer, Accept(node.name, offer.ids, operations))
+
+
+def kept_reservations(state: ClusterState) -> set[str]:
+    """The ids of what nodes hold, and of what they held before they are replaced."""
+    nodes = state.nodes.values()
+    kept = {node.reservation.id for node in nodes if node.reservation is not None}
+    return kept | {node.intent.previous.reservation.id for node in nodes if node.intent and node.intent.previous}
 
 
 def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) -> None:
@@ -52,10 +57,11 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
     # Its agent may have come back under another id.
     seen = replace(given_up, destroyed=True, agent_id=offer.agent.id)
     cycle.update(replace(node, abandoned=(*others, seen)))
-    cycle.use(offer, Accept(name, offer.ids, _operations(held, destroy=True)))
+    cycle.use(offer, Accept(name, offer.ids, release_operations(held, destroy=True)))
 
 
-def _operations(held: Held, destroy: bool) -> tuple[Json, ...]:
+def release_operations(held: Held, destroy: bool) -> tuple[Json, ...]:
+    """What gives back all that an offer shows of a reservation; volumes stay unless they are to be destroyed."""
     hold = Hold(held.reservations, str(held.reservations[-1]["role"]))
     resources = shares(hold, Share(held.cpus, held.mem))
     if held.ports:

@@ -152,3 +152,13 @@ def settle(node: NodeRecord) -> NodeRecord:
     where = "" if before.gone else before.agent.id
     left = Abandoned(before.reservation.id, unused=True, agent_id=where)
     return replace(node, intent=None, abandoned=(*node.abandoned, left))
+
+
+def vacate(node: NodeRecord, left: bool) -> NodeRecord:
+    """The node without anything, what it held to be released; `left`: it is not to come back by itself."""
+    abandoned = node.abandoned
+    if node.reservation is not None and node.agent is not None:
+        gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
+        where = node.agent.id if node.reservation.seen and not gone else ""
+        abandoned = (*abandoned, Abandoned(node.reservation.id, unused=True, agent_id=where))
+    return NodeRecord(index=node.index, abandoned=abandoned, left=left)

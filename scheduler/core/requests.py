@@ -127,6 +127,13 @@ def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
     return _Parts(request, nodes=chosen)
 
 
+def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _Parts:
+    chosen = _nodes(form, nodes)
+    if form.value("nodes") is None or (chosen is not None and len(chosen) != 1):
+        form.problem("nodes", "must name exactly one node: one leaves the ring at a time")
+    return _Parts({"force": form.flag("force", default=False)}, nodes=chosen)
+
+
 def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
     request = {
         "backup_name": _backup_name(form, required=True),
@@ -185,6 +192,7 @@ def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts
 _KINDS: Mapping[str, Callable[[Form, Sequence[str], Schema | None], _Parts]] = {
     **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables_work),
     "repair": _repair,
+    "decommission": _decommission,
     "backup": _backup,
     "backup-verify": _verify,
     "backup-delete": _delete,

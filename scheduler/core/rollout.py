@@ -162,7 +162,7 @@ def _grow(cycle: Cycle, node: NodeRecord, offer: Offer, missing: Share) -> None:
         cycle.judge(offer, Reason(Code.NO_OFFER_FITS, f"{node.name} {text}"), GROWTH_SECONDS)
         return
     held = offer.held.get(node.reservation.id)
-    hold = new_hold(spec.role, spec.principal, node.reservation.id)
+    hold = new_hold(spec.role, spec.principal, node.reservation.id, node.reservation.cluster_id)
     hold = hold if held is None else Hold(held.reservations, spec.role)
     unique = f"{operation_id('grow', node.task.id)}.{cycle.new_id()}"
     cycle.use(offer, Accept(node.name, offer.ids, (build_reserve(unique, shares(hold, missing)),)))

@@ -80,3 +80,14 @@ class ClusterSpec:
     cassandra: CassandraSpec
     placement: str = ""
     rack_attribute: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the scheduler may do by itself; no part of a configuration, since no node is launched with it.
+
+    `replace_after_seconds`: None means never.
+    """
+
+    replace_after_seconds: float | None = None
+    cleanup_after_scale: bool = False

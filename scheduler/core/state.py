@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executor.protocol import JobProgress, NodeStatus
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.spec import ClusterSpec, Policy
+
+if TYPE_CHECKING:
+    from scheduler.core.entries import JournalRecord
 
 SCHEMA_VERSION = 1
 
@@ -50,6 +53,7 @@ class Reservation:
 
     `id` is the value of the label resource_id on every reserved resource; `volume_id` the persistence id.
     `mount_root` is the disk's root of a MOUNT volume, `disk_mb` the volume's size (of a MOUNT disk: the whole disk).
+    `cluster_id` is that of the label of the same name; reservations of earlier versions have none.
     """
 
     id: str
@@ -57,6 +61,7 @@ class Reservation:
     seen: bool = False
     mount_root: str | None = None
     disk_mb: float = 0.0
+    cluster_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,7 @@ class NodeRecord:
     failures: Failures = Failures()
     forced: bool = False  # an operator forced this node's deploy step complete
     intent: Intent | None = None
+    left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -177,6 +183,8 @@ class PlanRecord:
 
     name: str
     interrupted: bool = False
+    completed: bool = False  # all nodes were members once: what joins later takes data over
+    cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
     schema_version: int = SCHEMA_VERSION
 
 
@@ -394,4 +402,6 @@ class ClusterState:
     steps: Mapping[str, StepRecord] = field(default_factory=dict)  # by key
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
+    journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
     configuration_errors: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)

@@ -47,7 +47,7 @@ class Executor:
 class Launch:
     """What makes one launch of one node; `volume` is the volume's resource JSON.
 
-    `replace_address` is the address of the node whose tokens it takes over, if it does.
+    `replace_address` is the address of the node whose tokens it takes over, if it does; `paused`: without Cassandra.
     """
 
     node: str
@@ -60,6 +60,7 @@ class Launch:
     hold: Hold
     volume: Json
     replace_address: str | None = None
+    paused: bool = False
 
 
 def task_id(node: str, unique: str) -> str:
@@ -136,6 +137,7 @@ def node_launch(launch: Launch) -> NodeLaunch:
         replace_address=launch.replace_address,
         java_home=cassandra.java_home,
         drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),
+        paused=launch.paused,
     )
 
 

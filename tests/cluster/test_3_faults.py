@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 
-from devcluster.requests import UnreachableError
 from tests.cluster.world import World
 from tests.waiting import wait_for
 
@@ -33,21 +32,6 @@ def data(world: World) -> None:
 def read_back(world: World) -> int:
     with world.cql() as session:
         return len(list(session.execute("SELECT id, text FROM kept.rows")))
-
-
-def is_whole(world: World) -> bool:
-    """Storing, subscribed, reconciled, every plan COMPLETE, every node serving."""
-    try:
-        health = world.read("/v1/health")
-        return (
-            health["age_seconds"] < 5.0
-            and health["connected"]
-            and health["reconciled"]
-            and set(health["plans"].values()) == {"COMPLETE"}
-            and len(world.read("/v1/connection")["nodes"]) == 3
-        )
-    except (UnreachableError, AssertionError):  # not an answer, or not a good one: not whole yet
-        return False
 
 
 def scheduler_dies(world: World) -> None:
@@ -77,7 +61,7 @@ def test_no_cassandra_is_restarted_and_no_data_lost(world: World, fault: Callabl
 
     fault(world)
     began = time.monotonic()
-    wait_for("the cluster is whole again", lambda: bool(world.start() or True) and is_whole(world), 120.0)
+    wait_for("the cluster is whole again", lambda: bool(world.start() or True) and world.is_whole(), 120.0)
     print(f"{fault.__name__}: whole again after {time.monotonic() - began:.1f} s")
 
     for name in tasks:
@@ -93,7 +77,7 @@ def test_a_killed_cassandra_is_relaunched_in_place_with_its_data(world: World) -
     victim = next(pid for pid in pids)
     os.kill(victim, signal.SIGKILL)
     wait_for("another Cassandra took its place", lambda: len(world.cassandras() - pids) == 1, 60.0)
-    wait_for("the cluster is whole again", lambda: is_whole(world), 180.0)
+    wait_for("the cluster is whole again", lambda: world.is_whole(), 180.0)
     after = {name: world.read(f"/v1/nodes/{name}/status") for name in tasks}
     changed = [name for name, task in world.task_ids().items() if tasks[name] != task]
     assert len(changed) == 1

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +16,22 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from kazoo.client import KazooClient
 
 from devcluster import executors, local, processes, s3, scheduler_process
 from devcluster.bundles import Bundles
 from devcluster.cluster_api import ClusterApi
 from devcluster.java import find_home
-from devcluster.layout import Address, ClusterLayout
+from devcluster.layout import Address, Agent, ClusterLayout
 from devcluster.processes import Process, ProcessTable
 from devcluster.progress import Printer
-from devcluster.requests import Response, get
+from devcluster.requests import Response, UnreachableError, get
 from devcluster.up import wait_for_nodes
 from tests.waiting import NotInTimeError, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
+_RECONNECT_SECONDS = 1.0
 
 
 def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:
@@ -80,6 +81,20 @@ class World:
         """Until every plan is COMPLETE and every node serves."""
         with open(os.devnull, "w") as sink:
             wait_for_nodes(self.layout, ClusterApi(self.layout, self.token), Printer(sink, time.monotonic))
+
+    def is_whole(self) -> bool:
+        """Storing, subscribed, reconciled, every plan COMPLETE, every node serving."""
+        try:
+            health = self.read("/v1/health")
+            return (
+                health["age_seconds"] < 5.0
+                and health["connected"]
+                and health["reconciled"]
+                and set(health["plans"].values()) == {"COMPLETE"}
+                and len(self.read("/v1/connection")["nodes"]) == self.layout.nodes
+            )
+        except (UnreachableError, AssertionError):  # not an answer, or not a good one: not whole yet
+            return False
 
     def kill(self, name: str) -> Process:
         """kill -9 to one of its processes, to the scheduler's with its gunicorn worker, and wait until it is gone."""
@@ -165,6 +180,49 @@ class World:
         found = executors.find(self.layout.directory / "agents")
         return {item.pid for item in found if _is_cassandra(item.pid)}
 
+    def agent_of(self, node: str) -> Agent:
+        """The agent on which a node lives."""
+        host = self.read(f"/v1/nodes/{node}/info")["hostname"]
+        return next(agent for agent in self.layout.agents if agent.address.host == host)
+
+    def cassandras_on(self, *agents: Agent) -> list[Process]:
+        """The Cassandra JVMs under these agents."""
+        return [item for item in _below(agents) if _is_cassandra(item.pid)]
+
+    def executors_on(self, *agents: Agent) -> list[Process]:
+        """What else runs there: executors."""
+        return [item for item in _below(agents) if not _is_cassandra(item.pid)]
+
+    def processes(self, *names: str) -> list[Process]:
+        """The running processes of these names; the scheduler's with its gunicorn worker."""
+        leaders = {process.pid for name in names if (process := self.table.find(name)) is not None}
+        return [process for process, _ in processes.running() if _group(process.pid) in leaders]
+
+    def resume(self) -> None:
+        """SIGCONT to everything that it has."""
+        parts = self.processes(*self.table.names())
+        for process in [*parts, *executors.find(self.layout.directory / "agents")]:
+            processes.send(process, signal.SIGCONT)
+
+    @contextmanager
+    def halted(self, stopped: Iterable[Process]) -> Iterator[None]:
+        """SIGSTOP to these processes at the beginning, SIGCONT at the end."""
+        found = list(stopped)
+        try:
+            for process in found:
+                assert processes.send(process, signal.SIGSTOP), process
+            yield
+        finally:
+            for process in found:
+                processes.send(process, signal.SIGCONT)
+
+    def master(self, path: str) -> Any:
+        """The JSON of the master's answer; UnreachableError when there is none."""
+        response = get(self.layout.master, path, seconds=15.0)
+        if response.status != 200:
+            raise UnreachableError(f"{path}: {response.status}")
+        return response.json()
+
     def task_ids(self) -> dict[str, str]:
         """The task id of every node."""
         names = self.read("/v1/nodes/list")
@@ -185,6 +243,7 @@ class World:
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,
+            reconnection_policy=ConstantReconnectionPolicy(_RECONNECT_SECONDS, max_attempts=None),
         )
         try:
             yield cluster.connect()
@@ -195,6 +254,17 @@ class World:
         """Stop everything and remove the data."""
         self.stop()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
+
+
+def _below(agents: Iterable[Agent]) -> list[Process]:
+    return [process for agent in agents for process in executors.find(agent.work_directory)]
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _is_cassandra(pid: int) -> bool:

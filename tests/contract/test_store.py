@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from scheduler.core.codec import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.store import Memory, MemoryStore, Store, split
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
@@ -70,6 +71,12 @@ def test_what_was_committed_is_loaded_by_the_next(shelf: Shelf) -> None:
         "history/backup.1700000000000": b"{}",
     }
     store.commit(writes)
+    assert shelf.open().load() == writes
+
+
+def test_wherever_a_record_may_lie_it_is_found(shelf: Shelf) -> None:
+    writes: dict[str, bytes | None] = dict.fromkeys((*SINGLE, *(f"{folder}/one" for folder in FOLDERS)), b"{}")
+    shelf.open().commit(writes)
     assert shelf.open().load() == writes
 
 

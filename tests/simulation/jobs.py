@@ -83,6 +83,7 @@ class Jobs:
             "restore-load": self._load,
             "restore-compare": self._compare,
             "repair": self._repair,
+            "decommission": self._decommission,
         }
         return special.get(job.launch.job, self._tables)(job, told)
 
@@ -92,6 +93,11 @@ class Jobs:
 
     def _repair(self, job: Job, told: Json) -> Json:
         return {"segments": 4, "ranges": 16, "tables": self._tables(job, told)["tables"], "seconds": 3.0}
+
+    def _decommission(self, job: Job, _told: Json) -> Json:
+        self._expect(not job.data.left, f"{job.launch.node} is to leave a second time")
+        job.data.left = True
+        return {"host_id": job.data.host_id}
 
     def _snapshot(self, job: Job, told: Json) -> Json:
         job.data.snapshots = {told["tag"]}

@@ -17,6 +17,7 @@ class Data:
     host_id: str | None = None
     member: bool = False
     replaced: bool = False  # another node has its tokens
+    left: bool = False  # it has handed them to the others
     snapshots: set[str] = field(default_factory=set)
 
 
@@ -47,6 +48,8 @@ class Process:
             endpoint=self.address,
             schema=self.schema,
             live=self.view,
+            load_bytes=100 * 1024 * 1024,
+            room_bytes=10 * 1024 * 1024 * 1024,
         )
 
 
@@ -63,12 +66,20 @@ class Ring:
 
     def start(self, process: Process) -> None:
         self.processes[process.task_id] = process
+        if process.launch.paused:
+            process.mode = "PAUSED"
+            return
         if process.launch.self_seed and self.members and not process.data.member:
             self.violations.append(f"{process.launch.node} begins a second cluster")
         if process.data.replaced:
             self.violations.append(f"{process.launch.node} is started with data that was replaced")
         owner = self.owners.get(process.launch.node)
-        if owner is not None and owner is not process.data and process.launch.replace_address is None:
+        if (
+            owner is not None
+            and not owner.left
+            and owner is not process.data
+            and process.launch.replace_address is None
+        ):
             self.violations.append(f"{process.launch.node} would join as another node, not as its own replacement")
         if not process.data.member and process.address in process.launch.seeds:
             self.violations.append(f"{process.launch.node} would join without data: it is among its own seeds")
@@ -86,6 +97,8 @@ class Ring:
         for process in list(self.processes.values()):
             process.view = view
             process.age += 1
+            if process.data.left and process.mode == "NORMAL":
+                self._leave(process)
             if process.mode == "STARTING":
                 self._begin(process, died)
             elif process.mode == "JOINING" and process.age >= 2 and not process.cut:
@@ -97,7 +110,18 @@ class Ring:
             self.stop(process.task_id)
         return died
 
+    def _leave(self, process: Process) -> None:
+        process.mode = "DECOMMISSIONED"
+        process.native = False
+        self.members.discard(process.data.host_id or "")
+        if self.owners.get(process.launch.node) is process.data:
+            del self.owners[process.launch.node]
+
     def _begin(self, process: Process, died: list[Process]) -> None:
+        if process.data.left:
+            process.last_words = "This node was decommissioned and will not rejoin the ring unless it is overridden"
+            died.append(process)
+            return
         heard = [peer for peer in self.processes.values() if peer is not process and not peer.cut]
         others = {peer.address for peer in heard if peer.mode == "NORMAL"}
         alone = process.launch.self_seed or (process.data.member and process.address in process.launch.seeds)
@@ -129,7 +153,7 @@ class Ring:
         process.data.host_id = process.data.host_id or self.new_id()
         self.members.add(process.data.host_id)
         old = self.owners.get(process.launch.node)
-        if old is not None and old is not process.data:
+        if old is not None and not old.left and old is not process.data:
             old.replaced = True
             if self.homes.get(process.launch.replace_address or "") is not old:
                 self.violations.append(f"{process.launch.node} replaces {process.launch.replace_address}, not itself")

@@ -29,6 +29,7 @@ from scheduler.core.events import (
     TaskUpdate,
     parse_task_update,
 )
+from scheduler.core.journal import journal
 from scheduler.core.offers import Offer, parse_offer
 from scheduler.core.operate import apply_command
 from scheduler.core.plan import Plan
@@ -104,6 +105,7 @@ class Scheduler:
         self.effects = 0
         self.state = fold_updates(self.state, self._events(), self.now)
         decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)
+        after = journal(self.saved, self.state, after, decision, (), self.now)
         self._check(decision, after)
         if self.store_is_away:
             return Decision()

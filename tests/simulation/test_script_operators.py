@@ -69,15 +69,15 @@ def test_more_nodes_in_the_settings_are_deployed_and_other_changes_wait_for_a_re
     )
 
 
-def test_fewer_nodes_in_the_settings_are_refused_and_the_old_ones_stay() -> None:
+def test_settings_that_the_cluster_cannot_follow_are_refused_and_the_old_ones_stay() -> None:
     play(
         [
             *UP,
-            Send.scheduler_restart(nodes=2),
+            Send.scheduler_restart(nodes=2, disk_mb=2048),
             *RUN_ON,
             Expect.launched(),
             Expect.plan(Status.ERROR),
-            Expect.state("says why", lambda world: "(2) is less" in world.scheduler.plans()["deploy"].errors[0]),
+            Expect.state("says why", lambda world: "disk size" in world.scheduler.plans()["deploy"].errors[0]),
             Expect.state("all run", lambda world: len(world.mesos.live_tasks()) == 3),
         ]
     )

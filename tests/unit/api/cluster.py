@@ -114,6 +114,13 @@ class CoreGateway:
         plans = build_plans(self.state, NOW)
         return Snapshot(self.state, plans, time.time() - self.age, connected=True, evaluations=self.evaluations)
 
+    def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
+        return self.snapshot()
+
+    @property
+    def ending(self) -> bool:
+        return False
+
     def submit(self, command: Command, principal: str) -> Refusal | None:
         self._check()
         self.submitted.append((command, principal))

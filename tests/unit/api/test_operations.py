@@ -46,6 +46,8 @@ def put(client: FlaskClient, path: str, body: Any = None) -> tuple[int, Any]:
 def body_of(kind: str) -> dict[str, Any]:
     if kind in ("backup", "restore", "backup-verify", "backup-delete"):
         return {"backup_name": "monday", **PLACE}
+    if kind == "decommission":
+        return {"nodes": ["node-2"], "force": True}
     return {"nodes": ["*"]}
 
 
@@ -65,7 +67,7 @@ def test_every_kind_can_be_started(client: FlaskClient, gateway: CoreGateway, ki
     assert (answer.status_code, found) == (202, {"status": "started", "message": "", "id": submitted.id})
     assert (submitted.plan, submitted.nodes, submitted.principal, principal) == (
         kind,
-        ALL_NODES,
+        ("node-2",) if kind == "decommission" else ALL_NODES,
         "admin-router",
         "admin-router",
     )

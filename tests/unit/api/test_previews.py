@@ -59,6 +59,7 @@ def test_allowed(
         "refusals": [],
         "changes": [dict(zip(("name", "old", "new", "effect"), row, strict=True)) for row in changes],
         "restarts": restarts,
+        "leaves": [],
     }
     assert gateway.state is before
     description = describe()

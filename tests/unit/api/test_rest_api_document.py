@@ -15,7 +15,9 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.openapi import describe
-from scheduler.core.commands import RestartNodes
+from scheduler.core.commands import PauseNode, RestartNodes
+from scheduler.core.entries import Entry, EntryKind
+from scheduler.core.journal import add_entries
 from scheduler.secrets import new_key
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
@@ -60,11 +62,21 @@ LISTED = {
     "objects": 120,
     "bytes": 1_048_576,
 }
+
+
+def happened(gateway: CoreGateway) -> None:
+    words = "alice asked to restart nodes (nodes node-0)"
+    entry = Entry(0, 1_704_067_200.0, EntryKind.COMMAND, words, node="node-0", principal="alice")
+    gateway.state = add_entries(gateway.state, [entry])
+
+
 # What runs when a request comes; elsewhere nothing does.
 SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/cleanup/status": cleaning,
     "/v1/cleanup/stop": cleaning,
     "/v1/nodes/node-0/cancel": lambda gateway: gateway.submit(RestartNodes(("node-0",), "op"), "op"),
+    "/v1/events?limit=1": happened,
+    "/v1/nodes/node-0/resume": lambda gateway: gateway.submit(PauseNode("node-0", "op"), "op"),
     "/v1/backup/tune": lambda gateway: run(gateway, "backup", tuning={"throttle": 1}),
 }
 

@@ -65,7 +65,6 @@ ALLOWED: list[dict[str, Any]] = [
 ]
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"nodes": 2}, "The number of configured nodes (2) is less than the previous number of configured nodes (3)."),
     (
         {"disk_mb": 1023},
         "The configured disk size can not be changed. Persisted disk size is (1024) Mb. "
@@ -114,7 +113,7 @@ def test_a_refused_change_keeps_the_target_and_says_why(changes: dict[str, Any],
 
 
 def test_every_refusal_is_named() -> None:
-    assert len(refused_changes(spec(), spec(2, disk_mb=1, role="r"))) == 3
+    assert len(refused_changes(spec(), spec(2, disk_mb=1, role="r"))) == 2
 
 
 def test_more_seeds_than_nodes_are_refused_later_too() -> None:

@@ -66,9 +66,11 @@ GOLDEN_NODE = """{
  "host_id": "h1",
  "index": 1,
  "intent": null,
+ "left": false,
  "mode": "NORMAL",
  "rack": "r2",
  "reservation": {
+  "cluster_id": "",
   "disk_mb": 1024.0,
   "id": "reservation-1",
   "mount_root": null,

@@ -50,7 +50,7 @@ def known(
 
 def spare(index: int, mem: float = 64, executors: tuple[str, ...] | None = None) -> Offer:
     """The share that is kept beside a node, offered by its agent."""
-    (reservation,) = new_hold(ROLE, PRINCIPAL, f"reservation-{index}").reservations
+    (reservation,) = new_hold(ROLE, PRINCIPAL, f"reservation-{index}", "").reservations
     pieces = [scalar("cpus", 0.1), scalar("mem", mem)]
     names = (f"node-{index}_executor__a",) if executors is None else executors
     return offer(
@@ -104,7 +104,7 @@ def test_the_executor_of_a_job_is_that_of_the_nodes_own_launch_whatever_the_targ
     assert task["executor"]["executor_id"] == {"value": "node-0_executor__a"}
     begun = after.steps[KEY].task
     assert begun is not None
-    hold = new_hold(ROLE, PRINCIPAL, "reservation-0")
+    hold = new_hold(ROLE, PRINCIPAL, "reservation-0", "")
     again = build_job(begun, Executor("node-0", "node-0_executor__a", old, "framework-1", hold), job)
     assert task["executor"] == again["executor"]
 

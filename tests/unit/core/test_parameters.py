@@ -80,6 +80,7 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
     *((kind, kind, TABLES, {}, TABLES) for kind in ("cleanup", "upgradesstables", "compact")),
     *((kind, kind, TABLES, {}, TABLES) for kind in ("scrub", "flush", "garbagecollect")),
     ("repair", "repair", {**TABLES, **REPAIR}, {}, {**TABLES, **REPAIR}),
+    ("decommission", "decommission", {"force": True}, {}, {"force": True}),
     ("backup", "snapshot", {**WHERE, **TABLES}, {}, TAGGED),
     (
         "backup",

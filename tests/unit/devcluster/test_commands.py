@@ -131,6 +131,21 @@ def test_arguments_are_for_pytest(arguments: list[str], expected: list[str]) -> 
     assert checks.commands(arguments) == [("pytest", [sys.executable, "-m", "pytest", *expected])]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param([], ["tests/chaos"], id="all"),
+        pytest.param(["-k", "repair and master"], ["tests/chaos", "-k", "repair and master"], id="some"),
+        pytest.param(["tests/chaos/x.py::test_y"], ["tests/chaos/x.py::test_y"], id="one test"),
+    ],
+)
+def test_chaos_runs_what_no_other_command_does(arguments: list[str], expected: list[str]) -> None:
+    [(title, command)] = checks.chaos(arguments)
+    assert (title, command[:5]) == ("pytest", [sys.executable, "-m", "pytest", "-m", "chaos"])
+    assert command[-len(expected) :] == expected
+    assert checks.CHAOS not in checks.TESTS
+
+
 def test_every_directory_with_tests_is_run() -> None:
     with_tests = {path.relative_to(checks.ROOT).parts[1] for path in (checks.ROOT / "tests").rglob("test_*.py")}
-    assert with_tests <= {Path(name).name for name in checks.TESTS}
+    assert with_tests <= {Path(name).name for name in (*checks.TESTS, checks.CHAOS)}

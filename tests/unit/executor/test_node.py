@@ -19,7 +19,7 @@ from executor.protocol import (
     encode_message,
     parse_status,
 )
-from executor.volume import lock
+from executor.volume import VolumeError, lock
 from tests.unit.executor.node_driver import TERMINAL, Driver
 from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
 
@@ -143,6 +143,21 @@ def test_a_kill_during_the_preparations_needs_no_cassandra(tmp_path: Path) -> No
     driver.join()
     assert driver.recorder.end() == ("TASK_KILLED", "killed before Cassandra was started")
     taken.close()
+
+
+def test_a_paused_node_holds_its_volume_without_cassandra(tmp_path: Path) -> None:
+    sandbox = make_sandbox(tmp_path)
+    driver = Driver(surroundings(sandbox))
+    driver.launch(make_launch(paused=True, bundle="nowhere"))
+    driver.recorder.wait_for_mode("PAUSED")
+    with pytest.raises(VolumeError, match="another Cassandra uses the volume"):
+        lock(sandbox / "volume", 0.1, lambda _text: None)
+    driver.events.put(Message(encode_message(StatusQuery("q1"))))
+    assert driver.recorder.reply_to("q1").status.mode == "PAUSED"
+    driver.events.put(Kill("t1", None))
+    driver.join()
+    assert driver.recorder.end() == ("TASK_KILLED", "killed while it was paused")
+    lock(sandbox / "volume", 1.0, lambda _text: None).close()
 
 
 def test_a_launch_that_cannot_start_says_the_step(driver: Driver) -> None:

@@ -117,7 +117,7 @@ def test_a_launch_is_stored_before_it_is_sent() -> None:
     bench.cycle(registered(), offers(0))
     (accept,) = bench.sender.all("accept")
     assert accept.node == "node-0"
-    assert bench.sender.stored_when_accepted == [{"nodes/node-0"}]
+    assert bench.sender.stored_when_accepted == [{"nodes/node-0", "events/000000000001"}]
 
 
 def test_nothing_is_sent_that_could_not_be_stored_and_the_offer_is_used_later() -> None:

@@ -1,0 +1,80 @@
+"""decommission: this node hands its ranges to the others and leaves the ring.
+
+Cassandra has no call to take it back; a node that is restarted before it has left is a member as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from executor.jobs import schema
+from executor.jobs.blocking import LONGEST_SECONDS, call
+from executor.jobs.context import JobContext, JobError
+from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.protocol import JobProgress
+
+_MODE = Attribute(STORAGE_SERVICE, "OperationMode")
+_HOST_ID = Attribute(STORAGE_SERVICE, "LocalHostId")
+_MEMBERS = Attribute(STORAGE_SERVICE, "EndpointToHostId")
+_LEFT = "DECOMMISSIONED"
+_SECONDS = 15.0
+# Three replicas by default, of repairs' history and of traces: no data of anybody's, and no reason to stay.
+_UNIMPORTANT = frozenset({"system_distributed", "system_traces"})
+
+
+def decommission(context: JobContext) -> Mapping[str, Any]:
+    """Leave the ring; gives `host_id`, the one that is no member any more. Raises JobError."""
+    jolokia = context.node.jolokia
+    try:
+        host_id = jolokia.read([_HOST_ID], _SECONDS).get(_HOST_ID)
+        if not context.launch.parameters.get("force", False):
+            context.tell(JobProgress(doing="looking at the replication of every key space"))
+            _check_replicas(jolokia)
+    except JolokiaError as error:
+        raise JobError("check", str(error)) from error
+    leave = partial(jolokia.execute, STORAGE_SERVICE, "decommission(boolean)", [True], LONGEST_SECONDS)
+    try:
+        call(leave, partial(_watch, context))
+    except JolokiaError as error:
+        if _mode(jolokia) != _LEFT:
+            raise JobError("leave", f"{error}; a restart of the node makes it a member as before") from error
+    return {"host_id": host_id}
+
+
+def _check_replicas(jolokia: Jolokia) -> None:
+    """No key space may have more replicas than there will be nodes."""
+    members = jolokia.read([_MEMBERS], _SECONDS).get(_MEMBERS) or {}
+    left = len(members) - 1
+    local = schema.key_spaces(jolokia)
+    short = []
+    for name in sorted(local):
+        if local[name] or name in _UNIMPORTANT:
+            continue
+        replicas = _replicas(jolokia, name)
+        if replicas > left:
+            short.append(f"{name} has {replicas} replicas")
+    if short:
+        raise JobError(
+            "check",
+            f"{left} nodes would be left, but {', '.join(short)}: alter the replication of these key spaces first",
+            hopeless=True,
+        )
+
+
+def _replicas(jolokia: Jolokia, key_space: str) -> int:
+    ranges = jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointMap", [key_space], _SECONDS)
+    return max((len(endpoints) for endpoints in ranges.values()), default=0)
+
+
+def _watch(context: JobContext) -> None:
+    context.check()
+    context.tell(JobProgress(doing=f"handing its ranges to the other nodes; mode {_mode(context.node.jolokia)}"))
+
+
+def _mode(jolokia: Jolokia) -> str:
+    try:
+        return str(jolokia.read([_MODE], _SECONDS).get(_MODE))
+    except JolokiaError:
+        return "UNKNOWN"

@@ -1,0 +1,98 @@
+"""One cluster of three nodes for all cases. One that a case left broken is replaced by a new one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import works
+from tests.chaos.client import Client
+from tests.chaos.faults import PING_SECONDS
+from tests.cluster.world import World, make_layout, make_world
+from tests.waiting import NotInTimeError, wait_for
+
+NETWORK = "127.0.40"
+_SETTLE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A whole cluster and a client of it."""
+
+    world: World
+    client: Client
+
+
+class Rings:
+    """The cluster of the moment."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._number = 0
+        self._open = ExitStack()
+        self._ring: Ring | None = None
+
+    def whole(self) -> Ring:
+        """The cluster, settled; or a new one."""
+        if self._ring is not None and not _is_settled(self._ring.world):
+            self.close()
+        if self._ring is None:
+            self._ring = self._deploy()
+        return self._ring
+
+    def close(self) -> None:
+        """Stop it; its logs stay."""
+        if self._ring is not None:
+            self._ring.world.resume()
+        self._ring = None
+        self._open.close()
+
+    def _deploy(self) -> Ring:
+        self._number += 1
+        began = time.monotonic()
+        layout = make_layout(self._directory / str(self._number), nodes=3, network=NETWORK)
+        world = make_world(replace(layout, agent_ping_seconds=PING_SECONDS))
+        self._open.callback(world.stop)
+        world.start()
+        world.wait_deployed()
+        session = self._open.enter_context(world.cql())
+        works.prepare(session)
+        print(f"three nodes deployed in {time.monotonic() - began:.1f} s")
+        return Ring(world, Client(session))
+
+
+def _is_settled(world: World) -> bool:
+    """Whether it becomes whole once all that a failed case may have left is taken back."""
+    world.resume()
+    with suppress(NotInTimeError):
+        wait_for("whole", lambda: bool(world.start() or True) and world.is_whole(), 10.0)
+        return True
+    for work in works.WORKS:
+        work.stop(world)
+    with suppress(NotInTimeError):
+        wait_for("whole", lambda: bool(world.start() or True) and world.is_whole(), _SETTLE_SECONDS)
+        return True
+    return False
+
+
+@pytest.fixture(scope="session")
+def rings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rings]:
+    """Clusters whose settings a case may change for all later ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASSANDRA_YAML", "{}")
+        found = Rings(tmp_path_factory.mktemp("chaos"))
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+@pytest.fixture
+def ring(rings: Rings) -> Ring:
+    """A whole cluster."""
+    return rings.whole()

@@ -1,0 +1,98 @@
+"""What may happen to a cluster: each fault strikes, and leaves what a machine's own supervision would leave."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from devcluster import processes
+from devcluster.layout import Agent
+from devcluster.processes import Process
+from devcluster.requests import UnreachableError
+from tests.cluster.world import World
+from tests.waiting import wait_for
+
+# Longer than ZooKeeper's session (10 s) and the time after which the master gives an agent up (below).
+HANG_SECONDS = 15.0
+PING_SECONDS = 2
+_LOST_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One column of the table. It strikes the agent of a node that is at work, or all, or what is there only once."""
+
+    name: str
+    strike: Callable[[World, Agent], None]
+
+
+Find = Callable[[World, Iterable[Agent]], list[Process]]
+
+
+def _cassandras(world: World, agents: Iterable[Agent]) -> list[Process]:
+    return world.cassandras_on(*agents)
+
+
+def _executors(world: World, agents: Iterable[Agent]) -> list[Process]:
+    return world.executors_on(*agents)
+
+
+def _kill(find: Find, everywhere: bool, world: World, agent: Agent) -> None:
+    found = find(world, world.layout.agents if everywhere else [agent])
+    assert found, "nothing to kill"
+    for process in found:
+        processes.send(process, signal.SIGKILL)
+    assert processes.wait_ended(found, 10.0)
+
+
+def _kill_part(name: str, world: World, agent: Agent) -> None:
+    world.kill(name)
+    world.start()
+
+
+def _partition(everywhere: bool, world: World, agent: Agent) -> None:
+    """An agent is silent until the master has given it up, and comes back then; its tasks never notice."""
+    cut = list(world.layout.agents) if everywhere else [agent]
+    hosts = {item.address.host for item in cut}
+
+    def are_lost() -> bool:
+        try:
+            slaves = world.master("/slaves")["slaves"]
+        except UnreachableError:
+            return False
+        return not any(slave["hostname"] in hosts and slave["active"] for slave in slaves)
+
+    with world.halted(world.processes(*(item.name for item in cut))):
+        wait_for("the master has given them up", are_lost, _LOST_SECONDS)
+
+
+def _hang(find: Find, world: World, agent: Agent) -> None:
+    with world.halted(find(world, [agent])):
+        time.sleep(HANG_SECONDS)
+
+
+def _part(name: str, world: World, agents: Iterable[Agent]) -> list[Process]:
+    return world.processes(name)
+
+
+FAULTS = (
+    Fault("one-cassandra", partial(_kill, _cassandras, False)),
+    Fault("all-cassandras", partial(_kill, _cassandras, True)),
+    Fault("one-executor", partial(_kill, _executors, False)),
+    Fault("all-executors", partial(_kill, _executors, True)),
+    Fault("scheduler", partial(_kill_part, "scheduler")),
+    Fault("master", partial(_kill_part, "master")),
+    Fault("zookeeper", partial(_kill_part, "zookeeper")),
+    Fault("one-partition", partial(_partition, False)),
+    Fault("all-partitions", partial(_partition, True)),
+)
+HANGS = (
+    Fault("hang-cassandra", partial(_hang, _cassandras)),
+    Fault("hang-executor", partial(_hang, _executors)),
+    Fault("hang-scheduler", partial(_hang, partial(_part, "scheduler"))),
+    Fault("hang-master", partial(_hang, partial(_part, "master"))),
+    Fault("hang-zookeeper", partial(_hang, partial(_part, "zookeeper"))),
+)

@@ -1,0 +1,64 @@
+"""A node leaves the ring, which takes force where key spaces have three replicas, and is had again: no row is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from devcluster.requests import get
+from tests.cluster.world import World
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(400)]
+ROWS = 500
+
+
+def reserved(world: World, hostname: str) -> dict[str, Any]:
+    """What is reserved on an agent, as the master tells."""
+    found = get(world.layout.master, "/slaves", {}, seconds=15.0).json()["slaves"]
+    reservations: dict[str, Any] = next(item["reserved_resources"] for item in found if item["hostname"] == hostname)
+    return reservations
+
+
+def step(world: World, plan: str, name: str) -> dict[str, str]:
+    phases = world.read(f"/v1/plans/{plan}")["phases"]
+    (found,) = [item for phase in phases for item in phase["steps"] if item["name"] == name]
+    return dict(found)
+
+
+def test_a_node_leaves_and_comes_back(world: World) -> None:
+    with world.cql() as session:
+        session.execute(
+            "CREATE KEYSPACE IF NOT EXISTS kept WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3}"
+        )
+        session.execute("CREATE TABLE IF NOT EXISTS kept.rows (id int PRIMARY KEY, text text)")
+        insert = session.prepare("INSERT INTO kept.rows (id, text) VALUES (?, ?)")
+        for number in range(ROWS):
+            session.execute(insert, (number, f"row {number}"))
+    hostname = world.read("/v1/nodes/node-2/info")["hostname"]
+    before = world.read("/v1/nodes/node-2/status")["host_id"]
+
+    assert world.put("/v1/nodes/node-2/decommission")[0] == 202
+    wait_for("it is refused", lambda: step(world, "decommission", "node-2")["status"] == "ERROR", 60.0)
+    said = step(world, "decommission", "node-2")["message"]
+    assert "2 nodes would be left, but" in said
+    assert "kept has 3 replicas" in said
+    assert world.read("/v1/nodes/node-2/status")["mode"] == "NORMAL"
+    assert world.put("/v1/decommission/stop")[0] == 202
+    wait_for("it is stopped", lambda: world.read("/v1/decommission/status")["state"] == "STOPPED", 60.0)
+
+    assert world.put("/v1/nodes/node-2/decommission?force=true")[0] == 202
+    wait_for("it has left", lambda: world.read("/v1/nodes/list") == ["node-0", "node-1"], 120.0)
+    wait_for("nothing is reserved for it", lambda: not reserved(world, hostname), 60.0)
+    assert (step(world, "deploy", "node-2")["status"], step(world, "deploy", "node-2")["reason"]) == (
+        "COMPLETE",
+        "LEFT",
+    )
+    assert len(world.cassandras()) == 2
+
+    assert world.put("/v1/plans/deploy/restart?step=node-2")[0] == 200
+    world.wait_deployed()
+    assert world.read("/v1/nodes/node-2/status")["host_id"] != before
+    with world.cql() as session:
+        assert {row.id for row in session.execute("SELECT id FROM kept.rows")} == set(range(ROWS))

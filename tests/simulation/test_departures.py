@@ -1,0 +1,304 @@
+"""Nodes that leave the ring for good, told line by line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scheduler.core.commands import (
+    Command,
+    Interrupt,
+    Proceed,
+    RefusalKind,
+    RestartStep,
+    StartOperation,
+    StopOperation,
+)
+from scheduler.core.plan import Status
+from scheduler.core.state import OperationState
+from tests.simulation.machines import Agent
+from tests.simulation.samples import begin
+from tests.simulation.scheduler import CrashError
+from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.test_restarts import UP, settled
+
+GIB = 1024 * 1024 * 1024
+
+
+def decommission(node: str, force: bool = False) -> StartOperation:
+    return StartOperation("decommission", f"leave-{node}", (node,), {"force": force}, "operator")
+
+
+def released(world: World, hostname: str) -> bool:
+    """Nothing is reserved on this agent any more, and no volume is left."""
+    agent: Agent = world.agent(hostname)
+    world.mesos.rescind()
+    return not agent.volumes and not any(owner and not bundle.empty for owner, bundle in agent.available.items())
+
+
+def until(text: str, holds: Any, cycles: int = 200) -> Line:
+    def run(world: World) -> None:
+        for _ in range(cycles):
+            if holds(world):
+                return
+            world.go_on(1.0)
+        raise AssertionError(f"{text}: not after {cycles} cycles: {world.scheduler.plans()}")
+
+    return Line(f"until {text}", run)
+
+
+def begun(world: World) -> bool:
+    """The scheduler lets a node leave."""
+    return "decommission" in world.scheduler.state.operations
+
+
+def shrunk(world: World) -> bool:
+    """The nodes of the target are all there are, and nothing is left to do."""
+    wanted = {f"node-{index}" for index in range(world.scheduler.state.target.spec.nodes)}
+    calm = all(plan.status is Status.COMPLETE for plan in world.scheduler.plans().values())
+    return set(world.scheduler.state.nodes) == wanted and settled(world) and calm
+
+
+def test_fewer_nodes_the_highest_leaves_first() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.scheduler_restart(nodes=1, seeds=1),
+            Send.until_running("decommission-node-2"),
+            Expect.step("node-2", Status.IN_PROGRESS, "LEAVES", says="NODES is 1: it leaves, see the plan"),
+            Expect.step("node-1", Status.PENDING, "EARLIER_NODE", says="it leaves after node-2"),
+            Expect.running("decommission-node-2"),
+            Send.hold(),
+            until("one node is left", shrunk),
+            Expect.launched("decommission-node-2", "decommission-node-1"),
+            Expect.state(
+                "nothing is held", lambda world: released(world, "127.0.0.3") and released(world, "127.0.0.4")
+            ),
+            Send.time(60.0, cycles=5),
+            Expect.launched(),
+            Expect.plan(Status.COMPLETE),
+        ]
+    )
+
+
+def test_more_nodes_after_fewer() -> None:
+    play(
+        [
+            *UP,
+            Send.scheduler_restart(nodes=2),
+            until("two nodes are left", shrunk),
+            Expect.launched("decommission-node-2"),
+            Send.scheduler_restart(nodes=3),
+            Send.until_complete(),
+            Expect.launched("node-2"),
+            Send.time(5.0, cycles=20),
+            Expect.launched(),
+            Expect.state("it is a member", lambda world: world.scheduler.healthy()),
+        ]
+    )
+
+
+def test_turned_round_before_it_begins() -> None:
+    play(
+        [
+            *UP,
+            Send.command(Interrupt("deploy")),
+            Send.scheduler_restart(nodes=2),
+            Send.time(1.0, cycles=5),
+            Expect.step("node-2", Status.WAITING, "INTERRUPTED"),
+            Send.scheduler_restart(nodes=3),
+            Send.command(Proceed("deploy")),
+            Send.time(1.0, cycles=10),
+            Expect.launched(),
+            Expect.plan(Status.COMPLETE),
+        ]
+    )
+
+
+def test_turned_round_while_it_waits_for_its_next_try() -> None:
+    play(
+        [
+            *UP,
+            Send.job_failures("decommission", "stream failed", "stream failed", "stream failed"),
+            Send.scheduler_restart(nodes=2),
+            until("it begins", begun),
+            Send.until_step("node-2", Status.DELAYED, plan="decommission"),
+            Send.scheduler_restart(nodes=3),
+            Send.until_ended("decommission"),
+            Expect.operation("decommission", OperationState.STOPPED),
+            Send.time(1.0, cycles=10),
+            Expect.plan(Status.COMPLETE),
+            Expect.state("all are there", settled),
+        ]
+    )
+
+
+def test_a_stop_restarts_the_node_and_is_respected() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.scheduler_restart(nodes=2),
+            Send.until_running("decommission-node-2"),
+            Send.command(StopOperation("decommission")),
+            until("all is well", settled),
+            Expect.operation("decommission", OperationState.STOPPED),
+            Expect.launched("decommission-node-2", "node-2"),
+            Send.time(5.0, cycles=20),
+            Expect.launched(),
+            Expect.step("node-2", Status.WAITING, "STOPPED", says="set NODES to more than 2"),
+            Send.command(decommission("node-2")),
+            Send.hold(),
+            until("two nodes are left", shrunk),
+        ]
+    )
+
+
+def test_an_operator_lets_a_node_leave_and_has_it_again() -> None:
+    play(
+        [
+            *UP,
+            Send.command(decommission("node-1")),
+            Send.until_complete("decommission"),
+            until("it is cleared away", lambda world: released(world, "127.0.0.3")),
+            Send.time(60.0, cycles=5),
+            Expect.launched("decommission-node-1"),
+            Expect.step("node-1", Status.COMPLETE, "LEFT", says="decommissioned by an operator"),
+            Expect.plan(Status.COMPLETE),
+            Send.command(RestartStep("deploy", None, "node-1")),
+            Send.until_complete(),
+            Expect.launched("node-1"),
+            Expect.state("all are there", settled),
+        ]
+    )
+
+
+def too_full(world: World) -> None:
+    """node-0 has little room left."""
+    status = world.scheduler.state.sightings["node-0"]
+    full = replace(status, status=replace(status.status, room_bytes=1024))
+    world.scheduler.state = replace(
+        world.scheduler.state, sightings={**world.scheduler.state.sightings, "node-0": full}
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "says"),
+    [
+        ([Send.failure("node-0"), Send.time()], decommission("node-2"), "node-0 is down"),
+        ([Send.failure("node-2"), Send.time()], decommission("node-2", force=True), "node-2 is no member of the ring"),
+        ([Send.command(begin("cleanup"))], decommission("node-2"), "Decommission cannot begin: Cleanup is in progress"),
+        ([Line("too full", too_full)], decommission("node-2"), "node-0 has 0 MB of room, and needs 60 MB for its part"),
+    ],
+)
+def test_what_is_refused(before: list[Line], command: Command, says: str) -> None:
+    play([*UP, *before, Expect.refused(command, RefusalKind.CONFLICT, says)])
+
+
+def test_the_only_member_stays() -> None:
+    play(
+        [
+            *UP,
+            Send.scheduler_restart(nodes=1, seeds=1),
+            until("one node is left", shrunk),
+            Expect.refused(decommission("node-0", force=True), RefusalKind.CONFLICT, "the only member of the ring"),
+        ]
+    )
+
+
+def test_what_cassandra_refuses_is_shown_and_nothing_is_lost() -> None:
+    play(
+        [
+            *UP,
+            Send.job_failures("decommission", "check: 2 nodes would be left, but shop has 3 replicas", hopeless=True),
+            Send.scheduler_restart(nodes=2),
+            until("it begins", begun),
+            Send.until_step("node-2", Status.ERROR, plan="decommission"),
+            Expect.step("node-2", Status.ERROR, plan="decommission", says="shop has 3 replicas"),
+            Send.time(60.0, cycles=10),
+            Expect.state("all are there", settled),
+            Send.command(RestartStep("decommission", None, "node-2")),
+            until("two nodes are left", shrunk),
+        ]
+    )
+
+
+def test_it_dies_right_after_it_has_left() -> None:
+    """Its executor dies before anybody heard of it: Cassandra refuses to start again, and says why."""
+
+    def left_unheard(world: World) -> None:
+        for job in world.mesos.live_jobs():
+            job.data.left = True
+        world.mesos.fail_task(world.task_of("node-2"), "killed by a test")
+
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.scheduler_restart(nodes=2),
+            Send.until_running("decommission-node-2"),
+            Line("node-2 has left, and dies", left_unheard),
+            Send.hold(),
+            until("two nodes are left", lambda world: len(world.scheduler.state.nodes) == 2),
+            Expect.state("nothing is held", lambda world: released(world, "127.0.0.4")),
+        ]
+    )
+
+
+def test_a_node_that_never_joined_is_forgotten() -> None:
+    def fail(world: World) -> None:
+        for _ in range(60):
+            for task in world.mesos.live_tasks():
+                if task.node == "node-2":
+                    world.mesos.fail_task(task.id, "Invalid yaml")
+            world.go_on(10.0)
+
+    play(
+        [
+            Send.until_step("node-1", Status.COMPLETE),
+            Line("node-2 fails whenever it is launched", fail),
+            Send.scheduler_restart(nodes=2),
+            until("two nodes are left", shrunk),
+            Expect.state("nothing is held", lambda world: released(world, "127.0.0.4")),
+        ]
+    )
+
+
+def test_an_agent_that_comes_back_late_is_cleared() -> None:
+    def vanish(world: World) -> None:
+        world.mesos.partition(world.agent("127.0.0.4"))
+        world.mesos.mark_unreachable(world.agent("127.0.0.4"))
+
+    play(
+        [
+            *UP,
+            Send.scheduler_restart(nodes=2),
+            until("it begins", begun),
+            Send.until_complete("decommission"),
+            Line("its agent is away", vanish),
+            Send.time(60.0, cycles=5),
+            Expect.state("its record is kept", lambda world: "node-2" in world.scheduler.state.nodes),
+            Send.agent_back("127.0.0.4"),
+            until("two nodes are left", shrunk),
+            Expect.state("nothing is held", lambda world: released(world, "127.0.0.4")),
+        ]
+    )
+
+
+@pytest.mark.parametrize("at", range(16))
+def test_a_crash_between_any_two_effects_only_delays_it(at: int) -> None:
+    world = play([*UP, Send.scheduler_restart(nodes=1, seeds=1)])
+    for _ in range(300):
+        world.mesos.step(1.0)
+        try:
+            world.scheduler.cycle(crash_after=at % 5 if world.mesos.now % 16 == at else None)
+        except CrashError:
+            world.scheduler.start()
+        assert not (wrong := wrongs(world.mesos, world.scheduler)), wrong
+    play([Send.time(1.0, cycles=10)], world)
+    assert shrunk(world), world.scheduler.plans()
+    assert released(world, "127.0.0.3")
+    assert released(world, "127.0.0.4")
