@@ -45,6 +45,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("by_shell_script_s", "The same three by a bare shell script", " s"),
         Row("scheduler_restart_s", "Scheduler ended, the next reconciled and serving", " s", at_most=5),
         Row("scheduler_restart_after_kill_s", "… after kill -9, on the same machine", " s"),
+        Row("death_seen_s", "kill -9 of a node's Cassandra, until the scheduler shows it", " s", at_most=2),
+        Row("death_relaunch_sent_s", "… until its next launch is sent", " s"),
+        Row(
+            "death_offers_not_taken", "… offers of its volume that did not lead to it in the cycle they came", at_most=0
+        ),
     ),
     "bench.scale": (
         Row("cycle_first_install_s_1000", "One cycle, 1,000 nodes to deploy, 1,000 offers", " s", at_most=1),

@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -52,6 +53,37 @@ def restart_of_scheduler(world: World, end: Callable[[World], object]) -> float:
     while not world.read("/v1/health")["reconciled"]:
         time.sleep(0.05)
     return time.monotonic() - began
+
+
+@dataclass(frozen=True)
+class Death:
+    """What followed a node's end: seconds until it was seen and until its next launch was sent.
+
+    `in_part` are the offers before it that showed the volume, and less beside it than a launch takes.
+    """
+
+    seen: float
+    launched: float
+    in_part: int
+
+
+def death_of_cassandra(world: World) -> Death:
+    """kill -9 of one node's Cassandra."""
+    before = world.task_ids()
+    pid = min(world.cassandras())
+    began = time.time()
+    os.kill(pid, signal.SIGKILL)
+    while world.read("/v1/plans/recovery")["status"] == "COMPLETE":
+        time.sleep(0.01)
+    seen = time.time() - began
+    while (after := world.task_ids()) == before:
+        time.sleep(0.05)
+    name = next(name for name, task_id in after.items() if task_id != before[name])
+    record = world.records()[f"/dcos-service-{world.layout.service_name}/nodes/{name}"]
+    judged = [
+        item["outcome"] for item in world.read("/v1/debug/offers") if item["node"] == name and item["at"] >= began
+    ]
+    return Death(seen, float(record["task"]["launched_at"]) - began, judged.index("launched"))
 
 
 def terminate(world: World) -> None:
@@ -126,6 +158,7 @@ def main() -> None:
             nodes = observe(world)
             targets = [directory / f"script-{index}" for index in range(NODES)]
             commands = [copy(node, target) for node, target in zip(nodes, targets, strict=True)]
+            death = death_of_cassandra(world)  # after it, a node's settings are a member's, and no new one's
         finally:
             world.stop()
         script = by_script(commands, [node.address for node in nodes], directory)
@@ -135,6 +168,9 @@ def main() -> None:
         "overhead_a_node_s": round((product - script) / NODES, 2),
         "scheduler_restart_s": round(restart, 1),
         "scheduler_restart_after_kill_s": round(killed, 1),
+        "death_seen_s": round(death.seen, 2),
+        "death_relaunch_sent_s": round(death.launched, 2),
+        "death_offers_in_part": death.in_part,
     }
     print(json.dumps(result, indent=2))
 

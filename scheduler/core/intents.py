@@ -47,14 +47,19 @@ def pursue(cycle: Cycle) -> None:
     """Go on with what has begun, and begin the next if its turn has come."""
     if not any(node.intent is not None for node in cycle.state.nodes.values()):
         return
+    if not begun(cycle.state):
+        _begin_next(cycle)
+    for node in begun(cycle.state):
+        _go_on(cycle, node)
+
+
+def _begin_next(cycle: Cycle) -> None:
     ring = look(cycle.state)
     for node in _candidates(cycle.state):
         assert node.intent is not None
         if turn_block(cycle.state, ring, node) is None:
             cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
-            break
-    for node in begun(cycle.state):
-        _go_on(cycle, node)
+            return
 
 
 def begun(state: ClusterState) -> list[NodeRecord]:
