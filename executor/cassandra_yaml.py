@@ -63,9 +63,16 @@ def settings(launch: NodeLaunch, address: str, volume: str) -> dict[str, Any]:
         "saved_caches_directory": f"{volume}/saved_caches",
         "hints_directory": f"{volume}/hints",
         "cdc_raw_directory": f"{volume}/cdc_raw",
-        **_DEFAULTS,
-        **launch.options,
+        **_options(launch),
     }
+
+
+def _options(launch: NodeLaunch) -> dict[str, Any]:
+    found = {**_DEFAULTS, **launch.options}
+    if found["commitlog_sync"] != "periodic":
+        # The period is a default that was not chosen for this, and Cassandra refuses to start with it.
+        found.pop("commitlog_sync_period", None)
+    return found
 
 
 def seeds(launch: NodeLaunch, address: str) -> list[str]:

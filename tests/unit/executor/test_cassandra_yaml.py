@@ -89,6 +89,13 @@ def test_options_change_defaults() -> None:
     assert (found["num_tokens"], found["memtable_heap_space"]) == (4, "64MiB")
 
 
+@pytest.mark.parametrize("sync", ["batch", "group"])
+def test_a_period_is_left_out_where_cassandra_refuses_it(sync: str) -> None:
+    given = {"commitlog_sync": sync, "commitlog_sync_period": "10000ms"}
+    assert "commitlog_sync_period" not in settings(make_launch(options=given), "10.0.0.1", "/v")
+    assert settings(make_launch(), "10.0.0.1", "/v")["commitlog_sync_period"] == "10000ms"
+
+
 def test_options_cannot_move_a_node() -> None:
     launch = make_launch(options={"rpc_address": "0.0.0.0", "hints_directory": "/tmp", "num_tokens": 1})
     with pytest.raises(OptionsError, match="hints_directory, rpc_address"):
