@@ -215,7 +215,7 @@ def lacking(name: str) -> bytes:
         ("plans/backup", of(BACKUP, state="HALF"), "state is 'HALF', not one of RUNNING, STOPPING, STOPPED, COMPLETE"),
         ("plans/backup", of(BACKUP, nodes="node-0"), "nodes is 'node-0', not a list"),
         ("plans/backup", of(BACKUP, kind="repair"), "it says of itself that it is plans/repair"),
-        ("plans/backup", encode_record(PlanRecord("backup")), "unknown field name"),
+        ("plans/backup", encode_record(PlanRecord("backup")), "unknown field cleanup_due_since"),
         ("plans/deploy", of(BACKUP, kind="deploy"), "unknown field facts"),
         ("plans/strange", of(BACKUP, kind="strange"), "unknown field facts"),
         ("steps/backup.Upload.node-1", of(UPLOAD, schema_version=9), "it was written by a newer version (schema 9"),
