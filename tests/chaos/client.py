@@ -15,6 +15,7 @@ from tests.waiting import wait_for
 # What a client may meet while nodes are down: none of it says that a row was written.
 _REFUSED = (DriverException, NoHostAvailable)
 _PAUSE_SECONDS = 0.02
+_ROWS_BEFORE = 50
 _REQUEST_SECONDS = 5.0
 _READ_SECONDS = 60.0
 
@@ -34,13 +35,13 @@ class Client:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Write all the time; the first row is acknowledged before this goes on, so that there is one to lose."""
+        """Write all the time; some rows are acknowledged before this goes on, so that there is something to lose."""
         stop = threading.Event()
         before = len(self._written)
         thread = threading.Thread(target=self._write, args=[stop])
         thread.start()
         try:
-            wait_for("a row is written", lambda: len(self._written) > before, 30.0)
+            wait_for("rows are written", lambda: len(self._written) >= before + _ROWS_BEFORE, 30.0)
             yield
         finally:
             stop.set()
