@@ -46,6 +46,7 @@ _READS: Mapping[str, tuple[str, Json]] = {
     "/v1/backup/{work}/history": ("Those that have ended, newest first", list_of("OperationEnded")),
     "/v1/backups": ("The backups at a place", ref("Backups")),
     "/v1/events": ("What happened to the cluster, oldest first", ref("Events")),
+    "/v1/garbage": ("Reservations of this cluster that no record knows", list_of("Garbage")),
     "/v1/debug/offers": ("The last evaluations of offers", {"type": "array", "items": OBJECT}),
     "/v1/health": ("Whether the scheduler works", ref("Health")),
     "/v1/openapi.json": ("This document", OBJECT),

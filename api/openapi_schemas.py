@@ -177,6 +177,14 @@ SCHEMAS: Mapping[str, Json] = {
             **dict.fromkeys(("message", "node", "subject", "cause", "principal"), STRING),
         }
     ),
+    "Garbage": object_of(
+        {
+            **dict.fromkeys(("resource_id", "agent_id", "hostname", "found"), STRING),
+            "volumes": STRINGS,
+            **dict.fromkeys(("cpus", "memory_mb", "disk_mb"), _NUMBER),
+            "released_after": _NULLABLE,
+        }
+    ),
     "Step": object_of({"id": STRING, "status": _WORD, "name": STRING, "message": STRING, "reason": STRING}),
     "Phase": object_of({"id": STRING, "name": STRING, "steps": list_of("Step"), "status": _WORD}),
     "Plan": object_of({"phases": list_of("Phase"), "errors": STRINGS, "status": _WORD}),

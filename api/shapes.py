@@ -7,6 +7,7 @@ from typing import Any
 
 from executor.protocol import NodeStatus
 from scheduler.core.entries import Entry
+from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.operation import stamp
 from scheduler.core.plan import Phase, Plan, Step
 from scheduler.core.seeds import by_index
@@ -53,6 +54,27 @@ def event(found: Entry) -> Json:
         "subject": found.subject,
         "cause": found.cause,
         "principal": found.principal,
+    }
+
+
+def all_garbage(state: ClusterState) -> list[GarbageRecord]:
+    """Reservations that no node's record knows, oldest first."""
+    return sorted(state.garbage.values(), key=lambda record: (record.found_at, record.id))
+
+
+def garbage(state: ClusterState, found: GarbageRecord) -> Json:
+    """Such a reservation; `released_after` is null where garbage is only reported."""
+    grace = state.policy.garbage_grace_seconds
+    return {
+        "resource_id": found.id,
+        "agent_id": found.agent_id,
+        "hostname": found.hostname,
+        "volumes": list(found.volumes),
+        "cpus": found.cpus,
+        "memory_mb": found.memory_mb,
+        "disk_mb": found.disk_mb,
+        "found": stamp(found.found_at),
+        "released_after": None if grace is None else stamp(found.found_at + grace),
     }
 
 

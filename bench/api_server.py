@@ -60,6 +60,9 @@ class Nowhere:
     def acknowledge_operation(self, acknowledgement: Json) -> None:
         """Taken."""
 
+    def teardown(self) -> None:
+        """Taken."""
+
 
 class Measured(Server):
     """The server over a loop of its own."""

@@ -109,6 +109,10 @@ class Driver:
         """ACKNOWLEDGE_OPERATION_STATUS."""
         self._call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status=acknowledgement)
 
+    def teardown(self) -> None:
+        """TEARDOWN: Mesos ends every task of this framework and forgets it. Only an uninstall may."""
+        self._call("TEARDOWN")
+
     def _call(self, kind: str, **body: Any) -> None:
         self._mesos.call(kind, body)
 

@@ -23,6 +23,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1  # an error of the program itself
     SETTINGS = 2  # the settings cannot be used
+    STOPPED = 3  # an uninstall was told to stop before it had ended
     LOCKED = 10  # another scheduler of that name holds the lock
     STATE = 11  # a stored record cannot be read, or is newer than this version
     SESSION_LOST = 12  # the ZooKeeper session, and with it the lock, is gone

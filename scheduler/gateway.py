@@ -39,6 +39,10 @@ class LoopGateway:
         """Pass commands to the loop from now on."""
         self._put = put
 
+    def shut(self, reason: str) -> None:
+        """Pass no command to the loop any more; what was published is still served."""
+        self._put, self._reason = None, reason
+
     def publish(self, snapshot: Snapshot) -> None:
         """Serve this snapshot from now on."""
         with self._published:
@@ -101,5 +105,5 @@ class LoopGateway:
     def _send(self, event: Event) -> None:
         put = self._put
         if put is None:
-            raise Unavailable(f"no command can be taken yet: {self._reason}")
+            raise Unavailable(f"no command can be taken: {self._reason}")
         put(event)

@@ -107,10 +107,14 @@ class Loop:
         self._stopping = True
         self.put(Wake())
 
-    def run(self) -> None:
-        """Cycle until stopped. Raises FatalError when the process has to end."""
-        while not self._stopping:
+    def run(self) -> bool:
+        """Cycle until stopped, or until the framework is torn down at the end of an uninstall: whether it was.
+
+        Raises FatalError when the process has to end.
+        """
+        while not (self._stopping or self._dispatch.torn_down):
             self.cycle(self._next_events())
+        return self._dispatch.torn_down
 
     def cycle(self, events: Iterable[Event]) -> None:
         """One cycle over these events."""
@@ -154,7 +158,7 @@ class Loop:
         for event in events:
             match event:
                 case Fatal(error=error):
-                    raise error
+                    self._end_with(error)
                 case Offers(offers=offers):
                     self._take_offers(offers)
                 case Rescinded(offer_id=offer_id):
@@ -182,6 +186,13 @@ class Loop:
             self._count("events_total", len(folded))
             self._state = fold_updates(self._state, folded, now)
         return commands
+
+    def _end_with(self, error: FatalError) -> None:
+        """Mesos has no such framework any more: at the end of an uninstall, that is what was wanted."""
+        record = self._state.uninstall
+        if error.code is not Exit.REMOVED or record is None or not record.released:
+            raise error
+        self._dispatch.torn_down = True
 
     def _take_offers(self, offers: Iterable[Json]) -> None:
         spec = self._state.target.spec

@@ -51,6 +51,7 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     yield "nodes", "Nodes by Cassandra's mode.", [(f'{{mode="{mode}"}}', float(n)) for mode, n in sorted(modes.items())]
     failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
     yield "node_failures", "Failures in a row of each node.", failures
+    yield "garbage_reservations", "Reservations that no node's record knows.", [("", float(len(state.garbage)))]
     yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
     yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
     yield "operation_steps", "Steps of those operations by state.", _step_samples(state)
@@ -63,8 +64,8 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
 
 def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:
     return [
-        (f'{{plan="{plan.name}",status="{status}"}}', float(plan.status is status))
-        for plan in snapshot.plans.values()
+        (f'{{plan="{name}",status="{status}"}}', float(plan.status is status))
+        for name, plan in snapshot.plans.items()
         for status in Status
     ]
 

@@ -31,6 +31,7 @@ class Sender(Protocol):
     def revive(self) -> None: ...
     def acknowledge(self, acknowledgement: Json) -> None: ...
     def acknowledge_operation(self, acknowledgement: Json) -> None: ...
+    def teardown(self) -> None: ...
 
 
 class Dispatch:
@@ -40,6 +41,7 @@ class Dispatch:
         self._sender = sender
         self._count = count
         self._unacknowledged: list[Callable[[], None]] = []
+        self.torn_down = False  # the framework is no more
 
     def acknowledge_later(self, acknowledgement: Json | None) -> None:
         """Remember to acknowledge a task's status once it is stored."""
@@ -103,7 +105,9 @@ class Dispatch:
             self._sender.accept(accept)
             return
         if "LAUNCH" not in kinds:
-            logger.info("giving back what %s had reserved: %s", accept.node, ", ".join(kinds))
+            unknown = f"the reservation {accept.resource_id}, which no record knows"
+            what = f"what {accept.node} had reserved" if accept.node else unknown
+            logger.info("giving back %s: %s", what, ", ".join(kinds))
             self._sender.accept(accept)
             self._count("releases_total", 1)
             return
@@ -132,6 +136,10 @@ class Dispatch:
             self._sender.message(ask, encode_message(StatusQuery("")))
         for tuning in decision.tunings:
             self._tune(tuning)
+        if decision.teardown:
+            logger.info("nothing is reserved any more: telling Mesos to forget this framework")
+            self._sender.teardown()
+            self.torn_down = True
 
     def _tune(self, tuning: Tuning) -> None:
         logger.info("telling %s to use %s", tuning.task_id, dict(tuning.values))

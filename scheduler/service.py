@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from scheduler.events import Fatal
 from scheduler.framework import FrameworkSettings
 from scheduler.gateway import LoopGateway
 from scheduler.loop import Loop, Sources
+from scheduler.removal import begin_removal, is_over, last_snapshot
 from scheduler.secrets import sealer
 from scheduler.settings import Settings
 from scheduler.store import Store
@@ -34,15 +36,23 @@ logger = logging.getLogger(__name__)
 LOCK_MARGIN_SECONDS = 5.0
 CONNECT_SECONDS = 15.0
 RETRY_SECONDS = 1.0
+STAY_SECONDS = 5.0
 
 
 class Service:
-    """One running scheduler. `ended` is called once, on the service's thread, with the code to end the process with."""
+    """One running scheduler. `ended` is called once, on the service's thread, with the code to end the process with.
 
-    def __init__(self, settings: Settings, gateway: LoopGateway, ended: Callable[[Exit], object]) -> None:
+    With `stays`, a service that has been uninstalled is still to be read of, until it is stopped: were its process to
+    end, Marathon would start it again.
+    """
+
+    def __init__(
+        self, settings: Settings, gateway: LoopGateway, ended: Callable[[Exit], object], stays: bool = True
+    ) -> None:
         self._settings = settings
         self._gateway = gateway
         self._ended = ended
+        self._stays = stays
         self._stopping = threading.Event()
         self._loop: Loop | None = None
         self._driver: Driver | None = None
@@ -83,6 +93,12 @@ class Service:
         if begun is None:
             return
         store, state = begun
+        if state is None or self._run_loop(store, state):
+            self._remove_records()
+            self._stay(state)
+
+    def _run_loop(self, store: Store, state: ClusterState) -> bool:
+        """Until told to stop, or the framework is torn down at the end of an uninstall: whether it was."""
         self._gateway.explain("the scheduler has not subscribed to Mesos yet")
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
@@ -94,24 +110,61 @@ class Service:
             raise self._lost
         self._gateway.open(loop.put)
         driver.start()
-        if not self._stopping.is_set():
-            loop.run()
+        return not self._stopping.is_set() and loop.run()
 
-    def _begin(self) -> tuple[Store, ClusterState] | None:
-        """With the lock in hand, the records and what they say; None when told to stop meanwhile."""
+    def _remove_records(self) -> None:
+        """The last thing that an uninstall does; tried until it is done."""
+        while self._zookeeper is not None and not self._stopping.is_set():
+            if self._lost is not None:
+                raise self._lost
+            try:
+                self._zookeeper.remove_all()
+            except StoreUnavailableError as error:
+                logger.warning("%s; trying again", error)
+                self._stopping.wait(RETRY_SECONDS)
+                continue
+            logger.warning("the service %s is uninstalled: nothing of it is left", self._settings.service_name)
+            return
+
+    def _stay(self, state: ClusterState | None) -> None:
+        self._close()
+        self._gateway.shut("the service is uninstalled")
+        spec = self._settings.cluster_spec()
+        while self._stays and not self._stopping.is_set():
+            self._gateway.publish(last_snapshot(state, spec, _SOURCES.now()))
+            self._stopping.wait(STAY_SECONDS)
+
+    def _begin(self) -> tuple[Store, ClusterState | None] | None:
+        """With the lock in hand, the records and what they say: None of a service that is uninstalled.
+
+        None instead of both when told to stop meanwhile.
+        """
         settings = self._settings
         while not self._stopping.is_set():
             try:
                 zookeeper = self._take_lock()
                 self._gateway.explain("reading the records in ZooKeeper")
                 store = ZooKeeperStore(zookeeper)
-                return store, begin(store, settings.cluster_spec(), _SOURCES, settings.policy())
+                return store, self._read(store)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
                 if self._zookeeper is not None:
                     self._zookeeper.close()
                 self._stopping.wait(RETRY_SECONDS)
         return None
+
+    def _read(self, store: Store) -> ClusterState | None:
+        settings = self._settings
+        # Once begun, an uninstall can only go on.
+        if not (settings.service_uninstall or store.has(codec.UNINSTALL)):
+            return begin(store, settings.cluster_spec(), _SOURCES, settings.policy())
+        with _unreadable_ends_it():
+            contents = store.load()
+            if is_over(contents):
+                logger.info("nothing of this service is left but its folder in ZooKeeper")
+                return None
+            principal = "SERVICE_UNINSTALL" if self._stays else "the command uninstall"
+            return begin_removal(store, contents, settings.cluster_spec(), _SOURCES.now(), principal)
 
     def _take_lock(self) -> ZooKeeper:
         settings = self._settings
@@ -135,11 +188,24 @@ class Service:
     def _close(self) -> None:
         if self._driver is not None:
             self._driver.stop()
+            self._driver = None
         if self._zookeeper is not None:
             self._zookeeper.close()
+            self._zookeeper = None
 
 
 _SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
+
+
+@contextmanager
+def _unreadable_ends_it() -> Iterator[None]:
+    """A record that cannot be read ends the process."""
+    try:
+        yield
+    except codec.StateCorruptError as error:
+        raise FatalError(
+            Exit.STATE, f"{error}. Nothing was changed. Start the version that wrote it, or repair the record by hand."
+        ) from error
 
 
 def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | None = None) -> ClusterState:
@@ -147,12 +213,8 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | No
 
     Raises FatalError when a record cannot be read or a first configuration makes no sense.
     """
-    try:
+    with _unreadable_ends_it():
         stored = codec.load(store.load())
-    except codec.StateCorruptError as error:
-        raise FatalError(
-            Exit.STATE, f"{error}. Nothing was changed. Start the version that wrote it, or repair the record by hand."
-        ) from error
     adoption = adopt(stored, spec, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))

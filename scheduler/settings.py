@@ -43,6 +43,7 @@ class Settings:
     service_principal: str
     service_secret_file: str
     service_failover_timeout_s: float
+    service_uninstall: str
     log_level: str
     log_format: str
     mesos_master: str
@@ -64,6 +65,7 @@ class Settings:
     placement_constraint: str
     rack_attribute: str
     replace_after_s: float
+    garbage_grace_s: float
     cleanup_after_scale: bool
     cluster_task_cpus: float
     cluster_task_memory_mb: int
@@ -123,7 +125,7 @@ class Settings:
 
     def policy(self) -> Policy:
         """What the scheduler may do by itself."""
-        return Policy(self.replace_after_s or None, self.cleanup_after_scale)
+        return Policy(self.replace_after_s or None, self.cleanup_after_scale, self.garbage_grace_s or None)
 
     def _executor(self) -> ExecutorSpec:
         # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.

@@ -69,6 +69,9 @@ def misfits(reading: Reading) -> Iterator[str]:
     for low, high in _AT_MOST:
         if reading.has(low, high) and values[low] > values[high]:
             yield f"{low} must be at most {high}, which is {values[high]}, not {values[low]}."
+    name, removed = values.get("SERVICE_NAME"), values.get("SERVICE_UNINSTALL")
+    if removed and name and removed.removeprefix("/") != name:
+        yield f"SERVICE_UNINSTALL must be the name of the service, {name}, to have it removed, not {removed}."
     taken: dict[Any, str] = {}
     for name in _PORTS:
         if reading.has(name):

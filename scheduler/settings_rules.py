@@ -36,6 +36,11 @@ def replace_after(value: float) -> str | None:
     return None if value == 0 or value >= 300 else "must be 0, or at least 300"
 
 
+def garbage_grace(value: float) -> str | None:
+    """An offer that is older than a launch shows what is not garbage any more."""
+    return None if value == 0 or value >= 60 else "must be 0, or at least 60"
+
+
 def user(value: str) -> str | None:
     return None if _USER.fullmatch(value) else "must be the name of a user"
 

@@ -90,6 +90,11 @@ _SERVICE = (
         minimum=60,
         maximum=31_536_000,
     ),
+    _text(
+        "SERVICE_UNINSTALL",
+        "",
+        "The service's own name: it is removed then, with all data. For Marathon; see the operations page.",
+    ),
     _text("LOG_LEVEL", "INFO", "Least important messages that are logged.", words=rules.LOG_LEVELS),
     _text("LOG_FORMAT", "text", "Log lines for people, or one JSON object a line.", words=("text", "json")),
 )
@@ -175,6 +180,13 @@ _CLUSTER = (
         "0",
         "After how many seconds a member that Mesos cannot see is replaced by a new one elsewhere; 0: never.",
         rule=rules.replace_after,
+    ),
+    _number(
+        "GARBAGE_GRACE_S",
+        "604800",
+        "For how many seconds reservations of this cluster that no record knows are reported before they are given "
+        "back, the volumes on them destroyed; 0: only reported.",
+        rule=rules.garbage_grace,
     ),
     Setting(
         "CLEANUP_AFTER_SCALE",

@@ -20,6 +20,9 @@ class Store(Protocol):
     def load(self) -> Mapping[str, bytes]:
         """Every record. Raises StoreUnavailableError."""
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a record. Raises StoreUnavailableError."""
+
     def commit(self, writes: Writes) -> None:
         """Create, replace or (None) remove all of these records, or none of them.
 
@@ -66,6 +69,11 @@ class MemoryStore:
         self._memory.check()
         self._versions = {path: version for path, (version, _) in self._memory.records.items()}
         return {path: content for path, (_, content) in self._memory.records.items()}
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a record."""
+        self._memory.check()
+        return path in self._memory.records
 
     def commit(self, writes: Writes) -> None:
         """All or none, as the port says."""

@@ -21,6 +21,7 @@ from kazoo.exceptions import (
     LockTimeout,
     NodeExistsError,
     NoNodeError,
+    NotEmptyError,
     OperationTimeoutError,
     RolledBackError,
     RuntimeInconsistency,
@@ -30,7 +31,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState, ZnodeStat
 
-from scheduler.core.codec import FOLDERS, SINGLE
+from scheduler.core.codec import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.holder import is_dead, parse_holder, this_process
 from scheduler.store import Writes, check_size
@@ -129,6 +130,25 @@ class ZooKeeper:
             return f"somebody ({error!r})"
         return contenders[0] if contenders else "nobody"
 
+    def remove_all(self) -> None:
+        """Remove every record, the framework's id first and `uninstall` last; then give the lock back, and go.
+
+        Can be called again after StoreUnavailableError. A scheduler that waits for the lock meanwhile may have it.
+        """
+        try:
+            names = self.client.get_children(self.root) if self.client.exists(self.root) else []
+            for name in sorted(set(names) - {LOCK, UNINSTALL}, key=lambda name: (name != FRAMEWORK_ID, name)):
+                self.client.delete(f"{self.root}/{name}", recursive=True)
+            if UNINSTALL in names:
+                self.client.delete(f"{self.root}/{UNINSTALL}")
+            self._lock.release()
+            for path in (f"{self.root}/{LOCK}", self.root):
+                self.client.delete(path)
+        except (NotEmptyError, NoNodeError):
+            logger.info("%s stays: another scheduler of that name waits for its lock", self.root)
+        except CLIENT_ERRORS as error:
+            raise StoreUnavailableError(f"the records could not be removed: {error!r}") from error
+
     def close(self) -> None:
         """Give the lock back and end the session. Can be called more than once."""
         self._closing = True
@@ -168,6 +188,11 @@ class ZooKeeperStore:
         found = self._read(self._paths())
         self._versions = {path: stat.version for path, (_, stat) in found.items()}
         return {path: content for path, (content, _) in found.items()}
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a record."""
+        self._check_connected()
+        return bool(self._read([path]))
 
     def commit(self, writes: Writes) -> None:
         """All or none, as the port says."""

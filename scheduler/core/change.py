@@ -37,10 +37,10 @@ def adopt(stored: Stored, spec: ClusterSpec, now: float, new_id: Callable[[], st
     if old is None and errors:
         return errors
     if old is not None and (errors or fingerprint(old.spec) == fingerprint(spec)):
-        return Adoption(_state(stored, old, errors))
+        return Adoption(state_of(stored, old, errors))
     new = Configuration(id=new_id(), created_at=now, spec=spec)
     known = {**stored.configurations, new.id: new}
-    return Adoption(_state(replace(stored, configurations=known), new, ()), new)
+    return Adoption(state_of(replace(stored, configurations=known), new, ()), new)
 
 
 def fingerprint(spec: ClusterSpec) -> str:
@@ -95,7 +95,8 @@ def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
     return pairs
 
 
-def _state(stored: Stored, target: Configuration, errors: tuple[str, ...]) -> ClusterState:
+def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
+    """What is stored, with this target."""
     return ClusterState(
         target=target,
         configurations=stored.configurations,
@@ -107,5 +108,7 @@ def _state(stored: Stored, target: Configuration, errors: tuple[str, ...]) -> Cl
         steps=stored.steps,
         history=stored.history,
         journal=stored.journal,
+        garbage=stored.garbage,
+        uninstall=stored.uninstall,
         configuration_errors=errors,
     )

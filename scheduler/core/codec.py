@@ -14,6 +14,7 @@ from typing import Any
 from scheduler.core.documents import DocumentError, decode, encode
 from scheduler.core.entries import JournalRecord
 from scheduler.core.kinds import KINDS
+from scheduler.core.leftovers import GarbageRecord, UninstallRecord
 from scheduler.core.state import (
     SCHEMA_VERSION,
     ClusterState,
@@ -34,12 +35,14 @@ STEPS = "steps"
 HISTORY = "history"
 EVENTS = "events"
 CLUSTER_ID = "cluster-id"
+GARBAGE = "garbage"
+UNINSTALL = "uninstall"
 # Records lie at the first paths, or one level below the others.
-SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID)
-FOLDERS = (CONFIGURATIONS, NODES, PLANS, STEPS, HISTORY, EVENTS)
+SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID, UNINSTALL)
+FOLDERS = (CONFIGURATIONS, NODES, PLANS, STEPS, HISTORY, EVENTS, GARBAGE)
 
 # What a cycle may change; configurations never change.
-Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord | JournalRecord
+Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord | JournalRecord | GarbageRecord
 Record = Changing | Configuration
 
 
@@ -75,7 +78,7 @@ class ClusterId:
     schema_version: int = SCHEMA_VERSION
 
 
-Single = FrameworkId | Target | ClusterId
+Single = FrameworkId | Target | ClusterId | UninstallRecord
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class Stored:
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)
     journal: Mapping[str, JournalRecord] = field(default_factory=dict)
+    garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)
+    uninstall: UninstallRecord | None = None
 
 
 def path_of(record: Record) -> str:
@@ -109,6 +114,8 @@ def path_of(record: Record) -> str:
             return f"{HISTORY}/{record.key}"
         case JournalRecord():
             return f"{EVENTS}/{record.key}"
+        case GarbageRecord():
+            return f"{GARBAGE}/{record.id}"
         case Configuration():
             return f"{CONFIGURATIONS}/{record.id}"
 
@@ -139,9 +146,15 @@ def _class_at(path: str) -> type[Record | Single]:
         STEPS: StepRecord,
         HISTORY: HistoryRecord,
         EVENTS: JournalRecord,
+        GARBAGE: GarbageRecord,
         CONFIGURATIONS: Configuration,
     }
-    single: dict[str, type[Single]] = {FRAMEWORK_ID: FrameworkId, TARGET: Target, CLUSTER_ID: ClusterId}
+    single: dict[str, type[Single]] = {
+        FRAMEWORK_ID: FrameworkId,
+        TARGET: Target,
+        CLUSTER_ID: ClusterId,
+        UNINSTALL: UninstallRecord,
+    }
     found = kinds.get(kind) if name else single.get(path)
     if found is None:
         raise StateCorruptError(path, "no record belongs there")
@@ -151,6 +164,16 @@ def _class_at(path: str) -> type[Record | Single]:
 def contents(state: ClusterState) -> dict[str, Changing]:
     """Every record of the state that a cycle may change, by path."""
     return {path_of(record): record for records in _maps(state) for record in records.values()}
+
+
+def singles(state: ClusterState) -> dict[str, Single]:
+    """The records that stand alone and may change, by path."""
+    found: dict[str, Single] = {}
+    if state.framework_id is not None:
+        found[FRAMEWORK_ID] = FrameworkId(state.framework_id)
+    if state.uninstall is not None:
+        found[UNINSTALL] = state.uninstall
+    return found
 
 
 def changes(before: ClusterState, after: ClusterState) -> tuple[Changing, ...]:
@@ -172,7 +195,7 @@ def removals(before: ClusterState, after: ClusterState) -> tuple[str, ...]:
 
 
 def _maps(state: ClusterState) -> tuple[Mapping[str, Changing], ...]:
-    return (state.nodes, state.plans, state.operations, state.steps, state.history, state.journal)
+    return (state.nodes, state.plans, state.operations, state.steps, state.history, state.journal, state.garbage)
 
 
 def _same(one: object, other: object) -> bool:
@@ -201,6 +224,8 @@ class _Loaded:
         self._steps: dict[str, StepRecord] = {}
         self._history: dict[str, HistoryRecord] = {}
         self._journal: dict[str, JournalRecord] = {}
+        self._garbage: dict[str, GarbageRecord] = {}
+        self._uninstall: UninstallRecord | None = None
 
     def take(self, record: Record | Single) -> None:
         match record:
@@ -224,6 +249,10 @@ class _Loaded:
                 self._history[record.key] = record
             case JournalRecord():
                 self._journal[record.key] = record
+            case GarbageRecord():
+                self._garbage[record.id] = record
+            case UninstallRecord():
+                self._uninstall = record
 
     def result(self) -> Stored:
         return Stored(
@@ -237,6 +266,8 @@ class _Loaded:
             steps=self._steps,
             history=self._history,
             journal=dict(sorted(self._journal.items())),
+            garbage=self._garbage,
+            uninstall=self._uninstall,
         )
 
 

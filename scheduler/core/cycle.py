@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Tuning
 from scheduler.core.evaluate import Fit
+from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.offers import Offer, by_agent
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.state import Asked, ClusterState, HistoryRecord, NodeRecord, OperationRecord, StepRecord
@@ -23,18 +24,20 @@ class Cycle:
         self._operations = dict(state.operations)
         self._steps = dict(state.steps)
         self._history = dict(state.history)
+        self._garbage = dict(state.garbage)
         self.state = state
         self.replace_state(state)
         self.offers = by_agent(offers)
         self.heard_offers = bool(self.offers)
-        self.agents = frozenset(self.offers)  # whose offers came, whatever has become of them since
+        self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
+        self._hosts = frozenset(offer.agent.hostname for offer in self.offers.values())
         self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
         self.accepts: list[Accept] = []
         self.kills: list[Kill] = []
         self.asks: list[Ask] = []
         self.tunings: list[Tuning] = []
         self.reconcile: Reconcile | None = None
-        self.suppress = self.revive = False
+        self.suppress = self.revive = self.teardown = False
         self.wanted: set[str] = set()
         self.waits: dict[str, str] = {}
         self.verdicts: dict[str, tuple[Reason, float]] = {}  # by agent id
@@ -66,15 +69,32 @@ class Cycle:
         for key in gone:
             self._history.pop(key, None)
 
+    def update_garbage(self, record: GarbageRecord) -> None:
+        """Put a changed record of garbage in place of the old one."""
+        self._garbage[record.id] = record
+
+    def remove_garbage(self, record: GarbageRecord) -> None:
+        """Forget a record of garbage."""
+        self._garbage.pop(record.id, None)
+
     def replace_state(self, state: ClusterState) -> None:
         """Go on with a state whose records are the same."""
         self.state = replace(
-            state, nodes=self._nodes, operations=self._operations, steps=self._steps, history=self._history
+            state,
+            nodes=self._nodes,
+            operations=self._operations,
+            steps=self._steps,
+            history=self._history,
+            garbage=self._garbage,
         )
 
     def holder(self, resource_id: str) -> Offer | None:
         """The offer that shows this reservation, if it is still free."""
         return self.offers.get(self.holders.get(resource_id, ""))
+
+    def has_offered(self, agent_id: str, hostname: str) -> bool:
+        """Whether this agent's offers have come, be it under another id: they have shown all that is free there."""
+        return agent_id in self._offering or hostname in self._hosts
 
     def take(self, fit: Fit, offer: Offer) -> None:
         """Launch: the record first, then the operations."""
@@ -137,6 +157,7 @@ class Cycle:
             reconcile=self.reconcile,
             suppress=self.suppress,
             revive=self.revive,
+            teardown=self.teardown,
             evaluations=tuple(self._evaluations),
         )
         memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked())

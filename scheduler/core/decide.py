@@ -10,6 +10,7 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Decision
 from scheduler.core.departure import depart
 from scheduler.core.deploy import deploy, note_progress
+from scheduler.core.garbage import collect_garbage, note_garbage
 from scheduler.core.intents import pursue
 from scheduler.core.maintain import maintain
 from scheduler.core.offering import call, declines
@@ -19,8 +20,9 @@ from scheduler.core.recovery import note_evidence, recover
 from scheduler.core.release import release
 from scheduler.core.rollout import roll_out
 from scheduler.core.state import ClusterState
+from scheduler.core.uninstall import finish, give_up_nodes
 
-ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, reconcile)
+ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, note_garbage, reconcile)
 RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     note_evidence,
     replace_lost,
@@ -32,7 +34,17 @@ RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     clean_up,
     maintain,
     release,
+    collect_garbage,
     kill_strays,
+)
+# While the service is removed.
+REMOVED: tuple[Callable[[Cycle], None], ...] = (
+    note_evidence,
+    give_up_nodes,
+    release,
+    collect_garbage,
+    kill_strays,
+    finish,
 )
 LAST: tuple[Callable[[Cycle], None], ...] = (ask, call)
 
@@ -51,7 +63,7 @@ def decide(
     for concern in ALWAYS:
         concern(cycle)
     if cycle.state.reconciliation.complete:
-        for concern in RECONCILED:
+        for concern in RECONCILED if state.uninstall is None else REMOVED:
             concern(cycle)
     for concern in LAST:
         concern(cycle)

@@ -15,13 +15,15 @@ Json = Mapping[str, Any]
 class Accept:
     """Take these offers (all of one agent) and run these operations, in order; each is a Mesos Offer.Operation.
 
-    `job` is the key of the step whose job is launched beside the node; empty for the node's own launch.
+    `job` is the key of the step whose job is launched beside the node; empty for the node's own launch. `resource_id`
+    is that of a reservation that is given back; `node` is empty if no node's record knows that.
     """
 
     node: str
     offer_ids: tuple[str, ...]
     operations: tuple[Json, ...]
     job: str = ""
+    resource_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Tuning:
 class Decision:
     """The outcome of one cycle: first `records` are stored in one transaction, then the rest is sent.
 
+    `teardown`: have Mesos forget this framework, for good; the last thing that an uninstall does.
+
     `decide` returns beside it the state that holds once all records are stored. `evaluations` say for every
     (offer, node) pair looked at why it fit or did not: for people, under /v1/debug/offers.
     """
@@ -88,4 +92,5 @@ class Decision:
     reconcile: Reconcile | None = None
     suppress: bool = False
     revive: bool = False
+    teardown: bool = False
     evaluations: tuple[Json, ...] = ()

@@ -17,6 +17,8 @@ class EntryKind(StrEnum):
     COMMAND = "COMMAND"  # somebody asked for something
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
+    GARBAGE = "GARBAGE"  # a reservation that no record knows was found
+    UNINSTALL = "UNINSTALL"  # the service is being removed
     LAUNCHED = "LAUNCHED"
     KILLED = "KILLED"  # a task is told to end
     STRAY = "STRAY"  # a task that no record knows is told to end

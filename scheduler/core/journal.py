@@ -13,8 +13,9 @@ from itertools import islice
 from scheduler.core.decision import Decision
 from scheduler.core.entries import Entry, EntryKind, JournalRecord
 from scheduler.core.journal_commands import Outcome, command_entry
-from scheduler.core.journal_nodes import node_entries, release_entries
+from scheduler.core.journal_nodes import node_entries
 from scheduler.core.journal_operations import operation_entries, step_entries
+from scheduler.core.journal_releases import garbage_entries, release_entries, released_entries
 from scheduler.core.lifecycle import shorten
 from scheduler.core.state import ClusterState
 
@@ -44,7 +45,9 @@ def journal(
     entries += _target(before, after, now)
     entries += node_entries(before, heard, now)
     entries += node_entries(heard, after, now)
+    entries += garbage_entries(before, after, now)
     entries += release_entries(decision.accepts, after, now)
+    entries += released_entries(before, after, now)
     entries += operation_entries(before, after, now)
     entries += step_entries(before, after, now)
     entries += _kills(before, after, decision, now)

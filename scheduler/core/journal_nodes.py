@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.decision import Accept
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down
 from scheduler.core.seeds import by_index
@@ -129,30 +128,6 @@ def _intent_entry(node: NodeRecord, intent: Intent, now: float, words: str) -> E
 
 def _asked(intent: Intent) -> str:
     return f"its {_NAMES[intent.kind]}: {intent.reason}" if intent.reason else f"its {_NAMES[intent.kind]}"
-
-
-def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) -> list[Entry]:
-    """Offers that were taken to give something back."""
-    found = []
-    for accept in accepts:
-        kinds = [str(operation["type"]) for operation in accept.operations]
-        if "LAUNCH" in kinds or not kinds:
-            continue
-        node = after.nodes.get(accept.node)
-        if kinds == ["RESERVE"]:
-            found.append(_grown(accept.node, node, now))
-            continue
-        words = f"what was reserved for it and is not needed is given back: {', '.join(kinds)}"
-        subject = "" if node is None or not node.abandoned else node.abandoned[-1].id
-        sentence = f"{accept.node}: {words}"
-        found.append(Entry(0, now, EntryKind.RELEASED, sentence, node=accept.node, subject=subject))
-    return found
-
-
-def _grown(name: str, node: NodeRecord | None, now: float) -> Entry:
-    subject = node.reservation.id if node is not None and node.reservation is not None else ""
-    words = f"{name}: more is reserved for it where it runs"
-    return Entry(0, now, EntryKind.RESERVED, words, node=name, subject=subject)
 
 
 def _entry(node: NodeRecord, kind: EntryKind, now: float, words: str, subject: str = "", cause: str = "") -> Entry:

@@ -43,6 +43,10 @@ class Held:
     mounts: tuple[Mount, ...] = ()
     volumes: Mapping[str, Json] = field(default_factory=dict)
 
+    def label(self, key: str) -> str | None:
+        """The value of one of the reservation's labels."""
+        return _label(self.reservations, key)
+
 
 @dataclass(frozen=True)
 class Offer:

@@ -29,12 +29,15 @@ from scheduler.core.operation_commands import command_operation, command_plan, c
 from scheduler.core.plan import Phase, Step
 from scheduler.core.plans import build_plans, plan_names
 from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation, StepRecord
+from scheduler.core.uninstall_plan import command_uninstall
 
 Part = TypeVar("Part", Phase, Step)
 
 
 def apply_command(state: ClusterState, command: Command, now: float) -> ClusterState | Refusal:
     """The state after the command, to be stored before it is answered, or a refusal."""
+    if state.uninstall is not None:
+        return command_uninstall(state, command)
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
         return command_operation(state, command, now)
     if isinstance(command, NodeCommand):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.core import departure, deploy, intents, maintenance_plans, recovery, replace, rollout
+from scheduler.core import departure, deploy, intents, maintenance_plans, recovery, replace, rollout, uninstall_plan
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_leaving, is_paused, is_up, may_live
@@ -26,11 +26,18 @@ _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 def plan_names(state: ClusterState) -> tuple[str, ...]:
     """The plans that there are: deploy, recovery, and one for the newest operation of each kind."""
+    if state.uninstall is not None:
+        return (deploy.PLAN, uninstall_plan.PLAN)
     return (*ALWAYS, *(kind for kind in KINDS if kind in state.operations))
 
 
 def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
-    """All plans by name, in the order in which they come."""
+    """All plans by name, in the order in which they come.
+
+    While the service is removed there is one alone, under its own name and where the deployment used to be.
+    """
+    if state.uninstall is not None:
+        return dict.fromkeys(plan_names(state), uninstall_plan.build(state, _reconciliation_step(state)))
     always = {deploy.PLAN: _deploy_plan(state, now), recovery.PLAN: _recovery_plan(state, now)}
     return {**always, **maintenance_plans.build(state, now)}
 

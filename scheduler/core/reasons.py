@@ -12,6 +12,7 @@ class Code(StrEnum):
     # An offer and a node
     NOT_RECONCILED = "NOT_RECONCILED"
     NO_WORK = "NO_WORK"
+    GARBAGE = "GARBAGE"
     OTHER_ROLE = "OTHER_ROLE"
     OTHER_CHOSEN = "OTHER_CHOSEN"
     AGENT_TAKEN = "AGENT_TAKEN"

@@ -101,6 +101,8 @@ def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
 
 def _why_superfluous(state: ClusterState, task_id: str) -> str | None:
     name = node_of_task(task_id)
+    if state.uninstall is not None:
+        return "the service is removed"
     if _is_superseded(state, task_id):
         return f"{name} has been launched anew since"
     job, _, node = name.rpartition("-node-")

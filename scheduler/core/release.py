@@ -12,6 +12,7 @@ from dataclasses import replace
 from scheduler.core.amounts import Share
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept
+from scheduler.core.lifecycle import LIVE
 from scheduler.core.offers import Held, Json, Offer
 from scheduler.core.operations import Hold, build_destroy, build_unreserve, disk, ports, shares, without_volume
 from scheduler.core.reasons import Code, Reason
@@ -29,7 +30,7 @@ def release(cycle: Cycle) -> None:
             if given_up.agent_id:
                 _clear(cycle, node.name, given_up, offer)
             elif offer is not None and (operations := release_operations(offer.held[given_up.id], given_up.unused)):
-                cycle.use(offer, Accept(node.name, offer.ids, operations))
+                cycle.use(offer, Accept(node.name, offer.ids, operations, resource_id=given_up.id))
 
 
 def kept_reservations(state: ClusterState) -> set[str]:
@@ -39,25 +40,42 @@ def kept_reservations(state: ClusterState) -> set[str]:
     return kept | {node.intent.previous.reservation.id for node in nodes if node.intent and node.intent.previous}
 
 
+def is_used(held: Held) -> bool:
+    """Whether a task uses what the offer shows a part of: neither its volume nor the disk for one is offered."""
+    return not (held.volumes or held.disk or held.mounts)
+
+
+def may_never_have_been(state: ClusterState) -> bool:
+    """Whether what an agent does not offer is not there: while the service is removed, and no task of it is left."""
+    return state.uninstall is not None and not any(stray.state in LIVE for stray in state.memory.strays.values())
+
+
+def known_reservations(state: ClusterState) -> set[str]:
+    """The ids of all that the nodes' records name."""
+    return kept_reservations(state) | {item.id for node in state.nodes.values() for item in node.abandoned}
+
+
 def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) -> None:
     """What surely is on an agent is called for until it is gone from there."""
     node = cycle.state.nodes[name]
     others = tuple(other for other in node.abandoned if other != given_up)
-    if offer is None and given_up.destroyed and given_up.agent_id in cycle.agents:
+    surely = given_up.destroyed or may_never_have_been(cycle.state)
+    if offer is None and surely and cycle.has_offered(given_up.agent_id, given_up.hostname):
         cycle.update(replace(node, abandoned=others))
         return
     cycle.wanted.add(f"release of {given_up.id}")
     if offer is None:
         return
     held = offer.held[given_up.id]
-    if not held.volumes and not given_up.destroyed:
+    if is_used(held) and not given_up.destroyed:
         # Its node's task holds the volume still.
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{name} leaves this agent, and has not ended there"), 5.0)
         return
     # Its agent may have come back under another id.
-    seen = replace(given_up, destroyed=True, agent_id=offer.agent.id)
+    seen = replace(given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname)
     cycle.update(replace(node, abandoned=(*others, seen)))
-    cycle.use(offer, Accept(name, offer.ids, release_operations(held, destroy=True)))
+    operations = release_operations(held, destroy=True)
+    cycle.use(offer, Accept(name, offer.ids, operations, resource_id=given_up.id))
 
 
 def release_operations(held: Held, destroy: bool) -> tuple[Json, ...]:

@@ -12,11 +12,13 @@ from dataclasses import replace
 from scheduler.core.lifecycle import UNSEEN, is_running, may_live
 from scheduler.core.state import (
     Abandoned,
+    Agent,
     ClusterState,
     Failures,
     IntentKind,
     Membership,
     NodeRecord,
+    Reservation,
     TaskState,
 )
 
@@ -127,8 +129,7 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     task = node.task
     if may_live(node):
         task = replace(task, state=TaskState.LOST, message="it is replaced, wherever it may be")
-    where = node.agent.id if node.reservation.seen else ""
-    abandoned = (*node.abandoned, Abandoned(node.reservation.id, unused=True, agent_id=where))
+    abandoned = (*node.abandoned, give_up(node.reservation, node.agent if node.reservation.seen else None))
     return replace(
         node,
         agent=None,
@@ -143,14 +144,20 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     )
 
 
+def give_up(reservation: Reservation, agent: Agent | None) -> Abandoned:
+    """What is to be released, its volume with it; on `agent`, if it surely is there."""
+    if agent is None:
+        return Abandoned(reservation.id, unused=True)
+    return Abandoned(reservation.id, unused=True, agent_id=agent.id, hostname=agent.hostname)
+
+
 def settle(node: NodeRecord) -> NodeRecord:
     """The node whose replacement is a member: what it held before is to be released wherever it turns up."""
     assert node.intent is not None
     assert node.intent.previous is not None
     before = node.intent.previous
     # An agent that an operator removed takes its reservations with it.
-    where = "" if before.gone else before.agent.id
-    left = Abandoned(before.reservation.id, unused=True, agent_id=where)
+    left = give_up(before.reservation, None if before.gone else before.agent)
     return replace(node, intent=None, abandoned=(*node.abandoned, left))
 
 
@@ -159,6 +166,6 @@ def vacate(node: NodeRecord, left: bool) -> NodeRecord:
     abandoned = node.abandoned
     if node.reservation is not None and node.agent is not None:
         gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
-        where = node.agent.id if node.reservation.seen and not gone else ""
-        abandoned = (*abandoned, Abandoned(node.reservation.id, unused=True, agent_id=where))
+        sure = node.reservation.seen and not gone
+        abandoned = (*abandoned, give_up(node.reservation, node.agent if sure else None))
     return NodeRecord(index=node.index, abandoned=abandoned, left=left)

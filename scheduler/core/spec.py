@@ -91,3 +91,4 @@ class Policy:
 
     replace_after_seconds: float | None = None
     cleanup_after_scale: bool = False
+    garbage_grace_seconds: float | None = 604_800.0

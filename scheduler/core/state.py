@@ -15,6 +15,7 @@ from scheduler.core.spec import ClusterSpec, Policy
 
 if TYPE_CHECKING:
     from scheduler.core.entries import JournalRecord
+    from scheduler.core.leftovers import GarbageRecord, UninstallRecord
 
 SCHEMA_VERSION = 1
 
@@ -70,13 +71,15 @@ class Abandoned:
 
     `unused`: no data on it is needed, since Mesos said that its launch never ran, or the node was replaced; only then
     is its volume destroyed. `agent_id` where it surely is: it is waited for there until its volume was offered, which
-    proves that no task is left, `destroyed`, and not seen there any more.
+    proves that no task is left, `destroyed`, and not seen there any more. An agent that comes back under another id
+    is known by its `hostname`.
     """
 
     id: str
     unused: bool
     agent_id: str = ""
     destroyed: bool = False
+    hostname: str = ""
 
 
 @dataclass(frozen=True)
@@ -378,6 +381,9 @@ class Memory:
     told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
     probe_at: float = 0.0
     implicit_at: float = 0.0
+    look_at: float | None = None  # when offers are called for the next time, to see what nobody knows
+    look_until: float | None = None  # while they are
+    calm_since: float | None = None  # while the service is removed: since when nothing of it was seen
 
 
 @dataclass(frozen=True)
@@ -403,5 +409,8 @@ class ClusterState:
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
     journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
+    garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
+    uninstall: UninstallRecord | None = None
+    uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)

@@ -112,7 +112,7 @@ def destroy(agent: Agent, pool: Owned, volumes: list[Json]) -> None:
         pool.get(owner, Bundle()).take(Bundle(volumes={name: volume}))
         pool[owner].add(to_bundles([without_volume(volume)])[owner])
         data = agent.volumes.pop(name)
-        if data.host_id is not None and not (data.replaced or data.left):
+        if data.host_id is not None and not (data.replaced or data.left or data.given_up):
             raise ValueError(f"the volume {name} of a member is destroyed")
 
 

@@ -36,6 +36,7 @@ class Mesos(Executors):
         self.launches: list[str] = []
         self.kills: list[str] = []
         self.refuse_next: set[str] = set()  # operation types that fail once, as on a full disk
+        self.torn_down = False  # the framework is no more
         self.drop_next: set[str] = set()  # names of tasks whose next launch gets lost
 
     # --- what happens by itself
@@ -99,6 +100,8 @@ class Mesos(Executors):
             return
         agent.reachable = agent.registered = True
         returned, agent.unreachable_marked = agent.unreachable_marked, False
+        if self.torn_down:
+            self._end_orphans(agent)
         for task in agent.tasks.values():
             self.known[task.id] = (task.state, agent.id)
             if returned:
@@ -146,6 +149,21 @@ class Mesos(Executors):
             for task in agent.tasks.values():
                 task.sent_at = None
         self._emit("SUBSCRIBED", "framework-1")
+
+    def teardown(self) -> None:
+        """The framework is no more, and so are its tasks; where an agent is away, they end when it is back."""
+        self.torn_down, self.subscribed = True, False
+        self.rescind()
+        self.events.clear()
+        for agent in self.agents.values():
+            if agent.reachable and agent.registered:
+                self._end_orphans(agent)
+
+    def _end_orphans(self, agent: Agent) -> None:
+        for task in list(agent.tasks.values()):
+            self.ring.stop(task.id)
+            self._release(task)
+            self.known.pop(task.id, None)
 
     def decline(self, offer_id: str, seconds: float) -> None:
         offer = self.offers.get(offer_id)

@@ -18,6 +18,7 @@ class Data:
     member: bool = False
     replaced: bool = False  # another node has its tokens
     left: bool = False  # it has handed them to the others
+    given_up: bool = False  # nobody wants it any more
     snapshots: set[str] = field(default_factory=set)
 
 

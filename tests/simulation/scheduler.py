@@ -8,8 +8,11 @@ from functools import partial
 from executor.protocol import JobReport, StatusReply
 from scheduler.core.change import Adoption, adopt
 from scheduler.core.codec import (
+    CLUSTER_ID,
     FRAMEWORK_ID,
     TARGET,
+    UNINSTALL,
+    ClusterId,
     FrameworkId,
     Target,
     changes,
@@ -17,6 +20,7 @@ from scheduler.core.codec import (
     load,
     path_of,
     removals,
+    singles,
 )
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.decide import decide
@@ -37,6 +41,8 @@ from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState, NodeRecord, OperationState, StepState
 from scheduler.core.status import fold_updates
+from scheduler.removal import begin_removal, is_over
+from scheduler.store import MemoryStore
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids
 
@@ -62,6 +68,8 @@ class Scheduler:
         self.store_is_away = False
         self.acknowledgements = 1  # of each update: none gets lost, two say it twice
         self.lose: Callable[[str], bool] = lambda kind: False
+        self.uninstalls = False  # what it is started for
+        self.over = False  # nothing of the service is left
         self.start()
 
     @property
@@ -70,6 +78,12 @@ class Scheduler:
 
     def start(self) -> None:
         """Load what is stored, then subscribe."""
+        self._offers: dict[str, Offer] = {}
+        self._acks: list[tuple[str, str]] = []
+        if self.uninstalls or UNINSTALL in self.znodes:
+            self._start_removal()
+            return
+        self.znodes.setdefault(CLUSTER_ID, encode_record(ClusterId("cluster-1")))
         stored = load(self.znodes)
         adoption = adopt(stored, self.spec, self.now, self.new_id)
         assert isinstance(adoption, Adoption), adoption
@@ -78,9 +92,22 @@ class Scheduler:
             self.znodes[TARGET] = encode_record(Target(adoption.new_target.id))
         self.state = adoption.state
         self.saved = adoption.state
-        self._offers: dict[str, Offer] = {}
-        self._acks: list[tuple[str, str]] = []
         self.connect()
+
+    def _start_removal(self) -> None:
+        if is_over(self.znodes):
+            self._forget_all()
+            return
+        store = MemoryStore()
+        store.commit(self.znodes)
+        self.saved = self.state = begin_removal(store, self.znodes, self.spec, self.now, "operator")
+        self.znodes = dict(store.load())
+        if not self.mesos.torn_down:
+            self.connect()
+
+    def _forget_all(self) -> None:
+        self.znodes.clear()
+        self.over = True
 
     def connect(self) -> None:
         """Subscribe, again if the master was lost."""
@@ -99,6 +126,12 @@ class Scheduler:
 
     def cycle(self, crash_after: int | None = None) -> Decision:
         """One pass: fold, decide, store, send, acknowledge. Raises CrashError after that many effects."""
+        if self.over:
+            return Decision()
+        if self.mesos.torn_down:
+            self.effects = 0
+            self._run(self._removals(), crash_after)
+            return Decision()
         if not self.mesos.subscribed:
             self.state = fold_updates(self.state, [Disconnected()], self.now)
             self.connect()
@@ -109,15 +142,25 @@ class Scheduler:
         self._check(decision, after)
         if self.store_is_away:
             return Decision()
-        for effect in self._effects(decision, after):
+        self._run(self._effects(decision, after), crash_after)
+        self.decisions.append(decision)
+        return decision
+
+    def _run(self, effects: Iterator[Callable[[], None]], crash_after: int | None) -> None:
+        for effect in effects:
             if crash_after is not None and self.effects >= crash_after:
                 raise CrashError
             effect()
             self.effects += 1
         if crash_after is not None and self.effects >= crash_after:
             raise CrashError
-        self.decisions.append(decision)
-        return decision
+
+    def _removals(self) -> Iterator[Callable[[], None]]:
+        """Of the records, as the real store does it: the framework's id first, `uninstall` last."""
+        others = sorted(self.znodes.keys() - {FRAMEWORK_ID, UNINSTALL})
+        for path in (FRAMEWORK_ID, *others, UNINSTALL):
+            yield partial(self._remove, path)
+        yield self._forget_all
 
     def plans(self) -> dict[str, Plan]:
         """What people would see now."""
@@ -182,9 +225,14 @@ class Scheduler:
             yield mesos.suppress
         if decision.revive:
             yield mesos.revive
+        if decision.teardown:
+            yield mesos.teardown
         acks, self._acks = self._acks, []
         for task_id, uuid in acks * self.acknowledgements:
             yield partial(mesos.acknowledge, task_id, uuid)
+
+    def _remove(self, path: str) -> None:
+        self.znodes.pop(path, None)
 
     def _tune(self, tuning: Tuning) -> None:
         if not self.lose("TUNING"):
@@ -198,6 +246,8 @@ class Scheduler:
     def _save(self, after: ClusterState) -> None:
         for record in changes(self.saved, after):
             self.znodes[path_of(record)] = encode_record(record)
+        for path, single in singles(after).items():
+            self.znodes[path] = encode_record(single)
         for path in removals(self.saved, after):
             del self.znodes[path]
         self.saved = after
@@ -227,6 +277,7 @@ class Scheduler:
     def _check_kill(self, kill: Kill, node: NodeRecord | None) -> None:
         """`node` as it is stored before the kill is sent."""
         intended = node is not None and node.intent is not None and node.intent.begun_at is not None
+        intended = intended or self.state.uninstall is not None
         if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
         for step in self.state.steps.values():

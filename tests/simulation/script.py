@@ -222,6 +222,19 @@ class Send:
         return Line(f"Send.scheduler_restart({changes or ''})", run)
 
     @staticmethod
+    def uninstall() -> Line:
+        """The scheduler is started anew, to remove the service; what its volumes hold is given up from here on."""
+
+        def run(world: World) -> None:
+            for agent in world.mesos.agents.values():
+                for data in agent.volumes.values():
+                    data.given_up = True
+            world.scheduler.uninstalls = True
+            world.scheduler.start()
+
+        return Line("Send.uninstall()", run)
+
+    @staticmethod
     def command(command: Command) -> Line:
         def run(world: World) -> None:
             refusal = world.scheduler.command(command)

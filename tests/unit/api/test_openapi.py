@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
+from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.plan import Status
 from scheduler.settings import Settings
 from tests.unit.api.cluster import CoreGateway, document, make_status
@@ -55,6 +57,7 @@ def test_the_words_of_a_status(description: Any) -> None:
         "/v1/framework",
         "/v1/state/frameworkId",
         "/v1/state/properties",
+        "/v1/garbage",
         "/v1/debug/offers",
         "/v1/health",
         "/admin/healthcheck",
@@ -62,6 +65,8 @@ def test_the_words_of_a_status(description: Any) -> None:
 )
 def test_answers_are_as_described(client: FlaskClient, gateway: CoreGateway, description: Any, path: str) -> None:
     gateway.statuses["node-0"] = make_status(0)
+    forgotten = GarbageRecord("r-1", "S1", "h1", ("v-1",), 0.5, 512.0, 1024.0, 1.0)
+    gateway.state = replace(gateway.state, garbage={"r-1": forgotten})
     answer = client.get(path.replace("{plan}", "deploy").replace("{node}", "node-0"))
     assert answer.status_code == 200
     schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

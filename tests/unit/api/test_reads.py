@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from api import create_app
 from executor.protocol import Ports
 from scheduler import __version__
+from scheduler.core.leftovers import GarbageRecord, UninstallRecord
+from scheduler.core.spec import Policy
 from scheduler.core.state import Configuration, NodeRecord, Sighting, TaskState
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state, make_status
 
@@ -46,6 +48,7 @@ CONNECTION = {"nodes": ADDRESSES, "address": ADDRESSES, "dns": DNS, "vip": VIP}
         ("/v1/state/properties", ["suppressed"]),
         ("/v1/state/properties/suppressed", False),
         ("/v1/debug/offers", []),
+        ("/v1/garbage", []),
         (
             "/v1/framework",
             {
@@ -370,6 +373,27 @@ def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     assert "cassandra_scheduler_nodes_ready 3\n" in answer.text
     gateway.unavailable = "no state"
     assert client.get("/metrics").status_code == 503
+
+
+def test_garbage_comes_oldest_first_and_without_a_time_of_grace_only_told_of(
+    client: FlaskClient, gateway: CoreGateway
+) -> None:
+    records = [GarbageRecord(name, "S1", "h1", (), 0.5, 512.0, 1024.0, at) for name, at in (("a", 9.0), ("b", 3.0))]
+    gateway.state = replace(
+        gateway.state, garbage={record.id: record for record in records}, policy=Policy(garbage_grace_seconds=None)
+    )
+    found = document(client.get("/v1/garbage"))
+    assert [(item["resource_id"], item["released_after"]) for item in found] == [("b", None), ("a", None)]
+    assert "cassandra_scheduler_garbage_reservations 2\n" in client.get("/metrics").text
+
+
+def test_a_service_that_is_removed_has_one_plan(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, uninstall=UninstallRecord(1.0, "alice"))
+    assert document(client.get("/v1/plan")) == document(client.get("/v1/plans/uninstall"))
+    names = [phase["name"] for phase in document(client.get("/v1/plan"))["phases"]]
+    assert names == ["Reconciliation", "Tasks", "Reservations", "Framework"]
+    lines = client.get("/metrics").text.splitlines()
+    assert len(lines) == len({line.partition("}")[0] for line in lines if line})
 
 
 def test_evaluations_of_offers(client: FlaskClient, gateway: CoreGateway) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from api.openapi import describe
 from scheduler.core.commands import PauseNode, RestartNodes
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.journal import add_entries
+from scheduler.core.leftovers import GarbageRecord
 from scheduler.secrets import new_key
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
@@ -70,12 +72,20 @@ def happened(gateway: CoreGateway) -> None:
     gateway.state = add_entries(gateway.state, [entry])
 
 
+def forgotten(gateway: CoreGateway) -> None:
+    volumes = ("3b9c2f4e-0f55-4c0f-9a67-64a1f2f7c111",)
+    name = "8f0d6a7e-2a4e-4a1c-8b7e-2f3c5a1d9e10"
+    record = GarbageRecord(name, "S3", "10.0.0.7", volumes, 0.7, 4384.0, 10240.0, 1_704_067_200.0)
+    gateway.state = replace(gateway.state, garbage={name: record})
+
+
 # What runs when a request comes; elsewhere nothing does.
 SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/cleanup/status": cleaning,
     "/v1/cleanup/stop": cleaning,
     "/v1/nodes/node-0/cancel": lambda gateway: gateway.submit(RestartNodes(("node-0",), "op"), "op"),
     "/v1/events?limit=1": happened,
+    "/v1/garbage": forgotten,
     "/v1/nodes/node-0/resume": lambda gateway: gateway.submit(PauseNode("node-0", "op"), "op"),
     "/v1/backup/tune": lambda gateway: run(gateway, "backup", tuning={"throttle": 1}),
 }

@@ -44,6 +44,7 @@ GOLDEN_NODE = """{
   {
    "agent_id": "",
    "destroyed": false,
+   "hostname": "",
    "id": "r-0",
    "unused": true
   }

@@ -67,6 +67,9 @@ class Recorder:
     def acknowledge_operation(self, acknowledgement: Json) -> None:
         self._send("acknowledge_operation", acknowledgement)
 
+    def teardown(self) -> None:
+        self._send("teardown", None)
+
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.sent]
 

@@ -97,6 +97,9 @@ class Sender:
     def acknowledge_operation(self, acknowledgement: Json) -> None:
         raise AssertionError(f"the model wants no such thing: {acknowledgement}")
 
+    def teardown(self) -> None:
+        raise AssertionError("nobody asked for an uninstall")
+
 
 class World:
     """One loop after another on the same records, against one model."""
