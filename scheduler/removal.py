@@ -13,7 +13,7 @@ from scheduler.core.journal_releases import uninstall_entry
 from scheduler.core.leftovers import UninstallRecord
 from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import ClusterState, Configuration
+from scheduler.core.state import ClusterState, Configuration, Reconciliation
 from scheduler.errors import Exit, FatalError
 from scheduler.saving import Saver
 from scheduler.snapshot import Snapshot
@@ -67,5 +67,6 @@ def last_snapshot(state: ClusterState | None, spec: ClusterSpec, now: float) -> 
     if state is None:
         state = ClusterState(Configuration("", now, spec), configurations={}, nodes={}, plans={})
     record = state.uninstall or UninstallRecord(started_at=now, principal="", released=True)
-    ended = replace(state, registered=False, uninstall=record, uninstalled=True)
+    spoken = Reconciliation(started=True)
+    ended = replace(state, registered=False, reconciliation=spoken, uninstall=record, uninstalled=True)
     return Snapshot(state=ended, plans=build_plans(ended, now), at=now, connected=False)

@@ -93,14 +93,14 @@ def _found(offer: Offer, name: str, held: Held, now: float) -> GarbageRecord:
 
 
 def _look(cycle: Cycle) -> None:
-    """Have offers called for once in a while: what is not offered cannot be seen."""
+    """Have offers called for once in a while, when nothing else does: what is not offered cannot be seen."""
     memory = cycle.state.memory
     grace = cycle.state.policy.garbage_grace_seconds or LOOK_EVERY
     every = max(SHORTEST_LOOK, min(LOOK_EVERY, grace))
     # The clock may have been set back: nothing is further away than it should be.
     look_at = cycle.now + min(FIRST_LOOK, every) if memory.look_at is None else min(memory.look_at, cycle.now + every)
     until = None if memory.look_until is None else min(memory.look_until, cycle.now + LOOK_SECONDS)
-    if until is None and cycle.now >= look_at:
+    if until is None and cycle.now >= look_at and not cycle.wanted:
         until = cycle.now + LOOK_SECONDS
     elif until is not None and cycle.now >= until:
         look_at, until = cycle.now + every, None

@@ -80,6 +80,12 @@ def test_wherever_a_record_may_lie_it_is_found(shelf: Shelf) -> None:
     assert shelf.open().load() == writes
 
 
+def test_whether_there_is_a_record(shelf: Shelf) -> None:
+    store = shelf.open()
+    store.commit({"uninstall": b"{}"})
+    assert [shelf.open().has(path) for path in ("uninstall", "target", "nodes/node-0")] == [True, False, False]
+
+
 def test_records_can_be_replaced_any_number_of_times(shelf: Shelf) -> None:
     store = shelf.open()
     store.load()
@@ -276,6 +282,40 @@ time.sleep(60)
         finally:
             other.kill()
             connection.close()
+
+
+@pytest.mark.zookeeper
+def test_all_records_and_the_folder_go(running: Server) -> None:
+    root = f"/{uuid.uuid4().hex}"
+    connection, looking = connect(running, root), connect(running, root)
+    try:
+        connection.take_lock(5.0)
+        ZooKeeperStore(connection).commit({"framework-id": b"{}", "uninstall": b"{}", "nodes/node-0": b"{}"})
+        connection.remove_all()
+        assert looking.client.exists(root) is None
+        connection.remove_all()
+    finally:
+        connection.close()
+        looking.close()
+
+
+@pytest.mark.zookeeper
+def test_who_waits_for_the_lock_has_it_when_all_records_have_gone(running: Server) -> None:
+    root = f"/{uuid.uuid4().hex}"
+    connection, other = connect(running, root), connect(running, root)
+    waiting = threading.Thread(target=other.take_lock, args=[30.0])
+    try:
+        connection.take_lock(5.0)
+        ZooKeeperStore(connection).commit({"framework-id": b"{}", "uninstall": b"{}"})
+        waiting.start()
+        wait_for("the other one waits", lambda: len(connection.client.get_children(f"{root}/lock")) == 2)
+        connection.remove_all()
+        waiting.join(10.0)
+        assert not waiting.is_alive()
+        assert ZooKeeperStore(other).load() == {}
+    finally:
+        connection.close()
+        other.close()
 
 
 @pytest.mark.zookeeper

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from executor.protocol import JobReport, StatusReply
@@ -285,6 +286,10 @@ class Scheduler:
             wanted = operation is not None and operation.state is OperationState.RUNNING
             if wanted and step.state is StepState.RUNNING and step.task and step.task.id == kill.task_id:
                 self.violations.append(f"{kill.task_id} is killed, though {step.key} waits for it")
+
+    def put_off_looking(self) -> None:
+        """No offers are called for merely to see what nobody knows."""
+        self.state = replace(self.state, memory=replace(self.state.memory, look_at=float("inf"), look_until=None))
 
     def healthy(self) -> bool:
         """Whether every node of the target is a member and runs."""

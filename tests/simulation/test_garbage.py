@@ -112,6 +112,17 @@ def test_it_is_never_given_back(seconds: float | None, cluster: str) -> None:
     )
 
 
+def test_offers_are_called_for_only_to_look_ten_minutes_after_a_start_and_then_every_six_hours() -> None:
+    world = play(UP)
+    before = len(world.scheduler.decisions)
+    play([Send.time(5.0, cycles=13 * 720), *ALL_WELL], world)
+    decisions = world.scheduler.decisions[before:]
+    looks = [number * 5 // 60 for number, decision in enumerate(decisions) if decision.revive]
+    assert [round(minute, -1) for minute in looks] == [10, 370, 730]
+    assert sum(decision.suppress for decision in decisions) == 3
+    assert sum(len(decision.declines) for decision in decisions) == 9
+
+
 def test_a_restart_of_the_scheduler_does_not_begin_the_time_of_grace_anew() -> None:
     play(
         [

@@ -175,12 +175,14 @@ def _open_steps(scheduler: Scheduler) -> list[tuple[str, str, Step]]:
 
 
 def assert_at_rest(mesos: Mesos, scheduler: Scheduler, cycles: int = 10) -> None:
-    """Nothing but questions any more."""
+    """Nothing but questions any more, until the next look at what nobody knows."""
     for _ in range(14):  # what is on its way may arrive, and failures are forgotten after a while
         mesos.step(5.0)
+        scheduler.put_off_looking()
         scheduler.cycle()
     for _ in range(cycles):
         mesos.step(5.0)
+        scheduler.put_off_looking()
         decision = scheduler.cycle()
         quiet = replace(decision, asks=(), reconcile=None)
         assert quiet == type(quiet)(), quiet

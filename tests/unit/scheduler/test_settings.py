@@ -170,6 +170,8 @@ def test_equal_settings_give_equal_specs() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
+        ("REPLACE_AFTER_S", "100", "REPLACE_AFTER_S must be 0, or at least 300, not '100'."),
+        ("GARBAGE_GRACE_S", "30", "GARBAGE_GRACE_S must be 0, or at least 60, not '30'."),
         ("NODES", "three", "NODES must be a whole number, not 'three'."),
         ("NODES", "2.5", "NODES must be a whole number, not '2.5'."),
         ("NODES", "0", "NODES must be at least 1, not '0'."),
@@ -216,6 +218,10 @@ def test_each_rule(name: str, value: str, sentence: str | None) -> None:
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
+        (
+            {"SERVICE_UNINSTALL": "other"},
+            "SERVICE_UNINSTALL must be the name of the service, cassandra, to have it removed, not other.",
+        ),
         ({"NODES": "1"}, "SEED_NODES must be at most NODES, which is 1, not 2."),
         (
             {"CASSANDRA_HEAP_SIZE_MB": "4096"},
