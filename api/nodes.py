@@ -68,7 +68,7 @@ def restart_one(node: str) -> Response:
 @blueprint.route("/v1/nodes/replace", methods=["PUT", "POST"])
 def replace() -> Response:
     """Replace the node that `?node=` names by a new one on another agent: the id of the task that ends, in a list."""
-    arguments = query("node", "force")
+    arguments = query("node", "force", "decommission")
     body()
     text = arguments.get("node")
     if text is None:
@@ -79,7 +79,7 @@ def replace() -> Response:
 @blueprint.route("/v1/nodes/<node>/replace", methods=["PUT", "POST"])
 def replace_one(node: str) -> Response:
     """Replace this node."""
-    arguments = query("force")
+    arguments = query("force", "decommission")
     body()
     return _replace(_record(node), arguments)
 
@@ -124,6 +124,10 @@ def cancel(node: str) -> Response:
 
 
 def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
+    """By a new node that takes its tokens over; or, with `decommission`, by one that joins once this one has left."""
+    if flag(arguments, "decommission"):
+        request = {"nodes": [node.name], "force": flag(arguments, "force"), "rejoin": True}
+        return accepted("started", start("decommission", request))
     return _ending(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
 
 

@@ -86,14 +86,26 @@ _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
 _NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
     "/v1/nodes/restart": ("Restart a node, or all for *: the tasks that end", ("node", "force"), STRINGS),
     "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
-    "/v1/nodes/replace": ("Replace a node by a new one elsewhere: the task that ends", ("node", "force"), STRINGS),
-    "/v1/nodes/{node}/replace": ("Replace this node: the task that ends", ("force",), STRINGS),
+    "/v1/nodes/replace": (
+        "Replace a node by a new one elsewhere: the task that ends; with decommission=true answered as its start",
+        ("node", "force", "decommission"),
+        {"anyOf": [STRINGS, ref("Accepted")]},
+    ),
+    "/v1/nodes/{node}/replace": (
+        "Replace this node: the task that ends; with decommission=true answered as its start",
+        ("force", "decommission"),
+        {"anyOf": [STRINGS, ref("Accepted")]},
+    ),
     "/v1/nodes/{node}/decommission": ("Let this node leave the ring", ("force",), ref("Accepted")),
     "/v1/nodes/{node}/pause": ("Stop Cassandra, keep its volume mounted: the task that ends", ("force",), STRINGS),
     "/v1/nodes/{node}/resume": ("Start a paused node's Cassandra again: the task that ends", (), STRINGS),
     "/v1/nodes/{node}/cancel": ("Take back what is intended for this node", (), ref("Message")),
 }
-_MEANINGS = {"node": "A node's name; * for all", "force": "true: even if the ring cannot stand it"}
+_MEANINGS = {
+    "node": "A node's name; * for all",
+    "force": "true: even if the ring cannot stand it",
+    "decommission": "true: it hands its data over first",
+}
 _OPEN = {"/admin/ping", "/admin/healthcheck", "/v1/health", "/v1/artifacts/{name}"}
 
 

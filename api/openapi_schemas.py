@@ -112,7 +112,7 @@ def _request(fields: Mapping[str, Json], *required: str) -> Json:
 # By kind, except for those that only name tables.
 REQUESTS: Mapping[str, Json] = {
     "TablesRequest": _request({"nodes": _NODES, **_TABLES, "parallelism": _AT_LEAST_ONE}),
-    "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN}, "nodes"),
+    "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN, "rejoin": BOOLEAN}, "nodes"),
     "RepairRequest": _request(
         {
             "nodes": _NODES,

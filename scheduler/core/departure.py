@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from scheduler.core.cycle import Cycle
 from scheduler.core.intents import look, ring_strain
+from scheduler.core.kinds import DECOMMISSION
 from scheduler.core.lifecycle import has_ended, is_leaving, is_running, may_live
 from scheduler.core.operation import is_live
 from scheduler.core.reasons import Code, Reason
@@ -30,7 +31,7 @@ from scheduler.core.state import (
 )
 
 PLAN = "deploy"
-KIND = "decommission"
+KIND = DECOMMISSION
 PHASE = "Leave"
 SCHEDULER = "the scheduler"
 # Cassandra's own words when it is started on the volume of a node that has left.

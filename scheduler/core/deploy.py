@@ -77,7 +77,7 @@ def note_progress(cycle: Cycle) -> None:
         if node.deployed is None and node.intent is None:
             _note_cleanup(cycle)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
-            cycle.update(replace(node, deployed=node.task.configuration, failures=failures))
+            cycle.update(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
     _note_completed(cycle)
 
 
@@ -213,7 +213,7 @@ def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]
     left = node.intent.previous.agent.id if node.intent is not None and node.intent.previous is not None else None
     for offer in cycle.offers.values():
         reasons = new_refusals(spec, offer, taken, spread)
-        if offer.agent.id == left:
+        if offer.agent.id == left or offer.agent.hostname == node.left_host:
             reasons = (Reason(Code.AGENT_LEFT, f"{node.name} leaves this agent"), *reasons)
         if not reasons:
             fits.append(offer)

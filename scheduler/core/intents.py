@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Kill
+from scheduler.core.kinds import DECOMMISSION
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
@@ -163,7 +164,7 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         _replace(cycle, node, intent)
         return
     if intent.kind is IntentKind.LEAVE and has_ended(node):
-        cycle.update(vacate(node, left=node.index < cycle.state.target.spec.nodes))
+        cycle.update(_departed(cycle.state, node))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):
@@ -171,6 +172,16 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         return
     if intent.kind is IntentKind.RESTART and assess(cycle.state, node).reason is None:
         cycle.update(replace(node, intent=None))
+
+
+def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
+    """The node after it has left: away for good, or, where that was asked for, to be placed elsewhere as a new one."""
+    wanted = node.index < state.target.spec.nodes
+    operation = state.operations.get(DECOMMISSION)
+    asked = operation is not None and node.name in operation.nodes and bool(operation.request.get("rejoin"))
+    if not (wanted and asked) or node.agent is None:
+        return vacate(node, left=wanted)
+    return vacate(node, left=False, left_host=node.agent.hostname)
 
 
 def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:

@@ -43,6 +43,8 @@ def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
     return Kind(name, title, (PhaseKind(title, name, at_once="parallelism"),), resumable)
 
 
+DECOMMISSION = "decommission"
+
 _KINDS = (
     _everywhere("cleanup", "Cleanup", resumable=True),
     Kind("repair", "Repair", (PhaseKind("Repair", "repair"),), resumable=True),
@@ -62,7 +64,7 @@ _KINDS = (
             PhaseKind("Clear", "clear", at_once=ALL_AT_ONCE, always=True),
         ),
     ),
-    Kind("decommission", "Decommission", (PhaseKind("Leave", "decommission"),)),
+    Kind(DECOMMISSION, "Decommission", (PhaseKind("Leave", DECOMMISSION),)),
     Kind("backup-verify", "Backup verification", (PhaseKind("Verify", "verify", at_once="parallelism"),)),
     Kind("backup-delete", "Backup deletion", (PhaseKind("Delete", "delete", once=True),)),
     Kind(

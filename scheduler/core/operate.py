@@ -77,7 +77,7 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
 
 def restarted(node: NodeRecord) -> NodeRecord:
     """The node, to be tried anew: without failures; and placed afresh if what it should hold was never seen."""
-    node = replace(node, failures=Failures(), forced=False, left=False)
+    node = replace(node, failures=Failures(), forced=False, left=False, left_host="")
     never_seen = node.reservation is not None and not node.reservation.seen and node.deployed is None
     if never_seen and (node.task is None or node.task.state not in LIVE):
         return deploy.abandon(node)

@@ -161,11 +161,14 @@ def settle(node: NodeRecord) -> NodeRecord:
     return replace(node, intent=None, abandoned=(*node.abandoned, left))
 
 
-def vacate(node: NodeRecord, left: bool) -> NodeRecord:
-    """The node without anything, what it held to be released; `left`: it is not to come back by itself."""
+def vacate(node: NodeRecord, left: bool, left_host: str = "") -> NodeRecord:
+    """The node without anything, what it held to be released; `left`: it is not to come back by itself.
+
+    One that is to come back is placed anywhere but on `left_host`.
+    """
     abandoned = node.abandoned
     if node.reservation is not None and node.agent is not None:
         gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
         sure = node.reservation.seen and not gone
         abandoned = (*abandoned, give_up(node.reservation, node.agent if sure else None))
-    return NodeRecord(index=node.index, abandoned=abandoned, left=left)
+    return NodeRecord(index=node.index, abandoned=abandoned, left=left, left_host=left_host)

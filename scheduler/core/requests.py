@@ -131,7 +131,8 @@ def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _
     chosen = _nodes(form, nodes)
     if form.value("nodes") is None or (chosen is not None and len(chosen) != 1):
         form.problem("nodes", "must name exactly one node: one leaves the ring at a time")
-    return _Parts({"force": form.flag("force", default=False)}, nodes=chosen)
+    request = {"force": form.flag("force", default=False), "rejoin": form.flag("rejoin", default=False)}
+    return _Parts(request, nodes=chosen)
 
 
 def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:

@@ -172,6 +172,7 @@ class NodeRecord:
     forced: bool = False  # an operator forced this node's deploy step complete
     intent: Intent | None = None
     left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
+    left_host: str = ""  # it was decommissioned there, to be placed elsewhere
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -19,7 +19,7 @@ from scheduler.core.commands import (
 from scheduler.core.plan import Status
 from scheduler.core.state import OperationState
 from tests.simulation.machines import Agent
-from tests.simulation.samples import begin
+from tests.simulation.samples import agents, begin
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Expect, Line, Send, World, play, wrongs
 from tests.simulation.test_restarts import UP, settled
@@ -174,6 +174,47 @@ def test_an_operator_lets_a_node_leave_and_has_it_again() -> None:
             Expect.state("all are there", settled),
         ]
     )
+
+
+def test_a_healthy_node_leaves_and_joins_on_another_host() -> None:
+    rejoin = StartOperation("decommission", "leave", ("node-1",), {"force": False, "rejoin": True}, "operator")
+    play(
+        [
+            *UP,
+            Send.command(rejoin),
+            until("it has left", lambda world: world.scheduler.state.nodes["node-1"].left_host == "127.0.0.3"),
+            until("it is back", settled),
+            Expect.launched("decommission-node-1", "node-1"),
+            Expect.state("elsewhere", lambda world: host_of(world, "node-1") == "127.0.0.5"),
+            Send.time(1.0, cycles=10),
+            Expect.state("nothing is held", lambda world: released(world, "127.0.0.3")),
+            Expect.state("it is forgotten", lambda world: not world.scheduler.state.nodes["node-1"].left_host),
+            Expect.plan(Status.COMPLETE),
+        ],
+        World(machines=agents(4)),
+    )
+
+
+def test_a_node_that_is_not_wanted_does_not_join_again() -> None:
+    rejoin = StartOperation("decommission", "leave", ("node-2",), {"force": False, "rejoin": True}, "operator")
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.command(rejoin),
+            Send.until_running("decommission-node-2"),
+            Send.scheduler_restart(nodes=2),
+            Send.hold(),
+            until("two nodes are left", shrunk),
+            Send.time(5.0, cycles=20),
+            Expect.launched("decommission-node-2"),
+        ]
+    )
+
+
+def host_of(world: World, name: str) -> str:
+    agent = world.scheduler.state.nodes[name].agent
+    return "" if agent is None else agent.hostname
 
 
 def too_full(world: World) -> None:

@@ -68,6 +68,7 @@ GOLDEN_NODE = """{
  "index": 1,
  "intent": null,
  "left": false,
+ "left_host": "",
  "mode": "NORMAL",
  "rack": "r2",
  "reservation": {
