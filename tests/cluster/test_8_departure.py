@@ -48,13 +48,11 @@ def test_a_node_leaves_and_comes_back(world: World) -> None:
     assert world.put("/v1/decommission/stop")[0] == 202
     wait_for("it is stopped", lambda: world.read("/v1/decommission/status")["state"] == "STOPPED", 60.0)
 
-    assert world.put("/v1/nodes/node-2/decommission?force=true")[0] == 202
+    assert world.put("/v1/nodes/node-2/replace?decommission=true&force=true")[0] == 202
     wait_for("it has left", lambda: world.read("/v1/nodes/list") == ["node-0", "node-1"], 120.0)
     wait_for("nothing is reserved for it", lambda: not reserved(world, hostname), 60.0)
-    assert (step(world, "deploy", "node-2")["status"], step(world, "deploy", "node-2")["reason"]) == (
-        "COMPLETE",
-        "LEFT",
-    )
+    # It is to join elsewhere, but there is no other agent; an operator may have it where it was.
+    wait_for("it waits", lambda: "node-2 leaves this agent" in step(world, "deploy", "node-2")["message"], 60.0)
     assert len(world.cassandras()) == 2
 
     assert world.put("/v1/plans/deploy/restart?step=node-2")[0] == 200
