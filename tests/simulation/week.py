@@ -7,13 +7,16 @@ back is replaced.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.core.commands import CancelIntent, Proceed, Refusal, ReplaceNode, RestartStep
+from scheduler.core.garbage import LOOK_EVERY
 from scheduler.core.operation import is_live
 from scheduler.core.plan import Plan, Status, Step
 from scheduler.core.plans import ALWAYS
 from scheduler.core.reasons import Code
+from scheduler.core.release import known_reservations
+from scheduler.core.spec import Policy
 from tests.simulation.faults import HOUR, Faults
 from tests.simulation.happenings import Kind, schedule
 from tests.simulation.life import WIDTH, Life
@@ -22,6 +25,7 @@ ROUND = 600.0  # between two visits of the operator
 INSTALL_HOURS = 24.0
 HEAL_HOURS = 72.0
 QUIET_ROUNDS = 6
+GRACE = 60.0  # of garbage, in the end
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class Week:
         self._until_rest(HEAL_HOURS)
         self.rested_at = life.now
         self._stay()
+        self._take_out_garbage()
 
     def _go_on(self, end: float) -> None:
         life = self.life
@@ -139,6 +144,17 @@ class Week:
         assert (len(self.life.mesos.launches), len(self.life.mesos.kills)) == (launched, killed)
         assert self._unrest() == []
         assert self.life.mesos.live_jobs() == []
+
+    def _take_out_garbage(self) -> None:
+        """After a look at all that is offered nothing is reserved that no record knows."""
+        scheduler = self.life.scheduler
+        scheduler.state = replace(scheduler.state, policy=Policy(garbage_grace_seconds=GRACE))
+        self._go_on(self.life.now + LOOK_EVERY + QUIET_ROUNDS * ROUND)
+        known = known_reservations(scheduler.state)
+        agents = [agent for agent in self.life.mesos.agents.values() if agent.hostname not in self.life.lost]
+        reserved = {owner for agent in agents for owner, bundle in agent.available.items() if not bundle.empty}
+        assert reserved - {""} <= known, f"seed {self.seed}: leaked {reserved - known}"
+        assert self._unrest() == []
 
     def _operate(self) -> None:
         """What a person would do about what is shown."""
