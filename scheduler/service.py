@@ -7,15 +7,14 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from scheduler import __version__
 from scheduler.core import codec
 from scheduler.core.change import Adoption, adopt
-from scheduler.core.journal import add_entries, start_entries, target_entry
-from scheduler.core.spec import ClusterSpec, Policy
+from scheduler.core.journal import add_entries, lapse_entries, start_entries, target_entry
 from scheduler.core.state import ClusterState
 from scheduler.driver import Driver
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -26,6 +25,7 @@ from scheduler.loop import Loop, Sources
 from scheduler.secrets import sealer
 from scheduler.settings import Settings
 from scheduler.store import Store
+from scheduler.wanted import wanted_at_start
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Service:
                 zookeeper = self._take_lock()
                 self._gateway.explain("reading the records in ZooKeeper")
                 store = ZooKeeperStore(zookeeper)
-                return store, begin(store, settings.cluster_spec(), _SOURCES, settings.policy())
+                return store, begin(store, settings, _SOURCES)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
                 if self._zookeeper is not None:
@@ -142,8 +142,9 @@ class Service:
 _SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
 
 
-def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | None = None) -> ClusterState:
-    """The state to begin with; what the settings of this start ask for is the target if the stored cluster can follow.
+def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
+    """The state to begin with; what the settings of this start, and those given through the API, ask for is the target
+    if the stored cluster can follow.
 
     Raises FatalError when a record cannot be read or a first configuration makes no sense.
     """
@@ -153,33 +154,40 @@ def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | No
         raise FatalError(
             Exit.STATE, f"{error}. Nothing was changed. Start the version that wrote it, or repair the record by hand."
         ) from error
-    adoption = adopt(stored, spec, sources.now(), sources.new_id)
+    wanted, policy = wanted_at_start(settings, stored.overrides)
+    adoption = adopt(stored, wanted, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))
-    state, target = _note_start(stored, adoption, sources.now()), adoption.new_target
-    writes: dict[str, bytes | None] = {}
-    for record in codec.changes(adoption.state, state):
-        writes[codec.path_of(record)] = codec.encode_record(record)
-    writes |= dict.fromkeys(codec.removals(adoption.state, state))
-    if target is not None:
-        writes[codec.path_of(target)] = codec.encode_record(target)
-        writes[codec.TARGET] = codec.encode_record(codec.Target(target.id))
+    state = _note_start(stored, adoption, settings, sources.now())
     if state.cluster_id is None:
         state = replace(state, cluster_id=sources.new_id())
-        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(str(state.cluster_id)))
     try:
-        store.commit(writes)
+        store.commit(_writes(stored, state))
     except StaleWriteError as error:
         raise FatalError(Exit.STALE, str(error)) from error
-    if target is not None:
-        logger.info("configuration %s is the target now", target.id)
+    if adoption.new_target is not None:
+        logger.info("configuration %s is the target now", adoption.new_target.id)
     for reason in state.configuration_errors:
         logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
-    return replace(state, policy=policy or Policy())
+    return replace(state, policy=policy)
 
 
-def _note_start(stored: codec.Stored, adoption: Adoption, now: float) -> ClusterState:
+def _writes(stored: codec.Stored, state: ClusterState) -> Mapping[str, bytes | None]:
+    writes: dict[str, bytes | None] = {}
+    for record in codec.changes(stored, state):
+        writes[codec.path_of(record)] = codec.encode_record(record)
+    writes |= dict.fromkeys(codec.removals(stored, state))
+    if state.cluster_id is not None and state.cluster_id != stored.cluster_id:
+        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(state.cluster_id))
+    return writes
+
+
+def _note_start(stored: codec.Stored, adoption: Adoption, settings: Settings, now: float) -> ClusterState:
     entries = start_entries(adoption.state, __version__, now)
+    lapsed = lapse_entries(stored.overrides, adoption.state, settings.given, now)
+    for entry in lapsed:
+        logger.warning("%s (%s)", entry.sentence, entry.cause)
+    entries += lapsed
     if adoption.new_target is not None:
         entries.append(target_entry(adoption.new_target.id, stored.target, now))
     return add_entries(adoption.state, entries)

@@ -9,16 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.openapi import describe
-from tests.unit.api.cluster import ELSEWHERE, CoreGateway, document
+from tests.unit.api.cluster import CoreGateway, document
 
 PATH = "/v1/config/preview"
 ALL = ["node-0", "node-1", "node-2"]
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ELSEWHERE.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.parametrize(

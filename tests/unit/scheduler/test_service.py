@@ -34,7 +34,7 @@ def settled(memory: Memory) -> dict[str, tuple[int, bytes]]:
 
 def test_a_first_start_stores_its_configuration_and_makes_it_the_target(tmp_path: Path) -> None:
     memory = Memory()
-    state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    state = begin(MemoryStore(memory), settings(tmp_path), sources())
     assert state.target.id == "id-0"
     assert set(memory.records) == {"configurations/id-0", "target", "cluster-id", "events/000000000001"}
     assert state.cluster_id == "id-1"
@@ -42,40 +42,40 @@ def test_a_first_start_stores_its_configuration_and_makes_it_the_target(tmp_path
 
 def test_the_same_settings_again_change_nothing(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     before = settled(memory)
-    state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    state = begin(MemoryStore(memory), settings(tmp_path), sources())
     assert settled(memory) == before
     assert state.target.id == "id-0"
 
 
 def test_a_cluster_of_an_earlier_version_gets_an_id_once(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     del memory.records["cluster-id"]
-    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources()).cluster_id == "id-0"
+    assert begin(MemoryStore(memory), settings(tmp_path), sources()).cluster_id == "id-0"
     numbers = count(7)
     later = Sources(now=lambda: 2000.0, new_id=lambda: f"id-{next(numbers)}")
-    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), later).cluster_id == "id-0"
+    assert begin(MemoryStore(memory), settings(tmp_path), later).cluster_id == "id-0"
 
 
 def test_an_allowed_change_becomes_the_target_and_the_old_one_stays(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     numbers = count(1)
     later = Sources(now=lambda: 2000.0, new_id=lambda: f"id-{next(numbers)}")
-    state = begin(MemoryStore(memory), settings(tmp_path, NODES="5").cluster_spec(), later)
+    state = begin(MemoryStore(memory), settings(tmp_path, NODES="5"), later)
     assert state.target.id == "id-1"
     assert set(state.configurations) == {"id-0", "id-1"}
 
 
 def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     before = settled(memory)
     state = begin(
         MemoryStore(memory),
-        settings(tmp_path, CASSANDRA_DISK_MB="20480", SERVICE_ROLE="other").cluster_spec(),
+        settings(tmp_path, CASSANDRA_DISK_MB="20480", SERVICE_ROLE="other"),
         sources(),
     )
     assert settled(memory) == before
@@ -94,20 +94,20 @@ def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None
 )
 def test_a_record_that_cannot_be_read_stops_the_start_and_names_it(tmp_path: Path, path: str, content: bytes) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     memory.records[path] = (0, content)
     before = dict(memory.records)
     with pytest.raises(FatalError, match=path) as raised:
-        begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+        begin(MemoryStore(memory), settings(tmp_path), sources())
     assert raised.value.code is Exit.STATE
     assert memory.records == before
 
 
 def test_the_framework_id_that_was_stored_is_used_again(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     memory.records[codec.FRAMEWORK_ID] = (0, codec.encode_record(codec.FrameworkId("framework-7")))
-    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources()).framework_id == "framework-7"
+    assert begin(MemoryStore(memory), settings(tmp_path), sources()).framework_id == "framework-7"
 
 
 def test_the_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
