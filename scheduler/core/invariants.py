@@ -10,7 +10,6 @@ from scheduler.core.history import KEPT
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import is_joining
 from scheduler.core.operation import is_live, steps
-from scheduler.core.recovery import is_rolled_out
 from scheduler.core.state import ClusterState, NodeRecord, OperationRecord, OperationState, StepRecord, StepState
 
 
@@ -62,7 +61,7 @@ def _canary(state: ClusterState) -> Iterable[str]:
     if canary is None:
         return
     for node in state.nodes.values():
-        if is_rolled_out(node) and node.name != canary.node and node.intent and node.intent.begun_at is not None:
+        if node.intent is not None and node.intent.configuration == state.target.id and node.name != canary.node:
             yield f"{node.name} gets the target beside the canary {canary.node or '(none yet)'}"
 
 
