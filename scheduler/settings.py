@@ -100,7 +100,7 @@ class Settings:
     executor_shutdown_grace_s: float
     cassandra_options: Mapping[str, Any] = field(repr=False)
     warnings: tuple[str, ...] = ()
-    given: Mapping[str, str] = field(default_factory=dict, repr=False)  # secrets too
+    given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
 
     @property
     def zookeeper_root(self) -> str:

@@ -10,6 +10,7 @@ from scheduler.core.wanted import Override, Overrides, bringing_back, given, hol
 from tests.simulation.samples import SETTINGS, agents, wanted
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.test_departures import until
 from tests.simulation.test_restarts import ALL, UP, restart, settled, until_settled
 from tests.simulation.test_rollouts import fails, has_heaps
 
@@ -241,6 +242,22 @@ def test_no_node_joins_beside_a_canary() -> None:
             Send.command(Proceed("deploy")),
             Send.until_complete(cycles=200),
             has_heaps(300, 300, 300, 300),
+        ],
+        World(machines=agents(4)),
+    )
+
+
+def test_a_node_that_was_added_leaves_on_the_way_back() -> None:
+    play(
+        [
+            *UP,
+            put(NODES="4"),
+            Send.until_complete(cycles=200),
+            Expect.launched("node-3"),
+            until_settled(),
+            roll_back(),
+            until("node-3 has left", lambda world: "node-3" not in world.scheduler.state.nodes),
+            Expect.plan(Status.COMPLETE),
         ],
         World(machines=agents(4)),
     )
