@@ -123,7 +123,7 @@ def _roll_out_status(
         return Status.WAITING, Reason(Code.INTERRUPTED, f"the plan {deploy.PLAN} was interrupted by an operator")
     if node.intent is not None:
         return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
-    if state.nodes[rolling].intent is None and (block := canary_block(state, node.name)) is not None:
+    if canary_block(state, rolling) is not None and (block := canary_block(state, node.name)) is not None:
         return Status.WAITING, block
     if rolling != node.name:
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")

@@ -69,8 +69,8 @@ def first_node(state: ClusterState) -> NodeRecord | None:
 
 
 def _begun(state: ClusterState) -> NodeRecord | None:
-    nodes = by_index(state.nodes.values())
-    return next((node for node in nodes if is_rolled_out(node) and node.intent and node.intent.begun_at), None)
+    rolled = [node for node in by_index(state.nodes.values()) if is_rolled_out(node)]
+    return next((node for node in rolled if node.intent and node.intent.begun_at is not None), None)
 
 
 def is_interrupted(state: ClusterState) -> bool:
