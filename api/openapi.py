@@ -134,7 +134,7 @@ def describe() -> Json:
     for path, (summary, names, schema) in _NODES.items():
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
-    paths["/v1/config/preview"] = {"post": _preview("/v1/config/preview")}
+    _add_settings(paths)
     _add_events(paths)
     paths["/v1/backups"]["get"]["parameters"] = _place()
     paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
@@ -169,14 +169,25 @@ def _read(path: str, summary: str, content: Json) -> Json:
     return operation
 
 
-def _preview(path: str) -> Json:
-    summary = "What other settings would do; nothing is changed"
+def _add_settings(paths: dict[str, Json]) -> None:
+    """Other settings: asked before, given, and taken back."""
+    path = "/v1/config/preview"
+    asked = "What other settings would do; nothing is changed"
+    paths[path] = {"post": _of_settings(path, asked, ref("Settings"), ref("Preview"))}
+    given = "Have the cluster follow these settings on top of the present ones"
+    paths["/v1/config"]["put"] = _of_settings("/v1/config", given, ref("Settings"), ref("Changed"), "409")
+    path = "/v1/config/rollback"
+    back = "Return to the configuration before the present one, or to the one that is named"
+    paths[path] = {"post": _of_settings(path, back, ref("Rollback"), ref("Changed"), "404", "409")}
+
+
+def _of_settings(path: str, summary: str, body: Json, answer: Json, *codes: str) -> Json:
     return {
         "summary": summary,
-        "requestBody": {"content": {"application/json": {"schema": OBJECT}}},
+        "requestBody": {"content": {"application/json": {"schema": body}}},
         "responses": {
-            "200": {"description": summary, "content": {"application/json": {"schema": ref("Preview")}}},
-            **_failures(path, "400", "413", "415", "503"),
+            "200": {"description": summary, "content": {"application/json": {"schema": answer}}},
+            **_failures(path, "400", "413", "415", "503", *codes),
         },
     }
 

@@ -72,6 +72,14 @@ _STEP_FIELDS: Mapping[str, Json] = {
     "result": OBJECT,
 }
 
+_PREVIEW: Mapping[str, Json] = {
+    "allowed": BOOLEAN,
+    "refusals": STRINGS,
+    "changes": list_of("Change"),
+    "restarts": STRINGS,
+    "leaves": STRINGS,
+}
+
 _NAMES: Json = {"anyOf": [STRINGS, {"type": "string", "description": "names with commas between"}]}
 _AT_LEAST_ONE: Json = {"type": "integer", "minimum": 1}
 _NODES: Json = {
@@ -163,9 +171,14 @@ REQUESTS: Mapping[str, Json] = {
 
 SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,
-    "Preview": object_of(
-        {"allowed": BOOLEAN, "refusals": STRINGS, "changes": list_of("Change"), "restarts": STRINGS, "leaves": STRINGS}
-    ),
+    "Settings": {
+        "type": "object",
+        "properties": {"canary": BOOLEAN},
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    },
+    "Rollback": {"type": "object", "properties": {"configuration": STRING}, "additionalProperties": False},
+    "Preview": object_of(_PREVIEW),
+    "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": _NULLABLE}),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
     "Events": object_of({"events": list_of("Event"), "newest": INTEGER, "more": BOOLEAN}),

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.protocol import NodeStatus
+from scheduler.core.differences import as_text
 from scheduler.core.entries import Entry
 from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.operation import stamp
 from scheduler.core.plan import Phase, Plan, Step
+from scheduler.core.preview import Preview
 from scheduler.core.seeds import by_index
 from scheduler.core.spec import CassandraSpec, ClusterSpec
 from scheduler.core.state import ClusterState, NodeRecord, TaskState
@@ -240,4 +242,20 @@ def configuration(state: ClusterState) -> Json:
         "cassandra": cassandra(spec),
         "executor": executor(spec),
         "errors": list(state.configuration_errors),
+        "previous": state.previous,
+        "overrides": {name: as_text(name, override.text) for name, override in sorted(state.overrides.items())},
+    }
+
+
+def preview(found: Preview) -> Json:
+    """What other settings would do, or do."""
+    return {
+        "allowed": not found.refusals,
+        "refusals": list(found.refusals),
+        "changes": [
+            {"name": item.name, "old": item.old, "new": item.new, "effect": "restart" if item.restart else "none"}
+            for item in found.changes
+        ],
+        "restarts": list(found.restarts),
+        "leaves": list(found.leaves),
     }

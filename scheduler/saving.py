@@ -43,10 +43,8 @@ class Saver:
 
     def _writes(self, state: ClusterState) -> Writes:
         writes: dict[str, bytes | None] = {}
-        stored = codec.singles(self._stored)
-        for path, single in codec.singles(state).items():
-            if single != stored.get(path):
-                writes[path] = codec.encode_record(single)
+        if state.framework_id is not None and state.framework_id != self._stored.framework_id:
+            writes[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
         for record in codec.changes(self._stored, state):
             writes[codec.path_of(record)] = codec.encode_record(record)
         writes |= dict.fromkeys(codec.removals(self._stored, state))
@@ -58,5 +56,7 @@ class Saver:
 
 def _contents(state: ClusterState) -> Mapping[str, bytes]:
     """Every record of the state that may change, by path."""
-    records = {**codec.contents(state), **codec.singles(state)}
-    return {path: codec.encode_record(record) for path, record in records.items()}
+    contents = {path: codec.encode_record(record) for path, record in codec.contents(state).items()}
+    if state.framework_id is not None:
+        contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+    return contents

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,7 @@ from pathlib import Path
 from scheduler import __version__
 from scheduler.core import codec
 from scheduler.core.change import Adoption, adopt
-from scheduler.core.journal import add_entries, start_entries, target_entry
-from scheduler.core.spec import ClusterSpec, Policy
+from scheduler.core.journal import add_entries, lapse_entries, start_entries, target_entry
 from scheduler.core.state import ClusterState
 from scheduler.driver import Driver
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -28,6 +27,7 @@ from scheduler.removal import begin_removal, is_over, last_snapshot
 from scheduler.secrets import sealer
 from scheduler.settings import Settings
 from scheduler.store import Store
+from scheduler.wanted import wanted_at_start
 from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Service:
         settings = self._settings
         # Once begun, an uninstall can only go on.
         if not (settings.service_uninstall or store.has(codec.UNINSTALL)):
-            return begin(store, settings.cluster_spec(), _SOURCES, settings.policy())
+            return begin(store, settings, _SOURCES)
         with _unreadable_ends_it():
             contents = store.load()
             if is_over(contents):
@@ -208,40 +208,48 @@ def _unreadable_ends_it() -> Iterator[None]:
         ) from error
 
 
-def begin(store: Store, spec: ClusterSpec, sources: Sources, policy: Policy | None = None) -> ClusterState:
-    """The state to begin with; what the settings of this start ask for is the target if the stored cluster can follow.
+def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
+    """The state to begin with; what the settings of this start, and those given through the API, ask for is the target
+    if the stored cluster can follow.
 
     Raises FatalError when a record cannot be read or a first configuration makes no sense.
     """
     with _unreadable_ends_it():
         stored = codec.load(store.load())
-    adoption = adopt(stored, spec, sources.now(), sources.new_id)
+    wanted, policy = wanted_at_start(settings, stored.overrides)
+    adoption = adopt(stored, wanted, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
         raise FatalError(Exit.SETTINGS, " ".join(adoption))
-    state, target = _note_start(stored, adoption, sources.now()), adoption.new_target
-    writes: dict[str, bytes | None] = {}
-    for record in codec.changes(adoption.state, state):
-        writes[codec.path_of(record)] = codec.encode_record(record)
-    writes |= dict.fromkeys(codec.removals(adoption.state, state))
-    if target is not None:
-        writes[codec.path_of(target)] = codec.encode_record(target)
-        writes[codec.TARGET] = codec.encode_record(codec.Target(target.id))
+    state = _note_start(stored, adoption, settings, sources.now())
     if state.cluster_id is None:
         state = replace(state, cluster_id=sources.new_id())
-        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(str(state.cluster_id)))
     try:
-        store.commit(writes)
+        store.commit(_writes(stored, state))
     except StaleWriteError as error:
         raise FatalError(Exit.STALE, str(error)) from error
-    if target is not None:
-        logger.info("configuration %s is the target now", target.id)
+    if adoption.new_target is not None:
+        logger.info("configuration %s is the target now", adoption.new_target.id)
     for reason in state.configuration_errors:
         logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
-    return replace(state, policy=policy or Policy())
+    return replace(state, policy=policy)
 
 
-def _note_start(stored: codec.Stored, adoption: Adoption, now: float) -> ClusterState:
+def _writes(stored: codec.Stored, state: ClusterState) -> Mapping[str, bytes | None]:
+    writes: dict[str, bytes | None] = {}
+    for record in codec.changes(stored, state):
+        writes[codec.path_of(record)] = codec.encode_record(record)
+    writes |= dict.fromkeys(codec.removals(stored, state))
+    if state.cluster_id is not None and state.cluster_id != stored.cluster_id:
+        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(state.cluster_id))
+    return writes
+
+
+def _note_start(stored: codec.Stored, adoption: Adoption, settings: Settings, now: float) -> ClusterState:
     entries = start_entries(adoption.state, __version__, now)
+    lapsed = lapse_entries(stored.overrides, adoption.state, settings.given, now)
+    for entry in lapsed:
+        logger.warning("%s (%s)", entry.sentence, entry.cause)
+    entries += lapsed
     if adoption.new_target is not None:
         entries.append(target_entry(adoption.new_target.id, stored.target, now))
     return add_entries(adoption.state, entries)

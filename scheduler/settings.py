@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from executor.protocol import Ports
+from scheduler.cassandra_options import OPTIONS
 from scheduler.core.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
 from scheduler.settings_docs import configuration, marathon
 from scheduler.settings_parse import read
 from scheduler.settings_table import TABLE
+
+NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
 
 class InvalidSettings(ValueError):
@@ -34,7 +37,8 @@ class InvalidSettings(ValueError):
 class Settings:
     """Every setting under its own name in lower case; `_s` are seconds, `_mb` MB, an empty text is unset.
 
-    `cassandra_options` are cassandra.yaml keys in their 5.0 spelling. `warnings` are sentences for the log.
+    `cassandra_options` are cassandra.yaml keys in their 5.0 spelling. `warnings` are sentences for the log. `given` are
+    the texts from which all of it was read, of what was set.
     """
 
     service_name: str
@@ -98,6 +102,7 @@ class Settings:
     executor_shutdown_grace_s: float
     cassandra_options: Mapping[str, Any] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
 
     @property
     def zookeeper_root(self) -> str:
@@ -170,7 +175,8 @@ def parse(environ: Mapping[str, str]) -> Settings:
     if reading.problems:
         raise InvalidSettings(tuple(reading.problems))
     fields = {setting.field: reading.values[setting.name] for setting in TABLE}
-    return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings))
+    given = {name: environ[name].strip() for name in NAMES if environ.get(name, "").strip()}
+    return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)
 
 
 def render() -> Mapping[str, str]:

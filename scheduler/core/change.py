@@ -16,6 +16,8 @@ from scheduler.core.codec import Stored
 from scheduler.core.documents import decode, encode
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState, Configuration
+from scheduler.core.targets import become
+from scheduler.core.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,30 @@ class Adoption:
     new_target: Configuration | None = None
 
 
-def adopt(stored: Stored, spec: ClusterSpec, now: float, new_id: Callable[[], str]) -> Adoption | tuple[str, ...]:
-    """Compare the wanted cluster with the stored one.
+def adopt(
+    stored: Stored, wanted: Wanted | tuple[str, ...], now: float, new_id: Callable[[], str]
+) -> Adoption | tuple[str, ...]:
+    """Compare the wanted cluster, or the problems of its settings, with the stored one.
 
-    A refused change keeps the stored target and says why in `configuration_errors`. A first start that makes no
-    sense has no target to keep: the reasons alone are returned.
+    A refused change keeps the stored target, and the overrides, and says why in `configuration_errors`. A first start
+    that makes no sense has no target to keep: the reasons alone are returned.
     """
     old = None if stored.target is None else stored.configurations[stored.target]
-    errors = own_problems(spec) if old is None else (*own_problems(spec), *refused_changes(old.spec, spec))
-    if old is None and errors:
-        return errors
-    if old is not None and (errors or fingerprint(old.spec) == fingerprint(spec)):
+    if isinstance(wanted, tuple):
+        return wanted if old is None else Adoption(state_of(stored, old, wanted))
+    spec = wanted.spec
+    if old is None:
+        if errors := own_problems(spec):
+            return errors
+        new = Configuration(new_id(), now, spec, wanted.settings)
+        return Adoption(state_of(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new)
+    if errors := (*own_problems(spec), *refused_changes(old.spec, spec)):
         return Adoption(state_of(stored, old, errors))
-    new = Configuration(id=new_id(), created_at=now, spec=spec)
-    known = {**stored.configurations, new.id: new}
-    return Adoption(state_of(replace(stored, configurations=known), new, ()), new)
+    state = state_of(replace(stored, overrides=wanted.overrides), old)
+    if fingerprint(old.spec) == fingerprint(spec):
+        return Adoption(state)
+    new = Configuration(new_id(), now, spec, wanted.settings)
+    return Adoption(become(state, new), new)
 
 
 def fingerprint(spec: ClusterSpec) -> str:
@@ -111,4 +122,6 @@ def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()
         garbage=stored.garbage,
         uninstall=stored.uninstall,
         configuration_errors=errors,
+        previous=stored.previous,
+        overrides=stored.overrides,
     )

@@ -7,7 +7,7 @@ which names the record: it is never taken for absent.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from scheduler.core.state import (
     PlanRecord,
     StepRecord,
 )
+from scheduler.core.wanted import Override
 
 FRAMEWORK_ID = "framework-id"
 TARGET = "target"
@@ -41,9 +42,17 @@ UNINSTALL = "uninstall"
 SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID, UNINSTALL)
 FOLDERS = (CONFIGURATIONS, NODES, PLANS, STEPS, HISTORY, EVENTS, GARBAGE)
 
-# What a cycle may change; configurations never change.
-Changing = NodeRecord | PlanRecord | OperationRecord | StepRecord | HistoryRecord | JournalRecord | GarbageRecord
-Record = Changing | Configuration
+
+Record = (
+    NodeRecord
+    | PlanRecord
+    | OperationRecord
+    | StepRecord
+    | HistoryRecord
+    | JournalRecord
+    | GarbageRecord
+    | Configuration
+)
 
 
 class StateCorruptError(Exception):
@@ -64,9 +73,11 @@ class FrameworkId:
 
 @dataclass(frozen=True)
 class Target:
-    """Which configuration is wanted."""
+    """Which configuration is wanted, which was before, and the settings that were given through the API."""
 
     configuration: str
+    previous: str | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
 
@@ -79,6 +90,8 @@ class ClusterId:
 
 
 Single = FrameworkId | Target | ClusterId | UninstallRecord
+# What a cycle may write; a configuration is added or removed, and never changes.
+Changing = Record | Target | UninstallRecord
 
 
 @dataclass(frozen=True)
@@ -95,11 +108,13 @@ class Stored:
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     history: Mapping[str, HistoryRecord] = field(default_factory=dict)
     journal: Mapping[str, JournalRecord] = field(default_factory=dict)
+    previous: str | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
     garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)
     uninstall: UninstallRecord | None = None
 
 
-def path_of(record: Record) -> str:
+def path_of(record: Changing) -> str:
     """Where a record lies, below the service's root."""
     match record:
         case NodeRecord():
@@ -118,9 +133,13 @@ def path_of(record: Record) -> str:
             return f"{GARBAGE}/{record.id}"
         case Configuration():
             return f"{CONFIGURATIONS}/{record.id}"
+        case Target():
+            return TARGET
+        case UninstallRecord():
+            return UNINSTALL
 
 
-def encode_record(record: Record | Single) -> bytes:
+def encode_record(record: Changing | Single) -> bytes:
     """Canonical JSON: sorted keys, one space of indent, UTF-8."""
     return json.dumps(encode(record), ensure_ascii=False, sort_keys=True, indent=1).encode()
 
@@ -166,18 +185,9 @@ def contents(state: ClusterState) -> dict[str, Changing]:
     return {path_of(record): record for records in _maps(state) for record in records.values()}
 
 
-def singles(state: ClusterState) -> dict[str, Single]:
-    """The records that stand alone and may change, by path."""
-    found: dict[str, Single] = {}
-    if state.framework_id is not None:
-        found[FRAMEWORK_ID] = FrameworkId(state.framework_id)
-    if state.uninstall is not None:
-        found[UNINSTALL] = state.uninstall
-    return found
-
-
-def changes(before: ClusterState, after: ClusterState) -> tuple[Changing, ...]:
-    """The records that have to be stored to get from one state to the other."""
+def changes(before: ClusterState | Stored, after: ClusterState) -> tuple[Changing, ...]:
+    """The records that have to be stored to get from one state to the other, in an order in which each may be seen
+    without those that follow."""
     found: list[Changing] = []
     for old, new in zip(_maps(before), _maps(after), strict=True):
         if old is not new:
@@ -185,7 +195,7 @@ def changes(before: ClusterState, after: ClusterState) -> tuple[Changing, ...]:
     return tuple(found)
 
 
-def removals(before: ClusterState, after: ClusterState) -> tuple[str, ...]:
+def removals(before: ClusterState | Stored, after: ClusterState) -> tuple[str, ...]:
     """The paths of the records that have to be removed to get from one state to the other."""
     found: list[str] = []
     for old, new in zip(_maps(before), _maps(after), strict=True):
@@ -194,8 +204,18 @@ def removals(before: ClusterState, after: ClusterState) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _maps(state: ClusterState) -> tuple[Mapping[str, Changing], ...]:
-    return (state.nodes, state.plans, state.operations, state.steps, state.history, state.journal, state.garbage)
+def _maps(of: ClusterState | Stored) -> tuple[Mapping[str, Changing], ...]:
+    kept = (of.operations, of.steps, of.history, of.journal, of.garbage)
+    return (_uninstall(of), of.configurations, of.plans, _target(of), of.nodes, *kept)
+
+
+def _target(of: ClusterState | Stored) -> Mapping[str, Target]:
+    name = of.target.id if isinstance(of, ClusterState) else of.target
+    return {} if name is None else {TARGET: Target(name, of.previous, of.overrides)}
+
+
+def _uninstall(of: ClusterState | Stored) -> Mapping[str, UninstallRecord]:
+    return {} if of.uninstall is None else {UNINSTALL: of.uninstall}
 
 
 def _same(one: object, other: object) -> bool:
@@ -208,7 +228,7 @@ def load(contents: Mapping[str, bytes]) -> Stored:
     for path, content in contents.items():
         found.take(decode_record(path, content))
     stored = found.result()
-    _check_references(stored.target, stored.configurations, stored.nodes.values())
+    _check_references(stored)
     return stored
 
 
@@ -217,6 +237,7 @@ class _Loaded:
 
     def __init__(self) -> None:
         self._single: dict[str, str] = {}
+        self._target: Target | None = None
         self._configurations: dict[str, Configuration] = {}
         self._nodes: dict[str, NodeRecord] = {}
         self._plans: dict[str, PlanRecord] = {}
@@ -231,8 +252,8 @@ class _Loaded:
         match record:
             case FrameworkId(framework_id=value):
                 self._single[FRAMEWORK_ID] = value
-            case Target(configuration=value):
-                self._single[TARGET] = value
+            case Target():
+                self._target = record
             case ClusterId(cluster_id=value):
                 self._single[CLUSTER_ID] = value
             case Configuration():
@@ -257,7 +278,7 @@ class _Loaded:
     def result(self) -> Stored:
         return Stored(
             framework_id=self._single.get(FRAMEWORK_ID),
-            target=self._single.get(TARGET),
+            target=None if self._target is None else self._target.configuration,
             configurations=self._configurations,
             nodes=self._nodes,
             plans=self._plans,
@@ -266,21 +287,30 @@ class _Loaded:
             steps=self._steps,
             history=self._history,
             journal=dict(sorted(self._journal.items())),
+            previous=None if self._target is None else self._target.previous,
+            overrides={} if self._target is None else self._target.overrides,
             garbage=self._garbage,
             uninstall=self._uninstall,
         )
 
 
-def _check_references(
-    target: str | None, configurations: Mapping[str, Configuration], nodes: Iterable[NodeRecord]
-) -> None:
-    if target is not None and target not in configurations:
-        raise StateCorruptError(TARGET, f"the configuration {target} that it names is missing")
-    for node in nodes:
-        for name in (node.deployed, None if node.task is None else node.task.configuration):
-            if name is not None and name not in configurations:
+def named_by(node: NodeRecord) -> set[str]:
+    """The configurations that a node's record names."""
+    names = {node.deployed, None if node.task is None else node.task.configuration}
+    if node.intent is not None:
+        names |= {node.intent.configuration, node.intent.previous.deployed if node.intent.previous else None}
+    return {name for name in names if name is not None}
+
+
+def _check_references(stored: Stored) -> None:
+    for name in filter(None, (stored.target, stored.previous)):
+        if name not in stored.configurations:
+            raise StateCorruptError(TARGET, f"the configuration {name} that it names is missing")
+    for node in stored.nodes.values():
+        for name in sorted(named_by(node)):
+            if name not in stored.configurations:
                 raise StateCorruptError(path_of(node), f"the configuration {name} that it names is missing")
-        if target is None:
+        if stored.target is None:
             raise StateCorruptError(path_of(node), "there are nodes, but no target configuration")
 
 

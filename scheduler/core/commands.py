@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scheduler.core.wanted import Overrides, Wanted
+
 
 @dataclass(frozen=True)
 class Interrupt:
@@ -120,10 +122,28 @@ class CancelIntent:
     principal: str
 
 
+@dataclass(frozen=True)
+class SetTarget:
+    """Have the cluster follow these settings: a new configuration, with the new id, is the target then.
+
+    `base` and `base_overrides` are what it was computed on: it is refused if they are not the present ones any more.
+    `configuration` is the one that is to be brought back, if one is; it becomes the target itself if it can. With
+    `canary` one node gets the target before the others. `names` are the settings that differ, for people.
+    """
+
+    new_id: str
+    wanted: Wanted = field(repr=False)
+    base: str
+    base_overrides: Overrides = field(repr=False)
+    names: tuple[str, ...] = ()
+    canary: bool = False
+    configuration: str = ""
+
+
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 NodeCommand = RestartNodes | ReplaceNode | PauseNode | ResumeNode | CancelIntent
-Command = PlanCommand | OperationCommand | NodeCommand
+Command = PlanCommand | OperationCommand | NodeCommand | SetTarget
 
 
 class RefusalKind(StrEnum):

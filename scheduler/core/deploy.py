@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from scheduler.core.canary import canary_block
 from scheduler.core.cycle import Cycle, anywhere
 from scheduler.core.evaluate import Start, launch_new, new_refusals, rack_of
 from scheduler.core.intents import describe
@@ -152,6 +153,8 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
         if other.intent is not None and other.intent.begun_at is not None:
             text = f"{node.name} does not join during {describe(other.intent.kind)} of {other.name}"
             return Reason(Code.OTHER_INTENT, text)
+    if not has_moved(node) and (block := canary_block(state)) is not None:
+        return block
     down = [] if _is_forced(node) else [other.name for other in others if is_down(other)]
     if down:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")

@@ -31,9 +31,14 @@ def launch_differences(old: ClusterSpec, new: ClusterSpec) -> tuple[Difference, 
 
 def sentence(differences: tuple[Difference, ...]) -> str:
     """Differences for people, on one line, without the values of secrets."""
+    return f"settings changed: {listed_differences(differences)}"
+
+
+def listed_differences(differences: tuple[Difference, ...]) -> str:
+    """The first of them, and how many more there are."""
     shown = [f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences[:SHOWN_LIMIT]]
     more = f" and {len(differences) - SHOWN_LIMIT} more" if len(differences) > SHOWN_LIMIT else ""
-    return f"settings changed: {', '.join(shown)}{more}"
+    return ", ".join(shown) + more
 
 
 def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:

@@ -13,7 +13,7 @@ class EntryKind(StrEnum):
 
     SCHEDULER = "SCHEDULER"  # a scheduler has begun to work
     MASTER = "MASTER"  # Mesos subscribed this framework, or the connection to it was lost
-    CONFIGURATION = "CONFIGURATION"  # the target changed, or a change of it was not taken
+    CONFIGURATION = "CONFIGURATION"  # the target changed, or a change was not taken, or one of the API lapsed
     COMMAND = "COMMAND"  # somebody asked for something
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from scheduler.core.canary import canary_of
 from scheduler.core.history import KEPT
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import is_joining
@@ -29,6 +30,12 @@ def invariants(state: ClusterState) -> tuple[str, ...]:
         found.append(f"the intents of {', '.join(begun)} are carried out at once")
     for node in nodes:
         found += _node(state, node)
+    found += [
+        f"{name} is wanted, but unknown"
+        for name in {state.target.id, state.previous or state.target.id}
+        if name not in state.configurations
+    ]
+    found += _canary(state)
     return (*found, *_maintenance(state))
 
 
@@ -42,8 +49,20 @@ def _node(state: ClusterState, node: NodeRecord) -> Iterable[str]:
             yield f"{node.name} was deployed with the unknown configuration {node.deployed}"
     if node.task is not None and node.task.configuration not in state.configurations:
         yield f"{node.name} was launched with the unknown configuration {node.task.configuration}"
+    if node.intent is not None and node.intent.configuration not in (None, *state.configurations):
+        yield f"{node.name} is to get the unknown configuration {node.intent.configuration}"
     if (node.agent is None) != (node.reservation is None):
         yield f"{node.name} has only one of agent and reservation"
+
+
+def _canary(state: ClusterState) -> Iterable[str]:
+    """While one node is to be the first with the target, no other is on its way to it."""
+    canary = canary_of(state)
+    if canary is None:
+        return
+    for node in state.nodes.values():
+        if node.intent is not None and node.intent.configuration == state.target.id and node.name != canary.node:
+            yield f"{node.name} gets the target beside the canary {canary.node or '(none yet)'}"
 
 
 def _maintenance(state: ClusterState) -> Iterable[str]:

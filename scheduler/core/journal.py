@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import islice
 
 from scheduler.core.decision import Decision
+from scheduler.core.differences import as_text
 from scheduler.core.entries import Entry, EntryKind, JournalRecord
 from scheduler.core.journal_commands import Outcome, command_entry
 from scheduler.core.journal_nodes import node_entries
@@ -18,6 +19,7 @@ from scheduler.core.journal_operations import operation_entries, step_entries
 from scheduler.core.journal_releases import garbage_entries, release_entries, released_entries
 from scheduler.core.lifecycle import shorten
 from scheduler.core.state import ClusterState
+from scheduler.core.wanted import Overrides, Texts
 
 KEPT = 1000
 # Entries are added to the newest record until it has so many bytes; a cycle that tells much begins several.
@@ -151,6 +153,17 @@ def start_entries(state: ClusterState, version: str, now: float) -> list[Entry]:
     for reason in state.configuration_errors:
         words = "the new settings were not taken, the cluster goes on with the old ones"
         found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=reason))
+    return found
+
+
+def lapse_entries(overrides: Overrides, state: ClusterState, environment: Texts, now: float) -> list[Entry]:
+    """That what was given through the API holds no more: the environment was changed since."""
+    found = []
+    for name in sorted(overrides.keys() - state.overrides.keys()):
+        was, is_now = as_text(name, overrides[name].text), as_text(name, environment.get(name, ""))
+        words = f"{name}, which the API had set to {was}, is what the environment says: {is_now}"
+        cause = "the environment was changed since"
+        found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=cause))
     return found
 
 

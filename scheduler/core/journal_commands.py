@@ -10,7 +10,7 @@ from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.form import listed
 
 # What is told of a command; whatever else it carries may be large, or not for everybody's eyes.
-_TOLD = ("plan", "phase", "step", "id", "node", "nodes", "kind", "configuration", "forced")
+_TOLD = ("plan", "phase", "step", "id", "node", "nodes", "names", "kind", "configuration", "canary", "forced")
 
 
 @dataclass(frozen=True)

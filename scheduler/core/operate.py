@@ -17,6 +17,7 @@ from scheduler.core.commands import (
     RefusalKind,
     RestartStep,
     ResumeOperation,
+    SetTarget,
     StartOperation,
     StopOperation,
     TuneOperation,
@@ -29,6 +30,7 @@ from scheduler.core.operation_commands import command_operation, command_plan, c
 from scheduler.core.plan import Phase, Step
 from scheduler.core.plans import build_plans, plan_names
 from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation, StepRecord
+from scheduler.core.target_commands import command_target
 from scheduler.core.uninstall_plan import command_uninstall
 
 Part = TypeVar("Part", Phase, Step)
@@ -42,6 +44,8 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
         return command_operation(state, command, now)
     if isinstance(command, NodeCommand):
         return command_node(state, command, now)
+    if isinstance(command, SetTarget):
+        return command_target(state, command, now)
     names = plan_names(state)
     if command.plan not in names:
         return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(names)}")
@@ -53,8 +57,11 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
 
 
 def _mark(state: ClusterState, name: str, interrupted: bool) -> ClusterState:
+    """Going on ends an interrupt; where there is none, it ends the wait for a canary."""
     before = state.plans.get(name, PlanRecord(name))
     after = replace(before, interrupted=interrupted)
+    if not interrupted and not before.interrupted:
+        after = replace(before, canary=None)
     return state if before == after else replace(state, plans={**state.plans, name: after})
 
 

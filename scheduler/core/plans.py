@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.core import departure, deploy, intents, maintenance_plans, recovery, replace, rollout, uninstall_plan
+from scheduler.core.canary import canary_block
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_leaving, is_paused, is_up, may_live
@@ -129,6 +130,8 @@ def _roll_out_status(
         return Status.WAITING, Reason(Code.INTERRUPTED, f"the plan {deploy.PLAN} was interrupted by an operator")
     if node.intent is not None:
         return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
+    if canary_block(state, rolling) is not None and (block := canary_block(state, node.name)) is not None:
+        return Status.WAITING, block
     if rolling != node.name:
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")
     text = state.memory.waits.get(node.name)

@@ -9,8 +9,9 @@ from scheduler.core.change import own_problems, refused_changes
 from scheduler.core.departure import surplus
 from scheduler.core.differences import Difference, as_text, launch_differences
 from scheduler.core.rollout import outdated
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.spec import ClusterSpec, Policy
 from scheduler.core.state import ClusterState
+from scheduler.core.wanted import Wanted
 
 PREVIEW = "preview"
 
@@ -35,13 +36,14 @@ class Preview:
     leaves: tuple[str, ...] = ()
 
 
-def preview(state: ClusterState, wanted: ClusterSpec) -> Preview:
-    """What making `wanted` the target would do; `restarts` are all nodes that a roll-out would then go
+def preview(state: ClusterState, asked: Wanted) -> Preview:
+    """What following these settings would do; `restarts` are all nodes that a roll-out would then go
     over, `leaves` those that would leave the ring, in this order."""
-    old = state.target.spec
+    old, wanted = state.target.spec, asked.spec
     refusals = (*own_problems(wanted), *refused_changes(old, wanted))
     changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
-    changes += [_change(item, restart=False) for item in _others(old, wanted) if item[1] != item[2]]
+    others = (*_others(old, wanted), *_policies(state.policy, asked.policy))
+    changes += [_change(item, restart=False) for item in others if item[1] != item[2]]
     if refusals:
         return Preview(tuple(changes), refusals, ())
     target = replace(state.target, id=PREVIEW, spec=wanted)
@@ -60,6 +62,12 @@ def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
     yield "executor command", old.executor.command, new.executor.command
     yield "shutdown grace", old.executor.shutdown_grace_seconds, new.executor.shutdown_grace_seconds
     yield "bundle addresses", _addresses(old), _addresses(new)
+
+
+def _policies(old: Policy, new: Policy) -> Iterator[Difference]:
+    yield "replace after", old.replace_after_seconds, new.replace_after_seconds
+    yield "cleanup after scale", old.cleanup_after_scale, new.cleanup_after_scale
+    yield "grace of garbage", old.garbage_grace_seconds, new.garbage_grace_seconds
 
 
 def _addresses(spec: ClusterSpec) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 The next node begins when the one before is ready, so that settings with which a node does not come back stop at that
 node. What a node is to hold in addition is reserved before it is stopped: a node whose agent has not enough runs on.
-The decision lies in the node's intent; should the target change, what waits or fails is aimed at the newer one.
+The decision lies in the node's intent; should the target change, what waits or fails is aimed at the newer one. With a
+canary the first node is the only one until an operator lets the plan go on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.amounts import Share, node_needs, to_scalar
+from scheduler.core.canary import canary_of, with_node
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept
 from scheduler.core.differences import Difference, launch_differences, sentence
@@ -41,6 +43,8 @@ def roll_out(cycle: Cycle) -> None:
     if any(node.intent is not None for node in cycle.state.nodes.values()):
         for rolled in [node for node in by_index(cycle.state.nodes.values()) if is_rolled_out(node)]:
             _aim(cycle, rolled)
+        if (under_way := _begun(cycle.state)) is not None:
+            cycle.replace_state(with_node(cycle.state, under_way.name))
         return
     if is_interrupted(cycle.state):
         return
@@ -55,7 +59,18 @@ def roll_out(cycle: Cycle) -> None:
         reason=sentence(differences_of(cycle.state, node)),
         configuration=cycle.state.target.id,
     )
+    cycle.replace_state(with_node(cycle.state, node.name))
     cycle.update(replace(node, intent=intent, failures=Failures()))
+
+
+def first_node(state: ClusterState) -> NodeRecord | None:
+    """The member that has the target first, or will: what is under way is aimed at it."""
+    return _begun(state) or next_node(state)
+
+
+def _begun(state: ClusterState) -> NodeRecord | None:
+    rolled = [node for node in by_index(state.nodes.values()) if is_rolled_out(node)]
+    return next((node for node in rolled if node.intent and node.intent.begun_at is not None), None)
 
 
 def is_interrupted(state: ClusterState) -> bool:
@@ -89,9 +104,11 @@ def outdated(state: ClusterState) -> dict[str, str]:
 def next_node(state: ClusterState) -> NodeRecord | None:
     """The member that is to be restarted next: one that is down, since it holds up all others, or else the first.
 
-    One that nobody can see, or whose agent is gone for good, cannot be restarted.
+    One that nobody can see, or whose agent is gone for good, cannot be restarted. Beside a canary no other is.
     """
-    nodes = [state.nodes[name] for name in outdated(state)]
+    canary = canary_of(state)
+    alone = canary.node if canary is not None else ""
+    nodes = [state.nodes[name] for name in outdated(state) if alone in ("", name)]
     seen = [node for node in nodes if node.task and node.task.state not in {*UNSEEN, TaskState.GONE_BY_OPERATOR}]
     return next((node for node in seen if is_down(node)), seen[0] if seen else None)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import ClusterSpec, Policy
+from scheduler.core.wanted import Canary, Override
 
 if TYPE_CHECKING:
     from scheduler.core.entries import JournalRecord
@@ -189,6 +190,7 @@ class PlanRecord:
     interrupted: bool = False
     completed: bool = False  # all nodes were members once: what joins later takes data over
     cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
+    canary: Canary | None = None  # of the plan deploy: until an operator lets it go on, no other node has the target
     schema_version: int = SCHEMA_VERSION
 
 
@@ -301,11 +303,15 @@ class HistoryRecord:
 
 @dataclass(frozen=True)
 class Configuration:
-    """An immutable configuration, stored under configurations/<id>."""
+    """An immutable configuration, stored under configurations/<id>.
+
+    `settings` are the texts of which it was made; earlier versions recorded none.
+    """
 
     id: str
     created_at: float
     spec: ClusterSpec
+    settings: Mapping[str, str] | None = None
     schema_version: int = SCHEMA_VERSION
 
 
@@ -391,7 +397,8 @@ class Memory:
 class ClusterState:
     """Everything that `decide` may look at besides offers and the time.
 
-    `configuration_errors` are the reasons why the settings of this start were not made the target.
+    `configuration_errors` are the reasons why the settings of this start were not made the target. `previous` is the
+    configuration that was it before, `overrides` the settings that were given through the API.
     """
 
     target: Configuration
@@ -414,4 +421,6 @@ class ClusterState:
     uninstall: UninstallRecord | None = None
     uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()
+    previous: str | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)  # by setting
     policy: Policy = field(default_factory=Policy)

@@ -8,6 +8,7 @@ from typing import Any
 from executor.protocol import Ports
 from scheduler.core.commands import StartOperation
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
+from scheduler.core.wanted import Overrides, Texts, Wanted, laid_over
 from tests.simulation.machines import Agent
 from tests.simulation.resources import Bundle
 
@@ -41,6 +42,17 @@ def spec(nodes: int = 3, **changes: Any) -> ClusterSpec:
         rack_attribute="rack",
     )
     return replace(base, **changes)
+
+
+SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES")
+
+
+def wanted(base: ClusterSpec, overrides: Overrides | None = None, environment: Texts | None = None) -> Wanted:
+    """What these settings come to on a spec."""
+    texts = laid_over(environment or {}, overrides or {})
+    heap = int(texts.get("CASSANDRA_HEAP_SIZE_MB", base.cassandra.heap_mb))
+    changed = replace(base, nodes=int(texts.get("NODES", base.nodes)), cassandra=replace(base.cassandra, heap_mb=heap))
+    return Wanted(changed, texts, overrides or {})
 
 
 def agents(count: int = 3, racks: int = 3, mounts: int = 0) -> list[Agent]:

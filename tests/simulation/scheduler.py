@@ -11,17 +11,15 @@ from scheduler.core.change import Adoption, adopt
 from scheduler.core.codec import (
     CLUSTER_ID,
     FRAMEWORK_ID,
-    TARGET,
     UNINSTALL,
     ClusterId,
     FrameworkId,
-    Target,
+    Stored,
     changes,
     encode_record,
     load,
     path_of,
     removals,
-    singles,
 )
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.decide import decide
@@ -42,10 +40,11 @@ from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState, NodeRecord, OperationState, StepState
 from scheduler.core.status import fold_updates
+from scheduler.core.wanted import holding
 from scheduler.removal import begin_removal, is_over
 from scheduler.store import MemoryStore
 from tests.simulation.model import Mesos
-from tests.simulation.samples import Ids
+from tests.simulation.samples import SETTINGS, Ids, wanted
 
 
 class CrashError(Exception):
@@ -58,6 +57,7 @@ class Scheduler:
     def __init__(self, mesos: Mesos, spec: ClusterSpec, ids: Ids) -> None:
         self.mesos = mesos
         self.spec = spec
+        self.environment: dict[str, str] = {}
         self.new_id = ids
         self.znodes: dict[str, bytes] = {}
         self.violations: list[str] = []
@@ -86,11 +86,10 @@ class Scheduler:
             return
         self.znodes.setdefault(CLUSTER_ID, encode_record(ClusterId("cluster-1")))
         stored = load(self.znodes)
-        adoption = adopt(stored, self.spec, self.now, self.new_id)
+        held = holding(stored.overrides, self.environment, SETTINGS)
+        adoption = adopt(stored, wanted(self.spec, held, self.environment), self.now, self.new_id)
         assert isinstance(adoption, Adoption), adoption
-        if adoption.new_target is not None:
-            self.znodes[path_of(adoption.new_target)] = encode_record(adoption.new_target)
-            self.znodes[TARGET] = encode_record(Target(adoption.new_target.id))
+        self._write(stored, adoption.state)
         self.state = adoption.state
         self.saved = adoption.state
         self.connect()
@@ -245,13 +244,16 @@ class Scheduler:
         self._offers.clear()
 
     def _save(self, after: ClusterState) -> None:
-        for record in changes(self.saved, after):
-            self.znodes[path_of(record)] = encode_record(record)
-        for path, single in singles(after).items():
-            self.znodes[path] = encode_record(single)
-        for path in removals(self.saved, after):
-            del self.znodes[path]
+        self._write(self.saved, after)
         self.saved = after
+
+    def _write(self, before: ClusterState | Stored, after: ClusterState) -> None:
+        for record in changes(before, after):
+            self.znodes[path_of(record)] = encode_record(record)
+        for path in removals(before, after):
+            del self.znodes[path]
+        if before.configurations is not after.configurations:
+            load(self.znodes)  # raises where a record names what was removed
 
     def _check(self, decision: Decision, after: ClusterState) -> None:
         """What may not be decided, as far as the model knows better."""

@@ -143,7 +143,7 @@ def heal(mesos: Mesos, scheduler: Scheduler) -> None:
     mesos.jobs.failures = {}
     for agent in mesos.agents.values():
         mesos.reconnect(agent)
-    for plan in scheduler.plans():
+    for plan in (*scheduler.plans(), "deploy"):  # that one again: the first time it ends an interrupt, then a canary
         scheduler.command(Proceed(plan))
     for count in range(400):
         mesos.step(5.0)

@@ -30,6 +30,7 @@ from scheduler.core.state import (
     TaskState,
 )
 from scheduler.core.status import fold_updates
+from scheduler.core.wanted import Wanted
 from tests.simulation.samples import Ids, begin, spec
 
 UUID = "f3b6b5de-6a1c-4f21-9d8e-0123456789ab"
@@ -67,7 +68,7 @@ def member(index: int, total: int, configuration: str) -> tuple[NodeRecord, Sigh
 
 def cluster(nodes: int, wanted: int) -> ClusterState:
     """So many nodes up, reconciled, of so many wanted."""
-    adoption = adopt(Stored(), spec(wanted, seeds=3), 0.0, Ids())
+    adoption = adopt(Stored(), Wanted(spec(wanted, seeds=3)), 0.0, Ids())
     assert isinstance(adoption, Adoption)
     members = [member(index, nodes, adoption.state.target.id) for index in range(nodes)]
     state = replace(

@@ -9,16 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.openapi import describe
-from tests.unit.api.cluster import ELSEWHERE, CoreGateway, document
+from tests.unit.api.cluster import CoreGateway, document
 
 PATH = "/v1/config/preview"
 ALL = ["node-0", "node-1", "node-2"]
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ELSEWHERE.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +38,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
             ALL,
         ),
         ({"CASSANDRA_HEAP_SIZE_MB": None}, [], []),
+        ({"REPLACE_AFTER_S": 900}, [("replace after", "unset", "900.0", "none")], []),
     ],
     ids=str,
 )
@@ -71,6 +66,7 @@ def test_allowed(
     ("body", "says"),
     [
         ({"CASSANDRA_DISK_MB": 20480}, "The configured disk size can not be changed"),
+        ({"SERVICE_ROLE": "other"}, "The configured role can not be changed"),
         ({"CASSANDRA_CLUSTER_NAME": "other"}, "The configured cluster can not be changed"),
         ({"CASSANDRA_STORAGE_PORT": 7777}, "The configured storage port can not be changed"),
     ],

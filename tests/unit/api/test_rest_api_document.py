@@ -16,11 +16,13 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.openapi import describe
-from scheduler.core.commands import PauseNode, RestartNodes
+from scheduler.core.commands import PauseNode, RestartNodes, SetTarget
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.journal import add_entries
 from scheduler.core.leftovers import GarbageRecord
+from scheduler.core.wanted import Override
 from scheduler.secrets import new_key
+from scheduler.wanted import wanted
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
 
@@ -48,10 +50,20 @@ def without_step_messages(value: Any) -> Any:
 
 
 def with_one_id(value: Any) -> Any:
-    """Each operation gets an id of its own."""
+    """Each operation, and each configuration, gets an id of its own."""
     if isinstance(value, dict) and value.get("status") == "started":
         return {**value, "id": "operation"}
+    if isinstance(value, dict) and value.get("configuration") not in (None, "c1"):
+        return {**value, "configuration": "new"}
     return value
+
+
+def changed(gateway: CoreGateway) -> None:
+    """Another heap was given through the API, and no node has it yet."""
+    old = replace(gateway.state.target, settings={"SERVICE_USER": "nobody"})
+    new = wanted(make_settings().given, {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")})
+    gateway.state = replace(gateway.state, target=old, configurations={"c1": old})
+    gateway.submit(SetTarget("c2", new, "c1", {}), "op")
 
 
 LISTED = {
@@ -86,6 +98,7 @@ SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/nodes/node-0/cancel": lambda gateway: gateway.submit(RestartNodes(("node-0",), "op"), "op"),
     "/v1/events?limit=1": happened,
     "/v1/garbage": forgotten,
+    "/v1/config/rollback": changed,
     "/v1/nodes/node-0/resume": lambda gateway: gateway.submit(PauseNode("node-0", "op"), "op"),
     "/v1/backup/tune": lambda gateway: run(gateway, "backup", tuning={"throttle": 1}),
 }

@@ -12,6 +12,7 @@ from scheduler.core.change import Adoption, adopt, fingerprint, refused_changes
 from scheduler.core.codec import Stored
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources
 from scheduler.core.state import Configuration
+from scheduler.core.wanted import Wanted
 from tests.unit.core.samples import TARGET, Ids, spec, up
 
 
@@ -25,15 +26,15 @@ def stored(wanted: ClusterSpec | None = None) -> Stored:
 
 
 def test_a_first_start_stores_its_settings_as_target() -> None:
-    adoption = adopt(Stored(), spec(), 7.0, Ids())
+    adoption = adopt(Stored(), Wanted(spec()), 7.0, Ids())
     assert isinstance(adoption, Adoption)
-    assert adoption.new_target == Configuration("id-1", 7.0, spec())
+    assert adoption.new_target == Configuration("id-1", 7.0, spec(), {})
     assert adoption.state.target == adoption.new_target
     assert adoption.state.configurations == {"id-1": adoption.new_target}
 
 
 def test_a_first_start_that_makes_no_sense_has_nothing_to_keep() -> None:
-    reasons = adopt(Stored(), spec(3, seeds=4), 7.0, Ids())
+    reasons = adopt(Stored(), Wanted(spec(3, seeds=4)), 7.0, Ids())
     assert isinstance(reasons, tuple)
     assert reasons == (
         "The number of configured seeds (4) is greater than the current number of configured nodes (3). "
@@ -42,7 +43,7 @@ def test_a_first_start_that_makes_no_sense_has_nothing_to_keep() -> None:
 
 
 def test_the_same_settings_change_nothing() -> None:
-    adoption = adopt(stored(), spec(), 7.0, Ids())
+    adoption = adopt(stored(), Wanted(spec()), 7.0, Ids())
     assert isinstance(adoption, Adoption)
     assert adoption.new_target is None
     assert adoption.state.target.id == TARGET
@@ -91,7 +92,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize("changes", ALLOWED, ids=lambda changes: "-".join(changes))
 def test_an_allowed_change_is_the_new_target_and_the_old_configuration_stays_known(changes: dict[str, Any]) -> None:
     wanted = spec(**changes)
-    adoption = adopt(stored(), wanted, 7.0, Ids())
+    adoption = adopt(stored(), Wanted(wanted), 7.0, Ids())
     assert isinstance(adoption, Adoption)
     assert adoption.new_target is not None
     assert adoption.state.target.spec == wanted
@@ -104,7 +105,7 @@ def test_an_allowed_change_is_the_new_target_and_the_old_configuration_stays_kno
     ("changes", "text"), REFUSED, ids=lambda value: "-".join(value) if isinstance(value, dict) else ""
 )
 def test_a_refused_change_keeps_the_target_and_says_why(changes: dict[str, Any], text: str) -> None:
-    adoption = adopt(stored(), spec(**changes), 7.0, Ids())
+    adoption = adopt(stored(), Wanted(spec(**changes)), 7.0, Ids())
     assert isinstance(adoption, Adoption)
     assert adoption.new_target is None
     assert adoption.state.target.id == TARGET
@@ -117,7 +118,7 @@ def test_every_refusal_is_named() -> None:
 
 
 def test_more_seeds_than_nodes_are_refused_later_too() -> None:
-    adoption = adopt(stored(), spec(3, seeds=4), 7.0, Ids())
+    adoption = adopt(stored(), Wanted(spec(3, seeds=4)), 7.0, Ids())
     assert isinstance(adoption, Adoption)
     assert "seeds (4) is greater" in adoption.state.configuration_errors[0]
 

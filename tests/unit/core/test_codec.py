@@ -27,16 +27,22 @@ from scheduler.core.lifecycle import WORDS_LIMIT
 from scheduler.core.spec import Uri
 from scheduler.core.state import (
     Abandoned,
+    Agent,
     Configuration,
     Failures,
     HistoryRecord,
+    Intent,
+    IntentKind,
+    Membership,
     NodeRecord,
     OperationState,
     PlanRecord,
+    Reservation,
     StepRecord,
     StepState,
     TaskState,
 )
+from scheduler.core.wanted import Canary, Override
 from tests.unit.core.samples import TARGET, node, operation, spec, state, step, up
 
 GOLDEN_NODE = """{
@@ -131,7 +137,9 @@ def test_a_node_reads_like_this() -> None:
         (FULL, "nodes/node-1"),
         (node(0, TaskState.FAILED, failures=Failures(3, 1.5, "zu spät …")), "nodes/node-0"),
         (PlanRecord("deploy", interrupted=True), "plans/deploy"),
+        (PlanRecord("deploy", canary=Canary("c-1", "node-0")), "plans/deploy"),
         (Configuration("c-1", 12.5, RICH), "configurations/c-1"),
+        (Configuration("c-1", 12.5, RICH, {"CASSANDRA_YAML": "{a: ä}"}), "configurations/c-1"),
         (BACKUP, "plans/backup"),
         (operation("backup-delete", OperationState.STOPPED, finished_at=2.0), "plans/backup-delete"),
         (UPLOAD, "steps/backup.Upload.node-1"),
@@ -150,7 +158,25 @@ def test_there_and_back(record: Record, path: str) -> None:
 def test_the_small_records() -> None:
     assert encode_record(FrameworkId("f-1")) == b'{\n "framework_id": "f-1",\n "schema_version": 1\n}'
     assert decode_record("framework-id", encode_record(FrameworkId("f-1"))) == FrameworkId("f-1")
-    assert decode_record("target", encode_record(Target("c-1"))) == Target("c-1")
+    target = Target("c-2", "c-1", {"NODES": Override("4", "3")})
+    assert decode_record("target", encode_record(target)) == target
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "record"),
+    [
+        ("target", b'{"configuration": "c-1", "schema_version": 1}', Target("c-1")),
+        ("plans/deploy", b'{"name": "deploy", "schema_version": 1}', PlanRecord("deploy")),
+    ],
+)
+def test_records_of_earlier_versions_are_read(path: str, content: bytes, record: Any) -> None:
+    assert decode_record(path, content) == record
+
+
+def test_a_configuration_of_an_earlier_version_has_no_settings() -> None:
+    document = json.loads(encode_record(Configuration("c-1", 12.5, RICH)))
+    del document["settings"]
+    assert decode_record("configurations/c-1", json.dumps(document).encode()) == Configuration("c-1", 12.5, RICH)
 
 
 def test_what_is_sealed_is_kept_as_it_is() -> None:
@@ -217,7 +243,7 @@ def lacking(name: str) -> bytes:
         ("plans/backup", of(BACKUP, state="HALF"), "state is 'HALF', not one of RUNNING, STOPPING, STOPPED, COMPLETE"),
         ("plans/backup", of(BACKUP, nodes="node-0"), "nodes is 'node-0', not a list"),
         ("plans/backup", of(BACKUP, kind="repair"), "it says of itself that it is plans/repair"),
-        ("plans/backup", encode_record(PlanRecord("backup")), "unknown field cleanup_due_since"),
+        ("plans/backup", encode_record(PlanRecord("backup")), "unknown field canary"),
         ("plans/deploy", of(BACKUP, kind="deploy"), "unknown field facts"),
         ("plans/strange", of(BACKUP, kind="strange"), "unknown field facts"),
         ("steps/backup.Upload.node-1", of(UPLOAD, schema_version=9), "it was written by a newer version (schema 9"),
@@ -281,11 +307,45 @@ def test_a_record_that_others_name_must_be_there(gone: str, problem: str) -> Non
         load(contents)
 
 
+def intended(**changes: Any) -> NodeRecord:
+    return up(0, intent=Intent(IntentKind.RESTART, 1.0, "node-0__a", **changes))
+
+
+WAS = Membership(Agent("S0", "h"), Reservation("r", "v"), False, "r1", "gone", "h0", "127.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("path", "record"),
+    [
+        ("target", Target(TARGET, "gone")),
+        ("nodes/node-0", up(0, deployed="gone")),
+        ("nodes/node-0", intended(configuration="gone")),
+        ("nodes/node-0", intended(previous=WAS)),
+    ],
+)
+def test_a_configuration_that_a_record_names_must_be_there(path: str, record: Any) -> None:
+    with pytest.raises(StateCorruptError, match="the configuration gone that it names is missing") as caught:
+        load({**stored(), path: encode_record(record)})
+    assert caught.value.path == path
+
+
+def test_another_target_is_stored_after_its_configuration_and_canary_and_before_old_ones_are_removed() -> None:
+    before = state(up(0))
+    new = Configuration("c-2", 1.0, spec(3))
+    plans = {"deploy": PlanRecord("deploy", canary=Canary("c-2"))}
+    after = replace(before, target=new, configurations={"c-2": new}, plans=plans, previous=TARGET, overrides=GIVEN)
+    assert changes(before, after) == (new, plans["deploy"], Target("c-2", TARGET, GIVEN))
+    assert removals(before, after) == (f"configurations/{TARGET}",)
+
+
+GIVEN = {"NODES": Override("4", "")}
+
+
 def test_only_what_changed_is_to_be_stored() -> None:
     before = state(up(0), up(1))
     after = replace(before, nodes={**before.nodes, "node-0": replace(up(0)), "node-1": up(1, mode="LEAVING")})
     after = replace(after, plans={"deploy": PlanRecord("deploy")})
-    assert changes(before, after) == (up(1, mode="LEAVING"), PlanRecord("deploy"))
+    assert changes(before, after) == (PlanRecord("deploy"), up(1, mode="LEAVING"))
     assert removals(before, after) == ()
 
 
@@ -299,6 +359,8 @@ def test_what_is_gone_is_to_be_removed() -> None:
         history={PAST.key: PAST},
     )
     assert set(contents(before)) == {
+        f"configurations/{TARGET}",
+        "target",
         "nodes/node-0",
         "plans/backup",
         "steps/backup.Upload.node-1",

@@ -21,12 +21,23 @@ from scheduler.events import Event, Json
 from scheduler.loop import Loop, Sources
 from scheduler.mesos_events import translate
 from scheduler.service import begin
+from scheduler.settings import parse
 from scheduler.snapshot import Snapshot
 from scheduler.store import Memory, MemoryStore, Writes
 from tests.simulation.model import Mesos
-from tests.simulation.samples import Ids, agents, spec
+from tests.simulation.samples import Ids, agents
 
 CYCLES = 20
+SETTINGS = parse(
+    {
+        "ARTIFACTS_URL": "http://127.0.0.1/",
+        "SERVICE_USER": "root",
+        "RACK_ATTRIBUTE": "rack",
+        "CASSANDRA_MEMORY_MB": "512",
+        "CASSANDRA_HEAP_SIZE_MB": "256",
+        "CASSANDRA_DISK_MB": "1024",
+    }
+)
 
 
 class CrashError(Exception):
@@ -120,7 +131,7 @@ class World:
     def start(self) -> None:
         """A new process: nothing is known but what is stored."""
         sources = Sources(now=lambda: self.mesos.now, new_id=self.ids)
-        state = begin(MemoryStore(self.memory), spec(), sources)
+        state = begin(MemoryStore(self.memory), SETTINGS, sources)
         store = Unreliable(self)
         store.load()
         self.loop = Loop(store, Sender(self), state, sources, self.snapshots.append)
@@ -165,7 +176,7 @@ class World:
         self.go_on(15)
         assert not self.mesos.offers, "offers were never answered"
         assert not any(task.outbox for task in self.mesos.live_tasks()), "updates were never acknowledged"
-        stored = begin(MemoryStore(self.memory), spec(), Sources(lambda: 0.0, self.ids))
+        stored = begin(MemoryStore(self.memory), SETTINGS, Sources(lambda: 0.0, self.ids))
         assert stored.nodes == self.snapshots[-1].state.nodes, "the store does not say what the loop knows"
 
 

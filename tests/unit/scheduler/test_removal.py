@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 
 from scheduler import __main__
-from scheduler.core.codec import FrameworkId, Single, StateCorruptError, encode_record, load
+from scheduler.core.change import Adoption, adopt
+from scheduler.core.codec import FrameworkId, Single, StateCorruptError, Stored, contents, encode_record, load
 from scheduler.core.leftovers import UninstallRecord
 from scheduler.core.plan import Status
 from scheduler.core.spec import ClusterSpec
 from scheduler.errors import Exit, FatalError
-from scheduler.loop import Sources
 from scheduler.removal import begin_removal, is_over, last_snapshot
-from scheduler.service import begin
 from scheduler.store import Memory, MemoryStore
-from tests.simulation.samples import Ids, spec
+from tests.simulation.samples import Ids, spec, wanted
 
 FRAMEWORK = FrameworkId("framework-1")
 BEGUN = UninstallRecord(7.0, "alice")
@@ -27,8 +26,10 @@ RELEASED = replace(BEGUN, released=True)
 def stored(*singles: tuple[str, Single]) -> Memory:
     """A cluster's records, and these."""
     memory = Memory()
-    begin(MemoryStore(memory), spec(), Sources(lambda: 1.0, Ids()))
-    memory.records |= {path: (0, encode_record(record)) for path, record in singles}
+    adoption = adopt(Stored(), wanted(spec()), 1.0, Ids())
+    assert isinstance(adoption, Adoption)
+    records = {**contents(adoption.state), **dict(singles)}
+    memory.records = {path: (0, encode_record(record)) for path, record in records.items()}
     return memory
 
 

@@ -17,6 +17,7 @@ from scheduler.core.state import (
     PlanRecord,
     StepRecord,
 )
+from scheduler.core.wanted import Override
 from scheduler.errors import StaleWriteError, StoreUnavailableError
 from scheduler.saving import Saver
 from scheduler.store import Memory, MemoryStore, Writes
@@ -126,6 +127,31 @@ def test_a_removal_without_an_answer_is_made_good(happened: bool) -> None:
         saver.save(empty())
     saver.save(one)
     assert stored(memory) == expected(one)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_target_without_an_answer_is_made_good(happened: bool) -> None:
+    """And so are the configuration that came with it, and the one that went."""
+    memory = Memory()
+    store = Unreliable(memory)
+    before = empty()
+    old = replace(before.target, id="old")
+    before = replace(before, configurations={**before.configurations, "old": old})
+    store.commit({codec.path_of(record): codec.encode_record(record) for record in codec.contents(before).values()})
+    saver = Saver(store, before)
+    new = replace(before.target, id="new")
+    known = {before.target.id: before.target, "new": new}
+    after = replace(before, target=new, configurations=known, previous=before.target.id)
+    after = replace(after, overrides={"NODES": Override("4", "3")})
+    begun = stored(memory)
+    store.outcomes = [happened]
+    with pytest.raises(StoreUnavailableError):
+        saver.save(after)
+    saver.save(before)
+    assert stored(memory) == begun
+    saver.save(after)
+    found = codec.load(stored(memory))
+    assert (found.target, found.previous, set(found.configurations)) == ("new", before.target.id, set(known))
 
 
 def test_doubt_lasts_until_a_write_has_an_answer() -> None:

@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 
 from scheduler.core import codec
+from scheduler.core.commands import SetTarget
+from scheduler.core.operate import apply_command
+from scheduler.core.state import ClusterState, PlanRecord
+from scheduler.core.targets import KEPT
+from scheduler.core.wanted import Canary, Override
 from scheduler.errors import Exit, FatalError
 from scheduler.loop import Sources
+from scheduler.saving import Saver
 from scheduler.service import begin, framework
 from scheduler.settings import Settings, parse
 from scheduler.store import Memory, MemoryStore
+from scheduler.wanted import wanted
 
 
 def settings(directory: Path, **more: str) -> Settings:
@@ -22,9 +29,12 @@ def settings(directory: Path, **more: str) -> Settings:
     return parse({"ARTIFACTS_DIR": str(directory), "MESOS_MASTER": "127.0.0.1:5050", **more})
 
 
-def sources() -> Sources:
+_CLOCK = count(1000)
+
+
+def sources(prefix: str = "id") -> Sources:
     numbers = count()
-    return Sources(now=lambda: 1000.0, new_id=lambda: f"id-{next(numbers)}")
+    return Sources(now=lambda: float(next(_CLOCK)), new_id=lambda: f"{prefix}-{next(numbers)}")
 
 
 def settled(memory: Memory) -> dict[str, tuple[int, bytes]]:
@@ -34,7 +44,7 @@ def settled(memory: Memory) -> dict[str, tuple[int, bytes]]:
 
 def test_a_first_start_stores_its_configuration_and_makes_it_the_target(tmp_path: Path) -> None:
     memory = Memory()
-    state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    state = begin(MemoryStore(memory), settings(tmp_path), sources())
     assert state.target.id == "id-0"
     assert set(memory.records) == {"configurations/id-0", "target", "cluster-id", "events/000000000001"}
     assert state.cluster_id == "id-1"
@@ -42,40 +52,40 @@ def test_a_first_start_stores_its_configuration_and_makes_it_the_target(tmp_path
 
 def test_the_same_settings_again_change_nothing(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     before = settled(memory)
-    state = begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    state = begin(MemoryStore(memory), settings(tmp_path), sources())
     assert settled(memory) == before
     assert state.target.id == "id-0"
 
 
 def test_a_cluster_of_an_earlier_version_gets_an_id_once(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     del memory.records["cluster-id"]
-    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources()).cluster_id == "id-0"
+    assert begin(MemoryStore(memory), settings(tmp_path), sources()).cluster_id == "id-0"
     numbers = count(7)
     later = Sources(now=lambda: 2000.0, new_id=lambda: f"id-{next(numbers)}")
-    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), later).cluster_id == "id-0"
+    assert begin(MemoryStore(memory), settings(tmp_path), later).cluster_id == "id-0"
 
 
 def test_an_allowed_change_becomes_the_target_and_the_old_one_stays(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     numbers = count(1)
     later = Sources(now=lambda: 2000.0, new_id=lambda: f"id-{next(numbers)}")
-    state = begin(MemoryStore(memory), settings(tmp_path, NODES="5").cluster_spec(), later)
+    state = begin(MemoryStore(memory), settings(tmp_path, NODES="5"), later)
     assert state.target.id == "id-1"
     assert set(state.configurations) == {"id-0", "id-1"}
 
 
 def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     before = settled(memory)
     state = begin(
         MemoryStore(memory),
-        settings(tmp_path, CASSANDRA_DISK_MB="20480", SERVICE_ROLE="other").cluster_spec(),
+        settings(tmp_path, CASSANDRA_DISK_MB="20480", SERVICE_ROLE="other"),
         sources(),
     )
     assert settled(memory) == before
@@ -94,20 +104,20 @@ def test_a_refused_change_keeps_the_cluster_and_says_why(tmp_path: Path) -> None
 )
 def test_a_record_that_cannot_be_read_stops_the_start_and_names_it(tmp_path: Path, path: str, content: bytes) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     memory.records[path] = (0, content)
     before = dict(memory.records)
     with pytest.raises(FatalError, match=path) as raised:
-        begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+        begin(MemoryStore(memory), settings(tmp_path), sources())
     assert raised.value.code is Exit.STATE
     assert memory.records == before
 
 
 def test_the_framework_id_that_was_stored_is_used_again(tmp_path: Path) -> None:
     memory = Memory()
-    begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources())
+    begin(MemoryStore(memory), settings(tmp_path), sources())
     memory.records[codec.FRAMEWORK_ID] = (0, codec.encode_record(codec.FrameworkId("framework-7")))
-    assert begin(MemoryStore(memory), settings(tmp_path).cluster_spec(), sources()).framework_id == "framework-7"
+    assert begin(MemoryStore(memory), settings(tmp_path), sources()).framework_id == "framework-7"
 
 
 def test_the_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
@@ -117,3 +127,124 @@ def test_the_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> Non
     assert made.secret == "top-secret"
     assert "top-secret" not in json.dumps(made.info(None))
     assert "top-secret" not in repr(made)
+
+
+HEAP = "CASSANDRA_HEAP_SIZE_MB"
+
+
+def given(memory: Memory, before: Settings, **texts: str) -> ClusterState:
+    """The settings of the API, given to a scheduler that had begun with `before`."""
+    store = MemoryStore(memory)
+    state = begin(store, before, sources())
+    overrides = {name: Override(text, before.given.get(name, "")) for name, text in texts.items()}
+    found = wanted(before.given, {**state.overrides, **overrides})
+    command = SetTarget("given", found, state.target.id, state.overrides)
+    after = apply_command(state, command, 1500.0)
+    assert isinstance(after, ClusterState), after
+    Saver(store, state).save(after)
+    return after
+
+
+def heap(state: ClusterState) -> int:
+    return state.target.spec.cassandra.heap_mb
+
+
+def sentences(state: ClusterState) -> str:
+    return "\n".join(f"{entry.sentence}: {entry.cause}" for kept in state.journal.values() for entry in kept.entries)
+
+
+def test_settings_of_the_api_hold_over_a_restart(tmp_path: Path) -> None:
+    memory = Memory()
+    environment = settings(tmp_path, CASSANDRA_HEAP_SIZE_MB="1024", REPLACE_AFTER_S="600")
+    before = given(memory, environment, CASSANDRA_HEAP_SIZE_MB="512", REPLACE_AFTER_S="")
+    kept = settled(memory)
+    state = begin(MemoryStore(memory), environment, sources("again"))
+    assert settled(memory) == kept
+    assert (state.target, state.previous, state.overrides) == (before.target, "id-0", before.overrides)
+    assert heap(state) == 512
+    assert state.policy.replace_after_seconds is None
+    assert state.target.settings is not None
+    assert state.target.settings[HEAP] == "512"
+
+
+@pytest.mark.parametrize("text", ["300", "512", "", None])
+def test_a_setting_whose_environment_was_changed_since_is_the_environments(
+    tmp_path: Path, text: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory = Memory()
+    given(memory, settings(tmp_path, CASSANDRA_HEAP_SIZE_MB="1024"), CASSANDRA_HEAP_SIZE_MB="512", NODES="4")
+    changed = settings(tmp_path) if text is None else settings(tmp_path, CASSANDRA_HEAP_SIZE_MB=text)
+    state = begin(MemoryStore(memory), changed, sources("again"))
+    assert heap(state) == int(text or "2048")
+    assert state.overrides == {"NODES": Override("4", "")}
+    assert state.target.spec.nodes == 4
+    words = f"{HEAP}, which the API had set to 512, is what the environment says: {text or 'unset'}"
+    assert f"{words}: the environment was changed since" in sentences(state)
+    assert words in caplog.text
+    assert begin(MemoryStore(memory), changed, sources("thrice")).overrides == state.overrides
+
+
+def test_a_secret_that_lapses_is_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    memory = Memory()
+    given(memory, settings(tmp_path), CASSANDRA_JVM_OPTIONS="-Dkeystore.password=abcde")
+    state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_JVM_OPTIONS="-Dpassword=fghij"), sources("again"))
+    assert "CASSANDRA_JVM_OPTIONS, which the API had set to (not shown)" in sentences(state)
+    assert "abcde" not in sentences(state) + caplog.text
+    assert "fghij" not in sentences(state) + caplog.text
+
+
+def test_environment_and_api_that_do_not_fit_together_keep_the_cluster(tmp_path: Path) -> None:
+    memory = Memory()
+    environment = settings(tmp_path, REPLACE_AFTER_S="600")
+    given(memory, environment, CASSANDRA_HEAP_SIZE_MB="3000", REPLACE_AFTER_S="900")
+    kept = settled(memory)
+    less = settings(tmp_path, CASSANDRA_MEMORY_MB="3000", REPLACE_AFTER_S="600")
+    state = begin(MemoryStore(memory), less, sources("again"))
+    assert settled(memory) == kept
+    assert heap(state) == 3000
+    assert state.configuration_errors == (
+        "CASSANDRA_HEAP_SIZE_MB must be less than CASSANDRA_MEMORY_MB, which is 3000, not 3000.",
+    )
+    assert state.policy.replace_after_seconds == 900.0
+
+
+def test_a_change_that_is_refused_lets_nothing_lapse(tmp_path: Path) -> None:
+    memory = Memory()
+    environment = settings(tmp_path)
+    given(memory, environment, CASSANDRA_HEAP_SIZE_MB="512")
+    other = settings(tmp_path, CASSANDRA_HEAP_SIZE_MB="1024", CASSANDRA_DISK_MB="20480")
+    refused = begin(MemoryStore(memory), other, sources("again"))
+    assert (heap(refused), len(refused.configuration_errors)) == (512, 1)
+    state = begin(MemoryStore(memory), environment, sources("thrice"))
+    assert (heap(state), state.configuration_errors) == (512, ())
+
+
+def test_a_setting_that_is_none_any_more_lapses(tmp_path: Path) -> None:
+    memory = Memory()
+    begin(MemoryStore(memory), settings(tmp_path), sources())
+    target = codec.Target("id-0", None, {"CASSANDRA_OLD": Override("1", "")})
+    memory.records[codec.TARGET] = (0, codec.encode_record(target))
+    state = begin(MemoryStore(memory), settings(tmp_path), sources("again"))
+    assert (state.overrides, state.configuration_errors) == ({}, ())
+    assert "CASSANDRA_OLD" in sentences(state)
+
+
+def test_a_canary_ends_with_a_new_target_of_the_environment(tmp_path: Path) -> None:
+    memory = Memory()
+    begin(MemoryStore(memory), settings(tmp_path), sources())
+    plan = PlanRecord("deploy", completed=True, canary=Canary("id-0", "node-0"))
+    memory.records["plans/deploy"] = (0, codec.encode_record(plan))
+    begin(MemoryStore(memory), settings(tmp_path), sources("again"))
+    assert codec.load(MemoryStore(memory).load()).plans["deploy"] == plan
+    begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_HEAP_SIZE_MB="512"), sources("thrice"))
+    assert codec.load(MemoryStore(memory).load()).plans["deploy"] == PlanRecord("deploy", completed=True)
+
+
+def test_old_configurations_are_removed_when_another_is_stored(tmp_path: Path) -> None:
+    memory = Memory()
+    for number in range(KEPT + 5):
+        begin(MemoryStore(memory), settings(tmp_path, NODES=str(3 + number)), sources(f"start-{number}"))
+    stored = codec.load(MemoryStore(memory).load())
+    newest = [f"start-{number}-0" for number in range(3, KEPT + 5)]
+    assert sorted(stored.configurations) == sorted(newest)
+    assert (stored.target, stored.previous) == (newest[-1], newest[-2])

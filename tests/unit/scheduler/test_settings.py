@@ -65,14 +65,14 @@ def test_default_options_of_cassandra() -> None:
 
 
 def test_every_row_of_the_table_is_a_field_of_settings_and_the_reverse() -> None:
-    fields = {item.name for item in dataclasses.fields(Settings)} - {"cassandra_options", "warnings"}
+    fields = {item.name for item in dataclasses.fields(Settings)} - {"cassandra_options", "warnings", "given"}
     assert {setting.field for setting in TABLE} == fields
 
 
 @pytest.mark.parametrize("setting", TABLE, ids=lambda setting: str(setting.name))
 def test_every_default_keeps_its_own_rule(setting: Setting) -> None:
     given = {setting.name: setting.default} if setting.default else {}
-    assert dataclasses.asdict(settings(**given)) == dataclasses.asdict(settings())
+    assert settings(**given) == settings()
 
 
 def test_empty_and_blank_values_are_unset() -> None:
@@ -341,3 +341,11 @@ def test_no_problem_shows_a_password(name: str) -> None:
 
 def test_settings_do_not_show_what_may_be_a_password() -> None:
     assert "hunter2" not in repr(settings(CASSANDRA_YAML="role_manager: hunter2"))
+
+
+def test_the_texts_that_were_given_are_kept_without_being_shown() -> None:
+    found = settings(NODES=" 5 ", SEED_NODES="", CASSANDRA_CONCURRENT_READS="64", HOME="/root")
+    assert found.given.items() >= {"NODES": "5", "CASSANDRA_CONCURRENT_READS": "64"}.items()
+    assert not {"SEED_NODES", "HOME"} & found.given.keys()
+    assert "CONCURRENT_READS" not in repr(found)
+    assert settings(**found.given) == found
