@@ -192,7 +192,7 @@ SCHEMAS: Mapping[str, Json] = {
     ),
     "Garbage": object_of(
         {
-            **dict.fromkeys(("resource_id", "agent_id", "hostname", "found"), STRING),
+            **dict.fromkeys(("resource_id", "agent_id", "hostname", "found", "problem"), STRING),
             "volumes": STRINGS,
             **dict.fromkeys(("cpus", "memory_mb", "disk_mb"), _NUMBER),
             "released_after": _NULLABLE,

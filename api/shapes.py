@@ -12,6 +12,7 @@ from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.operation import stamp
 from scheduler.core.plan import Phase, Plan, Step
 from scheduler.core.preview import Preview
+from scheduler.core.release import refusal
 from scheduler.core.seeds import by_index
 from scheduler.core.spec import CassandraSpec, ClusterSpec
 from scheduler.core.state import ClusterState, NodeRecord, TaskState
@@ -65,7 +66,7 @@ def all_garbage(state: ClusterState) -> list[GarbageRecord]:
 
 
 def garbage(state: ClusterState, found: GarbageRecord) -> Json:
-    """Such a reservation; `released_after` is null where garbage is only reported."""
+    """Such a reservation; `released_after` is null where garbage is only reported, `problem` why Mesos keeps it."""
     grace = state.policy.garbage_grace_seconds
     return {
         "resource_id": found.id,
@@ -77,6 +78,7 @@ def garbage(state: ClusterState, found: GarbageRecord) -> Json:
         "disk_mb": found.disk_mb,
         "found": stamp(found.found_at),
         "released_after": None if grace is None else stamp(found.found_at + grace),
+        "problem": refused.words if (refused := refusal(state, found.id)) is not None else "",
     }
 
 

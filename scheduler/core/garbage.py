@@ -13,11 +13,10 @@ from dataclasses import replace
 
 from scheduler.core.amounts import to_scalar
 from scheduler.core.cycle import Cycle
-from scheduler.core.decision import Accept
 from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.offers import CLUSTER_ID, Held, Offer
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.release import is_used, known_reservations, release_operations
+from scheduler.core.release import give_back, is_used, known_reservations
 from scheduler.core.state import ClusterState
 
 # Offers are called for so often only to see what nobody knows: while there is nothing to do, none come.
@@ -118,4 +117,4 @@ def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:
         return
     # Its agent may have come back under another id.
     cycle.update_garbage(replace(record, destroyed=True, agent_id=offer.agent.id))
-    cycle.use(offer, Accept("", offer.ids, release_operations(held, destroy=True), resource_id=record.id))
+    give_back(cycle, "", record.id, offer, destroy=True)

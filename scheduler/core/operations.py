@@ -1,6 +1,6 @@
 """Mesos' Offer.Operation and Resource JSON for one node's reservation, volume and launch.
 
-RESERVE and CREATE carry an operation id, so that Mesos says why it refused one; a LAUNCH has its task's updates.
+All but a LAUNCH, which has its task's updates, carry an operation id, so that Mesos says why it refused one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from scheduler.core.offers import CLUSTER_ID, RESOURCE_ID
 Json = Mapping[str, Any]
 
 VOLUME_PATH = "volume"
+DESTROY, UNRESERVE = "destroy", "unreserve"
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ def build_create(operation_id: str, volumes: Iterable[Json]) -> Json:
     return {"type": "CREATE", "id": {"value": operation_id}, "create": {"volumes": list(volumes)}}
 
 
-def build_destroy(volumes: Iterable[Json]) -> Json:
-    """DESTROY; without an id, since the next offer tells."""
-    return {"type": "DESTROY", "destroy": {"volumes": list(volumes)}}
+def build_destroy(operation_id: str, volumes: Iterable[Json]) -> Json:
+    """DESTROY."""
+    return {"type": "DESTROY", "id": {"value": operation_id}, "destroy": {"volumes": list(volumes)}}
 
 
-def build_unreserve(resources: Iterable[Json]) -> Json:
-    """UNRESERVE; without an id, since the next offer tells."""
-    return {"type": "UNRESERVE", "unreserve": {"resources": list(resources)}}
+def build_unreserve(operation_id: str, resources: Iterable[Json]) -> Json:
+    """UNRESERVE."""
+    return {"type": "UNRESERVE", "id": {"value": operation_id}, "unreserve": {"resources": list(resources)}}
 
 
 def without_volume(volume_json: Json) -> Json:
@@ -96,6 +97,18 @@ def build_launch(task: Json) -> Json:
 def operation_id(kind: str, task_id: str) -> str:
     """The id of the RESERVE or CREATE that belongs to a launch."""
     return f"{kind}.{task_id}"
+
+
+def release_id(kind: str, resource_id: str, unique: str) -> str:
+    """The id of a DESTROY or UNRESERVE that gives a reservation back; one that is refused is asked for again."""
+    return f"{kind}.{resource_id}.{unique}"
+
+
+def parse_release(identifier: str) -> tuple[str, str, str] | None:
+    """The parts of such an id: kind, reservation and what is unique to the try; None for any other operation."""
+    kind, _, rest = identifier.partition(".")
+    resource_id, _, unique = rest.partition(".")
+    return (kind, resource_id, unique) if kind in (DESTROY, UNRESERVE) else None
 
 
 def operation_task(identifier: str) -> tuple[str, str]:

@@ -14,9 +14,23 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept
 from scheduler.core.lifecycle import LIVE
 from scheduler.core.offers import Held, Json, Offer
-from scheduler.core.operations import Hold, build_destroy, build_unreserve, disk, ports, shares, without_volume
+from scheduler.core.operations import (
+    DESTROY,
+    UNRESERVE,
+    Hold,
+    build_destroy,
+    build_unreserve,
+    disk,
+    ports,
+    release_id,
+    shares,
+    without_volume,
+)
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import Abandoned, ClusterState
+from scheduler.core.state import Abandoned, ClusterState, Refused
+
+# Between two tries where Mesos refuses.
+AGAIN_SECONDS = 60.0
 
 
 def release(cycle: Cycle) -> None:
@@ -29,8 +43,8 @@ def release(cycle: Cycle) -> None:
             offer = cycle.holder(given_up.id)
             if given_up.agent_id:
                 _clear(cycle, node.name, given_up, offer)
-            elif offer is not None and (operations := release_operations(offer.held[given_up.id], given_up.unused)):
-                cycle.use(offer, Accept(node.name, offer.ids, operations, resource_id=given_up.id))
+            elif offer is not None:
+                give_back(cycle, node.name, given_up.id, offer, destroy=given_up.unused)
 
 
 def kept_reservations(state: ClusterState) -> set[str]:
@@ -74,11 +88,24 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
     # Its agent may have come back under another id.
     seen = replace(given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname)
     cycle.update(replace(node, abandoned=(*others, seen)))
-    operations = release_operations(held, destroy=True)
-    cycle.use(offer, Accept(name, offer.ids, operations, resource_id=given_up.id))
+    give_back(cycle, name, given_up.id, offer, destroy=True)
 
 
-def release_operations(held: Held, destroy: bool) -> tuple[Json, ...]:
+def give_back(cycle: Cycle, name: str, resource_id: str, offer: Offer, destroy: bool) -> None:
+    """Use the offer for it, unless Mesos has just refused that; `name` is the node's, or empty."""
+    refused = refusal(cycle.state, resource_id)
+    if refused is not None and cycle.now - refused.at < AGAIN_SECONDS:
+        cycle.judge(offer, Reason(Code.RELEASE_REFUSED, f"{resource_id}: {refused.words}"), AGAIN_SECONDS)
+    elif operations := _operations(offer.held[resource_id], destroy, resource_id, cycle.new_id()):
+        cycle.use(offer, Accept(name, offer.ids, operations, resource_id=resource_id))
+
+
+def refusal(state: ClusterState, resource_id: str) -> Refused | None:
+    """Why Mesos did not give this reservation back, as far as is known."""
+    return state.memory.refused.get(resource_id)
+
+
+def _operations(held: Held, destroy: bool, resource_id: str, unique: str) -> tuple[Json, ...]:
     """What gives back all that an offer shows of a reservation; volumes stay unless they are to be destroyed."""
     hold = Hold(held.reservations, str(held.reservations[-1]["role"]))
     resources = shares(hold, Share(held.cpus, held.mem))
@@ -91,5 +118,7 @@ def release_operations(held: Held, destroy: bool) -> tuple[Json, ...]:
     resources += [without_volume(item) for item in volumes]
     if not resources:
         return ()
-    unreserve = build_unreserve(resources)
-    return (build_destroy(volumes), unreserve) if volumes else (unreserve,)
+    unreserve = build_unreserve(release_id(UNRESERVE, resource_id, unique), resources)
+    if not volumes:
+        return (unreserve,)
+    return (build_destroy(release_id(DESTROY, resource_id, unique), volumes), unreserve)

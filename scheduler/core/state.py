@@ -371,6 +371,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """What Mesos said when it did not give a reservation back, and when; `attempt` tells one try from another."""
+
+    words: str
+    at: float
+    attempt: str
+
+
+@dataclass(frozen=True)
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
@@ -388,6 +397,7 @@ class Memory:
     told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
     probe_at: float = 0.0
     implicit_at: float = 0.0
+    refused: Mapping[str, Refused] = field(default_factory=dict)  # by resource id
     look_at: float | None = None  # when offers are called for the next time, to see what nobody knows
     look_until: float | None = None  # while they are
     calm_since: float | None = None  # while the service is removed: since when nothing of it was seen

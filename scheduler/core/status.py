@@ -28,7 +28,7 @@ from scheduler.core.events import Disconnected, Event, OperationUpdate, Register
 from scheduler.core.jobs import advance_job, expects, is_sound
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
 from scheduler.core.operation import is_live
-from scheduler.core.operations import operation_task
+from scheduler.core.operations import operation_task, parse_release
 from scheduler.core.state import (
     Asked,
     ClusterState,
@@ -36,6 +36,7 @@ from scheduler.core.state import (
     NodeRecord,
     OperationState,
     Reconciliation,
+    Refused,
     Sighting,
     StepState,
     Stray,
@@ -166,6 +167,9 @@ class _Fold:
             self._steps[key] = replace(self._steps[key], task=replace(task, state=TaskState.RUNNING))
 
     def _operation(self, update: OperationUpdate) -> None:
+        if (given_back := parse_release(update.operation_id)) is not None:
+            self._release(*given_back, update)
+            return
         kind, task_id = operation_task(update.operation_id)
         node = self._current(task_id)
         if node is None or node.task is None or update.state not in _BAD_OPERATIONS:
@@ -178,6 +182,17 @@ class _Fold:
             # The launch failed before, with a message that says less: this is its cause.
             failures = replace(failures, message=shorten(f"{failures.message}\n{words}"))
         self._nodes[node.name] = replace(node, task=task, failures=failures)
+
+    def _release(self, kind: str, resource_id: str, attempt: str, update: OperationUpdate) -> None:
+        """Why it was refused; where a volume could not be destroyed, that the rest cannot be unreserved follows."""
+        refused = dict(self._state.memory.refused)
+        before = refused.get(resource_id)
+        if update.state not in _BAD_OPERATIONS:
+            refused.pop(resource_id, None)
+        elif before is None or before.attempt != attempt:
+            words = shorten(f"{kind} refused: {update.message or update.state}")
+            refused[resource_id] = Refused(words, self._now, attempt)
+        self._state = replace(self._state, memory=replace(self._state.memory, refused=refused))
 
     def _register(self, event: Registered) -> None:
         self._state = replace(

@@ -9,6 +9,7 @@ from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.lifecycle import UNSEEN, may_live
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.reasons import Code, Reason
+from scheduler.core.release import refusal
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, NodeRecord, TaskState
 from scheduler.core.uninstall import emptied, forget_holdings, holds_nothing
@@ -23,8 +24,8 @@ def build(state: ClusterState, reconciliation: Step) -> Plan:
     """The plan, with a step for each node's task, for what each node holds, and for the framework."""
     nodes = by_index(state.nodes.values())
     tasks = tuple(_step(TASKS, node.name, *_task_status(node)) for node in nodes)
-    held = [_step(RESERVATIONS, node.name, *_holding_status(node)) for node in nodes]
-    held += [_step(RESERVATIONS, record.id, *_garbage_status(record)) for record in state.garbage.values()]
+    held = [_step(RESERVATIONS, node.name, *_holding_status(state, node)) for node in nodes]
+    held += [_step(RESERVATIONS, record.id, *_garbage_status(state, record)) for record in state.garbage.values()]
     phases = (
         _phase("Reconciliation", (reconciliation,)),
         _phase(TASKS, tasks),
@@ -79,17 +80,22 @@ def _task_status(node: NodeRecord) -> tuple[Status, Reason]:
     return Status.STARTED, Reason(Code.STOPPING_TASK, f"the task of {node.name} is being ended")
 
 
-def _holding_status(node: NodeRecord) -> tuple[Status, Reason]:
+def _holding_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
     if holds_nothing(node):
         return Status.COMPLETE, Reason(Code.DONE, f"nothing is reserved for {node.name}")
     if may_live(node):
         return Status.PENDING, Reason(Code.STOPPING_TASK, f"what {node.name} holds is released once its task has ended")
+    for item in node.abandoned:
+        if (refused := refusal(state, item.id)) is not None:
+            return Status.WAITING, Reason(Code.RELEASE_REFUSED, f"Mesos does not give {item.id} back: {refused.words}")
     waits = [f"{item.id} (agent {item.agent_id})" for item in node.abandoned]
     words = f"waits for an offer that shows {', '.join(waits) or 'what it holds'}; forceComplete leaves it behind"
     return Status.WAITING, Reason(Code.NO_OFFER, words)
 
 
-def _garbage_status(record: GarbageRecord) -> tuple[Status, Reason]:
+def _garbage_status(state: ClusterState, record: GarbageRecord) -> tuple[Status, Reason]:
+    if (refused := refusal(state, record.id)) is not None:
+        return Status.WAITING, Reason(Code.RELEASE_REFUSED, f"Mesos does not give it back: {refused.words}")
     words = f"waits for {record.hostname} to offer it: no node's record knows it; forceComplete leaves it behind"
     return Status.WAITING, Reason(Code.GARBAGE, words)
 

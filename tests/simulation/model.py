@@ -36,6 +36,7 @@ class Mesos(Executors):
         self.launches: list[str] = []
         self.kills: list[str] = []
         self.refuse_next: set[str] = set()  # operation types that fail once, as on a full disk
+        self.forbidden: set[str] = set()  # operation types that the master does not allow
         self.torn_down = False  # the framework is no more
         self.drop_next: set[str] = set()  # names of tasks whose next launch gets lost
 
@@ -256,6 +257,9 @@ class Mesos(Executors):
     def _operate(self, taken: Taken, operation: Json) -> None:
         kind, agent, pool = operation["type"], taken.agent, taken.pool
         try:
+            if kind in self.forbidden:
+                taken.spoilt = True
+                raise OSError(f"not authorized to {kind.lower()}")
             if kind in self.refuse_next:
                 self.refuse_next.discard(kind)
                 taken.spoilt = True

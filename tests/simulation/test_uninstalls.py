@@ -7,6 +7,7 @@ import random
 import pytest
 
 from scheduler.core.commands import ForceComplete, Interrupt, RefusalKind, RestartNodes
+from scheduler.core.decision import Decision
 from scheduler.core.plan import Status
 from tests.simulation.machines import Agent
 from tests.simulation.samples import agents, begin, spec
@@ -136,6 +137,38 @@ def test_an_agent_that_does_not_return_is_left_behind_when_an_operator_says_so()
             Expect.state("but for that agent nothing is left", lambda world: reserved(world) == ["127.0.0.3"]),
             Send.agent_back("127.0.0.3"),
             Expect.state("its task ends", lambda world: not world.mesos.live_tasks()),
+        ]
+    )
+
+
+def test_what_mesos_does_not_allow_is_shown_and_not_asked_for_all_the_time() -> None:
+    def forbid(world: World) -> None:
+        world.mesos.forbidden = {"DESTROY"}
+
+    def allow(world: World) -> None:
+        world.mesos.forbidden = set()
+
+    def asked(decisions: list[Decision]) -> bool:
+        return 3 <= sum(len(decision.accepts) for decision in decisions) <= 9
+
+    play(
+        [
+            *UP,
+            Line("no volume may be destroyed", forbid),
+            Send.uninstall(),
+            Expect.decided("nothing yet", lambda decisions: True),
+            Send.time(1.0, cycles=120),
+            Expect.decided("a few times", asked),
+            Expect.step(
+                "node-1",
+                Status.WAITING,
+                "RELEASE_REFUSED",
+                "uninstall",
+                "destroy refused: not authorized",
+                "Reservations",
+            ),
+            Line("all is allowed", allow),
+            *NOTHING_LEFT,
         ]
     )
 

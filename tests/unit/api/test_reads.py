@@ -384,6 +384,7 @@ def test_garbage_comes_oldest_first_and_without_a_time_of_grace_only_told_of(
     )
     found = document(client.get("/v1/garbage"))
     assert [(item["resource_id"], item["released_after"]) for item in found] == [("b", None), ("a", None)]
+    assert {item["problem"] for item in found} == {""}
     assert "cassandra_scheduler_garbage_reservations 2\n" in client.get("/metrics").text
 
 
