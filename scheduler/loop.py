@@ -307,8 +307,8 @@ class Loop:
 
     def _log_changes(self, plans: Mapping[str, Plan]) -> None:
         if not self._plans:
-            for plan in plans.values():
-                logger.info("plan %s: %s", plan.name, plan.status)
+            for name, status in {plan.name: plan.status for plan in plans.values()}.items():
+                logger.info("plan %s: %s", name, status)
             return
         before = _steps(self._plans)
         for key, (status, message) in _steps(plans).items():
