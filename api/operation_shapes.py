@@ -8,15 +8,9 @@ from typing import Any
 from executor.protocol import JobProgress
 from scheduler.core.kinds import ALL_AT_ONCE, KINDS, PhaseKind
 from scheduler.core.operation import View, look, stamp
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.plan import Plan, Status, Step
-from scheduler.core.state import (
-    ClusterState,
-    HistoryRecord,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-)
+from scheduler.core.state import ClusterState
 from scheduler.snapshot import Snapshot
 
 Json = Mapping[str, Any]

@@ -6,22 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobProgress, NodeStatus
+from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from scheduler.core.state import (
     Agent,
     ClusterState,
     Configuration,
     JobSighting,
-    JobTask,
     NodeRecord,
-    OperationRecord,
-    OperationState,
     PlanRecord,
     Reconciliation,
     Reservation,
     Sighting,
-    StepRecord,
-    StepState,
     TaskRecord,
     TaskState,
 )

@@ -7,7 +7,8 @@ import logging
 from executor.protocol import SecretQuery, SecretReply, encode_message
 from scheduler.core.decision import Ask
 from scheduler.core.operation import is_live
-from scheduler.core.state import ClusterState, JobTask, OperationRecord
+from scheduler.core.operation_records import JobTask, OperationRecord
+from scheduler.core.state import ClusterState
 from scheduler.errors import NotConnectedError
 from scheduler.secrets import SETTINGS, Sealer, SealError
 from scheduler.sending import Sender

@@ -45,8 +45,7 @@ DEFAULT_PORT = 5050
 CALL_SECONDS = 5.0
 # After a failed call the stream may still have to say why, for example that another scheduler took over.
 LAST_WORDS_SECONDS = 0.5
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 _SELECT_SECONDS = 0.5
 _STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
 _PASSING = {404, 408, 429, 500, 502, 503, 504}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from scheduler.core.operation_records import OperationState, StepState
 from scheduler.core.plan import Status
 from scheduler.core.readiness import own_reason
-from scheduler.core.state import ClusterState, OperationState, StepState
+from scheduler.core.state import ClusterState
 from scheduler.snapshot import Snapshot
 
 PREFIX = "cassandra_scheduler_"

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from executor.protocol import JobTuning, StatusQuery, encode_message
 from scheduler.core.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
-from scheduler.core.state import ClusterState, NodeRecord, StepRecord
+from scheduler.core.operation_records import StepRecord
+from scheduler.core.state import ClusterState, NodeRecord
 from scheduler.errors import NotConnectedError
 from scheduler.events import Json
 

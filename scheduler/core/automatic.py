@@ -14,17 +14,9 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.departure import surplus
 from scheduler.core.lifecycle import UNSEEN, is_down
 from scheduler.core.operation import is_live
+from scheduler.core.operation_records import OperationRecord, OperationState
 from scheduler.core.seeds import by_index
-from scheduler.core.state import (
-    ClusterState,
-    Intent,
-    IntentKind,
-    NodeRecord,
-    OperationRecord,
-    OperationState,
-    PlanRecord,
-    TaskState,
-)
+from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, TaskState
 
 SCHEDULER = "the scheduler"
 CLEANUP = "cleanup"

@@ -15,16 +15,8 @@ from scheduler.core.documents import DocumentError, decode, encode
 from scheduler.core.entries import JournalRecord
 from scheduler.core.kinds import KINDS
 from scheduler.core.leftovers import GarbageRecord, UninstallRecord
-from scheduler.core.state import (
-    SCHEMA_VERSION,
-    ClusterState,
-    Configuration,
-    HistoryRecord,
-    NodeRecord,
-    OperationRecord,
-    PlanRecord,
-    StepRecord,
-)
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, StepRecord
+from scheduler.core.state import SCHEMA_VERSION, ClusterState, Configuration, NodeRecord, PlanRecord
 from scheduler.core.wanted import Override
 
 FRAMEWORK_ID = "framework-id"

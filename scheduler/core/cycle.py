@@ -9,8 +9,9 @@ from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, 
 from scheduler.core.evaluate import Fit
 from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.offers import Offer, by_agent
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import Asked, ClusterState, HistoryRecord, NodeRecord, OperationRecord, StepRecord
+from scheduler.core.state import Asked, ClusterState, NodeRecord
 
 
 class Cycle:

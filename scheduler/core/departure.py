@@ -14,21 +14,11 @@ from scheduler.core.intents import look, ring_strain
 from scheduler.core.kinds import DECOMMISSION
 from scheduler.core.lifecycle import has_ended, is_leaving, is_running, may_live
 from scheduler.core.operation import is_live
+from scheduler.core.operation_records import OperationRecord, OperationState, StepState, step_key
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.replace import vacate
 from scheduler.core.seeds import by_index
-from scheduler.core.state import (
-    ClusterState,
-    Failures,
-    Intent,
-    IntentKind,
-    NodeRecord,
-    OperationRecord,
-    OperationState,
-    PlanRecord,
-    StepState,
-    step_key,
-)
+from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord, PlanRecord
 
 PLAN = "deploy"
 KIND = DECOMMISSION

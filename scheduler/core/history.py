@@ -10,7 +10,8 @@ from typing import Any
 from scheduler.core.cycle import Cycle
 from scheduler.core.jobs import plain_values
 from scheduler.core.operation import View
-from scheduler.core.state import ClusterState, HistoryRecord, OperationRecord, OperationState, StepRecord
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord
+from scheduler.core.state import ClusterState
 
 KEPT = 20
 # One record of ZooKeeper may have 1 MB.

@@ -17,11 +17,12 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Kill
 from scheduler.core.kinds import DECOMMISSION
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
+from scheduler.core.operation_records import StepState
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.replace import awaits_peers, move, seen_by, settle, vacate
 from scheduler.core.seeds import by_index
-from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, StepState
+from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord
 
 PLAN = "recovery"
 KILL_AGAIN_SECONDS = 30.0

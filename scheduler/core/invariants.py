@@ -10,7 +10,8 @@ from scheduler.core.history import KEPT
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import is_joining
 from scheduler.core.operation import is_live, steps
-from scheduler.core.state import ClusterState, NodeRecord, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import ClusterState, NodeRecord
 
 
 def invariants(state: ClusterState) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ from executor.protocol import JobProgress, JobResult, ProtocolError, parse_resul
 from scheduler.core.documents import DocumentError, decode, encode
 from scheduler.core.events import TaskUpdate
 from scheduler.core.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
-from scheduler.core.state import Failures, JobTask, StepRecord, StepState, TaskState
+from scheduler.core.operation_records import JobTask, StepRecord, StepState
+from scheduler.core.state import Failures, TaskState
 
 FAILURE_LIMIT = 3
 INTERRUPTION_LIMIT = 10

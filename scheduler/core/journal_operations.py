@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scheduler.core.entries import Entry, EntryKind
-from scheduler.core.state import ClusterState, OperationRecord, OperationState, StepState
+from scheduler.core.operation_records import OperationRecord, OperationState, StepState
+from scheduler.core.state import ClusterState
 
 _WORDS = {
     OperationState.RUNNING: "goes on",

@@ -17,17 +17,11 @@ from scheduler.core.kinds import PhaseKind
 from scheduler.core.lifecycle import UNSEEN, has_ended
 from scheduler.core.offers import Offer
 from scheduler.core.operation import View, at_once, choose_node, is_live, look, turn_block
+from scheduler.core.operation_records import JobTask, OperationState, StepRecord, StepState
 from scheduler.core.operations import Hold, build_launch
 from scheduler.core.parameters import parameters
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import (
-    JobTask,
-    NodeRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-    TaskState,
-)
+from scheduler.core.state import NodeRecord, TaskState
 from scheduler.core.tasks import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
 
 REFUSED_SECONDS = 5.0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import View, choose_node, is_live, look, turn_block
+from scheduler.core.operation_records import OperationState, StepRecord, StepState
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import ClusterState, OperationState, StepRecord, StepState, TaskState
+from scheduler.core.state import ClusterState, TaskState
 
 _BLOCKED = {
     Code.BACK_OFF: Status.DELAYED,

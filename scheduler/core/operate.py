@@ -27,9 +27,10 @@ from scheduler.core.lifecycle import LIVE, may_live
 from scheduler.core.node_commands import command_node
 from scheduler.core.operation import steps
 from scheduler.core.operation_commands import command_operation, command_plan, command_step
+from scheduler.core.operation_records import StepRecord
 from scheduler.core.plan import Phase, Step
 from scheduler.core.plans import build_plans, plan_names
-from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation, StepRecord
+from scheduler.core.state import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation
 from scheduler.core.target_commands import command_target
 from scheduler.core.uninstall_plan import command_uninstall
 

@@ -9,17 +9,10 @@ from datetime import UTC, datetime
 from scheduler.core.intents import describe
 from scheduler.core.kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
 from scheduler.core.lifecycle import is_joining, is_up
+from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState, step_key
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.seeds import by_index
-from scheduler.core.state import (
-    ClusterState,
-    NodeRecord,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-    step_key,
-)
+from scheduler.core.state import ClusterState, NodeRecord
 
 Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
 

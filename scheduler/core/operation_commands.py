@@ -19,14 +19,8 @@ from scheduler.core.commands import (
 )
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import is_live, look, stamp, steps
-from scheduler.core.state import (
-    ClusterState,
-    Failures,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-)
+from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import ClusterState, Failures
 
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from scheduler.core.kinds import CLUSTER, KINDS
 from scheduler.core.operation import steps
+from scheduler.core.operation_records import OperationRecord
 from scheduler.core.restoring import plan, share
-from scheduler.core.state import ClusterState, OperationRecord
+from scheduler.core.state import ClusterState
 
 Json = Mapping[str, Any]
 

@@ -15,8 +15,9 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Kill, Reconcile
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import LIVE, UNSEEN, may_live
+from scheduler.core.operation_records import JobTask, StepRecord, StepState
 from scheduler.core.seeds import by_index
-from scheduler.core.state import Asked, ClusterState, JobTask, NodeRecord, StepRecord, StepState, Stray, TaskState
+from scheduler.core.state import Asked, ClusterState, NodeRecord, Stray, TaskState
 from scheduler.core.tasks import node_of_task
 
 LONGEST_PAUSE = 30.0

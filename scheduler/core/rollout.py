@@ -17,6 +17,7 @@ from scheduler.core.decision import Accept
 from scheduler.core.differences import Difference, launch_differences, sentence
 from scheduler.core.lifecycle import UNSEEN, is_down, may_live
 from scheduler.core.offers import Held, Offer
+from scheduler.core.operation_records import StepRecord, StepState
 from scheduler.core.operations import Hold, build_reserve, new_hold, operation_id, shares
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.recovery import is_rolled_out
@@ -29,8 +30,6 @@ from scheduler.core.state import (
     IntentKind,
     NodeRecord,
     PlanRecord,
-    StepRecord,
-    StepState,
     TaskState,
 )
 

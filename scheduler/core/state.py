@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.spec import ClusterSpec, Policy
@@ -17,6 +17,7 @@ from scheduler.core.wanted import Canary, Override
 if TYPE_CHECKING:
     from scheduler.core.entries import JournalRecord
     from scheduler.core.leftovers import GarbageRecord, UninstallRecord
+    from scheduler.core.operation_records import HistoryRecord, OperationRecord, StepRecord
 
 SCHEMA_VERSION = 1
 
@@ -192,113 +193,6 @@ class PlanRecord:
     cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
     canary: Canary | None = None  # of the plan deploy: until an operator lets it go on, no other node has the target
     schema_version: int = SCHEMA_VERSION
-
-
-class OperationState(StrEnum):
-    """What is wanted of an operation, and how it ended. That a step failed is the step's to say."""
-
-    RUNNING = "RUNNING"
-    STOPPING = "STOPPING"  # its jobs are ended; then what tidies up runs
-    STOPPED = "STOPPED"
-    COMPLETE = "COMPLETE"
-
-
-class StepState(StrEnum):
-    """A maintenance step; without a record it is PENDING."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"  # a job was launched, and its end has not been heard of
-    COMPLETE = "COMPLETE"
-    FAILED = "FAILED"  # for good, until an operator restarts it
-
-
-@dataclass(frozen=True)
-class JobTask:
-    """The newest launch of a job. `node_task_id` is the task of the Cassandra beside which it runs."""
-
-    id: str
-    node: str
-    agent_id: str
-    executor_id: str
-    node_task_id: str
-    state: TaskState
-    launched_at: float
-    updated_at: float
-
-
-def step_key(kind: str, phase: str, name: str) -> str:
-    """The name of a step among all steps."""
-    return f"{kind}.{phase}.{name}"
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One step of a maintenance operation, stored under steps/<kind>.<phase>.<name>.
-
-    `name` is the node's, or `cluster` for a step that any one node may do. `result` is what the job found.
-    `interruptions` counts attempts in a row that ended without a word of the job itself: its executor died.
-    """
-
-    kind: str
-    operation: str
-    phase: str
-    name: str
-    state: StepState = StepState.PENDING
-    task: JobTask | None = None
-    failures: Failures = Failures()
-    interruptions: int = 0
-    started_at: float | None = None
-    finished_at: float | None = None
-    progress: JobProgress = field(default_factory=JobProgress)
-    result: Mapping[str, Any] = field(default_factory=dict)
-    forced: bool = False
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def key(self) -> str:
-        """Its name among all steps: <kind>.<phase>.<name>."""
-        return step_key(self.kind, self.phase, self.name)
-
-
-@dataclass(frozen=True)
-class OperationRecord:
-    """The newest operation of its kind, stored under plans/<kind>.
-
-    `request` is what was asked for, checked and completed with defaults, without secrets; `facts` is what was found out
-    when it was accepted. `nodes` are the names of the nodes that it is for. `sealed` holds the secrets, encrypted with
-    the scheduler's key; it is emptied when the operation ends. `tuning` is what may be changed while it runs.
-    """
-
-    kind: str
-    id: str
-    state: OperationState
-    nodes: tuple[str, ...]
-    request: Mapping[str, Any]
-    started_at: float
-    principal: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    tuning: Mapping[str, Any] = field(default_factory=dict)
-    sealed: str = ""
-    interrupted: bool = False
-    finished_at: float | None = None
-    schema_version: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True)
-class HistoryRecord:
-    """An operation that has ended, stored under history/<kind>.<started_at in ms>; the oldest go first.
-
-    `steps` are its steps' results and failures by <phase>.<name>, cut where they would be too long.
-    """
-
-    operation: OperationRecord
-    steps: Mapping[str, Any] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def key(self) -> str:
-        """Its name in the history."""
-        return f"{self.operation.kind}.{round(self.operation.started_at * 1000)}"
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,16 @@ from scheduler.core.events import Disconnected, Event, OperationUpdate, Register
 from scheduler.core.jobs import advance_job, expects, is_sound
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
 from scheduler.core.operation import is_live
+from scheduler.core.operation_records import OperationState, StepState
 from scheduler.core.operations import operation_task, parse_release
 from scheduler.core.state import (
     Asked,
     ClusterState,
     JobSighting,
     NodeRecord,
-    OperationState,
     Reconciliation,
     Refused,
     Sighting,
-    StepState,
     Stray,
     TaskRecord,
     TaskState,

@@ -8,9 +8,10 @@ from typing import Any
 
 from executor.protocol import JobLaunch, NodeLaunch, encode_job, encode_launch
 from scheduler.core.amounts import Needs, node_needs
+from scheduler.core.operation_records import JobTask
 from scheduler.core.operations import Hold, ports, shares
 from scheduler.core.spec import ClusterSpec, ExecutorSpec, Uri
-from scheduler.core.state import Agent, Configuration, JobTask
+from scheduler.core.state import Agent, Configuration
 
 Json = Mapping[str, Any]
 

@@ -35,10 +35,11 @@ from scheduler.core.events import (
 from scheduler.core.journal import journal
 from scheduler.core.offers import Offer, parse_offer
 from scheduler.core.operate import apply_command
+from scheduler.core.operation_records import OperationState, StepState
 from scheduler.core.plan import Plan
 from scheduler.core.plans import build_plans
 from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import ClusterState, NodeRecord, OperationState, StepState
+from scheduler.core.state import ClusterState, NodeRecord
 from scheduler.core.status import fold_updates
 from scheduler.core.wanted import holding
 from scheduler.removal import begin_removal, is_over

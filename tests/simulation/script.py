@@ -11,9 +11,9 @@ from scheduler.core.commands import Command, RefusalKind
 from scheduler.core.decision import Decision
 from scheduler.core.invariants import invariants
 from scheduler.core.operation import is_live
+from scheduler.core.operation_records import OperationState, StepState
 from scheduler.core.plan import Status, Step
 from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import OperationState, StepState
 from tests.simulation.machines import Agent
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec

@@ -16,8 +16,8 @@ from scheduler.core.commands import (
     StartOperation,
     StopOperation,
 )
+from scheduler.core.operation_records import OperationState
 from scheduler.core.plan import Status
-from scheduler.core.state import OperationState
 from tests.simulation.machines import Agent
 from tests.simulation.samples import agents, begin
 from tests.simulation.scheduler import CrashError

@@ -15,8 +15,8 @@ from scheduler.core.commands import (
     TuneOperation,
 )
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationState
 from scheduler.core.plan import Status
-from scheduler.core.state import OperationState
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Line, Send, World, play
 from tests.simulation.test_operations import RUN_ON, UP, UPLOADS, of

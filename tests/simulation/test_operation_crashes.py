@@ -9,7 +9,7 @@ import pytest
 from scheduler.core.commands import StopOperation
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import is_live
-from scheduler.core.state import OperationState
+from scheduler.core.operation_records import OperationState
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Send, World, play, wrongs
 from tests.simulation.test_crashes import count_effects, run_with_crash

@@ -8,8 +8,8 @@ import pytest
 
 from scheduler.core.commands import ForceComplete, Interrupt, Proceed, RestartStep
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationState
 from scheduler.core.plan import Status
-from scheduler.core.state import OperationState
 from tests.simulation.resources import add_all
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.script import Expect, Line, Send, World, play

@@ -19,7 +19,7 @@ from scheduler.core.commands import (
 )
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import is_live
-from scheduler.core.state import OperationState
+from scheduler.core.operation_records import OperationState
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, begin, spec
 from tests.simulation.scheduler import Scheduler

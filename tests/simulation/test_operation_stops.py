@@ -13,8 +13,8 @@ from scheduler.core.commands import (
     StopOperation,
 )
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationState
 from scheduler.core.plan import Status
-from scheduler.core.state import OperationState
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Send, play
 from tests.simulation.test_operations import RUN_ON, UP, UPLOADS, of

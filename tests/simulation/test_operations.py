@@ -6,8 +6,8 @@ import pytest
 
 from scheduler.core.commands import StopOperation
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationState
 from scheduler.core.plan import Status
-from scheduler.core.state import OperationState
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.script import Expect, Send, World, play
 

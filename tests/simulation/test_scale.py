@@ -18,17 +18,9 @@ from scheduler.core.decide import decide
 from scheduler.core.events import Registered, TaskUpdate
 from scheduler.core.offers import Offer, parse_offer
 from scheduler.core.operate import apply_command
+from scheduler.core.operation_records import StepState
 from scheduler.core.plans import build_plans
-from scheduler.core.state import (
-    Agent,
-    ClusterState,
-    NodeRecord,
-    Reservation,
-    Sighting,
-    StepState,
-    TaskRecord,
-    TaskState,
-)
+from scheduler.core.state import Agent, ClusterState, NodeRecord, Reservation, Sighting, TaskRecord, TaskState
 from scheduler.core.status import fold_updates
 from scheduler.core.wanted import Wanted
 from tests.simulation.samples import Ids, begin, spec

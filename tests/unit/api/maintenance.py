@@ -7,16 +7,8 @@ from typing import Any
 
 from executor.protocol import JobProgress
 from scheduler.core.kinds import KINDS
-from scheduler.core.state import (
-    Failures,
-    JobSighting,
-    JobTask,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-    TaskState,
-)
+from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import Failures, JobSighting, TaskState
 from scheduler.snapshot import QuestionRefused
 from tests.unit.api.cluster import NOW, CoreGateway
 

@@ -11,13 +11,9 @@ from flask.testing import FlaskClient
 from api.openapi import describe
 from api.openapi_schemas import REQUESTS
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import HistoryRecord, OperationState, StepState
 from scheduler.core.requests import check
-from scheduler.core.state import (
-    Failures,
-    HistoryRecord,
-    OperationState,
-    StepState,
-)
+from scheduler.core.state import Failures
 from tests.unit.api.cluster import NOW, CoreGateway, document
 from tests.unit.api.maintenance import ALL_NODES, KEYS, PATHS, run, uploading
 

@@ -12,10 +12,8 @@ from flask.testing import FlaskClient
 from api import create_app
 from scheduler.core.commands import ResumeOperation, StartOperation, StopOperation, TuneOperation
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationState
 from scheduler.core.requests import DEFAULT_THROTTLE
-from scheduler.core.state import (
-    OperationState,
-)
 from scheduler.secrets import Sealer, new_key
 from scheduler.snapshot import QuestionRefused, Unavailable
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state

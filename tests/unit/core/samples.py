@@ -8,20 +8,16 @@ from typing import Any
 
 from executor.protocol import NodeStatus
 from scheduler.core.offers import Offer, parse_offer
+from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import (
     Agent,
     ClusterState,
     Configuration,
-    JobTask,
     NodeRecord,
-    OperationRecord,
-    OperationState,
     Reconciliation,
     Reservation,
     Sighting,
-    StepRecord,
-    StepState,
     TaskRecord,
     TaskState,
 )

@@ -24,22 +24,19 @@ from scheduler.core.codec import (
     removals,
 )
 from scheduler.core.lifecycle import WORDS_LIMIT
+from scheduler.core.operation_records import HistoryRecord, OperationState, StepRecord, StepState
 from scheduler.core.spec import Uri
 from scheduler.core.state import (
     Abandoned,
     Agent,
     Configuration,
     Failures,
-    HistoryRecord,
     Intent,
     IntentKind,
     Membership,
     NodeRecord,
-    OperationState,
     PlanRecord,
     Reservation,
-    StepRecord,
-    StepState,
     TaskState,
 )
 from scheduler.core.wanted import Canary, Override

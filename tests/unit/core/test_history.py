@@ -11,15 +11,8 @@ import pytest
 from scheduler.core.codec import encode_record
 from scheduler.core.decide import decide
 from scheduler.core.history import KEPT, SIZE_LIMIT
-from scheduler.core.state import (
-    ClusterState,
-    Failures,
-    HistoryRecord,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-)
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import ClusterState, Failures
 from tests.unit.core.samples import Ids, operation, state, step, up
 
 NOW = 110.0

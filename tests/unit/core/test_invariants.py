@@ -8,16 +8,8 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.invariants import invariants
-from scheduler.core.state import (
-    ClusterState,
-    HistoryRecord,
-    OperationRecord,
-    OperationState,
-    Reservation,
-    StepRecord,
-    StepState,
-    TaskState,
-)
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import ClusterState, Reservation, TaskState
 from tests.unit.core.samples import node, operation, state, step, up
 
 CLEANUP = operation("cleanup")

@@ -24,7 +24,8 @@ from scheduler.core.jobs import (
 )
 from scheduler.core.lifecycle import ENDED, PRESUMED
 from scheduler.core.operate import apply_command
-from scheduler.core.state import ClusterState, Failures, JobTask, StepRecord, StepState, TaskState
+from scheduler.core.operation_records import JobTask, StepRecord, StepState
+from scheduler.core.state import ClusterState, Failures, TaskState
 from scheduler.core.status import fold_updates
 from tests.unit.core.samples import operation, state, up
 

@@ -11,20 +11,9 @@ from executor.protocol import JobLaunch, JobProgress, parse_task
 from scheduler.core.decide import decide
 from scheduler.core.decision import Accept, Decision, Kill, Reconcile, Tuning
 from scheduler.core.offers import Offer
+from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.operations import new_hold
-from scheduler.core.state import (
-    ClusterState,
-    Configuration,
-    JobSighting,
-    Memory,
-    NodeRecord,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-    Stray,
-    TaskState,
-)
+from scheduler.core.state import ClusterState, Configuration, JobSighting, Memory, NodeRecord, Stray, TaskState
 from scheduler.core.tasks import Executor, build_job
 from tests.unit.core.samples import PRINCIPAL, ROLE, Ids, down, node, offer, operation, scalar, spec, state, step, up
 

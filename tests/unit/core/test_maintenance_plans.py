@@ -9,19 +9,10 @@ import pytest
 
 from executor.protocol import JobProgress
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationState, StepRecord, StepState
 from scheduler.core.plan import Plan, stable_id
 from scheduler.core.plans import build_plans, plan_names
-from scheduler.core.state import (
-    ClusterState,
-    Failures,
-    JobSighting,
-    Memory,
-    OperationState,
-    Reconciliation,
-    StepRecord,
-    StepState,
-    TaskState,
-)
+from scheduler.core.state import ClusterState, Failures, JobSighting, Memory, Reconciliation, TaskState
 from tests.unit.core.samples import down, operation, state, step, up
 
 NOW = 100.0

@@ -9,17 +9,9 @@ import pytest
 
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import at_once, choose_node, is_live, look, node_block, stamp, steps, turn_block
+from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.reasons import Reason
-from scheduler.core.state import (
-    ClusterState,
-    Failures,
-    NodeRecord,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-    TaskState,
-)
+from scheduler.core.state import ClusterState, Failures, NodeRecord, TaskState
 from tests.unit.core.samples import down, node, operation, state, step, up
 
 NOW = 100.0

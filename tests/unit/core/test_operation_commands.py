@@ -23,7 +23,8 @@ from scheduler.core.commands import (
 from scheduler.core.kinds import KINDS
 from scheduler.core.operate import apply_command
 from scheduler.core.operation_commands import exclusion
-from scheduler.core.state import ClusterState, Failures, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import ClusterState, Failures
 from tests.unit.core.samples import begin, operation, state, step, up
 
 NOW = 100.0

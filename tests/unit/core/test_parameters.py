@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from scheduler.core.kinds import KINDS
+from scheduler.core.operation_records import OperationRecord, StepRecord, StepState
 from scheduler.core.parameters import parameters, results
-from scheduler.core.state import ClusterState, OperationRecord, StepRecord, StepState
+from scheduler.core.state import ClusterState
 from tests.unit.core.samples import operation, state, up
 
 LOCATION = {

@@ -21,15 +21,8 @@ from executor.protocol import (
     encode_message,
     parse_message,
 )
-from scheduler.core.state import (
-    ClusterState,
-    JobTask,
-    OperationRecord,
-    OperationState,
-    StepRecord,
-    StepState,
-    TaskState,
-)
+from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state import ClusterState, TaskState
 from scheduler.events import Message, QuestionAsked
 from scheduler.secrets import Sealer, new_key
 from scheduler.settings import parse

@@ -9,14 +9,8 @@ import pytest
 
 from bench import large
 from scheduler.core import codec
-from scheduler.core.state import (
-    ClusterState,
-    HistoryRecord,
-    OperationRecord,
-    OperationState,
-    PlanRecord,
-    StepRecord,
-)
+from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord
+from scheduler.core.state import ClusterState, PlanRecord
 from scheduler.core.wanted import Override
 from scheduler.errors import StaleWriteError, StoreUnavailableError
 from scheduler.saving import Saver
