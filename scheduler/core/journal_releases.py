@@ -56,10 +56,11 @@ def released_entries(before: ClusterState, after: ClusterState, now: float) -> l
 def _found(record: GarbageRecord, state: ClusterState) -> str:
     volumes = f" and the volumes {', '.join(record.volumes)}" if record.volumes else ""
     grace = state.policy.garbage_grace_seconds
-    then = "it is only reported" if grace is None else f"it is given back after {grace:.0f} s"
+    then = "only reported" if grace is None else f"to be given back after {grace:.0f} s"
     if state.uninstall is not None:
-        then = "it is given back"
-    return f"the reservation {record.id}{volumes} on {record.hostname} are in no node's record; {then}"
+        then = "to be given back"
+    be = "are" if volumes else "is"
+    return f"the reservation {record.id}{volumes} on {record.hostname} {be} in no node's record: {then}"
 
 
 def _grown(name: str, node: NodeRecord | None, now: float) -> Entry:

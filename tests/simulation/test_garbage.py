@@ -78,11 +78,9 @@ def test_it_is_told_of_and_given_back_after_the_time_of_grace(made: bool) -> Non
             *ALL_WELL,
         ]
     )
-    volumes = " and the volumes volume-orphan" if made else ""
+    words = " and the volumes volume-orphan on 127.0.0.3 are" if made else " on 127.0.0.3 is"
     (found,) = told(world, "GARBAGE")
-    assert found == (
-        f"the reservation orphan{volumes} on 127.0.0.3 are in no node's record; it is given back after {GRACE:.0f} s"
-    )
+    assert found == f"the reservation orphan{words} in no node's record: to be given back after {GRACE:.0f} s"
     doing = "DESTROY, UNRESERVE" if made else "UNRESERVE"
     assert told(world, "RELEASED") == [f"the reservation orphan, which no record knows, is given back: {doing}"]
 
