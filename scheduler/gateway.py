@@ -18,6 +18,7 @@ from scheduler.snapshot import Snapshot, Unavailable
 
 COMMAND_SECONDS = 10.0
 STATUS_SECONDS = 5.0
+STATUS_TRIES = 3
 
 
 class LoopGateway:
@@ -88,12 +89,14 @@ class LoopGateway:
         if node not in self.snapshot().state.nodes:
             raise KeyError(node)
         asked = StatusAsked(node, self._new_id())
-        self._send(asked)
-        try:
-            return asked.answer.result(STATUS_SECONDS)
-        except (FutureTimeoutError, CancelledError) as error:
-            asked.answer.cancel()
-            raise Unavailable(f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s") from error
+        for _ in range(STATUS_TRIES):
+            self._send(asked)
+            try:
+                return asked.answer.result(STATUS_SECONDS / STATUS_TRIES)
+            except (FutureTimeoutError, CancelledError):
+                continue  # the question may have been lost on its way, when an agent restarts for example
+        asked.answer.cancel()
+        raise Unavailable(f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s")
 
     def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """What any node that is up finds out."""

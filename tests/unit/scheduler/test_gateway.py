@@ -62,6 +62,22 @@ def test_a_node_answers_under_the_questions_id() -> None:
     assert gateway.ask("node-1") == status
 
 
+def test_a_question_that_is_lost_is_put_again() -> None:
+    gateway = with_snapshot()
+    status = NodeStatus(mode="NORMAL")
+    asked: list[StatusAsked] = []
+
+    def put(event: Event) -> None:
+        assert isinstance(event, StatusAsked)
+        asked.append(event)
+        if len(asked) == 2:
+            event.answer.set_result(status)
+
+    gateway.open(put)
+    assert gateway.ask("node-1") == status
+    assert asked[0] is asked[1]
+
+
 def test_a_node_that_nobody_knows_is_no_question() -> None:
     gateway = with_snapshot()
     gateway.open(lambda _: pytest.fail("nothing is to be asked"))
