@@ -51,6 +51,7 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     yield "nodes", "Nodes by Cassandra's mode.", [(f'{{mode="{mode}"}}', float(n)) for mode, n in sorted(modes.items())]
     failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
     yield "node_failures", "Failures in a row of each node.", failures
+    yield "node_disk_free_bytes", "What is free on the disk of each node's volume, as it last said.", _room_samples(state)
     yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
     yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
     yield "operation_steps", "Steps of those operations by state.", _step_samples(state)
@@ -59,6 +60,15 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
         "When an operation of this kind was last completed.",
         _completed_samples(state),
     )
+
+
+def _room_samples(state: ClusterState) -> list[tuple[str, float]]:
+    """For alerts: a disk that is about to be full."""
+    return [
+        (f'{{node="{name}"}}', float(sighting.status.room_bytes))
+        for name, sighting in state.sightings.items()
+        if sighting.status.room_bytes is not None
+    ]
 
 
 def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:

@@ -55,6 +55,7 @@ def make_status(index: int, **changes: Any) -> NodeStatus:
         version="5.0.8",
         schema="s",
         live=("10.0.0.1", "10.0.0.2"),
+        room_bytes=2**30,
     )
     return replace(status, **changes)
 

@@ -153,6 +153,7 @@ class TestNodeStatus:
             "schema": "s",
             "live": ["10.0.0.1", "10.0.0.2"],
             "unreachable": [],
+            "error": None,
         }
 
     def test_a_node_that_does_not_answer(self, client: FlaskClient) -> None:
@@ -368,6 +369,7 @@ def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     answer = client.get("/metrics")
     assert answer.mimetype == "text/plain"
     assert "cassandra_scheduler_nodes_ready 3\n" in answer.text
+    assert 'cassandra_scheduler_node_disk_free_bytes{node="node-0"} 1073741824\n' in answer.text
     gateway.unavailable = "no state"
     assert client.get("/metrics").status_code == 503
 
