@@ -51,7 +51,11 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     yield "nodes", "Nodes by Cassandra's mode.", [(f'{{mode="{mode}"}}', float(n)) for mode, n in sorted(modes.items())]
     failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
     yield "node_failures", "Failures in a row of each node.", failures
-    yield "node_disk_free_bytes", "What is free on the disk of each node's volume, as it last said.", _room_samples(state)
+    yield (
+        "node_disk_free_bytes",
+        "Free on the disk of each node's volume, as it last said.",
+        _room_samples(state),
+    )
     yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
     yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
     yield "operation_steps", "Steps of those operations by state.", _step_samples(state)

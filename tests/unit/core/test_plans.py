@@ -63,7 +63,11 @@ def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
         pytest.param(state(up(0)), "node-0", "COMPLETE", "DONE", "mode: NORMAL; deployed", id="up"),
         pytest.param(
             told(state(up(0)), "node-0", error="its disk is full"),
-            "node-0", "COMPLETE", "DONE", "deployed, but its disk is full", id="up, with something wrong",
+            "node-0",
+            "COMPLETE",
+            "DONE",
+            "deployed, but its disk is full",
+            id="up, with something wrong",
         ),
         pytest.param(state(down(0)), "node-0", "COMPLETE", "DONE", "but down: see the plan recovery", id="down"),
         pytest.param(state(node(0, forced=True)), "node-0", "COMPLETE", "FORCED", "operator", id="forced"),

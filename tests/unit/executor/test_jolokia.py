@@ -157,7 +157,9 @@ def test_normal_without_gossip_is_isolated(mode: str, gossip: bool | None, expec
 def test_what_is_wrong_is_told_in_cassandras_words() -> None:
     assert explained(NodeStatus("NORMAL"), "", "").error is None
     assert explained(NodeStatus("NORMAL"), "ERROR of last year", "the disk is full").error == "the disk is full"
-    assert explained(NodeStatus("UNKNOWN", error="refused"), "", "the disk is full").error == "refused\nthe disk is full"
+    assert (
+        explained(NodeStatus("UNKNOWN", error="refused"), "", "the disk is full").error == "refused\nthe disk is full"
+    )
     isolated = explained(NodeStatus("ISOLATED"), "ERROR Stopping transports", "").error
     assert isolated == "Cassandra has stopped its gossip: restart it once the cause is gone\nERROR Stopping transports"
 
