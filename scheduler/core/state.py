@@ -378,6 +378,7 @@ class Memory:
     told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
     probe_at: float = 0.0
     implicit_at: float = 0.0
+    at: float = 0.0  # the time of the last cycle
 
 
 @dataclass(frozen=True)
