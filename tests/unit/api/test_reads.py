@@ -350,6 +350,13 @@ class TestHealth:
         assert (answer.status_code, document(answer)["healthy"]) == (503, False)
         assert client.get("/admin/healthcheck").status_code == 500
 
+    def test_a_loop_that_waits_for_zookeeper_does_not_hang(self, client: FlaskClient, gateway: CoreGateway) -> None:
+        gateway.age, gateway.idle = 1000.0, 1.0
+        answer = client.get("/v1/health")
+        assert (answer.status_code, document(answer)["age_seconds"]) == (200, 1000)
+        gateway.idle = 200.0
+        assert client.get("/v1/health").status_code == 503
+
     def test_a_state_that_cannot_be_read(self, client: FlaskClient, gateway: CoreGateway) -> None:
         gateway.unavailable = "ZooKeeper does not answer"
         answer = client.get("/v1/health")
