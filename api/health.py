@@ -68,7 +68,7 @@ def offers() -> Response:
 
 
 def _loop(found: Snapshot) -> shapes.Json:
-    age = time.time() - found.at
+    age = time.time() - max(found.at, found.tried_at)
     if age < HUNG_SECONDS:
         return {"healthy": True}
     return {"healthy": False, "message": f"The scheduler's loop has not ended a cycle for {age:.0f} seconds"}

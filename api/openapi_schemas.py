@@ -221,6 +221,7 @@ SCHEMAS: Mapping[str, Json] = {
             "schema": _NULLABLE,
             "live": STRINGS,
             "unreachable": STRINGS,
+            "error": _NULLABLE,
         }
     ),
     "NodeInfo": object_of(

@@ -105,6 +105,7 @@ def status(found: NodeStatus) -> Json:
         "schema": found.schema,
         "live": list(found.live),
         "unreachable": list(found.unreachable),
+        "error": found.error,
     }
 
 

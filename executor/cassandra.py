@@ -12,7 +12,7 @@ from executor import exec_child, failure, volume
 from executor.installation import Installation, LaunchError
 from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.protocol import NodeStatus
-from executor.status import of_process, poll
+from executor.status import ISOLATED, explained, of_process, poll
 
 OUTPUT = "cassandra.out"
 LOG = "system.log"
@@ -25,6 +25,7 @@ class Cassandra:
         """Start the process; raises LaunchError. Takes over the installation's volume lock."""
         self.jolokia: Jolokia = installation.jolokia
         self._volume = installation.data
+        self._directory = installation.directory
         self._output = installation.logs / OUTPUT
         self._log = installation.logs / LOG
         self._process = _spawn(installation, self._output)
@@ -39,7 +40,9 @@ class Cassandra:
 
     def status(self, timeout: float) -> NodeStatus:
         """What it says of itself now; see `status.poll`."""
-        return of_process(poll(self.jolokia, timeout), self.pid, self._volume)
+        status = of_process(poll(self.jolokia, timeout), self.pid, self._volume)
+        errors = failure.logged_errors(self._log) if status.mode == ISOLATED else ""
+        return explained(status, errors, failure.shortage(self._volume))
 
     def drain(self, timeout: float) -> str | None:
         """Flush everything and stop taking requests; None if that succeeded in `timeout` seconds, else the cause."""
@@ -58,8 +61,9 @@ class Cassandra:
         self._process.send_signal(signal.SIGKILL)
 
     def cause(self) -> str:
-        """The last errors that it logged or printed; may be empty."""
-        return failure.cause(self._log, self._output)
+        """The last errors that it logged or printed, and whether its disk is full; may be empty."""
+        words = failure.cause(self._log, self._output, self._directory / f"hs_err_pid{self.pid}.log")
+        return "\n".join(filter(None, (words, failure.shortage(self._volume))))
 
 
 def _spawn(installation: Installation, output: Path) -> subprocess.Popen[bytes]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 MAXIMUM = 2048  # characters of a cause
+# Cassandra does not start with less, and a flush of its memtables takes more.
+LITTLE_ROOM = 64 * 1024 * 1024
 
 _TAIL = 64 * 1024
 _ENTRY = re.compile(r"^(TRACE|DEBUG|INFO|WARN|ERROR)\s+\[", re.MULTILINE)
@@ -24,9 +27,33 @@ def describe_exit(code: int) -> str:
         return f"signal {-code}"
 
 
-def cause(log: Path, output: Path) -> str:
-    """The last errors of Cassandra's log, else the end of what it printed; at most MAXIMUM characters, may be empty."""
-    return shorten(last_errors(_tail(log)) or _without_frames(_tail(output)))
+def cause(log: Path, output: Path, crash: Path) -> str:
+    """The last errors of Cassandra's log and the JVM's word of its crash, else the end of what was printed.
+
+    At most MAXIMUM characters, may be empty.
+    """
+    words = [logged_errors(log), _crash(crash)]
+    return shorten("\n".join(filter(None, words)) or _without_frames(_tail(output)))
+
+
+def logged_errors(log: Path) -> str:
+    """The last errors of Cassandra's log; may be empty."""
+    return shorten(last_errors(_tail(log)))
+
+
+def shortage(volume: Path) -> str:
+    """That there is too little room on the disk of a volume; empty if there is enough.
+
+    Without numbers that change: it is news once.
+    """
+    try:
+        disk = os.statvfs(volume)
+    except OSError:
+        return ""
+    if disk.f_bavail * disk.f_frsize >= LITTLE_ROOM:
+        return ""
+    size = disk.f_blocks * disk.f_frsize
+    return f"the disk of its volume is full: less than {LITTLE_ROOM >> 20} MB of {size >> 20} MB are free"
 
 
 def last_errors(text: str) -> str:
@@ -40,6 +67,17 @@ def last_errors(text: str) -> str:
 def shorten(text: str) -> str:
     """The end of a text, where the cause is, if it is longer than MAXIMUM."""
     return text if len(text) <= MAXIMUM else f"…{text[1 - MAXIMUM :]}"
+
+
+def _crash(report: Path) -> str:
+    """The head of what a JVM wrote when it crashed: the signal and where it was. It ends with hints."""
+    try:
+        with report.open(errors="replace") as file:
+            head = file.read(4096)
+    except OSError:
+        return ""
+    lines = (line.lstrip("# ").rstrip() for line in head.splitlines() if line.startswith("#"))
+    return "\n".join(line for line in takewhile(lambda line: "core dump" not in line.lower(), lines) if line)
 
 
 def _without_frames(text: str) -> str:

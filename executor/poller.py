@@ -9,12 +9,12 @@ from queue import SimpleQueue
 from executor.cassandra import Cassandra
 from executor.events import Event, Polled
 from executor.protocol import NodeStatus
-from executor.status import without_sizes
+from executor.status import ISOLATED, without_sizes
 
 # While a node or its peers change, the scheduler and the next node wait for each news.
 CHANGING_SECONDS = 0.3
 STEADY_SECONDS = 1.5
-# Without a change for so long, a node that serves is steady.
+# Without a change for so long, a node that serves, or waits to be restarted, is steady.
 SETTLED_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
 
@@ -62,5 +62,5 @@ class Poller:
 
 def pause(status: NodeStatus, unchanged: float) -> float:
     """Seconds until the next poll, when the status has been the same for `unchanged` seconds."""
-    serves = status.mode == "NORMAL" and status.native_transport_running
-    return STEADY_SECONDS if serves and unchanged >= SETTLED_SECONDS else CHANGING_SECONDS
+    lasts = status.mode == ISOLATED or (status.mode == "NORMAL" and status.native_transport_running)
+    return STEADY_SECONDS if lasts and unchanged >= SETTLED_SECONDS else CHANGING_SECONDS

@@ -72,9 +72,11 @@ class NodeStatus:
     """What one Cassandra node says of itself and of its peers, as seen by its executor.
 
     `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …), UNKNOWN while it
-    cannot be asked, or PAUSED where it was not started on purpose. `live` and `unreachable` are the addresses of the
-    members that this node's gossip holds for up, and of those that it holds for down. `load_bytes` is what its SSTables
-    take, `room_bytes` what is free on the disk of its volume; both are only as new as the last answer to a query.
+    cannot be asked, ISOLATED where it calls itself NORMAL but has stopped its gossip, or PAUSED where it was not
+    started on purpose. `error` says what is wrong, in Cassandra's own words if it has any. `live` and `unreachable`
+    are the addresses of the members that this node's gossip holds for up, and of those that it holds for down.
+    `load_bytes` is what its SSTables take, `room_bytes` what is free on the disk of its volume; both are only as new
+    as the last answer to a query.
     """
 
     mode: str

@@ -14,6 +14,8 @@ from executor.protocol import NodeStatus
 PAUSED = "PAUSED"
 UNKNOWN = "UNKNOWN"
 STARTING = "STARTING"
+# Cassandra goes on calling itself NORMAL when it has stopped its gossip, as its failure policies have it do.
+ISOLATED = "ISOLATED"
 
 _STORAGE_SERVICE = (
     "OperationMode", "Joined", "NativeTransportRunning", "Initialized", "GossipRunning", "LocalHostId", "Tokens",
@@ -46,8 +48,9 @@ def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
     as live once this node has heard that it is a member: until then this node still answers for its ranges.
     """
     joining = _texts(values, "JoiningNodes")
+    mode = _text(values, "OperationMode") or STARTING
     return NodeStatus(
-        mode=_text(values, "OperationMode") or STARTING,
+        mode=ISOLATED if mode == "NORMAL" and values.get("GossipRunning") is False else mode,
         joined=values.get("Joined") is True,
         native_transport_running=values.get("NativeTransportRunning") is True,
         gossip_initialized=values.get("Initialized") is True,
@@ -71,6 +74,15 @@ def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
     except OSError:
         return replace(status, pid=pid)
     return replace(status, pid=pid, room_bytes=disk.f_bavail * disk.f_frsize)
+
+
+def explained(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:
+    """The same with what an operator has to know beside the mode: Cassandra's last `errors` if it is ISOLATED, and
+    what there is too little of."""
+    words = [status.error or "", shortage]
+    if status.mode == ISOLATED:
+        words[:0] = ["Cassandra has stopped its gossip: restart it once the cause is gone", errors]
+    return replace(status, error="\n".join(filter(None, words)) or None)
 
 
 def without_sizes(status: NodeStatus) -> NodeStatus:

@@ -88,7 +88,9 @@ def prepare(volume: Path) -> None:
         except OSError as error:
             raise VolumeError(f"the persistent volume cannot be written: {error}") from error
         if not os.access(volume / name, os.R_OK | os.W_OK | os.X_OK):
-            raise VolumeError(f"the persistent volume cannot be written: {volume / name} belongs to another user")
+            raise VolumeError(
+                f"the persistent volume cannot be written: {volume / name} is read-only, or another user's"
+            )
 
 
 def lock(volume: Path, patience: float, tell: Callable[[str], None]) -> VolumeLock:

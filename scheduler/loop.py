@@ -267,7 +267,7 @@ class Loop:
         self._count("store_failures_total")
         if self._last is not None:
             # The state is as old as it says; whether Mesos has us subscribed is known all the same.
-            self._last = replace(self._last, connected=self._sender.connected)
+            self._last = replace(self._last, connected=self._sender.connected, tried_at=self._sources.now())
             self._publish(self._last)
         for asked, _ in answers:
             refuse(asked.answer, f"the command was not stored: {error}")

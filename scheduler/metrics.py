@@ -53,6 +53,11 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
     yield "node_failures", "Failures in a row of each node.", failures
     yield "garbage_reservations", "Reservations that no node's record knows.", [("", float(len(state.garbage)))]
+    yield (
+        "node_disk_free_bytes",
+        "Free on the disk of each node's volume, as it last said.",
+        _room_samples(state),
+    )
     yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
     yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
     yield "operation_steps", "Steps of those operations by state.", _step_samples(state)
@@ -61,6 +66,15 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
         "When an operation of this kind was last completed.",
         _completed_samples(state),
     )
+
+
+def _room_samples(state: ClusterState) -> list[tuple[str, float]]:
+    """For alerts: a disk that is about to be full."""
+    return [
+        (f'{{node="{name}"}}', float(sighting.status.room_bytes))
+        for name, sighting in state.sightings.items()
+        if sighting.status.room_bytes is not None
+    ]
 
 
 def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:

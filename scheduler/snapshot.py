@@ -32,7 +32,8 @@ class Snapshot:
     """The cluster as of one cycle: immutable, so that readers need no lock.
 
     `at` is the time of the cycle, seconds since the epoch; `evaluations` the last offer evaluations, newest last;
-    `connected` whether Mesos is subscribed; `counters` what metrics count since the process began.
+    `connected` whether Mesos is subscribed; `counters` what metrics count since the process began. `tried_at` is the
+    time of the last cycle, if that could store nothing: the loop lives, though the state grows old.
     """
 
     state: ClusterState
@@ -41,6 +42,7 @@ class Snapshot:
     connected: bool
     evaluations: tuple[Mapping[str, Any], ...] = ()
     counters: Mapping[str, float] | None = None
+    tried_at: float = 0.0
 
 
 class Gateway(Protocol):

@@ -161,7 +161,7 @@ class Cycle:
             teardown=self.teardown,
             evaluations=tuple(self._evaluations),
         )
-        memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked())
+        memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked(), at=self.now)
         return decision, replace(self.state, memory=memory)
 
 

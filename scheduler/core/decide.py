@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from scheduler.core.asks import ask
 from scheduler.core.automatic import clean_up, replace_lost
+from scheduler.core.clock import set_back
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Decision
 from scheduler.core.departure import depart
@@ -59,7 +60,7 @@ def decide(
     """
     if not state.registered:
         return Decision(), state
-    cycle = Cycle(state, offers, now, new_id)
+    cycle = Cycle(set_back(state, now), offers, now, new_id)
     for concern in ALWAYS:
         concern(cycle)
     if cycle.state.reconciliation.complete:

@@ -105,10 +105,15 @@ def plain_values(result: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in result.items() if isinstance(value, int | float | str)}
 
 
+def delay_after(count: int) -> float:
+    """Seconds to wait after the count-th failure: 5, then four times as long as before."""
+    return FIRST_DELAY * 4.0 ** (count - 1)
+
+
 def fail(step: StepRecord, words: str, now: float, hopeless: bool = False) -> StepRecord:
     """The step after an attempt that failed."""
     count = step.failures.count + 1
-    failures = Failures(count, now + FIRST_DELAY * 4.0 ** (count - 1), shorten(words))
+    failures = Failures(count, now + delay_after(count), shorten(words))
     if hopeless or count >= FAILURE_LIMIT:
         return replace(
             step, state=StepState.FAILED, failures=replace(failures, not_before=0.0), finished_at=now, interruptions=0

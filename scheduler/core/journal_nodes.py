@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scheduler.core.entries import Entry, EntryKind
-from scheduler.core.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down
+from scheduler.core.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down, shorten
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord
 
@@ -24,22 +24,24 @@ def node_entries(before: ClusterState, after: ClusterState, now: float) -> list[
         changed = [node for name, node in after.nodes.items() if before.nodes.get(name) is not node]
         for node in by_index(changed):
             old = before.nodes.get(node.name) or NodeRecord(node.index)
-            found += _node(old, node, now)
+            sighting = after.sightings.get(node.name)
+            found += _node(old, node, now, (sighting.status.error if sighting is not None else None) or "")
         gone = [node for name, node in before.nodes.items() if name not in after.nodes]
         found += [_entry(node, EntryKind.LEFT, now, "it is a node no more: its record is removed") for node in gone]
     return found
 
 
-def _node(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
+def _node(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[Entry]:
+    """`words` are what it last said about what is wrong with it."""
     yield from _intent(old, new, now)
     if new.reservation is not None and (old.reservation is None or old.reservation.id != new.reservation.id):
-        words = f"resources and the volume {new.reservation.volume_id} are reserved on {_place(new)}"
-        yield _entry(new, EntryKind.RESERVED, now, words, subject=new.reservation.id)
+        reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {_place(new)}"
+        yield _entry(new, EntryKind.RESERVED, now, reserved, subject=new.reservation.id)
     if new.task is not None and (old.task is None or old.task.id != new.task.id):
         yield _launched(old, new, now)
     else:
         yield from _task(old, new, now)
-    yield from _standing(old, new, now)
+    yield from _standing(old, new, now, words)
 
 
 def _launched(old: NodeRecord, new: NodeRecord, now: float) -> Entry:
@@ -71,17 +73,17 @@ def _task(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
         yield _entry(new, EntryKind.UNREACHABLE, now, words, subject=task.id, cause=task.message or task.reason)
 
 
-def _standing(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
+def _standing(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[Entry]:
     """Whether the node is a member, and up."""
     if old.deployed is None and new.deployed is not None:
         yield _entry(new, EntryKind.MEMBER, now, f"it is a member of the ring, at {new.address or 'its address'}")
     elif new.deployed is not None and is_down(old) and not is_down(new):
         yield _entry(new, EntryKind.UP, now, "it is up again: Cassandra is NORMAL")
     elif old.deployed is not None and not is_down(old) and is_down(new) and _says_so_itself(new):
-        yield _entry(new, EntryKind.DOWN, now, f"it is down: {_what_is_up(new)}")
+        yield _entry(new, EntryKind.DOWN, now, f"it is down: {_what_is_up(new)}", cause=shorten(words))
     if has_given_up(new) and not has_given_up(old):
-        words = f"it failed {new.failures.count} times in a row, and waits for an operator to restart its step"
-        yield _entry(new, EntryKind.GAVE_UP, now, words, cause=new.failures.message)
+        given_up = f"it failed {new.failures.count} times in a row, and waits for an operator to restart its step"
+        yield _entry(new, EntryKind.GAVE_UP, now, given_up, cause=new.failures.message)
 
 
 def _says_so_itself(node: NodeRecord) -> bool:

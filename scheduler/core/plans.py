@@ -181,7 +181,10 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
         remarks += ", to be cleaned up since nodes were added"
     if node.mode == "LEAVING":
         return f"{remarks}, but it leaves: see the plan {departure.KIND}"
-    return remarks if is_up(node) else f"{remarks}, but down: see the plan recovery"
+    if not is_up(node):
+        return f"{remarks}, but down: see the plan recovery"
+    sighting = state.sightings.get(node.name)
+    return f"{remarks}, but {sighting.status.error}" if sighting is not None and sighting.status.error else remarks
 
 
 def _recovery_step(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> Step:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from executor.protocol import NodeStatus
-from scheduler.core.lifecycle import is_running
+from scheduler.core.lifecycle import is_running, shorten
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState, NodeRecord, Sighting, TaskState
@@ -56,7 +56,8 @@ def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
         return Reason(Code.NO_STATUS, f"{node.name} has not told its status yet")
     status = sighting.status
     if status.mode != "NORMAL":
-        return Reason(Code.MODE, f"{node.name} is in mode {status.mode}")
+        words = f": {shorten(status.error)}" if status.error else ""
+        return Reason(Code.MODE, f"{node.name} is in mode {status.mode}{words}")
     if needs_native_transport(state, node) and not status.native_transport_running:
         return Reason(Code.NO_NATIVE_TRANSPORT, f"{node.name} does not serve CQL yet")
     if node.address is None:

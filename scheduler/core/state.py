@@ -295,6 +295,7 @@ class Memory:
     look_at: float | None = None  # when offers are called for the next time, to see what nobody knows
     look_until: float | None = None  # while they are
     calm_since: float | None = None  # while the service is removed: since when nothing of it was seen
+    at: float = 0.0  # the time of the last cycle
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,54 @@
-"""The real ZooKeeper of the contract tests serves the features too."""
+"""What features share: the real ZooKeeper of the contract tests, and schedulers that use it."""
 
-from tests.contract.conftest import running, server
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from tests.contract.conftest import Server, running, server
+from tests.feature.scheduler_process import Make, Scheduler
+from tests.waiting import free_port
 
 __all__ = ["running", "server"]
+
+
+@pytest.fixture
+def make(running: Server, tmp_path: Path) -> Iterator[Make]:
+    made: list[Scheduler] = []
+    for name in ("executor.tar.gz", "cassandra-5.0.8.tar.gz"):
+        (tmp_path / name).write_bytes(b"")
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    service = f"s{uuid.uuid4().hex[:12]}"
+
+    def build(**settings: str) -> Scheduler:
+        environment = {
+            **inherited,
+            "SERVICE_NAME": service,
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(free_port()),
+            "ZOOKEEPER_SERVERS": running.hosts,
+            "ZOOKEEPER_SESSION_TIMEOUT_S": "2",
+            "MESOS_MASTER": f"127.0.0.1:{free_port()}",
+            "ARTIFACTS_DIR": str(tmp_path),
+            **settings,
+        }
+        made.append(Scheduler(environment, tmp_path / f"scheduler-{len(made)}.log"))
+        return made[-1]
+
+    yield build
+    for scheduler in made:
+        scheduler.stop()
+
+
+@pytest.fixture
+def zookeeper(running: Server) -> Iterator[KazooClient]:
+    client = KazooClient(running.hosts)
+    client.start(timeout=15)
+    yield client
+    client.stop()
+    client.close()

@@ -6,117 +6,23 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
 
-from devcluster.layout import Address
-from devcluster.requests import UnreachableError, get
+from devcluster.requests import get
 from scheduler.errors import Exit
 from tests.contract.conftest import Server
+from tests.feature.scheduler_process import Make
 from tests.waiting import free_port, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
-
-
-@dataclass
-class Scheduler:
-    """One scheduler process with settings of its own."""
-
-    environment: Mapping[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def api(self) -> Address:
-        return Address("127.0.0.1", int(self.environment["API_PORT"]))
-
-    @property
-    def root(self) -> str:
-        return f"/dcos-service-{self.environment['SERVICE_NAME']}"
-
-    def start(self, **settings: str) -> Scheduler:
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "scheduler"],
-                env={**self.environment, **settings},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return self
-
-    def exit_code(self, seconds: float = 30.0) -> int:
-        assert self.process is not None
-        return self.process.wait(seconds)
-
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def status(self, path: str) -> int:
-        try:
-            return get(self.api, path).status
-        except UnreachableError:
-            return 0
-
-    def body(self, path: str) -> str:
-        try:
-            return get(self.api, path).body.decode()
-        except UnreachableError:
-            return ""
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
-
-
-@pytest.fixture
-def make(running: Server, tmp_path: Path) -> Iterator[Callable[..., Scheduler]]:
-    made: list[Scheduler] = []
-    for name in ("executor.tar.gz", "cassandra-5.0.8.tar.gz"):
-        (tmp_path / name).write_bytes(b"")
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    service = f"s{uuid.uuid4().hex[:12]}"
-
-    def build(**settings: str) -> Scheduler:
-        environment = {
-            **inherited,
-            "SERVICE_NAME": service,
-            "API_HOST": "127.0.0.1",
-            "API_PORT": str(free_port()),
-            "ZOOKEEPER_SERVERS": running.hosts,
-            "ZOOKEEPER_SESSION_TIMEOUT_S": "2",
-            "MESOS_MASTER": f"127.0.0.1:{free_port()}",
-            "ARTIFACTS_DIR": str(tmp_path),
-            **settings,
-        }
-        made.append(Scheduler(environment, tmp_path / f"scheduler-{len(made)}.log"))
-        return made[-1]
-
-    yield build
-    for scheduler in made:
-        scheduler.stop()
-
-
-@pytest.fixture
-def zookeeper(running: Server) -> Iterator[KazooClient]:
-    client = KazooClient(running.hosts)
-    client.start(timeout=15)
-    yield client
-    client.stop()
-    client.close()
-
-
-Make = Callable[..., Scheduler]
 
 
 def test_it_serves_before_it_has_found_mesos_and_ends_in_order(make: Make) -> None:

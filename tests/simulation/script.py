@@ -184,6 +184,16 @@ class Send:
         return Line(f"Send.failure({node!r}, {words!r})", run)
 
     @staticmethod
+    def isolated(node: str) -> Line:
+        """Its Cassandra stops its transports, as its failure policies have it do, and lives on."""
+
+        def run(world: World) -> None:
+            process = world.mesos.ring.processes[world.task_of(node)]
+            process.mode, process.native = "ISOLATED", False
+
+        return Line(f"Send.isolated({node!r})", run)
+
+    @staticmethod
     def agent_lost(hostname: str, cut: bool = False) -> Line:
         """Mesos cannot reach it; with `cut` nobody can, Cassandra's peers included."""
 

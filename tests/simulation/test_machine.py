@@ -21,6 +21,9 @@ from tests.simulation.script import wrongs
 
 PICK = st.integers(min_value=0, max_value=9)
 SECONDS = st.sampled_from((0.2, 1.0, 4.0, 11.0, 31.0))
+# The clock may jump back by hours: it is never set to before the epoch.
+LONG_SINCE = 1e9
+JUMP = st.sampled_from((-3600.0, -60.0, -2.0, 2.0, 60.0, 3600.0))
 LOSABLE = ("STATUS", "WORD", "ANSWER", "REPLY", "OPERATION")
 REPEATABLE = ("UPDATE", "REPLY", "OPERATION")
 
@@ -32,6 +35,7 @@ class Cluster(RuleBasedStateMachine):
     def begin(self, mounts: bool) -> None:
         ids = Ids()
         self.mesos = Mesos(agents(4, mounts=2 if mounts else 0), ids)
+        self.mesos.now = LONG_SINCE
         wanted = spec(3, disk_type="MOUNT" if mounts else "ROOT")
         self.scheduler = Scheduler(self.mesos, wanted, ids)
 
@@ -68,6 +72,20 @@ class Cluster(RuleBasedStateMachine):
     def repeat_events(self) -> None:
         again = [event for event in self.mesos.events if event[0] in REPEATABLE]
         self.mesos.events.extend(again)
+
+    @rule(times=st.sampled_from((0, 2)), seconds=SECONDS)
+    def lose_or_repeat_acknowledgements(self, times: int, seconds: float) -> None:
+        self.mesos.step(seconds)
+        self.scheduler.acknowledgements = times
+        try:
+            self.scheduler.cycle()
+        finally:
+            self.scheduler.acknowledgements = 1
+
+    @rule(jump=JUMP)
+    def jump_clock(self, jump: float) -> None:
+        """The scheduler's clock is set, by a person or after a move; Mesos' own goes on as it did."""
+        self.scheduler.ahead += jump
 
     @rule()
     def offer_in_part(self) -> None:

@@ -23,7 +23,7 @@ from scheduler.core.operation_records import OperationState
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, begin, spec
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.test_machine import PICK, SECONDS, Cluster, heal
+from tests.simulation.test_machine import LONG_SINCE, PICK, SECONDS, Cluster, heal
 
 KIND = st.sampled_from(("backup", "restore", "cleanup", "repair"))
 JOBS = sorted({phase.job for kind in ("backup", "restore", "cleanup", "repair") for phase in KINDS[kind].phases})
@@ -38,6 +38,7 @@ class Operations(Cluster):
     def begin(self, mounts: bool) -> None:
         ids = Ids()
         self.mesos = Mesos(agents(4, mounts=2 if mounts else 0), ids)
+        self.mesos.now = LONG_SINCE
         self.scheduler = Scheduler(self.mesos, spec(3, disk_type="MOUNT" if mounts else "ROOT"), ids)
         self.started = 0
         heal(self.mesos, self.scheduler)

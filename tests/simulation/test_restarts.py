@@ -56,6 +56,33 @@ def test_a_node_is_restarted_where_it_was() -> None:
     assert after.failures.count == 0
 
 
+def test_an_isolated_node_is_down_and_left_alone_until_an_operator_restarts_it() -> None:
+    """Nothing is done to it: its disk is not whole yet, and only an operator knows when it is."""
+    world = play(
+        [
+            *UP,
+            Send.isolated("node-1"),
+            Send.time(1.0, cycles=2),
+            Expect.step("node-1", Status.STARTED, "MODE", "recovery", says="is in mode ISOLATED"),
+            Expect.refused(restart("node-2"), RefusalKind.CONFLICT, "node-1 is down"),
+            Send.command(begin("cleanup", "run-1", 3)),
+            Send.time(60.0, cycles=60),
+            Expect.step("node-1", Status.WAITING, "NODE_DOWN", "cleanup", says="its mode is ISOLATED"),
+            Expect.launched("cleanup-node-0", "cleanup-node-2"),
+        ]
+    )
+    assert world.mesos.kills == []
+    play(
+        [
+            Send.command(restart("node-1")),
+            until_settled(),
+            Send.until_complete("cleanup"),
+            Expect.launched("node-1", "cleanup-node-1"),
+        ],
+        world,
+    )
+
+
 def test_all_are_restarted_one_at_a_time() -> None:
     play(
         [

@@ -55,6 +55,7 @@ def make_status(index: int, **changes: Any) -> NodeStatus:
         version="5.0.8",
         schema="s",
         live=("10.0.0.1", "10.0.0.2"),
+        room_bytes=2**30,
     )
     return replace(status, **changes)
 
@@ -104,6 +105,7 @@ class CoreGateway:
         self.evaluations: tuple[Mapping[str, Any], ...] = ()
         self.unavailable = ""
         self.age = 0.0
+        self.idle = 0.0  # since the last cycle, which may have stored nothing
         self.refusal: Refusal | None = None
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
@@ -112,7 +114,8 @@ class CoreGateway:
     def snapshot(self) -> Snapshot:
         self._check()
         plans = build_plans(self.state, NOW)
-        return Snapshot(self.state, plans, time.time() - self.age, connected=True, evaluations=self.evaluations)
+        now, seen = time.time(), self.evaluations
+        return Snapshot(self.state, plans, now - self.age, True, seen, tried_at=now - (self.idle or self.age))
 
     def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
         return self.snapshot()

@@ -156,6 +156,7 @@ class TestNodeStatus:
             "schema": "s",
             "live": ["10.0.0.1", "10.0.0.2"],
             "unreachable": [],
+            "error": None,
         }
 
     def test_a_node_that_does_not_answer(self, client: FlaskClient) -> None:
@@ -352,6 +353,13 @@ class TestHealth:
         assert (answer.status_code, document(answer)["healthy"]) == (503, False)
         assert client.get("/admin/healthcheck").status_code == 500
 
+    def test_a_loop_that_waits_for_zookeeper_does_not_hang(self, client: FlaskClient, gateway: CoreGateway) -> None:
+        gateway.age, gateway.idle = 1000.0, 1.0
+        answer = client.get("/v1/health")
+        assert (answer.status_code, document(answer)["age_seconds"]) == (200, 1000)
+        gateway.idle = 200.0
+        assert client.get("/v1/health").status_code == 503
+
     def test_a_state_that_cannot_be_read(self, client: FlaskClient, gateway: CoreGateway) -> None:
         gateway.unavailable = "ZooKeeper does not answer"
         answer = client.get("/v1/health")
@@ -371,6 +379,7 @@ def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     answer = client.get("/metrics")
     assert answer.mimetype == "text/plain"
     assert "cassandra_scheduler_nodes_ready 3\n" in answer.text
+    assert 'cassandra_scheduler_node_disk_free_bytes{node="node-0"} 1073741824\n' in answer.text
     gateway.unavailable = "no state"
     assert client.get("/metrics").status_code == 503
 

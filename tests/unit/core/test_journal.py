@@ -86,6 +86,14 @@ def test_what_became_of_a_node(node: NodeRecord, expected: list[str]) -> None:
     assert found(STATE, with_node(STATE, node)) == expected
 
 
+def test_a_node_that_is_down_says_why() -> None:
+    seen = STATE.sightings["node-1"]
+    sightings = {**STATE.sightings, "node-1": replace(seen, status=replace(seen.status, error="No space left"))}
+    isolated = replace(with_node(STATE, replace(NODE, mode="ISOLATED")), sightings=sightings)
+    (entry,) = entries_after(journal(STATE, isolated, isolated, Decision(), (), NOW), 0, KEPT)
+    assert (entry.kind, entry.cause) == (EntryKind.DOWN, "No space left")
+
+
 def test_a_launch_says_why() -> None:
     ended = down(1)
     launched = replace(ended, task=replace(task_of(ended), id="node-1__other", state=TaskState.STAGING))

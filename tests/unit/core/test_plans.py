@@ -35,6 +35,13 @@ def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> Node
     return replace(member, task=replace(member.task, state=word), mode="UNKNOWN", **changes)
 
 
+def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
+    """The same where this node said something else of itself."""
+    seen = found.sightings[name]
+    changed = replace(seen, status=replace(seen.status, **changes))
+    return replace(found, sightings={**found.sightings, name: changed})
+
+
 @pytest.mark.parametrize(
     ("found", "name", "status", "reason", "part"),
     [
@@ -54,6 +61,14 @@ def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> Node
         pytest.param(state(node(0)), "node-0", "STARTED", "NO_STATUS", "", id="silent"),
         pytest.param(state(node(0, TaskState.UNREACHABLE)), "node-0", "WAITING", "UNREACHABLE", "", id="unreachable"),
         pytest.param(state(up(0)), "node-0", "COMPLETE", "DONE", "mode: NORMAL; deployed", id="up"),
+        pytest.param(
+            told(state(up(0)), "node-0", error="its disk is full"),
+            "node-0",
+            "COMPLETE",
+            "DONE",
+            "deployed, but its disk is full",
+            id="up, with something wrong",
+        ),
         pytest.param(state(down(0)), "node-0", "COMPLETE", "DONE", "but down: see the plan recovery", id="down"),
         pytest.param(state(node(0, forced=True)), "node-0", "COMPLETE", "FORCED", "operator", id="forced"),
         pytest.param(state(down(0)), "node-1", "WAITING", "NODE_DOWN", "while node-0 is down", id="member down"),
@@ -179,6 +194,14 @@ def test_recovery_steps(record: NodeRecord, status: str, reason: str) -> None:
     (step,) = plan.phases[0].steps
     assert (step.name, step.status, step.reason) == ("node-1", status, reason)
     assert step.message.startswith("Recovering Cassandra node node-1 mode: UNKNOWN; ")
+
+
+def test_an_isolated_member_is_down_in_its_own_words_and_waits_to_be_restarted() -> None:
+    isolated = replace(up(1), mode="ISOLATED")
+    found = told(state(up(0), isolated), "node-1", error="Read-only file system")
+    (step,) = build_plans(found, NOW)["recovery"].phases[0].steps
+    assert (step.name, step.status, step.reason) == ("node-1", Status.STARTED, "MODE")
+    assert step.message.endswith("node-1 is in mode ISOLATED: Read-only file system")
 
 
 def test_recovery_has_nothing_to_do_with_nodes_that_are_no_members() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from executor.failure import MAXIMUM, cause, describe_exit, last_errors
+from executor.failure import MAXIMUM, cause, describe_exit, last_errors, shortage
 
 LOG = """\
 INFO  [main] 2026-01-01 A.java:1 - fine
@@ -32,23 +33,66 @@ def test_only_the_last_three_errors_count() -> None:
 
 def test_the_output_speaks_when_the_log_does_not(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("Unrecognized VM option 'X'\nError: Could not create the Java Virtual Machine.\n")
-    assert cause(tmp_path / "log", tmp_path / "out").startswith("Unrecognized VM option 'X'")
+    assert cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash").startswith("Unrecognized VM option 'X'")
     (tmp_path / "log").write_text("INFO  [main] fine\n")
-    assert cause(tmp_path / "log", tmp_path / "out").startswith("Unrecognized VM option 'X'")
+    assert cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash").startswith("Unrecognized VM option 'X'")
     (tmp_path / "log").write_text(LOG)
-    assert cause(tmp_path / "log", tmp_path / "out").startswith("ERROR [main]")
+    assert cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash").startswith("ERROR [main]")
 
 
 def test_a_cause_is_bounded_and_keeps_its_end(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("ERROR [main] " + "x" * 200_000 + "the end\n")
     (tmp_path / "out").write_text("y" * 10_000 + "the end")
-    found = cause(tmp_path / "log", tmp_path / "out")
+    found = cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash")
     assert len(found) == MAXIMUM
     assert found.endswith("the end")
 
 
+CRASH = """\
+#
+# A fatal error has been detected by the Java Runtime Environment:
+#
+#  SIGBUS (0x7) at pc=0x00007fae2d400fe0, pid=16690, tid=16942
+#
+# Problematic frame:
+# v  ~StubRoutines::updateBytesCRC32
+#
+# No core dump will be written. Core dumps have been disabled.
+#
+---------------  S U M M A R Y ------------
+"""
+
+
+def test_a_crash_of_the_jvm_speaks_for_itself_and_not_its_warnings(tmp_path: Path) -> None:
+    (tmp_path / "crash").write_text(CRASH)
+    (tmp_path / "out").write_text("WARNING: A terminally deprecated method has been called\n")
+    assert cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash").splitlines() == [
+        "A fatal error has been detected by the Java Runtime Environment:",
+        "SIGBUS (0x7) at pc=0x00007fae2d400fe0, pid=16690, tid=16942",
+        "Problematic frame:",
+        "v  ~StubRoutines::updateBytesCRC32",
+    ]
+    (tmp_path / "log").write_text(LOG)
+    found = cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash")
+    assert found.startswith("ERROR [main]")
+    assert "SIGBUS" in found
+
+
+def test_a_full_disk_is_told_without_numbers_that_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shortage(tmp_path / "missing") == ""
+    room = 64 << 20
+
+    def size(_: Path) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 51200, room // 4096, room // 4096, 0, 0, 0, 0, 255))
+
+    monkeypatch.setattr(os, "statvfs", size)
+    assert shortage(tmp_path) == ""
+    room -= 4096
+    assert shortage(tmp_path) == "the disk of its volume is full: less than 64 MB of 200 MB are free"
+
+
 def test_nothing_said(tmp_path: Path) -> None:
-    assert cause(tmp_path / "log", tmp_path / "out") == ""
+    assert cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash") == ""
 
 
 @pytest.mark.parametrize(

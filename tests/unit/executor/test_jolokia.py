@@ -12,7 +12,7 @@ import pytest
 
 from executor.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
 from executor.protocol import NodeStatus
-from executor.status import interpret, poll
+from executor.status import explained, interpret, poll
 from tests.unit.executor.jolokia_server import Answer, Server
 
 MODE = Attribute(STORAGE_SERVICE, "OperationMode")
@@ -137,6 +137,31 @@ def test_a_whole_status(server: Server) -> None:
         "NORMAL", True, True, True, True, "h", "127.0.0.1", 2, "dc1", "r1", "5.0.8", "s", ("a", "b"), ("c",)
     )
     assert poll(server.client(), 5) == replace(expected, load_bytes=4096)
+
+
+@pytest.mark.parametrize(
+    ("mode", "gossip", "expected"),
+    [
+        ("NORMAL", False, "ISOLATED"),
+        ("NORMAL", True, "NORMAL"),
+        ("NORMAL", None, "NORMAL"),  # not said: Cassandra is busy, and nothing is concluded from that
+        ("STARTING", False, "STARTING"),
+        ("DRAINED", False, "DRAINED"),
+    ],
+)
+def test_normal_without_gossip_is_isolated(mode: str, gossip: bool | None, expected: str) -> None:
+    values = {"OperationMode": mode} | ({} if gossip is None else {"GossipRunning": gossip})
+    assert interpret(values, "a").mode == expected
+
+
+def test_what_is_wrong_is_told_in_cassandras_words() -> None:
+    assert explained(NodeStatus("NORMAL"), "", "").error is None
+    assert explained(NodeStatus("NORMAL"), "ERROR of last year", "the disk is full").error == "the disk is full"
+    assert (
+        explained(NodeStatus("UNKNOWN", error="refused"), "", "the disk is full").error == "refused\nthe disk is full"
+    )
+    isolated = explained(NodeStatus("ISOLATED"), "ERROR Stopping transports", "").error
+    assert isolated == "Cassandra has stopped its gossip: restart it once the cause is gone\nERROR Stopping transports"
 
 
 @pytest.mark.parametrize("values", [{}, {"OperationMode": None, "LiveNodes": "x", "Joined": "true", "LocalHostId": ""}])

@@ -15,6 +15,7 @@ SERVING = NodeStatus(mode="NORMAL", native_transport_running=True)
         (SERVING, SETTLED_SECONDS - 0.1, CHANGING_SECONDS),
         (NodeStatus(mode="NORMAL"), 1000.0, CHANGING_SECONDS),
         (NodeStatus(mode="JOINING", native_transport_running=True), 1000.0, CHANGING_SECONDS),
+        (NodeStatus(mode="ISOLATED"), SETTLED_SECONDS, STEADY_SECONDS),
         (NodeStatus(mode="UNKNOWN"), 1000.0, CHANGING_SECONDS),
     ],
 )

@@ -230,6 +230,7 @@ def test_a_command_that_was_not_stored_has_not_happened() -> None:
     bench.cycle(asked)
     with pytest.raises(Unavailable, match="not stored"):
         asked.answer.result(0)
+    assert bench.last.tried_at >= bench.last.at, "it is the state that grows old, the loop lives"
     bench.memory.available = True
     bench.cycle()
     assert bench.last.state.plans["deploy"].interrupted is False

@@ -1,0 +1,61 @@
+"""Small disks for tests, which fill up and break as those of nodes do. They are mounted, which takes root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_FILLER = "filler"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk of its own at `directory`."""
+
+    directory: Path
+
+    def fill(self, leave: int) -> None:
+        """Take all room but for so many bytes."""
+        left = self.room() - leave
+        with open(self.directory / _FILLER, "ab") as file:
+            while left > 0:
+                left -= file.write(bytes(min(left, _CHUNK)))
+
+    def empty(self) -> None:
+        """Give that room back."""
+        (self.directory / _FILLER).unlink(missing_ok=True)
+
+    def room(self) -> int:
+        """The bytes that are free."""
+        found = os.statvfs(self.directory)
+        return found.f_bavail * found.f_frsize
+
+    def set_writable(self, writable: bool) -> None:
+        """As the kernel remounts a disk that has failed."""
+        _run("mount", "-o", f"remount,{'rw' if writable else 'ro'}", str(self.directory))
+
+
+@contextmanager
+def small_disk(directory: Path, megabytes: int) -> Iterator[Disk]:
+    """A disk in memory, mounted at a directory, which is made. The test is skipped where mounts are not permitted."""
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory))
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        pytest.skip(f"a disk cannot be mounted here: {getattr(error, 'stderr', error)}")
+    try:
+        yield Disk(directory)
+    finally:
+        # Lazily: what still holds a file of it must not keep it in the tree.
+        _run("umount", "--lazy", str(directory))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,0 +1,143 @@
+"""What a real Cassandra does on a disk that is full or broken, and what its executor says of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cassandra import DriverException
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import WhiteListRoundRobinPolicy
+
+from tests.disks import small_disk
+from tests.feature.executor_agent import Node, build_bundle, start_agent
+from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.feature.test_executor_cassandra import LAUNCH
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
+
+ADDRESS = "127.0.2.2"
+# What was acknowledged is in the log that is replayed, whatever ends the process.
+BATCH = replace(LAUNCH, options={"commitlog_sync": "batch"})
+ROW = 100_000
+FULL = "the disk of its volume is full: less than 64 MB of 256 MB are free"
+_FAILED = (DriverException, NoHostAvailable)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    bundles = (build_bundle("executor"), build_bundle("cassandra"))
+    master = FakeMaster()
+    try:
+        agent = start_agent(master, tmp_path / "work", ADDRESS)
+        try:
+            yield Node(agent, master, bundles)
+        finally:
+            agent.stop()
+    finally:
+        master.close()
+
+
+@contextmanager
+def cql() -> Iterator[Session]:
+    profile = ExecutionProfile(WhiteListRoundRobinPolicy([ADDRESS]))
+    cluster = Cluster(
+        [ADDRESS], protocol_version=5, connect_timeout=30.0, execution_profiles={EXEC_PROFILE_DEFAULT: profile}
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+def create(session: Session, keyspace: str, seconds: float = 30.0) -> None:
+    replication = "{'class': 'NetworkTopologyStrategy', 'dc1': 1}"
+    session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}", timeout=seconds)
+    session.execute(f"CREATE TABLE {keyspace}.rows (id int PRIMARY KEY, body blob)", timeout=seconds)
+
+
+def write(session: Session, rows: int) -> set[int]:
+    """So many rows, or as many as are acknowledged."""
+    written: set[int] = set()
+    insert = session.prepare("INSERT INTO kept.rows (id, body) VALUES (?, ?)")
+    with suppress(*_FAILED):
+        for number in range(rows):
+            session.execute(insert, (number, os.urandom(ROW)), timeout=10.0)
+            written.add(number)
+    return written
+
+
+def end(node: Node, task_id: str) -> str:
+    """The last words of a task whose executor has ended too."""
+    words: str = node.end(task_id)["message"]
+    assert node.exited() == 0
+    return words
+
+
+def read() -> set[int]:
+    with cql() as session:
+        return {row.id for row in session.execute("SELECT id FROM kept.rows", timeout=30.0)}
+
+
+def volume_of(node: Node) -> Path:
+    return node.agent.work_dir / "volumes" / "roles" / "role" / "pv1"
+
+
+def test_a_full_disk_ends_it_and_says_so_and_room_brings_it_back_with_all_that_was_acknowledged(node: Node) -> None:
+    """The commit log is mapped into memory: a page for which there is no room is a crash of the JVM."""
+    with small_disk(volume_of(node), 256) as disk:
+        node.launch(BATCH, "t1")
+        node.until("t1", mode="NORMAL", native_transport_running=True)
+        with cql() as session:
+            create(session, "kept")
+            disk.fill(leave=50_000_000)
+            assert node.until("t1", error=FULL).mode == "NORMAL", "it is told before anything fails"
+            disk.fill(leave=2_000_000)
+            written = write(session, 1000)
+        assert 0 < len(written) < 1000
+        said = end(node, "t1")
+        assert said.startswith("Cassandra ended with signal SIGABRT")
+        assert "SIGBUS" in said
+        assert said.endswith(FULL)
+
+        node.launch(BATCH, "t2")
+        assert end(node, "t2").endswith(FULL)
+
+        disk.empty()
+        node.launch(BATCH, "t3")
+        assert node.until("t3", mode="NORMAL", native_transport_running=True).error is None
+        assert read() >= written
+        node.kill("t3")
+        end(node, "t3")
+
+
+def test_a_broken_disk_isolates_it_in_cassandras_words_until_it_is_restarted(node: Node) -> None:
+    """Cassandra's disk_failure_policy, `stop`: it lives, calls itself NORMAL, and speaks to nobody any more."""
+    with small_disk(volume_of(node) / "data", 256) as disk:
+        node.launch(BATCH, "t1")
+        node.until("t1", mode="NORMAL", native_transport_running=True)
+        with cql() as session:
+            create(session, "kept")
+            written = write(session, 20)
+            disk.set_writable(False)
+            with suppress(*_FAILED):
+                create(session, "other", 3.0)  # a change of the schema is flushed at once
+        assert len(written) == 20
+        status = node.until("t1", mode="ISOLATED")
+        assert (status.native_transport_running, status.gossip_running) == (False, False)
+        assert status.error is not None
+        assert status.error.startswith("Cassandra has stopped its gossip: restart it once the cause is gone\n")
+        assert "Read-only file system" in status.error
+
+        disk.set_writable(True)
+        node.kill("t1")
+        assert end(node, "t1").startswith("killed")
+        node.launch(BATCH, "t2")
+        node.until("t2", mode="NORMAL", native_transport_running=True)
+        assert read() == written
+        node.kill("t2")
+        end(node, "t2")
