@@ -28,22 +28,22 @@ def give_up_nodes(cycle: Cycle) -> None:
     for node in by_index(cycle.state.nodes.values()):
         if may_live(node):
             _end_task(cycle, node)
-        elif node.reservation is not None or node.intent is not None:
-            cycle.update(emptied(node))
+        elif (empty := emptied(node)) != node:
+            cycle.update(empty)
 
 
 def emptied(node: NodeRecord) -> NodeRecord:
     """The node without anything; what it holds somewhere, as far as anyone knows, is to be released there.
 
-    What may be somewhere else turns up in an offer, or does not exist.
+    What may be anywhere is released if it turns up, and not waited for.
     """
-    sure = [given_up for given_up in node.abandoned if given_up.agent_id]
+    held = [replace(given_up, unused=True) for given_up in node.abandoned]
     if node.reservation is not None and node.agent is not None and not _is_gone(node):
-        sure.append(give_up(node.reservation, node.agent))
+        held.append(give_up(node.reservation, node.agent))
     previous = None if node.intent is None else node.intent.previous
     if previous is not None and not previous.gone:
-        sure.append(give_up(previous.reservation, previous.agent))
-    return NodeRecord(index=node.index, abandoned=tuple(sure), left=True)
+        held.append(give_up(previous.reservation, previous.agent))
+    return NodeRecord(index=node.index, abandoned=tuple(held), left=True)
 
 
 def finish(cycle: Cycle) -> None:
@@ -67,8 +67,9 @@ def finish(cycle: Cycle) -> None:
 
 
 def holds_nothing(node: NodeRecord) -> bool:
-    """Whether its task has ended, and nothing is reserved for it any more."""
-    return not may_live(node) and node.reservation is None and node.intent is None and not node.abandoned
+    """Whether its task has ended, and nothing is surely reserved for it any more."""
+    surely = any(given_up.agent_id for given_up in node.abandoned)
+    return not (may_live(node) or node.reservation is not None or node.intent is not None or surely)
 
 
 def _is_calm(cycle: Cycle) -> bool:

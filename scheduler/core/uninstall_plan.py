@@ -88,7 +88,7 @@ def _holding_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reas
     for item in node.abandoned:
         if (refused := refusal(state, item.id)) is not None:
             return Status.WAITING, Reason(Code.RELEASE_REFUSED, f"Mesos does not give {item.id} back: {refused.words}")
-    waits = [f"{item.id} (agent {item.agent_id})" for item in node.abandoned]
+    waits = [f"{item.id} (agent {item.agent_id})" for item in node.abandoned if item.agent_id]
     words = f"waits for an offer that shows {', '.join(waits) or 'what it holds'}; forceComplete leaves it behind"
     return Status.WAITING, Reason(Code.NO_OFFER, words)
 
