@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, precondition, rule
 
+from scheduler.core.commands import ForceComplete
+from scheduler.core.state import TaskState
 from tests.simulation.script import wrongs
 from tests.simulation.test_machine import Cluster
 
@@ -27,6 +29,12 @@ class Removal(Cluster):
             assert wrongs(self.mesos, self.scheduler) == []
             assert self.scheduler.uninstalls or self.mesos.kills == []
 
+    def give_up_tasks(self) -> None:
+        """As an operator would: what ran on a machine that came back under another id is no more."""
+        for node in self.scheduler.state.nodes.values():
+            if node.task is not None and node.task.state is TaskState.UNKNOWN:
+                self.scheduler.command(ForceComplete("uninstall", "Tasks", node.name))
+
     def teardown(self) -> None:
         if not hasattr(self, "scheduler"):
             return
@@ -35,11 +43,13 @@ class Removal(Cluster):
         self.mesos.refuse_next = set()
         for agent in self.mesos.agents.values():
             self.mesos.reconnect(agent)
-        for _ in range(400):
+        for count in range(400):
             if self.scheduler.over:
                 break
             self.mesos.step(5.0)
             self.scheduler.cycle()
+            if count % 100 == 99:
+                self.give_up_tasks()
         self.nothing_forbidden_was_done()
         assert self.scheduler.over, self.scheduler.plans()
         assert (self.scheduler.znodes, self.mesos.live_tasks()) == ({}, [])
