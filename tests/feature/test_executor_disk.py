@@ -13,7 +13,7 @@ from cassandra import DriverException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from tests.disks import small_disk
+from tests.disks import CannotMountError, Disk, small_disk
 from tests.feature.executor_agent import Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.feature.test_executor_cassandra import LAUNCH
@@ -40,6 +40,16 @@ def node(tmp_path: Path) -> Iterator[Node]:
             agent.stop()
     finally:
         master.close()
+
+
+@contextmanager
+def mounted(directory: Path) -> Iterator[Disk]:
+    """A disk of 256 MB; the test is skipped where there can be none."""
+    try:
+        with small_disk(directory, 256) as disk:
+            yield disk
+    except CannotMountError as error:
+        pytest.skip(f"a disk cannot be mounted here: {error}")
 
 
 @contextmanager
@@ -89,7 +99,7 @@ def volume_of(node: Node) -> Path:
 
 def test_a_full_disk_ends_it_and_says_so_and_room_brings_it_back_with_all_that_was_acknowledged(node: Node) -> None:
     """The commit log is mapped into memory: a page for which there is no room is a crash of the JVM."""
-    with small_disk(volume_of(node), 256) as disk:
+    with mounted(volume_of(node)) as disk:
         node.launch(BATCH, "t1")
         node.until("t1", mode="NORMAL", native_transport_running=True)
         with cql() as session:
@@ -117,7 +127,7 @@ def test_a_full_disk_ends_it_and_says_so_and_room_brings_it_back_with_all_that_w
 
 def test_a_broken_disk_isolates_it_in_cassandras_words_until_it_is_restarted(node: Node) -> None:
     """Cassandra's disk_failure_policy, `stop`: it lives, calls itself NORMAL, and speaks to nobody any more."""
-    with small_disk(volume_of(node) / "data", 256) as disk:
+    with mounted(volume_of(node) / "data") as disk:
         node.launch(BATCH, "t1")
         node.until("t1", mode="NORMAL", native_transport_running=True)
         with cql() as session:
