@@ -56,7 +56,11 @@ def mounted(directory: Path) -> Iterator[Disk]:
 def cql() -> Iterator[Session]:
     profile = ExecutionProfile(WhiteListRoundRobinPolicy([ADDRESS]))
     cluster = Cluster(
-        [ADDRESS], protocol_version=5, connect_timeout=30.0, execution_profiles={EXEC_PROFILE_DEFAULT: profile}
+        [ADDRESS],
+        protocol_version=5,
+        connect_timeout=30.0,
+        max_schema_agreement_wait=1.0,  # one node agrees with itself, or does not answer any more
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
     )
     try:
         yield cluster.connect()
