@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 _FILLER = "filler"
 _CHUNK = 1 << 20
@@ -22,11 +21,16 @@ class Disk:
     directory: Path
 
     def fill(self, leave: int) -> None:
-        """Take all room but for so many bytes."""
+        """Take all room but for so many bytes; others may take some of it meanwhile."""
         left = self.room() - leave
-        with open(self.directory / _FILLER, "ab") as file:
+        with open(self.directory / _FILLER, "ab", buffering=0) as file:
             while left > 0:
-                left -= file.write(bytes(min(left, _CHUNK)))
+                try:
+                    left -= file.write(bytes(min(left, _CHUNK)))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    return
 
     def empty(self) -> None:
         """Give that room back."""
@@ -42,14 +46,18 @@ class Disk:
         _run("mount", "-o", f"remount,{'rw' if writable else 'ro'}", str(self.directory))
 
 
+class CannotMountError(Exception):
+    """Mounts are not permitted here."""
+
+
 @contextmanager
 def small_disk(directory: Path, megabytes: int) -> Iterator[Disk]:
-    """A disk in memory, mounted at a directory, which is made. The test is skipped where mounts are not permitted."""
+    """A disk in memory, mounted at a directory, which is made; raises CannotMountError."""
     directory.mkdir(parents=True, exist_ok=True)
     try:
         _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory))
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        pytest.skip(f"a disk cannot be mounted here: {getattr(error, 'stderr', error)}")
+        raise CannotMountError(getattr(error, "stderr", str(error))) from error
     try:
         yield Disk(directory)
     finally:

@@ -12,8 +12,9 @@ import pytest
 
 from tests.chaos import works
 from tests.chaos.client import Client
-from tests.chaos.faults import PING_SECONDS
+from tests.chaos.faults import DISK_MB, PING_SECONDS, volumes_of
 from tests.cluster.world import World, make_layout, make_world
+from tests.disks import CannotMountError, small_disk
 from tests.waiting import NotInTimeError, wait_for
 
 NETWORK = "127.0.40"
@@ -57,6 +58,10 @@ class Rings:
         began = time.monotonic()
         layout = make_layout(self._directory / str(self._number), nodes=3, network=NETWORK)
         world = make_world(replace(layout, agent_ping_seconds=PING_SECONDS))
+        # Where that is not permitted they share the machine's disk, which no case may fill.
+        with suppress(CannotMountError):
+            for agent in layout.agents:
+                self._open.enter_context(small_disk(volumes_of(agent), DISK_MB))
         self._open.callback(world.stop)
         world.start()
         world.wait_deployed()

@@ -7,18 +7,26 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+
+import pytest
 
 from devcluster import processes
 from devcluster.layout import Agent
 from devcluster.processes import Process
 from devcluster.requests import UnreachableError
+from tests import sessions
 from tests.cluster.world import World
+from tests.disks import Disk
 from tests.waiting import wait_for
 
 # Longer than ZooKeeper's session (10 s) and the time after which the master gives an agent up (below).
 HANG_SECONDS = 15.0
 PING_SECONDS = 2
 _LOST_SECONDS = 60.0
+# In memory; what a case writes is far less.
+DISK_MB = 1500
+_FULL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,37 @@ def _partition(everywhere: bool, world: World, agent: Agent) -> None:
         wait_for("the master has given them up", are_lost, _LOST_SECONDS)
 
 
+def volumes_of(agent: Agent) -> Path:
+    """Where an agent has the volumes of its tasks."""
+    return agent.work_directory / "volumes"
+
+
+def _fill_disk(world: World, agent: Agent) -> None:
+    """The disk of its volumes has no room, until it has ended for that and its last words are told."""
+    if not volumes_of(agent).is_mount():
+        pytest.skip("no disk could be mounted for the volumes")
+    disk, before = Disk(volumes_of(agent)), world.read("/v1/events?limit=1")["newest"]
+
+    def is_told() -> bool:
+        found = world.read(f"/v1/events?since={before}")["events"]
+        return any("the disk of its volume is full" in item["cause"] for item in found)
+
+    try:
+        disk.fill(leave=0)
+        wait_for("that the disk is full is told", is_told, _FULL_SECONDS)
+    finally:
+        disk.empty()
+
+
+def _expire_session(world: World, agent: Agent) -> None:
+    """ZooKeeper ends the scheduler's session, which ends for that."""
+    process = world.table.find("scheduler")
+    assert process is not None
+    sessions.expire(str(world.layout.zookeeper), f"/dcos-service-{world.layout.service_name}/lock")
+    assert processes.wait_ended([process], 30.0)
+    assert "(SESSION_LOST)" in (world.layout.directory / "logs" / "scheduler.log").read_text()
+
+
 def _hang(find: Find, world: World, agent: Agent) -> None:
     with world.halted(find(world, [agent])):
         time.sleep(HANG_SECONDS)
@@ -88,6 +127,8 @@ FAULTS = (
     Fault("zookeeper", partial(_kill_part, "zookeeper")),
     Fault("one-partition", partial(_partition, False)),
     Fault("all-partitions", partial(_partition, True)),
+    Fault("full-disk", _fill_disk),
+    Fault("session", _expire_session),
 )
 HANGS = (
     Fault("hang-cassandra", partial(_hang, _cassandras)),
