@@ -1,12 +1,19 @@
-"""What holds for every test: none leaves a thread behind that would outlive it."""
+"""What holds for every test: none leaves a thread behind that would outlive it; random runs have fixed seeds."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# The same runs everywhere and every time. `HYPOTHESIS_PROFILE=random` looks for others.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("random", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # Threads of libraries that live as long as the process by design.
 _LIVES_ON = ("ThreadPoolExecutor", "asyncio_", "pymesos")
