@@ -22,7 +22,7 @@ from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.replace import awaits_peers, move, seen_by, settle, vacate
 from scheduler.core.seeds import by_index
-from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord
+from scheduler.core.state import Agent, ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, TaskRecord
 
 PLAN = "recovery"
 KILL_AGAIN_SECONDS = 30.0
@@ -197,14 +197,18 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
-    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
-    assert node.task is not None
     agent = node.agent if intent.previous is None else intent.previous.agent
+    assert node.task is not None
     assert agent is not None
+    end_task(cycle, node.task, agent, f"{describe(intent.kind)} of {node.name}")
+
+
+def end_task(cycle: Cycle, task: TaskRecord, agent: Agent, reason: str) -> None:
+    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
     told = cycle.state.memory.told
-    if cycle.now - told.get(node.task.id, float("-inf")) < KILL_AGAIN_SECONDS or node.task.state in UNSEEN:
+    if cycle.now - told.get(task.id, float("-inf")) < KILL_AGAIN_SECONDS or task.state in UNSEEN:
         return
     grace = cycle.state.target.spec.executor.shutdown_grace_seconds
-    cycle.kills.append(Kill(node.task.id, agent.id, grace, f"{describe(intent.kind)} of {node.name}"))
-    memory = replace(cycle.state.memory, told={**told, node.task.id: cycle.now})
+    cycle.kills.append(Kill(task.id, agent.id, grace, reason))
+    memory = replace(cycle.state.memory, told={**told, task.id: cycle.now})
     cycle.replace_state(replace(cycle.state, memory=memory))

@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle import Cycle
-from scheduler.core.decision import Kill
 from scheduler.core.garbage import is_ours
-from scheduler.core.lifecycle import LIVE, UNSEEN, may_live
+from scheduler.core.intents import end_task
+from scheduler.core.lifecycle import LIVE, may_live
 from scheduler.core.release import known_reservations
 from scheduler.core.replace import give_up
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, NodeRecord, TaskState
 
-KILL_AGAIN_SECONDS = 30.0
 # So long nothing of this cluster may have been offered, while offers are called for.
 CALM_SECONDS = 10.0
 
@@ -27,7 +26,8 @@ def give_up_nodes(cycle: Cycle) -> None:
     """End every task; empty the records of those that have ended."""
     for node in by_index(cycle.state.nodes.values()):
         if may_live(node):
-            _end_task(cycle, node)
+            if node.task is not None and node.agent is not None:
+                end_task(cycle, node.task, node.agent, "the service is removed")
         elif (empty := emptied(node)) != node:
             cycle.update(empty)
 
@@ -88,18 +88,6 @@ def _is_calm(cycle: Cycle) -> bool:
 def _is_gone(node: NodeRecord) -> bool:
     """An agent that an operator removed takes its reservations with it."""
     return node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
-
-
-def _end_task(cycle: Cycle, node: NodeRecord) -> None:
-    assert node.task is not None
-    told = cycle.state.memory.told
-    due = cycle.now - told.get(node.task.id, float("-inf")) >= KILL_AGAIN_SECONDS
-    if not due or node.task.state in UNSEEN or node.agent is None:
-        return
-    grace = cycle.state.target.spec.executor.shutdown_grace_seconds
-    cycle.kills.append(Kill(node.task.id, node.agent.id, grace, "the service is removed"))
-    memory = replace(cycle.state.memory, told={**told, node.task.id: cycle.now})
-    cycle.replace_state(replace(cycle.state, memory=memory))
 
 
 def forget_holdings(state: ClusterState, node: NodeRecord) -> ClusterState:
