@@ -13,6 +13,8 @@ from kazoo.handlers.threading import KazooTimeoutError
 _ZK_URL = re.compile(r"^zk://(?:[^@/]*@)?([^/]+)(/[^?#]*)?$")
 _INFO_PREFIX = "json.info_"
 _POLL_SECONDS = 1.0
+# Mesos' own ZooKeeper library tries again every few seconds; kazoo's pauses would grow to a minute.
+RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ class ZooKeeperDetector:
 
     def _read(self) -> str:
         if self._client is None:
-            client = KazooClient(hosts=self._hosts)
+            client = KazooClient(hosts=self._hosts, connection_retry=RECONNECT)
             client.start(timeout=10)
             self._client = client
         try:

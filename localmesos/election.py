@@ -11,13 +11,14 @@ from kazoo.exceptions import ConnectionLoss, KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState
 
-from localmesos.detector import parse_zk_url
+from localmesos.detector import RECONNECT, parse_zk_url
 
 Json = dict[str, Any]
 
 _PREFIX = "json.info_"
 _START_SECONDS = 30.0
 _TRY_SECONDS = 2.0
+_JOIN_PAUSE_SECONDS = 0.1
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,15 +39,14 @@ class Election:
         self._connected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._session_timeout = session_timeout
-        self._client = KazooClient(hosts=self._hosts, timeout=session_timeout)
+        self._client = KazooClient(hosts=self._hosts, timeout=session_timeout, connection_retry=RECONNECT)
 
     async def run(self) -> None:
         """Take part until cancelled; ElectionError when the session is lost."""
         self._client.add_listener(self._on_state)
         try:
             await self._connect()
-            await asyncio.to_thread(self._join)
-            watching = asyncio.create_task(self._follow())
+            watching = asyncio.create_task(self._join_and_follow())
             ending = asyncio.create_task(self._wait_lost())
             done, pending = await asyncio.wait([watching, ending], return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
@@ -71,6 +71,19 @@ class Election:
                     raise ElectionError(words) from error
             else:
                 return
+
+    async def _join_and_follow(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._join)
+            except ConnectionLoss:
+                # Whether it was made is not known. Two of one session say the same of the same master.
+                _LOG.info("lost the connection to ZooKeeper while joining; joining again")
+                await asyncio.sleep(_JOIN_PAUSE_SECONDS)
+                await self._connected.wait()
+            else:
+                break
+        await self._follow()
 
     def _join(self) -> None:
         self._client.ensure_path(self._path)

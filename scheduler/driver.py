@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler
-from pymesos.detector import MasterDetector
 from pymesos.process import Connection, Process
 
 from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.events import Disconnected
+from scheduler.detector import Detector
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.events import Event, Fatal, Json
 from scheduler.framework import FrameworkSettings
@@ -258,9 +258,9 @@ class _Subscription(MesosSchedulerDriver):
                 self._new_master = self._home
 
     def _begin_to_detect(self) -> None:
-        if isinstance(self.detector, _Detector) and not self.detector.ended:
+        if isinstance(self.detector, Detector) and not self.detector.ended:
             return
-        detector = _Detector(self.master_uri.removeprefix("zk://"), self)
+        detector = Detector(self.master_uri.removeprefix("zk://"), self)
         with self._lock:
             if not self._started:
                 return
@@ -353,7 +353,7 @@ class _Subscription(MesosSchedulerDriver):
             self._drain_wakeups(readable)
 
     def _has_lost_detector(self) -> bool:
-        return isinstance(self.detector, _Detector) and self.detector.ended
+        return isinstance(self.detector, Detector) and self.detector.ended
 
     def _wake_fd(self) -> int:
         assert self._wakeup_fds is not None
@@ -378,23 +378,3 @@ class _Connection(Connection):
             if self._sock is not None:
                 self._sock.close()
             raise
-
-
-class _Detector(MasterDetector):
-    """pymesos' detector, which says when it has given up and closes its descriptors."""
-
-    ended = False
-
-    def start(self) -> None:
-        """Begin; gives up where no master has ever been, because a watch of what does not exist never fires."""
-        self.zk.start()
-        if self.zk.exists("/") is None:
-            self.stop()
-        else:
-            super().start()
-
-    def stop(self) -> None:
-        """End for good; can be called more than once."""
-        self.ended = True
-        super().stop()
-        self.zk.close()

@@ -44,7 +44,7 @@ LOCK = "lock"
 LOCK_LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 10.0
 # kazoo's own pauses grow to a minute: after an absence of some minutes the session would end before they do.
-_RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
+RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
 # What kazoo raises; its time-out is of no family.
 CLIENT_ERRORS = (KazooException, KazooTimeoutError)
 _UNKNOWN_OUTCOME = (
@@ -73,7 +73,7 @@ class ZooKeeper:
         self._on_lost = on_lost
         self._closing = False
         self.lost = False
-        self.client = KazooClient(hosts=servers, timeout=session_seconds, connection_retry=_RECONNECT)
+        self.client = KazooClient(hosts=servers, timeout=session_seconds, connection_retry=RECONNECT)
         self.client.add_listener(self._listen)
         self._me = this_process()
         self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=str(self._me))

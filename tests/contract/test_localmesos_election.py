@@ -1,8 +1,12 @@
 """The election of localmesos' masters in a real ZooKeeper: what it writes there, and what becomes of a lost session."""
 
 import json
+import select
 import signal
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -96,3 +100,51 @@ def test_a_master_that_slept_does_not_go_on_leading(cluster: Cluster) -> None:
     cluster.signal("master", signal.SIGCONT)
     assert cluster.processes["master"].wait(20) == 1
     assert "Traceback" not in log(cluster)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_connection_that_is_lost_while_joining(tmp_path: Path, running: Server, path: str, arrives: bool) -> None:
+    """The node of the candidacy may have been made or not: the master joins again, and leads."""
+    with _losing(running.hosts, b"json.info_", arrives) as (hosts, lost):
+        cluster = Cluster(tmp_path, ("--zk", f"zk://{hosts}{path}", "--zk-session-timeout", f"{SESSION_SECONDS}secs"))
+        try:
+            cluster.start_master()
+            wait_until(lambda: leads(cluster.master_ip, cluster.master_port), 20, "the master leads")
+            assert lost.is_set()
+        finally:
+            cluster.stop()
+
+
+@contextmanager
+def _losing(target: str, words: bytes, arrives: bool) -> Iterator[tuple[str, threading.Event]]:
+    """A proxy that ends the first connection whose client sends these words, before or after they are passed on."""
+    lost = threading.Event()
+
+    def serve(client: socket.socket) -> None:
+        host, port = target.split(":")
+        with client, socket.create_connection((host, int(port))) as server:
+            while True:
+                for source in select.select([client, server], [], [])[0]:
+                    data = source.recv(65536)
+                    ends = words in data and not lost.is_set()
+                    if ends:
+                        lost.set()
+                    if not data or (ends and not arrives):
+                        return
+                    (server if source is client else client).sendall(data)
+                    if ends:
+                        return
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", lost
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()

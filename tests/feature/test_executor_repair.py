@@ -405,6 +405,8 @@ def test_a_node_that_joins_meanwhile(ring: Ring, key_space: str) -> None:
         wait_for("half of it is done", half.is_set, 60)
         planned = context.told[-1].total["segments"]
         new.start()
+        # A job that ends while its node still counts the new one as joining has rightly nothing to plan anew.
+        wait_for("node-0 counts the new node as a member", lambda: _is_member(ring.nodes[0], new.address), 60)
         grown.set()
         result = job.join(240)
         assert result["segments"] > planned
@@ -419,6 +421,12 @@ def test_a_node_that_joins_meanwhile(ring: Ring, key_space: str) -> None:
     finally:
         grown.set()
         new.stop()
+
+
+def _is_member(node: RingNode, address: str) -> bool:
+    """Whether a node holds replicas at another, which it does once that has joined as far as it knows."""
+    answer = node.jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointWithPortMap", ["system_auth"], 30)
+    return any(f"{address}:7000" in replicas for replicas in answer.values())
 
 
 _LOGIN = {"cassandra_username": "cassandra", "cassandra_password": "cassandra"}

@@ -83,7 +83,7 @@ def test_scheduler_imports_only_the_protocol_of_the_executor_and_api_only_in_its
 @pytest.mark.parametrize(
     ("library", "users"),
     [
-        pytest.param("pymesos", {"scheduler/driver.py", "executor/agent.py"}, id="pymesos"),
+        pytest.param("pymesos", {"scheduler/driver.py", "scheduler/detector.py", "executor/agent.py"}, id="pymesos"),
         pytest.param("cryptography", {"scheduler/secrets.py"}, id="cryptography"),
         pytest.param("flask", None, id="flask"),
     ],
