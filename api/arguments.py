@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -34,6 +34,14 @@ def flag(arguments: Mapping[str, str], name: str) -> bool:
     if value not in ("true", "false"):
         raise _bad(f"The query parameter {name} must be true or false, not {value}.")
     return value == "true"
+
+
+def choice(arguments: Mapping[str, str], name: str, words: Sequence[str]) -> str:
+    """A query parameter that is one of a few words, the first when it is not given; 400 for anything else."""
+    value = arguments.get(name, words[0])
+    if value not in words:
+        raise _bad(f"The query parameter {name} must be {' or '.join(words)}, not {value}.")
+    return value
 
 
 def body(allowed: Collection[str] = ()) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, jsonify
 
 from api import shapes
 from api.access import access, answer, snapshot
-from api.arguments import body, flag, query
+from api.arguments import body, choice, flag, query
 from api.errors import RequestError, refused
 from api.operations import accepted
 from api.starting import start
@@ -46,15 +46,19 @@ def info(node: str) -> Response:
 
 @blueprint.route("/v1/nodes/restart", methods=["PUT", "POST"])
 def restart() -> Response:
-    """Restart the node that `?node=` names, or all, one after another, for `*`: the ids of the tasks that end."""
-    arguments = query("node", "force")
+    """Restart the node that `?node=` names, or all for `*`, one node or one rack after another (`?by=`): the ids of the
+    tasks that end."""
+    arguments = query("node", "force", "by")
     body()
     text = arguments.get("node")
     if text is None:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter node is missing: the name of a node, or *.")
     everywhere = text == "*"
+    by = choice(arguments, "by", ("node", "rack"))
+    if by == "rack" and not everywhere:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter by can be rack only with node=*.")
     nodes = [node for node in shapes.launched(snapshot().state) if node.deployed] if everywhere else [_record(text)]
-    return _restart(nodes, arguments)
+    return _restart(nodes, arguments, by_rack=by == "rack")
 
 
 @blueprint.route("/v1/nodes/<node>/restart", methods=["PUT", "POST"])
@@ -138,9 +142,9 @@ def _ending(node: NodeRecord, command: NodeCommand) -> Response:
     return jsonify([node.task.id] if node.task is not None else [])
 
 
-def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str]) -> Response:
+def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str], by_rack: bool = False) -> Response:
     forced = flag(arguments, "force")
-    command = RestartNodes(tuple(node.name for node in nodes), g.principal, forced)
+    command = RestartNodes(tuple(node.name for node in nodes), g.principal, forced, by_rack)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
         raise refused(refusal)

@@ -84,7 +84,7 @@ _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
 }
 # Path -> (what it does, query parameters, what it answers).
 _NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
-    "/v1/nodes/restart": ("Restart a node, or all for *: the tasks that end", ("node", "force"), STRINGS),
+    "/v1/nodes/restart": ("Restart a node, or all for *: the tasks that end", ("node", "force", "by"), STRINGS),
     "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
     "/v1/nodes/replace": (
         "Replace a node by a new one elsewhere: the task that ends; with decommission=true answered as its start",
@@ -105,7 +105,9 @@ _MEANINGS = {
     "node": "A node's name; * for all",
     "force": "true: even if the ring cannot stand it",
     "decommission": "true: it hands its data over first",
+    "by": "rack: for *, all nodes of a rack at the same time",
 }
+_CHOICES = {"decommission": ("true", "false"), "force": ("true", "false"), "by": ("node", "rack")}
 _OPEN = {"/admin/ping", "/admin/healthcheck", "/v1/health", "/v1/artifacts/{name}"}
 
 
@@ -194,10 +196,7 @@ def _of_settings(path: str, summary: str, body: Json, answer: Json, *codes: str)
 
 def _of_nodes(path: str, summary: str, names: tuple[str, ...], schema: Json) -> Json:
     given = [
-        _parameter(
-            name, "query", _MEANINGS[name], ("true", "false") if name == "force" else (), required=name == "node"
-        )
-        for name in names
+        _parameter(name, "query", _MEANINGS[name], _CHOICES.get(name, ()), required=name == "node") for name in names
     ]
     content = {"application/json": {"schema": schema}}
     return {

@@ -12,7 +12,8 @@ from executor import exec_child, failure, volume
 from executor.installation import Installation, LaunchError
 from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.protocol import NodeStatus
-from executor.status import ISOLATED, explained, of_process, poll
+from executor.replication import Replication, survey
+from executor.status import ISOLATED, explained, of_process, poll, with_replication
 
 OUTPUT = "cassandra.out"
 LOG = "system.log"
@@ -28,6 +29,8 @@ class Cassandra:
         self._directory = installation.directory
         self._output = installation.logs / OUTPUT
         self._log = installation.logs / LOG
+        self._replication = Replication(0, ())
+        self._surveyed: str | None = None
         self._process = _spawn(installation, self._output)
 
     @property
@@ -41,8 +44,21 @@ class Cassandra:
     def status(self, timeout: float) -> NodeStatus:
         """What it says of itself now; see `status.poll`."""
         status = of_process(poll(self.jolokia, timeout), self.pid, self._volume)
+        status = self._with_replication(status, timeout)
         errors = failure.logged_errors(self._log) if status.mode == ISOLATED else ""
         return explained(status, errors, failure.shortage(self._volume))
+
+    def _with_replication(self, status: NodeStatus, timeout: float) -> NodeStatus:
+        """The same with how the key spaces of its schema are replicated: Cassandra is asked for each schema once."""
+        if status.schema is None or status.data_center is None:
+            return status
+        if self._surveyed != status.schema:
+            try:
+                self._replication = survey(self.jolokia, status.data_center, timeout)
+            except JolokiaError:
+                return status
+            self._surveyed = status.schema
+        return with_replication(status, self._replication)
 
     def drain(self, timeout: float) -> str | None:
         """Flush everything and stop taking requests; None if that succeeded in `timeout` seconds, else the cause."""

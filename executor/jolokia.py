@@ -60,6 +60,16 @@ class Jolokia:
         body = {"type": "exec", "mbean": mbean, "operation": operation, "arguments": list(arguments)}
         return _value(self._call(body, timeout))
 
+    def execute_each(self, mbean: str, operation: str, arguments: Sequence[Any], timeout: float) -> list[Any]:
+        """Call an operation once for each of these arguments, in one request, and give back the results in order."""
+        if not arguments:
+            return []
+        call = {"type": "exec", "mbean": mbean, "operation": operation}
+        answers = self._call([{**call, "arguments": [argument]} for argument in arguments], timeout)
+        if not isinstance(answers, list):  # the whole request has failed
+            raise JolokiaError(str(_value(answers)))
+        return [_value(answer) for answer in answers]
+
     def notifications(self, command: str, timeout: float, **details: str) -> Any:
         """One of Jolokia's commands about notifications (register, add, unregister, …) and its result."""
         return _value(self._call({"type": "notification", "command": command, **details}, timeout))

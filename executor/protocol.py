@@ -76,7 +76,8 @@ class NodeStatus:
     started on purpose. `error` says what is wrong, in Cassandra's own words if it has any. `live` and `unreachable`
     are the addresses of the members that this node's gossip holds for up, and of those that it holds for down.
     `load_bytes` is what its SSTables take, `room_bytes` what is free on the disk of its volume; both are only as new
-    as the last answer to a query.
+    as the last answer to a query. `most_replicas` is how many a range has at most in this data center, None while not
+    known; `disregards_racks` a key space that may have several of a range in one rack, however many racks there are.
     """
 
     mode: str
@@ -97,6 +98,8 @@ class NodeStatus:
     error: str | None = None
     load_bytes: int | None = None
     room_bytes: int | None = None
+    most_replicas: int | None = None
+    disregards_racks: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from executor.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.protocol import NodeStatus
+from executor.replication import Replication
 
 PAUSED = "PAUSED"
 UNKNOWN = "UNKNOWN"
@@ -74,6 +75,12 @@ def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
     except OSError:
         return replace(status, pid=pid)
     return replace(status, pid=pid, room_bytes=disk.f_bavail * disk.f_frsize)
+
+
+def with_replication(status: NodeStatus, found: Replication) -> NodeStatus:
+    """The same with how its key spaces are replicated; one that disregards racks stands for all that do."""
+    disregarding = next(iter(found.disregards_racks), None)
+    return replace(status, most_replicas=found.most_replicas, disregards_racks=disregarding)
 
 
 def explained(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:

@@ -14,14 +14,13 @@ from executor.jobs.blocking import LONGEST_SECONDS, call
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.protocol import JobProgress
+from executor.replication import UNIMPORTANT
 
 _MODE = Attribute(STORAGE_SERVICE, "OperationMode")
 _HOST_ID = Attribute(STORAGE_SERVICE, "LocalHostId")
 _MEMBERS = Attribute(STORAGE_SERVICE, "EndpointToHostId")
 _LEFT = "DECOMMISSIONED"
 _SECONDS = 15.0
-# Three replicas by default, of repairs' history and of traces: no data of anybody's, and no reason to stay.
-_UNIMPORTANT = frozenset({"system_distributed", "system_traces"})
 
 
 def decommission(context: JobContext) -> Mapping[str, Any]:
@@ -50,7 +49,7 @@ def _check_replicas(jolokia: Jolokia) -> None:
     local = schema.key_spaces(jolokia)
     short = []
     for name in sorted(local):
-        if local[name] or name in _UNIMPORTANT:
+        if local[name] or name in UNIMPORTANT:
             continue
         replicas = _replicas(jolokia, name)
         if replicas > left:

@@ -81,11 +81,15 @@ class TuneOperation:
 
 @dataclass(frozen=True)
 class RestartNodes:
-    """End the tasks of these nodes and launch them again in place, one node at a time; `forced`: whoever is down."""
+    """End the tasks of these nodes and launch them again in place, one node at a time; `forced`: whoever is down.
+
+    `by_rack`: those of one rack at the same time.
+    """
 
     nodes: tuple[str, ...]
     principal: str
     forced: bool = False
+    by_rack: bool = False
 
 
 @dataclass(frozen=True)

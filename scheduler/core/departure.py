@@ -95,7 +95,7 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
         return f"{ring.joining[0]} is joining the ring"
     if forced:
         return None
-    if (strain := ring_strain(ring, node.name)) is not None:
+    if (strain := ring_strain(ring, {node.name})) is not None:
         return strain.sentence
     return _room_problem(state, node, others)
 
@@ -179,9 +179,10 @@ def _room(state: ClusterState, node: NodeRecord) -> float | None:
 def _note_left(cycle: Cycle, node: NodeRecord) -> None:
     """From here on it is cleared away, in place of whatever else was intended for it."""
     assert node.task is not None
-    begun_at = node.intent.begun_at if node.intent is not None else None
     reason = "it has left the ring"
-    intent = Intent(IntentKind.LEAVE, cycle.now, node.task.id, reason, forced=True, begun_at=begun_at)
+    intent = Intent(IntentKind.LEAVE, cycle.now, node.task.id, reason, forced=True)
+    if node.intent is not None:
+        intent = replace(intent, begun_at=node.intent.begun_at, by_rack=node.intent.by_rack)
     cycle.update(replace(node, intent=intent, failures=Failures()))
 
 

@@ -1,5 +1,7 @@
 """Concern: carry out what is intended for nodes, one node at a time, and only while the ring can stand it.
 
+Where that was asked for, and for as long as it is safe (`racks`), nodes of one rack are restarted at the same time.
+
 An intent waits its turn (`turn_block`); then its node's task is ended; what follows is its kind's. Everything that is
 asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
 
@@ -10,7 +12,7 @@ A replacement is launched by the plan deploy's rules, see `scheduler.core.replac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from scheduler.core.cycle import Cycle
@@ -18,6 +20,7 @@ from scheduler.core.decision import Kill
 from scheduler.core.kinds import DECOMMISSION
 from scheduler.core.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
 from scheduler.core.operation_records import StepState
+from scheduler.core.racks import rack_problem
 from scheduler.core.readiness import assess, own_reason
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.replace import awaits_peers, move, seen_by, settle, vacate
@@ -32,7 +35,8 @@ KILL_AGAIN_SECONDS = 30.0
 class Ring:
     """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
 
-    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer.
+    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `racks` is why no rack
+    may be away as a whole, None if any may.
     """
 
     begun: tuple[NodeRecord, ...]
@@ -40,9 +44,10 @@ class Ring:
     down: tuple[str, ...]
     unsettled: Mapping[str, Reason]
     busy: frozenset[str]  # nodes with a maintenance job
+    racks: str | None
 
 
-AT_REST = Ring((), (), (), {}, frozenset())
+AT_REST = Ring((), (), (), {}, frozenset(), None)
 
 
 def pursue(cycle: Cycle) -> None:
@@ -51,6 +56,7 @@ def pursue(cycle: Cycle) -> None:
         return
     if not begun(cycle.state):
         _begin_next(cycle)
+    _begin_beside(cycle)
     for node in begun(cycle.state):
         _go_on(cycle, node)
 
@@ -62,6 +68,18 @@ def _begin_next(cycle: Cycle) -> None:
         if turn_block(cycle.state, ring, node) is None:
             cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
             return
+
+
+def _begin_beside(cycle: Cycle) -> None:
+    """Begin what need not wait for that which has begun: the restart of more nodes of its rack."""
+    beside = [node for node in waiting(cycle.state) if node.intent is not None and node.intent.by_rack]
+    if not beside or not begun(cycle.state):
+        return
+    ring = look(cycle.state)
+    for node in beside:
+        if turn_block(cycle.state, ring, node) is None:
+            assert node.intent is not None
+            cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
 def begun(state: ClusterState) -> list[NodeRecord]:
@@ -93,6 +111,7 @@ def look(state: ClusterState) -> Ring:
         busy=frozenset(
             step.task.node for step in state.steps.values() if step.task and step.state is StepState.RUNNING
         ),
+        racks=rack_problem(state),
     )
 
 
@@ -104,25 +123,35 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
         return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
     if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
         return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+    beside = _beside(ring, node)
     for other in ring.begun:
-        if other.intent is not None and other.name != node.name:
+        if other.intent is not None and other.name not in beside:
             return Reason(Code.OTHER_INTENT, f"waits for {describe(other.intent.kind)} of {other.name}")
     if joining := next((name for name in ring.joining if name != node.name), None):
         return Reason(Code.OTHER_JOINS, f"waits for {joining} to join the ring")
     if intent.forced:
         return None
-    if (strain := ring_strain(ring, node.name)) is not None:
+    if (strain := ring_strain(ring, beside)) is not None:
         return strain
     if node.name in ring.busy and node.name not in ring.down:
         return Reason(Code.OTHER_JOB, f"waits for the maintenance job that runs on {node.name}")
     return None
 
 
-def ring_strain(ring: Ring, name: str) -> Reason | None:
-    """Why this member may not be taken out of the ring now: another one is down or not settled; None if it may."""
-    if down := [other for other in ring.down if other != name]:
+def _beside(ring: Ring, node: NodeRecord) -> frozenset[str]:
+    """The node, and those of its rack that are being restarted with it."""
+    alone = frozenset({node.name})
+    if ring.racks is not None or node.intent is None or not node.intent.by_rack:
+        return alone
+    rack = [other for other in ring.begun if other.intent and other.intent.by_rack and other.rack == node.rack]
+    return alone.union(other.name for other in rack)
+
+
+def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
+    """Why these members may not be taken out of the ring now: another is down or not settled; None if they may."""
+    if down := [other for other in ring.down if other not in names]:
         return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
-    return next((reason for other, reason in ring.unsettled.items() if other != name), None)
+    return next((reason for other, reason in ring.unsettled.items() if other not in names), None)
 
 
 def describe(kind: IntentKind) -> str:

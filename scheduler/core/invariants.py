@@ -26,9 +26,10 @@ def invariants(state: ClusterState) -> tuple[str, ...]:
     joining = [node.name for node in nodes if is_joining(node) and not node.forced]
     if len(joining) > 1:
         found.append(f"{', '.join(joining)} join at once")
-    begun = [node.name for node in nodes if node.intent is not None and node.intent.begun_at is not None]
-    if len(begun) > 1:
-        found.append(f"the intents of {', '.join(begun)} are carried out at once")
+    begun = [node for node in nodes if node.intent is not None and node.intent.begun_at is not None]
+    by_rack = all(node.intent is not None and node.intent.by_rack for node in begun)
+    if len(begun) > 1 and not (by_rack and len({node.rack for node in begun}) == 1):
+        found.append(f"the intents of {', '.join(node.name for node in begun)} are carried out at once")
     for node in nodes:
         found += _node(state, node)
     found += [

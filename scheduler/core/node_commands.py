@@ -17,6 +17,7 @@ from scheduler.core.commands import (
 )
 from scheduler.core.intents import describe, is_over, look, ring_strain
 from scheduler.core.lifecycle import UNSEEN, is_paused, may_live
+from scheduler.core.racks import rack_problem
 from scheduler.core.replace import move_back, place_again
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord
@@ -46,6 +47,8 @@ def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterS
         nodes = [node for node in nodes if node.intent is None or node.intent.kind is not IntentKind.RESTART]
     if (problem := next((text for node in nodes if (text := _unfit(node)) is not None), None)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
+    if command.by_rack and (problem := rack_problem(state)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"no rack can be restarted as a whole: {problem}")
     if not command.forced and (problem := _strain(state, nodes)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is restarted all the same")
     changed = {node.name: _intend_restart(node, command, now) for node in nodes}
@@ -55,7 +58,9 @@ def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterS
 def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> NodeRecord:
     assert node.task is not None
     asked = "asked for by an operator"
-    intent = Intent(IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced)
+    intent = Intent(
+        IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced, by_rack=command.by_rack
+    )  # fmt: skip
     return replace(node, intent=intent, failures=Failures())
 
 
@@ -72,8 +77,9 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
         return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is paused all the same")
     assert node.task is not None
     asked = "asked for by an operator"
-    begun_at = None if before is None or before.begun_at is None else now
-    intent = Intent(IntentKind.PAUSE, now, node.task.id, asked, command.principal, command.forced, begun_at)
+    intent = Intent(IntentKind.PAUSE, now, node.task.id, asked, command.principal, command.forced)
+    if before is not None and before.begun_at is not None:
+        intent = replace(intent, begun_at=now, by_rack=before.by_rack)
     paused = replace(node, intent=intent, failures=Failures())
     return replace(state, nodes={**state.nodes, node.name: paused})
 
@@ -90,7 +96,10 @@ def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterStat
     if is_paused(node):
         assert node.task is not None
         asked = "it was paused, and is resumed"
-        resumed = Intent(IntentKind.RESTART, now, node.task.id, asked, command.principal, forced=True, begun_at=now)
+        resumed = replace(
+            node.intent, kind=IntentKind.RESTART, requested_at=now, task_id=node.task.id, reason=asked,
+            principal=command.principal, forced=True, begun_at=now,
+        )  # fmt: skip
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=resumed, failures=Failures())})
 
 
@@ -182,5 +191,5 @@ def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
     if joining := next(iter(ring.joining), None):
         return f"{joining} is joining the ring"
     # Several are restarted one by one: each of them is another one's peer.
-    strain = ring_strain(ring, nodes[0].name if len(nodes) == 1 else "")
+    strain = ring_strain(ring, {nodes[0].name} if len(nodes) == 1 else set())
     return None if strain is None else strain.sentence

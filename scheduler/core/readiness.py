@@ -32,7 +32,7 @@ def assess(state: ClusterState, node: NodeRecord) -> Readiness:
     """Ready to count as a member: runs, NORMAL, serves CQL, seen as up by every running member, schemas agree."""
     if (own := own_reason(state, node)) is not None:
         return Readiness(own, (node.name,) if is_running(node) else ())
-    peers = [peer for peer in state.nodes.values() if peer.deployed and peer.index != node.index and is_running(peer)]
+    peers = [peer for peer in state.nodes.values() if peer.index != node.index and _has_a_say(peer)]
     assert node.task is not None
     assert node.address is not None
     silent = [peer.name for peer in peers if _sighting(state, peer, node.task.launched_at) is None]
@@ -42,6 +42,11 @@ def assess(state: ClusterState, node: NodeRecord) -> Readiness:
     if blind:
         return Readiness(_about(Code.PEER_VIEW, "does not see it as up", blind), tuple(blind))
     return _schemas(state, node, peers)
+
+
+def _has_a_say(peer: NodeRecord) -> bool:
+    """Whether the peer is a member that runs; one whose Cassandra an operator keeps off sees nobody."""
+    return peer.deployed is not None and is_running(peer) and peer.mode != "PAUSED"
 
 
 def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:

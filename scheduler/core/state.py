@@ -138,6 +138,7 @@ class Intent:
 
     `task_id` is the task that has to end, `begun_at` when it was first told to: until then the intent waits its turn
     and can be taken back. `configuration` is what the next launch takes (None: the node's own). `reason` is for people.
+    `by_rack`: it does not wait for those of the node's own rack that are intended in the same way.
     """
 
     kind: IntentKind
@@ -149,6 +150,7 @@ class Intent:
     begun_at: float | None = None
     configuration: str | None = None
     previous: Membership | None = None
+    by_rack: bool = False
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Executors:
         shown = (process.mode, process.native, process.data.host_id)
         before = task.told and (task.told.mode, task.told.native_transport_running, task.told.host_id)
         if shown != before:
-            task.told = status = process.status()
+            task.told = status = self.ring.status(process)
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
 
     def _work(self, task: Task) -> None:

@@ -245,7 +245,7 @@ class Faults:
     def _rolling_restart(self, chance: random.Random) -> None:
         names = list(self.life.scheduler.state.nodes)
         chosen = chance.sample(names, min(len(names), chance.randint(2, 30)))
-        self.insist(RestartNodes(tuple(chosen), "operator"))
+        self.insist(RestartNodes(tuple(chosen), "operator", by_rack=chance.random() < 0.5))
 
     def _roll_out(self, chance: random.Random) -> None:
         life = self.life

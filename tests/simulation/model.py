@@ -230,7 +230,7 @@ class Mesos(Executors):
         """A framework message to the executor, and its answer."""
         task, process = self.task(task_id), self.ring.processes.get(task_id)
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
-            self._emit("REPLY", StatusReply("", node, task_id, process.status()))
+            self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
 
     def accept(self, offer_ids: Iterable[str], operations: Iterable[Json]) -> None:
         ids = list(offer_ids)

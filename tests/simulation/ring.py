@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from executor.protocol import NodeLaunch, NodeStatus
+from executor.replication import Replication
+from executor.status import with_replication
 
 PATIENCE = 3  # steps without a peer until a process gives up
 
@@ -64,6 +66,11 @@ class Ring:
     homes: dict[str, Data] = field(default_factory=dict)  # by address: who was NORMAL there last
     owners: dict[str, Data] = field(default_factory=dict)  # by node: whose tokens it has
     violations: list[str] = field(default_factory=list)
+    replication: Replication = field(default_factory=lambda: Replication(3, ()))
+
+    def status(self, process: Process) -> NodeStatus:
+        """What a process says of itself and of the schema that all have."""
+        return with_replication(process.status(), self.replication)
 
     def start(self, process: Process) -> None:
         self.processes[process.task_id] = process

@@ -102,6 +102,14 @@ BAD_COMMANDS: list[tuple[str, str, int, str]] = [
     ("GET", "/v2/plan", 404, "There is nothing at /v2/plan."),
     ("GET", "/service/other/v1/plan", 404, "There is nothing at /service/other/v1/plan."),
     ("GET", "/", 404, "There is nothing at /."),
+    ("PUT", "/v1/nodes/restart", 400, "The query parameter node is missing: the name of a node, or *."),
+    ("PUT", "/v1/nodes/restart?node=*&by=dc", 400, "The query parameter by must be node or rack, not dc."),
+    ("PUT", "/v1/nodes/restart?node=node-0&by=rack", 400, "The query parameter by can be rack only with node=*."),
+    ("PUT", "/v1/nodes/restart?node=node-7", 404, "There is no node node-7."),
+    (
+        "PUT", "/v1/nodes/restart?node=*&by=rack", 409,
+        "No rack can be restarted as a whole: the members are in 1 rack, and it takes 3.",
+    ),
     (
         "POST", "/v1/plan/forceComplete?step=Reconciliation", 400,
         "The step Reconciliation cannot be forced: a task could be started twice.",

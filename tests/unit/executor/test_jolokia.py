@@ -55,6 +55,29 @@ def test_an_operation_gives_its_result(server: Server) -> None:
     assert server.bodies == [{"type": "exec", "mbean": "m", "operation": "op(int)", "arguments": [7]}]
 
 
+def test_an_operation_for_each_of_several_arguments_takes_one_request(server: Server) -> None:
+    server.answer = _json([{"status": 200, "value": "a"}, {"status": 200, "value": "b"}])
+    assert server.client().execute_each("m", "op", ["x", "y"], 5) == ["a", "b"]
+    assert server.bodies == [
+        [{"type": "exec", "mbean": "m", "operation": "op", "arguments": [argument]} for argument in ("x", "y")]
+    ]
+    assert server.client().execute_each("m", "op", [], 5) == []
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [{"status": 200, "value": "a"}, {"status": 500, "error": "not now"}],
+        {"status": 500, "error": "not now"},
+    ],
+)
+def test_one_of_several_operations_that_fails_fails_all(server: Server, answer: Any) -> None:
+    server.answer = _json(answer)
+    with pytest.raises(JolokiaError, match="not now"):
+        server.client().execute_each("m", "op", ["x", "y"], 5)
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
