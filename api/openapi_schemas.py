@@ -222,6 +222,8 @@ SCHEMAS: Mapping[str, Json] = {
             "live": STRINGS,
             "unreachable": STRINGS,
             "error": _NULLABLE,
+            "most_replicas": {"type": ["integer", "null"]},
+            "disregards_racks": _NULLABLE,
         }
     ),
     "NodeInfo": object_of(

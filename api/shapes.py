@@ -106,6 +106,8 @@ def status(found: NodeStatus) -> Json:
         "live": list(found.live),
         "unreachable": list(found.unreachable),
         "error": found.error,
+        "most_replicas": found.most_replicas,
+        "disregards_racks": found.disregards_racks,
     }
 
 

@@ -11,7 +11,8 @@ from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 # Three replicas by default, of repairs' history and of traces: no data of anybody's.
 UNIMPORTANT = frozenset({"system_distributed", "system_traces"})
 _KEY_SPACES = Attribute(STORAGE_SERVICE, "NonLocalStrategyKeyspaces")
-_OPTION = re.compile(r"([^\s{},=]+)=([^\s{},=]+)")
+_TEXT = re.compile(r"(\w+) \{(.*)\}")
+_OPTION = re.compile(r"([^\s,=]+)=([^\s,=]+)")
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ def survey(jolokia: Jolokia, data_center: str, timeout: float) -> Replication:
 
 
 def summary(key_spaces: Mapping[str, str], data_center: str) -> Replication:
-    """Of what Cassandra says of each: `ReplicationParams{class=…, dc1=3}`. Raises JolokiaError for another form."""
+    """Of what Cassandra says of each: `NetworkTopologyStrategy {dc1=3}`. Raises JolokiaError for another form."""
     most, disregarding = 1, []
     for name, text in key_spaces.items():
-        options = dict(_OPTION.findall(text))
-        strategy = options.get("class", "").rpartition(".")[2]
+        found = _TEXT.fullmatch(text)
+        if found is None:
+            raise JolokiaError(f"the replication of {name} is not understood: {text}")
+        strategy, options = found[1], dict(_OPTION.findall(found[2]))
         try:
             if strategy == "NetworkTopologyStrategy":
                 most = max(most, _number(options.get(data_center, "0")))

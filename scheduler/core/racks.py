@@ -15,7 +15,10 @@ LEAST_RACKS = 3
 
 
 def rack_problem(state: ClusterState) -> str | None:
-    """Why no rack may be away as a whole, as far as is known now; None if any of them may."""
+    """Why no rack may be away as a whole; None if any of them may.
+
+    While nodes of a rack are being restarted, only what was said since the first of them began is believed.
+    """
     members = [node for node in by_index(state.nodes.values()) if node.deployed is not None]
     racks = {node.rack for node in members}
     if len(racks) < LEAST_RACKS:
@@ -23,14 +26,35 @@ def rack_problem(state: ClusterState) -> str | None:
     up = [node for node in members if is_up(node)]
     if not up:
         return "no member is up that could tell how the key spaces are replicated"
-    return next((problem for node in up if (problem := _told(state, node, len(racks))) is not None), None)
+    since = _first_begun(state)
+    return next((problem for node in up if (problem := _told(state, node, len(racks), since)) is not None), None)
 
 
-def _told(state: ClusterState, node: NodeRecord, racks: int) -> str | None:
+def unheard(state: ClusterState) -> set[str]:
+    """The nodes to ask how the key spaces are replicated, so that more of a rack may begin beside the first."""
+    since = _first_begun(state)
+    waits = any(node.intent and node.intent.by_rack and node.intent.begun_at is None for node in state.nodes.values())
+    if not since or not waits:
+        return set()
+    members = [node for node in state.nodes.values() if node.deployed is not None and is_up(node)]
+    return {node.name for node in members if not _has_spoken(state, node, since)}
+
+
+def _first_begun(state: ClusterState) -> float:
+    """When the first of those nodes was told to end that are being restarted with their rack; 0 without any."""
+    intents = [node.intent for node in state.nodes.values() if node.intent is not None and node.intent.by_rack]
+    return min((intent.begun_at for intent in intents if intent.begun_at is not None), default=0.0)
+
+
+def _has_spoken(state: ClusterState, node: NodeRecord, since: float) -> bool:
     sighting = state.sightings.get(node.name)
-    if sighting is None or node.task is None or sighting.task_id != node.task.id:
+    return sighting is not None and node.task is not None and sighting.task_id == node.task.id and sighting.at >= since
+
+
+def _told(state: ClusterState, node: NodeRecord, racks: int, since: float) -> str | None:
+    if not _has_spoken(state, node, since):
         return f"{node.name} has not told its status yet"
-    status = sighting.status
+    status = state.sightings[node.name].status
     if status.most_replicas is None:
         return f"{node.name} has not told how the key spaces are replicated"
     if status.disregards_racks is not None:

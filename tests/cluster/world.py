@@ -178,7 +178,7 @@ class World:
     def cassandras(self) -> set[int]:
         """The process ids of all Cassandra JVMs under its agents."""
         found = executors.find(self.layout.directory / "agents")
-        return {item.pid for item in found if _is_cassandra(item.pid)}
+        return {item.pid for item in _cassandras(found)}
 
     def agent_of(self, node: str) -> Agent:
         """The agent on which a node lives."""
@@ -187,7 +187,7 @@ class World:
 
     def cassandras_on(self, *agents: Agent) -> list[Process]:
         """The Cassandra JVMs under these agents."""
-        return [item for item in _below(agents) if _is_cassandra(item.pid)]
+        return _cassandras(_below(agents))
 
     def executors_on(self, *agents: Agent) -> list[Process]:
         """What else runs there: executors."""
@@ -265,6 +265,14 @@ def _group(pid: int) -> int | None:
         return os.getpgid(pid)
     except ProcessLookupError:
         return None
+
+
+def _cassandras(found: Iterable[Process]) -> list[Process]:
+    """Without the programs that a JVM starts: each is a copy of it until the moment in which it becomes another one."""
+    jvms = [item for item in found if _is_cassandra(item.pid)]
+    parents = {process: stat.parent for process, stat in processes.running()}
+    pids = {item.pid for item in jvms}
+    return [item for item in jvms if item in parents and parents[item] not in pids]
 
 
 def _is_cassandra(pid: int) -> bool:

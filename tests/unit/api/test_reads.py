@@ -156,6 +156,8 @@ class TestNodeStatus:
             "schema": "s",
             "live": ["10.0.0.1", "10.0.0.2"],
             "unreachable": [],
+            "most_replicas": 3,
+            "disregards_racks": None,
             "error": None,
         }
 
