@@ -114,9 +114,11 @@ def test_what_is_not_understood(world: World, arguments: list[str]) -> None:
 
 
 def test_all_checks_then_all_tests() -> None:
-    titles = [title for title, _ in checks.commands([])]
-    assert titles == ["ruff check", "ruff format", "mypy --strict", "pytest"]
-    assert checks.commands([])[-1][1][-5:] == list(checks.TESTS)
+    commands = checks.commands([])
+    titles = [title for title, _ in commands]
+    assert titles == ["ruff check", "ruff format", "mypy --strict", "pytest, on all processors", "pytest"]
+    run = [argument for _, command in commands[3:] for argument in command if argument.startswith("tests/")]
+    assert run == list(checks.TESTS)
 
 
 @pytest.mark.parametrize(
