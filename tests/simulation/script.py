@@ -17,7 +17,7 @@ from scheduler.core.spec import ClusterSpec
 from tests.simulation.machines import Agent
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec
-from tests.simulation.scheduler import Scheduler
+from tests.simulation.scheduler import CrashError, Scheduler
 
 
 class World:
@@ -87,6 +87,24 @@ def wrongs(mesos: Mesos, scheduler: Scheduler) -> list[str]:
         if step.state is StepState.COMPLETE and not (step.forced or done):
             found.append(f"{step.key} is complete, but its job did not end well")
     return [*found, *invariants(scheduler.state)]
+
+
+def go_on_crashing(
+    world: World, cycles: int, after: int, when: int, period: int = 12, each: Callable[[World], None] | None = None
+) -> None:
+    """Go on a second a cycle; the scheduler dies after so many effects in those cycles where `number % period == when`.
+
+    Nothing forbidden may happen; `each` is called after every cycle.
+    """
+    for number in range(cycles):
+        world.mesos.step(1.0)
+        try:
+            world.scheduler.cycle(crash_after=after if number % period == when else None)
+        except CrashError:
+            world.scheduler.start()
+        _check_always(world)
+        if each is not None:
+            each(world)
 
 
 def _check_always(world: World) -> None:

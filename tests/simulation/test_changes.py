@@ -8,8 +8,7 @@ from scheduler.core.commands import Proceed, RefusalKind, ReplaceNode, SetTarget
 from scheduler.core.plan import Status
 from scheduler.core.wanted import Override, Overrides, bringing_back, given, holding
 from tests.simulation.samples import SETTINGS, agents, wanted
-from tests.simulation.scheduler import CrashError
-from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.test_departures import until
 from tests.simulation.test_restarts import ALL, UP, restart, settled, until_settled
 from tests.simulation.test_rollouts import fails, has_heaps
@@ -275,30 +274,24 @@ def test_what_was_computed_on_other_settings_is_refused() -> None:
     )
 
 
-def through_crashes(world: World, at: int, cycles: int) -> None:
-    """A crash after each number of effects in turn, at every twelfth second."""
-    for _ in range(cycles):
-        world.mesos.step(1.0)
-        try:
-            world.scheduler.cycle(crash_after=at % 4 if world.mesos.now % 12 == at else None)
-        except CrashError:
-            world.scheduler.start()
-        assert not (wrong := wrongs(world.mesos, world.scheduler)), wrong
+def through_crashes(world: World, when: int, after: int, cycles: int) -> None:
+    go_on_crashing(world, cycles, after=after, when=when)
     world.go_on(1.0, cycles=3)
     assert settled(world)
 
 
-@pytest.mark.parametrize("at", range(12))
-def test_a_crash_between_any_two_effects_only_delays_canary_and_way_back(at: int) -> None:
+@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("when", range(12))
+def test_a_crash_between_any_two_effects_only_delays_canary_and_way_back(when: int, after: int) -> None:
     world = play([*UP, put(canary=True, CASSANDRA_HEAP_SIZE_MB="300")])
-    through_crashes(world, at, 100)
+    through_crashes(world, when, after, 100)
     play([Expect.launched("node-0"), has_heaps(300, 256, 256), roll_back()], world)
-    through_crashes(world, at, 100)
+    through_crashes(world, when, after, 100)
     play([Expect.launched("node-0"), has_heaps(256, 256, 256), Expect.plan(Status.COMPLETE)], world)
     play([put(canary=True, CASSANDRA_HEAP_SIZE_MB="350")], world)
-    through_crashes(world, at, 100)
+    through_crashes(world, when, after, 100)
     play([Send.command(Proceed("deploy"))], world)
-    through_crashes(world, at, 150)
+    through_crashes(world, when, after, 150)
     play([Expect.launched(*ALL), has_heaps(350, 350, 350), Expect.plan(Status.COMPLETE)], world)
 
 

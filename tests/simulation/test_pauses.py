@@ -8,8 +8,7 @@ from scheduler.core.commands import CancelIntent, PauseNode, RefusalKind, Resume
 from scheduler.core.plan import Status
 from scheduler.core.state import IntentKind
 from tests.simulation.samples import begin
-from tests.simulation.scheduler import CrashError
-from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.test_restarts import UP, restart, settled, until_settled
 
 PAUSE, RESUME = PauseNode("node-1", "op"), ResumeNode("node-1", "op")
@@ -138,18 +137,16 @@ def test_a_node_that_does_not_come_back_can_be_paused() -> None:
     )
 
 
-@pytest.mark.parametrize("at", range(12))
-def test_a_crash_between_any_two_effects_only_delays_it(at: int) -> None:
+@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("when", range(12))
+def test_a_crash_between_any_two_effects_only_delays_it(when: int, after: int) -> None:
     world = play([*UP, Send.command(PAUSE)])
-    for _ in range(200):
-        world.mesos.step(1.0)
-        try:
-            world.scheduler.cycle(crash_after=at % 4 if world.mesos.now % 12 == at else None)
-        except CrashError:
-            world.scheduler.start()
-        assert not (wrong := wrongs(world.mesos, world.scheduler)), wrong
-        intent = world.scheduler.state.nodes["node-1"].intent
-        if world.scheduler.state.nodes["node-1"].mode == "PAUSED" and intent and intent.kind is IntentKind.PAUSE:
+
+    def resume(world: World) -> None:
+        node = world.scheduler.state.nodes["node-1"]
+        if node.mode == "PAUSED" and node.intent and node.intent.kind is IntentKind.PAUSE:
             assert world.scheduler.command(RESUME) is None
+
+    go_on_crashing(world, 200, after=after, when=when, each=resume)
     assert settled(world)
     assert [name.partition("__")[0] for name in world.mesos.launches[3:]] == ["node-1"] * 2

@@ -13,7 +13,7 @@ from scheduler.core.invariants import invariants
 from scheduler.core.plan import Status
 from tests.simulation.samples import agents, spec
 from tests.simulation.scheduler import CrashError
-from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play, wrongs
 from tests.simulation.test_restarts import settled, until_settled
 
 NAMES = tuple(f"node-{index}" for index in range(6))
@@ -159,17 +159,12 @@ def test_one_whose_rack_has_begun_can_be_paused() -> None:
     assert invariants(world.scheduler.state) == ()
 
 
-@pytest.mark.parametrize("at", range(12))
-def test_a_crash_between_any_two_effects_only_delays_it(at: int) -> None:
+@pytest.mark.parametrize("after", range(6))
+@pytest.mark.parametrize("when", range(12))
+def test_a_crash_between_any_two_effects_only_delays_it(when: int, after: int) -> None:
     world = play([Send.command(by_rack())], up())
     before = len(world.mesos.launches)
-    for _ in range(300):
-        world.mesos.step(1.0)
-        try:
-            world.scheduler.cycle(crash_after=at % 6 if world.mesos.now % 12 == at else None)
-        except CrashError:
-            world.scheduler.start()
-        assert not (wrong := wrongs(world.mesos, world.scheduler)), wrong
+    go_on_crashing(world, 300, after=after, when=when)
     assert settled(world)
     assert sorted(name.partition("__")[0] for name in world.mesos.launches[before:]) == sorted(NAMES)
 

@@ -9,8 +9,7 @@ import pytest
 from scheduler.core.commands import CancelIntent, Interrupt, Proceed, RefusalKind, ReplaceNode, RestartNodes
 from scheduler.core.plan import Status
 from tests.simulation.samples import agents, begin, spec
-from tests.simulation.scheduler import CrashError
-from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.test_restarts import UP, settled, until_settled
 
 REPLACE = ReplaceNode("node-1", "operator")
@@ -251,13 +250,7 @@ def test_a_replacement_whose_agent_is_lost_is_placed_again() -> None:
 def test_a_crash_between_any_two_effects_ends_in_one_replacement(at: int) -> None:
     found = world()
     play([Send.command(REPLACE)], found)
-    for number in range(200):
-        found.mesos.step(1.0)
-        try:
-            found.scheduler.cycle(crash_after=at % 5 if number % 4 == at // 5 else None)
-        except CrashError:
-            found.scheduler.start()
-        assert not (wrong := wrongs(found.mesos, found.scheduler)), wrong
+    go_on_crashing(found, 200, after=at % 5, when=at // 5, period=4)
     assert settled(found)
     assert [name.partition("__")[0] for name in found.mesos.launches[3:]] == ["node-1"]
     assert not found.agent("127.0.0.3").volumes

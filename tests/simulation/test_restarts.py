@@ -7,8 +7,7 @@ import pytest
 from scheduler.core.commands import CancelIntent, Interrupt, Proceed, RefusalKind, RestartNodes
 from scheduler.core.plan import Status
 from tests.simulation.samples import begin
-from tests.simulation.scheduler import CrashError
-from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 
 UP = [Send.until_complete(), Expect.launched("node-0", "node-1", "node-2"), Send.time(1.0, cycles=3)]
 ALL = ("node-0", "node-1", "node-2")
@@ -199,15 +198,10 @@ def test_it_goes_on_after_a_restart_of_the_scheduler_and_of_the_master() -> None
     )
 
 
-@pytest.mark.parametrize("at", range(12))
-def test_a_crash_between_any_two_effects_only_delays_it(at: int) -> None:
+@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("when", range(12))
+def test_a_crash_between_any_two_effects_only_delays_it(when: int, after: int) -> None:
     world = play([*UP, Send.command(restart(*ALL))])
-    for _ in range(200):
-        world.mesos.step(1.0)
-        try:
-            world.scheduler.cycle(crash_after=at % 4 if world.mesos.now % 12 == at else None)
-        except CrashError:
-            world.scheduler.start()
-        assert not (wrong := wrongs(world.mesos, world.scheduler)), wrong
+    go_on_crashing(world, 200, after=after, when=when)
     assert settled(world)
     assert sorted(name.partition("__")[0] for name in world.mesos.launches[3:]) == sorted(ALL)

@@ -12,8 +12,7 @@ from scheduler.core.plan import Status
 from scheduler.core.spec import Resources, Uri
 from tests.simulation.machines import Agent
 from tests.simulation.samples import begin, spec
-from tests.simulation.scheduler import CrashError
-from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play, wrongs
 from tests.simulation.test_restarts import ALL, UP, restart, settled, until_settled
 
 
@@ -294,15 +293,10 @@ def test_less_is_launched_with_less() -> None:
 
 
 @pytest.mark.parametrize("wanted", [HEAP, more()], ids=("heap", "more"))
-@pytest.mark.parametrize("at", range(12))
-def test_a_crash_between_any_two_effects_only_delays_it(at: int, wanted: dict[str, Any]) -> None:
+@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("when", range(12))
+def test_a_crash_between_any_two_effects_only_delays_it(when: int, after: int, wanted: dict[str, Any]) -> None:
     world = play([*UP, Send.scheduler_restart(**wanted)])
-    for _ in range(250):
-        world.mesos.step(1.0)
-        try:
-            world.scheduler.cycle(crash_after=at % 4 if world.mesos.now % 12 == at else None)
-        except CrashError:
-            world.scheduler.start()
-        assert not (wrong := wrongs(world.mesos, world.scheduler)), wrong
+    go_on_crashing(world, 250, after=after, when=when)
     assert settled(world)
     assert sorted(name.partition("__")[0] for name in world.mesos.launches[3:]) == sorted(ALL)
