@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 # processors, and each of these takes its share; the others have servers and a cluster that tests take turns at.
 SPREAD = ("tests/unit", "tests/simulation")
 TESTS = (*SPREAD, "tests/contract", "tests/feature", "tests/cluster")
-# Not among them: it takes most of an hour.
+# Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
 
 

@@ -103,7 +103,7 @@ def _is_settled(world: World) -> bool:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Tell of a failure at once: the summary comes most of an hour later."""
+    """Tell of a failure at once: the summary comes half an hour later."""
     if report.failed:
         print(f"\n{report.longreprtext}")
 
