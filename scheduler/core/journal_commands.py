@@ -10,7 +10,9 @@ from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.form import listed
 
 # What is told of a command; whatever else it carries may be large, or not for everybody's eyes.
-_TOLD = ("plan", "phase", "step", "id", "node", "nodes", "names", "kind", "configuration", "canary", "forced")
+_TOLD = (
+    "plan", "phase", "step", "id", "node", "nodes", "names", "kind", "configuration", "canary", "forced", "by_rack",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def describe_command(command: Command) -> str:
     for item in fields(command):
         value = getattr(command, item.name)
         if item.name in _TOLD and value not in (None, "", False, ()):
-            parts.append(f"{item.name} {_shown(value)}")
+            parts.append(f"{item.name.replace('_', ' ')} {_shown(value)}")
     return f"{name} ({', '.join(parts)})" if parts else name
 
 

@@ -126,9 +126,9 @@ def test_who_asked_for_what_without_what_may_be_secret() -> None:
     assert first.sentence == "alice asked to start operation (plan backup, id b1, nodes node-0)"
     assert (second.sentence, second.principal) == ("bob asked to interrupt (plan deploy)", "bob")
     assert "hidden" not in repr(told.journal)
-    restart = Outcome(RestartNodes(("node-0", "node-1"), "alice", forced=True), "alice")
+    restart = Outcome(RestartNodes(("node-0", "node-1"), "alice", forced=True, by_rack=True), "alice")
     (asked,) = found(STATE, STATE, restart)
-    assert asked == "COMMAND: alice asked to restart nodes (nodes node-0, node-1, forced yes)"
+    assert asked == "COMMAND: alice asked to restart nodes (nodes node-0, node-1, forced yes, by rack yes)"
 
 
 def test_a_task_that_is_told_again_is_no_news() -> None:
