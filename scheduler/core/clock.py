@@ -12,7 +12,7 @@ from typing import TypeVar
 from scheduler.core.jobs import delay_after as job_delay_after
 from scheduler.core.lifecycle import delay_after
 from scheduler.core.operation_records import JobTask, StepRecord
-from scheduler.core.state import ClusterState, Failures, Memory, NodeRecord, Stray, TaskRecord
+from scheduler.core.state import ClusterState, Failures, Intent, Memory, NodeRecord, Stray, TaskRecord
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -71,8 +71,15 @@ def _stray(stray: Stray, now: float) -> Stray:
 def _node(node: NodeRecord, now: float) -> NodeRecord:
     task = node.task if node.task is None else _task(node.task, now)
     failures = _failures(node.failures, now, delay_after)
-    same = task is node.task and failures is node.failures
-    return node if same else replace(node, task=task, failures=failures)
+    intent = node.intent if node.intent is None else _intent(node.intent, now)
+    same = task is node.task and failures is node.failures and intent is node.intent
+    return node if same else replace(node, task=task, failures=failures, intent=intent)
+
+
+def _intent(intent: Intent, now: float) -> Intent:
+    if intent.begun_at is None or intent.begun_at <= now:
+        return intent
+    return replace(intent, begun_at=now)
 
 
 def _step(step: StepRecord, now: float) -> StepRecord:

@@ -13,6 +13,8 @@ from scheduler.core.state import (
     Asked,
     ClusterState,
     Failures,
+    Intent,
+    IntentKind,
     JobSighting,
     Memory,
     NodeRecord,
@@ -49,6 +51,14 @@ def test_no_pause_becomes_longer_than_it_was_meant_to_be(
     assert after.failures.not_before == expected
     assert after.task is not None
     assert (after.task.launched_at, after.task.updated_at) == (NOW, NOW)
+
+
+@pytest.mark.parametrize(("begun_at", "expected"), [(None, None), (NOW - 1.0, NOW - 1.0), (BEFORE, NOW)])
+def test_what_has_begun_began_by_now(begun_at: float | None, expected: float | None) -> None:
+    """What is asked about a rack has to be answered since then."""
+    intent = Intent(IntentKind.RESTART, BEFORE, "node-0__a", begun_at=begun_at, by_rack=True)
+    after = set_back(state(up(0, intent=intent), memory=Memory(at=BEFORE)), NOW).nodes["node-0"].intent
+    assert after == replace(intent, begun_at=expected)
 
 
 def test_a_step_of_maintenance_neither() -> None:
