@@ -30,15 +30,12 @@ def query(*allowed: str) -> Mapping[str, str]:
 
 def flag(arguments: Mapping[str, str], name: str) -> bool:
     """A query parameter that is true or false, false when it is not given; 400 for anything else."""
-    value = arguments.get(name, "false")
-    if value not in ("true", "false"):
-        raise _bad(f"The query parameter {name} must be true or false, not {value}.")
-    return value == "true"
+    return choice(arguments, name, ("true", "false"), "false") == "true"
 
 
-def choice(arguments: Mapping[str, str], name: str, words: Sequence[str]) -> str:
-    """A query parameter that is one of a few words, the first when it is not given; 400 for anything else."""
-    value = arguments.get(name, words[0])
+def choice(arguments: Mapping[str, str], name: str, words: Sequence[str], default: str) -> str:
+    """A query parameter that is one of a few words; 400 for anything else."""
+    value = arguments.get(name, default)
     if value not in words:
         raise _bad(f"The query parameter {name} must be {' or '.join(words)}, not {value}.")
     return value

@@ -54,7 +54,7 @@ def restart() -> Response:
     if text is None:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter node is missing: the name of a node, or *.")
     everywhere = text == "*"
-    by = choice(arguments, "by", ("node", "rack"))
+    by = choice(arguments, "by", ("node", "rack"), "node")
     if by == "rack" and not everywhere:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter by can be rack only with node=*.")
     nodes = [node for node in shapes.launched(snapshot().state) if node.deployed] if everywhere else [_record(text)]

@@ -29,8 +29,7 @@ class Cassandra:
         self._directory = installation.directory
         self._output = installation.logs / OUTPUT
         self._log = installation.logs / LOG
-        self._replication = Replication(0, ())
-        self._surveyed: str | None = None
+        self._surveyed: tuple[str, Replication] | None = None  # with the version of the schema
         self._process = _spawn(installation, self._output)
 
     @property
@@ -52,13 +51,12 @@ class Cassandra:
         """The same with how the key spaces of its schema are replicated: Cassandra is asked for each schema once."""
         if status.schema is None or status.data_center is None:
             return status
-        if self._surveyed != status.schema:
+        if self._surveyed is None or self._surveyed[0] != status.schema:
             try:
-                self._replication = survey(self.jolokia, status.data_center, timeout)
+                self._surveyed = status.schema, survey(self.jolokia, status.data_center, timeout)
             except JolokiaError:
                 return status
-            self._surveyed = status.schema
-        return with_replication(status, self._replication)
+        return with_replication(status, self._surveyed[1])
 
     def drain(self, timeout: float) -> str | None:
         """Flush everything and stop taking requests; None if that succeeded in `timeout` seconds, else the cause."""

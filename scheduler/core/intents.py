@@ -35,8 +35,8 @@ KILL_AGAIN_SECONDS = 30.0
 class Ring:
     """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
 
-    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `racks` is why no rack
-    may be away as a whole, None if any may.
+    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `mates` are, by
+    rack, those that have begun and beside which more of their rack may.
     """
 
     begun: tuple[NodeRecord, ...]
@@ -44,10 +44,10 @@ class Ring:
     down: tuple[str, ...]
     unsettled: Mapping[str, Reason]
     busy: frozenset[str]  # nodes with a maintenance job
-    racks: str | None
+    mates: Mapping[str, frozenset[str]]
 
 
-AT_REST = Ring((), (), (), {}, frozenset(), None)
+AT_REST = Ring((), (), (), {}, frozenset(), {})
 
 
 def pursue(cycle: Cycle) -> None:
@@ -64,22 +64,24 @@ def pursue(cycle: Cycle) -> None:
 def _begin_next(cycle: Cycle) -> None:
     ring = look(cycle.state)
     for node in _candidates(cycle.state):
-        assert node.intent is not None
         if turn_block(cycle.state, ring, node) is None:
-            cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+            _begin(cycle, node)
             return
 
 
 def _begin_beside(cycle: Cycle) -> None:
     """Begin what need not wait for that which has begun: the restart of more nodes of its rack."""
-    beside = [node for node in waiting(cycle.state) if node.intent is not None and node.intent.by_rack]
-    if not beside or not begun(cycle.state):
-        return
-    ring = look(cycle.state)
-    for node in beside:
+    racks = {node.rack for node in begun(cycle.state)}
+    more = [node for node in waiting(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
+    ring = look(cycle.state) if more else AT_REST
+    for node in more:
         if turn_block(cycle.state, ring, node) is None:
-            assert node.intent is not None
-            cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+            _begin(cycle, node)
+
+
+def _begin(cycle: Cycle, node: NodeRecord) -> None:
+    assert node.intent is not None
+    cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
 def begun(state: ClusterState) -> list[NodeRecord]:
@@ -111,8 +113,16 @@ def look(state: ClusterState) -> Ring:
         busy=frozenset(
             step.task.node for step in state.steps.values() if step.task and step.state is StepState.RUNNING
         ),
-        racks=rack_problem(state),
+        mates=_mates(state),
     )
+
+
+def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
+    together = [node for node in begun(state) if node.intent is not None and node.intent.by_rack]
+    if not together or rack_problem(state) is not None:
+        return {}
+    racks = {node.rack for node in together}
+    return {rack: frozenset(node.name for node in together if node.rack == rack) for rack in racks}
 
 
 def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | None:
@@ -123,7 +133,7 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
         return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
     if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
         return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
-    beside = _beside(ring, node)
+    beside = {node.name, *(ring.mates.get(node.rack, ()) if intent.by_rack else ())}
     for other in ring.begun:
         if other.intent is not None and other.name not in beside:
             return Reason(Code.OTHER_INTENT, f"waits for {describe(other.intent.kind)} of {other.name}")
@@ -136,15 +146,6 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
     if node.name in ring.busy and node.name not in ring.down:
         return Reason(Code.OTHER_JOB, f"waits for the maintenance job that runs on {node.name}")
     return None
-
-
-def _beside(ring: Ring, node: NodeRecord) -> frozenset[str]:
-    """The node, and those of its rack that are being restarted with it."""
-    alone = frozenset({node.name})
-    if ring.racks is not None or node.intent is None or not node.intent.by_rack:
-        return alone
-    rack = [other for other in ring.begun if other.intent and other.intent.by_rack and other.rack == node.rack]
-    return alone.union(other.name for other in rack)
 
 
 def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:

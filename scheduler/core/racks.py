@@ -7,6 +7,7 @@ as replicas. How many there are, and whether a key space disregards racks, each 
 from __future__ import annotations
 
 from scheduler.core.lifecycle import is_up
+from scheduler.core.readiness import sighting_since
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, NodeRecord
 
@@ -37,7 +38,7 @@ def unheard(state: ClusterState) -> set[str]:
     if not since or not waits:
         return set()
     members = [node for node in state.nodes.values() if node.deployed is not None and is_up(node)]
-    return {node.name for node in members if not _has_spoken(state, node, since)}
+    return {node.name for node in members if sighting_since(state, node, since) is None}
 
 
 def _first_begun(state: ClusterState) -> float:
@@ -46,15 +47,11 @@ def _first_begun(state: ClusterState) -> float:
     return min((intent.begun_at for intent in intents if intent.begun_at is not None), default=0.0)
 
 
-def _has_spoken(state: ClusterState, node: NodeRecord, since: float) -> bool:
-    sighting = state.sightings.get(node.name)
-    return sighting is not None and node.task is not None and sighting.task_id == node.task.id and sighting.at >= since
-
-
 def _told(state: ClusterState, node: NodeRecord, racks: int, since: float) -> str | None:
-    if not _has_spoken(state, node, since):
+    sighting = sighting_since(state, node, since)
+    if sighting is None:
         return f"{node.name} has not told its status yet"
-    status = state.sightings[node.name].status
+    status = sighting.status
     if status.most_replicas is None:
         return f"{node.name} has not told how the key spaces are replicated"
     if status.disregards_racks is not None:

@@ -35,7 +35,7 @@ def assess(state: ClusterState, node: NodeRecord) -> Readiness:
     peers = [peer for peer in state.nodes.values() if peer.index != node.index and _has_a_say(peer)]
     assert node.task is not None
     assert node.address is not None
-    silent = [peer.name for peer in peers if _sighting(state, peer, node.task.launched_at) is None]
+    silent = [peer.name for peer in peers if sighting_since(state, peer, node.task.launched_at) is None]
     if silent:
         return Readiness(_about(Code.PEER_SILENT, "has not said yet how it sees it", silent), tuple(silent))
     blind = [peer.name for peer in peers if node.address not in state.sightings[peer.name].status.live]
@@ -56,7 +56,7 @@ def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
         default = (Code.NOT_RUNNING, "it does not run")
         code, sentence = default if task is None else _NOT_RUNNING.get(task.state, default)
         return Reason(code, f"{node.name}: {sentence}")
-    sighting = _sighting(state, node, 0.0)
+    sighting = sighting_since(state, node, 0.0)
     if sighting is None:
         return Reason(Code.NO_STATUS, f"{node.name} has not told its status yet")
     status = sighting.status
@@ -93,7 +93,8 @@ def _schemas(state: ClusterState, node: NodeRecord, peers: Iterable[NodeRecord])
     return Readiness(_about(Code.SCHEMA, "has another schema version", differing), (node.name, *differing))
 
 
-def _sighting(state: ClusterState, node: NodeRecord, since: float) -> Sighting | None:
+def sighting_since(state: ClusterState, node: NodeRecord, since: float) -> Sighting | None:
+    """What the node's newest task has said, if it has since then."""
     sighting = state.sightings.get(node.name)
     if sighting is None or node.task is None or sighting.task_id != node.task.id or sighting.at < since:
         return None

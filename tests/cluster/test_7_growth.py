@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devcluster.requests import get
-from tests.cluster.world import World, make_layout, make_world
+from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
@@ -20,13 +20,8 @@ ROWS = 2000
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[World]:
     """One node."""
-    cluster = make_world(make_layout(tmp_path / "small", nodes=1, network="127.0.20"))
-    try:
-        cluster.start()
-        cluster.wait_deployed()
-        yield cluster
-    finally:
-        cluster.stop()
+    with deployed(make_layout(tmp_path / "small", nodes=1, network="127.0.20")) as world:
+        yield world
 
 
 def size(world: World, node: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.test_8_restart import writing
-from tests.cluster.world import World, make_layout, make_world
+from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
@@ -20,13 +20,8 @@ BY_RACK = "/v1/nodes/restart?node=*&by=rack"
 @pytest.fixture
 def four(tmp_path: Path) -> Iterator[World]:
     """Four nodes, two of them in one rack."""
-    cluster = make_world(make_layout(tmp_path / "four", nodes=4, network="127.0.24"))
-    try:
-        cluster.start()
-        cluster.wait_deployed()
-        yield cluster
-    finally:
-        cluster.stop()
+    with deployed(make_layout(tmp_path / "four", nodes=4, network="127.0.24")) as world:
+        yield world
 
 
 def told(world: World, disregarding: str | None) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from devcluster import executors
 from devcluster.requests import get
-from tests.cluster.world import World, make_layout, make_world
+from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
@@ -24,13 +24,8 @@ ROWS = 1000
 def spacious(tmp_path: Path) -> Iterator[World]:
     """Three nodes, and a fourth agent."""
     layout = make_layout(tmp_path / "spacious", nodes=3, network="127.0.21")
-    cluster = make_world(replace(layout, spare_agents=1))
-    try:
-        cluster.start()
-        cluster.wait_deployed()
-        yield cluster
-    finally:
-        cluster.stop()
+    with deployed(replace(layout, spare_agents=1)) as world:
+        yield world
 
 
 def lose_machine(world: World, agent: int) -> None:

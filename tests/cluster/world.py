@@ -295,6 +295,18 @@ def _walk(client: KazooClient, path: str) -> Iterator[tuple[str, Any]]:
         yield from _walk(client, f"{path}/{child}")
 
 
+@contextmanager
+def deployed(layout: ClusterLayout) -> Iterator[World]:
+    """A world whose nodes are up, stopped at the end."""
+    world = make_world(layout)
+    try:
+        world.start()
+        world.wait_deployed()
+        yield world
+    finally:
+        world.stop()
+
+
 def make_world(layout: ClusterLayout) -> World:
     """Bundles built if need be; nothing started yet."""
     java_home = find_home()
