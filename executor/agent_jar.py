@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NAME = "cassandra-mesos-agent.jar"
-_MANIFEST = "Manifest-Version: 1.0\nAgent-Class: mesos.cassandra.SSTableImport\n\n"
+_MANIFEST = "Manifest-Version: 1.0\nAgent-Class: mesos.cassandra.Agent\n\n"
 _RELEASE = "17"
+# The jars of others name annotations and jars that are not there.
+_LINT = "-Xlint:all,-classfile,-path,-processing"
 # The earliest that a zip file can say: the jar is to depend on its sources alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -21,11 +23,14 @@ class CompileError(Exception):
     """The agent cannot be compiled; the text says why."""
 
 
-def build(sources: Path, target: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Compile all Java files below `sources` into the jar `target`; raises CompileError."""
+def build(sources: Path, library: Path, target: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Compile all Java files below `sources`, against the jars in `library`, into a jar. Raises CompileError."""
     with tempfile.TemporaryDirectory() as scratch:
         files = [str(path) for path in sorted(sources.rglob("*.java"))]
-        command = [_javac(environ), "--release", _RELEASE, "-Xlint:all", "-Werror", "-d", scratch, *files]
+        command = [
+            _javac(environ), "--release", _RELEASE, _LINT, "-Werror", "-proc:none", "-cp", f"{library}/*",
+            "-d", scratch, *files,
+        ]  # fmt: skip
         try:
             ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         except OSError as error:

@@ -70,6 +70,10 @@ class Jolokia:
             raise JolokiaError(str(_value(answers)))
         return [_value(answer) for answer in answers]
 
+    def search(self, pattern: str, timeout: float) -> list[str]:
+        """Names of the registered MBeans that match a pattern. Raises JolokiaError."""
+        return list(_value(self._call({"type": "search", "mbean": pattern}, timeout)))
+
     def notifications(self, command: str, timeout: float, **details: str) -> Any:
         """One of Jolokia's commands about notifications (register, add, unregister, …) and its result."""
         return _value(self._call({"type": "notification", "command": command, **details}, timeout))

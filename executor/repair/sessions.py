@@ -13,13 +13,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor import java_agent
+from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 
 REPAIR_SERVICE = "org.apache.cassandra.db:type=RepairService"
-OUR_AGENT = "mesos.cassandra:type=RepairSessions"
-_AGENT_JAR = "cassandra-mesos-agent.jar"
-_RUNTIME = Attribute("java.lang:type=Runtime", "ClassPath")
-_DIAGNOSTIC = "com.sun.management:type=DiagnosticCommand"
 _TIMEOUT = 60.0
 _STARTING = re.compile(r"Starting repair command #(\d+) \(([0-9a-f-]{36})\)")
 _SOURCE = re.compile(r"repair:(\d+)")
@@ -31,7 +28,6 @@ class Sessions:
     def __init__(self, jolokia: Jolokia) -> None:
         self._jolokia = jolokia
         self._client = self._store = self._handle = ""
-        self._agent_loaded = False
         self._ids: dict[int, str] = {}
         self._heard: Counter[int] = Counter()
 
@@ -84,18 +80,8 @@ class Sessions:
         repair = self._ids.get(number)
         if repair is None:
             return False
-        self._load_agent()
-        return int(self._jolokia.execute(OUR_AGENT, "fail", [repair], _TIMEOUT)) > 0
-
-    def _load_agent(self) -> None:
-        if self._agent_loaded:
-            return
-        paths = str(self._jolokia.read([_RUNTIME], _TIMEOUT).get(_RUNTIME, "")).split(":")
-        jar = next((path for path in paths if path.endswith(f"/{_AGENT_JAR}")), None)
-        if jar is None:
-            raise JolokiaError(f"the Cassandra bundle has no {_AGENT_JAR}: a repair cannot be ended by itself")
-        self._jolokia.execute(_DIAGNOSTIC, "jvmtiAgentLoad", [[jar]], _TIMEOUT)
-        self._agent_loaded = True
+        ours = java_agent.attach(self._jolokia, "RepairSessions")
+        return int(self._jolokia.execute(ours, "fail", [repair], _TIMEOUT)) > 0
 
     def _listen(self) -> None:
         answer = self._jolokia.execute(self._store, "pull", [self._client, self._handle], _TIMEOUT)

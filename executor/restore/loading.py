@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor import agent_jar
+from executor import java_agent
 from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 
 _LOG = logging.getLogger(__name__)
-IMPORTER = "mesos.cassandra:type=SSTableImport"
-_DIAGNOSTICS = "com.sun.management:type=DiagnosticCommand"
-_CLASS_PATH = Attribute("java.lang:type=Runtime", "ClassPath")
+IMPORTER = "SSTableImport"
+_IMPORTER = java_agent.mbean(IMPORTER)
 _STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStreams")
 _CALL_SECONDS = 30.0
 # A table's data may take hours to stream; a connection that is lost ends the waiting long before.
@@ -66,22 +65,13 @@ class Loader:
         False with a bundle of another maker, and where agents may not be loaded. Raises LoadError.
         """
         try:
-            if self._has_importer():
-                return True
-            paths = str(self.jolokia.read([_CLASS_PATH], _CALL_SECONDS).get(_CLASS_PATH, "")).split(":")
-            jar = next((path for path in paths if Path(path).name == agent_jar.NAME), None)
-            if jar is None:
-                return False
-            self.jolokia.execute(_DIAGNOSTICS, "jvmtiAgentLoad", [[jar]], _CALL_SECONDS)
-            return self._has_importer()
+            java_agent.attach(self.jolokia, IMPORTER)
         except NotReachableError as error:
             raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
         except JolokiaError as error:
             _LOG.warning("Cassandra does not load our agent, so that files are streamed: %s", error)
             return False
-
-    def _has_importer(self) -> bool:
-        return bool(self.jolokia.read([Attribute(IMPORTER, "Ready")], _CALL_SECONDS))
+        return True
 
     def take_over(self, key_space: str, table: str, directory: Path) -> bool:
         """Move a directory's SSTables into a table; indexes are built for them. Their names do not matter.
@@ -92,7 +82,7 @@ class Loader:
         if not self.can_import():
             return False
         call = _Call(
-            lambda: self.jolokia.execute(IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS)
+            lambda: self.jolokia.execute(_IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS)
         )  # fmt: skip
         refused = self._finish(call, f"import into {key_space}.{table}", None)
         return not refused

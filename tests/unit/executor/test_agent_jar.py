@@ -9,7 +9,13 @@ from devcluster.java import find_home
 from executor import agent_jar
 from executor.agent_jar import CompileError
 
-SOURCES = Path(__file__).parents[3] / "cassandra" / "java"
+AGENT = """\
+package mesos.cassandra;
+
+public final class Agent {
+    public static void agentmain(String arguments) {}
+}
+"""
 
 
 @pytest.fixture
@@ -20,18 +26,19 @@ def environ() -> dict[str, str]:
 
 
 def test_the_agent_compiles_into_the_same_bytes_each_time(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "Agent.java").write_text(AGENT)
     for name in ("one.jar", "two.jar"):
-        agent_jar.build(SOURCES, tmp_path / name, environ)
+        agent_jar.build(tmp_path, tmp_path, tmp_path / name, environ)
     assert (tmp_path / "one.jar").read_bytes() == (tmp_path / "two.jar").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.jar") as jar:
-        assert b"Agent-Class: mesos.cassandra.SSTableImport\n" in jar.read("META-INF/MANIFEST.MF")
-        assert "mesos/cassandra/SSTableImport.class" in jar.namelist()
+        assert b"Agent-Class: mesos.cassandra.Agent\n" in jar.read("META-INF/MANIFEST.MF")
+        assert "mesos/cassandra/Agent.class" in jar.namelist()
 
 
 def test_what_javac_says_comes_back(tmp_path: Path, environ: dict[str, str]) -> None:
     (tmp_path / "Bad.java").write_text("class Bad { int x = nothing; }")
     with pytest.raises(CompileError, match=r"javac failed:(.|\n)*cannot find symbol"):
-        agent_jar.build(tmp_path, tmp_path / "bad.jar", environ)
+        agent_jar.build(tmp_path, tmp_path, tmp_path / "bad.jar", environ)
     assert not (tmp_path / "bad.jar").exists()
 
 
@@ -44,4 +51,4 @@ def test_what_javac_says_comes_back(tmp_path: Path, environ: dict[str, str]) -> 
 )
 def test_without_a_jdk(tmp_path: Path, environ_: dict[str, str], message: str) -> None:
     with pytest.raises(CompileError, match=message):
-        agent_jar.build(SOURCES, tmp_path / "no.jar", environ_)
+        agent_jar.build(tmp_path, tmp_path, tmp_path / "no.jar", environ_)

@@ -1,17 +1,14 @@
 package mesos.cassandra;
 
-import java.lang.management.ManagementFactory;
 import java.lang.reflect.Field;
 import java.util.Map;
-import javax.management.MBeanServer;
-import javax.management.ObjectName;
 import javax.management.StandardMBean;
 
 /**
  * Ends one repair that this node coordinates. Cassandra's own forceTerminateAllRepairSessions ends all of them, and its
  * failSession knows incremental ones alone.
  *
- * Refers to Cassandra's classes by name only, so that it compiles without them.
+ * The session and its state are reached by reflection, as neither the map nor `forceShutdown` is meant for others.
  */
 final class RepairSessions {
     /** What the MBean offers. */
@@ -20,15 +17,10 @@ final class RepairSessions {
         int fail(String repair) throws Exception;
     }
 
-    private static final String NAME = "mesos.cassandra:type=RepairSessions";
-
     private RepairSessions() {}
 
-    static synchronized void register() throws Exception {
-        MBeanServer server = ManagementFactory.getPlatformMBeanServer();
-        ObjectName name = new ObjectName(NAME);
-        if (!server.isRegistered(name))
-            server.registerMBean(new StandardMBean(RepairSessions::fail, Management.class), name);
+    static Object bean() throws Exception {
+        return new StandardMBean(RepairSessions::fail, Management.class);
     }
 
     private static int fail(String repair) throws Exception {

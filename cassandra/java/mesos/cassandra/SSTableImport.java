@@ -1,21 +1,17 @@
 package mesos.cassandra;
 
-import java.lang.instrument.Instrumentation;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import javax.management.MBeanServer;
 import javax.management.ObjectName;
 import javax.management.StandardMBean;
 
 /**
  * Makes Cassandra's importNewSSTables callable through Jolokia, which cannot pass a java.util.Set.
- *
- * An agent that is loaded into a running Cassandra when a restore needs it. It refers to no class of Cassandra's.
  */
-public final class SSTableImport {
+final class SSTableImport {
     /** What the MBean offers. */
     public interface Management {
         /** True: it can be called. */
@@ -28,20 +24,12 @@ public final class SSTableImport {
         List<?> load(String keyspace, String table, String directory) throws Exception;
     }
 
-    private static final String NAME = "mesos.cassandra:type=SSTableImport";
     private static final String BOOLEAN = "boolean";
 
     private SSTableImport() {}
 
-    /** Called when the agent is loaded, each time. */
-    public static void agentmain(String arguments, Instrumentation instrumentation) throws Exception {
-        MBeanServer server = ManagementFactory.getPlatformMBeanServer();
-        ObjectName name = new ObjectName(NAME);
-        synchronized (SSTableImport.class) {
-            if (!server.isRegistered(name))
-                server.registerMBean(new StandardMBean(new Import(), Management.class), name);
-        }
-        RepairSessions.register();
+    static Object bean() throws Exception {
+        return new StandardMBean(new Import(), Management.class);
     }
 
     private static final class Import implements Management {
