@@ -95,6 +95,7 @@ def _submit(state: ClusterState, found: Wanted, check: bool, canary: bool = Fals
         names=tuple(sorted(name for name in {*before, *found.overrides} if _differs(name, before, found.overrides))),
         canary=canary,
         configuration=configuration,
+        tried=True,
     )
     outcome = command_target(state, command, time.time())
     if isinstance(outcome, Refusal):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Tuning
+from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.evaluate import Fit
 from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.offers import Offer, by_agent
@@ -36,6 +36,7 @@ class Cycle:
         self.accepts: list[Accept] = []
         self.kills: list[Kill] = []
         self.asks: list[Ask] = []
+        self.trials: list[Try] = []
         self.tunings: list[Tuning] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = self.teardown = False
@@ -154,6 +155,7 @@ class Cycle:
             declines=tuple(declines),
             kills=tuple(self.kills),
             asks=tuple(self.asks),
+            trials=tuple(self.trials),
             tunings=tuple(self.tunings),
             reconcile=self.reconcile,
             suppress=self.suppress,

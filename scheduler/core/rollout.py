@@ -32,6 +32,7 @@ from scheduler.core.state import (
     PlanRecord,
     TaskState,
 )
+from scheduler.core.trial import holds_back
 
 PLAN = "deploy"
 GROWTH_SECONDS = 5.0
@@ -48,7 +49,7 @@ def roll_out(cycle: Cycle) -> None:
     if is_interrupted(cycle.state):
         return
     node = next_node(cycle.state)
-    if node is None or not _hold_enough(cycle, node):
+    if node is None or holds_back(cycle, node, _recorded(cycle.state, node).spec) or not _hold_enough(cycle, node):
         return
     assert node.task is not None
     intent = Intent(

@@ -276,6 +276,21 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What became of having Cassandra try a configuration, before the first member is stopped for it.
+
+    `asked` has when each node was asked, `failed` those that could not try it. `words` are Cassandra's: empty, it would
+    start with it; None, nobody has said anything. `over`: it is not waited for any longer.
+    """
+
+    configuration: str
+    asked: Mapping[str, float] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
+    words: str | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True)
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
@@ -298,6 +313,7 @@ class Memory:
     look_until: float | None = None  # while they are
     calm_since: float | None = None  # while the service is removed: since when nothing of it was seen
     at: float = 0.0  # the time of the last cycle
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)

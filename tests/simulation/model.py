@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from executor.protocol import (
+    Answer,
     JobLaunch,
     NodeLaunch,
     StatusReply,
     parse_task,
 )
+from scheduler.core.decision import Try
+from scheduler.core.trial import question_id
 from tests.simulation.executors import Executors
 from tests.simulation.jobs import misfit
 from tests.simulation.machines import Agent, Offered, Taken, Task, create, destroy, reserve, unreserve
@@ -31,6 +34,7 @@ class Mesos(Executors):
         self.offers: dict[str, Offered] = {}
         self.suppressed = False
         self.illegal: list[str] = []
+        self.refused: dict[int, str] = {}  # heaps that Cassandra would not start with, and its words
         self.spoken: set[str] = set()  # tasks named to the scheduler since it subscribed
         self.unheard: set[str] = set()  # tasks that lived when it subscribed
         self.launches: list[str] = []
@@ -231,6 +235,14 @@ class Mesos(Executors):
         task, process = self.task(task_id), self.ring.processes.get(task_id)
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
+
+    def try_settings(self, trial: Try) -> None:
+        """The question `settings` to an executor, and its answer; `refused` says what Cassandra would not take."""
+        task, process = self.task(trial.ask.task_id), self.ring.processes.get(trial.ask.task_id)
+        if task is not None and process is not None and task.agent.reachable and task.agent.registered:
+            words = next((words for heap, words in self.refused.items() if trial.launch.heap_mb == heap), "")
+            identifier = question_id(trial.configuration)
+            self._emit("TRIAL", Answer(identifier, trial.ask.node, task.id, {"refused": words}))
 
     def accept(self, offer_ids: Iterable[str], operations: Iterable[Json]) -> None:
         ids = list(offer_ids)
