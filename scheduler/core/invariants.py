@@ -106,7 +106,7 @@ def _operation(state: ClusterState, kind: str, operation: OperationRecord) -> It
         yield f"{kind} is {operation.state}, but its secrets are kept"
     if operation.finished_at is None:
         yield f"{kind} is {operation.state}, but has not finished"
-    if operation.state is OperationState.COMPLETE:
+    if operation.state in (OperationState.COMPLETE, OperationState.DIFFERENT):
         found = [step for phase in KINDS[kind].phases for step in steps(state, operation, phase)]
         undone = [step.key for step in found if step.state is not StepState.COMPLETE]
         if undone:

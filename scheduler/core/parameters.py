@@ -87,7 +87,7 @@ def _verify(state: ClusterState, operation: OperationRecord, node: str) -> Json:
 
 
 def _restore(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename"))}
+    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename", "compare"))}
 
 
 def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -> Json:

@@ -44,7 +44,7 @@ REPAIR = {
     "stall_seconds": 60,
     "segment_mb": 8,
 }
-RENAMED = {**STORED, **TABLES, "rename": {"shop": "shop2"}}
+RENAMED = {"compare": "sample", **STORED, **TABLES, "rename": {"shop": "shop2"}}
 BACKUP_NODES = ["node-0", "node-1", "node-2"]
 
 
