@@ -48,7 +48,7 @@ _WORD: Json = {"type": "string", "enum": _STATUS_WORDS}
 _HEALTH = {"type": "object", "properties": {"healthy": BOOLEAN, "message": STRING}, "required": ["healthy"]}
 
 OBJECT: Json = {"type": "object"}
-_OPERATION_WORDS = ["RUNNING", "WAITING", "ERROR", "STOPPING", "STOPPED", "COMPLETE", "NONE"]
+_OPERATION_WORDS = ["RUNNING", "WAITING", "ERROR", "STOPPING", "STOPPED", "COMPLETE", "DIFFERENT", "NONE"]
 _OPERATION_FIELDS: Mapping[str, Json] = {
     "kind": STRING,
     "id": _NULLABLE,
@@ -158,6 +158,7 @@ REQUESTS: Mapping[str, Json] = {
             **_TABLES,
             "rename": {"type": "object", "additionalProperties": STRING},
             "parallelism": {"type": "integer", "minimum": 0, "description": "nodes at once, 0 for all"},
+            "compare": {"type": "string", "enum": ["none", "count", "sample", "full"]},
             **_RESTORE_TYPE,
             **_THROTTLE,
             **_LOGIN,
@@ -281,7 +282,8 @@ SCHEMAS: Mapping[str, Json] = {
     "OperationEnded": object_of(
         {
             **_OPERATION_FIELDS,
-            "state": {"type": "string", "enum": ["COMPLETE", "STOPPED"]},
+            "state": {"type": "string", "enum": ["COMPLETE", "DIFFERENT", "STOPPED"]},
+            "message": STRING,
             "nodes": STRINGS,
             "steps": {
                 "type": "object",

@@ -30,6 +30,7 @@ class Code(StrEnum):
     VOLUME_MISSING = "VOLUME_MISSING"
     # A step
     DONE = "DONE"
+    DIFFERENT = "DIFFERENT"
     FORCED = "FORCED"
     INTERRUPTED = "INTERRUPTED"
     CANARY = "CANARY"

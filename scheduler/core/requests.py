@@ -17,6 +17,9 @@ MAX_AT_ONCE = 10_000
 ALL = "*"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and must not begin with a dot or a dash"
+# How much of what was restored is compared with what the cluster answers afterwards.
+COMPARISONS = ("none", "count", "sample", "full")
+DEFAULT_COMPARISON = "sample"
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]{1,48}")
 # What belongs to a cluster itself, and is never taken from a backup.
 NEVER_RESTORED = frozenset({"system", "system_schema", "system_distributed", "system_traces", "system_views"}) | {
@@ -185,6 +188,7 @@ def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts
         **tables,
         "rename": _rename(form, schema, tables["key_spaces"], tables["column_families"]),
         "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
+        "compare": form.word("compare", COMPARISONS, DEFAULT_COMPARISON),
     }
     _restore_type(form)
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})

@@ -137,6 +137,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("backup", place(throttle=-1), "throttle must be at least 0 and at most 1000000000000, not -1."),
     ("backup", place(upload_parallelism=0), "upload_parallelism must be at least 1 and at most 10000, not 0."),
     ("backup", place(count_rows=1), "count_rows must be true or false, not 1."),
+    ("restore", place(compare="some"), "compare must be none, count, sample or full, not some."),
     ("backup", place(restore_type="old"), "restore_type must be existing, new or empty, not old."),
     (
         "backup",
@@ -256,7 +257,17 @@ VALUES = st.recursive(
 )
 FIELDS = [
     *("nodes", "key_spaces", "column_families", "parallelism", "incremental", "backup_name", "external_location"),
-    *("endpoint", "tls_ca", "s3_secret_key", "restore_type", "rename", "keep_last", "throttle", "count_rows"),
+    *(
+        "endpoint",
+        "tls_ca",
+        "s3_secret_key",
+        "restore_type",
+        "rename",
+        "compare",
+        "keep_last",
+        "throttle",
+        "count_rows",
+    ),
 ]
 
 
