@@ -13,6 +13,9 @@ from scheduler.core.operation_records import HistoryRecord, OperationRecord, Ste
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.state import Asked, ClusterState, NodeRecord
 
+# At most so many reservations that were given back are kept in mind.
+RELEASED_LIMIT = 1000
+
 
 class Cycle:
     """One pass of `decide`. Concerns take offers out of `offers`; what is left over is declined."""
@@ -32,6 +35,10 @@ class Cycle:
         self.heard_offers = bool(self.offers)
         self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
         self._hosts = frozenset(offer.agent.hostname for offer in self.offers.values())
+        self._executors: dict[str, set[str]] = {}  # by agent id and by host name: all that its offers name
+        for offer in self.offers.values():
+            for where in (offer.agent.id, offer.agent.hostname):
+                self._executors.setdefault(where, set()).update(offer.executor_ids)
         self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
         self.accepts: list[Accept] = []
         self.kills: list[Kill] = []
@@ -97,6 +104,15 @@ class Cycle:
     def has_offered(self, agent_id: str, hostname: str) -> bool:
         """Whether this agent's offers have come, be it under another id: they have shown all that is free there."""
         return agent_id in self._offering or hostname in self._hosts
+
+    def executors_at(self, agent_id: str, hostname: str) -> set[str]:
+        """The executors of ours that this agent's offers name: each may hold what is not offered."""
+        return self._executors.get(agent_id, set()) | self._executors.get(hostname, set())
+
+    def note_released(self, resource_id: str) -> None:
+        """Keep in mind that all of this reservation was given back, whatever still turns up of it."""
+        others = [name for name in self.state.released if name != resource_id]
+        self.replace_state(replace(self.state, released=(*others, resource_id)[-RELEASED_LIMIT:]))
 
     def take(self, fit: Fit, offer: Offer) -> None:
         """Launch: the record first, then the operations."""

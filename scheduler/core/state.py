@@ -73,8 +73,9 @@ class Abandoned:
 
     `unused`: no data on it is needed, since Mesos said that its launch never ran, or the node was replaced; only then
     is its volume destroyed. `agent_id` where it surely is: it is waited for there until its volume was offered, which
-    proves that no task is left, `destroyed`, and not seen there any more. An agent that comes back under another id
-    is known by its `hostname`.
+    proves that no task is left, `destroyed`, and not seen there any more. `executors` ran there then: Mesos gives back
+    what an executor holds only when that has ended, so each may still hold a part. An agent that comes back under
+    another id is known by its `hostname`.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Abandoned:
     agent_id: str = ""
     destroyed: bool = False
     hostname: str = ""
+    executors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -341,6 +343,7 @@ class ClusterState:
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
     journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
     garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
+    released: tuple[str, ...] = ()  # the newest reservations that were given back whole
     uninstall: UninstallRecord | None = None
     uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()

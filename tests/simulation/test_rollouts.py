@@ -298,6 +298,7 @@ def more(cpus: float = 1.0, mem: float = 700) -> dict[str, Any]:
 def held(agent: Agent) -> tuple[int, int]:
     """What an agent holds for its node, in thousandths: free, offered to nobody, or used."""
     owned = [agent.available, *(task.used for task in agent.tasks.values() if not task.ended)]
+    owned += [executor.used for executor in agent.executors.values()]
     bundles = [bundle for content in owned for label, bundle in content.items() if label]
     return sum(bundle.cpus for bundle in bundles), sum(bundle.mem for bundle in bundles)
 
