@@ -270,16 +270,16 @@ def _check_names(
             form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
     for name in families:
-        if not any(_has(schema, key_space, name, of_backup) for key_space in chosen):
+        if not any(_has(schema, key_space, name) for key_space in chosen):
             among = listed(chosen) if key_spaces else f"any key space {where}"
             form.problem("column_families", f": there is no table {shown(name)} in {among}")
 
 
-def _has(schema: Schema, key_space: str, table: str, full_names: bool) -> bool:
-    """A restore also takes a table by its full name."""
+def _has(schema: Schema, key_space: str, table: str) -> bool:
+    """By its name, or by its full name: `keyspace.table`."""
     tables = schema[key_space].tables
     space, dot, name = table.partition(".")
-    return table in tables or (full_names and bool(dot) and space == key_space and name in tables)
+    return table in tables or (bool(dot) and space == key_space and name in tables)
 
 
 def _rename(
@@ -297,7 +297,32 @@ def _rename(
             form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
         elif schema is not None and not _is_restored(schema, old, key_spaces, families):
             form.problem("rename", f": {shown(old)} is not among what is to be restored")
+    if schema is not None and not form.has_problem("rename"):
+        for new, olds in _taken_twice(_restored(schema, key_spaces, families), given).items():
+            form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
     return given
+
+
+def _restored(schema: Schema, key_spaces: Collection[str], families: Collection[str]) -> list[tuple[str, str]]:
+    """Keyspace and name of each table that a restore brings."""
+    chosen = key_spaces or [name for name in schema if name not in NEVER_RESTORED | {"system_auth"}]
+    return [
+        (name, table)
+        for name in sorted(chosen)
+        if name in schema
+        for table in sorted(schema[name].tables)
+        if not families or table in families or f"{name}.{table}" in families
+    ]
+
+
+def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
+    """The names that more than one of these tables would get, with those tables."""
+    become: dict[str, list[str]] = {}
+    for key_space, table in tables:
+        old = f"{key_space}.{table}"
+        new = rename.get(old) or f"{rename.get(key_space, key_space)}.{table}"
+        become.setdefault(new, []).append(old)
+    return {new: olds for new, olds in become.items() if len(olds) > 1}
 
 
 def _rename_rule(old: str, new: str) -> str | None:
