@@ -179,12 +179,17 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "sh op"}),
-        "rename: shop cannot become sh op: a name is 1 to 48 letters, digits and underscores.",
+        "rename: shop cannot become sh op: a name is letters, digits and underscores.",
     ),
     (
         "restore",
         place(rename={"shop": "system"}),
         "rename: shop cannot become system: that key space belongs to the cluster itself.",
+    ),
+    (
+        "restore",
+        place(rename={"shop": "x" * 49}),
+        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra takes 48.",
     ),
     ("restore", place(rename={"shops": "x"}), "rename: shops is not among what is to be restored."),
     ("restore", place(key_spaces=["log"], rename={"shop": "x"}), "rename: shop is not among what is to be restored."),
