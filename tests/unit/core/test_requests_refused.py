@@ -185,7 +185,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "sh op"}),
-        "rename: shop cannot become sh op: a name is 1 to 48 letters, digits and underscores.",
+        "rename: shop cannot become sh op: a name is letters, digits and underscores.",
     ),
     (
         "restore",
@@ -194,13 +194,18 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "restore",
-        place(rename={"shop.user": "shop.users"}),
+        place(key_spaces=["shop"], rename={"shop.user": "shop.users"}),
         "rename: shop.user and shop.users would both become shop.users; give one of them another name.",
     ),
     (
         "restore",
         place(rename={"shop.user": "log.all", "log.lines": "log.all"}),
         "rename: log.lines and shop.user would both become log.all; give one of them another name.",
+    ),
+    (
+        "restore",
+        place(rename={"shop": "x" * 49}),
+        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra takes 48.",
     ),
     ("restore", place(rename={"shops": "x"}), "rename: shops is not among what is to be restored."),
     ("restore", place(key_spaces=["log"], rename={"shop": "x"}), "rename: shop is not among what is to be restored."),
