@@ -72,8 +72,14 @@ def _standing(session: Session, backup: StoredBackup, selection: Selection, here
     """What of that which exists is in the way."""
     misfits = checking.misfits(backup, *live.version_and_partitioner(session))
     found = [Problem(VERSION, "", why) for why in misfits]
-    found += [Problem(DIFFERENT, "", why) for why in schema.conflicts(backup.schema, selection, here)]
+    found += [_of_place(DIFFERENT, words) for words in schema.conflicts(backup.schema, selection, here)]
     return found + history.problems(schema.renamed(backup.schema, selection), here.elements)
+
+
+def _of_place(kind: str, words: str) -> Problem:
+    """From a sentence that begins with what it is about, and a colon."""
+    where, _, why = words.partition(": ")
+    return Problem(kind, where, why) if why else Problem(kind, "", words)
 
 
 def of_node(
@@ -85,7 +91,9 @@ def of_node(
     imported = None if same is None else planned(repository, [same], selection)
     free = checking.free_bytes(context.node.scratch)
     if words := checking.lacks_space(imported, batches, free):
-        problems.append(Problem(SPACE, context.node.name, words, "make room, or restore less at a time"))
+        most = checking.largest(batches if imported is None else imported)
+        help_ = f"make room, or restore some tables at a time: {most}"
+        problems.append(Problem(SPACE, context.node.name, words, help_))
     return NodeFindings(tuple(problems), same, batches, free)
 
 

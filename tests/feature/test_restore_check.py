@@ -12,8 +12,9 @@ import pytest
 from cassandra.cluster import Session
 
 from executor.jobs.context import JobError
+from executor.jobs.restore_questions import plan_restore
 from executor.jolokia import STORAGE_SERVICE
-from tests.feature.backup_jobs import Bucket, Operator, serve_bucket
+from tests.feature.backup_jobs import SECRETS, Bucket, Operator, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, make_ring
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
@@ -377,6 +378,37 @@ def test_a_name_that_is_taken(operator: Operator, node: RingNode, parts: str) ->
     run(node, "DROP KEYSPACE parts")
     assert "view parts.by_v" in found
     assert "already exists" in found
+
+
+def asked(operator: Operator, node: RingNode, backup: str, **request: Any) -> dict[str, Any]:
+    """The node's answer to the question `restore-plan`."""
+    common = {"location": operator.bucket.location, "secrets": {**SECRETS, **operator.login}}
+    return dict(plan_restore(node.facts(), {**common, "backup_name": backup, "sources": NODE, **request}))
+
+
+def test_the_dry_run_tells_what_will_happen(operator: Operator, node: RingNode, parts: str) -> None:
+    run(node, PARTS[0], "CREATE TABLE parts.plain (id int PRIMARY KEY, back text)")
+    run(node, "ALTER TABLE parts.plain DROP back", "INSERT INTO parts.plain (id) VALUES (1)")
+    found = asked(operator, node, parts, column_families=["t", "plain"], rename={"parts.t": "parts.u"})
+    run(node, "DROP KEYSPACE parts")
+    assert [problem["where"] for problem in found["problems"]] == ["table parts.plain"] * len(found["problems"])
+    assert "back text of the backup does not exist here" in str(found["problems"])
+    assert found["targets"] == {"parts.plain": "parts.plain", "parts.t": "parts.u"}
+    assert found["rows"] == {"parts.plain": 0, "parts.u": 1}
+    assert found["living"] == {"parts.plain": True}
+    assert found["same_as"] == "node-0"
+    assert found["tables"]["parts.u"]["sstables"] == 1
+    assert found["sources"]["node-0"] == found["tables"]["parts.u"]["bytes"] > 0
+    assert {"kind": "table", "name": "parts.u"} in found["creates"]
+    assert {element["kind"] for element in found["builds"]} >= {"index"}
+
+
+def test_the_dry_run_tells_every_problem_of_what_cannot_be_looked_at(
+    operator: Operator, node: RingNode, parts: str
+) -> None:
+    (problem,) = asked(operator, node, "none")["problems"]
+    assert (problem["kind"], problem["where"]) == ("manifest", "node-0")
+    assert problem["why"].startswith("there is no complete backup none")
 
 
 def test_what_is_switched_off_in_cassandra_yaml(operator: Operator, node: RingNode, parts: str) -> None:
