@@ -358,6 +358,7 @@ def test_limits_are_counted_with_what_the_restore_would_create(
         found = refused(as_role(operator, "maker"), node, parts)
     finally:
         limit(node, "TablesThreshold", -1, -1)
+    print(found)
     assert re.search(r"table parts\.(t|plain): Cassandra would not create it: .*[Tt]ables", found)
     assert found.count("table parts.") == 1
 

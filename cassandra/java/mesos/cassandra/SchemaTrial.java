@@ -18,6 +18,7 @@ import org.apache.cassandra.cql3.statements.schema.CreateFunctionStatement;
 import org.apache.cassandra.cql3.statements.schema.CreateIndexStatement;
 import org.apache.cassandra.cql3.statements.schema.CreateKeyspaceStatement;
 import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
+import org.apache.cassandra.cql3.statements.schema.CreateTriggerStatement;
 import org.apache.cassandra.db.guardrails.Guardrails;
 import org.apache.cassandra.exceptions.CassandraException;
 import org.apache.cassandra.exceptions.UnauthorizedException;
@@ -116,17 +117,21 @@ final class SchemaTrial {
         now = after;
     }
 
-    /** Who creates something has every permission on it. */
+    /** Who creates something has every permission on it; triggers are for superusers alone. */
     private void authorize(CQLStatement statement, String table) {
+        if (!(statement instanceof CreateTriggerStatement) && isOwn(statement, table))
+            return;
         try {
             statement.authorize(client);
         } catch (UnauthorizedException error) {
-            boolean own = statement instanceof CreateAggregateStatement && createdFunctions
-                || statement instanceof AlterSchemaStatement && isNew(((AlterSchemaStatement) statement).keyspace())
-                || table(now, table) != null && table(before, table) == null;
-            if (!own)
+            if (!(statement instanceof CreateAggregateStatement && createdFunctions))
                 throw error;
         }
+    }
+
+    private boolean isOwn(CQLStatement statement, String table) {
+        return statement instanceof AlterSchemaStatement && isNew(((AlterSchemaStatement) statement).keyspace())
+            || table(now, table) != null && table(before, table) == null;
     }
 
     private boolean isNew(String keyspace) {
