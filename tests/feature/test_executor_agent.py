@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.mesos_environment import TOKEN
 from executor.protocol import NodeLaunch
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import processes_below, wait_for
@@ -122,6 +123,28 @@ def test_an_agent_that_does_not_know_its_executor_costs_the_node_in_order(start:
     wait_for(lambda: "shutting down: the agent refuses this executor" in node.stderr(), "the executor to give up", 20)
     wait_for(lambda: _gone(node), "the executor to end", 20)
     assert "TASK_KILLED: shut down: the agent refuses this executor" in node.stderr()
+
+
+def _environment(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
+    """The token is sent with every call, outlives the agent, and is nobody else's: not Cassandra's, nor the log's."""
+    node = start("--authenticate-http-executors", "--executor-reregistration-timeout", "2")
+    pid = _run(node, make_launch())
+    name, environment = TOKEN.encode(), _environment(_executor_pid(node))
+    token = next(item.partition(b"=")[2] for item in environment.split(b"\0") if item.startswith(name))
+    node.agent.signal(signal.SIGKILL)
+    node.agent.start()
+    node.master.registrations.get(timeout=10)
+    _wait_for_subscriptions(node, 2)
+    assert node.query("q").status.pid == pid
+    assert name not in _environment(pid)
+    processes = processes_below(node.agent.work_dir)
+    assert all(token not in Path(f"/proc/{process}/cmdline").read_bytes() for process in processes)
+    files = [path for path in node.agent.work_dir.rglob("*") if path.is_file()]
+    assert not [path for path in files if token in path.read_bytes()]
 
 
 def test_shutdown_by_the_agent_drains(start: Start) -> None:
