@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down, shorten
+from scheduler.core.missing import sentence
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord
 
@@ -94,6 +95,8 @@ def _says_so_itself(node: NodeRecord) -> bool:
 def _what_is_up(node: NodeRecord) -> str:
     if node.task is None:
         return "it has no task"
+    if node.missing is not None:
+        return sentence(node)
     if node.mode == "NORMAL":
         return f"its task is {node.task.state.value}"
     return f"Cassandra is {node.mode}"

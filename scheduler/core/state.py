@@ -156,6 +156,15 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """That `peers` do not see a node which Mesos holds for running: noted `since`, not heard of `silent_since`."""
+
+    since: float
+    silent_since: float
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
 
@@ -179,6 +188,7 @@ class NodeRecord:
     intent: Intent | None = None
     left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
     left_host: str = ""  # it was decommissioned there, to be placed elsewhere
+    missing: Missing | None = None  # its peers do not see it, and it does not answer: down until it is heard of
     schema_version: int = SCHEMA_VERSION
 
     @property

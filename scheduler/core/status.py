@@ -232,9 +232,9 @@ def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now
 def learn(node: NodeRecord, status: NodeStatus) -> NodeRecord:
     """The node with what its executor says; the same object if it knew."""
     host_id, address = status.host_id or node.host_id, status.endpoint or node.address
-    if (status.mode, host_id, address) == (node.mode, node.host_id, node.address):
+    if (status.mode, host_id, address, None) == (node.mode, node.host_id, node.address, node.missing):
         return node
-    return replace(node, mode=status.mode, host_id=host_id, address=address)
+    return replace(node, mode=status.mode, host_id=host_id, address=address, missing=None)
 
 
 def _believed(before: TaskState, after: TaskState) -> bool:
@@ -255,7 +255,7 @@ def _with_state(
 
 
 def _end(node: NodeRecord, update: TaskUpdate, now: float, more: tuple[str, ...]) -> NodeRecord:
-    node = replace(node, mode="UNKNOWN")
+    node = replace(node, mode="UNKNOWN", missing=None)
     if update.state in (TaskState.FAILED, TaskState.FINISHED, TaskState.KILLED):  # it has been on its agent
         node = _show_reservation(node)
     if update.state not in BLAMED:

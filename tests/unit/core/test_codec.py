@@ -74,6 +74,7 @@ GOLDEN_NODE = """{
  "intent": null,
  "left": false,
  "left_host": "",
+ "missing": null,
  "mode": "NORMAL",
  "rack": "r2",
  "reservation": {
