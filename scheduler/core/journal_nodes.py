@@ -62,7 +62,13 @@ def _why_launched(old: NodeRecord, new: NodeRecord) -> str:
 
 def _task(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
     """What was heard of the newest task."""
-    if new.task is None or old.task is None or old.task.state is new.task.state:
+    if new.task is None or old.task is None:
+        return
+    if old.task.state is new.task.state:
+        one, other = old.failures, new.failures
+        if other.count == one.count and other.message != one.message and new.task.state in ENDED:
+            words = f"more is known of the end of the task {new.task.id}"
+            yield _entry(new, EntryKind.ENDED, now, words, subject=new.task.id, cause=other.message)
         return
     task = new.task
     if task.state in ENDED:

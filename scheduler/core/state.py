@@ -43,11 +43,15 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack."""
+    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack.
+
+    `url` is where the agent itself answers; empty in records of earlier versions.
+    """
 
     id: str
     hostname: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
 
 
 @dataclass(frozen=True)

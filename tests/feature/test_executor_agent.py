@@ -17,8 +17,9 @@ import pytest
 
 from executor.mesos_environment import TOKEN
 from executor.protocol import NodeLaunch
+from scheduler.last_words import Sandbox, read
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
-from tests.feature.localmesos_agent.agent_process import processes_below, wait_for
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.unit.executor.sandbox import ADDRESS, make_launch, make_sandbox
 
@@ -217,3 +218,16 @@ def test_a_message_that_cannot_be_read_is_ignored(start: Start) -> None:
     pid = _run(node, make_launch())
     node.master.send("FRAMEWORK_MESSAGE", {**IDS, "data": "bm90IGpzb24="})
     assert node.query("q").status.pid == pid
+
+
+def test_what_an_executor_wrote_that_could_not_begin_is_read_from_its_sandbox(start: Start, tmp_path: Path) -> None:
+    """As the scheduler reads it, from the agent's own endpoint for files and by the path that every agent knows."""
+    node = start()
+    without_executor = Node(node.agent, node.master, (_stand_in_bundle(tmp_path / "alone"),))
+    without_executor.launch(make_launch(), "t1")
+    ended = without_executor.end("t1")
+    assert (ended["state"], ended["reason"]) == ("TASK_FAILED", "REASON_EXECUTOR_TERMINATED")
+    url = f"http://{node.agent.ip}:{node.agent.port}"
+    words = read(Sandbox("t1", FRAMEWORK["id"]["value"], "e1", node.agent.ip, url))
+    assert words.startswith("its last words: ")
+    assert "executor" in words.removeprefix("its last words: "), words
