@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executor.jobs import schema
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import JolokiaError, NotReachableError
 from executor.protocol import LOCAL_KEY_SPACES, VIRTUAL_KEY_SPACES, JobProgress
@@ -164,9 +165,11 @@ class _Run:
         if not self._request.column_families:
             return {name: found for name, found in tables.items() if found}
         asked = set(self._request.column_families)
-        if missing := sorted(asked.difference(*tables.values())):
+        if missing := schema.unknown(asked, [(name, table) for name, found in tables.items() for table in found]):
             raise JobError(_STEP, f"no column family {', '.join(missing)}", hopeless=True)
-        chosen = {name: [table for table in found if table in asked] for name, found in tables.items()}
+        chosen = {
+            name: [table for table in found if schema.is_meant(name, table, asked)] for name, found in tables.items()
+        }
         return {name: found for name, found in chosen.items() if found}
 
     # One segment.

@@ -59,6 +59,7 @@ class BackupRepository:
         schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
         found = self._elements(whole.schema_key, schema)
         views = views_of(found)
+        moments = [node.member.taken_at for node in whole.nodes.values()]
         return StoredBackup(
             tokens={node: frozenset(found.member.tokens) for node, found in whole.nodes.items()},
             tables=_tables(schema, views),
@@ -68,6 +69,7 @@ class BackupRepository:
             table_bytes={TableName(t.key_space, t.name): t.bytes for t in whole.tables},
             versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
+            taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
         )
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:

@@ -24,6 +24,9 @@ MAX_AT_ONCE = 10_000
 ALL = "*"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and must not begin with a dot or a dash"
+# How much of what was restored is compared with what the cluster answers afterwards.
+COMPARISONS = ("none", "count", "sample", "full")
+DEFAULT_COMPARISON = "sample"
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 _NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
 
@@ -195,6 +198,7 @@ def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts
         **tables,
         "rename": _rename(form, schema, tables["key_spaces"], tables["column_families"]),
         "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
+        "compare": form.word("compare", COMPARISONS, DEFAULT_COMPARISON),
     }
     _restore_type(form)
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
@@ -276,7 +280,7 @@ def _check_names(
             form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
     for name in families:
-        if any(_has(schema, key_space, name, of_backup) for key_space in chosen):
+        if any(_has(schema, key_space, name) for key_space in chosen):
             continue
         if (base := _base_of(schema, chosen, name)) is not None:
             form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
@@ -285,11 +289,11 @@ def _check_names(
             form.problem("column_families", f": there is no table {shown(name)} in {among}")
 
 
-def _has(schema: Schema, key_space: str, table: str, full_names: bool) -> bool:
-    """A restore also takes a table by its full name."""
+def _has(schema: Schema, key_space: str, table: str) -> bool:
+    """By its name, or by its full name: `keyspace.table`."""
     tables = schema[key_space].tables
     space, dot, name = table.partition(".")
-    return table in tables or (full_names and bool(dot) and space == key_space and name in tables)
+    return table in tables or (bool(dot) and space == key_space and name in tables)
 
 
 def _base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:
@@ -318,9 +322,38 @@ def _rename(
             form.problem("rename", f": {old} is a materialized view and is built from {base}; name {base}")
         elif schema is not None and not _is_restored(schema, old, key_spaces, families):
             form.problem("rename", f": {shown(old)} is not among what is to be restored")
+    if schema is not None and not form.has_problem("rename"):
+        for new, olds in _taken_twice(_restored(schema, key_spaces, families, given), given).items():
+            form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
     if schema is not None and given and families and not key_spaces:
         _ask_where(form, schema, families, given)
     return given
+
+
+def _restored(
+    schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Keyspace and name of each table that a restore brings; a rename alone selects what it names."""
+    chosen = key_spaces or [name for name in schema if name not in CASSANDRAS_KEY_SPACES]
+    alone = bool(rename) and not key_spaces and not families
+    return [
+        (name, table)
+        for name in sorted(chosen)
+        if name in schema
+        for table in sorted(schema[name].tables)
+        if not families or table in families or f"{name}.{table}" in families
+        if not alone or name in rename or f"{name}.{table}" in rename
+    ]
+
+
+def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
+    """The names that more than one of these tables would get, with those tables."""
+    become: dict[str, list[str]] = {}
+    for key_space, table in tables:
+        old = f"{key_space}.{table}"
+        new = rename.get(old) or f"{rename.get(key_space, key_space)}.{table}"
+        become.setdefault(new, []).append(old)
+    return {new: olds for new, olds in become.items() if len(olds) > 1}
 
 
 def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Mapping[str, str]) -> None:

@@ -44,7 +44,11 @@ def targets(key_spaces: list[str], tables: list[str], rename: Mapping[str, str])
         pytest.param([], ["shop.users"], {}, {"shop.users": "shop.users"}, id="in one key space"),
         pytest.param(["system_auth"], [], {}, {}, id="roles are never loaded as files"),
         pytest.param(
-            ["system_auth"], [], {"system_auth": "looked"}, {"system_auth.roles": "looked.roles"}, id="but to be looked at"
+            ["system_auth"],
+            [],
+            {"system_auth": "looked"},
+            {"system_auth.roles": "looked.roles"},
+            id="but to be looked at",
         ),
         pytest.param([], [], {"shop.user": "shop.old"}, {"shop.user": "shop.old"}, id="rename alone selects a table"),
         pytest.param([], [], {"shopping": "s2"}, {"shopping.users": "s2.users"}, id="rename alone selects a key space"),
@@ -130,5 +134,5 @@ def test_roles_are_wanted_when_they_are_named() -> None:
 
 @pytest.mark.parametrize("stored", [{}, {"system_auth": ["roles"], "system_traces": ["events"]}])
 def test_a_backup_of_nothing_of_users(stored: dict[str, list[str]]) -> None:
-    with pytest.raises(SelectionError, match="the backup has nothing of users, only .*; system_auth is restored when"):
+    with pytest.raises(SelectionError, match=r"the backup has nothing of users, only .*; system_auth is restored when"):
         select(stored, [], [], {})
