@@ -131,8 +131,10 @@ REQUESTS: Mapping[str, Json] = {
             "pending_compactions": {"type": "integer", "minimum": 0},
             "stall_seconds": {"type": "integer", "minimum": 10},
             "segment_mb": _AT_LEAST_ONE,
+            **_LOGIN,
         }
     ),
+    "ContinueRequest": _request(_LOGIN),
     "BackupRequest": _request(
         {
             **_NAME,

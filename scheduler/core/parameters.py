@@ -35,11 +35,16 @@ def _chosen(operation: OperationRecord, names: tuple[str, ...]) -> dict[str, Any
 
 
 def _tables(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return _chosen(operation, _TABLES)
+    return {**_chosen(operation, _TABLES), **_named(operation)}
+
+
+def _named(operation: OperationRecord) -> dict[str, Any]:
+    """The tables that the request meant when it was taken, where it names tables."""
+    return {name: operation.facts[name] for name in ("named",) if operation.facts.get(name)}
 
 
 def _repair(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return _chosen(operation, _TABLES + _REPAIR)
+    return {**_chosen(operation, _TABLES + _REPAIR), **_named(operation)}
 
 
 def _decommission(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
@@ -58,7 +63,8 @@ def _storage(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
 
 
 def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return {**_storage(state, operation), **_chosen(operation, _TABLES), "tag": f"backup-{operation.id}"}
+    tables = {**_chosen(operation, _TABLES), **_named(operation)}
+    return {**_storage(state, operation), **tables, "tag": f"backup-{operation.id}"}
 
 
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:

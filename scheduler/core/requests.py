@@ -81,6 +81,26 @@ def names_tables(request: Request) -> bool:
     return bool(request.request.get("key_spaces") or request.request.get("column_families"))
 
 
+def named_tables(request: Request, schema: Schema) -> list[str]:
+    """The tables that the request's column families mean now, by their full names: what is gone later was dropped."""
+    families = set(request.request.get("column_families") or ())
+    chosen = request.request.get("key_spaces") or [name for name, found in schema.items() if not found.local]
+    return [
+        f"{name}.{table}"
+        for name in sorted(chosen)
+        if name in schema and not schema[name].local
+        for table in sorted(schema[name].tables)
+        if table in families or f"{name}.{table}" in families
+    ]
+
+
+def check_login(body: Mapping[str, Any]) -> Mapping[str, str] | tuple[str, ...]:
+    """The login that a stopped operation goes on with, empty if none is given, or what is wrong with it."""
+    form = Form(body)
+    secrets = login(form)
+    return form.problems() or secrets
+
+
 def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]:
     """New values of what may change while an operation runs, or what is wrong with them."""
     form = Form(body)
@@ -127,7 +147,7 @@ def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
         "stall_seconds": form.whole("stall_seconds", 1800, 10, 604_800),
         "segment_mb": form.whole("segment_mb", 256, 1, 1_048_576),
     }
-    return _Parts(request, nodes=chosen)
+    return _Parts(request, secrets=login(form), nodes=chosen)
 
 
 def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _Parts:
