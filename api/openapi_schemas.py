@@ -143,6 +143,8 @@ REQUESTS: Mapping[str, Json] = {
             "nodes": _NODES,
             "upload_parallelism": _AT_LEAST_ONE,
             "count_rows": BOOLEAN,
+            "absent": {"type": "string", "enum": ["wait", "skip"]},
+            "max_snapshot_spread_s": _AT_LEAST_ONE,
             **_RESTORE_TYPE,
             **_THROTTLE,
             **_LOGIN,

@@ -166,6 +166,8 @@ def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
         # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
         "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
         "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
+        "absent": form.word("absent", ("wait", "skip"), "wait"),
+        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", 60, 1, 86_400),
     }
     chosen = _nodes(form, nodes)
     if chosen is not None and len(chosen) != len(nodes):

@@ -141,10 +141,11 @@ def test_the_name_of_a_backup_that_ended_unfinished_is_taken_over(cluster: Small
     cluster.snapshot(alive, FILES)
     again = cluster.describe(store, "b", alive)
     assert {item.key for item in store.objects("backups/")} == {layout.started_key("b"), layout.schema_key("b")}
-    for late in (
+    lates: list[Callable[[], object]] = [
         lambda: cluster.run("upload", "node-1", dead, backup_name="b"),
         lambda: cluster.complete("b", dead, described, uploaded),
-    ):
+    ]
+    for late in lates:
         with pytest.raises(JobError, match=f"which the operation {alive}") as gone:
             late()
         assert gone.value.hopeless

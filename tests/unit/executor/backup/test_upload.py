@@ -420,7 +420,7 @@ def test_an_upload_does_not_grow_with_what_the_bucket_holds(
     files = 6
     for number in range(files):
         put(upload.data, "shop", "user", sstable(number, os.urandom(1000)))
-    requests = []
+    requests: list[tuple[int, int]] = []
     with store_at(server.location(bucket), upload.directory) as fill:
         for old in (0, 150, 150):
             for _ in range(old):
