@@ -78,6 +78,9 @@ _PREVIEW: Mapping[str, Json] = {
     "changes": list_of("Change"),
     "restarts": STRINGS,
     "leaves": STRINGS,
+    "cassandra_check": object_of(
+        {"result": {"enum": ["not needed", "accepted", "refused", "not made"]}, "message": STRING}
+    ),
 }
 
 _NAMES: Json = {"anyOf": [STRINGS, {"type": "string", "description": "names with commas between"}]}
@@ -178,10 +181,14 @@ SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,
     "Settings": {
         "type": "object",
-        "properties": {"canary": BOOLEAN},
+        "properties": {"canary": BOOLEAN, "check": BOOLEAN},
         "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
     },
-    "Rollback": {"type": "object", "properties": {"configuration": STRING}, "additionalProperties": False},
+    "Rollback": {
+        "type": "object",
+        "properties": {"configuration": STRING, "check": BOOLEAN},
+        "additionalProperties": False,
+    },
     "Preview": object_of(_PREVIEW),
     "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": _NULLABLE}),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),

@@ -5,8 +5,9 @@ The nodes have compared rows before (restore-digest); here their findings are pu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -16,11 +17,12 @@ from executor.cql_session import CQL_ERRORS
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore import counting, live, verdict
+from executor.restore.derived import Comparer, Derived
 from executor.restore.repository import open_repository
-from executor.restore.request import NOTHING, Request, read
+from executor.restore.request import FULL, NOTHING, SAMPLE, Request, read
 from executor.restore.selection import TableName
 from executor.restore.stored import StoredBackup
-from executor.restore.verdict import Finding, Rows, Table
+from executor.restore.verdict import Finding, Rows, Sampled, Table
 from executor.restore.wanted import chosen
 
 # A result is stored in ZooKeeper; tables that differ come first.
@@ -41,14 +43,44 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
         backup = repository.backup()
     targets = {new: old for old, new in sorted(chosen(backup, request).targets.items())}
     rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
-    reports = list(context.launch.parameters.get("reports") or ())
-    found = {
-        str(new): verdict.judge(
-            request.compare, Table(rows.get(new, Rows()), verdict.sampled(reports, str(new)))
-        )
-        for new in targets
-    }  # fmt: skip
+    derived = _derived(context, targets) if request.compare in (SAMPLE, FULL) else {}
+    sampled = _sampled(context.launch.parameters, targets)
+    alone = len(backup.tokens) == 1
+    found = {}
+    for new in targets:
+        own = derived.get(new, Derived())
+        table = Table(
+            rows.get(new, Rows()), sampled.get(new), tuple(own.different), tuple(own.remarks), alone
+        )  # fmt: skip
+        found[str(new)] = verdict.judge(request.compare, table)
     return _result(request, found, {str(new): counted for new, counted in rows.items()})
+
+
+def _derived(context: JobContext, targets: Iterable[TableName]) -> Mapping[TableName, Derived]:
+    """The views and indexes of the tables beside the tables themselves."""
+    found: dict[TableName, Derived] = {}
+    try:
+        with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+            comparer = Comparer(session, context.launch.operation, context.wait)
+            for table in targets:
+                context.check()
+                found[table] = comparer.compare(table)
+    except JobError as error:
+        remark = f"its views and indexes were not compared: {error}"
+        return {table: found.get(table, Derived(remarks=[remark])) for table in targets}
+    return found
+
+
+def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Mapping[TableName, Sampled]:
+    """What the nodes found, with those that have not compared what they loaded."""
+    silent = tuple(f"what {name} kept of it is gone" for name in parameters.get("silent") or ())
+    found = {}
+    for table in targets:
+        own = verdict.sampled((parameters.get("samples") or {}).get(str(table)))
+        if own is not None or silent:
+            own = own or Sampled()
+            found[table] = replace(own, missed=(*own.missed, *silent))
+    return found
 
 
 def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, Rows]) -> Mapping[str, Any]:

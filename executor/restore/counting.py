@@ -47,6 +47,8 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
     raise.
     """
     keys = _partition_key(session, table.name)
+    if not keys:
+        raise InvalidRequest(f"table {table.name} does not exist")
     if session.execute("SELECT partitioner FROM system.local").one().partitioner != _MURMUR3:
         return int(session.execute(_statement(table, keys, None)).one()[0])
     waiting = deque(split((_FIRST, _LAST), _ranges(table.bytes)))

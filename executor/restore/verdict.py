@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from executor.restore.request import FULL, NOTHING, SAMPLE
@@ -31,17 +31,54 @@ class Rows:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What the nodes found that compared rows of the backup's files with the cluster's answers.
+    """What the nodes found that compared rows of the backup's files with the cluster's answers, copies counted apart.
 
-    `rows` were compared, and `expired` of them had a lifetime that has ended since. `different` and `missed` say what
-    was found and what could not be looked at; `held` is whether the table had rows before the restore.
+    `rows` were compared, and `expired` of them had a lifetime that has ended since. `missing`, `older` and `undeleted`
+    are those that the cluster lacks, has an earlier version of, or still has where the backup deleted them; `hidden`
+    are values by the column whose drop hides them. `newer` were written here after the backup, `other` before: by
+    another replica's files, or in the table as it was. `unread` are partitions by the reason why they cannot be read,
+    `missed` says why nothing was compared. `held`: the table had rows before the restore.
     """
 
     rows: int = 0
     expired: int = 0
-    different: tuple[str, ...] = ()
+    missing: int = 0
+    older: int = 0
+    undeleted: int = 0
+    newer: int = 0
+    other: int = 0
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
     missed: tuple[str, ...] = ()
     held: bool = False
+
+    def different(self, alone: bool) -> list[str]:
+        """A sentence for each kind of difference. `alone`: the backup is of one node, so that no other replica's file
+        explains anything."""
+        of = f"of {self.rows} rows compared"
+        found = [
+            f"{number} {of} {words}"
+            for number, words in (
+                (self.missing, "are missing here"),
+                (self.older, "are older here"),
+                (self.undeleted, "are here, and the backup deleted them"),
+                (self.newer, "are newer here: a restore never overwrites what is newer"),
+            )
+            if number
+        ]
+        if self.other and (self.held or alone):
+            found.append(f"{self.other} {of} are newer here, and not from after the backup: the table had them before")
+        found += [
+            f"{number} values of {column} are hidden: the column was dropped here after they were written"
+            for column, number in sorted(self.hidden.items())
+        ]
+        return found
+
+    def not_compared(self) -> list[str]:
+        """What could not be looked at."""
+        return [f"rows were not compared: {why}" for why in self.missed] + [
+            f"{number} partitions cannot be read: {why}" for why, number in sorted(self.unread.items())
+        ]
 
 
 @dataclass(frozen=True)
@@ -54,12 +91,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Table:
-    """All that is known of one table. `others` are differences of its columns, views and indexes."""
+    """All that is known of one table.
+
+    `others` are differences of its views and indexes; `alone`: the backup is of one node.
+    """
 
     rows: Rows = field(default_factory=Rows)
     sampled: Sampled | None = None
     others: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    alone: bool = False
 
 
 def judge(asked: str, table: Table) -> Finding:
@@ -70,28 +111,30 @@ def judge(asked: str, table: Table) -> Finding:
     sampled = table.sampled if asked in (SAMPLE, FULL) else None
     compared = table.rows.counted
     if sampled is not None:
-        wrong += sampled.different
-        remarks += sampled.missed
+        wrong += sampled.different(table.alone)
+        remarks += sampled.not_compared()
         compared = compared or sampled.rows > 0
     if table.rows.counted and table.rows.backup != table.rows.now:
         words = f"{table.rows.now} rows, and the backup counted {table.rows.backup}"
-        (remarks if _explained(sampled) else wrong).append(_later(words, sampled))
-    elif table.rows.why:
+        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, sampled, table.alone))
+    elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
         remarks.append(table.rows.why)
     if wrong:
         return Finding(DIFFERENT, "; ".join(dict.fromkeys(wrong)))
-    if asked == FULL and sampled is not None and sampled.missed:
+    if asked == FULL and sampled is not None and sampled.not_compared():
         return Finding(NOT_COMPARED, "; ".join(dict.fromkeys(remarks)))
     return Finding(EQUAL if compared else NOT_COMPARED, "; ".join(dict.fromkeys(remarks)))
 
 
-def _explained(sampled: Sampled | None) -> bool:
+def _explained(sampled: Sampled | None, alone: bool) -> bool:
     """Whether the rows themselves are known to be right, so that only the moment of the count can be another one."""
-    return sampled is not None and sampled.rows > 0 and not (sampled.different or sampled.missed or sampled.held)
+    if sampled is None or sampled.rows == 0 or sampled.not_compared() or sampled.different(alone):
+        return False
+    return bool(sampled.expired) or not sampled.held
 
 
-def _later(words: str, sampled: Sampled | None) -> str:
-    if sampled is None or not _explained(sampled):
+def _later(words: str, sampled: Sampled | None, alone: bool) -> str:
+    if sampled is None or not _explained(sampled, alone):
         return words
     if sampled.expired:
         return f"{words}: the lifetime of rows has ended since (of {sampled.expired} of {sampled.rows} compared)"
@@ -136,19 +179,9 @@ def count_state(found: Iterable[Finding], state: str) -> int:
     return sum(one.state == state for one in found)
 
 
-def sampled(reports: Iterable[Mapping[str, Any]], table: str) -> Sampled | None:
-    """What all nodes together say of a table, from the results of their steps; None if none has a word of it."""
-    total: Sampled | None = None
-    for report in reports:
-        own = report.get("samples", {}).get(table)
-        if own is None:
-            continue
-        before = total or Sampled()
-        total = Sampled(
-            rows=before.rows + int(own.get("rows", 0)),
-            expired=before.expired + int(own.get("expired", 0)),
-            different=(*before.different, *map(str, own.get("different", ()))),
-            missed=(*before.missed, *map(str, own.get("missed", ()))),
-            held=before.held or bool(own.get("held")),
-        )
-    return total
+def sampled(found: Mapping[str, Any] | None) -> Sampled | None:
+    """What all nodes together found of a table, as they tell it; None if none of them has a word of it."""
+    if found is None:
+        return None
+    known = {item.name: found[item.name] for item in fields(Sampled) if item.name in found}
+    return Sampled(**{**known, "missed": tuple(map(str, found.get("missed", ())))})

@@ -20,7 +20,7 @@ SIZE_LIMIT = 200_000
 # The word under `verdict` in the result of a step that found what it should not have.
 DIFFERENT = "different"
 # The phases whose steps judge.
-JUDGING = frozenset({"Compare"})
+JUDGING = frozenset({"Digest", "Compare"})
 
 
 def close(cycle: Cycle, view: View) -> None:

@@ -9,7 +9,7 @@ from scheduler.core import backups
 from scheduler.core.kinds import CLUSTER, KINDS
 from scheduler.core.operation import steps
 from scheduler.core.operation_records import OperationRecord
-from scheduler.core.restoring import plan, share
+from scheduler.core.restoring import gather, plan, share
 from scheduler.core.state import ClusterState
 
 Json = Mapping[str, Any]
@@ -152,6 +152,12 @@ def _restore_load(state: ClusterState, operation: OperationRecord, node: str) ->
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
 
 
+def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    found = results(state, operation, "Digest")
+    silent = sorted(name for name, result in found.items() if "samples" not in result)
+    return {**_restore(state, operation, node), "samples": gather(found.values()), "silent": silent}
+
+
 def _backup_nodes(operation: OperationRecord) -> tuple[str, ...]:
     """The nodes of the backup in question: the API found them out when the operation was asked for."""
     return tuple(operation.facts.get("backup", {}).get("nodes", {}))
@@ -170,5 +176,6 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     "restore-check": _restore_check,
     "restore-schema": _restore,
     "restore-load": _restore_load,
-    "restore-compare": _restore,
+    "restore-digest": _restore_load,
+    "restore-compare": _restore_compare,
 }

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from executor.restore import verdict
+from executor.restore.derived import target
 from executor.restore.verdict import DIFFERENT, EQUAL, NOT_COMPARED, Finding, Rows, Sampled, Table, judge
 
 SAME, FEWER, MORE = Rows(1000, 1000), Rows(1000, 999), Rows(1000, 1001)
 GOOD = Sampled(rows=50)
-MISSING = Sampled(rows=50, different=("3 rows are missing here",))
-GONE = Sampled(missed=("its rows were not compared: the samples of node-1 are gone",))
+MISSING = Sampled(rows=50, missing=3)
+LACKS = "3 of 50 rows compared are missing here"
+GONE = Sampled(missed=("what node-1 kept is gone",))
+NOT_SEEN = "rows were not compared: what node-1 kept is gone"
 LATER = "999 rows, and the backup counted 1000"
 
 
@@ -26,7 +27,7 @@ LATER = "999 rows, and the backup counted 1000"
         ("count", Rows(1000, why="it was dropped meanwhile"), None, Finding(NOT_COMPARED, "it was dropped meanwhile")),
         ("sample", Rows(), None, Finding(NOT_COMPARED)),
         ("sample", Rows(), GOOD, Finding(EQUAL)),
-        ("sample", SAME, MISSING, Finding(DIFFERENT, "3 rows are missing here")),
+        ("sample", SAME, MISSING, Finding(DIFFERENT, LACKS)),
         (
             "sample",
             FEWER,
@@ -44,9 +45,9 @@ LATER = "999 rows, and the backup counted 1000"
         ),
         ("sample", MORE, Sampled(rows=50, held=True), Finding(DIFFERENT, "1001 rows, and the backup counted 1000")),
         ("sample", FEWER, GONE, Finding(DIFFERENT, LATER)),
-        ("sample", Rows(), GONE, Finding(NOT_COMPARED, GONE.missed[0])),
-        ("sample", SAME, GONE, Finding(EQUAL, GONE.missed[0])),
-        ("full", SAME, GONE, Finding(NOT_COMPARED, GONE.missed[0])),
+        ("sample", Rows(), GONE, Finding(NOT_COMPARED, NOT_SEEN)),
+        ("sample", SAME, GONE, Finding(EQUAL, NOT_SEEN)),
+        ("full", SAME, GONE, Finding(NOT_COMPARED, NOT_SEEN)),
         ("full", SAME, GOOD, Finding(EQUAL)),
     ],
 )
@@ -93,11 +94,60 @@ def test_a_message_stays_short() -> None:
     assert len(verdict.message("sample", found)) < 900
 
 
-def test_what_several_nodes_found_is_put_together() -> None:
-    reports: list[dict[str, Any]] = [
-        {"samples": {"shop.a": {"rows": 10, "expired": 1, "held": True}}},
-        {"samples": {"shop.a": {"rows": 5, "different": ["x"], "missed": ["y"]}, "shop.b": {"rows": 1}}},
-        {},
+@pytest.mark.parametrize(
+    ("sampled", "alone", "words"),
+    [
+        (Sampled(rows=9), True, []),
+        (Sampled(rows=9, older=2), False, ["2 of 9 rows compared are older here"]),
+        (Sampled(rows=9, undeleted=1), False, ["1 of 9 rows compared are here, and the backup deleted them"]),
+        (
+            Sampled(rows=9, newer=1),
+            False,
+            ["1 of 9 rows compared are newer here: a restore never overwrites what is newer"],
+        ),
+        # Written before the backup: of several nodes, another replica's file has it, unless the table had rows before.
+        (Sampled(rows=9, other=1), False, []),
+        (
+            Sampled(rows=9, other=1),
+            True,
+            ["1 of 9 rows compared are newer here, and not from after the backup: the table had them before"],
+        ),
+        (
+            Sampled(rows=9, other=1, held=True),
+            False,
+            ["1 of 9 rows compared are newer here, and not from after the backup: the table had them before"],
+        ),
+        (
+            Sampled(rows=9, hidden={"b": 7}),
+            False,
+            ["7 values of b are hidden: the column was dropped here after they were written"],
+        ),
+    ],
+)
+def test_how_rows_differ(sampled: Sampled, alone: bool, words: list[str]) -> None:
+    assert sampled.different(alone) == words
+
+
+def test_what_nodes_tell_is_read_and_what_is_unknown_left_out() -> None:
+    told = {"rows": 15, "partitions": 3, "missed": ["y"], "unread": {"too many tombstones": 1}, "held": True}
+    found = verdict.sampled(told)
+    assert found == Sampled(rows=15, unread={"too many tombstones": 1}, missed=("y",), held=True)
+    assert found.not_compared() == [
+        "rows were not compared: y",
+        "1 partitions cannot be read: too many tombstones",
     ]
-    assert verdict.sampled(reports, "shop.a") == Sampled(15, 1, ("x",), ("y",), held=True)
-    assert verdict.sampled(reports, "shop.c") is None
+    assert verdict.sampled(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name", ("name", "")),
+        ('"Odd ""name"""', ('Odd "name"', "")),
+        ("values(l)", ("l", "values")),
+        ('keys("M")', ("M", "keys")),
+        ("full(f)", ("f", "full")),
+    ],
+)
+def test_what_an_index_is_on(text: str, expected: tuple[str, str]) -> None:
+    assert target(text) == expected

@@ -135,6 +135,8 @@ def test_what_is_called(bench: Bench, job: str) -> None:
         ({}, ["app.user", "app.users", "app2.user"]),
         ({"key_spaces": ["app2"]}, ["app2.user"]),
         ({"column_families": ["user"]}, ["app.user", "app2.user"]),
+        ({"column_families": ["app2.user", "users"]}, ["app.users", "app2.user"]),
+        ({"key_spaces": ["app"], "column_families": ["app.user"]}, ["app.user"]),
         ({"key_spaces": ["app", "system"], "column_families": ["users", "local"]}, ["app.users"]),
         ({"key_spaces": ["system"]}, []),
     ],
