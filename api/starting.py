@@ -103,7 +103,9 @@ def _look(kind: str, request: Request) -> tuple[Json, Schema | None]:
     if kind in READING:
         backup = _complete_backup(request)
         # Its tables are checked here and now, and may be very many.
-        return {"backup": {name: value for name, value in backup.items() if name != "key_spaces"}}, schema_in(backup)
+        return {
+            "backup": {name: value for name, value in backup.items() if name not in ("key_spaces", "views")}
+        }, schema_in(backup)
     schema = _schema() if names_tables(request) else None
     if kind == "backup":
         _check_unused(request)
