@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from tests.restore_model import events as ev
@@ -69,7 +71,8 @@ def shown(model: TableModel) -> list[dict[str, object]]:
 
 WHERE = {"k": 0, "c": 7}
 B = Column("b", INT)
-RULES = {
+Rule = tuple[Sequence[ev.OfTable], Sequence[Mapping[str, object]]]
+RULES: dict[str, Rule] = {
     "an insert": ([insert(value("a", 7))], [{**WHERE, "a": 7}]),
     "an insert of the key alone is a row": ([insert()], [WHERE]),
     "an update to null is no row": ([update(value("a", None))], []),
@@ -153,7 +156,8 @@ def test_a_merge_brings_deletions() -> None:
 
 def test_what_a_drop_hid_is_not_in_a_backup() -> None:
     table = TableModel(TABLE, 1)
-    for number, event in enumerate((insert(value("b", 7)), ev.DropColumn(REF, "b"), ev.AddColumn(REF, B)), 1):
+    events: tuple[ev.OfTable, ...] = (insert(value("b", 7)), ev.DropColumn(REF, "b"), ev.AddColumn(REF, B))
+    for number, event in enumerate(events, 1):
         table.apply(event, 10 * number)
     table.purge()
     table.dropped = {}
