@@ -12,7 +12,8 @@ from api import shapes
 from api.access import access, snapshot
 from api.arguments import body, query
 from api.errors import RequestError, refused
-from api.given import on_top, present, read_changes
+from api.given import CHECK, flag, on_top, present, read_changes
+from api.trial import tried
 from scheduler.core.canary import canary_of
 from scheduler.core.commands import Refusal, SetTarget
 from scheduler.core.differences import launch_differences, listed_differences
@@ -30,13 +31,13 @@ blueprint = Blueprint("changes", __name__)
 @blueprint.put("/v1/config")
 def change() -> Response:
     """Have the cluster follow the settings of the body on top of the present ones; null takes one of the API back."""
-    changes, canary = read_changes(_problem)
+    asked = read_changes(_problem)
     state = snapshot().state
     try:
-        found = wanted(access().settings.given, on_top(state, changes))
+        found = wanted(access().settings.given, on_top(state, asked.changes))
     except InvalidSettings as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
-    return _submit(state, found, canary=canary)
+    return _submit(state, found, asked.check, canary=asked.canary)
 
 
 @blueprint.post("/v1/config/rollback")
@@ -44,7 +45,9 @@ def roll_back() -> Response:
     """Return to the configuration before the present one, or to the one that the body names."""
     query()
     state = snapshot().state
-    aim = _aim(state, body(("configuration",)).get("configuration"))
+    fields = dict(body(("configuration", CHECK)))
+    check = flag(fields, CHECK, default=True)
+    aim = _aim(state, fields.get("configuration"))
     given = access().settings.given
     assert aim.settings is not None
     try:
@@ -54,7 +57,7 @@ def roll_back() -> Response:
     if differences := launch_differences(aim.spec, found.spec):
         text = "what is read at the scheduler's start only has changed since, and nodes would be launched with"
         raise _not_now(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
-    return _submit(state, found, configuration=aim.id)
+    return _submit(state, found, check, configuration=aim.id)
 
 
 def _problem(name: str) -> str | None:
@@ -78,8 +81,11 @@ def _aim(state: ClusterState, name: object) -> Configuration:
     return found
 
 
-def _submit(state: ClusterState, found: Wanted, canary: bool = False, configuration: str = "") -> Response:
-    """Have the loop carry it out, unless nothing differs; computed here first, for the answer."""
+def _submit(state: ClusterState, found: Wanted, check: bool, canary: bool = False, configuration: str = "") -> Response:
+    """Have the loop carry it out, unless nothing differs; computed here first, for the answer.
+
+    Cassandra tries the settings before that; what it would not start with is refused.
+    """
     before = state.overrides
     command = SetTarget(
         new_id=str(uuid.uuid4()),
@@ -89,14 +95,19 @@ def _submit(state: ClusterState, found: Wanted, canary: bool = False, configurat
         names=tuple(sorted(name for name in {*before, *found.overrides} if _differs(name, before, found.overrides))),
         canary=canary,
         configuration=configuration,
+        tried=True,
     )
     outcome = command_target(state, command, time.time())
     if isinstance(outcome, Refusal):
         raise refused(outcome)
+    outlook = preview(state, found)
+    trial = tried(state, found.spec, outlook, check)
+    if (words := trial.refusal) is not None:
+        raise _not_now(f"{words}.")
     if outcome is not state and (refusal := access().gateway.submit(command, g.principal)) is not None:
         raise refused(refusal)
-    answer = {"configuration": outcome.target.id, "canary": _canary(outcome)}
-    return jsonify({**shapes.preview(preview(state, found)), **answer})
+    answer = {"configuration": outcome.target.id, "canary": _canary(outcome), "cassandra_check": trial.document()}
+    return jsonify({**shapes.preview(outlook), **answer})
 
 
 def _canary(state: ClusterState) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -15,24 +16,37 @@ from scheduler.settings import NAMES
 from scheduler.wanted import CHANGEABLE
 
 CANARY = "canary"
+CHECK = "check"
 
 
-def read_changes(check: Callable[[str], str | None]) -> tuple[Mapping[str, str | None], bool]:
-    """The settings of the body as texts, None for one that is taken back, and whether a canary is wanted.
+@dataclass(frozen=True)
+class Given:
+    """What a body asks for: settings as texts, None for one that is taken back; a canary; a trial by Cassandra."""
 
-    `check` says what is wrong with giving this setting, if anything is.
-    """
+    changes: Mapping[str, str | None]
+    canary: bool
+    check: bool
+
+
+def read_changes(problem: Callable[[str], str | None]) -> Given:
+    """Read the settings of the body. `problem` says what is wrong with giving this setting, if anything is."""
     query()
     fields = dict(document())
-    canary = fields.pop(CANARY, False)
-    if not isinstance(canary, bool):
-        raise _bad(f"{CANARY} must be true or false.")
+    canary, check = flag(fields, CANARY, default=False), flag(fields, CHECK, default=True)
     for name in fields:
         if name not in NAMES:
             raise _bad(f"{name} is not a setting.")
-        if (problem := check(name)) is not None:
-            raise _bad(problem)
-    return {name: _text(name, value) for name, value in fields.items()}, canary
+        if (words := problem(name)) is not None:
+            raise _bad(words)
+    return Given({name: _text(name, value) for name, value in fields.items()}, canary, check)
+
+
+def flag(fields: dict[str, Any], name: str, default: bool) -> bool:
+    """Take a field that is true or false out of a body."""
+    value = fields.pop(name, default)
+    if not isinstance(value, bool):
+        raise _bad(f"{name} must be true or false.")
+    return value
 
 
 def present(state: ClusterState) -> Overrides:

@@ -48,7 +48,7 @@ _WORD: Json = {"type": "string", "enum": _STATUS_WORDS}
 _HEALTH = {"type": "object", "properties": {"healthy": BOOLEAN, "message": STRING}, "required": ["healthy"]}
 
 OBJECT: Json = {"type": "object"}
-_OPERATION_WORDS = ["RUNNING", "WAITING", "ERROR", "STOPPING", "STOPPED", "COMPLETE", "NONE"]
+_OPERATION_WORDS = ["RUNNING", "WAITING", "ERROR", "STOPPING", "STOPPED", "COMPLETE", "DIFFERENT", "NONE"]
 _OPERATION_FIELDS: Mapping[str, Json] = {
     "kind": STRING,
     "id": _NULLABLE,
@@ -78,6 +78,9 @@ _PREVIEW: Mapping[str, Json] = {
     "changes": list_of("Change"),
     "restarts": STRINGS,
     "leaves": STRINGS,
+    "cassandra_check": object_of(
+        {"result": {"enum": ["not needed", "accepted", "refused", "not made"]}, "message": STRING}
+    ),
 }
 
 _NAMES: Json = {"anyOf": [STRINGS, {"type": "string", "description": "names with commas between"}]}
@@ -155,6 +158,7 @@ REQUESTS: Mapping[str, Json] = {
             **_TABLES,
             "rename": {"type": "object", "additionalProperties": STRING},
             "parallelism": {"type": "integer", "minimum": 0, "description": "nodes at once, 0 for all"},
+            "compare": {"type": "string", "enum": ["none", "count", "sample", "full"]},
             **_RESTORE_TYPE,
             **_THROTTLE,
             **_LOGIN,
@@ -173,10 +177,14 @@ SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,
     "Settings": {
         "type": "object",
-        "properties": {"canary": BOOLEAN},
+        "properties": {"canary": BOOLEAN, "check": BOOLEAN},
         "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
     },
-    "Rollback": {"type": "object", "properties": {"configuration": STRING}, "additionalProperties": False},
+    "Rollback": {
+        "type": "object",
+        "properties": {"configuration": STRING, "check": BOOLEAN},
+        "additionalProperties": False,
+    },
     "Preview": object_of(_PREVIEW),
     "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": _NULLABLE}),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
@@ -274,7 +282,8 @@ SCHEMAS: Mapping[str, Json] = {
     "OperationEnded": object_of(
         {
             **_OPERATION_FIELDS,
-            "state": {"type": "string", "enum": ["COMPLETE", "STOPPED"]},
+            "state": {"type": "string", "enum": ["COMPLETE", "DIFFERENT", "STOPPED"]},
+            "message": STRING,
             "nodes": STRINGS,
             "steps": {
                 "type": "object",

@@ -33,7 +33,7 @@ def status(found: Snapshot, kind: str) -> Json:
         "kind": kind,
         "id": operation.id,
         "state": word,
-        "message": _message(plan, word),
+        "message": operation.message or _message(plan, word),
         "interrupted": operation.interrupted,
         "request": operation.request,
         "tuning": operation.tuning,
@@ -66,6 +66,7 @@ def _ended(record: HistoryRecord) -> Json:
         "kind": operation.kind,
         "id": operation.id,
         "state": operation.state.value,
+        "message": operation.message,
         "nodes": list(operation.nodes),
         "request": operation.request,
         "tuning": operation.tuning,
@@ -215,7 +216,7 @@ def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 def _percent(state: ClusterState, view: View) -> float | None:
     if view.finished:
-        return 100.0 if view.operation.state is OperationState.COMPLETE else None
+        return None if view.operation.state is OperationState.STOPPED else 100.0
     done = whole = 0.0
     for phase, steps in view.phases:
         weight = 1 if phase.once or phase.at_once == ALL_AT_ONCE else LONG_WEIGHT

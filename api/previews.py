@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify
@@ -10,6 +11,7 @@ from api import shapes
 from api.access import access, snapshot
 from api.errors import RequestError
 from api.given import on_top, read_changes
+from api.trial import tried
 from scheduler.core.preview import preview
 from scheduler.settings import InvalidSettings
 from scheduler.wanted import wanted
@@ -23,13 +25,17 @@ _AT_START = ("_FILE", "_DIR", "SECRETS_KEY")
 @blueprint.post("/v1/config/preview")
 def ask() -> Response:
     """What the settings of the body would do on top of the present ones; null takes one of the API back."""
-    changes, _ = read_changes(_problem)
+    asked = read_changes(_problem)
     state = snapshot().state
     try:
-        found = wanted(access().settings.given, on_top(state, changes))
+        found = wanted(access().settings.given, on_top(state, asked.changes))
     except InvalidSettings as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
-    return jsonify(shapes.preview(preview(state, found)))
+    outlook = preview(state, found)
+    trial = tried(state, found.spec, outlook, asked.check)
+    if (refusal := trial.refusal) is not None:
+        outlook = replace(outlook, refusals=(refusal,), restarts=(), leaves=())
+    return jsonify({**shapes.preview(outlook), "cassandra_check": trial.document()})
 
 
 def _problem(name: str) -> str | None:

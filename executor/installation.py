@@ -55,7 +55,7 @@ class Surroundings:
 
 def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> Installation:
     """Check what must be there, lock the volume and write the configuration; raises LaunchError."""
-    files = _files(launch, where)
+    files = find_files(launch, where)
     jolokia = Jolokia(where.address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
     try:
         document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume)))
@@ -81,7 +81,8 @@ def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -
     return lock
 
 
-def _files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:
+def find_files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:
+    """Where everything of a launch is, or is to be; raises LaunchError for a bundle or a Java that is not there."""
     bundle = where.sandbox / launch.bundle
     if not (bundle / "lib").is_dir():
         raise LaunchError("bundle", f"the Cassandra bundle is missing: no directory {launch.bundle}/lib in the sandbox")

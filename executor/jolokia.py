@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,11 @@ ENDPOINT_SNITCH = "org.apache.cassandra.db:type=EndpointSnitchInfo"
 
 # An answer stays far below; what is longer is cut and then no JSON.
 _MAXIMUM_ANSWER = 64 * 1024 * 1024
+# Of a call that fails, Jolokia tells the outermost exception alone, and its causes in the stack trace only.
+_WITH_CAUSES = {"includeStackTrace": "true"}
+_CAUSED_BY = "Caused by: "
+# The name of an exception before its words.
+_EXCEPTION = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]*\s?:\s+")
 
 
 class JolokiaError(Exception):
@@ -57,14 +63,14 @@ class Jolokia:
 
     def execute(self, mbean: str, operation: str, arguments: Sequence[Any], timeout: float) -> Any:
         """Call an operation (with its signature in brackets where it is overloaded) and give back its result."""
-        body = {"type": "exec", "mbean": mbean, "operation": operation, "arguments": list(arguments)}
+        body = {**_call_of(mbean, operation), "arguments": list(arguments)}
         return _value(self._call(body, timeout))
 
     def execute_each(self, mbean: str, operation: str, arguments: Sequence[Any], timeout: float) -> list[Any]:
         """Call an operation once for each of these arguments, in one request, and give back the results in order."""
         if not arguments:
             return []
-        call = {"type": "exec", "mbean": mbean, "operation": operation}
+        call = _call_of(mbean, operation)
         answers = self._call([{**call, "arguments": [argument]} for argument in arguments], timeout)
         if not isinstance(answers, list):  # the whole request has failed
             raise JolokiaError(str(_value(answers)))
@@ -100,12 +106,28 @@ class Jolokia:
         return {"Authorization": f"Basic {credential}", "Content-Type": "application/json"}
 
 
+def _call_of(mbean: str, operation: str) -> dict[str, Any]:
+    return {"type": "exec", "mbean": mbean, "operation": operation, "config": _WITH_CAUSES}
+
+
 def _value(answer: Any) -> Any:
     if not isinstance(answer, dict):
         raise JolokiaError("the answer is not a JSON object")
     if not _succeeded(answer):
-        raise JolokiaError(str(answer.get("error", f"status {answer.get('status')}")))
+        error = str(answer.get("error", f"status {answer.get('status')}"))
+        raise JolokiaError(with_causes(error, str(answer.get("stacktrace") or "")))
     return answer.get("value")
+
+
+def with_causes(error: str, stack_trace: str) -> str:
+    """An exception's words and after them those of its causes down to the root, each once, without their classes."""
+    words, _, rest = error.partition("\n")
+    for line in stack_trace.splitlines():
+        if line.startswith(_CAUSED_BY):
+            cause = _EXCEPTION.sub("", line.removeprefix(_CAUSED_BY)).strip()
+            if cause not in words:
+                words = f"{words}: {cause}"
+    return f"{words}\n{rest}" if rest else words
 
 
 def _succeeded(answer: Any) -> bool:

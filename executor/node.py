@@ -361,4 +361,5 @@ def _facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> Nod
         jolokia=cassandra.jolokia,
         data_directories=(volume / "data",),
         scratch=volume / "maintenance",
+        surroundings=where,
     )

@@ -20,7 +20,24 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 1
 
+# What Cassandra 5.0.8 makes for itself: the names in org.apache.cassandra.schema.SchemaConstants, whole. A key space of
+# users may begin with any of them.
+LOCAL_KEY_SPACES = frozenset({"system", "system_schema"})
+VIRTUAL_KEY_SPACES = frozenset({"system_views", "system_virtual_schema"})
+ROLES_KEY_SPACE = "system_auth"
+SHARED_KEY_SPACES = frozenset({ROLES_KEY_SPACE, "system_distributed", "system_traces"})
+CASSANDRAS_KEY_SPACES = LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES | SHARED_KEY_SPACES
+# What belongs to a cluster itself, and is never taken from a backup.
+NEVER_RESTORED = CASSANDRAS_KEY_SPACES - {ROLES_KEY_SPACE}
+# The longest names that it takes: the directory of a table has its name, a dash and its id.
+KEY_SPACE_LENGTH, TABLE_LENGTH = 48, 222
+
 T = TypeVar("T", bound="DataclassInstance")
+
+
+def is_cassandras(key_space: str) -> bool:
+    """Whether nobody can make a key space of this name: Cassandra refuses its local ones in any case of letters."""
+    return key_space in SHARED_KEY_SPACES or key_space.lower() in LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES
 
 
 class ProtocolError(ValueError):

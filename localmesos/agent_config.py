@@ -27,6 +27,7 @@ class AgentConfig:
     executor_shutdown_grace_period: float = 5.0
     status_update_retry: float = 10.0
     gc_delay: float = 604800.0
+    reap_interval: float = 0.1
 
     def agent_info(self, agent_id: str | None) -> Json:
         """AgentInfo as Mesos writes it; without an id before the first registration."""

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--executor-shutdown-grace-period", "5secs"),
         ("--status-update-retry", "10secs"),
         ("--gc-delay", "1weeks"),
+        ("--reap-interval", "100ms"),
     ):
         parser.add_argument(name, type=parse_duration, default=parse_duration(default), help=f"default: {default}")
 
@@ -67,6 +68,7 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         executor_shutdown_grace_period=args.executor_shutdown_grace_period,
         status_update_retry=args.status_update_retry,
         gc_delay=args.gc_delay,
+        reap_interval=args.reap_interval,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable
@@ -106,8 +107,14 @@ class ExecutorRuns:
             return
         executor.launching = None
         self._save(executor)
-        executor.watch = ExitWatch(executor.process, child, partial(self.ended, framework, executor))
+        self._watch(framework, executor, child)
         _LOG.info("executor %s started as process %d", executor.executor_id, executor.process.pid)
+
+    def _watch(self, framework: Framework, executor: Executor, child: subprocess.Popen[bytes] | None) -> None:
+        """As Mesos' reaper, which looks every so often: until then the executor's resources are not free."""
+        assert executor.process is not None
+        on_exit = partial(self.ended, framework, executor)
+        executor.watch = ExitWatch(executor.process, child, on_exit, self._config.reap_interval)
 
     def _link(self, executor: Executor) -> None:
         link_volumes(executor.directory, volumes_of(executor.resources(), self._config.work_dir))
@@ -127,7 +134,7 @@ class ExecutorRuns:
     def await_reregistration(self, framework: Framework, executor: Executor) -> None:
         """A live executor of an earlier agent has to subscribe in time, or is killed."""
         assert executor.process is not None
-        executor.watch = ExitWatch(executor.process, None, partial(self.ended, framework, executor))
+        self._watch(framework, executor, None)
         seconds = self._config.executor_reregistration_timeout
         self._start_timer(executor, seconds, self._reregistration_timeout, framework)
 

@@ -156,13 +156,18 @@ class ExitWatch:
     """Calls `on_exit` once with the raw wait status when the process ends.
 
     The process may be a child (`child` given: it is reaped, its status known) or one that outlived an earlier
-    agent (status ``UNKNOWN_STATUS``).
+    agent (status ``UNKNOWN_STATUS``). The call comes `delay` seconds later.
     """
 
     def __init__(
-        self, identity: Identity, child: subprocess.Popen[bytes] | None, on_exit: Callable[[int], None]
+        self,
+        identity: Identity,
+        child: subprocess.Popen[bytes] | None,
+        on_exit: Callable[[int], None],
+        delay: float = 0.0,
     ) -> None:
         self._child = child
+        self._delay = delay
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self._descriptor: int | None = None
@@ -181,10 +186,8 @@ class ExitWatch:
 
     def _ended(self) -> None:
         self.close()
-        if self._child is None:
-            self._on_exit(UNKNOWN_STATUS)
-            return
-        self._on_exit(raw_wait_status(self._child.wait()))
+        status = UNKNOWN_STATUS if self._child is None else raw_wait_status(self._child.wait())
+        self._pending = self._loop.call_later(self._delay, self._on_exit, status)
 
     def close(self) -> None:
         """Stop watching; the process is left as it is."""

@@ -98,9 +98,10 @@ class LoopGateway:
         asked.answer.cancel()
         raise Unavailable(f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s")
 
-    def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What any node that is up finds out."""
+    def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
+        """What any node that is up finds out; the node `first` is asked first, if it is."""
         nodes = [node.name for node in by_index(self.snapshot().state.nodes.values()) if is_up(node)]
+        nodes.sort(key=lambda name: name != first)
         if not nodes:
             raise Unavailable("no node is NORMAL, and only such a node can be asked")
         return Inquiry(self._send, self._new_id).ask(nodes, subject, content)

@@ -14,6 +14,8 @@ from scheduler.snapshot import QuestionRefused, Unavailable
 ALL_SECONDS = 20.0
 # After this time without a word the next node is asked too; the first one may still be the one that answers.
 NODE_SECONDS = 6.0
+# Trying settings starts a JVM on the node, which takes that much longer on a busy machine.
+_SLOWER = {"settings": 3.0}
 # A message to an executor may be lost.
 ROUNDS = 2
 _FINAL = ("unknown", "invalid")
@@ -36,11 +38,12 @@ class Inquiry:
             for future in self._pending:
                 future.cancel()
         if answer is None:
-            raise Unavailable(self._words(nodes))
+            raise Unavailable(self._words(nodes, _SLOWER.get(subject, 1.0) * ALL_SECONDS))
         return answer.content
 
     def _ask(self, nodes: Sequence[str], subject: str, content: Mapping[str, Any]) -> Answer | None:
-        deadline = time.monotonic() + ALL_SECONDS
+        slower = _SLOWER.get(subject, 1.0)
+        deadline = time.monotonic() + slower * ALL_SECONDS
         for node in [*nodes] * ROUNDS:
             if node in self._failed:
                 continue
@@ -49,7 +52,7 @@ class Inquiry:
             asked = QuestionAsked(node, Question(self._new_id(), subject, content))
             self._send(asked)
             self._pending[asked.answer] = node
-            answer = self._wait(min(deadline, time.monotonic() + NODE_SECONDS), asked.answer)
+            answer = self._wait(min(deadline, time.monotonic() + slower * NODE_SECONDS), asked.answer)
             if answer is not None:
                 return answer
         return self._wait(deadline, None)
@@ -79,8 +82,8 @@ class Inquiry:
             return None
         return answer
 
-    def _words(self, nodes: Sequence[str]) -> str:
+    def _words(self, nodes: Sequence[str], seconds: float) -> str:
         if self._failed:
             return list(self._failed.values())[-1]
         asked = nodes[0] if len(nodes) == 1 else f"any of {len(nodes)} nodes"
-        return f"no answer from {asked} within {ALL_SECONDS:.0f} s"
+        return f"no answer from {asked} within {seconds:.0f} s"

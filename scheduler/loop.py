@@ -224,6 +224,7 @@ class Loop:
                 return [message]
             case Answer():
                 self._questions.answer(message)
+                return [message]
             case SecretQuery():
                 self._credentials.answer(message, self._state)
         return []

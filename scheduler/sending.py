@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from executor.protocol import JobTuning, StatusQuery, encode_message
+from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
 from scheduler.core.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
 from scheduler.core.operation_records import StepRecord
 from scheduler.core.state import ClusterState, NodeRecord
+from scheduler.core.trial import question_id
 from scheduler.errors import NotConnectedError
 from scheduler.events import Json
 
@@ -135,6 +136,11 @@ class Dispatch:
             self._count("revives_total", 1)
         for ask in decision.asks:
             self._sender.message(ask, encode_message(StatusQuery("")))
+        for trial in decision.trials:
+            logger.info("having %s try the settings of the configuration %s", trial.ask.node, trial.configuration)
+            content = {"launch": encode_launch(trial.launch)}
+            question = Question(question_id(trial.configuration), "settings", content)
+            self._sender.message(trial.ask, encode_message(question))
         for tuning in decision.tunings:
             self._tune(tuning)
         if decision.teardown:

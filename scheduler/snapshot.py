@@ -64,5 +64,8 @@ class Gateway(Protocol):
     def ask(self, node: str) -> NodeStatus:
         """The node's status, live from its executor. Raises KeyError for an unknown node, or Unavailable."""
 
-    def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What any node that is up finds out. Raises QuestionRefused, or Unavailable when no node can tell."""
+    def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
+        """What any node that is up finds out, `first` before others.
+
+        Raises QuestionRefused, or Unavailable when no node can tell.
+        """

@@ -12,6 +12,7 @@ from executor.backup.manifest import KeySpace, RingMember, Table
 from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobError
 from executor.jolokia import Attribute, Jolokia
+from executor.protocol import CASSANDRAS_KEY_SPACES
 from executor.restore import counting
 from executor.restore.cql import quote
 from executor.restore.selection import TableName
@@ -20,7 +21,6 @@ _LOG = logging.getLogger(__name__)
 # On one node. What is larger is only counted when that was asked for: every row is read.
 COUNTED_BYTES = 256 * 1024**2
 _ASK_SECONDS = 15.0
-_SYSTEM = frozenset({"system_auth", "system_distributed", "system_traces", "system_cluster_metadata"})
 # So many rows to be told of at a time, if nothing is known of their size.
 _ROW_BYTES = 1024
 
@@ -41,7 +41,7 @@ class Counting:
 
 def key_spaces(session: Session, names: Iterable[str]) -> tuple[KeySpace, ...]:
     """The statements that make these key spaces."""
-    return tuple(KeySpace(name, name in _SYSTEM, _statements(session, name)) for name in sorted(names))
+    return tuple(KeySpace(name, name in CASSANDRAS_KEY_SPACES, _statements(session, name)) for name in sorted(names))
 
 
 def _statements(session: Session, key_space: str) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def tables(
     found = []
     for name, table_id in sorted(ids.items()):
         tell(f"counting {name}")
-        counted = name not in not_counted and name.key_space not in _SYSTEM
+        counted = name not in not_counted and name.key_space not in CASSANDRAS_KEY_SPACES
         rows = _rows(session, name, count, lambda: tell(f"counting {name}")) if counted else None  # noqa: B023
         found.append(Table(name.key_space, name.table, table_id, rows))
     return tuple(found)

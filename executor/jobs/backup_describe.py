@@ -77,7 +77,7 @@ def _described(context: JobContext, request: Request, session: Session, version:
 
 
 def _is_wanted(name: TableName, request: Request) -> bool:
-    return not request.column_families or name.table in request.column_families
+    return schema.is_meant(name.key_space, name.table, request.column_families)
 
 
 def _check_version(context: JobContext, version: str) -> None:

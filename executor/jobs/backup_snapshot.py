@@ -45,8 +45,7 @@ def _entities(context: JobContext, request: Request) -> Sequence[str]:
     chosen = sorted(set(request.key_spaces) or shared)
     if not request.column_families:
         return chosen
-    wanted = set(request.column_families)
-    found = [(name, table) for name in chosen for table in schema.tables(context.node.jolokia, name) if table in wanted]
-    if missing := sorted(wanted - {table for _, table in found}):
+    found = [(name, table) for name in chosen for table in schema.tables(context.node.jolokia, name)]
+    if missing := schema.unknown(request.column_families, found):
         raise JobError("snapshot", f"there is no table {', '.join(missing)} in {', '.join(chosen)}", hopeless=True)
-    return [f"{name}.{table}" for name, table in found]
+    return [f"{name}.{table}" for name, table in found if schema.is_meant(name, table, request.column_families)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from executor.installation import Surroundings
 from executor.jolokia import Jolokia
 from executor.protocol import JobLaunch, JobProgress
 
@@ -41,7 +42,10 @@ class Cancelled(BaseException):
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """The node that a job works on. `scratch` is a directory of ours on its volume, outside of Cassandra's data."""
+    """The node that a job works on. `scratch` is a directory of ours on its volume, outside of Cassandra's data.
+
+    `surroundings` are where its Cassandra was launched: its bundle and its Java are found from there.
+    """
 
     name: str
     address: str
@@ -49,6 +53,7 @@ class NodeFacts:
     jolokia: Jolokia
     data_directories: tuple[Path, ...]
     scratch: Path
+    surroundings: Surroundings | None = None
 
 
 class JobContext(Protocol):

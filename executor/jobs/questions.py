@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from executor.config_check import check_settings
 from executor.jobs.context import NodeFacts, QuestionError
 from executor.jobs.redaction import traceback_of, without
 from executor.jobs.runner import Reporter
@@ -33,6 +34,7 @@ def _when_asked(name: str) -> QuestionAnswer:
 
 QUESTIONS: dict[str, QuestionAnswer] = {
     "schema": read_schema,
+    "settings": check_settings,
     "backups": _when_asked("list_backups"),
     "backup": _when_asked("describe_backup"),
 }

@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executor.jobs import schema
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import JolokiaError, NotReachableError
-from executor.protocol import JobProgress
+from executor.protocol import LOCAL_KEY_SPACES, VIRTUAL_KEY_SPACES, JobProgress
 from executor.repair.command import End, Outcome, Repairer, Style
 from executor.repair.ledger import Ledger
 from executor.repair.plan import Segment, segments
@@ -157,16 +158,18 @@ class _Run:
     def _wanted(self) -> dict[str, list[str]]:
         """The tables to repair by key space."""
         known = self._survey.key_spaces()
-        if missing := sorted(set(self._request.key_spaces) - set(known) - set(_LOCAL)):
+        if missing := sorted(set(self._request.key_spaces) - set(known) - LOCAL_KEY_SPACES - VIRTUAL_KEY_SPACES):
             raise JobError(_STEP, f"no key space {', '.join(missing)}", hopeless=True)
         names = [name for name in known if not self._request.key_spaces or name in self._request.key_spaces]
         tables = {name: self._survey.tables(name) for name in names}
         if not self._request.column_families:
             return {name: found for name, found in tables.items() if found}
         asked = set(self._request.column_families)
-        if missing := sorted(asked.difference(*tables.values())):
+        if missing := schema.unknown(asked, [(name, table) for name, found in tables.items() for table in found]):
             raise JobError(_STEP, f"no column family {', '.join(missing)}", hopeless=True)
-        chosen = {name: [table for table in found if table in asked] for name, found in tables.items()}
+        chosen = {
+            name: [table for table in found if schema.is_meant(name, table, asked)] for name, found in tables.items()
+        }
         return {name: found for name, found in chosen.items() if found}
 
     # One segment.
@@ -221,9 +224,6 @@ class _Run:
                 seconds_left=round(elapsed * left / here, 1) if here else None,
             )
         )
-
-
-_LOCAL = ("system", "system_schema", "system_views", "system_virtual_schema")
 
 
 def _name(segment: Segment) -> str:

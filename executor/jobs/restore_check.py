@@ -10,10 +10,11 @@ from cassandra import ConsistencyLevel
 from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore import checking, live, schema
+from executor.restore import checking, history, live, schema
 from executor.restore.batches import Batch, Piece
 from executor.restore.cql import CqlError
 from executor.restore.loading import Loader, LoadError
+from executor.restore.problems import Problem, sentence
 from executor.restore.repository import open_repository
 from executor.restore.request import Request, read
 from executor.restore.selection import Selection
@@ -52,12 +53,16 @@ def restore_check(context: JobContext) -> Mapping[str, Any]:
 def _check_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> None:
     with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         try:
-            found = checking.misfits(backup, *live.version_and_partitioner(session))
-            found += schema.conflicts(backup.schema, selection, live.existing(session))
+            found = [
+                Problem("version", "", why) for why in checking.misfits(backup, *live.version_and_partitioner(session))
+            ]
+            here = live.existing(session)
+            found += [Problem("table", "", why) for why in schema.conflicts(backup.schema, selection, here)]
+            found += history.problems(schema.renamed(backup.schema, selection), here.elements)
         except (CqlError, *CQL_ERRORS) as error:
             raise JobError("schema", words(error)) from error
     if found:
-        raise JobError("schema", "; ".join(found), hopeless=True)
+        raise JobError("schema", sentence(found), hopeless=True)
 
 
 def _same_as(context: JobContext, backup: StoredBackup) -> str | None:

@@ -1,68 +1,158 @@
-"""restore-compare: are there as many rows as the backup counted? Differences are reported, and are no error."""
+"""restore-compare: is what was restored what was backed up? A difference, or a table that cannot be read, is a result.
+
+The nodes have compared rows before (restore-digest); here their findings are put together with the numbers of rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
 
-from executor.cql_session import CQL_ERRORS, words
+from executor.cql_session import CQL_ERRORS
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore import live
-from executor.restore.counting import Table, count, too_few_nodes
+from executor.restore import counting, live, verdict
+from executor.restore.derived import Comparer, Derived
 from executor.restore.repository import open_repository
-from executor.restore.request import read
+from executor.restore.request import FULL, NOTHING, SAMPLE, Request, read
+from executor.restore.selection import TableName
 from executor.restore.stored import StoredBackup
+from executor.restore.verdict import Finding, Rows, Sampled, Table
 from executor.restore.wanted import chosen
 
 # A result is stored in ZooKeeper; tables that differ come first.
-_LISTED = 500
+_LISTED = 200
+_WHY = 200
+# A node that has just come back, or a replica that has just gone.
+_ATTEMPTS = 3
+_AGAIN_SECONDS = 5.0
 
 
 def restore_compare(context: JobContext) -> Mapping[str, Any]:
-    """Count each restored table of which the backup has a count. Raises JobError when a table cannot be read.
+    """Count each restored table of which the backup has a count, and judge all of them.
 
-    `uncountable`: key spaces with more replicas than there are nodes to have a quorum, and why.
+    `tables` has the numbers of rows, `comparison` each table's state and why, `verdict` and `message` the whole.
     """
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
         backup = repository.backup()
-    targets = chosen(backup, request).targets
-    counted = {new: old for old, new in sorted(targets.items()) if old in backup.rows}
-    found: dict[str, dict[str, int]] = dict(context.load().get("tables", {}))
-    uncountable: dict[str, str] = {}
-    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
-        for index, (new, old) in enumerate(counted.items()):
-            if str(new) in found:
-                continue
-            context.check()
-            context.tell(_progress(index, len(counted), str(new)))
-            table = Table(new, backup.table_bytes.get(old, 0), _row_bytes(backup, old))
-            try:
-                now = count(session, table, context.check)
-            except CQL_ERRORS as error:
-                why = too_few_nodes(session, error)
-                if why is None:
-                    raise JobError("count", f"{new}: {words(error)}") from error
-                uncountable[new.key_space] = why
-                continue
-            found[str(new)] = {"backup": backup.rows[old], "now": now}
-            context.save({"tables": found})
-    different = {name for name, rows in found.items() if rows["backup"] != rows["now"]}
-    order = sorted(found, key=lambda name: (name not in different, name))
+    targets = {new: old for old, new in sorted(chosen(backup, request).targets.items())}
+    rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
+    derived = _derived(context, targets) if request.compare in (SAMPLE, FULL) else {}
+    sampled = _sampled(context.launch.parameters, targets)
+    alone = len(backup.tokens) == 1
+    found = {}
+    for new in targets:
+        own = derived.get(new, Derived())
+        table = Table(
+            rows.get(new, Rows()), sampled.get(new), tuple(own.different), tuple(own.remarks), alone
+        )  # fmt: skip
+        found[str(new)] = verdict.judge(request.compare, table)
+    return _result(request, found, {str(new): counted for new, counted in rows.items()})
+
+
+def _derived(context: JobContext, targets: Iterable[TableName]) -> Mapping[TableName, Derived]:
+    """The views and indexes of the tables beside the tables themselves."""
+    found: dict[TableName, Derived] = {}
+    try:
+        with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+            comparer = Comparer(session, context.launch.operation, context.wait)
+            for table in targets:
+                context.check()
+                found[table] = comparer.compare(table)
+    except JobError as error:
+        remark = f"its views and indexes were not compared: {error}"
+        return {table: found.get(table, Derived(remarks=[remark])) for table in targets}
+    return found
+
+
+def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Mapping[TableName, Sampled]:
+    """What the nodes found, with those that have not compared what they loaded."""
+    silent = tuple(f"what {name} kept of it is gone" for name in parameters.get("silent") or ())
+    found = {}
+    for table in targets:
+        own = verdict.sampled((parameters.get("samples") or {}).get(str(table)))
+        if own is not None or silent:
+            own = own or Sampled()
+            found[table] = replace(own, missed=(*own.missed, *silent))
+    return found
+
+
+def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, Rows]) -> Mapping[str, Any]:
+    order = verdict.by_state(found)
+    counted = {name: {"backup": rows[name].backup, "now": rows[name].now} for name in order if _is_counted(rows, name)}
     return {
-        "tables": {name: found[name] for name in order[:_LISTED]},
-        "equal": len(found) - len(different),
-        "different": len(different),
-        "not_counted": len(targets) - len(found),
-        "uncountable": uncountable,
-    }
+        "verdict": verdict.overall(found),
+        "message": verdict.message(request.compare, {name: found[name] for name in order}),
+        "comparison": {
+            name: {"state": found[name].state, "why": found[name].why[:_WHY]} for name in order[:_LISTED]
+        },
+        "tables": dict(list(counted.items())[:_LISTED]),
+        "equal": verdict.count_state(found.values(), verdict.EQUAL),
+        "different": verdict.count_state(found.values(), verdict.DIFFERENT),
+        "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
+        "not_counted": len(found) - len(counted),
+        "uncountable": {name: one.why[:_WHY] for name, one in list(rows.items())[:_LISTED] if one.why},
+    }  # fmt: skip
 
 
-def _row_bytes(backup: StoredBackup, table: Any) -> int:
-    return int(backup.table_bytes.get(table, 0) / max(1, backup.rows[table]))
+def _is_counted(rows: Mapping[str, Rows], name: str) -> bool:
+    return name in rows and rows[name].counted
+
+
+class _Counts:
+    """The rows of all tables of which the backup has a count, each counted once by all attempts together."""
+
+    def __init__(self, context: JobContext, backup: StoredBackup, targets: Mapping[TableName, TableName]) -> None:
+        self._context = context
+        self._backup = backup
+        self._wanted = {new: old for new, old in targets.items() if old in backup.rows}
+        self._found: dict[str, int] = dict(context.load().get("now", {}))
+
+    def all(self) -> dict[TableName, Rows]:
+        """By the tables' names here. What cannot be counted says why."""
+        rows: dict[TableName, Rows] = {}
+        try:
+            with self._session() as session:
+                for index, (new, old) in enumerate(self._wanted.items()):
+                    self._context.check()
+                    self._context.tell(_progress(index, len(self._wanted), str(new)))
+                    rows[new] = self._count(session, new, old)
+        except JobError as error:
+            # Nobody can log in: what the nodes found is told all the same.
+            return {new: rows.get(new, Rows(self._backup.rows[old], why=str(error)))
+                    for new, old in self._wanted.items()}  # fmt: skip
+        return rows
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        node, secrets = self._context.node, self._context.secrets()
+        with live.connect(node, secrets, ConsistencyLevel.LOCAL_QUORUM) as session:
+            yield session
+
+    def _count(self, session: Session, new: TableName, old: TableName) -> Rows:
+        before = self._backup.rows[old]
+        if str(new) in self._found:
+            return Rows(before, self._found[str(new)])
+        size = self._backup.table_bytes.get(old, 0)
+        table = counting.Table(new, size, int(size / max(1, before)))
+        for attempt in range(_ATTEMPTS):
+            try:
+                now = counting.count(session, table, self._context.check)
+            except CQL_ERRORS as error:
+                if attempt + 1 < _ATTEMPTS and counting.is_passing(session, error):
+                    self._context.wait(_AGAIN_SECONDS)
+                    continue
+                return Rows(before, why=counting.why_not(session, error))
+            self._found[str(new)] = now
+            self._context.save({"now": self._found})
+            return Rows(before, now)
+        raise AssertionError("every attempt ends in one of the above")
 
 
 def _progress(done: int, total: int, table: str) -> JobProgress:

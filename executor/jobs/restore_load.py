@@ -16,8 +16,10 @@ from executor.restore.fetching import Fetcher, FetchError
 from executor.restore.loading import Loader, LoadError
 from executor.restore.pipeline import Pipeline
 from executor.restore.progress import Meter, Throttle
+from executor.restore.proving import Keeper, Prover
 from executor.restore.repository import open_repository
 from executor.restore.request import read
+from executor.restore.samples import Samples
 from executor.restore.selection import TableName
 from executor.restore.staging import Staging
 from executor.restore.stored import Repository
@@ -41,9 +43,17 @@ def restore_load(context: JobContext) -> Mapping[str, Any]:
     staging = Staging(context.node.scratch, request.operation)
     staging.sweep()
     with open_repository(context, request) as repository:
-        selection = chosen(repository.backup(), request)
+        backup = repository.backup()
+        selection = chosen(backup, request)
         found = planned(repository, request.sources, selection)
-        run = _Run(context, request.mode, found, staging)
+        keeper = Keeper(
+            Prover(context.node.jolokia, context.check),
+            Samples(context.node.scratch, request.operation),
+            request.compare,
+            backup,
+            {new: old for old, new in selection.targets.items()},
+        )
+        run = _Run(context, request.mode, found, staging, keeper)
         try:
             run.go(repository)
         except Cancelled:
@@ -59,6 +69,7 @@ class _Run:
     mode: str
     batches: Sequence[Batch]
     staging: Staging
+    keeper: Keeper
     begin: int = 0
     tables: dict[str, str] = field(default_factory=dict)
     importing: bool = False
@@ -90,6 +101,7 @@ class _Run:
             stop=stopped.set,
         )
         try:
+            self.keeper.begin(self._fingerprint())
             pipeline.run(self.batches[self.begin :], self._load)
             self._tell("complete")
         except FetchError as error:
@@ -112,6 +124,7 @@ class _Run:
 
     def _load(self, batch: Batch, directory: Path) -> None:
         self._tell(f"loading {batch.target}")
+        self.keeper.keep(batch, directory)
         how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
         self.tables[str(batch.target)] = how
         self.meter.loaded(batch.size)
@@ -131,6 +144,7 @@ class _Run:
 
     def tidy_up(self) -> None:
         """After a cancellation. Files that Cassandra is taking over at this moment stay; the next restore sweeps."""
+        self.keeper.samples.remove()
         if not self.importing:
             self.staging.remove()
 

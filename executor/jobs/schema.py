@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from executor.jobs.context import NodeFacts
@@ -31,3 +31,17 @@ def key_spaces(jolokia: Jolokia) -> dict[str, bool]:
 def tables(jolokia: Jolokia, key_space: str) -> list[str]:
     """The tables of a key space, sorted; raises JolokiaError."""
     return sorted(jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _SECONDS))
+
+
+def is_meant(key_space: str, table: str, column_families: Collection[str]) -> bool:
+    """Whether a list of column families means this table: `table`, in any key space, or `key space.table`; empty: all.
+
+    A name of a table has no dot.
+    """
+    return not column_families or table in column_families or f"{key_space}.{table}" in column_families
+
+
+def unknown(column_families: Iterable[str], found: Collection[tuple[str, str]]) -> list[str]:
+    """Those of a list of column families that mean none of these tables, sorted."""
+    names = {name for key_space, table in found for name in (table, f"{key_space}.{table}")}
+    return sorted(set(column_families) - names)

@@ -10,7 +10,7 @@ from executor.jobs.context import Job, JobContext
 from executor.jobs.tables import table_jobs
 
 _BACKUP = ("snapshot", "describe", "upload", "complete", "clear", "verify", "delete")
-_RESTORE = ("restore-check", "restore-schema", "restore-load", "restore-compare")
+_RESTORE = ("restore-check", "restore-schema", "restore-load", "restore-digest", "restore-compare")
 
 
 def _when_needed(name: str) -> Job:

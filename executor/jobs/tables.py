@@ -229,6 +229,6 @@ def _wanted(context: JobContext) -> list[str]:
     names = parameters.get("key_spaces") or [name for name in sorted(local) if not local[name]]
     asked = set(parameters.get("column_families", ()))
     found = [(name, table) for name in names for table in schema.tables(jolokia, name)]
-    if missing := sorted(asked - {table for _, table in found}):
+    if missing := schema.unknown(asked, found):
         raise JobError("schema", f"there is no table {', '.join(missing)}", hopeless=True)
-    return [f"{name}.{table}" for name, table in found if not local[name] and (not asked or table in asked)]
+    return [f"{name}.{table}" for name, table in found if not local[name] and schema.is_meant(name, table, asked)]

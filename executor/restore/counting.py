@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cassandra import OperationTimedOut, Timeout, Unavailable
+from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Timeout, Unavailable
 from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
 from cassandra.query import SimpleStatement
 
+from executor.cql_session import words
 from executor.restore.cql import quote
 from executor.restore.selection import TableName
 
@@ -22,6 +23,10 @@ _AT_ONCE = 4
 # A page is held in memory whole, values included.
 _PAGE_BYTES = 4 * 1024**2
 _LEAST_PAGE, _LARGEST_PAGE = 10, 5000
+# Cuts of ranges that are too much to be read at once; a table that needs more of them is not counted.
+_MOST_CUTS = 2000
+# What replicas say of a read that met more tombstones than tombstone_failure_threshold.
+_TOO_MANY_TOMBSTONES = 1
 
 Range = tuple[int, int]
 
@@ -38,14 +43,17 @@ class Table:
 def count(session: Session, table: Table, check: Callable[[], None]) -> int:
     """The rows of a table as the session's consistency sees them. Raises what the driver raises.
 
-    A range that takes too long is cut in two. `check` is called between ranges, and may raise.
+    A range that takes too long, or has too many tombstones, is cut in two. `check` is called between ranges, and may
+    raise.
     """
     keys = _partition_key(session, table.name)
+    if not keys:
+        raise InvalidRequest(f"table {table.name} does not exist")
     if session.execute("SELECT partitioner FROM system.local").one().partitioner != _MURMUR3:
         return int(session.execute(_statement(table, keys, None)).one()[0])
     waiting = deque(split((_FIRST, _LAST), _ranges(table.bytes)))
     running: deque[tuple[Range, ResponseFuture]] = deque()
-    total = 0
+    total = cuts = 0
     while waiting or running:
         check()
         while waiting and len(running) < _AT_ONCE:
@@ -54,18 +62,48 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
         some, future = running.popleft()
         try:
             total += int(future.result().one()[0])
-        except (OperationTimedOut, Timeout):
+        except (OperationTimedOut, Timeout, ReadFailure) as error:
             halves = list(split(some, 2))
-            if len(halves) < 2:
+            cuts += 1
+            if len(halves) < 2 or cuts > _MOST_CUTS or not _is_too_much(error):
                 raise
             waiting.extend(halves)
     return total
 
 
-def too_few_nodes(session: Session, error: Exception) -> str | None:
+def why_not(session: Session, error: Exception) -> str:
+    """Why a table cannot be counted, for people."""
+    causes = _causes(error)
+    if few := _too_few_nodes(session, error):
+        return few
+    if any(isinstance(cause, ReadFailure) and _is_too_much(cause) for cause in causes):
+        return "it cannot be counted: one partition has more tombstones than tombstone_failure_threshold"
+    if any(isinstance(cause, InvalidRequest) and "does not exist" in str(cause) for cause in causes):
+        return "it was dropped meanwhile"
+    if any(isinstance(cause, OperationTimedOut | Timeout) for cause in causes):
+        return "it cannot be counted: reading a small part of it takes longer than the time limit"
+    return f"it cannot be counted: {words(error)}"
+
+
+def is_passing(session: Session, error: Exception) -> bool:
+    """Whether another attempt, a little later, may succeed."""
+    unavailable = any(isinstance(cause, Unavailable) for cause in _causes(error))
+    return isinstance(error, NoHostAvailable) or (unavailable and _too_few_nodes(session, error) is None)
+
+
+def _causes(error: Exception) -> list[Exception]:
+    return list(error.errors.values()) if isinstance(error, NoHostAvailable) and error.errors else [error]
+
+
+def _is_too_much(error: Exception) -> bool:
+    if not isinstance(error, ReadFailure):
+        return True
+    return _TOO_MANY_TOMBSTONES in (error.error_code_map or {}).values()
+
+
+def _too_few_nodes(session: Session, error: Exception) -> str | None:
     """Why no count will ever succeed at a quorum: the data center has not as many nodes. None for any other error."""
-    causes = error.errors.values() if isinstance(error, NoHostAvailable) else [error]
-    needed = [cause.required_replicas for cause in causes if isinstance(cause, Unavailable)]
+    needed = [cause.required_replicas for cause in _causes(error) if isinstance(cause, Unavailable)]
     if not needed:
         return None
     own = session.execute("SELECT data_center FROM system.local").one().data_center

@@ -86,12 +86,19 @@ def replace(statement: str, changes: Sequence[tuple[Word, str]]) -> str:
     return statement
 
 
-def requalify(statement: str, target: Callable[[str, str], tuple[str, str]]) -> str:
-    """The statement with each `key space . name` put through `target`."""
+def requalify(statement: str, target: Callable[[str, str, bool], tuple[str, str]]) -> str:
+    """The statement with each `key space . name` put through `target`, which also gets whether it is that of a
+    function that masks a column: a table may have the same name."""
+    found = words(statement)
+    masking = {
+        third.start
+        for first, second, third in zip(found, found[1:], found[2:], strict=False)
+        if first.says("MASKED") and second.says("WITH")
+    }
     changes = []
     for key_space, name in qualified_names(statement):
         given = (str(key_space.name), str(name.name))
-        wanted = target(*given)
+        wanted = target(*given, key_space.start in masking)
         changes += [
             (word, quote(new))
             for word, old, new in zip((key_space, name), given, wanted, strict=True)

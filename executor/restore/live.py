@@ -10,6 +10,7 @@ from cassandra.cluster import Session
 from executor import cql_session
 from executor.jobs.context import JobError, NodeFacts
 from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.protocol import NEVER_RESTORED
 from executor.restore.cql import quote
 from executor.restore.schema import Element, Existing, elements
 
@@ -34,7 +35,7 @@ def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> It
 def existing(session: Session) -> Existing:
     """All elements of the key spaces of users and of system_auth, the ids of all tables, and the data centers."""
     names = [row.keyspace_name for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
-    wanted = [name for name in names if not name.startswith("system") or name == "system_auth"]
+    wanted = [name for name in names if name not in NEVER_RESTORED]
     found: list[Element] = []
     for name in wanted:
         found += describe(session, name)

@@ -57,6 +57,7 @@ class BackupRepository:
         """See `Repository`."""
         whole = self._cluster()
         schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
+        moments = [found.member.taken_at for found in whole.nodes.values()]
         return StoredBackup(
             tokens={node: frozenset(found.member.tokens) for node, found in whole.nodes.items()},
             tables=_tables(schema),
@@ -65,6 +66,7 @@ class BackupRepository:
             table_bytes={TableName(t.key_space, t.name): t.bytes for t in whole.tables},
             versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
+            taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
         )
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from executor.jobs.context import JobError
 
+# How much is compared with what the cluster answers afterwards.
+NOTHING, COUNT, SAMPLE, FULL = "none", "count", "sample", "full"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,6 +28,7 @@ class Request:
     sources: tuple[str, ...]
     share: tuple[str, ...]
     mode: str
+    compare: str = SAMPLE
 
 
 def read(parameters: Mapping[str, Any]) -> Request:
@@ -42,6 +46,7 @@ def read(parameters: Mapping[str, Any]) -> Request:
             sources=sources,
             share=sources if share is None else tuple(map(str, share)),
             mode=str(parameters.get("mode", "")),
+            compare=str(parameters.get("compare") or SAMPLE),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise JobError("parameters", f"{type(error).__name__}: {error}", hopeless=True) from error

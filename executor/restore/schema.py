@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ _KINDS = {
     "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
 }  # fmt: skip
 _OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+# Of the names that indexes get from us. They are part of file names, which have 255 bytes.
+_INDEX_LENGTH = 128
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created:
 def _with_free_id(element: Element, selection: Selection, taken: frozenset[str]) -> Element:
     if element.kind not in (TABLE, VIEW):
         return element
+    # A view never: its rows are made anew, and what was on its way to the old one is not to reach it.
     moved = TableName(element.key_space, element.name) not in selection.targets
     used = any(word.text.lower() in taken for word in words(element.text) if word.name is None)
     return replace(element, text=cql.without_id(element.text)) if used or moved else element
@@ -146,25 +150,45 @@ def _with_free_id(element: Element, selection: Selection, taken: frozenset[str])
 def renamed(stored: Sequence[Element], selection: Selection) -> Iterator[Element]:
     """The wanted elements as they are to be called, in the backup's order; a key space's own ones in each new place."""
     wanted = set(selection.key_spaces())
+    indexes = indexes_renamed(stored, selection)
     for element in stored:
         if element.key_space not in wanted:
             continue
         for target in selection.target_key_spaces(element.key_space):
             if _is_wanted(element, target, stored, selection):
-                yield _rename(element, target, selection)
+                yield _rename(element, target, selection, indexes.get(element.identity, element.name))
+
+
+def left_out(stored: Sequence[Element], selection: Selection) -> list[str]:
+    """The views that a restore does not make, a sentence each: those of a table that gets another name beside itself,
+    as the key space has the view's name once."""
+    return [
+        f"{element}: {table} becomes {new} in the same key space, where the view keeps its name and its table"
+        for element in stored
+        if element.kind == VIEW
+        and (new := selection.targets.get(table := TableName(element.key_space, element.table))) is not None
+        and _is_beside_itself(table, new)
+    ]
+
+
+def _is_beside_itself(old: TableName, new: TableName) -> bool:
+    return old.key_space == new.key_space and old != new
 
 
 def _is_wanted(element: Element, target: str, stored: Sequence[Element], selection: Selection) -> bool:
     if element.kind == KEY_SPACE:
         return True
-    if element.kind == TYPE and selection.partial:
+    if element.kind in _OF_KEY_SPACE and element.key_space in selection.whole:
+        return True
+    if element.kind == TYPE:
         return element.name in _needed_types(element.key_space, stored, selection)
     if element.kind in _OF_KEY_SPACE:
-        return not selection.partial
-    new = selection.targets.get(TableName(element.key_space, element.table))
-    if element.kind == VIEW and TableName(element.key_space, element.name) not in selection.targets:
         return False
-    return new is not None and new.key_space == target
+    old = TableName(element.key_space, element.table)
+    new = selection.targets.get(old)
+    if new is None or (element.kind == VIEW and _is_beside_itself(old, new)):
+        return False
+    return new.key_space == target
 
 
 def _needed_types(key_space: str, stored: Sequence[Element], selection: Selection) -> set[str]:
@@ -179,7 +203,7 @@ def _needed_types(key_space: str, stored: Sequence[Element], selection: Selectio
     return needed
 
 
-def _rename(element: Element, target: str, selection: Selection) -> Element:
+def _rename(element: Element, target: str, selection: Selection, index: str) -> Element:
     if element.kind == KEY_SPACE:
         name = next(word for word in words(element.text)[2:] if word.name == element.key_space)
         changed = replace(element, key_space=target)
@@ -187,25 +211,45 @@ def _rename(element: Element, target: str, selection: Selection) -> Element:
             changed, text=cql.replace(element.text, [(name, quote(target))])
         )  # fmt: skip
 
-    def called(key_space: str, name: str) -> tuple[str, str]:
+    def called(key_space: str, name: str, is_function: bool) -> tuple[str, str]:
         new = selection.targets.get(TableName(key_space, name)) if key_space == element.key_space else None
-        if new is not None and element.kind not in _OF_KEY_SPACE:
+        if new is not None and element.kind not in _OF_KEY_SPACE and not is_function:
             return new.key_space, new.table
         return (target, name) if key_space == element.key_space else (key_space, name)
 
-    changes = _index_change(element, called(element.key_space, element.table)[1])
+    changes = [(element.position, quote(index))] if element.position is not None and index != element.name else []
     text = cql.requalify(cql.replace(element.text, changes), called)
     # Read again, so that all of the element is what its new text says.
     return _element(text)
 
 
-def _index_change(element: Element, table: str) -> list[tuple[Word, str]]:
-    """A key space has each index name once: the index of a renamed table needs another one."""
-    if element.position is None or table == element.table:
-        return []
-    name = element.name
-    own = f"{table}{name.removeprefix(element.table)}" if name.startswith(element.table) else f"{table}_{name}"
-    return [(element.position, quote(own))]
+def indexes_renamed(stored: Sequence[Element], selection: Selection) -> Mapping[tuple[str, str, str], str]:
+    """New names for the indexes and triggers of tables that get another name: a key space has each index name once."""
+    found: dict[tuple[str, str, str], str] = {}
+    taken: set[tuple[str, str]] = set()
+    for element in stored:
+        new = selection.targets.get(TableName(element.key_space, element.table))
+        if element.position is None or new is None:
+            continue
+        name = element.name if new.table == element.table else _index_name(element, new.table)
+        if (new.key_space, name) in taken:
+            name = _shortened(f"{new.table}_{element.table}_{element.name}")
+        taken.add((new.key_space, name))
+        found[element.identity] = name
+    return found
+
+
+def _index_name(element: Element, table: str) -> str:
+    own = element.name.removeprefix(f"{element.table}_")
+    return _shortened(f"{table}_{own}")
+
+
+def _shortened(name: str) -> str:
+    """A name that files can have: Cassandra takes longer ones, and its disk failure policy then stops the node."""
+    if len(name) <= _INDEX_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: _INDEX_LENGTH - len(digest) - 1]}_{digest}"
 
 
 def shapes(found: Iterable[Element], kind: str) -> Mapping[tuple[str, str], Shape]:
@@ -236,6 +280,8 @@ def conflicts(stored: Sequence[Element], selection: Selection, existing: Existin
         for name, shape in shapes(wanted, kind).items():
             if name in here and (problems := differences(shape, here[name])):
                 found.append(f"{kind} {'.'.join(name)}: {'; '.join(problems)}")
+    found += _twice(wanted)
+    found += _taken(wanted, existing)
     identities = existing.identities()
     for element in wanted:
         if element.kind == KEY_SPACE and element.identity not in identities:
@@ -245,6 +291,40 @@ def conflicts(stored: Sequence[Element], selection: Selection, existing: Existin
                 for name in replication(element.text)
                 if name not in existing.data_centers
             ]
+    return found
+
+
+def _twice(wanted: Sequence[Element]) -> list[str]:
+    """What would come from two places of the backup under one name, and is not the same."""
+    texts: dict[tuple[str, str, str], str] = {}
+    found = []
+    for element in wanted:
+        if (
+            element.kind not in (KEY_SPACE, COLUMNS)
+            and texts.setdefault(element.identity, element.text) != element.text
+        ):
+            found.append(f"{element} would be made twice, and differently: give one of its key spaces another name")
+    return found
+
+
+def _taken(wanted: Sequence[Element], existing: Existing) -> list[str]:
+    """Names that something else has here: a table's by a view, a view's or an index's by that of another table."""
+    relations = {(e.key_space, e.name): e for e in existing.elements if e.kind in (TABLE, VIEW)}
+    indexes = {(e.key_space, e.name): e for e in existing.elements if e.kind == INDEX}
+    found = []
+    for element in wanted:
+        here = (indexes if element.kind == INDEX else relations).get((element.key_space, element.name))
+        if here is None or element.kind not in (TABLE, VIEW, INDEX):
+            continue
+        if here.kind != element.kind:
+            found.append(
+                f"{element} cannot be made: the name is that of a {here.kind} here; use rename, or drop it first"
+            )
+        elif here.table != element.table:
+            found.append(
+                f"{element} of the table {element.table} cannot be made: here it is that of {here.table};"
+                " use rename, or drop it first"
+            )
     return found
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# What belongs to the cluster itself and never comes from a backup. system_auth only comes when it is named.
-_NEVER = frozenset({"system", "system_schema", "system_distributed", "system_traces", "system_views"})
-_NEVER |= {"system_virtual_schema", "system_cluster_metadata"}
-ONLY_BY_NAME = frozenset({"system_auth"})
-_NAME = re.compile(r"\w{1,48}", re.ASCII)
+from executor.protocol import (
+    CASSANDRAS_KEY_SPACES,
+    KEY_SPACE_LENGTH,
+    NEVER_RESTORED,
+    ROLES_KEY_SPACE,
+    TABLE_LENGTH,
+    is_cassandras,
+)
+
+# Comes only when it is named, and then as statements: older files cannot win over newer ones.
+ONLY_BY_NAME = frozenset({ROLES_KEY_SPACE})
+_NAME = re.compile(r"\w+", re.ASCII)
 
 
 class SelectionError(ValueError):
@@ -30,18 +37,24 @@ class TableName:
 
 @dataclass(frozen=True)
 class Selection:
-    """The wanted tables by their names in the backup. `partial`: not all tables of these key spaces are meant."""
+    """The wanted tables by their names in the backup, each with its new name.
+
+    `whole` has the key spaces that are meant with all that they have, types and functions too, each with its new name;
+    `roles`: the roles and their permissions are wanted.
+    """
 
     targets: Mapping[TableName, TableName]
-    partial: bool
+    whole: Mapping[str, str] = field(default_factory=dict)
+    roles: bool = False
 
     def key_spaces(self) -> list[str]:
         """The backup's key spaces that anything is wanted of."""
-        return sorted({name.key_space for name in self.targets})
+        return sorted({name.key_space for name in self.targets} | self.whole.keys())
 
     def target_key_spaces(self, key_space: str) -> list[str]:
-        """Where the wanted tables of one of the backup's key spaces go."""
-        return sorted({new.key_space for old, new in self.targets.items() if old.key_space == key_space})
+        """Where what is wanted of one of the backup's key spaces goes."""
+        tables = {new.key_space for old, new in self.targets.items() if old.key_space == key_space}
+        return sorted(tables | {new for old, new in self.whole.items() if old == key_space})
 
 
 def select(
@@ -49,39 +62,106 @@ def select(
     key_spaces: Sequence[str],
     column_families: Sequence[str],
     rename: Mapping[str, str],
+    views: Mapping[TableName, TableName] | None = None,
 ) -> Selection:
     """The tables that a request means.
 
-    `stored` has the backup's tables by key space. No key spaces: all of users; no column families: all. A column
-    family is `table`, in each of the key spaces that has it, or `key space.table`. `rename` has a new key space for a
-    key space, or a new `key space.table` for one. Raises SelectionError.
+    `stored` has the backup's tables by key space, `views` its materialized views, each with its table. Nothing given:
+    all of users; `rename` alone: what it names. A column family is `table`, in each of the key spaces that has it, or
+    `key space.table`. `rename` has a new key space for a key space, or a new `key space.table` for one. Raises
+    SelectionError.
     """
-    chosen = _key_spaces(stored, key_spaces)
+    chosen = _key_spaces(stored, key_spaces, rename if not column_families else {})
+    _refuse_views(views or {}, chosen, stored, [*column_families, *rename])
     tables = [TableName(name, table) for name in chosen for table in sorted(stored[name])]
-    wanted = [table for table in tables if not column_families or _is_meant(table, column_families)]
+    wanted = list(tables)
+    if column_families:
+        wanted = [table for table in tables if _is_meant(table, column_families)]
+        _ask_where(wanted, key_spaces, column_families, rename)
+    elif not key_spaces and rename:
+        wanted = [table for table in tables if _is_named(table, rename)]
     if missing := [name for name in column_families if not any(_is_meant(table, [name]) for table in tables)]:
         raise SelectionError(f"the backup has no table {', '.join(missing)} in {', '.join(chosen) or 'any key space'}")
-    targets = dict(_rename(wanted, rename))
-    _check_targets(targets)
-    return Selection(targets, bool(column_families))
+    whole = _whole(chosen, key_spaces, column_families, rename)
+    targets = dict(_rename(wanted, rename, whole))
+    _check_targets(targets, whole)
+    return _with_roles(Selection(targets, whole), column_families)
 
 
 def _is_meant(table: TableName, names: Iterable[str]) -> bool:
     return any(name in (table.table, str(table)) for name in names)
 
 
-def _key_spaces(stored: Mapping[str, Iterable[str]], wanted: Sequence[str]) -> list[str]:
-    if not wanted:
-        return sorted(name for name in stored if name not in _NEVER | ONLY_BY_NAME)
-    if refused := sorted(set(wanted) & _NEVER):
+def _is_named(table: TableName, rename: Mapping[str, str]) -> bool:
+    return str(table) in rename or table.key_space in rename
+
+
+def _key_spaces(stored: Mapping[str, Iterable[str]], wanted: Sequence[str], rename: Mapping[str, str]) -> list[str]:
+    """Those that are named, or that `rename` names, or all of users."""
+    named = list(wanted) or [old.partition(".")[0] for old in rename]
+    if refused := sorted(set(named) & NEVER_RESTORED):
         raise SelectionError(f"{', '.join(refused)} belongs to the cluster itself and is never restored")
-    if missing := sorted(set(wanted) - stored.keys()):
+    if missing := sorted(set(named) - stored.keys()):
         raise SelectionError(f"the backup has no key space {', '.join(missing)}; it has {', '.join(sorted(stored))}")
-    return sorted(set(wanted))
+    if named:
+        return sorted(set(named))
+    found = sorted(set(stored) - CASSANDRAS_KEY_SPACES)
+    if not found:
+        raise SelectionError(
+            f"the backup has nothing of users, only {', '.join(sorted(stored)) or 'no key space at all'};"
+            f" {ROLES_KEY_SPACE} is restored when key_spaces names it"
+        )
+    return found
 
 
-def _rename(tables: Iterable[TableName], rename: Mapping[str, str]) -> Iterator[tuple[TableName, TableName]]:
-    used = set()
+def _refuse_views(
+    views: Mapping[TableName, TableName],
+    chosen: Iterable[str],
+    stored: Mapping[str, Iterable[str]],
+    names: Iterable[str],
+) -> None:
+    """What is derived from a table is never asked for by itself."""
+    spaces = set(chosen)
+    tables = [TableName(name, table) for name in spaces for table in stored[name]]
+    for name in names:
+        for view, table in views.items():
+            if view.key_space in spaces and _is_meant(view, [name]) and not any(_is_meant(t, [name]) for t in tables):
+                raise SelectionError(
+                    f"{view} is a materialized view of {table} and is built from it: name {table} instead"
+                )
+
+
+def _ask_where(
+    wanted: Iterable[TableName], key_spaces: Sequence[str], families: Sequence[str], rename: Mapping[str, str]
+) -> None:
+    """A table that several key spaces have, of which some would go under another name and some onto what lives."""
+    if key_spaces or not rename:
+        return
+    for family in families:
+        found = [table for table in wanted if table.table == family]
+        kept = [str(table) for table in found if not _is_named(table, rename)]
+        if kept and len(kept) < len(found):
+            raise SelectionError(
+                f"column_families {family} is also {', '.join(kept)}, which rename does not name: give key_spaces, or"
+                " full names in column_families"
+            )
+
+
+def _whole(
+    chosen: Iterable[str], key_spaces: Sequence[str], families: Sequence[str], rename: Mapping[str, str]
+) -> dict[str, str]:
+    """The key spaces that are meant with all that they have."""
+    if families:
+        return {}
+    if rename and not key_spaces:
+        return {name: rename[name] for name in chosen if name in rename}
+    return {name: rename.get(name, name) for name in chosen}
+
+
+def _rename(
+    tables: Iterable[TableName], rename: Mapping[str, str], whole: Iterable[str]
+) -> Iterator[tuple[TableName, TableName]]:
+    used = set(whole) & rename.keys()
     for table in tables:
         new = table
         if str(table) in rename:
@@ -96,17 +176,46 @@ def _rename(tables: Iterable[TableName], rename: Mapping[str, str]) -> Iterator[
         raise SelectionError(f"rename: {', '.join(unused)} is not among what is to be restored")
 
 
-def _check_targets(targets: Mapping[TableName, TableName]) -> None:
+def _with_roles(found: Selection, families: Sequence[str]) -> Selection:
+    """Roles come as statements, never as files; their tables may be loaded under another name, to be looked at."""
+    own = [old for old, new in found.targets.items() if new.key_space == ROLES_KEY_SPACE]
+    if own and families:
+        raise SelectionError(
+            f"{own[0]} cannot be restored by itself: older roles do not win over newer ones; name {ROLES_KEY_SPACE} in"
+            " key_spaces without column_families, or give the table another name with rename"
+        )
+    targets = {old: new for old, new in found.targets.items() if new.key_space != ROLES_KEY_SPACE}
+    whole = {old: new for old, new in found.whole.items() if new != ROLES_KEY_SPACE}
+    return Selection(targets, whole, roles=found.whole.get(ROLES_KEY_SPACE) == ROLES_KEY_SPACE)
+
+
+def _check_targets(targets: Mapping[TableName, TableName], whole: Mapping[str, str]) -> None:
+    for old_space, new_space in whole.items():
+        if old_space != new_space:
+            _check_name(old_space, new_space, new_space, KEY_SPACE_LENGTH)
+            _check_owner(old_space, new_space, new_space)
     for old, new in targets.items():
         if old == new:
             continue
-        for name in (new.key_space, new.table):
-            if not _NAME.fullmatch(name):
-                raise SelectionError(f"rename: {old} cannot become {new}: {name!r} is no name of letters and digits")
-        if new.key_space in _NEVER | ONLY_BY_NAME:
-            raise SelectionError(f"rename: {old} cannot become {new}: the key space belongs to the cluster itself")
+        _check_name(old, new, new.key_space, KEY_SPACE_LENGTH)
+        _check_name(old, new, new.table, TABLE_LENGTH)
+        _check_owner(old, new, new.key_space)
     taken: dict[TableName, TableName] = {}
     for old, new in targets.items():
         if other := taken.get(new):
             raise SelectionError(f"rename: {other} and {old} would both become {new}")
         taken[new] = old
+
+
+def _check_name(old: TableName | str, new: TableName | str, name: str, longest: int) -> None:
+    if not _NAME.fullmatch(name):
+        raise SelectionError(f"rename: {old} cannot become {new}: {name!r} is no name of letters and digits")
+    if len(name) > longest:
+        raise SelectionError(
+            f"rename: {old} cannot become {new}: the name has {len(name)} characters, and Cassandra takes {longest}"
+        )
+
+
+def _check_owner(old: TableName | str, new: TableName | str, key_space: str) -> None:
+    if is_cassandras(key_space):
+        raise SelectionError(f"rename: {old} cannot become {new}: the key space belongs to the cluster itself")

@@ -16,7 +16,7 @@ from executor.restore.selection import TableName
 class StoredBackup:
     """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table.
 
-    `versions` are those of its nodes' Cassandras.
+    `versions` are those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot.
     """
 
     tokens: Mapping[str, frozenset[str]]
@@ -26,6 +26,7 @@ class StoredBackup:
     table_bytes: Mapping[TableName, int]
     versions: frozenset[str] = frozenset()
     partitioners: frozenset[str] = frozenset()
+    taken_at: tuple[float, float] = (0.0, 0.0)
 
 
 class Repository(Protocol):

@@ -120,6 +120,7 @@ def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()
         history=stored.history,
         journal=stored.journal,
         garbage=stored.garbage,
+        released=stored.released,
         uninstall=stored.uninstall,
         configuration_errors=errors,
         previous=stored.previous,

@@ -14,7 +14,7 @@ from typing import Any
 from scheduler.core.documents import DocumentError, decode, encode
 from scheduler.core.entries import JournalRecord
 from scheduler.core.kinds import KINDS
-from scheduler.core.leftovers import GarbageRecord, UninstallRecord
+from scheduler.core.leftovers import GarbageRecord, ReleasedRecord, UninstallRecord
 from scheduler.core.operation_records import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state import SCHEMA_VERSION, ClusterState, Configuration, NodeRecord, PlanRecord
 from scheduler.core.wanted import Override
@@ -29,9 +29,10 @@ HISTORY = "history"
 EVENTS = "events"
 CLUSTER_ID = "cluster-id"
 GARBAGE = "garbage"
+RELEASED = "released"
 UNINSTALL = "uninstall"
 # Records lie at the first paths, or one level below the others.
-SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID, UNINSTALL)
+SINGLE = (FRAMEWORK_ID, TARGET, CLUSTER_ID, RELEASED, UNINSTALL)
 FOLDERS = (CONFIGURATIONS, NODES, PLANS, STEPS, HISTORY, EVENTS, GARBAGE)
 
 
@@ -81,9 +82,9 @@ class ClusterId:
     schema_version: int = SCHEMA_VERSION
 
 
-Single = FrameworkId | Target | ClusterId | UninstallRecord
+Single = FrameworkId | Target | ClusterId | ReleasedRecord | UninstallRecord
 # What a cycle may write; a configuration is added or removed, and never changes.
-Changing = Record | Target | UninstallRecord
+Changing = Record | Target | ReleasedRecord | UninstallRecord
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Stored:
     previous: str | None = None
     overrides: Mapping[str, Override] = field(default_factory=dict)
     garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)
+    released: tuple[str, ...] = ()
     uninstall: UninstallRecord | None = None
 
 
@@ -127,6 +129,8 @@ def path_of(record: Changing) -> str:
             return f"{CONFIGURATIONS}/{record.id}"
         case Target():
             return TARGET
+        case ReleasedRecord():
+            return RELEASED
         case UninstallRecord():
             return UNINSTALL
 
@@ -164,6 +168,7 @@ def _class_at(path: str) -> type[Record | Single]:
         FRAMEWORK_ID: FrameworkId,
         TARGET: Target,
         CLUSTER_ID: ClusterId,
+        RELEASED: ReleasedRecord,
         UNINSTALL: UninstallRecord,
     }
     found = kinds.get(kind) if name else single.get(path)
@@ -198,12 +203,16 @@ def removals(before: ClusterState | Stored, after: ClusterState) -> tuple[str, .
 
 def _maps(of: ClusterState | Stored) -> tuple[Mapping[str, Changing], ...]:
     kept = (of.operations, of.steps, of.history, of.journal, of.garbage)
-    return (_uninstall(of), of.configurations, of.plans, _target(of), of.nodes, *kept)
+    return (_uninstall(of), of.configurations, of.plans, _target(of), of.nodes, *kept, _released(of))
 
 
 def _target(of: ClusterState | Stored) -> Mapping[str, Target]:
     name = of.target.id if isinstance(of, ClusterState) else of.target
     return {} if name is None else {TARGET: Target(name, of.previous, of.overrides)}
+
+
+def _released(of: ClusterState | Stored) -> Mapping[str, ReleasedRecord]:
+    return {RELEASED: ReleasedRecord(of.released)} if of.released else {}
 
 
 def _uninstall(of: ClusterState | Stored) -> Mapping[str, UninstallRecord]:
@@ -238,6 +247,7 @@ class _Loaded:
         self._history: dict[str, HistoryRecord] = {}
         self._journal: dict[str, JournalRecord] = {}
         self._garbage: dict[str, GarbageRecord] = {}
+        self._released: tuple[str, ...] = ()
         self._uninstall: UninstallRecord | None = None
 
     def take(self, record: Record | Single) -> None:
@@ -264,6 +274,8 @@ class _Loaded:
                 self._journal[record.key] = record
             case GarbageRecord():
                 self._garbage[record.id] = record
+            case ReleasedRecord():
+                self._released = record.ids
             case UninstallRecord():
                 self._uninstall = record
 
@@ -282,6 +294,7 @@ class _Loaded:
             previous=None if self._target is None else self._target.previous,
             overrides={} if self._target is None else self._target.overrides,
             garbage=self._garbage,
+            released=self._released,
             uninstall=self._uninstall,
         )
 

@@ -133,6 +133,7 @@ class SetTarget:
     `base` and `base_overrides` are what it was computed on: it is refused if they are not the present ones any more.
     `configuration` is the one that is to be brought back, if one is; it becomes the target itself if it can. With
     `canary` one node gets the target before the others. `names` are the settings that differ, for people.
+    `tried`: Cassandra has tried them, as far as that could be done or was wanted.
     """
 
     new_id: str
@@ -142,6 +143,7 @@ class SetTarget:
     names: tuple[str, ...] = ()
     canary: bool = False
     configuration: str = ""
+    tried: bool = False
 
 
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Tuning
+from scheduler.core.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.evaluate import Fit
 from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.offers import Offer, by_agent
 from scheduler.core.operation_records import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.state import Asked, ClusterState, NodeRecord
+
+# At most so many reservations that were given back are kept in mind.
+RELEASED_LIMIT = 1000
 
 
 class Cycle:
@@ -32,10 +35,15 @@ class Cycle:
         self.heard_offers = bool(self.offers)
         self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
         self._hosts = frozenset(offer.agent.hostname for offer in self.offers.values())
+        self._executors: dict[str, set[str]] = {}  # by agent id and by host name: all that its offers name
+        for offer in self.offers.values():
+            for where in (offer.agent.id, offer.agent.hostname):
+                self._executors.setdefault(where, set()).update(offer.executor_ids)
         self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
         self.accepts: list[Accept] = []
         self.kills: list[Kill] = []
         self.asks: list[Ask] = []
+        self.trials: list[Try] = []
         self.tunings: list[Tuning] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = self.teardown = False
@@ -97,6 +105,15 @@ class Cycle:
         """Whether this agent's offers have come, be it under another id: they have shown all that is free there."""
         return agent_id in self._offering or hostname in self._hosts
 
+    def executors_at(self, agent_id: str, hostname: str) -> set[str]:
+        """The executors of ours that this agent's offers name: each may hold what is not offered."""
+        return self._executors.get(agent_id, set()) | self._executors.get(hostname, set())
+
+    def note_released(self, resource_id: str) -> None:
+        """Keep in mind that all of this reservation was given back, whatever still turns up of it."""
+        others = [name for name in self.state.released if name != resource_id]
+        self.replace_state(replace(self.state, released=(*others, resource_id)[-RELEASED_LIMIT:]))
+
     def take(self, fit: Fit, offer: Offer) -> None:
         """Launch: the record first, then the operations."""
         self.update(fit.record)
@@ -154,6 +171,7 @@ class Cycle:
             declines=tuple(declines),
             kills=tuple(self.kills),
             asks=tuple(self.asks),
+            trials=tuple(self.trials),
             tunings=tuple(self.tunings),
             reconcile=self.reconcile,
             suppress=self.suppress,

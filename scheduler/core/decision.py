@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from executor.protocol import NodeLaunch
 from scheduler.core.state import NodeRecord, PlanRecord
 
 Json = Mapping[str, Any]
@@ -63,6 +64,15 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Try:
+    """Have a node's executor try a configuration's settings with Cassandra's own classes."""
+
+    ask: Ask
+    configuration: str
+    launch: NodeLaunch
+
+
+@dataclass(frozen=True)
 class Tuning:
     """Tell a running job to use other values."""
 
@@ -88,6 +98,7 @@ class Decision:
     declines: tuple[Decline, ...] = ()
     kills: tuple[Kill, ...] = ()
     asks: tuple[Ask, ...] = ()
+    trials: tuple[Try, ...] = ()
     tunings: tuple[Tuning, ...] = ()
     reconcile: Reconcile | None = None
     suppress: bool = False

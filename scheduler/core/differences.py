@@ -50,7 +50,7 @@ def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
     yield "task cpus", old.task.cpus, new.task.cpus
     yield "task memory", old.task.mem, new.task.mem
     yield from _of_mappings(old.executor.environment, new.executor.environment)
-    yield "bundles", _bundles(old), _bundles(new)
+    yield "bundles", bundles(old), bundles(new)
     one, other = old.cassandra, new.cassandra
     for name in ("heap_mb", "heap_new_mb", "gc", "jvm_options", "java_home", "cluster_name", "data_center"):
         yield name, getattr(one, name), getattr(other, name)
@@ -63,7 +63,7 @@ def _of_mappings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Dif
         yield name, old.get(name, ABSENT), new.get(name, ABSENT)
 
 
-def _bundles(spec: ClusterSpec) -> tuple[str, ...]:
+def bundles(spec: ClusterSpec) -> tuple[str, ...]:
     """The names of all bundles but the executor's own, which comes first."""
     return tuple(uri.value.rpartition("/")[2] for uri in spec.executor.uris[1:])
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executor.protocol import JobReport, StatusReply
+from executor.protocol import Answer, JobReport, StatusReply
 from scheduler.core.state import TaskState
 
 
@@ -46,7 +46,7 @@ class Disconnected:
     """The subscription is gone: nothing can be sent until Mesos subscribes this framework again."""
 
 
-Event = TaskUpdate | OperationUpdate | StatusReply | JobReport | Registered | Disconnected
+Event = TaskUpdate | OperationUpdate | StatusReply | JobReport | Answer | Registered | Disconnected
 
 
 def parse_task_update(status: Mapping[str, Any]) -> TaskUpdate:

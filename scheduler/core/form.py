@@ -27,6 +27,10 @@ class Form:
         """Say what is wrong with a field."""
         self._problems.append(f"{field}{words if words.startswith(':') else ' ' + words}.")
 
+    def has_problem(self, field: str) -> bool:
+        """Whether anything is wrong with a field so far."""
+        return any(words.startswith((f"{field}:", f"{field} ")) for words in self._problems)
+
     def value(self, field: str) -> Any:
         """What was given, None if nothing was."""
         if field not in self._known:

@@ -16,7 +16,7 @@ from scheduler.core.cycle import Cycle
 from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.offers import CLUSTER_ID, Held, Offer
 from scheduler.core.reasons import Code, Reason
-from scheduler.core.release import give_back, is_used, known_reservations
+from scheduler.core.release import give_back, holders_of, is_used, known_reservations
 from scheduler.core.state import ClusterState
 
 # Offers are called for so often only to see what nobody knows: while there is nothing to do, none come.
@@ -43,7 +43,7 @@ def note_garbage(cycle: Cycle) -> None:
     for offer in cycle.offers.values():
         for name, held in offer.held.items():
             if name not in known and is_ours(cycle.state, name, held) and _is_new(cycle.state, name):
-                cycle.update_garbage(_found(offer, name, held, cycle.now))
+                cycle.update_garbage(_found(cycle, offer, name, held))
 
 
 def collect_garbage(cycle: Cycle) -> None:
@@ -51,8 +51,9 @@ def collect_garbage(cycle: Cycle) -> None:
     _look(cycle)
     for record in list(cycle.state.garbage.values()):
         offer = cycle.holder(record.id)
-        if offer is None and record.destroyed and cycle.has_offered(record.agent_id, record.hostname):
+        if offer is None and record.destroyed and _is_all_shown(cycle, record):
             cycle.remove_garbage(record)
+            cycle.note_released(record.id)
         elif is_due(cycle.state, record, cycle.now):
             cycle.wanted.add(f"release of {record.id}")
             if offer is not None:
@@ -77,7 +78,15 @@ def _is_new(state: ClusterState, name: str) -> bool:
     return name not in state.garbage and len(state.garbage) < LIMIT
 
 
-def _found(offer: Offer, name: str, held: Held, now: float) -> GarbageRecord:
+def _is_all_shown(cycle: Cycle, record: GarbageRecord) -> bool:
+    """Whether the agent has offered all that is free there, and no executor is left that could give more back."""
+    running = cycle.executors_at(record.agent_id, record.hostname)
+    return cycle.has_offered(record.agent_id, record.hostname) and not running & set(record.executors)
+
+
+def _found(cycle: Cycle, offer: Offer, name: str, held: Held) -> GarbageRecord:
+    """What was given back before has no volume that a task could use."""
+    state, rest = cycle.state, name in cycle.state.released
     volumes = sum(float(volume["scalar"]["value"]) for volume in held.volumes.values())
     return GarbageRecord(
         id=name,
@@ -87,7 +96,9 @@ def _found(offer: Offer, name: str, held: Held, now: float) -> GarbageRecord:
         cpus=to_scalar(held.cpus),
         memory_mb=to_scalar(held.mem),
         disk_mb=volumes + to_scalar(held.disk + sum(mount.size for mount in held.mounts)),
-        found_at=now,
+        found_at=cycle.now,
+        destroyed=rest,
+        executors=holders_of(state, name, offer.executor_ids) if rest else (),
     )
 
 
@@ -109,12 +120,13 @@ def _look(cycle: Cycle) -> None:
 
 
 def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:
-    held = offer.held[record.id]
-    if is_used(held) and not record.destroyed:
+    if is_used(cycle.state, record.id, offer) and not record.destroyed:
         # By a task that no record knows either, and that may be of use to somebody.
         reason = Reason(Code.GARBAGE, f"no record knows the reservation {record.id}, but a task uses its disk")
         cycle.judge(offer, reason, USED_SECONDS)
         return
     # Its agent may have come back under another id.
-    cycle.update_garbage(replace(record, destroyed=True, agent_id=offer.agent.id))
+    executors = holders_of(cycle.state, record.id, offer.executor_ids)
+    seen = replace(record, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors)
+    cycle.update_garbage(seen)
     give_back(cycle, "", record.id, offer, destroy=True)

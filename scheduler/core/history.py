@@ -1,14 +1,15 @@
-"""How an operation ends: its record, and what is kept of it in the history."""
+"""How an operation ends: its record, with the verdict of its steps, and what is kept of it in the history."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from scheduler.core.cycle import Cycle
 from scheduler.core.jobs import plain_values
+from scheduler.core.lifecycle import shorten
 from scheduler.core.operation import View
 from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord
 from scheduler.core.state import ClusterState
@@ -16,21 +17,39 @@ from scheduler.core.state import ClusterState
 KEPT = 20
 # One record of ZooKeeper may have 1 MB.
 SIZE_LIMIT = 200_000
+# The word under `verdict` in the result of a step that found what it should not have.
+DIFFERENT = "different"
+# The phases whose steps judge.
+JUDGING = frozenset({"Digest", "Compare"})
 
 
 def close(cycle: Cycle, view: View) -> None:
-    """The operation is over: complete, or stopped. Its secrets are forgotten, its steps stay until the next one."""
-    stopped = view.operation.state is OperationState.STOPPING
-    ended = replace(
-        view.operation,
-        state=OperationState.STOPPED if stopped else OperationState.COMPLETE,
-        finished_at=cycle.now,
-        interrupted=False,
-        sealed="",
-    )
-    cycle.update_operation(ended)
+    """The operation is over: complete, different, or stopped. Its secrets are forgotten, its steps stay until the next
+    one."""
     steps = [step for _, found in view.phases for step in found]
+    stopped = view.operation.state is OperationState.STOPPING
+    state, message = (OperationState.STOPPED, "") if stopped else verdict(steps)
+    ended = replace(
+        view.operation, state=state, message=message, finished_at=cycle.now, interrupted=False, sealed=""
+    )  # fmt: skip
+    cycle.update_operation(ended)
     cycle.update_history(_summary(ended, steps), _oldest(cycle.state, ended))
+
+
+def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
+    """What the steps of an operation that is done say of it: `verdict` and `message` of their results.
+
+    One that found a difference makes it DIFFERENT. A step that was to judge and was forced has not judged.
+    """
+    state, words = OperationState.COMPLETE, []
+    for step in steps:
+        if step.result.get("verdict") == DIFFERENT:
+            state = OperationState.DIFFERENT
+        if step.forced and step.phase in JUDGING:
+            words.append(f"not compared: the step {step.phase} of {step.name} was forced complete by an operator")
+        elif said := str(step.result.get("message") or ""):
+            words.append(said)
+    return state, shorten("; ".join(words))
 
 
 def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:

@@ -9,8 +9,8 @@ from scheduler.core.canary import canary_of
 from scheduler.core.history import KEPT
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import is_joining
-from scheduler.core.operation import is_live, steps
-from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.operation import DONE, is_live, steps
+from scheduler.core.operation_records import OperationRecord, StepRecord, StepState
 from scheduler.core.state import ClusterState, NodeRecord
 
 
@@ -106,7 +106,7 @@ def _operation(state: ClusterState, kind: str, operation: OperationRecord) -> It
         yield f"{kind} is {operation.state}, but its secrets are kept"
     if operation.finished_at is None:
         yield f"{kind} is {operation.state}, but has not finished"
-    if operation.state is OperationState.COMPLETE:
+    if operation.state in DONE:
         found = [step for phase in KINDS[kind].phases for step in steps(state, operation, phase)]
         undone = [step.key for step in found if step.state is not StepState.COMPLETE]
         if undone:

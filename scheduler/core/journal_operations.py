@@ -11,6 +11,7 @@ _WORDS = {
     OperationState.STOPPING: "is being stopped",
     OperationState.STOPPED: "is stopped",
     OperationState.COMPLETE: "is complete",
+    OperationState.DIFFERENT: "is done, and what it left differs from what was asked for",
 }
 
 
@@ -51,4 +52,5 @@ def _entry(operation: OperationRecord, now: float, words: str) -> Entry:
         sentence=f"the operation {operation.kind} {operation.id} {words}",
         subject=operation.id,
         principal=operation.principal,
+        cause=operation.message,
     )

@@ -54,6 +54,8 @@ def released_entries(before: ClusterState, after: ClusterState, now: float) -> l
 
 
 def _found(record: GarbageRecord, state: ClusterState) -> str:
+    if record.destroyed:
+        return f"more of the reservation {record.id}, which was given back, has turned up on {record.hostname}"
     volumes = f" and the volumes {', '.join(record.volumes)}" if record.volumes else ""
     grace = state.policy.garbage_grace_seconds
     then = "only reported" if grace is None else f"to be given back after {grace:.0f} s"

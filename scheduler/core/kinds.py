@@ -74,6 +74,7 @@ _KINDS = (
             PhaseKind("Check", "restore-check", at_once=ALL_AT_ONCE),
             PhaseKind("Schema", "restore-schema", once=True),
             PhaseKind("Load", "restore-load", at_once="parallelism"),
+            PhaseKind("Digest", "restore-digest", at_once="parallelism"),
             PhaseKind("Compare", "restore-compare", once=True),
         ),
     ),

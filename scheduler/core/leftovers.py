@@ -1,4 +1,4 @@
-"""Records of what is to go: reservations that no other record knows, and the whole service."""
+"""Records of what is to go: reservations that no other record knows, what was given back, and the whole service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class GarbageRecord:
     """A reservation with this cluster's label that no node's record knows, stored under garbage/<resource id>.
 
     `volumes` are the persistence ids on it; amounts are those of the offer that showed it: cores, and MB. `destroyed`
-    once it was given back: the record goes when its agent's offers do not show it any more.
+    once its volume was offered, and so is used by no task: what turns up of it is given back. `executors` ran there
+    then, and may hold a part of it: the record goes when its agent's offers show neither it nor them any more.
     """
 
     id: str
@@ -24,6 +25,18 @@ class GarbageRecord:
     disk_mb: float
     found_at: float
     destroyed: bool = False
+    executors: tuple[str, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class ReleasedRecord:
+    """The newest reservations that were given back whole, oldest first: stored under `released`.
+
+    No task can use what still turns up of them, since their volume was destroyed.
+    """
+
+    ids: tuple[str, ...]
     schema_version: int = SCHEMA_VERSION
 
 

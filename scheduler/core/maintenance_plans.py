@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.core.history import DIFFERENT
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import View, choose_node, is_live, look, turn_block
 from scheduler.core.operation_records import OperationState, StepRecord, StepState
@@ -48,8 +49,7 @@ def _step(state: ClusterState, view: View, index: int, step: StepRecord, now: fl
 def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> tuple[Status, Reason]:
     phase = view.phases[index][0]
     if step.state is StepState.COMPLETE:
-        forced = Reason(Code.FORCED, "forced complete by an operator")
-        return Status.COMPLETE, forced if step.forced else Reason(Code.DONE, "done")
+        return Status.COMPLETE, _done(step)
     if step.state is StepState.RUNNING:
         return _running(state, step)
     if phase.always and not is_live(view.operation) and step.state is not StepState.FAILED:
@@ -61,6 +61,14 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
         return _BLOCKED.get(block.code, Status.WAITING), block
     waits = state.memory.waits.get(step.key, "waits for an offer")
     return Status.PENDING, Reason(Code.NO_OFFER, waits)
+
+
+def _done(step: StepRecord) -> Reason:
+    """The plan is complete with it, whatever it found; what it found is told."""
+    if step.forced:
+        return Reason(Code.FORCED, "forced complete by an operator")
+    words = str(step.result.get("message") or "done")
+    return Reason(Code.DIFFERENT if step.result.get("verdict") == DIFFERENT else Code.DONE, words)
 
 
 def _left(view: View, step: StepRecord) -> tuple[Status, Reason]:

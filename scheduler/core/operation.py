@@ -16,6 +16,8 @@ from scheduler.core.state import ClusterState, NodeRecord
 
 Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
 
+# All of it was done, whatever came of it.
+DONE = frozenset({OperationState.COMPLETE, OperationState.DIFFERENT})
 LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
 
 
@@ -48,7 +50,7 @@ class View:
 def look(state: ClusterState, operation: OperationRecord) -> View:
     """The operation as it stands."""
     kind = KINDS[operation.kind]
-    phases = tuple((phase, tuple(steps(state, operation, phase))) for phase in kind.phases)
+    phases = tuple(_phases(state, operation, kind))
     begun = {step.name for phase, found in phases if not phase.always for step in found if step.started_at is not None}
     return View(
         operation=operation,
@@ -61,6 +63,16 @@ def look(state: ClusterState, operation: OperationRecord) -> View:
         busy=_busy(state) if is_live(operation) else {},
         joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
     )
+
+
+def _phases(
+    state: ClusterState, operation: OperationRecord, kind: Kind
+) -> Iterator[tuple[PhaseKind, tuple[StepRecord, ...]]]:
+    """All phases; of an operation that is done, those that it had: an earlier version may have known fewer."""
+    for phase in kind.phases:
+        found = tuple(steps(state, operation, phase))
+        if operation.state not in DONE or any(step.state is not StepState.PENDING for step in found):
+            yield phase, found
 
 
 def steps(state: ClusterState, operation: OperationRecord, phase: PhaseKind) -> Iterator[StepRecord]:

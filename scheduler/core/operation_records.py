@@ -18,6 +18,7 @@ class OperationState(StrEnum):
     STOPPING = "STOPPING"  # its jobs are ended; then what tidies up runs
     STOPPED = "STOPPED"
     COMPLETE = "COMPLETE"
+    DIFFERENT = "DIFFERENT"  # all was done, and what came of it is not what was asked for: `message` says where
 
 
 class StepState(StrEnum):
@@ -83,7 +84,8 @@ class OperationRecord:
 
     `request` is what was asked for, checked and completed with defaults, without secrets; `facts` is what was found out
     when it was accepted. `nodes` are the names of the nodes that it is for. `sealed` holds the secrets, encrypted with
-    the scheduler's key; it is emptied when the operation ends. `tuning` is what may be changed while it runs.
+    the scheduler's key; it is emptied when the operation ends. `tuning` is what may be changed while it runs. `message`
+    is what its steps had to say when it ended: what differs, and what could not be looked at.
     """
 
     kind: str
@@ -98,6 +100,7 @@ class OperationRecord:
     sealed: str = ""
     interrupted: bool = False
     finished_at: float | None = None
+    message: str = ""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from scheduler.core.kinds import CLUSTER, KINDS
 from scheduler.core.operation import steps
 from scheduler.core.operation_records import OperationRecord
-from scheduler.core.restoring import plan, share
+from scheduler.core.restoring import gather, plan, share
 from scheduler.core.state import ClusterState
 
 Json = Mapping[str, Any]
@@ -87,7 +87,7 @@ def _verify(state: ClusterState, operation: OperationRecord, node: str) -> Json:
 
 
 def _restore(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename"))}
+    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename", "compare"))}
 
 
 def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -> Json:
@@ -98,6 +98,12 @@ def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -
 def _restore_load(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     chosen = plan(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
+
+
+def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    found = results(state, operation, "Digest")
+    silent = sorted(name for name, result in found.items() if "samples" not in result)
+    return {**_restore(state, operation, node), "samples": gather(found.values()), "silent": silent}
 
 
 def _backup_nodes(operation: OperationRecord) -> tuple[str, ...]:
@@ -117,5 +123,6 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     "restore-check": _restore_check,
     "restore-schema": _restore,
     "restore-load": _restore_load,
-    "restore-compare": _restore,
+    "restore-digest": _restore_load,
+    "restore-compare": _restore_compare,
 }

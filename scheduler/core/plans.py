@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from scheduler.core import departure, deploy, intents, maintenance_plans, recovery, replace, rollout, uninstall_plan
+from scheduler.core import (
+    departure,
+    deploy,
+    intents,
+    maintenance_plans,
+    recovery,
+    replace,
+    rollout,
+    trial,
+    uninstall_plan,
+)
 from scheduler.core.canary import canary_block
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
@@ -50,7 +60,9 @@ def _deploy_plan(state: ClusterState, now: float) -> Plan:
         _phase(state, deploy.PLAN, "Sync Datacenter", ()),
         _phase(state, deploy.PLAN, "Deploy", steps),
     )
-    return _plan(state, deploy.PLAN, phases, state.configuration_errors)
+    refused = trial.refusal(state)
+    errors = state.configuration_errors if refused is None else (*state.configuration_errors, refused)
+    return _plan(state, deploy.PLAN, phases, errors)
 
 
 def _recovery_plan(state: ClusterState, now: float) -> Plan:
@@ -134,6 +146,8 @@ def _roll_out_status(
         return Status.WAITING, block
     if rolling != node.name:
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")
+    if (tried := trial.block(state)) is not None:
+        return Status.WAITING, tried
     text = state.memory.waits.get(node.name)
     if text is not None:
         return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)

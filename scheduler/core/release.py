@@ -3,10 +3,14 @@
 Only what a record positively names as abandoned is released, never what is merely unknown: a record that was lost
 must not cost a volume. And a volume is destroyed only if Mesos said that the launch which was to use it never ran, or
 if its node was replaced; else it stays, while its ports, cpus and memory are given back.
+
+Mesos gives back what a task held with its last update, and what its executor held when that has ended: so a
+reservation is released in as many parts as it is offered in. Once its volume was offered, no task can use the others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduler.core.amounts import Share
@@ -54,9 +58,24 @@ def kept_reservations(state: ClusterState) -> set[str]:
     return kept | {node.intent.previous.reservation.id for node in nodes if node.intent and node.intent.previous}
 
 
-def is_used(held: Held) -> bool:
-    """Whether a task uses what the offer shows a part of: neither its volume nor the disk for one is offered."""
-    return not (held.volumes or held.disk or held.mounts)
+def is_used(state: ClusterState, resource_id: str, offer: Offer) -> bool:
+    """Whether a task may use what the offer shows a part of.
+
+    Neither its volume nor the disk for one is offered, and an executor runs there of which no other record knows.
+    """
+    held = offer.held[resource_id]
+    shown = held.volumes or held.disk or held.mounts
+    return not shown and bool(holders_of(state, resource_id, offer.executor_ids))
+
+
+def holders_of(state: ClusterState, resource_id: str, executors: Iterable[str]) -> tuple[str, ...]:
+    """Those of the executors on an agent that may hold a part of this reservation: not a node's on another one."""
+    others = {
+        node.task.executor_id
+        for node in state.nodes.values()
+        if node.task is not None and node.reservation is not None and node.reservation.id != resource_id
+    }
+    return tuple(sorted(set(executors) - others))
 
 
 def may_never_have_been(state: ClusterState) -> bool:
@@ -74,21 +93,37 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
     node = cycle.state.nodes[name]
     others = tuple(other for other in node.abandoned if other != given_up)
     surely = given_up.destroyed or may_never_have_been(cycle.state)
-    if offer is None and surely and cycle.has_offered(given_up.agent_id, given_up.hostname):
+    if offer is None and surely and _is_all_shown(cycle, given_up):
         cycle.update(replace(node, abandoned=others))
+        if given_up.destroyed:
+            cycle.note_released(given_up.id)
         return
     cycle.wanted.add(f"release of {given_up.id}")
     if offer is None:
         return
-    held = offer.held[given_up.id]
-    if is_used(held) and not given_up.destroyed:
+    if is_used(cycle.state, given_up.id, offer) and not given_up.destroyed:
         # Its node's task holds the volume still.
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{name} leaves this agent, and has not ended there"), 5.0)
         return
     # Its agent may have come back under another id.
-    seen = replace(given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname)
+    executors = holders_of(cycle.state, given_up.id, offer.executor_ids)
+    seen = replace(
+        given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors
+    )
     cycle.update(replace(node, abandoned=(*others, seen)))
     give_back(cycle, name, given_up.id, offer, destroy=True)
+
+
+def _is_all_shown(cycle: Cycle, given_up: Abandoned) -> bool:
+    """Whether the agent has offered all that is free there, and nothing is left that could give more back."""
+    if not cycle.has_offered(given_up.agent_id, given_up.hostname):
+        return False
+    running = cycle.executors_at(given_up.agent_id, given_up.hostname)
+    return not running & set(given_up.executors if given_up.destroyed else _unknown(cycle, given_up, running))
+
+
+def _unknown(cycle: Cycle, given_up: Abandoned, running: set[str]) -> tuple[str, ...]:
+    return holders_of(cycle.state, given_up.id, running)
 
 
 def give_back(cycle: Cycle, name: str, resource_id: str, offer: Offer, destroy: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 IMPORT = "import"
 STREAM = "stream"
+_SENTENCES = 3
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,33 @@ def plan(checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], n
 def share(backup_nodes: Sequence[str], nodes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """The backup's nodes spread evenly over the nodes of an operation, each given once."""
     return _spread(backup_nodes, nodes, {})
+
+
+def gather(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What all nodes found of the rows that they compared, by table: the `samples` of their results put together.
+
+    Numbers are added, also those by name; a truth holds if it does on any node; of sentences a few are kept.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for table, found in result.get("samples", {}).items():
+            own = tables.setdefault(table, {})
+            for name, value in found.items():
+                own[name] = _added(own[name], value) if name in own else value
+    return tables
+
+
+def _added(one: Any, other: Any) -> Any:
+    match one, other:
+        case bool(), bool():
+            return one or other
+        case ((int() | float()), (int() | float())):
+            return one + other
+        case dict(), dict():
+            return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
+        case list(), list():
+            return list(dict.fromkeys([*one, *other]))[:_SENTENCES]
+    return one
 
 
 def _spread(

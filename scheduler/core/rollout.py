@@ -32,6 +32,8 @@ from scheduler.core.state import (
     PlanRecord,
     TaskState,
 )
+from scheduler.core.tasks import node_of_executor
+from scheduler.core.trial import holds_back
 
 PLAN = "deploy"
 GROWTH_SECONDS = 5.0
@@ -48,7 +50,7 @@ def roll_out(cycle: Cycle) -> None:
     if is_interrupted(cycle.state):
         return
     node = next_node(cycle.state)
-    if node is None or not _hold_enough(cycle, node):
+    if node is None or holds_back(cycle, node, _recorded(cycle.state, node).spec) or not _hold_enough(cycle, node):
         return
     assert node.task is not None
     intent = Intent(
@@ -153,6 +155,10 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
     if offer is None:
         known = cycle.state.memory.waits.get(node.name)
         return _wait(cycle, node, known or f"waits for an offer of {node.agent.hostname}, to hold more than it does")
+    if (former := _former_executor(node, offer)) is not None:
+        text = f"waits for the end of {former}, its former executor: what that holds is not offered yet"
+        cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{node.name} {text}"), GROWTH_SECONDS)
+        return _wait(cycle, node, text)
     held = offer.held.get(node.reservation.id)
     if held is None and (not may_live(node) or before.spare.cpus or before.spare.mem):
         return _wait(cycle, node, f"waits for {node.agent.hostname} to offer what it holds beside its task")
@@ -163,6 +169,14 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
         return True
     _grow(cycle, node, offer, missing)
     return False
+
+
+def _former_executor(node: NodeRecord, offer: Offer) -> str | None:
+    """An executor that still holds a part of the node's reservation, though its task has ended."""
+    assert node.task is not None
+    present = node.task.executor_id if may_live(node) else None
+    mine = (name for name in offer.executor_ids if node_of_executor(name) == node.name)
+    return next((name for name in mine if name != present), None)
 
 
 def _grow(cycle: Cycle, node: NodeRecord, offer: Offer, missing: Share) -> None:

@@ -73,8 +73,9 @@ class Abandoned:
 
     `unused`: no data on it is needed, since Mesos said that its launch never ran, or the node was replaced; only then
     is its volume destroyed. `agent_id` where it surely is: it is waited for there until its volume was offered, which
-    proves that no task is left, `destroyed`, and not seen there any more. An agent that comes back under another id
-    is known by its `hostname`.
+    proves that no task is left, `destroyed`, and not seen there any more. `executors` ran there then: Mesos gives back
+    what an executor holds only when that has ended, so each may still hold a part. An agent that comes back under
+    another id is known by its `hostname`.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Abandoned:
     agent_id: str = ""
     destroyed: bool = False
     hostname: str = ""
+    executors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -276,6 +278,21 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What became of having Cassandra try a configuration, before the first member is stopped for it.
+
+    `asked` has when each node was asked, `failed` those that could not try it. `words` are Cassandra's: empty, it would
+    start with it; None, nobody has said anything. `over`: it is not waited for any longer.
+    """
+
+    configuration: str
+    asked: Mapping[str, float] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
+    words: str | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True)
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
@@ -298,6 +315,7 @@ class Memory:
     look_until: float | None = None  # while they are
     calm_since: float | None = None  # while the service is removed: since when nothing of it was seen
     at: float = 0.0  # the time of the last cycle
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -325,6 +343,7 @@ class ClusterState:
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
     journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
     garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
+    released: tuple[str, ...] = ()  # the newest reservations that were given back whole
     uninstall: UninstallRecord | None = None
     uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from executor.protocol import JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
+from executor.protocol import Answer, JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
 from scheduler.core.events import Disconnected, Event, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.jobs import advance_job, expects, is_sound
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
@@ -43,6 +43,7 @@ from scheduler.core.state import (
     TaskState,
 )
 from scheduler.core.tasks import node_of_task
+from scheduler.core.trial import fold_answer
 
 _RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 _BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}
@@ -85,6 +86,8 @@ class _Fold:
                 self._reply(event)
             case JobReport():
                 self._report(event)
+            case Answer():
+                self._state = fold_answer(self._state, event)
             case OperationUpdate():
                 self._operation(event)
             case Registered():

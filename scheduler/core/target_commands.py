@@ -7,7 +7,7 @@ from dataclasses import replace
 from scheduler.core.change import fingerprint, own_problems, refused_changes
 from scheduler.core.commands import Refusal, RefusalKind, SetTarget
 from scheduler.core.rollout import outdated
-from scheduler.core.state import ClusterState, Configuration
+from scheduler.core.state import ClusterState, Configuration, Trial
 from scheduler.core.targets import become
 
 MEANWHILE = "The settings were changed by somebody else meanwhile: nothing was done. Look at them, and ask again."
@@ -28,5 +28,7 @@ def command_target(state: ClusterState, command: SetTarget, now: float) -> Clust
     known = state.configurations.get(command.configuration)
     if known is None or fingerprint(known.spec) != wanted_print:
         known = Configuration(command.new_id, now, wanted.spec, wanted.settings)
+    if command.tried:
+        after = replace(after, memory=replace(after.memory, trial=Trial(known.id, over=True)))
     then = become(after, known)
     return become(after, known, canary=True) if command.canary and outdated(then) else then

@@ -74,6 +74,11 @@ def executor_id(node: str, unique: str) -> str:
     return f"{node}_executor__{unique}"
 
 
+def node_of_executor(identifier: str) -> str:
+    """The node's name in an executor's id."""
+    return identifier.partition("_executor__")[0]
+
+
 def node_of_task(identifier: str) -> str:
     """The node's name in a task id."""
     return identifier.partition("__")[0]

@@ -88,6 +88,9 @@ def _holding_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reas
     for item in node.abandoned:
         if (refused := refusal(state, item.id)) is not None:
             return Status.WAITING, Reason(Code.RELEASE_REFUSED, f"Mesos does not give {item.id} back: {refused.words}")
+    if ending := [name for item in node.abandoned if item.agent_id and item.destroyed for name in item.executors]:
+        words = f"waits for the end of {', '.join(ending)}, which may hold the rest; forceComplete leaves it behind"
+        return Status.WAITING, Reason(Code.STOPPING_TASK, words)
     waits = [f"{item.id} (agent {item.agent_id})" for item in node.abandoned if item.agent_id]
     words = f"waits for an offer that shows {', '.join(waits) or 'what it holds'}; forceComplete leaves it behind"
     return Status.WAITING, Reason(Code.NO_OFFER, words)
@@ -96,6 +99,9 @@ def _holding_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reas
 def _garbage_status(state: ClusterState, record: GarbageRecord) -> tuple[Status, Reason]:
     if (refused := refusal(state, record.id)) is not None:
         return Status.WAITING, Reason(Code.RELEASE_REFUSED, f"Mesos does not give it back: {refused.words}")
+    if record.executors:
+        words = f"waits for the end of {', '.join(record.executors)} on {record.hostname}, which may hold the rest"
+        return Status.WAITING, Reason(Code.STOPPING_TASK, f"{words}; forceComplete leaves it behind")
     words = f"waits for {record.hostname} to offer it: no node's record knows it; forceComplete leaves it behind"
     return Status.WAITING, Reason(Code.GARBAGE, words)
 

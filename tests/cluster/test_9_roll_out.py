@@ -43,22 +43,37 @@ def table(world: World) -> None:
         session.execute("CREATE TABLE IF NOT EXISTS rolled.rows (id int PRIMARY KEY, text text)")
 
 
+def test_settings_that_cassandra_refuses_stop_no_node(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = world.task_ids()
+    monkeypatch.setenv("CASSANDRA_YAML", "{authenticator: NoAuthenticator}")
+    restart_scheduler(world)
+    words = "Unable to find class NoAuthenticator"
+    wait_for("the plan says why", lambda: words in "".join(world.read("/v1/plans/deploy")["errors"]), 120.0)
+    assert deploy_steps(world)["node-0"]["reason"] == "SETTINGS_REFUSED"
+    assert "waits for node-0" in deploy_steps(world)["node-1"]["message"]
+    monkeypatch.delenv("CASSANDRA_YAML")
+    restart_scheduler(world)
+    wait_for("the old settings heal it", lambda: is_rolled_out(world), 60.0)
+    assert world.task_ids() == tasks
+
+
 @pytest.mark.usefixtures("table")
-def test_settings_that_cassandra_refuses_stop_at_the_first_node(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_with_which_a_node_does_not_start_stop_at_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = world.task_ids()
     others = {name: identifier for name, identifier in tasks.items() if name != "node-0"}
-    words = "concurrent_compactors should be strictly greater than 0"
-    monkeypatch.setenv("CASSANDRA_YAML", "{concurrent_compactors: 0}")
+    # The trial loads no agents.
+    words = "/no/agent.jar"
+    monkeypatch.setenv("CASSANDRA_JVM_OPTIONS", f"-javaagent:{words}")
     with writing(world):
         restart_scheduler(world)
         wait_for("Cassandra says why", lambda: words in deploy_steps(world)["node-0"]["message"], 120.0)
         steps = deploy_steps(world)
-        assert "settings changed: concurrent_compactors unset -> 0" in steps["node-0"]["message"]
+        assert "settings changed: jvm_options" in steps["node-0"]["message"]
         assert steps["node-1"]["status"] == "PENDING"
         assert "waits for node-0" in steps["node-1"]["message"]
         assert others.items() <= world.task_ids().items()
 
-        monkeypatch.delenv("CASSANDRA_YAML")
+        monkeypatch.delenv("CASSANDRA_JVM_OPTIONS")
         restart_scheduler(world)
         wait_for("the old settings heal it", lambda: is_rolled_out(world), 120.0)
     assert others.items() <= world.task_ids().items()

@@ -69,3 +69,21 @@ def test_a_canary_then_the_next_then_back(world: World) -> None:
     with world.cql() as session:
         rows = {row.id for row in session.execute("SELECT id FROM rolled.rows")}
     assert rows >= set(range(len(written)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"CASSANDRA_AUTHENTICATOR": "NoAuthenticator"}, "Unable to find class NoAuthenticator"),
+        ({"CASSANDRA_YAML": "sstable: {selected_format: xyz}"}, "Selected sstable format 'xyz' is not available"),
+        ({"CASSANDRA_JVM_OPTIONS": "-XX:NoSuchOption=1"}, "Unrecognized VM option 'NoSuchOption=1'"),
+    ],
+    ids=str,
+)
+def test_what_cassandra_refuses_is_refused_with_its_words(world: World, settings: dict[str, str], words: str) -> None:
+    before, tasks = world.read("/v1/config"), world.task_ids()
+    code, answer = world.put("/v1/config", settings)
+    assert code == 409, answer
+    assert words in answer["message"]
+    assert world.read("/v1/config") == before
+    assert world.task_ids() == tasks

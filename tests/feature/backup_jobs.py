@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,8 +128,10 @@ class Operator:
         self.everywhere("clear", operation, self.alike(common))
         return result
 
-    def restore(self, name: str, backup_nodes: Sequence[str], **request: Any) -> dict[str, Any]:
-        """A whole restore; gives back the results by phase, and the `mode`."""
+    def restore(
+        self, name: str, backup_nodes: Sequence[str], meanwhile: Callable[[], object] = lambda: None, **request: Any
+    ) -> dict[str, Any]:
+        """A whole restore; gives back the results by phase, and the `mode`. `meanwhile` runs before it compares."""
         operation = f"r{next(self.counter)}"
         common = {"backup_name": name, **request}
         names = [node.launch.node for node in self.nodes]
@@ -140,9 +142,13 @@ class Operator:
         )  # fmt: skip
         created = self.run("restore-schema", self.nodes[0], operation, common)
         loading = restoring.plan(checks, backup_nodes, names)
-        loaded = self.everywhere(
-            "restore-load", operation,
-            {node: {**common, "mode": loading.mode, "sources": list(loading.sources[node])} for node in names},
-        )  # fmt: skip
-        compared = self.run("restore-compare", self.nodes[0], operation, common)
-        return {"check": checks, "schema": created, "mode": loading.mode, "load": loaded, "compare": compared}
+        own = {node: {**common, "mode": loading.mode, "sources": list(loading.sources[node])} for node in names}
+        loaded = self.everywhere("restore-load", operation, own)
+        meanwhile()
+        digests = self.everywhere("restore-digest", operation, own)
+        samples = {"samples": restoring.gather(digests.values()), "silent": []}
+        compared = self.run("restore-compare", self.nodes[0], operation, {**common, **samples})
+        return {
+            "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests,
+            "compare": compared,
+        }  # fmt: skip

@@ -6,13 +6,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from executor.jolokia import Attribute, Jolokia
-from executor.protocol import NodeLaunch
+from executor.protocol import NodeLaunch, encode_launch
 from tests.feature.cassandra_ring import RingNode
 from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.fake_master import FakeMaster
@@ -64,6 +65,35 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeJobs]:
 def session(jobs: NodeJobs) -> Iterator[Session]:
     with RingNode(LAUNCH, ADDRESS, Path()).cql() as session:
         yield session
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        ({"options": {"concurrent_reads": 64, "auto_snapshot_ttl": "30d"}}, ""),
+        ({"options": {"phi_convict_threshold": 4}}, "phi_convict_threshold must be between 5 and 16, but was 4"),
+        ({"options": {"concurrent_reads": -5}}, "concurrent_reads must be at least 2, but was -5"),
+        ({"options": {"concurrent_reads": 99999999999}}, 'For input string: "99999999999"'),
+        ({"options": {"auto_snapshot_ttl": 30}}, "Invalid value of auto_snapshot_ttl: 30"),
+        ({"options": {"sstable": {"selected_format": "xyz"}}}, "Selected sstable format 'xyz' is not available"),
+        ({"options": {"hints_compression": [{"class_name": "NoCompressor"}]}}, "NoCompressor"),
+        ({"options": {"commitlog_compression": [{"class_name": "NoCompressor"}]}}, "NoCompressor"),
+        ({"options": {"authenticator": "NoAuthenticator"}}, "Unable to find class NoAuthenticator"),
+        ({"jvm_options": ("-XX:NoSuchOption=1",)}, "Unrecognized VM option 'NoSuchOption=1'"),
+        ({"jvm_options": ("-Dcom.sun.management.jmxremote.port=1", "-Xms64G", "-XX:+AlwaysPreTouch")}, ""),
+        ({"jvm_options": ("-Xmx1Q",)}, "Invalid maximum heap size: -Xmx1Q"),
+    ],
+    ids=str,
+)
+def test_settings_are_tried_by_cassandras_own_classes(jobs: NodeJobs, changes: dict[str, Any], words: str) -> None:
+    scratch = jobs.node.agent.sandbox() / "volume" / "maintenance"
+    answer = jobs.ask("settings", launch=encode_launch(replace(LAUNCH, **changes)))
+    assert answer.problem == ""
+    refused = answer.content["refused"]
+    assert (words in refused) if words else refused == ""
+    assert str(scratch) not in refused
+    assert list(scratch.glob("settings-*")) == []
 
 
 def _table(session: Session, key_space: str, table: str) -> None:

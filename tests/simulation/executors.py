@@ -33,9 +33,12 @@ class Executors:
         self.subscribed = False
         self.known: dict[str, tuple[str, str]] = {}  # the master's view: task id -> (state, agent id)
         self.homes: dict[str, Agent] = {}  # by task id: where it was launched
+        self.linger = 2  # so many offers are made before an executor whose task has ended is seen to have ended
 
     def work(self) -> None:
         """Processes and jobs go on; updates are sent again."""
+        for agent in self.agents.values():
+            self._leave(agent)
         for process in self.ring.step():
             self._end(process.task_id, "TASK_FAILED", "REASON_COMMAND_EXECUTOR_FAILED", process.last_words)
         for agent in self.agents.values():
@@ -73,6 +76,7 @@ class Executors:
             words = f"Cassandra of {launch.node} does not run"
             self._queue(task, "TASK_FAILED", "", words, encode_result(JobResult(error=words)))
             self._give_back(task)
+            self._end_executor(task)
             return
         self.jobs.begun.append(task.node)
         task.job = Job(task.id, launch, process.data, dict(launch.tuning))
@@ -108,6 +112,7 @@ class Executors:
             self._queue(task, state, reason, words, None)
             self._give_back(task)
             self._end_jobs(task)
+            self._end_executor(task)
 
     def _end_jobs(self, node: Task) -> None:
         """Jobs end with their executor, which says nothing any more."""
@@ -135,6 +140,28 @@ class Executors:
         task.agent.idle = False
         add_all(task.agent.available, task.used)
         task.used = {}
+
+    def _end_executor(self, task: Task) -> None:
+        """What an executor holds comes back when it has ended, later than what its task held."""
+        if (executor := task.agent.executors.get(task.executor_id)) is not None and executor.rounds is None:
+            executor.rounds = self.linger
+            if self.linger == 0:
+                self._leave(task.agent)
+
+    def _leave(self, agent: Agent) -> None:
+        for name, executor in list(agent.executors.items()):
+            if executor.rounds == 0:
+                del agent.executors[name]
+                agent.idle = False
+                add_all(agent.available, executor.used)
+            elif executor.rounds is not None:
+                executor.rounds -= 1
+
+    def end_executors(self, agent: Agent) -> None:
+        """All at once, as when the machine goes down."""
+        for executor in agent.executors.values():
+            executor.rounds = 0
+        self._leave(agent)
 
     def _release(self, task: Task) -> None:
         self._give_back(task)

@@ -40,7 +40,8 @@ class Jobs:
 
     `held` do not end by themselves, `failures` are how the next attempts end. `finished` are the ids of the tasks that
     ended well, `begun` the names of all in the order of their launches. `violations` are what no scheduler may tell a
-    job, `backups` the names of those that are complete, `loaded` what each node was told to restore.
+    job, `backups` the names of those that are complete, `loaded` what each node was told to restore,
+    `verdict` what comes of comparing it.
     """
 
     work: int = 1
@@ -51,6 +52,7 @@ class Jobs:
     finished: set[str] = field(default_factory=set)
     backups: list[str] = field(default_factory=list)
     loaded: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    verdict: str = "equal"
     violations: list[str] = field(default_factory=list)
 
     def step(self, job: Job) -> tuple[str, JobResult | None] | None:
@@ -81,6 +83,7 @@ class Jobs:
             "restore-check": self._check,
             "restore-schema": self._schema,
             "restore-load": self._load,
+            "restore-digest": self._digest,
             "restore-compare": self._compare,
             "repair": self._repair,
             "decommission": self._decommission,
@@ -140,8 +143,15 @@ class Jobs:
         self.loaded[job.launch.node] = (told["mode"], tuple(told["sources"]))
         return {"tables": {"users.t": "done"}, "objects": 10, "bytes": 1000, "sstables": 2}
 
-    def _compare(self, _job: Job, _told: Json) -> Json:
-        return {"tables": {"users.t": {"backup": 1, "now": 1}}, "equal": 1, "different": 0, "not_counted": 0}
+    def _digest(self, job: Job, told: Json) -> Json:
+        self._expect(self.loaded.get(job.launch.node) is not None, f"{job.name} of what {job.launch.node} never loaded")
+        return {"samples": {"users.t": {"rows": 10 * len(told["sources"])}}}
+
+    def _compare(self, _job: Job, told: Json) -> Json:
+        self._expect(not told["silent"], f"{told['silent']} have not compared what they loaded")
+        self._expect(told["samples"]["users.t"]["rows"] == 30, f"compared {told['samples']}")
+        verdict = {"verdict": self.verdict, "message": f"{self.verdict}: users.t" if self.verdict != "equal" else ""}
+        return {**verdict, "tables": {"users.t": {"backup": 1, "now": 1}}, "equal": 1, "different": 0, "not_counted": 0}
 
     def _expect(self, holds: bool, words: str) -> None:
         if not holds:

@@ -26,7 +26,8 @@ FINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROP
 class Task:
     """A task as its agent holds it; `outbox` are updates that were not acknowledged yet, oldest first.
 
-    `node` is the task's name; `executor` the ExecutorInfo of its launch. A `job` has no process of its own.
+    `node` is the task's name; `executor` the ExecutorInfo of its launch; `used` is the task's alone, without its
+    executor's. A `job` has no process of its own.
     """
 
     id: str
@@ -50,6 +51,14 @@ class Task:
 
 
 @dataclass
+class Executor:
+    """An executor as its agent holds it; once its task has ended it is noticed to be gone after `rounds` of offers."""
+
+    used: Owned
+    rounds: int | None = None
+
+
+@dataclass
 class Agent:
     """One agent: what is neither used nor offered, by owner, and what lies on its volumes."""
 
@@ -60,6 +69,7 @@ class Agent:
     reservations: dict[str, Json] = field(default_factory=dict)
     volumes: dict[str, Data] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    executors: dict[str, Executor] = field(default_factory=dict)
     reachable: bool = True
     registered: bool = True
     unreachable_marked: bool = False

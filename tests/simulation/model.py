@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from executor.protocol import (
+    Answer,
     JobLaunch,
     NodeLaunch,
     StatusReply,
     parse_task,
 )
+from scheduler.core.decision import Try
+from scheduler.core.trial import question_id
 from tests.simulation.executors import Executors
 from tests.simulation.jobs import misfit
-from tests.simulation.machines import Agent, Offered, Taken, Task, create, destroy, reserve, unreserve
+from tests.simulation.machines import Agent, Executor, Offered, Taken, Task, create, destroy, reserve, unreserve
 from tests.simulation.resources import NotEnoughError, Owned, add_all, all_within, to_bundles, to_json
 from tests.simulation.ring import Process
 
@@ -31,6 +34,7 @@ class Mesos(Executors):
         self.offers: dict[str, Offered] = {}
         self.suppressed = False
         self.illegal: list[str] = []
+        self.refused: dict[int, str] = {}  # heaps that Cassandra would not start with, and its words
         self.spoken: set[str] = set()  # tasks named to the scheduler since it subscribed
         self.unheard: set[str] = set()  # tasks that lived when it subscribed
         self.launches: list[str] = []
@@ -65,10 +69,19 @@ class Mesos(Executors):
                 continue
             for owner, bundle in content.items():
                 agent.available[owner].take(bundle)
-            executors = frozenset(task.executor_id for task in agent.tasks.values() if not task.ended)
-            offer = Offered(self.new_id(), agent, content, executors)
+            offer = Offered(self.new_id(), agent, content, frozenset(agent.executors))
             self.offers[offer.id] = offer
             self._emit("OFFER", self._offer_json(offer))
+
+    def fail_executor(self, task_id: str) -> None:
+        """The executor dies, and what it held is offered before its task's end is told."""
+        task = self.task(task_id)
+        if task is None or task.ended or (executor := task.agent.executors.get(task.executor_id)) is None:
+            return
+        executor.rounds = 0
+        self._leave(task.agent)
+        self.allocate()
+        self.fail_task(task_id)
 
     def rescind(self) -> None:
         """Take all outstanding offers back."""
@@ -117,6 +130,7 @@ class Mesos(Executors):
             self.known.pop(task.id, None)
             if new_agent_id:
                 self._tell(task.id, agent.id, "TASK_LOST", "REASON_SLAVE_REMOVED")
+        self.end_executors(agent)
         if new_agent_id:
             del self.agents[agent.id]
             agent.id = self.new_id()
@@ -165,6 +179,7 @@ class Mesos(Executors):
             self.ring.stop(task.id)
             self._release(task)
             self.known.pop(task.id, None)
+        self.end_executors(agent)
 
     def decline(self, offer_id: str, seconds: float) -> None:
         offer = self.offers.get(offer_id)
@@ -232,6 +247,14 @@ class Mesos(Executors):
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
 
+    def try_settings(self, trial: Try) -> None:
+        """The question `settings` to an executor, and its answer; `refused` says what Cassandra would not take."""
+        task, process = self.task(trial.ask.task_id), self.ring.processes.get(trial.ask.task_id)
+        if task is not None and process is not None and task.agent.reachable and task.agent.registered:
+            words = next((words for heap, words in self.refused.items() if trial.launch.heap_mb == heap), "")
+            identifier = question_id(trial.configuration)
+            self._emit("TRIAL", Answer(identifier, trial.ask.node, task.id, {"refused": words}))
+
     def accept(self, offer_ids: Iterable[str], operations: Iterable[Json]) -> None:
         ids = list(offer_ids)
         offers = [self.offers[name] for name in ids if name in self.offers]
@@ -290,9 +313,9 @@ class Mesos(Executors):
             self._tell(task_id, agent.id, "TASK_DROPPED", "REASON_SLAVE_DISCONNECTED")
             return
         beside = isinstance(launch, JobLaunch) and self._executor_of(info, agent) is not None
-        wanted = to_bundles(info["resources"])
-        if not beside:
-            add_all(wanted, to_bundles(info["executor"]["resources"]))
+        wanted, used = to_bundles(info["resources"]), to_bundles(info["resources"])
+        own = Owned() if beside else to_bundles(info["executor"]["resources"])
+        add_all(wanted, own)
         try:
             self._check_launch(taken, info, launch)
             if not all_within(wanted, taken.pool):
@@ -305,7 +328,9 @@ class Mesos(Executors):
         for owner, bundle in wanted.items():
             taken.pool[owner].take(bundle)
         self.homes[task_id] = agent
-        task = agent.tasks[task_id] = Task(task_id, info["name"], agent, info["executor"], wanted)
+        task = agent.tasks[task_id] = Task(task_id, info["name"], agent, info["executor"], used)
+        if not beside:
+            agent.executors[task.executor_id] = Executor(own)
         self.known[task_id] = ("TASK_STAGING", agent.id)
         self.launches.append(task_id)
         if isinstance(launch, NodeLaunch):

@@ -75,7 +75,7 @@ _REQUESTS: dict[str, dict[str, Any]] = {
     "backup": {**_LOCATION, **_TABLES, "backup_name": "monday", "upload_parallelism": 1, "count_rows": None},
     "backup-verify": {**_LOCATION, "backup_name": "monday", "parallelism": 1},
     "backup-delete": {**_LOCATION, "backup_name": "monday"},
-    "restore": {**_LOCATION, **_TABLES, "backup_name": "monday", "rename": {}, "parallelism": 0},
+    "restore": {**_LOCATION, **_TABLES, "backup_name": "monday", "rename": {}, "parallelism": 0, "compare": "sample"},
 }
 
 

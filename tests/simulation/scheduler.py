@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from executor.protocol import JobReport, StatusReply
+from executor.protocol import Answer, JobReport, StatusReply
 from scheduler.core.change import Adoption, adopt
 from scheduler.core.codec import (
     CLUSTER_ID,
@@ -196,6 +196,8 @@ class Scheduler:
             case "REPLY", StatusReply() as reply:
                 self.mesos.spoken.add(reply.task_id)
                 return reply
+            case "TRIAL", Answer() as answer:
+                return answer
             case "REPORT", JobReport() as report:
                 return report
         return None
@@ -220,6 +222,8 @@ class Scheduler:
             yield lambda: mesos.reconcile(tasks)
         for ask in decision.asks:
             yield partial(mesos.ask, ask.task_id, ask.node)
+        for trial in decision.trials:
+            yield partial(mesos.try_settings, trial)
         for tuning in decision.tunings:
             yield partial(self._tune, tuning)
         if decision.suppress:

@@ -338,3 +338,20 @@ def test_a_crash_between_any_two_effects_only_delays_it(when: int, after: int) -
     assert shrunk(world), world.scheduler.plans()
     assert released(world, "127.0.0.3")
     assert released(world, "127.0.0.4")
+
+
+@pytest.mark.parametrize("linger", [0, 2, 9])
+def test_an_executor_that_ends_later_than_its_task_leaves_nothing_behind(linger: int) -> None:
+    """What it held is offered alone, long after the volume: neither is left, nor told of as somebody's."""
+    world = play(UP)
+    world.mesos.linger = linger
+    play(
+        [
+            Send.scheduler_restart(nodes=2, seeds=2),
+            until("two nodes are left", shrunk),
+            Send.time(1.0, cycles=20),
+            Expect.state("nothing is held", lambda world: released(world, "127.0.0.4")),
+            Expect.state("no garbage is known", lambda world: not world.scheduler.state.garbage),
+        ],
+        world,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -49,6 +50,10 @@ def is_there(world: World, hostname: str = "127.0.0.3", name: str = "orphan") ->
     world.mesos.rescind()
     bundle = world.agent(hostname).available.get(name)
     return bundle is not None and not bundle.empty
+
+
+def is_gone(world: World, hostname: str) -> bool:
+    return not is_there(world, hostname)
 
 
 def told(world: World, kind: str) -> list[str]:
@@ -207,3 +212,51 @@ def test_a_crash_between_any_two_effects(seed: int) -> None:
     assert not is_there(world)
     assert not is_there(world, "127.0.0.4", "other")
     assert not world.scheduler.state.garbage
+
+
+def rest(hostname: str, name: str = "orphan") -> Line:
+    """What an executor held is offered when it has ended, with the reservation's labels and without a disk."""
+
+    def run(world: World) -> None:
+        agent = world.agent(hostname)
+        world.mesos.rescind()
+        hold = new_hold("cassandra-role", PRINCIPAL, name, "cluster-1")
+        reserve(agent, agent.available, shares(hold, Share(100, 256_000)))
+
+    return Line(f"rest({hostname!r}, {name!r})", run)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["the same scheduler", "the next scheduler"])
+def test_the_rest_of_what_was_given_back_is_given_back_at_once_however_late_it_is_offered(restart: bool) -> None:
+    world = play([*UP, grace(60.0), orphan("127.0.0.3"), Send.time(10.0, cycles=30), grace(None)])
+    assert world.scheduler.state.released == ("orphan",)
+    if restart:
+        play([Send.scheduler_restart(), grace(None)], world)
+    for host in ("127.0.0.3", "127.0.0.4", "127.0.0.3"):
+        play(
+            [
+                rest(host),
+                Line("offers are called for", lambda world: world.mesos.revive()),
+                Send.time(2.0, cycles=20),
+                Expect.state("it is gone", partial(is_gone, hostname=host)),
+                Expect.state("so is its record", lambda world: not world.scheduler.state.garbage),
+                *ALL_WELL,
+            ],
+            world,
+        )
+    assert "more of the reservation orphan, which was given back, has turned up on 127.0.0.3" in told(world, "GARBAGE")
+
+
+def test_a_rest_that_an_earlier_version_left_behind_is_given_back_where_no_executor_runs_that_may_use_it() -> None:
+    """0.1.0 forgot that it had destroyed the volume: it told of a task that uses it, for ever."""
+    play(
+        [
+            *UP,
+            grace(60.0),
+            rest("127.0.0.3"),
+            Send.time(10.0, cycles=200),
+            Expect.state("it is gone", lambda world: not is_there(world)),
+            Expect.state("its record too", lambda world: not world.scheduler.state.garbage),
+            *ALL_WELL,
+        ]
+    )

@@ -31,11 +31,12 @@ REPEATABLE = ("UPDATE", "REPLY", "OPERATION")
 class Cluster(RuleBasedStateMachine):
     """Random events against one model and the schedulers that run on it in turn."""
 
-    @initialize(mounts=st.booleans())
-    def begin(self, mounts: bool) -> None:
+    @initialize(mounts=st.booleans(), linger=st.integers(min_value=0, max_value=4))
+    def begin(self, mounts: bool, linger: int) -> None:
         ids = Ids()
         self.mesos = Mesos(agents(4, mounts=2 if mounts else 0), ids)
         self.mesos.now = LONG_SINCE
+        self.mesos.linger = linger
         wanted = spec(3, disk_type="MOUNT" if mounts else "ROOT")
         self.scheduler = Scheduler(self.mesos, wanted, ids)
 
@@ -101,10 +102,14 @@ class Cluster(RuleBasedStateMachine):
         self.scheduler.cycle()
         self.mesos.events.extend(reversed(late))
 
-    @rule(pick=PICK)
-    def die(self, pick: int) -> None:
+    @rule(pick=PICK, executor_first=st.booleans())
+    def die(self, pick: int, executor_first: bool) -> None:
         if live := [task for task in self.mesos.live_tasks() if task.job is None]:
-            self.mesos.fail_task(live[pick % len(live)].id)
+            task_id = live[pick % len(live)].id
+            if executor_first:
+                self.mesos.fail_executor(task_id)
+            else:
+                self.mesos.fail_task(task_id)
 
     @rule(pick=PICK, noticed=st.booleans())
     def lose_agent(self, pick: int, noticed: bool) -> None:

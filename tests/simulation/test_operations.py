@@ -119,6 +119,17 @@ def test_a_restore_loads_as_its_checks_found(same_as: dict[str, str], loaded: di
     assert world.mesos.jobs.loaded == {name: (mode, (source,)) for name, (mode, source) in loaded.items()}
 
 
+def test_a_restore_that_differs_is_done_and_holds_nothing_up() -> None:
+    world = play(UP)
+    world.mesos.jobs.verdict = "different"
+    play([Send.command(begin("restore")), Send.until_ended("restore")], world)
+    operation = world.scheduler.state.operations["restore"]
+    assert (operation.state, operation.message) == (OperationState.DIFFERENT, "different: users.t")
+    assert world.mesos.jobs.violations == []
+    play([Send.command(begin("flush")), Send.until_complete("flush")], world)
+    assert world.scheduler.state.operations["restore"] == operation
+
+
 def test_a_restore_that_a_check_forbids_changes_nothing() -> None:
     play(
         [

@@ -53,7 +53,7 @@ def test_a_changed_setting_goes_from_node_to_node() -> None:
         [
             *UP,
             Send.scheduler_restart(**HEAP),
-            Send.time(1.0, cycles=2),
+            Send.time(1.0, cycles=3),
             Expect.step("node-0", Status.STARTED, says="settings changed: heap_mb 256 -> 300"),
             Expect.step("node-1", Status.PENDING, "EARLIER_NODE", says="heap_mb 256 -> 300; waits for node-0"),
             Expect.plan(Status.IN_PROGRESS),
@@ -63,6 +63,61 @@ def test_a_changed_setting_goes_from_node_to_node() -> None:
             has_heaps(300, 300, 300),
             Send.time(5.0, cycles=10),
             Expect.launched(),
+        ]
+    )
+
+
+def refuses(heap_mb: int, words: str) -> Line:
+    """Cassandra's classes do not take this heap from here on."""
+    return Line(f"{heap_mb} is refused", lambda world: world.mesos.refused.__setitem__(heap_mb, words))
+
+
+def test_what_cassandra_refuses_stops_no_node() -> None:
+    play(
+        [
+            *UP,
+            refuses(300, "a heap of 300 MB is too small."),
+            Send.scheduler_restart(**HEAP),
+            Send.time(1.0, cycles=60),
+            Expect.launched(),
+            Expect.plan(Status.ERROR),
+            Expect.step(
+                "node-0",
+                Status.WAITING,
+                "SETTINGS_REFUSED",
+                says="a heap of 300 MB is too small; correct them",
+            ),
+            Expect.step("node-1", Status.PENDING, "EARLIER_NODE", says="waits for node-0"),
+            Send.scheduler_restart(**cassandra(heap_mb=256)),
+            Send.time(1.0, cycles=20),
+            Expect.launched(),
+            Expect.plan(Status.COMPLETE),
+            Send.scheduler_restart(**cassandra(heap_mb=310)),
+            Send.until_complete(),
+            until_settled(),
+            Expect.launched(*ALL),
+            has_heaps(310, 310, 310),
+        ]
+    )
+
+
+@pytest.mark.parametrize("lost", [("TRIAL",), ("TRIAL", "REPLY")], ids=str)
+def test_without_an_answer_the_roll_out_begins_after_a_time(lost: tuple[str, ...]) -> None:
+    play(
+        [
+            *UP,
+            refuses(300, "nobody will ever know"),
+            Send.silence(*lost),
+            Send.scheduler_restart(**HEAP),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-0", Status.WAITING, "SETTINGS_TRIED", says="waits for node-0 to try the settings"),
+            Send.time(1.0, cycles=40),
+            Expect.launched(),
+            Send.silence(),
+            Send.time(1.0, cycles=40),
+            Send.until_complete(),
+            until_settled(),
+            Expect.launched(*ALL),
         ]
     )
 
@@ -243,6 +298,7 @@ def more(cpus: float = 1.0, mem: float = 700) -> dict[str, Any]:
 def held(agent: Agent) -> tuple[int, int]:
     """What an agent holds for its node, in thousandths: free, offered to nobody, or used."""
     owned = [agent.available, *(task.used for task in agent.tasks.values() if not task.ended)]
+    owned += [executor.used for executor in agent.executors.values()]
     bundles = [bundle for content in owned for label, bundle in content.items() if label]
     return sum(bundle.cpus for bundle in bundles), sum(bundle.mem for bundle in bundles)
 

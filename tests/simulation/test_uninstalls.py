@@ -13,6 +13,7 @@ from tests.simulation.machines import Agent
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Expect, Line, Send, World, play, wrongs
+from tests.simulation.test_garbage import told
 from tests.simulation.test_replacements import REPLACE
 from tests.simulation.test_restarts import UP
 
@@ -69,6 +70,33 @@ def test_in_the_middle_of_the_first_deployment() -> None:
 
 def test_before_anything_was_done() -> None:
     play([Send.uninstall(), *NOTHING_LEFT])
+
+
+@pytest.mark.parametrize("linger", [0, 1, 3, 8])
+def test_executors_that_end_later_than_their_tasks(linger: int) -> None:
+    """As s14 of the recordings: first the volume and what the task held, later, alone, what its executor held."""
+    world = play(UP)
+    world.mesos.linger = linger
+    play([Send.uninstall(), *NOTHING_LEFT], world)
+    assert not told(world, "GARBAGE")
+
+
+def test_the_plan_says_that_an_executor_is_waited_for() -> None:
+    world = play(UP)
+    world.mesos.linger = 1000
+    play(
+        [
+            Send.uninstall(),
+            Send.time(1.0, cycles=30),
+            Expect.step(
+                "node-1", Status.WAITING, "STOPPING_TASK", "uninstall", "node-1_executor__", phase="Reservations"
+            ),
+        ],
+        world,
+    )
+    for agent in world.mesos.agents.values():
+        world.mesos.end_executors(agent)
+    play(NOTHING_LEFT, world)
 
 
 def test_again_when_nothing_is_left() -> None:
@@ -201,6 +229,7 @@ def test_a_crash_between_any_two_effects(seed: int) -> None:
     chance = random.Random(seed)
     world = play([*UP, Send.uninstall()])
     scheduler, mesos = world.scheduler, world.mesos
+    mesos.linger = seed % 6
     for _ in range(600):
         if scheduler.over:
             break

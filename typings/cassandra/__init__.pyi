@@ -18,6 +18,20 @@ class RequestExecutionException(DriverException): ...
 class Unavailable(RequestExecutionException):
     required_replicas: int
 class Timeout(RequestExecutionException): ...
+class CoordinationFailure(RequestExecutionException):
+    error_code_map: dict[str, int] | None
+class ReadFailure(CoordinationFailure):
+    def __init__(
+        self,
+        message: str,
+        data_retrieved: bool | None = ...,
+        *,
+        consistency: int | None = ...,
+        required_responses: int | None = ...,
+        received_responses: int | None = ...,
+        failures: int | None = ...,
+        error_code_map: dict[str, int] | None = ...,
+    ) -> None: ...
 class ReadTimeout(Timeout): ...
 class WriteTimeout(Timeout): ...
 class RequestValidationException(DriverException): ...

@@ -12,6 +12,7 @@ EXEC_PROFILE_DEFAULT: object
 
 class NoHostAvailable(Exception):
     errors: dict[Any, Any]
+    def __init__(self, message: str, errors: dict[Any, Any]) -> None: ...
 
 class ExecutionProfile:
     def __init__(

@@ -18,6 +18,8 @@ IDS = {
     "executor_id": {"value": os.environ["MESOS_EXECUTOR_ID"]},
 }
 SLOWLY_SECONDS = 0.1
+AT_ONCE = "REC" in os.environ
+"""Of s14 and s15: tasks end at once, the executor when it is told to."""
 UNACKNOWLEDGED: dict[str, Json] = {}
 TASKS: dict[str, Json] = {}
 
@@ -55,6 +57,10 @@ def later(seconds: float, *arguments: Any, **more: Any) -> None:
 
 def launch(task: Json) -> None:
     task_id = task["task_id"]["value"]
+    if AT_ONCE:
+        update(task_id, "TASK_RUNNING")
+        update(task_id, "TASK_FINISHED")
+        return
     TASKS[task_id] = task
     update(task_id, "TASK_STARTING")
     labels = {"labels": [{"key": "l", "value": "1"}]}

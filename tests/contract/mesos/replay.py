@@ -30,13 +30,17 @@ _QUIET_SECONDS = 3.0
 
 
 class Replay:
-    """One recording and one cluster. `adapt` may change a request's body; `on_note` acts on a recorded note."""
+    """One recording and one cluster. `adapt` may change a request's body; `on_note` acts on a recorded note.
+
+    `in_parts`: what is offered must be just what was, beside the same executors.
+    """
 
     def __init__(
         self,
         cluster: Cluster,
         adapt: Callable[[Json], Json] = lambda body: body,
         on_note: Callable[[str], None] = lambda note: None,
+        in_parts: bool = False,
     ) -> None:
         self.cluster = cluster
         self.ids = Ids()
@@ -45,6 +49,7 @@ class Replay:
         self.schedulers: dict[str, Scheduler] = {}
         self._adapt = adapt
         self._on_note = on_note
+        self._in_parts = in_parts
         self._offers: dict[str, Json] = {}
         self._open_offers: set[str] = set()
         self._seen_updates: set[str] = set()
@@ -268,6 +273,10 @@ class Replay:
         def offered() -> Json | None:
             found = self._on_host(scheduler, recorded["hostname"])
             total = Resources.parse(item for offer in found for item in offer["resources"])
+            if self._in_parts:
+                names = {item["value"] for offer in found for item in offer.get("executor_ids", [])}
+                executors = {item["value"] for item in recorded.get("executor_ids", [])}
+                return found[0] if found and (total, names) == (wanted, executors) else None
             return found[0] if found and total.contains(wanted) else None
 
         wait_until(offered, OFFER_SECONDS, f"{wanted} of {recorded['hostname']} is on offer, only {scheduler.offers}")

@@ -111,6 +111,7 @@ class CoreGateway:
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.asked_first: list[str] = []
 
     def snapshot(self) -> Snapshot:
         self._check()
@@ -140,9 +141,10 @@ class CoreGateway:
             raise Unavailable(f"{node} did not answer within 5 seconds")
         return self.statuses[node]
 
-    def question(self, subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
         self._check()
         self.asked.append((subject, content))
+        self.asked_first.append(first)
         found = self.answers.get(subject, Unavailable("no node is NORMAL, and only such a node can be asked"))
         if isinstance(found, Exception):
             raise found

@@ -17,7 +17,9 @@ def settings() -> Settings:
 
 @pytest.fixture
 def gateway(settings: Settings) -> CoreGateway:
-    return CoreGateway(make_state(settings, make_node(0), make_node(1), make_node(2)))
+    made = CoreGateway(make_state(settings, make_node(0), make_node(1), make_node(2)))
+    made.answers["settings"] = {"refused": ""}
+    return made
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def test_other_settings_become_the_target(client: FlaskClient, gateway: CoreGate
         "leaves": [],
         "configuration": state.target.id,
         "canary": None,
+        "cassandra_check": {"result": "accepted", "message": ""},
     }
     assert (state.target.spec.cassandra.heap_mb, state.previous) == (1024, "c1")
     assert state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}

@@ -106,6 +106,17 @@ def test_history(client: FlaskClient, gateway: CoreGateway) -> None:
     assert document(client.get("/v1/repair/history")) == []
 
 
+def test_a_restore_that_differs(client: FlaskClient, gateway: CoreGateway) -> None:
+    words = "different: shop.users (999 rows, and the backup counted 1000)"
+    ended = {"state": OperationState.DIFFERENT, "message": words, "finished_at": NOW + 9}
+    operation = run(gateway, "restore", **ended)
+    gateway.state = replace(gateway.state, history={"restore.1": HistoryRecord(operation)})
+    status = document(client.get("/v1/restore/status"))
+    assert (status["state"], status["message"], status["percent"]) == ("DIFFERENT", words, 100.0)
+    (entry,) = document(client.get("/v1/restore/history"))
+    assert (entry["state"], entry["message"]) == ("DIFFERENT", words)
+
+
 def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     uploading(gateway)
     ended = replace(gateway.state.operations["backup"], state=OperationState.COMPLETE, finished_at=NOW + 9)

@@ -23,6 +23,7 @@ from scheduler.core.codec import (
     path_of,
     removals,
 )
+from scheduler.core.leftovers import GarbageRecord, ReleasedRecord
 from scheduler.core.lifecycle import WORDS_LIMIT
 from scheduler.core.operation_records import HistoryRecord, OperationState, StepRecord, StepState
 from scheduler.core.spec import Uri
@@ -47,6 +48,7 @@ GOLDEN_NODE = """{
   {
    "agent_id": "",
    "destroyed": false,
+   "executors": [],
    "hostname": "",
    "id": "r-0",
    "unused": true
@@ -137,6 +139,7 @@ def test_a_node_reads_like_this() -> None:
         (PlanRecord("deploy", canary=Canary("c-1", "node-0")), "plans/deploy"),
         (Configuration("c-1", 12.5, RICH), "configurations/c-1"),
         (Configuration("c-1", 12.5, RICH, {"CASSANDRA_YAML": "{a: ä}"}), "configurations/c-1"),
+        (GarbageRecord("r-1", "S1", "h1", (), 0.1, 256.0, 0.0, 1.0, destroyed=True, executors=("e-1",)), "garbage/r-1"),
         (BACKUP, "plans/backup"),
         (operation("backup-delete", OperationState.STOPPED, finished_at=2.0), "plans/backup-delete"),
         (UPLOAD, "steps/backup.Upload.node-1"),
@@ -157,6 +160,8 @@ def test_the_small_records() -> None:
     assert decode_record("framework-id", encode_record(FrameworkId("f-1"))) == FrameworkId("f-1")
     target = Target("c-2", "c-1", {"NODES": Override("4", "3")})
     assert decode_record("target", encode_record(target)) == target
+    released = ReleasedRecord(("r-1", "r-2"))
+    assert decode_record("released", encode_record(released)) == released
 
 
 @pytest.mark.parametrize(
@@ -164,6 +169,12 @@ def test_the_small_records() -> None:
     [
         ("target", b'{"configuration": "c-1", "schema_version": 1}', Target("c-1")),
         ("plans/deploy", b'{"name": "deploy", "schema_version": 1}', PlanRecord("deploy")),
+        (
+            "garbage/r-1",
+            b'{"agent_id": "S1", "cpus": 0.1, "destroyed": true, "disk_mb": 0.0, "found_at": 1.0, "hostname": "h1", '
+            b'"id": "r-1", "memory_mb": 256.0, "schema_version": 1, "volumes": []}',
+            GarbageRecord("r-1", "S1", "h1", (), 0.1, 256.0, 0.0, 1.0, destroyed=True),
+        ),
     ],
 )
 def test_records_of_earlier_versions_are_read(path: str, content: bytes, record: Any) -> None:

@@ -11,7 +11,14 @@ import pytest
 from scheduler.core.codec import encode_record
 from scheduler.core.decide import decide
 from scheduler.core.history import KEPT, SIZE_LIMIT
+from scheduler.core.invariants import invariants
+from scheduler.core.journal_operations import operation_entries
+from scheduler.core.kinds import KINDS
+from scheduler.core.maintenance_plans import build
+from scheduler.core.operation_commands import exclusion
 from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.plan import Status
+from scheduler.core.reasons import Code
 from scheduler.core.state import ClusterState, Failures
 from tests.unit.core.samples import Ids, operation, state, step, up
 
@@ -44,6 +51,59 @@ def test_the_end_of_an_operation(before: OperationState, after: OperationState) 
     assert list(record.steps) == ["Cleanup.node-0", "Cleanup.node-1", "Cleanup.node-2"]
     expected = {"state": "COMPLETE", "started_at": 20.0, "finished_at": 90.0, "error": "", "result": {"done": 3}}
     assert record.steps["Cleanup.node-0"] == expected
+
+
+COMPARE = {"verdict": "equal", "message": ""}
+WRONG = {"verdict": "different", "message": "different: shop.users (1 row is missing here)"}
+UNSEEN = {"verdict": "not compared", "message": "not compared: shop.users (it was dropped meanwhile)"}
+
+
+@pytest.mark.parametrize(
+    ("result", "forced", "state_", "message"),
+    [
+        (COMPARE, False, OperationState.COMPLETE, ""),
+        (WRONG, False, OperationState.DIFFERENT, WRONG["message"]),
+        (UNSEEN, False, OperationState.COMPLETE, UNSEEN["message"]),
+        ({}, False, OperationState.COMPLETE, ""),
+        (
+            {},
+            True,
+            OperationState.COMPLETE,
+            "not compared: the step Compare of cluster was forced complete by an operator",
+        ),
+    ],
+)
+def test_a_restore_ends_as_its_comparison_says(
+    result: dict[str, Any], forced: bool, state_: OperationState, message: str
+) -> None:
+    asked = operation("restore")
+    steps = [
+        step(f"restore.{phase.name}.{name}", StepState.COMPLETE)
+        for phase in KINDS["restore"].phases
+        for name in (["cluster"] if phase.once else asked.nodes)
+    ]
+    steps[-1] = replace(steps[-1], result=result, forced=forced)
+    found = closed(asked, *steps)
+    ended = found.operations["restore"]
+    assert (ended.state, ended.message) == (state_, message)
+    assert ended.finished_at == NOW
+    (record,) = found.history.values()
+    assert record.operation == ended
+    assert exclusion(found, "repair") is None
+    assert invariants(found) == ()
+    plan = build(found, NOW)["restore"]
+    assert plan.status is Status.COMPLETE
+    said = plan.phases[-1].steps[0]
+    assert (said.reason == Code.DIFFERENT) == (state_ is OperationState.DIFFERENT)
+    assert str(result.get("message", "")) in said.message
+
+
+def test_an_event_tells_that_it_differs() -> None:
+    before = state(up(0), operations={"restore": operation("restore")})
+    ended = operation("restore", OperationState.DIFFERENT, message=WRONG["message"], finished_at=NOW)
+    (entry,) = operation_entries(before, replace(before, operations={"restore": ended}), NOW)
+    assert entry.sentence.endswith("is done, and what it left differs from what was asked for")
+    assert entry.cause == WRONG["message"]
 
 
 def test_steps_that_never_began_are_left_out() -> None:

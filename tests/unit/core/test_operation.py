@@ -34,6 +34,14 @@ DESCRIBED = [*SNAPSHOTS, step("backup.Describe.cluster", COMPLETE)]
 UPLOADED = [*DESCRIBED, *phase("Upload", COMPLETE, COMPLETE, COMPLETE)]
 
 
+def test_a_phase_that_an_operation_was_done_without_is_not_shown() -> None:
+    """One that an earlier version completed, which had no such phase."""
+    asked = operation("backup", OperationState.COMPLETE)
+    view = look(known(asked, *DESCRIBED, step("backup.Complete.cluster", COMPLETE)), asked)
+    assert [phase.name for phase, _ in view.phases] == ["Snapshot", "Describe", "Complete"]
+    assert view.finished
+
+
 @pytest.mark.parametrize(
     ("word", "found", "current"),
     [
@@ -54,7 +62,7 @@ UPLOADED = [*DESCRIBED, *phase("Upload", COMPLETE, COMPLETE, COMPLETE)]
         ("STOPPING", [*SNAPSHOTS, *phase("Clear", COMPLETE, FAILED, COMPLETE)], 5),
         ("STOPPING", [*SNAPSHOTS, *phase("Clear", COMPLETE, FAILED, PENDING)], 4),
         ("STOPPED", SNAPSHOTS, 5),
-        ("COMPLETE", SNAPSHOTS, 5),
+        ("COMPLETE", [*UPLOADED, step("backup.Complete.cluster", COMPLETE), *phase("Clear", *[COMPLETE] * 3)], 5),
     ],
 )
 def test_whose_turn_it_is(word: str, found: list[StepRecord], current: int) -> None:

@@ -44,7 +44,7 @@ REPAIR = {
     "stall_seconds": 60,
     "segment_mb": 8,
 }
-RENAMED = {**STORED, **TABLES, "rename": {"shop": "shop2"}}
+RENAMED = {"compare": "sample", **STORED, **TABLES, "rename": {"shop": "shop2"}}
 BACKUP_NODES = ["node-0", "node-1", "node-2"]
 
 
@@ -67,6 +67,11 @@ def with_results(kind: str, request: Mapping[str, Any], found: Mapping[str, Mapp
     return state(up(0), up(1), up(2), cluster_id="c-1", operations={kind: asked}, steps=steps)
 
 
+DIGESTS = {
+    "Digest.node-0": {"samples": {"shop.t": {"rows": 3}}},
+    "Digest.node-1": {"samples": {"shop.t": {"rows": 4, "held": True}}},
+    "Digest.node-2": {},
+}
 SNAPSHOTS = {f"Snapshot.node-{index}": snapshot() for index in range(3)}
 DESCRIBED = {"key": "schema.json", "sha256": "s", "key_spaces": {"shop": 1}}
 BACKED_UP = {
@@ -135,7 +140,20 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
         STREAMED,
         {**RENAMED, "mode": "stream", "sources": ["node-1"]},
     ),
-    ("restore", "restore-compare", {**WHERE, **TABLES, "rename": {"shop": "shop2"}}, IMPORTED, RENAMED),
+    (
+        "restore",
+        "restore-digest",
+        {**WHERE, **TABLES, "rename": {"shop": "shop2"}},
+        STREAMED,
+        {**RENAMED, "mode": "stream", "sources": ["node-1"]},
+    ),
+    (
+        "restore",
+        "restore-compare",
+        {**WHERE, **TABLES, "rename": {"shop": "shop2"}},
+        {**IMPORTED, **DIGESTS},
+        {**RENAMED, "samples": {"shop.t": {"rows": 7, "held": True}}, "silent": ["node-2"]},
+    ),
 ]
 
 

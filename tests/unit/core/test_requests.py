@@ -74,6 +74,12 @@ def test_work_on_tables_with_its_defaults(kind: str) -> None:
     assert names_tables(named)
 
 
+@pytest.mark.parametrize("kind", [*TABLES, "backup", "restore"])
+def test_a_table_is_named_alone_or_with_its_key_space(kind: str) -> None:
+    body = {"column_families": ["shop.user", "lines"], **(place() if kind in STORED else {})}
+    assert accepted(kind, body).request["column_families"] == ["shop.user", "lines"]
+
+
 def test_repair_with_its_defaults() -> None:
     assert accepted("repair", {}).request == {
         "key_spaces": [],

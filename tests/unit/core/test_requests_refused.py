@@ -59,8 +59,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "cleanup",
-        {"column_families": ["shop.user"]},
-        "column_families: there is no table shop.user in any key space in the cluster.",
+        {"column_families": ["shop.lines"]},
+        "column_families: there is no table shop.lines in any key space in the cluster.",
+    ),
+    (
+        "repair",
+        {"key_spaces": ["log"], "column_families": ["shop.user"]},
+        "column_families: there is no table shop.user in log.",
     ),
     ("cleanup", {"parallelism": 0}, "parallelism must be at least 1 and at most 10000, not 0."),
     ("cleanup", {"parallelism": "2"}, "parallelism must be a whole number, not 2."),
@@ -137,6 +142,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("backup", place(throttle=-1), "throttle must be at least 0 and at most 1000000000000, not -1."),
     ("backup", place(upload_parallelism=0), "upload_parallelism must be at least 1 and at most 10000, not 0."),
     ("backup", place(count_rows=1), "count_rows must be true or false, not 1."),
+    ("restore", place(compare="some"), "compare must be none, count, sample or full, not some."),
     ("backup", place(restore_type="old"), "restore_type must be existing, new or empty, not old."),
     (
         "backup",
@@ -179,12 +185,27 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "sh op"}),
-        "rename: shop cannot become sh op: a name is 1 to 48 letters, digits and underscores.",
+        "rename: shop cannot become sh op: a name is letters, digits and underscores.",
     ),
     (
         "restore",
         place(rename={"shop": "system"}),
         "rename: shop cannot become system: that key space belongs to the cluster itself.",
+    ),
+    (
+        "restore",
+        place(key_spaces=["shop"], rename={"shop.user": "shop.users"}),
+        "rename: shop.user and shop.users would both become shop.users; give one of them another name.",
+    ),
+    (
+        "restore",
+        place(rename={"shop.user": "log.all", "log.lines": "log.all"}),
+        "rename: log.lines and shop.user would both become log.all; give one of them another name.",
+    ),
+    (
+        "restore",
+        place(rename={"shop": "x" * 49}),
+        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra takes 48.",
     ),
     ("restore", place(rename={"shops": "x"}), "rename: shops is not among what is to be restored."),
     ("restore", place(key_spaces=["log"], rename={"shop": "x"}), "rename: shop is not among what is to be restored."),
@@ -256,7 +277,17 @@ VALUES = st.recursive(
 )
 FIELDS = [
     *("nodes", "key_spaces", "column_families", "parallelism", "incremental", "backup_name", "external_location"),
-    *("endpoint", "tls_ca", "s3_secret_key", "restore_type", "rename", "keep_last", "throttle", "count_rows"),
+    *(
+        "endpoint",
+        "tls_ca",
+        "s3_secret_key",
+        "restore_type",
+        "rename",
+        "compare",
+        "keep_last",
+        "throttle",
+        "count_rows",
+    ),
 ]
 
 

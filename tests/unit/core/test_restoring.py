@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.restoring import IMPORT, STREAM, Loading, plan, share
+from scheduler.core.restoring import IMPORT, STREAM, Loading, gather, plan, share
 
 
 def checks(**same_as: str | None) -> Mapping[str, Mapping[str, Any]]:
@@ -91,3 +91,18 @@ def test_everything_is_loaded_once_and_spread(backup: list[str], nodes: list[str
     sizes = [len(given) for given in share(backup, nodes).values()]
     assert max(sizes) - min(sizes) <= 1
     assert plan({node: {"same_as": name} for node, name in same.items()}, backup, nodes) == loading
+
+
+def test_what_all_nodes_found_is_put_together_by_table() -> None:
+    found = gather(
+        [
+            {"samples": {"a.t": {"rows": 2, "held": False, "missed": ["x"], "hidden": {"b": 1}}}},
+            {"samples": {"a.t": {"rows": 3, "held": True, "missed": ["x", "y"], "hidden": {"b": 2, "c": 1}}}},
+            {"samples": {"a.u": {"rows": 1}}},
+            {},
+        ]
+    )
+    assert found == {
+        "a.t": {"rows": 5, "held": True, "missed": ["x", "y"], "hidden": {"b": 3, "c": 1}},
+        "a.u": {"rows": 1},
+    }

@@ -49,17 +49,23 @@ def test_one_error_for_the_whole_request_costs_only_the_attribute_that_fails(ser
     assert len(server.bodies) == 3
 
 
+CAUSES = {"config": {"includeStackTrace": "true"}}
+
+
 def test_an_operation_gives_its_result(server: Server) -> None:
     server.answer = _json({"status": 200, "value": [1]})
     assert server.client().execute("m", "op(int)", [7], 5) == [1]
-    assert server.bodies == [{"type": "exec", "mbean": "m", "operation": "op(int)", "arguments": [7]}]
+    assert server.bodies == [{"type": "exec", "mbean": "m", "operation": "op(int)", "arguments": [7], **CAUSES}]
 
 
 def test_an_operation_for_each_of_several_arguments_takes_one_request(server: Server) -> None:
     server.answer = _json([{"status": 200, "value": "a"}, {"status": 200, "value": "b"}])
     assert server.client().execute_each("m", "op", ["x", "y"], 5) == ["a", "b"]
     assert server.bodies == [
-        [{"type": "exec", "mbean": "m", "operation": "op", "arguments": [argument]} for argument in ("x", "y")]
+        [
+            {"type": "exec", "mbean": "m", "operation": "op", "arguments": [argument], **CAUSES}
+            for argument in ("x", "y")
+        ]
     ]
     assert server.client().execute_each("m", "op", [], 5) == []
     assert len(server.bodies) == 1
@@ -92,6 +98,42 @@ def test_operations_that_fail(server: Server, answer: Answer, words: str) -> Non
     server.answer = answer
     with pytest.raises(JolokiaError, match=words):
         server.client().execute("m", "op", [], 5)
+
+
+TRACE = """java.lang.RuntimeException: java.lang.RuntimeException: Failed to list files in /x
+\tat org.apache.cassandra.service.StorageService.bulkLoad(StorageService.java:6440)
+Caused by: java.lang.RuntimeException: Failed to list files in /x
+\tat org.apache.cassandra.db.lifecycle.LogAwareFileLister.list(LogAwareFileLister.java:77)
+\t... 38 more
+Caused by: org.apache.cassandra.io.sstable.CorruptSSTableException: Corrupted: /x/nb-1-big
+\tSuppressed: java.io.IOException: beside it
+\t\tCaused by: java.io.IOException: of what is beside it
+Caused by: java.lang.RuntimeException: org.apache.cassandra.exceptions.UnknownColumnException: Unknown column b
+Caused by: org.apache.cassandra.exceptions.UnknownColumnException: Unknown column b
+Caused by: java.lang.NullPointerException
+"""
+LISTING = "java.lang.RuntimeException : java.lang.RuntimeException: Failed to list files in /x"
+
+
+@pytest.mark.parametrize(
+    ("error", "trace", "expected"),
+    [
+        pytest.param(
+            LISTING,
+            TRACE,
+            f"{LISTING}: Corrupted: /x/nb-1-big: Unknown column b: java.lang.NullPointerException",
+            id="down to the root",
+        ),
+        pytest.param("a.B : words", "a.B: words\n\tat C.d(C.java:1)\n", "a.B : words", id="no cause"),
+        pytest.param("words", "", "words", id="no stack trace"),
+        pytest.param("one\ntwo", "x\nCaused by: a.B: root", "one: root\ntwo", id="of several lines"),
+    ],
+)
+def test_the_causes_of_what_failed_are_told(server: Server, error: str, trace: str, expected: str) -> None:
+    server.answer = _json({"status": 500, "error": error, "stacktrace": trace})
+    with pytest.raises(JolokiaError) as caught:
+        server.client().execute("m", "op", [], 5)
+    assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Unavailable
+from cassandra.cluster import NoHostAvailable
 
-from executor.restore import checking
+from executor.restore import checking, counting
 from executor.restore.batches import Batch, Piece
 from executor.restore.counting import split
 from executor.restore.loading import cause, sent_bytes
@@ -178,3 +181,48 @@ def test_bytes_sent_of_one_directory() -> None:
         {},
     ]
     assert sent_bytes(streams, "/s/1/a/t") == 42
+
+
+class _OneNode:
+    """As much of a session as is asked for the nodes of the data center."""
+
+    class cluster:  # noqa: N801
+        class metadata:  # noqa: N801
+            @staticmethod
+            def all_hosts() -> list[SimpleNamespace]:
+                return [SimpleNamespace(datacenter="dc1")]
+
+    @staticmethod
+    def execute(_statement: str) -> SimpleNamespace:
+        return SimpleNamespace(one=lambda: SimpleNamespace(data_center="dc1"))
+
+
+def _unavailable(needed: int) -> Unavailable:
+    error = Unavailable("")
+    error.required_replicas = needed
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "passing"),
+    [
+        (
+            ReadFailure("", error_code_map={"127.0.0.1": 1}),
+            "it cannot be counted: one partition has more tombstones than tombstone_failure_threshold",
+            False,
+        ),
+        (InvalidRequest("table t does not exist"), "it was dropped meanwhile", False),
+        (
+            OperationTimedOut(),
+            "it cannot be counted: reading a small part of it takes longer than the time limit",
+            False,
+        ),
+        (_unavailable(2), "a quorum is 2 replicas, and the data center has 1 node", False),
+        (NoHostAvailable("", {"a": _unavailable(1)}), "it cannot be counted: ", True),
+    ],
+    ids=["tombstones", "dropped", "time", "nodes", "passing"],
+)
+def test_why_a_table_cannot_be_counted(error: Exception, words: str, passing: bool) -> None:
+    session: Any = _OneNode()
+    assert counting.why_not(session, error).startswith(words)
+    assert counting.is_passing(session, error) is passing

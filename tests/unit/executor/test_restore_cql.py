@@ -39,7 +39,7 @@ def test_split(text: str, expected: tuple[str, ...]) -> None:
     assert cql.split(text) == expected
 
 
-def _to_copy(key_space: str, name: str) -> tuple[str, str]:
+def _to_copy(key_space: str, name: str, _is_function: bool) -> tuple[str, str]:
     return ("Copy" if key_space == "shop" else key_space, "new" if name == "Items" else name)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from executor.restore import schema
 from executor.restore.cql import CqlError
 from executor.restore.schema import Existing, Plan, conflicts, elements, plan, replication
 from executor.restore.selection import Selection, select
@@ -28,7 +29,7 @@ OTHER_INDEX = "CREATE CUSTOM INDEX by_id ON a.users (id) USING 'sai';"
 USER = "CREATE TABLE a.user (\n    id int PRIMARY KEY,\n    w int\n);\nALTER TABLE a.user DROP w USING TIMESTAMP 17;"
 VIEW = "CREATE MATERIALIZED VIEW a.view AS\n    SELECT id\n    FROM a.users WHERE id IS NOT null\n    PRIMARY KEY (id);"
 STORED = [KEY_SPACE, INNER, ADDRESS, FUNCTION, AGGREGATE, USER, USERS, INDEX, OTHER_INDEX, VIEW]
-TABLES = {"a": ["user", "users", "view"]}
+TABLES = {"a": ["user", "users"]}
 HERE = Existing(data_centers=frozenset({"dc1", "dc2"}))
 
 
@@ -61,9 +62,9 @@ ALL = [
             of([], ["users"], {}),
             [
                 "keyspace a", "type a.inner", "type a.address", "table a.users", "index a.users_place",
-                "index a.by_id",
+                "index a.by_id", "view a.view",
             ],
-            id="a table with types of types",
+            id="a table with types of types, and its view",
         ),
         pytest.param(
             of([], [], {"a": "b"}), [name.replace(" a", " b", 1) for name in ALL], id="a key space renamed"
@@ -81,7 +82,7 @@ ALL = [
             [
                 "keyspace a", "keyspace b", "type a.inner", "type b.inner", "type a.address", "type b.address",
                 "table a.user", "columns a.user DROP w", "table b.people", "index b.people_place",
-                "index b.people_by_id",
+                "index b.people_by_id", "view b.view",
             ],
             id="into two key spaces",
         ),
@@ -89,6 +90,57 @@ ALL = [
 )  # fmt: skip
 def test_what_is_created(selection: Selection, expected: list[str]) -> None:
     assert names(selection) == expected
+
+
+def test_a_view_is_left_out_beside_its_own_table_and_that_is_said() -> None:
+    beside, elsewhere = of([], [], {"a.users": "a.people"}), of([], [], {"a.users": "b.people"})
+    assert schema.left_out(elements(STORED), beside) == [
+        "view a.view: a.users becomes a.people in the same key space, where the view keeps its name and its table"
+    ]
+    assert schema.left_out(elements(STORED), elsewhere) == []
+    (view,) = [e.text for e in made(elsewhere).create if e.kind == schema.VIEW]
+    assert view.splitlines()[0] == 'CREATE MATERIALIZED VIEW "b".view AS'
+    assert view.splitlines()[2].strip().startswith('FROM "b"."people"')
+
+
+def test_a_view_never_keeps_its_id() -> None:
+    stored = [KEY_SPACE, USERS, VIEW.replace("(id);", f"(id) WITH ID = {ID.replace('f', 'e')}\n AND comment = '';")]
+    texts = [e.text for e in plan(elements(stored), of([], ["users"], {}), HERE).create if e.kind == schema.VIEW]
+    assert "ID =" not in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "indexes", "new", "expected"),
+    [
+        pytest.param("user", ["users_by_x"], "old", ["old_users_by_x"], id="a name that begins with another table's"),
+        pytest.param("a", ["a_x", "x"], "b", ["b_x", "b_a_x"], id="two that would get the same name"),
+        pytest.param("t", ["by_v"], "t" * 222, [f"{'t' * 115}_"], id="the longest name of a table"),
+    ],
+)
+def test_indexes_of_a_table_that_gets_another_name(
+    table: str, indexes: list[str], new: str, expected: list[str]
+) -> None:
+    stored = [KEY_SPACE, f"CREATE TABLE a.{table} (id int PRIMARY KEY, v int);"]
+    stored += [f"CREATE INDEX {index} ON a.{table} (v);" for index in indexes]
+    selection = select({"a": [table]}, [], [], {f"a.{table}": f"a.{new}"})
+    found = [e.name for e in plan(elements(stored), selection, HERE).create if e.kind == schema.INDEX]
+    # Two that differ in their ends alone are told apart by a digest.
+    assert [name[: len(text)] for name, text in zip(found, expected, strict=True)] == expected
+    assert all(len(name) <= 128 for name in found)
+
+
+def test_a_function_that_masks_a_column_is_no_table_of_its_name() -> None:
+    stored = [KEY_SPACE, "CREATE TABLE a.users (id int PRIMARY KEY, p text MASKED WITH a.users());"]
+    selection = select({"a": ["users"]}, [], [], {"a.users": "b.people"})
+    (table,) = [e.text for e in plan(elements(stored), selection, HERE).create if e.kind == schema.TABLE]
+    assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b".users())'
+
+
+def test_a_key_space_without_tables() -> None:
+    stored = elements([KEY_SPACE, INNER, FUNCTION])
+    selection = select({"a": []}, ["a"], [], {})
+    created = [str(e) for e in plan(stored, selection, HERE).create]
+    assert created == ["keyspace a", "type a.inner", "function a.plus(xint,yint)"]
 
 
 def test_texts_under_other_names() -> None:
@@ -153,6 +205,22 @@ def test_columns_are_not_dropped_from_a_table_that_is_there() -> None:
             of([], [], {}),
             ["type a.inner: n is int in the backup and text here"],
             id="another type of the name",
+        ),
+        pytest.param(
+            [KEY_SPACE, VIEW.replace("a.view", "a.user")],
+            of([], ["user"], {}),
+            ["table a.user cannot be made: the name is that of a view here; use rename, or drop it first"],
+            id="a view of the name",
+        ),
+        pytest.param(
+            [KEY_SPACE, "CREATE INDEX users_place ON a.other (p);", VIEW.replace("a.users", "a.other")],
+            of([], ["users"], {}),
+            [
+                "index a.users_place of the table users cannot be made: here it is that of other;"
+                " use rename, or drop it first",
+                "view a.view of the table users cannot be made: here it is that of other; use rename, or drop it first",
+            ],
+            id="another table's index and view of the name",
         ),
     ],
 )

@@ -13,6 +13,9 @@ STORED = {
     "system_schema": ["tables"],
     "system_traces": ["events"],
     "empty": [],
+    "systems": ["t"],
+    "SYSTEM_AUTH": ["t"],
+    "system_cluster_metadata": ["t"],
 }
 
 
@@ -25,7 +28,13 @@ def targets(key_spaces: list[str], tables: list[str], rename: Mapping[str, str])
     [
         pytest.param(
             [], [], {},
-            {name: name for name in ("shop.orders", "shop.user", "shop.users", "shopping.users")},
+            {
+                name: name
+                for name in (
+                    "SYSTEM_AUTH.t", "shop.orders", "shop.user", "shop.users", "shopping.users",
+                    "system_cluster_metadata.t", "systems.t",
+                )
+            },
             id="all of users, nothing of the system's",
         ),
         pytest.param(["shop"], ["user"], {}, {"shop.user": "shop.user"}, id="a name that begins another one"),
@@ -33,7 +42,24 @@ def targets(key_spaces: list[str], tables: list[str], rename: Mapping[str, str])
             [], ["users"], {}, {"shop.users": "shop.users", "shopping.users": "shopping.users"}, id="in each key space"
         ),
         pytest.param([], ["shop.users"], {}, {"shop.users": "shop.users"}, id="in one key space"),
-        pytest.param(["system_auth"], [], {}, {"system_auth.roles": "system_auth.roles"}, id="system_auth when named"),
+        pytest.param(["system_auth"], [], {}, {}, id="roles are never loaded as files"),
+        pytest.param(
+            ["system_auth"],
+            [],
+            {"system_auth": "looked"},
+            {"system_auth.roles": "looked.roles"},
+            id="but to be looked at",
+        ),
+        pytest.param([], [], {"shop.user": "shop.old"}, {"shop.user": "shop.old"}, id="rename alone selects a table"),
+        pytest.param([], [], {"shopping": "s2"}, {"shopping.users": "s2.users"}, id="rename alone selects a key space"),
+        pytest.param(
+            [], ["shop.users"], {"shop.users": "shop.u"}, {"shop.users": "shop.u"}, id="the full name of one of two"
+        ),
+        pytest.param(
+            ["shop"], ["user"], {"shop.user": f"{'k' * 48}.{'t' * 222}"}, {"shop.user": f"{'k' * 48}.{'t' * 222}"},
+            id="the longest names",
+        ),
+        pytest.param(["systems"], [], {}, {"systems.t": "systems.t"}, id="a name that begins like Cassandra's own"),
         pytest.param(
             ["shop"], ["user", "users"], {"shop": "copy"}, {"shop.user": "copy.user", "shop.users": "copy.users"},
             id="a key space renamed",
@@ -57,7 +83,7 @@ def test_select(key_spaces: list[str], tables: list[str], rename: dict[str, str]
 @pytest.mark.parametrize(
     ("key_spaces", "tables", "rename", "message"),
     [
-        (["nope"], [], {}, "the backup has no key space nope; it has empty, shop, "),
+        (["nope"], [], {}, "the backup has no key space nope; it has SYSTEM_AUTH, empty, shop, "),
         (["system_schema"], [], {}, "system_schema belongs to the cluster itself and is never restored"),
         (["shop"], ["user", "nope"], {}, "the backup has no table nope in shop"),
         (["shopping"], ["shop.user"], {}, "the backup has no table shop.user in shopping"),
@@ -65,14 +91,23 @@ def test_select(key_spaces: list[str], tables: list[str], rename: dict[str, str]
         (["shop"], ["user"], {"shop.users": "x.y"}, "rename: shop.users is not among what is to be restored"),
         (["shop"], ["user"], {"shop": "a-b"}, "'a-b' is no name of letters and digits"),
         (["shop"], ["user"], {"shop.user": "a.b.c"}, "'b.c' is no name of letters and digits"),
-        (["shop"], ["user"], {"shop": "x" * 49}, "is no name of letters and digits"),
+        (["shop"], ["user"], {"shop": "x" * 49}, "the name has 49 characters, and Cassandra takes 48"),
+        (["shop"], ["user"], {"shop.user": f"x.{'y' * 223}"}, "the name has 223 characters, and Cassandra takes 222"),
+        (["empty"], [], {"empty": "system"}, "empty cannot become system: the key space belongs to"),
+        (["empty"], [], {"empty": "System_Views"}, "the key space belongs to the cluster itself"),
+        ([], [], {"shop": "s2", "nope.t": "x.y"}, "the backup has no key space nope"),
+        ([], [], {"shop.nope": "shop.x"}, "rename: shop.nope is not among what is to be restored"),
+        ([], ["users"], {"shop": "s2"}, "column_families users is also shopping.users, which rename does not name"),
+        ([], ["by_name"], {}, "shop.by_name is a materialized view of shop.user and is built from it: name shop.user"),
+        (["shop"], [], {"shop.by_name": "shop.x"}, "shop.by_name is a materialized view of shop.user"),
+        (["system_auth"], ["roles"], {}, "older roles do not win over newer ones"),
         (["shop"], ["user"], {"shop": "system"}, "shop.user cannot become system.user: the key space belongs to"),
         (["shop"], ["user", "users"], {"shop.user": "shop.users"}, "shop.user and shop.users would both become"),
     ],
 )
 def test_refused(key_spaces: list[str], tables: list[str], rename: dict[str, str], message: str) -> None:
     with pytest.raises(SelectionError) as caught:
-        select(STORED, key_spaces, tables, rename)
+        select(STORED, key_spaces, tables, rename, {TableName("shop", "by_name"): TableName("shop", "user")})
     assert message in str(caught.value)
 
 
@@ -80,6 +115,24 @@ def test_what_is_wanted() -> None:
     selection = select(STORED, ["shop", "shopping"], ["users", "user"], {"shop.user": "other.u"})
     assert selection.key_spaces() == ["shop", "shopping"]
     assert selection.target_key_spaces("shop") == ["other", "shop"]
-    assert selection.partial
-    assert not select(STORED, ["shop"], [], {}).partial
+    assert selection.whole == {}
+    assert select(STORED, ["shop"], [], {}).whole == {"shop": "shop"}
+    assert select(STORED, [], [], {"shop": "s2", "shopping.users": "shopping.u2"}).whole == {"shop": "s2"}
     assert TableName("shop", "users") in selection.targets
+
+
+def test_a_key_space_without_tables_is_wanted() -> None:
+    selection = select(STORED, [], [], {"empty": "copy"})
+    assert (selection.key_spaces(), selection.target_key_spaces("empty")) == (["empty"], ["copy"])
+
+
+def test_roles_are_wanted_when_they_are_named() -> None:
+    assert select(STORED, ["system_auth", "shop"], [], {}).roles
+    assert not select(STORED, [], [], {}).roles
+    assert not select(STORED, ["system_auth"], [], {"system_auth": "looked"}).roles
+
+
+@pytest.mark.parametrize("stored", [{}, {"system_auth": ["roles"], "system_traces": ["events"]}])
+def test_a_backup_of_nothing_of_users(stored: dict[str, list[str]]) -> None:
+    with pytest.raises(SelectionError, match=r"the backup has nothing of users, only .*; system_auth is restored when"):
+        select(stored, [], [], {})

@@ -126,6 +126,8 @@ def test_what_is_called(bench: Bench, job: str) -> None:
         ({}, ["app.user", "app.users", "app2.user"]),
         ({"key_spaces": ["app2"]}, ["app2.user"]),
         ({"column_families": ["user"]}, ["app.user", "app2.user"]),
+        ({"column_families": ["app2.user", "users"]}, ["app.users", "app2.user"]),
+        ({"key_spaces": ["app"], "column_families": ["app.user"]}, ["app.user"]),
         ({"key_spaces": ["app", "system"], "column_families": ["users", "local"]}, ["app.users"]),
         ({"key_spaces": ["system"]}, []),
     ],
@@ -142,6 +144,7 @@ def test_which_tables(bench: Bench, parameters: dict[str, list[str]], worked_on:
         ({"key_spaces": ["ap", "app", "x"]}, "schema: there is no key space ap, x"),
         ({"key_spaces": ["app2"], "column_families": ["users"]}, "schema: there is no table users"),
         ({"column_families": ["us", "user"]}, "schema: there is no table us"),
+        ({"key_spaces": ["app"], "column_families": ["app2.user"]}, "schema: there is no table app2.user"),
     ],
 )
 def test_names_that_do_not_exist(bench: Bench, parameters: dict[str, list[str]], words: str) -> None:

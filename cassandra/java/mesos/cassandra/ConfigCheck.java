@@ -1,0 +1,56 @@
+package mesos.cassandra;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.config.ParameterizedClass;
+import org.apache.cassandra.schema.CompressionParams;
+import org.apache.cassandra.schema.MemtableParams;
+
+/**
+ * Loads a cassandra.yaml as Cassandra's start does, and ends: a program of its own, that serves nothing.
+ *
+ * The file is named by the property cassandra.config, and its directories must not be a node's own. Exit code 0: taken.
+ * Exit code 3: refused, with the reason behind MARK on standard output. Anything else: the virtual machine did not start.
+ */
+public final class ConfigCheck {
+    static final String MARK = "refused: ";
+    private static final int REFUSED = 3;
+
+    private ConfigCheck() {}
+
+    public static void main(String[] arguments) {
+        int code = 0;
+        try {
+            DatabaseDescriptor.daemonInitialization();
+            // What a start reads later, when it opens its commit log, its first table and its hints.
+            MemtableParams.get(null);
+            compressor(DatabaseDescriptor.getCommitLogCompression());
+            compressor(DatabaseDescriptor.getHintsCompression());
+        } catch (Throwable error) {
+            System.out.println(MARK + String.join(": ", words(error)));
+            code = REFUSED;
+        }
+        System.out.flush();
+        // Threads of the snitch would keep the machine running.
+        Runtime.getRuntime().halt(code);
+    }
+
+    private static void compressor(ParameterizedClass named) {
+        if (named != null)
+            CompressionParams.createCompressor(named);
+    }
+
+    /** The messages of an exception and its causes, each once; where the outer one quotes the inner one, it suffices. */
+    private static List<String> words(Throwable error) {
+        List<String> found = new ArrayList<>();
+        for (Throwable each = error; each != null; each = each.getCause()) {
+            String text = each.getMessage() == null ? each.getClass().getSimpleName() : each.getMessage();
+            text = text.replaceAll("\\s+", " ").strip();
+            String last = found.isEmpty() ? "" : found.get(found.size() - 1);
+            if (!last.contains(text))
+                found.add(text);
+        }
+        return found;
+    }
+}

@@ -1,0 +1,39 @@
+"""What stands against a restore: what, where, why, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that stands against a restore. `kind` is a word for programs, the rest is for people.
+
+    `where` names the keyspace, table, node or object. `help` is empty where the cause says what to do.
+    """
+
+    kind: str
+    where: str
+    why: str
+    help: str = ""
+
+    def __str__(self) -> str:
+        words = f"{self.where}: {self.why}" if self.where else self.why
+        return f"{words}; {self.help}" if self.help else words
+
+    def document(self) -> Mapping[str, str]:
+        """As the API shows it."""
+        return asdict(self)
+
+
+def sentence(problems: Iterable[Problem]) -> str:
+    """All of them; what helps against several of one place is said once, after the last of them."""
+    listed = list(problems)
+    words = []
+    for index, problem in enumerate(listed):
+        later = any((other.where, other.help) == (problem.where, problem.help) for other in listed[index + 1 :])
+        earlier = any(other.where == problem.where and other.help == problem.help for other in listed[:index])
+        place = "" if earlier or not problem.where else f"{problem.where}: "
+        words.append(place + problem.why + (f"; {problem.help}" if problem.help and not later else ""))
+    return "; ".join(words)

@@ -1,0 +1,187 @@
+"""Whether what was restored is what was backed up: from what was found of each table to one verdict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from executor.restore.request import FULL, NOTHING, SAMPLE
+
+EQUAL, DIFFERENT, NOT_COMPARED = "equal", "different", "not compared"
+# A message is stored with the step, the operation and an event; all tables are in the result.
+_NAMED = 5
+_MESSAGE = 800
+_WORST_FIRST = {DIFFERENT: 0, NOT_COMPARED: 1, EQUAL: 2}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows a table had when the backup counted them, and has now; `why` says why that is not known."""
+
+    backup: int | None = None
+    now: int | None = None
+    why: str = ""
+
+    @property
+    def counted(self) -> bool:
+        """Whether both are known."""
+        return self.backup is not None and self.now is not None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What the nodes found that compared rows of the backup's files with the cluster's answers, copies counted apart.
+
+    `rows` were compared, and `expired` of them had a lifetime that has ended since. `missing`, `older` and `undeleted`
+    are those that the cluster lacks, has an earlier version of, or still has where the backup deleted them; `hidden`
+    are values by the column whose drop hides them. `newer` were written here after the backup, `other` before: by
+    another replica's files, or in the table as it was. `unread` are partitions by the reason why they cannot be read,
+    `missed` says why nothing was compared. `held`: the table had rows before the restore.
+    """
+
+    rows: int = 0
+    expired: int = 0
+    missing: int = 0
+    older: int = 0
+    undeleted: int = 0
+    newer: int = 0
+    other: int = 0
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
+    missed: tuple[str, ...] = ()
+    held: bool = False
+
+    def different(self, alone: bool) -> list[str]:
+        """A sentence for each kind of difference. `alone`: the backup is of one node, so that no other replica's file
+        explains anything."""
+        of = f"of {self.rows} rows compared"
+        found = [
+            f"{number} {of} {words}"
+            for number, words in (
+                (self.missing, "are missing here"),
+                (self.older, "are older here"),
+                (self.undeleted, "are here, and the backup deleted them"),
+                (self.newer, "are newer here: a restore never overwrites what is newer"),
+            )
+            if number
+        ]
+        if self.other and (self.held or alone):
+            found.append(f"{self.other} {of} are newer here, and not from after the backup: the table had them before")
+        found += [
+            f"{number} values of {column} are hidden: the column was dropped here after they were written"
+            for column, number in sorted(self.hidden.items())
+        ]
+        return found
+
+    def not_compared(self) -> list[str]:
+        """What could not be looked at."""
+        return [f"rows were not compared: {why}" for why in self.missed] + [
+            f"{number} partitions cannot be read: {why}" for why, number in sorted(self.unread.items())
+        ]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One table's: its state and why; the reasons of an equal one are remarks."""
+
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """All that is known of one table.
+
+    `others` are differences of its views and indexes; `alone`: the backup is of one node.
+    """
+
+    rows: Rows = field(default_factory=Rows)
+    sampled: Sampled | None = None
+    others: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    alone: bool = False
+
+
+def judge(asked: str, table: Table) -> Finding:
+    """Equal as far as asked, different, or not compared."""
+    if asked == NOTHING:
+        return Finding(NOT_COMPARED, "not asked for")
+    wrong, remarks = list(table.others), list(table.remarks)
+    sampled = table.sampled if asked in (SAMPLE, FULL) else None
+    compared = table.rows.counted
+    if sampled is not None:
+        wrong += sampled.different(table.alone)
+        remarks += sampled.not_compared()
+        compared = compared or sampled.rows > 0
+    if table.rows.counted and table.rows.backup != table.rows.now:
+        words = f"{table.rows.now} rows, and the backup counted {table.rows.backup}"
+        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, sampled, table.alone))
+    elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
+        remarks.append(table.rows.why)
+    if wrong:
+        return Finding(DIFFERENT, "; ".join(dict.fromkeys(wrong)))
+    if asked == FULL and sampled is not None and sampled.not_compared():
+        return Finding(NOT_COMPARED, "; ".join(dict.fromkeys(remarks)))
+    return Finding(EQUAL if compared else NOT_COMPARED, "; ".join(dict.fromkeys(remarks)))
+
+
+def _explained(sampled: Sampled | None, alone: bool) -> bool:
+    """Whether the rows themselves are known to be right, so that only the moment of the count can be another one."""
+    if sampled is None or sampled.rows == 0 or sampled.not_compared() or sampled.different(alone):
+        return False
+    return bool(sampled.expired) or not sampled.held
+
+
+def _later(words: str, sampled: Sampled | None, alone: bool) -> str:
+    if sampled is None or not _explained(sampled, alone):
+        return words
+    if sampled.expired:
+        return f"{words}: the lifetime of rows has ended since (of {sampled.expired} of {sampled.rows} compared)"
+    return f"{words}, later than it took its snapshots: all {sampled.rows} rows compared are equal"
+
+
+def overall(found: Mapping[str, Finding]) -> str:
+    """The worst of all; that something was not compared is told, and is no difference."""
+    states = {finding.state for finding in found.values()}
+    if DIFFERENT in states:
+        return DIFFERENT
+    return EQUAL if EQUAL in states or not states else NOT_COMPARED
+
+
+def message(asked: str, found: Mapping[str, Finding]) -> str:
+    """For people: which tables differ and why, and which could not be compared; empty if all are equal."""
+    if asked == NOTHING:
+        return "not compared: compare is none"
+    texts = [
+        _listed("different", {name: one for name, one in found.items() if one.state == DIFFERENT}),
+        _listed("not compared", {name: one for name, one in found.items() if one.state == NOT_COMPARED}),
+    ]
+    text = "; ".join(filter(None, texts))
+    return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}… (all tables are in the result)"
+
+
+def _listed(word: str, found: Mapping[str, Finding]) -> str:
+    if not found:
+        return ""
+    named = [f"{name} ({one.why})" if one.why else name for name, one in list(found.items())[:_NAMED]]
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"{word}: {', '.join(named)}{more}"
+
+
+def by_state(found: Mapping[str, Finding]) -> Sequence[str]:
+    """The names of all tables, the worst first."""
+    return sorted(found, key=lambda name: (_WORST_FIRST[found[name].state], name))
+
+
+def count_state(found: Iterable[Finding], state: str) -> int:
+    """How many are that."""
+    return sum(one.state == state for one in found)
+
+
+def sampled(found: Mapping[str, Any] | None) -> Sampled | None:
+    """What all nodes together found of a table, as they tell it; None if none of them has a word of it."""
+    if found is None:
+        return None
+    known = {item.name: found[item.name] for item in fields(Sampled) if item.name in found}
+    return Sampled(**{**known, "missed": tuple(map(str, found.get("missed", ())))})
