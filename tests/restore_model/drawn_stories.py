@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from tests.restore_model.model import expect
 from tests.restore_model.schema import CLUSTERING, Column
 from tests.restore_model.values import Kind, strip
 
-Steps = tuple[ev.Event | ev.Restore, ...]
+Steps = Sequence[ev.Event | ev.Restore]
 
 
 def draw_stories(number: int, count: int, limits: Limits, prefix: str = "g") -> list[Steps]:

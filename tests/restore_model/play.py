@@ -25,14 +25,19 @@ _ENDED = ("COMPLETE", "DIFFERENT", "STOPPED", "ERROR")
 
 @dataclass
 class Player:
-    """One story on one cluster. `lines` is what was done, as a script; `defects` what was wrong."""
+    """One story on one cluster. `lines` is what was done, as a script; `defects` what was wrong.
+
+    `location` is where backups are, if not in the cluster's own bucket; `described` is how Cassandra described the
+    schema of each backup.
+    """
 
     world: World
     session: Session
     model: Model = field(default_factory=Model)
     lines: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
-    _described: dict[str, Described] = field(default_factory=dict)
+    location: str = ""
+    described: dict[str, Described] = field(default_factory=dict)
     _expired_at: float = 0.0
     _names: set[str] = field(default_factory=set)
 
@@ -74,12 +79,12 @@ class Player:
         self._wait_expired()
         if wrong := problems(self.session, self.model):
             raise AssertionError(f"the model is wrong before any restore: {wrong}\n{self.script}")
-        self._described[event.name] = describe(self.session, list(event.key_spaces))
+        self.described[event.name] = describe(self.session, list(event.key_spaces))
         self.world.run("backup", {**event.body, **self._place}, _SECONDS)
 
     @property
     def _place(self) -> dict[str, Any]:
-        return {"external_location": self.world.location}
+        return {"external_location": self.location or self.world.location}
 
     def _wait_expired(self) -> None:
         time.sleep(max(0.0, self._expired_at - time.monotonic()))
@@ -95,7 +100,7 @@ class Player:
         now = describe(self.session, names)
         same = {} if outcome.state != REFUSED else problems(self.session, self.model)
         after = {} if outcome.state == REFUSED else problems(self.session, expected.after)
-        schema = [] if restore.rename else schema_problems(self._described[restore.backup], now, expected)
+        schema = [] if restore.rename else schema_problems(self.described[restore.backup], now, expected)
         found = Found(after, same, schema if outcome.state != REFUSED else [], before != now)
         defects = judge(expected, outcome, found)
         self.lines += [f"-- DEFECT: {text}" for text in defects]
