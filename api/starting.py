@@ -35,7 +35,8 @@ def start(kind: str, body: Json) -> str:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     if (reason := exclusion(state, kind)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
-    _check_key(request)
+    if (reason := credentials_problem(request)) is not None:
+        raise RequestError(_CONFLICT, reason)
     facts, schema = _look(kind, request)
     if schema is not None:
         request = _checked(check(kind, body, nodes, schema))
@@ -80,13 +81,23 @@ def _checked(found: Request | tuple[str, ...]) -> Request:
     return found
 
 
-def _check_key(request: Request) -> None:
+def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
+    """A request about a backup, its names looked up there, and the backup. Raises RequestError or Unavailable."""
+    request = _checked(check(kind, body, nodes))
+    if not nodes:
+        raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    backup = _complete_backup(request)
+    return _checked(check(kind, body, nodes, schema_in(backup))), backup
+
+
+def credentials_problem(request: Request) -> str | None:
+    """Why the credentials of a request cannot be kept until its operation has ended."""
     if request.secrets and access().sealer is None:
-        raise RequestError(
-            _CONFLICT,
+        return (
             f"Credentials cannot be taken: {SETTINGS} is not set, and they are not stored in plain text. Set it, or "
-            "let the agents have credentials of their own and send none.",
+            "let the agents have credentials of their own and send none."
         )
+    return None
 
 
 def _seal(identifier: str, secrets: Mapping[str, str]) -> str:

@@ -106,6 +106,15 @@ class LoopGateway:
             raise Unavailable("no node is NORMAL, and only such a node can be asked")
         return Inquiry(self._send, self._new_id).ask(nodes, subject, content)
 
+    def question_each(
+        self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
+    ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
+        """What each of these nodes finds out, or why it does not."""
+        inquiry = Inquiry(self._send, self._new_id)
+        found = inquiry.ask_each(subject, contents, seconds)
+        answers: dict[str, Mapping[str, Any] | Unavailable] = {node: answer.content for node, answer in found.items()}
+        return {**answers, **{node: Unavailable(why) for node, why in inquiry.failed().items() if node not in answers}}
+
     def _send(self, event: Event) -> None:
         put = self._put
         if put is None:

@@ -20,6 +20,10 @@ _JMX_SECONDS = 30.0
 _TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
 _VERSIONS = Attribute("org.apache.cassandra.db:type=StorageProxy", "SchemaVersions")
 _UNREACHABLE = "UNREACHABLE"
+_LOGIN = (
+    "Cassandra on {} asks its clients for a login, and none was given; give cassandra_username and cassandra_password"
+    " of a role that may read, and create what is restored"
+)
 
 
 @contextmanager
@@ -29,6 +33,8 @@ def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> It
         with cql_session.connect(node.address, node.native_port, secrets, consistency) as session:
             yield session
     except cql_session.ConnectError as error:
+        if error.refused and not secrets.get("cassandra_username"):
+            raise JobError("connect", _LOGIN.format(node.address), hopeless=True) from error
         raise JobError("connect", str(error), error.refused) from error
 
 
