@@ -50,7 +50,8 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     for new in targets:
         own = derived.get(new, Derived())
         table = Table(
-            rows.get(new, Rows()), sampled.get(new), tuple(own.different), tuple(own.remarks), alone
+            rows.get(new, Rows()), sampled.get(new), tuple(own.different), tuple(own.remarks), alone,
+            empty=backup.table_bytes.get(targets[new], 0) == 0,
         )  # fmt: skip
         found[str(new)] = verdict.judge(request.compare, table)
     return _result(request, found, {str(new): counted for new, counted in rows.items()})
@@ -86,6 +87,9 @@ def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Map
 def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, Rows]) -> Mapping[str, Any]:
     order = verdict.by_state(found)
     counted = {name: {"backup": rows[name].backup, "now": rows[name].now} for name in order if _is_counted(rows, name)}
+    uncountable = {
+        name.partition(".")[0] if one.alike else name: one.why[:_WHY] for name, one in rows.items() if one.why
+    }
     return {
         "verdict": verdict.overall(found),
         "message": verdict.message(request.compare, {name: found[name] for name in order}),
@@ -97,7 +101,7 @@ def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, R
         "different": verdict.count_state(found.values(), verdict.DIFFERENT),
         "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
         "not_counted": len(found) - len(counted),
-        "uncountable": {name: one.why[:_WHY] for name, one in list(rows.items())[:_LISTED] if one.why},
+        "uncountable": dict(list(uncountable.items())[:_LISTED]),
     }  # fmt: skip
 
 
@@ -148,7 +152,8 @@ class _Counts:
                 if attempt + 1 < _ATTEMPTS and counting.is_passing(session, error):
                     self._context.wait(_AGAIN_SECONDS)
                     continue
-                return Rows(before, why=counting.why_not(session, error))
+                alike = counting.too_few_nodes(session, error) is not None
+                return Rows(before, why=counting.why_not(session, error), alike=alike)
             self._found[str(new)] = now
             self._context.save({"now": self._found})
             return Rows(before, now)

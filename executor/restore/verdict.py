@@ -17,11 +17,15 @@ _WORST_FIRST = {DIFFERENT: 0, NOT_COMPARED: 1, EQUAL: 2}
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows a table had when the backup counted them, and has now; `why` says why that is not known."""
+    """How many rows a table had when the backup counted them, and has now; `why` says why that is not known.
+
+    `alike`: for the same reason no table of its keyspace can be counted.
+    """
 
     backup: int | None = None
     now: int | None = None
     why: str = ""
+    alike: bool = False
 
     @property
     def counted(self) -> bool:
@@ -93,7 +97,8 @@ class Finding:
 class Table:
     """All that is known of one table.
 
-    `others` are differences of its views and indexes; `alone`: the backup is of one node.
+    `others` are differences of its views and indexes; `alone`: the backup is of one node; `empty`: it has no files of
+    the table.
     """
 
     rows: Rows = field(default_factory=Rows)
@@ -101,6 +106,7 @@ class Table:
     others: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     alone: bool = False
+    empty: bool = False
 
 
 def judge(asked: str, table: Table) -> Finding:
@@ -114,6 +120,11 @@ def judge(asked: str, table: Table) -> Finding:
         wrong += sampled.different(table.alone)
         remarks += sampled.not_compared()
         compared = compared or sampled.rows > 0
+    if table.empty and asked in (SAMPLE, FULL) and not table.rows.counted:
+        compared = True
+        held = sampled is not None and sampled.held
+        words = "the backup has no rows of it"
+        (wrong if held else remarks).append(f"{words}, and it had some before" if held else words)
     if table.rows.counted and table.rows.backup != table.rows.now:
         words = f"{table.rows.now} rows, and the backup counted {table.rows.backup}"
         (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, sampled, table.alone))
@@ -144,9 +155,7 @@ def _later(words: str, sampled: Sampled | None, alone: bool) -> str:
 def overall(found: Mapping[str, Finding]) -> str:
     """The worst of all; that something was not compared is told, and is no difference."""
     states = {finding.state for finding in found.values()}
-    if DIFFERENT in states:
-        return DIFFERENT
-    return EQUAL if EQUAL in states or not states else NOT_COMPARED
+    return min(states, key=lambda state: _WORST_FIRST[state], default=EQUAL)
 
 
 def message(asked: str, found: Mapping[str, Finding]) -> str:
