@@ -40,7 +40,7 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     """
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
-        backup = repository.backup()
+        backup, counted_at = repository.backup(), repository.counted_at()
     targets = {new: old for old, new in sorted(chosen(backup, request).targets.items())}
     rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
     derived = _derived(context, targets) if request.compare in (SAMPLE, FULL) else {}
@@ -48,13 +48,21 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     alone = len(backup.tokens) == 1
     found = {}
     for new in targets:
-        own = derived.get(new, Derived())
+        own, counted = derived.get(new, Derived()), rows.get(new, Rows())
+        if counted_at is not None:
+            counted = replace(counted, after=max(0.0, counted_at - backup.taken_at[1]))
         table = Table(
-            rows.get(new, Rows()), sampled.get(new), tuple(own.different), tuple(own.remarks), alone,
+            counted, sampled.get(new), tuple(own.different), tuple(own.remarks), alone,
             empty=backup.table_bytes.get(targets[new], 0) == 0,
         )  # fmt: skip
         found[str(new)] = verdict.judge(request.compare, table)
-    return _result(request, found, {str(new): counted for new, counted in rows.items()})
+    result = _result(request, found, {str(new): counted for new, counted in rows.items()})
+    return {**result, "moments": _moments(backup, counted_at)}
+
+
+def _moments(backup: StoredBackup, counted_at: float | None) -> Mapping[str, float | None]:
+    """Of what is compared: a count is of a later moment than the snapshots."""
+    return {"first_snapshot": backup.taken_at[0], "last_snapshot": backup.taken_at[1], "rows_counted": counted_at}
 
 
 def _derived(context: JobContext, targets: Iterable[TableName]) -> Mapping[TableName, Derived]:

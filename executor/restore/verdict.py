@@ -19,13 +19,15 @@ _WORST_FIRST = {DIFFERENT: 0, NOT_COMPARED: 1, EQUAL: 2}
 class Rows:
     """How many rows a table had when the backup counted them, and has now; `why` says why that is not known.
 
-    `alike`: for the same reason no table of its keyspace can be counted.
+    `alike`: for the same reason no table of its keyspace can be counted. `after`: the backup had counted so many
+    seconds after its last snapshot.
     """
 
     backup: int | None = None
     now: int | None = None
     why: str = ""
     alike: bool = False
+    after: float | None = None
 
     @property
     def counted(self) -> bool:
@@ -127,7 +129,7 @@ def judge(asked: str, table: Table) -> Finding:
         (wrong if held else remarks).append(f"{words}, and it had some before" if held else words)
     if table.rows.counted and table.rows.backup != table.rows.now:
         words = f"{table.rows.now} rows, and the backup counted {table.rows.backup}"
-        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, sampled, table.alone))
+        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, table, sampled))
     elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
         remarks.append(table.rows.why)
     if wrong:
@@ -144,12 +146,14 @@ def _explained(sampled: Sampled | None, alone: bool) -> bool:
     return bool(sampled.expired) or not sampled.held
 
 
-def _later(words: str, sampled: Sampled | None, alone: bool) -> str:
-    if sampled is None or not _explained(sampled, alone):
+def _later(words: str, table: Table, sampled: Sampled | None) -> str:
+    if sampled is None or not _explained(sampled, table.alone):
         return words
     if sampled.expired:
         return f"{words}: the lifetime of rows has ended since (of {sampled.expired} of {sampled.rows} compared)"
-    return f"{words}, later than it took its snapshots: all {sampled.rows} rows compared are equal"
+    after = table.rows.after
+    when = "later than it took its snapshots" if after is None else f"{after:.0f} s after its last snapshot"
+    return f"{words}, {when}: all {sampled.rows} rows compared are equal"
 
 
 def overall(found: Mapping[str, Finding]) -> str:

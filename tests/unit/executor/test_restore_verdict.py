@@ -36,6 +36,12 @@ LATER = "999 rows, and the backup counted 1000"
         ),
         (
             "sample",
+            Rows(1000, 999, after=7.2),
+            GOOD,
+            Finding(EQUAL, f"{LATER}, 7 s after its last snapshot: all 50 rows compared are equal"),
+        ),
+        (
+            "sample",
             Rows(1000, 0),
             Sampled(rows=50, expired=50),
             Finding(
