@@ -72,6 +72,15 @@ class BackupRepository:
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
         )
 
+    def counted_at(self) -> float | None:
+        """When the backup had counted its rows; None if it did not, or does not tell."""
+        key = layout.moments_key(self.name)
+        content = self.store.get(key)
+        try:
+            return None if content is None else manifest.read_moments(content, key).counted_at
+        except DocumentError:
+            return None
+
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """See `Repository`."""
         summary = self._cluster().nodes.get(node)
