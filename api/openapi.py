@@ -74,7 +74,10 @@ _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
         },
     ),
     "/v1/{kind}/stop": ("Stop an operation: its jobs are cancelled", None),
-    "/v1/{kind}/continue": ("Go on with a stopped operation where it was, of the kinds that work on tables", None),
+    "/v1/{kind}/continue": (
+        "Go on with a stopped operation where it was, of the kinds that work on tables",
+        ref("ContinueRequest"),
+    ),
     "/v1/{kind}/tune": ("Change the throttle of a backup or a restore that runs", ref("Tuning")),
     "/v1/backup/{work}": (
         "Begin to verify, or to delete, backups",

@@ -134,8 +134,10 @@ REQUESTS: Mapping[str, Json] = {
             "pending_compactions": {"type": "integer", "minimum": 0},
             "stall_seconds": {"type": "integer", "minimum": 10},
             "segment_mb": _AT_LEAST_ONE,
+            **_LOGIN,
         }
     ),
+    "ContinueRequest": _request(_LOGIN),
     "BackupRequest": _request(
         {
             **_NAME,
@@ -144,6 +146,8 @@ REQUESTS: Mapping[str, Json] = {
             "nodes": _NODES,
             "upload_parallelism": _AT_LEAST_ONE,
             "count_rows": BOOLEAN,
+            "absent": {"type": "string", "enum": ["wait", "skip"]},
+            "max_snapshot_spread_s": _AT_LEAST_ONE,
             **_RESTORE_TYPE,
             **_THROTTLE,
             **_LOGIN,

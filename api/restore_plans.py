@@ -31,7 +31,7 @@ def ask() -> Response:
     found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
     answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
     throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
-    refusal = credentials_problem(request)
+    refusal = credentials_problem(request.secrets)
     return jsonify(preview(answers, sources, throttle, at_once, [] if refusal is None else [refusal]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cassandra.cluster import Session
@@ -50,17 +50,17 @@ def _statements(session: Session, key_space: str) -> tuple[str, ...]:
 
 
 def table_ids(session: Session) -> Mapping[TableName, str]:
-    """The ids of all tables and views."""
+    """The ids of all tables, without views."""
     rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
-    found = {TableName(row.keyspace_name, row.table_name): str(row.id) for row in rows}
-    rows = session.execute("SELECT keyspace_name, view_name, id FROM system_schema.views").all()
-    return found | {TableName(row.keyspace_name, row.view_name): str(row.id) for row in rows}
+    return {TableName(row.keyspace_name, row.table_name): str(row.id) for row in rows}
 
 
-def views(session: Session) -> set[TableName]:
-    """All materialized views: they follow from their tables."""
-    rows = session.execute("SELECT keyspace_name, view_name FROM system_schema.views")
-    return {TableName(row.keyspace_name, row.view_name) for row in rows}
+def views(session: Session) -> Mapping[TableName, TableName]:
+    """All materialized views, each with its table, from which it is built at a restore."""
+    rows = session.execute("SELECT keyspace_name, view_name, base_table_name FROM system_schema.views")
+    return {
+        TableName(row.keyspace_name, row.view_name): TableName(row.keyspace_name, row.base_table_name) for row in rows
+    }
 
 
 def ring(session: Session) -> tuple[RingMember, ...]:
@@ -89,7 +89,6 @@ def _numerically(token: str) -> tuple[int, str]:
 def tables(
     session: Session,
     ids: Mapping[TableName, str],
-    not_counted: Collection[TableName],
     count: Counting,
     tell: Callable[[str], None],
 ) -> tuple[Table, ...]:
@@ -98,7 +97,7 @@ def tables(
     found = []
     for name, table_id in sorted(ids.items()):
         tell(f"counting {name}")
-        counted = name not in not_counted and name.key_space not in CASSANDRAS_KEY_SPACES
+        counted = name.key_space not in CASSANDRAS_KEY_SPACES
         rows = _rows(session, name, count, lambda: tell(f"counting {name}")) if counted else None  # noqa: B023
         found.append(Table(name.key_space, name.table, table_id, rows))
     return tuple(found)

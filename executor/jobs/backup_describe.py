@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -17,6 +17,7 @@ from executor.backup.manifest import Schema, Started
 from executor.backup.request import Request, opened, read
 from executor.cql_session import CQL_ERRORS, words
 from executor.jobs import schema
+from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute
 from executor.protocol import JobProgress
@@ -40,7 +41,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
     )  # fmt: skip
     with opened(context, request) as store:
         claim.claim(store, started)
-        live.wait_for_agreement(context.node.jolokia, context.wait)
+        wait_for_agreement(context.node.jolokia, context.wait)
         with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
             found = _described(context, request, session, versions[0])
         content = document.write(found)
@@ -58,12 +59,13 @@ def _described(context: JobContext, request: Request, session: Session, version:
     names = shared & set(request.key_spaces) if request.key_spaces else shared
     try:
         spaces = description.key_spaces(session, names)
+        views, ring = description.views(session), description.ring(session)
         ids = {
             name: table_id
             for name, table_id in description.table_ids(session).items()
             if name.key_space in names and _is_wanted(name, request)
         }
-        views, ring = description.views(session), description.ring(session)
+        _refuse_views(request, names, ids, views)
     except CQL_ERRORS as error:
         raise JobError("describe", words(error)) from error
     _check_version(context, version)
@@ -73,11 +75,22 @@ def _described(context: JobContext, request: Request, session: Session, version:
         context.check()
         context.tell(JobProgress(doing=words))
 
-    return Schema(version, spaces, description.tables(session, ids, views, count, tell), ring)
+    return Schema(version, spaces, description.tables(session, ids, count, tell), ring)
 
 
 def _is_wanted(name: TableName, request: Request) -> bool:
     return schema.is_meant(name.key_space, name.table, request.column_families)
+
+
+def _refuse_views(
+    request: Request, names: Container[str], ids: Iterable[TableName], views: Mapping[TableName, TableName]
+) -> None:
+    """What is built from a table is not backed up by itself."""
+    tables = {name.table for name in ids}
+    for view, table in sorted(views.items()):
+        if view.key_space in names and view.table in set(request.column_families) - tables:
+            text = f"{view} is a materialized view of {table}, and is built from it at a restore: name {table.table}"
+            raise JobError("describe", text, hopeless=True)
 
 
 def _check_version(context: JobContext, version: str) -> None:

@@ -9,6 +9,7 @@ from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import Session
 
 from executor.cql_session import CQL_ERRORS, words
+from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore import cql, live, schema
@@ -38,7 +39,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
             _create(session, element)
             created.append(str(element))
             context.save({"created": created})
-    live.wait_for_agreement(context.node.jolokia, context.wait)
+    wait_for_agreement(context.node.jolokia, context.wait)
     kept = [str(element) for element in plan.keep if str(element) not in created]
     return {"created": _listed(created), "kept": _listed(kept)}
 

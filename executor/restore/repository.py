@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,7 +20,7 @@ from executor.restore.batches import Piece
 from executor.restore.cql import CqlError
 from executor.restore.fetching import FetchError
 from executor.restore.request import Request
-from executor.restore.schema import Element, elements
+from executor.restore.schema import Element, elements, views_of
 from executor.restore.selection import TableName
 from executor.restore.stored import StoredBackup
 
@@ -57,11 +57,14 @@ class BackupRepository:
         """See `Repository`."""
         whole = self._cluster()
         schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
-        moments = [found.member.taken_at for found in whole.nodes.values()]
+        found = self._elements(whole.schema_key, schema)
+        views = views_of(found)
+        moments = [node.member.taken_at for node in whole.nodes.values()]
         return StoredBackup(
             tokens={node: frozenset(found.member.tokens) for node, found in whole.nodes.items()},
-            tables=_tables(schema),
-            schema=self._elements(whole.schema_key, schema),
+            tables=_tables(schema, views),
+            schema=found,
+            views=views,
             rows={TableName(t.key_space, t.name): t.rows for t in whole.tables if t.rows is not None},
             table_bytes={TableName(t.key_space, t.name): t.bytes for t in whole.tables},
             versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
@@ -140,8 +143,10 @@ def _prefixes(keys: Iterable[str]) -> list[str]:
     return [f"{parent}/" for parent in sorted(parents)]
 
 
-def _tables(schema: Schema) -> dict[str, tuple[str, ...]]:
+def _tables(schema: Schema, views: Container[TableName]) -> dict[str, tuple[str, ...]]:
+    """By key space, also those without. Backups of earlier versions list their views as tables, too."""
     found: dict[str, list[str]] = {space.name: [] for space in schema.key_spaces}
     for table in schema.tables:
-        found.setdefault(table.key_space, []).append(table.name)
+        if TableName(table.key_space, table.name) not in views:
+            found.setdefault(table.key_space, []).append(table.name)
     return {name: tuple(sorted(tables)) for name, tables in found.items()}

@@ -18,6 +18,8 @@ _KINDS = {
     "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
 }  # fmt: skip
 _OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+# As DESCRIBE writes it.
+_CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # Of the names that indexes get from us. They are part of file names, which have 255 bytes.
 _INDEX_LENGTH = 128
 
@@ -72,6 +74,20 @@ class Plan:
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
     """The elements of a schema in their order. A text may hold several statements. Raises CqlError."""
     return tuple(_element(found) for text in statements for found in cql.split(text))
+
+
+def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:
+    """The materialized views, each with its table."""
+    return {
+        TableName(view.key_space, view.name): TableName(view.key_space, view.table)
+        for view in found
+        if view.kind == VIEW
+    }
+
+
+def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
+    """The same, without reading the other statements. Raises CqlError."""
+    return views_of(elements(text for text in statements if text.startswith(_CREATE_VIEW)))
 
 
 def _element(text: str) -> Element:

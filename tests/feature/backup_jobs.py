@@ -148,7 +148,8 @@ class Operator:
         loaded = self.everywhere("restore-load", operation, own)
         meanwhile()
         digests = self.everywhere("restore-digest", operation, own)
-        samples = {"samples": restoring.gather(digests.values()), "silent": []}
+        silent = sorted(node for node, found in digests.items() if "samples" not in found)
+        samples = {"samples": restoring.gather(digests.values()), "silent": silent}
         compared = self.run("restore-compare", self.nodes[0], operation, {**common, **samples})
         return {
             "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests,
