@@ -65,7 +65,9 @@ def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -
             raise JobError("schema", words(error)) from error
     lives = {TableName(element.key_space, element.name) for element in here.elements if element.kind == TABLE}
     living = frozenset(lives.intersection(selection.targets.values()))
-    return SchemaFindings((*found, *tried.problems), plan, living, tried.untried)
+    known = " ".join(map(str, found))
+    more = [problem for problem in tried.problems if problem.where not in known]
+    return SchemaFindings((*found, *more), plan, living, tried.untried)
 
 
 def _standing(session: Session, backup: StoredBackup, selection: Selection, here: Existing) -> list[Problem]:
