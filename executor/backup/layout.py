@@ -2,6 +2,7 @@
 
 backups/<backup>/started.json      claims the name
 backups/<backup>/schema.json
+backups/<backup>/roles.json        if system_auth is backed up: salted hashes among them, as in its SSTables
 backups/<backup>/nodes/<node>.json
 backups/<backup>/manifest.json     makes the backup exist
 data/<cluster>/<node>/<table id>/<SHA-256 of the plain content>[.zst]
@@ -40,6 +41,11 @@ def started_key(backup: str) -> str:
 def schema_key(backup: str) -> str:
     """Of the schema."""
     return f"{backup_prefix(backup)}schema.json"
+
+
+def roles_key(backup: str) -> str:
+    """Of the roles."""
+    return f"{backup_prefix(backup)}roles.json"
 
 
 def nodes_prefix(backup: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -15,11 +16,13 @@ from executor.backup import claim, description, document, layout
 from executor.backup.description import Counting
 from executor.backup.manifest import Schema, Started
 from executor.backup.request import Request, opened, read
+from executor.backup.roles import roles
+from executor.backup.s3 import Store
 from executor.cql_session import CQL_ERRORS, words
 from executor.jobs import schema
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute
-from executor.protocol import JobProgress
+from executor.protocol import ROLES_KEY_SPACE, JobProgress
 from executor.restore import live
 from executor.restore.selection import TableName
 
@@ -43,14 +46,29 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         live.wait_for_agreement(context.node.jolokia, context.wait)
         with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
             found = _described(context, request, session, versions[0])
+            digest, problem = _write_roles(request, store, session, found)
+        found = replace(found, roles_sha256=digest)
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
         store.put(key, content)
     return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),
+        **({"roles": problem} if problem else {}),
         "key_spaces": dict(Counter(table.key_space for table in found.tables)),
     }
+
+
+def _write_roles(request: Request, store: Store, session: Session, found: Schema) -> tuple[str, str]:
+    """The roles as a document of their own, which a restore makes statements of: its SHA-256, or why there is none."""
+    if request.column_families or ROLES_KEY_SPACE not in {space.name for space in found.key_spaces}:
+        return "", ""
+    try:
+        content = document.write(roles(session))
+    except CQL_ERRORS as error:
+        return "", f"not in the backup as statements, so that they cannot be restored: {words(error)}"
+    store.put(layout.roles_key(request.backup_name), content)
+    return hashlib.sha256(content).hexdigest(), ""
 
 
 def _described(context: JobContext, request: Request, session: Session, version: str) -> Schema:

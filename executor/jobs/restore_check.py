@@ -7,10 +7,13 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
+from executor.backup.roles import Roles
 from executor.cql_session import CQL_ERRORS, words
+from executor.java_agent import NoAgentError
 from executor.jobs.context import JobContext, JobError
+from executor.jolokia import JolokiaError
 from executor.protocol import JobProgress
-from executor.restore import checking, history, live, schema
+from executor.restore import checking, history, live, role_work, schema
 from executor.restore.batches import Batch, Piece
 from executor.restore.cql import CqlError
 from executor.restore.loading import Loader, LoadError
@@ -20,6 +23,7 @@ from executor.restore.request import Request, read
 from executor.restore.selection import Selection
 from executor.restore.staging import Staging
 from executor.restore.stored import Repository, StoredBackup
+from executor.restore.views import Views, why_not
 from executor.restore.wanted import chosen, planned
 
 
@@ -35,6 +39,9 @@ def restore_check(context: JobContext) -> Mapping[str, Any]:
         backup = repository.backup()
         selection = chosen(backup, request)
         _check_schema(context, backup, selection)
+        _check_views(context, backup, selection)
+        if selection.roles:
+            _check_roles(context, repository.roles(), request)
         same = _same_as(context, backup)
         found = _check_objects(context, repository, request, selection)
         imported = None if same is None else planned(repository, [same], selection)
@@ -63,6 +70,29 @@ def _check_schema(context: JobContext, backup: StoredBackup, selection: Selectio
             raise JobError("schema", words(error)) from error
     if found:
         raise JobError("schema", sentence(found), hopeless=True)
+
+
+def _check_roles(context: JobContext, stored: Roles | None, request: Request) -> None:
+    own = context.secrets().get("cassandra_username")
+    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+        try:
+            found = role_work.problem(session, request.backup_name, stored, own)
+        except CQL_ERRORS as error:
+            raise JobError("roles", words(error)) from error
+    if found is not None:
+        raise JobError("roles", found, hopeless=True)
+
+
+def _check_views(context: JobContext, backup: StoredBackup, selection: Selection) -> None:
+    """Views are built by our agent: where it cannot be loaded, no table with a view can be restored."""
+    views = Views(context.node.jolokia, context.check)
+    try:
+        views.of(selection.targets.values())
+    except NoAgentError as error:
+        if any(table in selection.targets for table in backup.views.values()):
+            raise JobError("views", why_not(error), hopeless=True) from error
+    except JolokiaError as error:
+        raise JobError("views", str(error)) from error
 
 
 def _same_as(context: JobContext, backup: StoredBackup) -> str | None:

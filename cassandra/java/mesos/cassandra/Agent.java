@@ -18,6 +18,7 @@ public final class Agent {
         register("SSTableImport", SSTableImport.bean());
         register("RepairSessions", RepairSessions.bean());
         register("RestoredRows", RestoredRows.bean());
+        register("Views", Views.bean());
     }
 
     private static synchronized void register(String type, Object bean) throws Exception {
