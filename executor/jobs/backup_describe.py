@@ -20,6 +20,7 @@ from executor.backup.roles import roles
 from executor.backup.s3 import Store
 from executor.cql_session import CQL_ERRORS, words
 from executor.jobs import schema
+from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute
 from executor.protocol import ROLES_KEY_SPACE, JobProgress
@@ -43,7 +44,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
     )  # fmt: skip
     with opened(context, request) as store:
         claim.claim(store, started)
-        live.wait_for_agreement(context.node.jolokia, context.wait)
+        wait_for_agreement(context.node.jolokia, context.wait)
         with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
             found = _described(context, request, session, versions[0])
             digest, problem = _write_roles(request, store, session, found)

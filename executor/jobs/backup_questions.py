@@ -53,7 +53,16 @@ def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str,
         "cassandra_version": None if found is None else _version(found),
         "started_at": _started_at(entry),
         "finished_at": None if found is None else _stamp(found.finished_at),
+        "cluster": _of(entry, "cluster"),
+        "cluster_name": _of(entry, "cluster_name"),
+        "operation": _of(entry, "operation"),
     }
+
+
+def _of(entry: Entry, name: str) -> str | None:
+    """A field that the claim and the manifest share."""
+    found = entry.manifest or entry.started
+    return None if found is None else str(getattr(found, name))
 
 
 @contextmanager

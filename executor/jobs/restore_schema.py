@@ -10,6 +10,7 @@ from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import Session
 
 from executor.cql_session import CQL_ERRORS, words
+from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import JolokiaError
 from executor.protocol import JobProgress
@@ -46,7 +47,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
             _create(session, element)
             created.append(str(element))
             context.save({**context.load(), "created": created})
-    live.wait_for_agreement(context.node.jolokia, context.wait)
+    wait_for_agreement(context.node.jolokia, context.wait)
     given = {} if roles is None else role_work.restore(context, roles)
     views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]

@@ -81,6 +81,16 @@ def lacks_space(imported: Sequence[Batch] | None, streamed: Sequence[Batch], fre
     return f"the volume has {amount(free)} free, and the restore needs {amount(needed)} {what}"
 
 
+def largest(found: Iterable[Batch]) -> str:
+    """The tables that take most of it, with their amounts."""
+    sizes: dict[str, int] = {}
+    for batch in found:
+        sizes[str(batch.target)] = sizes.get(str(batch.target), 0) + batch.size
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+    return ", ".join(f"{name} {amount(size)}" for name, size in ordered[:_NAMED]) + more
+
+
 def amount(size: int) -> str:
     """Bytes for people."""
     number, unit = float(size), "bytes"

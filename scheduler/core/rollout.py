@@ -109,7 +109,8 @@ def next_node(state: ClusterState) -> NodeRecord | None:
     """
     canary = canary_of(state)
     alone = canary.node if canary is not None else ""
-    nodes = [state.nodes[name] for name in outdated(state) if alone in ("", name)]
+    outdated_nodes = (state.nodes[name] for name in outdated(state) if alone in ("", name))
+    nodes = [node for node in outdated_nodes if node.missing is None]
     seen = [node for node in nodes if node.task and node.task.state not in {*UNSEEN, TaskState.GONE_BY_OPERATOR}]
     return next((node for node in seen if is_down(node)), seen[0] if seen else None)
 

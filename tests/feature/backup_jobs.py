@@ -74,8 +74,9 @@ class Operator:
     ring: Ring
     bucket: Bucket
     cluster: str = "c-1"
-    secrets: Mapping[str, str] = field(default_factory=lambda: SECRETS)
     counter: Iterator[int] = field(default_factory=lambda: iter(range(1, 1000)))
+    # A user of Cassandra, for a ring that authenticates: cassandra_username and cassandra_password.
+    login: Mapping[str, str] = field(default_factory=dict)
 
     def begin(self, job: str, node: RingNode, operation: str, parameters: Json, tuning: Json | None = None) -> Running:
         """One job on one node, under way."""
@@ -85,7 +86,7 @@ class Operator:
         }  # fmt: skip
         # Parameters travel as JSON.
         launch = JobLaunch(job, operation, node.launch.node, "t", json.loads(json.dumps(everything)), secret=True)
-        return Running(JOBS[job], LocalContext(launch, node.facts(), dict(tuning or {}), self.secrets))
+        return Running(JOBS[job], LocalContext(launch, node.facts(), dict(tuning or {}), {**SECRETS, **self.login}))
 
     def run(self, job: str, node: RingNode, operation: str, parameters: Json) -> Json:
         """One job on one node, to its end; raises what it raises."""
@@ -160,7 +161,8 @@ class Operator:
             built = self.everywhere("restore-build-views", operation, given)
         meanwhile()
         digests = self.everywhere("restore-digest", operation, own)
-        samples = {"samples": restoring.gather(digests.values()), "silent": []}
+        silent = sorted(node for node, found in digests.items() if "samples" not in found)
+        samples = {"samples": restoring.gather(digests.values()), "silent": silent}
         compared = self.run("restore-compare", self.nodes[0], operation, {**common, **samples})
         return {
             "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests, "views": built,

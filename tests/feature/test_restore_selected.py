@@ -65,9 +65,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     try:
         ring.start()
         wait_for("the first role is made", lambda: _can_log_in(ring.nodes[0]), 60.0)
-        secrets = {**SECRETS, "cassandra_username": LOGIN[0], "cassandra_password": LOGIN[1]}
+        login = {"cassandra_username": LOGIN[0], "cassandra_password": LOGIN[1]}
         with serve_bucket() as bucket:
-            yield Place(Operator(ring, bucket, secrets=secrets), ring.nodes[0], bucket)
+            yield Place(Operator(ring, bucket, login=login), ring.nodes[0], bucket)
     finally:
         ring.stop()
 
@@ -345,8 +345,7 @@ def test_roles_need_a_superuser(place: Place, roles: None) -> None:
     place.execute(
         "CREATE ROLE operator WITH PASSWORD = 'o' AND LOGIN = true", "GRANT SELECT ON KEYSPACE system_auth TO operator"
     )
-    secrets = {**SECRETS, "cassandra_username": "operator", "cassandra_password": "o"}
-    operator = replace(place.operator, secrets=secrets)
+    operator = replace(place.operator, login={"cassandra_username": "operator", "cassandra_password": "o"})
     given = {"backup_name": "roles", "sources": NODE, "key_spaces": ["system_auth"]}
     with pytest.raises(JobError, match="roles cannot be restored by operator, which is no superuser") as caught:
         operator.run("restore-check", place.node, "x", given)

@@ -31,6 +31,15 @@ def of(*sizes: int) -> tuple[Batch, ...]:
     return tuple(Batch(index, "n", T, (piece(f"k{index}", size),)) for index, size in enumerate(sizes))
 
 
+def test_the_largest_tables_are_named_first() -> None:
+    sizes = {"a": 5, "b": 2 * 1024, "c": 7, "d": 1, "e": 2, "f": 3}
+    found = [
+        Batch(number, "n", TableName("k", name), (piece(name, size),))
+        for number, (name, size) in enumerate([*sizes.items(), ("a", 5)])
+    ]
+    assert checking.largest(found) == ("k.b 2.0 KiB, k.a 10 bytes, k.c 7 bytes, k.f 3 bytes, k.e 2 bytes and 1 more")
+
+
 @pytest.mark.parametrize(
     ("tokens", "expected"),
     [

@@ -25,7 +25,7 @@ from executor.backup.upload import Control, Uploaded, upload_files
 from executor.jobs.context import Cancelled
 from executor.protocol import JobProgress
 from tests.unit.executor.backup.faulty import Cut, Delay, Proxy, Refuse, Request, times
-from tests.unit.executor.backup.s3_server import store_at
+from tests.unit.executor.backup.s3_server import Server, store_at
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
 
 PREFIX = layout.data_prefix("c-1", "node-1")
@@ -411,3 +411,32 @@ def test_eight_are_sent_at_once(upload: Upload, proxy: Proxy, bucket: str) -> No
         began = time.monotonic()
         upload.run(store)
         assert time.monotonic() - began < 2.5
+
+
+def test_an_upload_does_not_grow_with_what_the_bucket_holds(
+    upload: Upload, proxy: Proxy, bucket: str, server: Server
+) -> None:
+    """A small one reads a page or two of the list, however long that is, and asks for its own objects by their keys."""
+    files = 6
+    for number in range(files):
+        put(upload.data, "shop", "user", sstable(number, os.urandom(1000)))
+    requests: list[tuple[int, int]] = []
+    with store_at(server.location(bucket), upload.directory) as fill:
+        for old in (0, 150, 150):
+            for _ in range(old):
+                fill.put(f"{PREFIX}{table_id('shop', 'user').id}/{os.urandom(32).hex()}", b"old")
+            proxy.seen.clear()
+            with store_at(proxy.server.location(bucket), upload.directory) as store:
+                put(upload.data, "shop", "user", sstable(100 + old, os.urandom(1000)))
+                uploaded = upload.run(store)
+                _check(store, uploaded)
+            put(upload.data, "shop", "user", sstable(200 + len(requests), os.urandom(1000)))
+            proxy.seen.clear()
+            with store_at(proxy.server.location(bucket), upload.directory) as store:
+                uploaded = upload.run(store)
+            assert uploaded.sent_objects == 1
+            requests.append((len(proxy.requests("GET")), len(proxy.requests("HEAD"))))
+    lists, heads = zip(*requests, strict=True)
+    # The list before and after, and unfinished uploads before and after.
+    assert set(lists) == {4}
+    assert max(heads) <= 2 * (files + 6)
