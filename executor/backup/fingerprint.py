@@ -24,7 +24,9 @@ _VIEWS = (
 )
 _OF_TABLES = (
     "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type FROM system_schema.columns",
-    "SELECT keyspace_name, table_name, column_name, dropped_time, kind, type FROM system_schema.dropped_columns",
+    # As a number: a drop may be as of a time that is no date of Python's, as that of Cassandra's own thrift_version is.
+    "SELECT keyspace_name, table_name, column_name, toUnixTimestamp(dropped_time) AS dropped_time, kind, type"
+    " FROM system_schema.dropped_columns",
     "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
 )
 
