@@ -10,6 +10,7 @@ from pathlib import Path
 from devcluster.bundles import Bundles
 from devcluster.layout import ClusterLayout
 from devcluster.requests import UnreachableError, get
+from executor import start_cache
 
 # What a node needs beside its heap: metaspace, threads, off-heap buffers.
 _BESIDE_HEAP_MB = 512
@@ -28,8 +29,10 @@ JVM_OPTIONS = (
 def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]) -> dict[str, str]:
     """The environment of `python -m scheduler`; settings in `base` that this cluster does not need are kept."""
     ports = layout.node_ports
+    # For executors alone, which have it from their agents: the scheduler takes no name for a setting that is none.
+    inherited = {name: value for name, value in base.items() if name != start_cache.VARIABLE}
     return {
-        **base,
+        **inherited,
         "SERVICE_NAME": layout.service_name,
         "MESOS_MASTER": layout.zookeeper_master_path,
         "ZOOKEEPER_SERVERS": str(layout.zookeeper),
