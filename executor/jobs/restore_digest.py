@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from executor.jobs.context import JobContext
+from executor.jobs.context import Cancelled, JobContext
 from executor.jolokia import JolokiaError
 from executor.protocol import JobProgress
 from executor.restore.loading import cause
@@ -33,7 +33,11 @@ def restore_digest(context: JobContext) -> Mapping[str, Any]:
     if plan is None:
         # Its volume is another one: that it has no samples tells that it has not compared what it loaded.
         return {} if request.sources else {"samples": {}}
-    found = _Digest(context, samples).all()
+    try:
+        found = _Digest(context, samples).all()
+    except Cancelled:
+        samples.give_up()
+        raise
     held = plan.get("held")
     for name in found if held is None else held:
         found.setdefault(name, {})["held"] = True
