@@ -115,7 +115,8 @@ def judge(asked: str, table: Table) -> Finding:
     """Equal as far as asked, different, or not compared."""
     if asked == NOTHING:
         return Finding(NOT_COMPARED, "not asked for")
-    wrong, remarks = list(table.others), list(table.remarks)
+    wrong: list[str] = []
+    remarks = list(table.remarks)
     sampled = table.sampled if asked in (SAMPLE, FULL) else None
     compared = table.rows.counted
     if sampled is not None:
@@ -132,6 +133,7 @@ def judge(asked: str, table: Table) -> Finding:
         (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, table, sampled))
     elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
         remarks.append(table.rows.why)
+    wrong += table.others
     if wrong:
         return Finding(DIFFERENT, "; ".join(dict.fromkeys(wrong)))
     if asked == FULL and sampled is not None and sampled.not_compared():
