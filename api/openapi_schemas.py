@@ -78,6 +78,7 @@ _PREVIEW: Mapping[str, Json] = {
     "changes": list_of("Change"),
     "restarts": STRINGS,
     "leaves": STRINGS,
+    "warnings": STRINGS,
     "cassandra_check": object_of(
         {"result": {"enum": ["not needed", "accepted", "refused", "not made"]}, "message": STRING}
     ),
@@ -268,6 +269,7 @@ SCHEMAS: Mapping[str, Json] = {
             "error": _NULLABLE,
             "most_replicas": {"type": ["integer", "null"]},
             "disregards_racks": _NULLABLE,
+            "auth_replicas": {"type": ["integer", "null"]},
         }
     ),
     "NodeInfo": object_of(

@@ -41,7 +41,8 @@ _OF_TABLES = {
         "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type"
         " FROM system_schema.columns"
     ),
-    "d": "SELECT keyspace_name, table_name, column_name, toUnixTimestamp(dropped_time) AS dropped_time, type"
+    # Some drop times of Cassandra's own tables are beyond what Python can tell as a date.
+    "d": "SELECT keyspace_name, table_name, column_name, timestamp_as_blob(dropped_time) AS dropped_time, kind, type"
     " FROM system_schema.dropped_columns",
     "x": "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
 }  # fmt: skip

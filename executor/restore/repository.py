@@ -14,6 +14,7 @@ from executor.backup.failure import StoreError
 from executor.backup.layout import LayoutError
 from executor.backup.location import LocationError, parse
 from executor.backup.manifest import ClusterManifest, Schema
+from executor.backup.roles import Roles, read_roles
 from executor.backup.s3 import Store, open_store
 from executor.jobs.context import JobContext, JobError
 from executor.restore.batches import Piece
@@ -80,6 +81,12 @@ class BackupRepository:
             return None if content is None else manifest.read_moments(content, key).counted_at
         except DocumentError:
             return None
+
+    def roles(self) -> Roles | None:
+        """See `Repository`."""
+        whole = self._cluster()
+        sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
+        return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """See `Repository`."""

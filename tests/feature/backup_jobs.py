@@ -139,9 +139,17 @@ class Operator:
         return result
 
     def restore(
-        self, name: str, backup_nodes: Sequence[str], meanwhile: Callable[[], object] = lambda: None, **request: Any
+        self,
+        name: str,
+        backup_nodes: Sequence[str],
+        meanwhile: Callable[[], object] = lambda: None,
+        mode: str = "",
+        **request: Any,
     ) -> dict[str, Any]:
-        """A whole restore; gives back the results by phase, and the `mode`. `meanwhile` runs before it compares."""
+        """A whole restore; gives back the results by phase, and the `mode`. `meanwhile` runs before it compares.
+
+        `mode` has files imported or streamed whatever the checks found.
+        """
         operation = f"r{next(self.counter)}"
         common = {"backup_name": name, **request}
         names = [node.launch.node for node in self.nodes]
@@ -152,14 +160,19 @@ class Operator:
         )  # fmt: skip
         created = self.run("restore-schema", self.nodes[0], operation, common)
         loading = restoring.plan(checks, backup_nodes, names)
-        own = {node: {**common, "mode": loading.mode, "sources": list(loading.sources[node])} for node in names}
+        own = {node: {**common, "mode": mode or loading.mode, "sources": list(loading.sources[node])} for node in names}
         loaded = self.everywhere("restore-load", operation, own)
+        built = {}
+        if created["views"]:
+            given = self.alike({**common, "views": created["views"]})
+            self.everywhere("restore-empty-views", operation, given)
+            built = self.everywhere("restore-build-views", operation, given)
         meanwhile()
         digests = self.everywhere("restore-digest", operation, own)
         silent = sorted(node for node, found in digests.items() if "samples" not in found)
         samples = {"samples": restoring.gather(digests.values()), "silent": silent}
         compared = self.run("restore-compare", self.nodes[0], operation, {**common, **samples})
         return {
-            "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests,
+            "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests, "views": built,
             "compare": compared,
         }  # fmt: skip

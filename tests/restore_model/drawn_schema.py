@@ -28,6 +28,8 @@ _OPTIONS = (
     "compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS'}",
     "bloom_filter_fp_chance = 0.5", "speculative_retry = 'NEVER'", "caching = {'keys': 'NONE'}",
 )  # fmt: skip
+# Of a key space; a table's may be longer.
+_LONGEST = 48
 _MASKS = ("MASKED WITH mask_default()", "MASKED WITH mask_inner(1, null)")
 SASI = "org.apache.cassandra.index.sasi.SASIIndex"
 _INDEXED = ("int", "text", "bigint", "uuid")
@@ -52,9 +54,11 @@ def key_spaces(draw: st.DrawFn, prefix: str, limits: Limits) -> KeySpace:
     """One whose name has the prefix in it."""
     forms = (
         "{0}", '"{1}_Upper"', "systems_{0}", "system_{0}", '"{0}_2024"',
-        "{0}_a_key_space_whose_name_is_longer_than_the_48_letters_of_old",
+        "{0}_as_long_as_possible",
     )  # fmt: skip
     name = draw(st.sampled_from(forms)).format(prefix, prefix.upper())
+    if name.endswith("possible"):
+        name += "_" * (_LONGEST - len(name))
     types = draw(user_types())
     count = 0 if sometimes(draw, 8) else draw(st.integers(1, limits.tables))
     names = draw(st.lists(st.sampled_from(_TABLES), min_size=count, max_size=count, unique=True))

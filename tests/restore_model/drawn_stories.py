@@ -66,6 +66,10 @@ def stories(draw: st.DrawFn, prefix: str, limits: Limits) -> Steps:
     _maintain(story, names)
     for name in draw(st.permutations(names)):
         _restore(story, f"{prefix}-one", name)
+    # Onto nothing, whatever came before.
+    last = draw(st.sampled_from(names))
+    story.add(ev.DropKeySpace(last))
+    story.steps.append(ev.Restore(f"{prefix}-one", (last,)))
     return tuple(story.steps)
 
 

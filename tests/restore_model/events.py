@@ -231,7 +231,7 @@ class DropKeySpace:
     @property
     def cql(self) -> str:
         """Its statement."""
-        return f"DROP KEYSPACE {self.key_space}"
+        return f"DROP KEYSPACE IF EXISTS {self.key_space}"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Model:
             for table in event.made.tables:
                 space.tables[table.name] = TableModel(table, self._epoch())
         elif isinstance(event, ev.DropKeySpace):
-            del self.spaces[event.key_space]
+            self.spaces.pop(event.key_space, None)
         elif isinstance(event, ev.MakeTable):
             self.spaces[event.key_space].tables[event.made.name] = TableModel(event.made, self._epoch())
         elif isinstance(event, ev.DropTable):

@@ -116,13 +116,29 @@ def test_space(
     assert found == (None if expected is None else f"the volume {expected}")
 
 
-def test_what_is_compared_in_full_stays_staged() -> None:
-    streamed = of(*[GIB] * 100)
-    assert checking.lacks_space(None, streamed, 106 * GIB) is None
-    words = "the volume has 106.0 GiB free, and the restore needs 200.0 GiB for 100.0 GiB of data and 100.0 GiB"
-    found = checking.lacks_space(None, streamed, 106 * GIB, kept=True)
-    assert found is not None
-    assert found.startswith(words)
+@pytest.mark.parametrize(
+    ("imported", "free", "expected"),
+    [
+        pytest.param(of(3 * GIB), 6 * GIB, None, id="files taken over, twice"),
+        pytest.param(
+            of(3 * GIB),
+            6 * GIB - 1,
+            "6.0 GiB for its data, and 3.0 GiB",
+            id="files taken over, not twice",
+        ),
+        pytest.param(None, 3 * GIB, None, id="streamed: data, on their way, and kept"),
+        pytest.param(
+            None,
+            3 * GIB - 1,
+            "3.0 GiB for 1.0 GiB of data and 1.0 GiB of files on their way, and 1.0 GiB",
+            id="streamed, too little",
+        ),
+    ],
+)
+def test_space_for_a_full_comparison(imported: tuple[Batch, ...] | None, free: int, expected: str | None) -> None:
+    found = checking.lacks_space(imported, of(GIB), free, keeps=True)
+    kept = f' needs {expected} that "compare": "full" keeps until the end'
+    assert found is None if expected is None else str(found).endswith(kept)
 
 
 def test_staging_is_bounded_however_much_there_is() -> None:
