@@ -28,7 +28,7 @@ from executor.restore.verdict import Finding, Rows, Sampled, Table
 from executor.restore.wanted import chosen
 
 # A result is stored in ZooKeeper; tables that differ come first.
-_LISTED = 200
+_COMPARISON_ROOM, _COUNTS_ROOM = 30_000, 12_000
 _WHY = 200
 # A node that has just come back, or a replica that has just gone.
 _ATTEMPTS = 3
@@ -115,18 +115,17 @@ def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, R
     uncountable = {
         name.partition(".")[0] if one.alike else name: one.why[:_WHY] for name, one in rows.items() if one.why
     }
+    states = {name: {"state": one.state, "why": one.why[:_WHY]} for name, one in found.items()}
     return {
         "verdict": verdict.overall(found),
         "message": verdict.message(request.compare, {name: found[name] for name in order}),
-        "comparison": {
-            name: {"state": found[name].state, "why": found[name].why[:_WHY]} for name in order[:_LISTED]
-        },
-        "tables": dict(list(counted.items())[:_LISTED]),
+        "comparison": verdict.bounded(states, order, _COMPARISON_ROOM),
+        "tables": verdict.bounded(counted, counted, _COUNTS_ROOM),
         "equal": verdict.count_state(found.values(), verdict.EQUAL),
         "different": verdict.count_state(found.values(), verdict.DIFFERENT),
         "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
         "not_counted": len(found) - len(counted),
-        "uncountable": dict(list(uncountable.items())[:_LISTED]),
+        "uncountable": verdict.bounded(uncountable, uncountable, _COUNTS_ROOM),
     }  # fmt: skip
 
 

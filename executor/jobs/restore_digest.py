@@ -12,11 +12,12 @@ from executor.restore.loading import cause
 from executor.restore.proving import Prover
 from executor.restore.request import FULL, SAMPLE, read
 from executor.restore.samples import Kept, Samples
+from executor.restore.verdict import bounded
 
 _ATTEMPTS = 3
 _AGAIN_SECONDS = 5.0
 # A result is stored in ZooKeeper; tables with nothing to be told of go last.
-_LISTED = 800
+_ROOM = 50_000
 _WHY = 200
 _NUMBERS = ("rows", "expired", "missing", "older", "undeleted", "newer", "other")
 
@@ -42,7 +43,7 @@ def restore_digest(context: JobContext) -> Mapping[str, Any]:
     for name in found if held is None else held:
         found.setdefault(name, {})["held"] = True
     order = sorted(found, key=lambda name: (set(found[name]) <= {"rows", "held"}, name))
-    result = {"samples": {name: found[name] for name in order[:_LISTED]}}
+    result = {"samples": bounded(found, order, _ROOM)}
     samples.finish(result)
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -187,6 +188,17 @@ def _listed(word: str, found: Mapping[str, Finding]) -> str:
 def by_state(found: Mapping[str, Finding]) -> Sequence[str]:
     """The names of all tables, the worst first."""
     return sorted(found, key=lambda name: (_WORST_FIRST[found[name].state], name))
+
+
+def bounded(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
+    """The first of these that take no more room together than `most` characters of JSON."""
+    kept = {}
+    for name in order:
+        most -= len(json.dumps({name: found[name]}))
+        if most < 0:
+            break
+        kept[name] = found[name]
+    return kept
 
 
 def count_state(found: Iterable[Finding], state: str) -> int:
