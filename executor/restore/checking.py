@@ -64,17 +64,20 @@ def free_bytes(directory: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def lacks_space(imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int) -> str | None:
+def lacks_space(
+    imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int, kept: bool = False
+) -> str | None:
     """Why the volume is too small, with numbers; None if it is not.
 
     `imported`: what this node takes over, if it has a counterpart; its files are staged and stay. Else `streamed` is
-    its even share of the whole, about as much as comes to rest here, and staging comes on top of it.
+    its even share of the whole, about as much as comes to rest here, and staging comes on top of it. `kept`: what is
+    staged stays until all of it has been compared.
     """
     if imported is not None:
         needed, what = sum(batch.size for batch in imported), "for its data"
     else:
         share = sum(batch.size for batch in streamed)
-        staged = staging_bytes(streamed)
+        staged = share if kept else staging_bytes(streamed)
         needed, what = share + staged, f"for {amount(share)} of data and {amount(staged)} of files on their way"
     if needed <= free:
         return None

@@ -17,7 +17,7 @@ from executor.restore.batches import Batch, Piece
 from executor.restore.cql import CqlError
 from executor.restore.loading import Loader, LoadError
 from executor.restore.problems import Problem
-from executor.restore.request import Request
+from executor.restore.request import FULL, Request
 from executor.restore.schema import TABLE, Existing, Plan
 from executor.restore.selection import Selection, TableName
 from executor.restore.stored import Repository, StoredBackup
@@ -95,7 +95,7 @@ def of_node(
     problems += [*_views(context, backup, selection), *_roles(context, repository, request, selection)]
     imported = None if same is None else planned(repository, [same], selection)
     free = checking.free_bytes(context.node.scratch)
-    if words := checking.lacks_space(imported, batches, free):
+    if words := checking.lacks_space(imported, batches, free, request.compare == FULL):
         most = checking.largest(batches if imported is None else imported)
         help_ = f"make room, or restore some tables at a time: {most}"
         problems.append(Problem(SPACE, context.node.name, words, help_))

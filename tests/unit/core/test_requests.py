@@ -106,6 +106,8 @@ def test_backup_with_its_defaults() -> None:
         "column_families": [],
         "upload_parallelism": 1,
         "count_rows": None,
+        "absent": "wait",
+        "max_snapshot_spread_s": 60,
     }
     assert found.tuning == {"throttle": DEFAULT_THROTTLE}
     assert found.secrets == KEYS

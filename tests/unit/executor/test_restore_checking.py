@@ -116,6 +116,15 @@ def test_space(
     assert found == (None if expected is None else f"the volume {expected}")
 
 
+def test_what_is_compared_in_full_stays_staged() -> None:
+    streamed = of(*[GIB] * 100)
+    assert checking.lacks_space(None, streamed, 106 * GIB) is None
+    words = "the volume has 106.0 GiB free, and the restore needs 200.0 GiB for 100.0 GiB of data and 100.0 GiB"
+    found = checking.lacks_space(None, streamed, 106 * GIB, kept=True)
+    assert found is not None
+    assert found.startswith(words)
+
+
 def test_staging_is_bounded_however_much_there_is() -> None:
     assert checking.staging_bytes(of(*[GIB] * 100)) == GIB + AHEAD_BYTES
     assert checking.staging_bytes(of(GIB)) == GIB
