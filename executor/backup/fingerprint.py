@@ -41,7 +41,11 @@ _OF_TABLES = {
         "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type"
         " FROM system_schema.columns"
     ),
-    "d": "SELECT keyspace_name, table_name, column_name, dropped_time, type FROM system_schema.dropped_columns",
+    # As a number: a column may be dropped USING TIMESTAMP, whose microseconds are no date that Python knows.
+    "d": (
+        "SELECT keyspace_name, table_name, column_name, to_unix_timestamp(dropped_time) AS dropped_at, type"
+        " FROM system_schema.dropped_columns"
+    ),
     "x": "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
 }  # fmt: skip
 
