@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify
 from api import shapes
 from api.access import access, answer, snapshot
 from scheduler import metrics
+from scheduler.core.logins import warnings
 from scheduler.snapshot import Snapshot, Unavailable
 
 blueprint = Blueprint("health", __name__)
@@ -33,6 +34,7 @@ def health() -> Response:
         "registered": found.state.registered,
         "reconciled": found.state.reconciliation.complete,
         "plans": {name: plan.status.value for name, plan in found.plans.items()},
+        "warnings": list(warnings(found.state, found.state.target.spec)),
     }
     return _answer(document, HTTPStatus.OK if check["healthy"] else HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -84,7 +86,7 @@ def _servers(found: Snapshot) -> shapes.Json:
     ill = [
         node.name
         for node in shapes.launched(found.state)
-        if node.task is not None and node.task.state not in shapes.NOT_FAILED
+        if node.task is not None and (node.task.state not in shapes.NOT_FAILED or node.missing is not None)
     ]
     if ill:
         return {"healthy": False, "message": f"Unhealthy nodes = {','.join(ill)}"}

@@ -112,6 +112,7 @@ _MEANINGS = {
     "by": "rack: for *, all nodes of a rack at the same time",
 }
 _CHOICES = {"decommission": ("true", "false"), "force": ("true", "false"), "by": ("node", "rack")}
+_RESTORE_PLAN = "/v1/restore/plan"
 _OPEN = {"/admin/ping", "/admin/healthcheck", "/v1/health", "/v1/artifacts/{name}"}
 
 
@@ -141,6 +142,11 @@ def describe() -> Json:
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
     _add_settings(paths)
+    for method in ("post", "put"):
+        paths.setdefault(_RESTORE_PLAN, {})[method] = _asked(
+            _RESTORE_PLAN, "What a restore would find and do; nothing is changed", ref("RestoreRequest"),
+            ref("RestorePlan"), "409",
+        )  # fmt: skip
     _add_events(paths)
     paths["/v1/backups"]["get"]["parameters"] = _place()
     paths["/v1/backups/{backup}"]["get"]["parameters"] += _place()
@@ -181,15 +187,15 @@ def _add_settings(paths: dict[str, Json]) -> None:
     """Other settings: asked before, given, and taken back."""
     path = "/v1/config/preview"
     asked = "What other settings would do; nothing is changed"
-    paths[path] = {"post": _of_settings(path, asked, ref("Settings"), ref("Preview"))}
+    paths[path] = {"post": _asked(path, asked, ref("Settings"), ref("Preview"))}
     given = "Have the cluster follow these settings on top of the present ones"
-    paths["/v1/config"]["put"] = _of_settings("/v1/config", given, ref("Settings"), ref("Changed"), "409")
+    paths["/v1/config"]["put"] = _asked("/v1/config", given, ref("Settings"), ref("Changed"), "409")
     path = "/v1/config/rollback"
     back = "Return to the configuration before the present one, or to the one that is named"
-    paths[path] = {"post": _of_settings(path, back, ref("Rollback"), ref("Changed"), "404", "409")}
+    paths[path] = {"post": _asked(path, back, ref("Rollback"), ref("Changed"), "404", "409")}
 
 
-def _of_settings(path: str, summary: str, body: Json, answer: Json, *codes: str) -> Json:
+def _asked(path: str, summary: str, body: Json, answer: Json, *codes: str) -> Json:
     return {
         "summary": summary,
         "requestBody": {"content": {"application/json": {"schema": body}}},

@@ -78,6 +78,7 @@ _PREVIEW: Mapping[str, Json] = {
     "changes": list_of("Change"),
     "restarts": STRINGS,
     "leaves": STRINGS,
+    "warnings": STRINGS,
     "cassandra_check": object_of(
         {"result": {"enum": ["not needed", "accepted", "refused", "not made"]}, "message": STRING}
     ),
@@ -190,6 +191,38 @@ SCHEMAS: Mapping[str, Json] = {
         "additionalProperties": False,
     },
     "Preview": object_of(_PREVIEW),
+    "RestorePlan": object_of(
+        {
+            "possible": BOOLEAN,
+            "problems": list_of("RestoreProblem"),
+            "untried": STRINGS,
+            "mode": _NULLABLE,
+            "tables": list_of("RestoredTable"),
+            "tables_more": INTEGER,
+            "creates": {"type": "object", "additionalProperties": STRINGS},
+            "builds": {"type": "object", "additionalProperties": STRINGS},
+            "left_out": STRINGS,
+            "nodes": {"type": "object", "additionalProperties": ref("RestoringNode")},
+            "bytes": INTEGER,
+            "seconds_at_throttle": {"type": ["integer", "null"]},
+        }
+    ),
+    "RestoreProblem": object_of({**dict.fromkeys(("kind", "where", "why", "help"), STRING), "nodes": STRINGS}),
+    "RestoredTable": object_of(
+        {
+            "from": STRING,
+            "to": STRING,
+            "what": {"enum": ["create", "load into existing"]},
+            "has_data": {"type": ["boolean", "null"]},
+            "how": {"enum": ["imported as files", "streamed", "nothing to load"]},
+            "bytes": INTEGER,
+            "sstables": INTEGER,
+            "rows": {"type": ["integer", "null"]},
+        }
+    ),
+    "RestoringNode": object_of(
+        {"loads": STRINGS, "bytes": INTEGER, "free_bytes": {"type": ["integer", "null"]}, "same_as": _NULLABLE}
+    ),
     "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": _NULLABLE}),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
@@ -236,6 +269,7 @@ SCHEMAS: Mapping[str, Json] = {
             "error": _NULLABLE,
             "most_replicas": {"type": ["integer", "null"]},
             "disregards_racks": _NULLABLE,
+            "auth_replicas": {"type": ["integer", "null"]},
         }
     ),
     "NodeInfo": object_of(

@@ -82,14 +82,29 @@ def _checked(found: Request | tuple[str, ...]) -> Request:
     return found
 
 
+def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
+    """A request about a backup, its names looked up there, and the backup. Raises RequestError or Unavailable."""
+    request = _checked(check(kind, body, nodes))
+    if not nodes:
+        raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    backup = _complete_backup(request)
+    return _checked(check(kind, body, nodes, schema_in(backup))), backup
+
+
 def check_key(secrets: Mapping[str, str]) -> None:
     """Raises RequestError for secrets that cannot be sealed."""
+    if (reason := credentials_problem(secrets)) is not None:
+        raise RequestError(_CONFLICT, reason)
+
+
+def credentials_problem(secrets: Mapping[str, str]) -> str | None:
+    """Why the credentials of a request cannot be kept until its operation has ended."""
     if secrets and access().sealer is None:
-        raise RequestError(
-            _CONFLICT,
+        return (
             f"Credentials cannot be taken: {SETTINGS} is not set, and they are not stored in plain text. Set it, or "
-            "let the agents have credentials of their own and send none.",
+            "let the agents have credentials of their own and send none."
         )
+    return None
 
 
 def seal(identifier: str, secrets: Mapping[str, str]) -> str:

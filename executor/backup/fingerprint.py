@@ -41,11 +41,9 @@ _OF_TABLES = {
         "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type"
         " FROM system_schema.columns"
     ),
-    # As a number: a column may be dropped USING TIMESTAMP, whose microseconds are no date that Python knows.
-    "d": (
-        "SELECT keyspace_name, table_name, column_name, to_unix_timestamp(dropped_time) AS dropped_at, type"
-        " FROM system_schema.dropped_columns"
-    ),
+    # Some drop times of Cassandra's own tables are beyond what Python can tell as a date.
+    "d": "SELECT keyspace_name, table_name, column_name, timestamp_as_blob(dropped_time) AS dropped_time, kind, type"
+    " FROM system_schema.dropped_columns",
     "x": "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
 }  # fmt: skip
 

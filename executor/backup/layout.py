@@ -3,6 +3,7 @@ for what a backup that was never completed left under its name.
 
 backups/<backup>/started.json      claims the name
 backups/<backup>/schema.json
+backups/<backup>/roles.json        if system_auth is backed up: salted hashes among them, as in its SSTables
 backups/<backup>/nodes/<node>.json
 backups/<backup>/moments.json      when rows were counted
 backups/<backup>/manifest.json     makes the backup exist
@@ -42,6 +43,11 @@ def started_key(backup: str) -> str:
 def schema_key(backup: str) -> str:
     """Of the schema."""
     return f"{backup_prefix(backup)}schema.json"
+
+
+def roles_key(backup: str) -> str:
+    """Of the roles."""
+    return f"{backup_prefix(backup)}roles.json"
 
 
 def nodes_prefix(backup: str) -> str:

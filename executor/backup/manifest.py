@@ -131,12 +131,16 @@ class RingMember:
 
 @dataclass(frozen=True)
 class Schema:
-    """Schema and ring as one node saw them when all snapshots had been taken."""
+    """Schema and ring as one node saw them when all snapshots had been taken.
+
+    `roles_sha256` is of the document of the roles, empty if there is none.
+    """
 
     schema_version: str
     key_spaces: tuple[KeySpace, ...]
     tables: tuple[Table, ...]
     ring: tuple[RingMember, ...]
+    roles_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -16,12 +16,14 @@ from executor.backup import claim, coverage, description, document, fingerprint,
 from executor.backup.description import Counting
 from executor.backup.manifest import KeySpace, RingMember, Schema, Started, Table
 from executor.backup.request import Request, opened, read
+from executor.backup.roles import roles
+from executor.backup.s3 import Store
 from executor.cql_session import CQL_ERRORS, words
 from executor.jobs import schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute
-from executor.protocol import JobProgress
+from executor.protocol import ROLES_KEY_SPACE, JobProgress
 from executor.restore import live
 from executor.restore.selection import TableName
 
@@ -56,6 +58,8 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
             described_at = time.time()
             missing = _missing(context, fit.key_spaces)
             found = Schema(fit.version, text.key_spaces, _counted(context, session, text.ids), text.ring)
+            digest, problem = _write_roles(request, store, session, found)
+        found = replace(found, roles_sha256=digest)
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
         store.put(key, content)
@@ -63,12 +67,25 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
     return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),
+        **({"roles": problem} if problem else {}),
         "key_spaces": dict(Counter(table.key_space for table in found.tables)),
         "described_at": described_at,
         "counted_at": time.time() if any(table.rows is not None for table in found.tables) else None,
         **({"left_out": fit.left_out} if fit.left_out else {}),
         **({"message": message} if message else {}),
     }
+
+
+def _write_roles(request: Request, store: Store, session: Session, found: Schema) -> tuple[str, str]:
+    """The roles as a document of their own, which a restore makes statements of: its SHA-256, or why there is none."""
+    if request.column_families or ROLES_KEY_SPACE not in {space.name for space in found.key_spaces}:
+        return "", ""
+    try:
+        content = document.write(roles(session))
+    except CQL_ERRORS as error:
+        return "", f"not in the backup as statements, so that they cannot be restored: {words(error)}"
+    store.put(layout.roles_key(request.backup_name), content)
+    return hashlib.sha256(content).hexdigest(), ""
 
 
 @dataclass(frozen=True)

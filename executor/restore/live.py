@@ -16,6 +16,10 @@ from executor.restore.schema import Element, Existing, elements
 
 _JMX_SECONDS = 30.0
 _TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
+_LOGIN = (
+    "Cassandra on {} asks its clients for a login, and none was given; give cassandra_username and cassandra_password"
+    " of a role that may read, and create what is restored"
+)
 
 
 @contextmanager
@@ -25,6 +29,8 @@ def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> It
         with cql_session.connect(node.address, node.native_port, secrets, consistency) as session:
             yield session
     except cql_session.ConnectError as error:
+        if error.refused and not secrets.get("cassandra_username"):
+            raise JobError("connect", _LOGIN.format(node.address), hopeless=True) from error
         raise JobError("connect", str(error), error.refused) from error
 
 

@@ -43,11 +43,15 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack."""
+    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack.
+
+    `url` is where the agent itself answers; empty in records of earlier versions.
+    """
 
     id: str
     hostname: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,15 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """That `peers` do not see a node which Mesos holds for running: noted `since`, not heard of `silent_since`."""
+
+    since: float
+    silent_since: float
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
 
@@ -179,6 +192,7 @@ class NodeRecord:
     intent: Intent | None = None
     left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
     left_host: str = ""  # it was decommissioned there, to be placed elsewhere
+    missing: Missing | None = None  # its peers do not see it, and it does not answer: down until it is heard of
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -195,6 +209,7 @@ class PlanRecord:
     interrupted: bool = False
     completed: bool = False  # all nodes were members once: what joins later takes data over
     cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
+    cleanup_due: tuple[str, ...] | None = None  # on the nodes that were members before; earlier versions named none
     canary: Canary | None = None  # of the plan deploy: until an operator lets it go on, no other node has the target
     schema_version: int = SCHEMA_VERSION
 

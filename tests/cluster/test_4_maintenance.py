@@ -77,6 +77,7 @@ def test_backup_and_restore_by_the_reference_lines(world: World, tmp_path: Path)
     assert world.wait_ended("backup")["state"] == "COMPLETE"
     with world.cql() as session:
         session.execute(f"DROP KEYSPACE {KEYSPACE}")
+    check_plan(world, body, "create", {f"{KEYSPACE}.{name}": len(rows) for name, rows in before.items()})
     assert run_line(world, RESTORE_LINE, tmp_path) == 202, (tmp_path / "body").read_text()
     answer = json.loads((tmp_path / "body").read_text())
     assert (answer["status"], answer["message"]) == ("started", "")
@@ -87,6 +88,22 @@ def test_backup_and_restore_by_the_reference_lines(world: World, tmp_path: Path)
         by_index = session.execute(f"SELECT id FROM {KEYSPACE}.user WHERE name = 'name-3'")
         assert len(list(by_index)) == tables.ROWS // 10
     wait_for("no snapshot is left", lambda: not snapshots(world))
+    check_plan(world, body, "load into existing", {})
+
+
+def check_plan(world: World, body: dict[str, str], what: str, rows: dict[str, int]) -> None:
+    """The dry run of a restore of everything, for which nothing begins."""
+    before = world.read("/v1/restore/status")["id"]
+    code, plan = world.put("/v1/restore/plan", body)
+    assert (code, plan["possible"]) == (200, True), plan
+    assert plan["mode"] == "import"
+    own = {table["to"]: table for table in plan["tables"] if table["to"].startswith(f"{KEYSPACE}.")}
+    assert {table["what"] for table in own.values()} == {what}
+    assert own[f"{KEYSPACE}.user"]["has_data"] is (what != "create")
+    assert {name: own[name]["rows"] for name in rows if own[name]["rows"] is not None}.items() <= rows.items()
+    assert (f"{KEYSPACE}" in plan["creates"].get("keyspace", [])) is (what == "create")
+    assert sum(node["bytes"] for node in plan["nodes"].values()) == plan["bytes"] > 0
+    assert world.read("/v1/restore/status")["id"] == before
 
 
 def test_no_secret_is_anywhere(world: World) -> None:

@@ -54,6 +54,8 @@ class Jobs:
     finished: set[str] = field(default_factory=set)
     backups: list[str] = field(default_factory=list)
     loaded: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    views: list[str] = field(default_factory=list)
+    emptied: set[str] = field(default_factory=set)
     verdict: str = "equal"
     violations: list[str] = field(default_factory=list)
     schemas: dict[str, Json] = field(default_factory=dict)
@@ -89,6 +91,8 @@ class Jobs:
             "restore-check": self._check,
             "restore-schema": self._schema,
             "restore-load": self._load,
+            "restore-empty-views": self._empty_views,
+            "restore-build-views": self._build_views,
             "restore-digest": self._digest,
             "restore-compare": self._compare,
             "repair": self._repair,
@@ -156,11 +160,20 @@ class Jobs:
         return {"same_as": self.same_as.get(job.launch.node), "bytes": 1000, "free_bytes": 100_000}
 
     def _schema(self, _job: Job, _told: Json) -> Json:
-        return {"created": ["users"], "kept": ["orders"]}
+        return {"created": ["users"], "kept": ["orders"], "views": self.views}
 
     def _load(self, job: Job, told: Json) -> Json:
         self.loaded[job.launch.node] = (told["mode"], tuple(told["sources"]))
         return {"tables": {"users.t": "done"}, "objects": 10, "bytes": 1000, "sstables": 2}
+
+    def _empty_views(self, job: Job, told: Json) -> Json:
+        self._expect(bool(self.views) and told["views"] == self.views, f"{job.name} of {told['views']}")
+        self.emptied.add(job.launch.node)
+        return {"views": len(told["views"])}
+
+    def _build_views(self, job: Job, told: Json) -> Json:
+        self._expect(len(self.emptied) in (0, 3), f"{job.name} when only {sorted(self.emptied)} were emptied")
+        return {"views": len(told["views"])}
 
     def _digest(self, job: Job, told: Json) -> Json:
         self._expect(self.loaded.get(job.launch.node) is not None, f"{job.name} of what {job.launch.node} never loaded")

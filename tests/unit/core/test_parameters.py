@@ -184,6 +184,16 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
         STREAMED,
         {**RENAMED, "mode": "stream", "sources": ["node-1"]},
     ),
+    *(
+        (
+            "restore",
+            f"restore-{what}-views",
+            {**WHERE, **TABLES, "rename": {"shop": "shop2"}},
+            {"Schema.cluster": {"views": ["shop2.by_name"]}},
+            {**RENAMED, "views": ["shop2.by_name"]},
+        )
+        for what in ("empty", "build")
+    ),
     (
         "restore",
         "restore-digest",
