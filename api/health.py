@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify
 from api import shapes
 from api.access import access, answer, snapshot
 from scheduler import metrics
+from scheduler.core.logins import warnings
 from scheduler.snapshot import Snapshot, Unavailable
 
 blueprint = Blueprint("health", __name__)
@@ -33,6 +34,7 @@ def health() -> Response:
         "registered": found.state.registered,
         "reconciled": found.state.reconciliation.complete,
         "plans": {name: plan.status.value for name, plan in found.plans.items()},
+        "warnings": list(warnings(found.state, found.state.target.spec)),
     }
     return _answer(document, HTTPStatus.OK if check["healthy"] else HTTPStatus.SERVICE_UNAVAILABLE)
 

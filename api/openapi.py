@@ -45,6 +45,7 @@ _READS: Mapping[str, tuple[str, Json]] = {
     "/v1/backup/{work}/status": ("The newest verification or deletion", ref("Operation")),
     "/v1/backup/{work}/history": ("Those that have ended, newest first", list_of("OperationEnded")),
     "/v1/backups": ("The backups at a place", ref("Backups")),
+    "/v1/backups/{backup}": ("One backup: its nodes and tables, and what it lacks", ref("Backup")),
     "/v1/events": ("What happened to the cluster, oldest first", ref("Events")),
     "/v1/garbage": ("Reservations of this cluster that no record knows", list_of("Garbage")),
     "/v1/debug/offers": ("The last evaluations of offers", {"type": "array", "items": OBJECT}),
@@ -148,7 +149,9 @@ def describe() -> Json:
         )  # fmt: skip
     _add_events(paths)
     paths["/v1/backups"]["get"]["parameters"] = _place()
-    paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
+    paths["/v1/backups/{backup}"]["get"]["parameters"] += _place()
+    for path in ("/v1/backups", "/v1/backups/{backup}"):
+        paths[path]["get"]["responses"] |= _failures(path, "400")
     return {
         "openapi": "3.1.0",
         "info": {"title": "Apache Cassandra on Apache Mesos", "version": __version__},

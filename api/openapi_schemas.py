@@ -78,6 +78,7 @@ _PREVIEW: Mapping[str, Json] = {
     "changes": list_of("Change"),
     "restarts": STRINGS,
     "leaves": STRINGS,
+    "warnings": STRINGS,
     "cassandra_check": object_of(
         {"result": {"enum": ["not needed", "accepted", "refused", "not made"]}, "message": STRING}
     ),
@@ -268,6 +269,7 @@ SCHEMAS: Mapping[str, Json] = {
             "error": _NULLABLE,
             "most_replicas": {"type": ["integer", "null"]},
             "disregards_racks": _NULLABLE,
+            "auth_replicas": {"type": ["integer", "null"]},
         }
     ),
     "NodeInfo": object_of(
@@ -344,12 +346,34 @@ SCHEMAS: Mapping[str, Json] = {
                         "nodes": {},
                         "objects": {"type": ["integer", "null"]},
                         "bytes": {"type": ["integer", "null"]},
+                        "message": STRING,
                     },
                     "required": ["backup_name", "state"],
                 },
             }
         }
     ),
+    "Backup": {
+        "type": "object",
+        "properties": {
+            "backup_name": STRING,
+            "state": {"type": "string", "enum": ["complete", "unfinished"]},
+            "cluster": _NULLABLE,
+            "cluster_name": _NULLABLE,
+            "operation": _NULLABLE,
+            "nodes": OBJECT,
+            "key_spaces": OBJECT,
+            "bytes": {"type": ["integer", "null"]},
+            "cassandra_version": _NULLABLE,
+            "started_at": _NULLABLE,
+            "finished_at": _NULLABLE,
+            "left_out": {"type": "object", "additionalProperties": STRING},
+            "absent": OBJECT,
+            "coverage": OBJECT,
+            "message": STRING,
+        },
+        "required": ["backup_name", "state"],
+    },
     "Healthcheck": {"type": "object", "additionalProperties": _HEALTH},
     "Health": _HEALTH,
 }

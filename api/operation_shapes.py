@@ -7,6 +7,7 @@ from typing import Any
 
 from executor.protocol import JobProgress
 from scheduler.core.kinds import ALL_AT_ONCE, KINDS, PhaseKind
+from scheduler.core.naming import named
 from scheduler.core.operation import View, look, stamp
 from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.plan import Plan, Status, Step
@@ -92,7 +93,9 @@ Part = tuple[PhaseKind, StepRecord, Step]
 
 def _parts(view: View, plan: Plan) -> Iterator[Part]:
     """Each step as it is recorded, beside the same step as the plan shows it."""
-    for (phase, records), shown in zip(view.phases, plan.phases, strict=True):
+    recorded = {phase.name: (phase, records) for phase, records in view.phases}
+    for shown in plan.phases:
+        phase, records = recorded[shown.name]
         for record, step in zip(records, shown.steps, strict=True):
             yield phase, record, step
 
@@ -158,10 +161,10 @@ def _step(state: ClusterState, step: StepRecord, shown: Step) -> Json:
         "reason": str(shown.reason),
         "message": shown.message,
         "node": None if step.task is None else step.task.node,
-        "progress": _progress(_newest(state, step)),
+        "progress": _progress(state, _newest(state, step)),
         "failures": step.failures.count,
         "interruptions": step.interruptions,
-        "error": step.failures.message,
+        "error": named(state, step.failures.message),
         "started": _time(step.started_at),
         "finished": _time(step.finished_at),
         "result": step.result,
@@ -176,11 +179,11 @@ def _newest(state: ClusterState, step: StepRecord) -> JobProgress:
     return step.progress
 
 
-def _progress(found: JobProgress) -> dict[str, Any]:
+def _progress(state: ClusterState, found: JobProgress) -> dict[str, Any]:
     """Numbers by unit: bytes_done, bytes_total, files_done, …; `rate` in bytes per second."""
     return {
-        "doing": found.doing,
-        "waiting": found.waiting,
+        "doing": named(state, found.doing),
+        "waiting": named(state, found.waiting.removeprefix("waits: ")),
         "percent": found.percent,
         "rate": found.rate,
         "seconds_left": found.seconds_left,

@@ -18,7 +18,7 @@ blueprint = Blueprint("restore_plans", __name__)
 
 # The nodes list the objects of the backup, and try its schema.
 SECONDS = 60.0
-_CHOSEN = ("backup_name", "key_spaces", "column_families", "rename")
+_CHOSEN = ("backup_name", "key_spaces", "column_families", "rename", "compare")
 
 
 @blueprint.route("/v1/restore/plan", methods=["POST", "PUT"])

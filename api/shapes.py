@@ -108,6 +108,7 @@ def status(found: NodeStatus) -> Json:
         "error": found.error,
         "most_replicas": found.most_replicas,
         "disregards_racks": found.disregards_racks,
+        "auth_replicas": found.auth_replicas,
     }
 
 
@@ -263,4 +264,5 @@ def preview(found: Preview) -> Json:
         ],
         "restarts": list(found.restarts),
         "leaves": list(found.leaves),
+        "warnings": list(found.warnings),
     }

@@ -18,7 +18,7 @@ _DISK_MB = 8192
 _SEEDS = 2
 # One machine, no strangers: the waits that let a large ring settle only cost time here. Who replaces a node listens for
 # the broadcast interval whether it lives, which has to be longer than the ring delay.
-_JVM_OPTIONS = (
+JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
     "-Dcassandra.broadcast_interval_ms=6000",
@@ -50,7 +50,7 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "CASSANDRA_MEMORY_MB": str(layout.heap_mb + _BESIDE_HEAP_MB),
         "CASSANDRA_HEAP_SIZE_MB": str(layout.heap_mb),
         "CASSANDRA_HEAP_GC": "SERIAL",
-        "CASSANDRA_JVM_OPTIONS": " ".join([*_JVM_OPTIONS, base.get("CASSANDRA_JVM_OPTIONS", "")]).strip(),
+        "CASSANDRA_JVM_OPTIONS": " ".join([*JVM_OPTIONS, base.get("CASSANDRA_JVM_OPTIONS", "")]).strip(),
         "CASSANDRA_DISK_MB": str(_DISK_MB),
         "CASSANDRA_STORAGE_PORT": str(ports.storage),
         "CASSANDRA_SSL_STORAGE_PORT": str(ports.ssl_storage),

@@ -95,6 +95,7 @@ class NodeStatus:
     `load_bytes` is what its SSTables take, `room_bytes` what is free on the disk of its volume; both are only as new
     as the last answer to a query. `most_replicas` is how many a range has at most in this data center, None while not
     known; `disregards_racks` a key space that may have several of a range in one rack, however many racks there are.
+    `auth_replicas` is how many system_auth has in this data center.
     """
 
     mode: str
@@ -117,6 +118,7 @@ class NodeStatus:
     room_bytes: int | None = None
     most_replicas: int | None = None
     disregards_racks: str | None = None
+    auth_replicas: int | None = None
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ class Keeper:
             problem = class_archive.make(self.launch, self.files, self.entry, self.record)
             if problem is not None:
                 _LOG.warning("no archive of classes is made: %s", problem)
+            elif self.entry.has_archive():
+                _LOG.info("kept for later starts: an archive of classes, %s", self.entry.archive)
 
 
 def prepare(launch: NodeLaunch, files: jvm.Files, log: Path, environ: Mapping[str, str]) -> Keeper | None:

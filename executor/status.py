@@ -80,7 +80,12 @@ def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
 def with_replication(status: NodeStatus, found: Replication) -> NodeStatus:
     """The same with how its key spaces are replicated; one that disregards racks stands for all that do."""
     disregarding = next(iter(found.disregards_racks), None)
-    return replace(status, most_replicas=found.most_replicas, disregards_racks=disregarding)
+    return replace(
+        status,
+        most_replicas=found.most_replicas,
+        disregards_racks=disregarding,
+        auth_replicas=found.auth_replicas,
+    )
 
 
 def explained(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from cassandra.cluster import Session
@@ -39,14 +39,27 @@ class Counting:
         return int(self.jolokia.read([attribute], _ASK_SECONDS).get(attribute) or 0)
 
 
-def key_spaces(session: Session, names: Iterable[str]) -> tuple[KeySpace, ...]:
-    """The statements that make these key spaces."""
-    return tuple(KeySpace(name, name in CASSANDRAS_KEY_SPACES, _statements(session, name)) for name in sorted(names))
+def key_spaces(session: Session, names: Iterable[str], left_out: Collection[str] = ()) -> tuple[KeySpace, ...]:
+    """The statements that make these key spaces, without those of tables that are left out (`key space.table`)."""
+    indexes = {
+        f"{row.keyspace_name}.{row.index_name}"
+        for row in session.execute("SELECT keyspace_name, table_name, index_name FROM system_schema.indexes")
+        if f"{row.keyspace_name}.{row.table_name}" in left_out
+    }
+    omitted = {("table", name) for name in left_out} | {("materialized_view", name) for name in left_out}
+    omitted |= {("index", name) for name in indexes}
+    return tuple(
+        KeySpace(name, name in CASSANDRAS_KEY_SPACES, _statements(session, name, omitted)) for name in sorted(names)
+    )
 
 
-def _statements(session: Session, key_space: str) -> tuple[str, ...]:
+def _statements(session: Session, key_space: str, omitted: Collection[tuple[str, str]]) -> tuple[str, ...]:
     rows = session.execute(f"DESCRIBE KEYSPACE {quote(key_space)} WITH INTERNALS")
-    return tuple(str(row.create_statement) for row in rows)
+    return tuple(
+        str(row.create_statement)
+        for row in rows
+        if (str(row.type), f"{key_space}.{str(row.name).strip(chr(34))}") not in omitted
+    )
 
 
 def table_ids(session: Session) -> Mapping[TableName, str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from botocore import exceptions
 from urllib3.exceptions import HTTPError
 
+from executor.jobs.redaction import without
+
 # What any of its calls may raise.
 CAUSES = (exceptions.BotoCoreError, exceptions.ClientError, HTTPError, OSError)
 
@@ -89,8 +91,4 @@ def _status(error: exceptions.ClientError) -> int:
 
 
 def _scrubbed(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        # A shorter one is a word of some test server, which would be blotted out of sentences.
-        if len(secret) >= 8:
-            text = text.replace(secret, "…")
-    return text
+    return without({str(number): secret for number, secret in enumerate(secrets)}, text)

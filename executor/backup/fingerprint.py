@@ -1,6 +1,7 @@
-"""What the schema is as far as a backup's data depend on it, in a few letters for each table: its id, columns, dropped
-columns, indexes and view; and for each key space its replication and types. Options of tables are left out: they may
-change at any time. Read from the tables of the node that is asked, whatever others have.
+"""What the schema is as far as a backup's data depend on it, in a few letters for each table and key space.
+
+Options of tables are left out: they may change at any time. Read from the tables of the node that is asked, whatever
+others have. A fingerprint is a letter and a digest for each part, so that it tells what differs.
 """
 
 from __future__ import annotations
@@ -12,43 +13,60 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from executor.jobs.schema import is_meant
+
 # Beyond so many tables their key spaces alone are told apart: a job's result has to fit into a record of ZooKeeper.
 MOST_TABLES = 3000
-_DIGITS = 16
-_KEY_SPACES = "SELECT keyspace_name, replication FROM system_schema.keyspaces"
-_OF_KEY_SPACES = ("SELECT keyspace_name, type_name, field_names, field_types FROM system_schema.types",)
-_TABLES = "SELECT keyspace_name, table_name, id FROM system_schema.tables"
-_VIEWS = (
-    "SELECT keyspace_name, view_name AS table_name, id, base_table_name, where_clause, include_all_columns"
-    " FROM system_schema.views"
-)
-_OF_TABLES = (
-    "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type FROM system_schema.columns",
-    # As a number: a drop may be as of a time that is no date of Python's, as that of Cassandra's own thrift_version is.
-    "SELECT keyspace_name, table_name, column_name, toUnixTimestamp(dropped_time) AS dropped_time, kind, type"
+_DIGITS = 8
+_PARTS = {
+    "i": "it was dropped and made anew",
+    "v": "its definition as a view",
+    "c": "its columns",
+    "d": "its dropped columns",
+    "x": "its indexes",
+    "r": "its replication",
+    "t": "its types",
+    "s": "its tables",
+}
+_OF_KEY_SPACES = {
+    "r": "SELECT keyspace_name, replication FROM system_schema.keyspaces",
+    "t": "SELECT keyspace_name, type_name, field_names, field_types FROM system_schema.types",
+}
+_OF_TABLES = {
+    "i": "SELECT keyspace_name, table_name, id FROM system_schema.tables",
+    "v": (
+        "SELECT keyspace_name, view_name AS table_name, id, base_table_name, where_clause FROM system_schema.views"
+    ),
+    "c": (
+        "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type"
+        " FROM system_schema.columns"
+    ),
+    # Some drop times of Cassandra's own tables are beyond what Python can tell as a date.
+    "d": "SELECT keyspace_name, table_name, column_name, timestamp_as_blob(dropped_time) AS dropped_time, kind, type"
     " FROM system_schema.dropped_columns",
-    "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
-)
+    "x": "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
+}  # fmt: skip
 
 
-def take(session: Session, key_spaces: Collection[str]) -> dict[str, str]:
-    """Of these key spaces, by `key space` and `key space.table` (views too). Raises what the driver raises."""
-    parts: dict[str, list[str]] = defaultdict(list)
-    for query in (_KEY_SPACES, *_OF_KEY_SPACES):
+def take(session: Session, key_spaces: Collection[str], column_families: Collection[str]) -> dict[str, str]:
+    """Of these key spaces and the tables (and views) meant in them, by `key space` and `key space.table`.
+
+    Raises what the driver raises.
+    """
+    parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for letter, query in _OF_KEY_SPACES.items():
         for row in _rows(session, query, key_spaces):
-            parts[row["keyspace_name"]].append(_text(row))
-    tables: set[str] = set()
-    for query in (_TABLES, _VIEWS):
+            parts[row["keyspace_name"]][letter].append(_text(row))
+    for letter, query in _OF_TABLES.items():
         for row in _rows(session, query, key_spaces):
-            name = f"{row['keyspace_name']}.{row['table_name']}"
-            tables.add(name)
-            parts[name].append(_text(row))
-    for query in _OF_TABLES:
-        for row in _rows(session, query, key_spaces):
-            # A table that was made since the tables were read is taken for none yet.
-            if (name := f"{row['keyspace_name']}.{row['table_name']}") in tables:
-                parts[name].append(_text(row))
-    return {name: _digest(found) for name, found in parts.items()}
+            if is_meant(row["keyspace_name"], row["table_name"], column_families):
+                parts[f"{row['keyspace_name']}.{row['table_name']}"][letter].append(_text(row))
+    # A table that was made while this was read shows its columns alone: it is none yet.
+    return {
+        name: ".".join(f"{letter}{_digest(rows)}" for letter, rows in sorted(found.items()))
+        for name, found in parts.items()
+        if "." not in name or found.keys() & {"i", "v"}
+    }
 
 
 def short(found: Mapping[str, str]) -> dict[str, str]:
@@ -58,13 +76,20 @@ def short(found: Mapping[str, str]) -> dict[str, str]:
     by_key_space: dict[str, list[str]] = defaultdict(list)
     for name, digest in found.items():
         by_key_space[name.partition(".")[0]].append(f"{name}:{digest}")
-    return {name: _digest(parts) for name, parts in by_key_space.items()}
+    return {name: f"s{_digest(parts)}" for name, parts in by_key_space.items()}
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
     """The names that differ, those that are new and those that have gone, each sorted."""
     differ = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
     return differ, sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
+
+
+def change(one: str, other: str) -> str:
+    """What differs between two fingerprints, in words."""
+    parts = [{item[0]: item for item in text.split(".") if item} for text in (one, other)]
+    letters = [letter for letter in _PARTS if parts[0].get(letter) != parts[1].get(letter)]
+    return " and ".join(_PARTS[letter] for letter in letters) or "nothing"
 
 
 def _rows(session: Session, query: str, key_spaces: Collection[str]) -> Iterable[dict[str, Any]]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from executor.backup import coverage
 from executor.backup.catalog import Catalog, Entry
 from executor.backup.client import Patience
 from executor.backup.document import DocumentError
@@ -56,7 +57,22 @@ def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str,
         "cluster": _of(entry, "cluster"),
         "cluster_name": _of(entry, "cluster_name"),
         "operation": _of(entry, "operation"),
+        **({} if found is None else _gaps(found)),
     }
+
+
+def _gaps(found: ClusterManifest) -> Mapping[str, Any]:
+    """What a backup has not, though the cluster had it; empty where nothing is missing."""
+    parts = {
+        "left_out": dict(found.left_out),
+        "absent": {name: {"address": item.address, "why": item.why} for name, item in found.absent.items()},
+        "coverage": {
+            name: {"ranges": item.ranges, "fewer": item.fewer, "none": item.none}
+            for name, item in found.coverage.items()
+        },
+    }
+    words = coverage.told(found.coverage, found.absent)
+    return {name: part for name, part in parts.items() if part} | ({"message": words} if words else {})
 
 
 def _of(entry: Entry, name: str) -> str | None:
@@ -93,12 +109,18 @@ def _listed(entry: Entry) -> Mapping[str, Any]:
         "nodes": None if found is None else len(found.nodes),
         "objects": None if found is None else found.objects,
         "bytes": None if found is None else found.bytes,
+        **({} if found is None else {name: part for name, part in _gaps(found).items() if name == "message"}),
     }
 
 
 def _nodes(found: ClusterManifest) -> Mapping[str, Any]:
     return {
-        name: {"tokens": node.member.num_tokens, "rack": node.member.rack, "data_center": node.member.data_center}
+        name: {
+            "tokens": node.member.num_tokens,
+            "rack": node.member.rack,
+            "data_center": node.member.data_center,
+            "taken_at": _stamp(node.member.taken_at),
+        }
         for name, node in found.nodes.items()
     }
 

@@ -55,7 +55,7 @@ def _taken(context: JobContext, request: Request, session: Session) -> tuple[Not
             context.tell(JobProgress(doing=f"clearing the snapshot {tag}"))
             snapshots.clear(context.node, tag, context.check)
         entities, key_spaces, gone = _entities(context)
-        before = _fingerprint(session, key_spaces)
+        before = _fingerprint(session, key_spaces, request.column_families)
         context.tell(JobProgress(doing=f"taking a snapshot of {len(entities)} key spaces or tables"))
         try:
             note = snapshots.take(context.node, request.tag, entities, context.check)
@@ -66,7 +66,7 @@ def _taken(context: JobContext, request: Request, session: Session) -> tuple[Not
             if _entities(context)[0] == entities:
                 raise
             continue
-        after = _fingerprint(session, key_spaces)
+        after = _fingerprint(session, key_spaces, request.column_families)
         changed, _, _ = fingerprint.changes(before, after)
         if not changed:
             return note, {name: digest for name, digest in after.items() if name in before}, gone
@@ -74,9 +74,9 @@ def _taken(context: JobContext, request: Request, session: Session) -> tuple[Not
     raise JobError(_STEP, f"the schema of {named} changed each time while the snapshot was taken; it is tried again")
 
 
-def _fingerprint(session: Session, key_spaces: Sequence[str]) -> dict[str, str]:
+def _fingerprint(session: Session, key_spaces: Sequence[str], column_families: Sequence[str]) -> dict[str, str]:
     try:
-        return fingerprint.take(session, key_spaces)
+        return fingerprint.take(session, key_spaces, column_families)
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
 

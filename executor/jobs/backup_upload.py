@@ -13,7 +13,7 @@ from executor.backup.files import SnapshotFile, TableId, snapshot_directories, s
 from executor.backup.manifest import Component, NodeManifest, SSTable, TableFiles
 from executor.backup.request import Request, opened, read
 from executor.backup.s3 import Store
-from executor.backup.snapshots import Note
+from executor.backup.snapshots import Note, SnapshotTable
 from executor.backup.upload import Control, Uploaded, upload_files
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
@@ -33,8 +33,13 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
         note = _note(context, request)
         sweeps.wait_for_end(store, context.wait, lambda words: context.tell(JobProgress(waiting=words)))
         views = _views(store, request)
+        left_out = _left_out(context)
         found = snapshot_files(context.node.data_directories, request.tag)
-        files = [file for file in found if (file.table.key_space, file.table.name) not in views]
+        files = [
+            file
+            for file in found
+            if (file.table.key_space, file.table.name) not in views and not _is_out(file.table, left_out)
+        ]
         uploaded = upload_files(store, prefix, files, context.node.scratch / _HASHES, control(context))
         claim.check(store, request.backup_name, request.operation)
         written = _manifest(context, request, without(note, views), uploaded)
@@ -85,12 +90,23 @@ def _note(context: JobContext, request: Request) -> Note:
     if note is None:
         text = f"the snapshot {request.tag} is not on this node's volume; make a new backup"
         raise JobError("upload", text, hopeless=True)
+    left_out = _left_out(context)
+    note = replace(note, tables=tuple(table for table in note.tables if not _is_out(table, left_out)))
     wanted = {TableId(table.key_space, table.name, table.id) for table in note.tables}
     there = {table for table, _, _ in snapshot_directories(context.node.data_directories, request.tag)}
     if missing := sorted(wanted - there):
         text = f"the snapshot {request.tag} lacks {len(missing)} tables, {missing[0]} among them; make a new backup"
         raise JobError("upload", text, hopeless=True)
     return note
+
+
+def _left_out(context: JobContext) -> frozenset[str]:
+    """Names of tables, and of whole key spaces, that the backup's schema lacks."""
+    return frozenset(map(str, context.launch.parameters.get("left_out") or ()))
+
+
+def _is_out(table: TableId | SnapshotTable, left_out: frozenset[str]) -> bool:
+    return table.key_space in left_out or f"{table.key_space}.{table.name}" in left_out
 
 
 def _manifest(context: JobContext, request: Request, note: Note, uploaded: Uploaded) -> NodeManifest:

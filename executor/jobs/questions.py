@@ -77,6 +77,6 @@ def _answer(question: Question, node: NodeFacts | None) -> Mapping[str, Any]:
     return answer(node, question.content)
 
 
-def _secrets(question: Question) -> list[str]:
+def _secrets(question: Question) -> Mapping[str, str]:
     given = question.content.get("secrets")
-    return [str(value) for value in given.values()] if isinstance(given, Mapping) else []
+    return {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}

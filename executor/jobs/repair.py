@@ -145,7 +145,7 @@ class _Run:
             except NotReachableError as error:
                 if time.monotonic() - began > _PATIENCE_SECONDS:
                     raise
-                self._tell(waiting=f"waits: {error}")
+                self._tell(waiting=str(error))
                 self._context.wait(_WAIT_SECONDS)
 
     # Planning.
@@ -213,7 +213,7 @@ class _Run:
         held_up = self._pressure.survey(self._queue, state)
         segment = next((segment for segment in self._queue if segment not in held_up), None)
         if segment is None:
-            self._tell(waiting="waits: " + ", ".join(sorted(set(held_up.values()))))
+            self._tell(waiting=", ".join(sorted(set(held_up.values()))))
             self._context.wait(_WAIT_SECONDS)
             return
         self._tell(_doing(segment, held_up))
@@ -235,7 +235,7 @@ class _Run:
                 self._tables |= {f"{segment.key_space}.{table}": f"failed: {words[-1]}" for table in segment.tables}
                 return
         self._queue.append(segment)
-        self._tell(waiting=f"waits: {_name(segment)}: {outcome.words}")
+        self._tell(waiting=f"{_name(segment)}: {outcome.words}")
         self._context.wait(_WAIT_SECONDS)
 
     # Telling.

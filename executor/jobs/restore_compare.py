@@ -40,7 +40,7 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     """
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
-        backup = repository.backup()
+        backup, counted_at = repository.backup(), repository.counted_at()
     targets = {new: old for old, new in sorted(chosen(backup, request).targets.items())}
     rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
     derived = _derived(context, targets) if request.compare in (SAMPLE, FULL) else {}
@@ -48,12 +48,21 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     alone = len(backup.tokens) == 1
     found = {}
     for new in targets:
-        own = derived.get(new, Derived())
+        own, counted = derived.get(new, Derived()), rows.get(new, Rows())
+        if counted_at is not None:
+            counted = replace(counted, after=max(0.0, counted_at - backup.taken_at[1]))
         table = Table(
-            rows.get(new, Rows()), sampled.get(new), tuple(own.different), tuple(own.remarks), alone
+            counted, sampled.get(new), tuple(own.different), tuple(own.remarks), alone,
+            empty=backup.table_bytes.get(targets[new], 0) == 0,
         )  # fmt: skip
         found[str(new)] = verdict.judge(request.compare, table)
-    return _result(request, found, {str(new): counted for new, counted in rows.items()})
+    result = _result(request, found, {str(new): counted for new, counted in rows.items()})
+    return {**result, "moments": _moments(backup, counted_at)}
+
+
+def _moments(backup: StoredBackup, counted_at: float | None) -> Mapping[str, float | None]:
+    """Of what is compared: a count is of a later moment than the snapshots."""
+    return {"first_snapshot": backup.taken_at[0], "last_snapshot": backup.taken_at[1], "rows_counted": counted_at}
 
 
 def _derived(context: JobContext, targets: Iterable[TableName]) -> Mapping[TableName, Derived]:
@@ -86,6 +95,9 @@ def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Map
 def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, Rows]) -> Mapping[str, Any]:
     order = verdict.by_state(found)
     counted = {name: {"backup": rows[name].backup, "now": rows[name].now} for name in order if _is_counted(rows, name)}
+    uncountable = {
+        name.partition(".")[0] if one.alike else name: one.why[:_WHY] for name, one in rows.items() if one.why
+    }
     return {
         "verdict": verdict.overall(found),
         "message": verdict.message(request.compare, {name: found[name] for name in order}),
@@ -97,7 +109,7 @@ def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, R
         "different": verdict.count_state(found.values(), verdict.DIFFERENT),
         "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
         "not_counted": len(found) - len(counted),
-        "uncountable": {name: one.why[:_WHY] for name, one in list(rows.items())[:_LISTED] if one.why},
+        "uncountable": dict(list(uncountable.items())[:_LISTED]),
     }  # fmt: skip
 
 
@@ -148,7 +160,8 @@ class _Counts:
                 if attempt + 1 < _ATTEMPTS and counting.is_passing(session, error):
                     self._context.wait(_AGAIN_SECONDS)
                     continue
-                return Rows(before, why=counting.why_not(session, error))
+                alike = counting.too_few_nodes(session, error) is not None
+                return Rows(before, why=counting.why_not(session, error), alike=alike)
             self._found[str(new)] = now
             self._context.save({"now": self._found})
             return Rows(before, now)

@@ -95,9 +95,8 @@ def _named(element: Element) -> Mapping[str, str]:
 
 
 def _left_out(backup: StoredBackup, selection: Selection) -> list[str]:
-    views = {TableName(element.key_space, element.name) for element in backup.schema if element.kind == VIEW}
     tables = {TableName(key_space, table) for key_space, names in backup.tables.items() for table in names}
-    return [str(table) for table in sorted(tables - views - selection.targets.keys())]
+    return [str(table) for table in sorted(tables - selection.targets.keys())]
 
 
 def _of_node(node: NodeFacts, request: Request, found: SchemaFindings, own: NodeFindings) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -217,9 +217,9 @@ class RunningJob:
         self._checkpoint.save(checkpoint)
 
     @property
-    def known_secrets(self) -> Collection[str]:
-        """What must not be in any text of this job's."""
-        return () if self._secrets is None else self._secrets.values.values()
+    def known_secrets(self) -> Mapping[str, str]:
+        """What must not be in any text of this job's, by name."""
+        return {} if self._secrets is None else self._secrets.values
 
     def forget(self) -> None:
         """The job has succeeded: nothing is left to be taken up."""

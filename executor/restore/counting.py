@@ -74,7 +74,7 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
 def why_not(session: Session, error: Exception) -> str:
     """Why a table cannot be counted, for people."""
     causes = _causes(error)
-    if few := _too_few_nodes(session, error):
+    if few := too_few_nodes(session, error):
         return few
     if any(isinstance(cause, ReadFailure) and _is_too_much(cause) for cause in causes):
         return "it cannot be counted: one partition has more tombstones than tombstone_failure_threshold"
@@ -88,7 +88,7 @@ def why_not(session: Session, error: Exception) -> str:
 def is_passing(session: Session, error: Exception) -> bool:
     """Whether another attempt, a little later, may succeed."""
     unavailable = any(isinstance(cause, Unavailable) for cause in _causes(error))
-    return isinstance(error, NoHostAvailable) or (unavailable and _too_few_nodes(session, error) is None)
+    return isinstance(error, NoHostAvailable) or (unavailable and too_few_nodes(session, error) is None)
 
 
 def _causes(error: Exception) -> list[Exception]:
@@ -101,7 +101,7 @@ def _is_too_much(error: Exception) -> bool:
     return _TOO_MANY_TOMBSTONES in (error.error_code_map or {}).values()
 
 
-def _too_few_nodes(session: Session, error: Exception) -> str | None:
+def too_few_nodes(session: Session, error: Exception) -> str | None:
     """Why no count will ever succeed at a quorum: the data center has not as many nodes. None for any other error."""
     needed = [cause.required_replicas for cause in _causes(error) if isinstance(cause, Unavailable)]
     if not needed:

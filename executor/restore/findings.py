@@ -8,22 +8,26 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
 from executor.cql_session import CQL_ERRORS, words
+from executor.java_agent import NoAgentError
 from executor.jobs.context import JobContext, JobError
-from executor.protocol import JobProgress
-from executor.restore import checking, history, live, schema, trial
+from executor.jolokia import JolokiaError
+from executor.protocol import ROLES_KEY_SPACE, JobProgress
+from executor.restore import checking, history, live, role_work, schema, trial
 from executor.restore.batches import Batch, Piece
 from executor.restore.cql import CqlError
 from executor.restore.loading import Loader, LoadError
 from executor.restore.problems import Problem
-from executor.restore.request import Request
+from executor.restore.request import FULL, Request
 from executor.restore.schema import TABLE, Existing, Plan
 from executor.restore.selection import Selection, TableName
 from executor.restore.stored import Repository, StoredBackup
+from executor.restore.views import Views, why_not
 from executor.restore.wanted import planned
 
 # The step of a check that finds a problem of some kind.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
-_STEPS = {OBJECTS: "objects", SPACE: "space"}
+VIEWS, ROLES = "views", "roles"
+_STEPS = {OBJECTS: "objects", SPACE: "space", VIEWS: "views", ROLES: "roles"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,9 @@ def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -
             raise JobError("schema", words(error)) from error
     lives = {TableName(element.key_space, element.name) for element in here.elements if element.kind == TABLE}
     living = frozenset(lives.intersection(selection.targets.values()))
-    return SchemaFindings((*found, *tried.problems), plan, living, tried.untried)
+    known = " ".join(map(str, found))
+    more = [problem for problem in tried.problems if problem.where not in known]
+    return SchemaFindings((*found, *more), plan, living, tried.untried)
 
 
 def _standing(session: Session, backup: StoredBackup, selection: Selection, here: Existing) -> list[Problem]:
@@ -85,16 +91,43 @@ def _of_place(kind: str, words: str) -> Problem:
 def of_node(
     context: JobContext, repository: Repository, request: Request, backup: StoredBackup, selection: Selection
 ) -> NodeFindings:
-    """Objects and space. Raises JobError."""
+    """Objects and space, and whether views and roles can be made. Raises JobError."""
     same = _same_as(context, backup)
     problems, batches = _objects(context, repository, request, selection)
+    problems += [*_views(context, backup, selection), *_roles(context, repository, request, selection)]
     imported = None if same is None else planned(repository, [same], selection)
     free = checking.free_bytes(context.node.scratch)
-    if words := checking.lacks_space(imported, batches, free):
+    if words := checking.lacks_space(imported, batches, free, request.compare == FULL):
         most = checking.largest(batches if imported is None else imported)
         help_ = f"make room, or restore some tables at a time: {most}"
         problems.append(Problem(SPACE, context.node.name, words, help_))
     return NodeFindings(tuple(problems), same, batches, free)
+
+
+def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:
+    """Our agent builds views: where it cannot be loaded, no table that has one can be restored."""
+    try:
+        Views(context.node.jolokia, context.check).of(selection.targets.values())
+    except NoAgentError as error:
+        wanted = sorted(view for view, table in backup.views.items() if table in selection.targets)
+        return [Problem(VIEWS, str(wanted[0]), why_not(error))] if wanted else []
+    except JolokiaError as error:
+        raise JobError("views", str(error)) from error
+    return []
+
+
+def _roles(
+    context: JobContext, repository: Repository, request: Request, selection: Selection
+) -> list[Problem]:  # fmt: skip
+    if not selection.roles:
+        return []
+    own = context.secrets().get("cassandra_username")
+    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+        try:
+            found = role_work.problem(session, request.backup_name, repository.roles(), own)
+        except CQL_ERRORS as error:
+            raise JobError("roles", words(error)) from error
+    return [] if found is None else [Problem(ROLES, ROLES_KEY_SPACE, found)]
 
 
 def _same_as(context: JobContext, backup: StoredBackup) -> str | None:

@@ -14,6 +14,7 @@ from executor.backup.failure import StoreError
 from executor.backup.layout import LayoutError
 from executor.backup.location import LocationError, parse
 from executor.backup.manifest import ClusterManifest, Schema
+from executor.backup.roles import Roles, read_roles
 from executor.backup.s3 import Store, open_store
 from executor.jobs.context import JobContext, JobError
 from executor.restore.batches import Piece
@@ -71,6 +72,21 @@ class BackupRepository:
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
         )
+
+    def counted_at(self) -> float | None:
+        """When the backup had counted its rows; None if it did not, or does not tell."""
+        key = layout.moments_key(self.name)
+        content = self.store.get(key)
+        try:
+            return None if content is None else manifest.read_moments(content, key).counted_at
+        except DocumentError:
+            return None
+
+    def roles(self) -> Roles | None:
+        """See `Repository`."""
+        whole = self._cluster()
+        sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
+        return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """See `Repository`."""

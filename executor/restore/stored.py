@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from executor.backup.roles import Roles
 from executor.restore.batches import Piece
 from executor.restore.schema import Element
 from executor.restore.selection import TableName
@@ -36,6 +37,9 @@ class Repository(Protocol):
 
     def backup(self) -> StoredBackup:
         """The backup that was asked for."""
+
+    def roles(self) -> Roles | None:
+        """Its roles; None for a backup that has none as statements."""
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """The files of some tables that a node of the backup had."""

@@ -23,6 +23,9 @@ TRIAL = "SchemaTrial"
 _SECONDS = 300.0
 _SASI = "org.apache.cassandra.index.sasi"
 _MASK = "MASKED"
+_UNTRIED = "untried: "
+# What Cassandra says of a keyspace or a table that is not there.
+_MISSING = "doesn't exist"
 _SWITCHES = {
     "materialized_views_enabled": "materialized views",
     "user_defined_functions_enabled": "user-defined functions",
@@ -45,20 +48,29 @@ def attempt(jolokia: Jolokia, session: Session, role: str, create: Sequence[Elem
     if not create:
         return Trial()
     try:
-        answers = _answers(jolokia, role, create)
+        return verdict(create, _answers(jolokia, role, create))
     except JolokiaError as error:
         _LOG.warning("the schema is not tried: %s", error)
-        return Trial(tuple(switched_off(create, _settings(session))), _untried(error))
-    return Trial(tuple(problems_in(create, answers)))
+        settings = _settings(session)
+        known = "only what is switched off in cassandra.yaml is known" if settings else "nothing else is known of it"
+        why = f"Cassandra did not try whether it can create the schema ({error}): {known}"
+        return Trial(tuple(switched_off(create, settings)), why)
 
 
-def problems_in(create: Sequence[Element], answers: Sequence[str]) -> Iterator[Problem]:
-    """Each refusal, but not those of what belongs to a keyspace or a table that is refused itself."""
-    refused = {element.identity for element, words in zip(create, answers, strict=True) if words}
+def verdict(create: Sequence[Element], answers: Sequence[str]) -> Trial:
+    """What Cassandra's answers mean: not each that only follows from another one is told."""
+    failed = {element.identity for element, words in zip(create, answers, strict=True) if words}
+    problems, untried = list[Problem](), list[str]()
     for element, words in zip(create, answers, strict=True):
         owners = {(KEY_SPACE, element.key_space, ""), (TABLE, element.key_space, element.table)} - {element.identity}
-        if words and not owners & refused:
-            yield _problem(element, words)
+        if not words or (owners & failed and _MISSING in words):
+            continue
+        if words.startswith(_UNTRIED):
+            untried.append(f"{element} ({words.removeprefix(_UNTRIED)})")
+        else:
+            problems.append(_problem(element, words))
+    why = f"Cassandra could not try whether it can create {', '.join(untried)}" if untried else ""
+    return Trial(tuple(problems), why)
 
 
 def _answers(jolokia: Jolokia, role: str, create: Sequence[Element]) -> list[str]:
@@ -101,13 +113,6 @@ def _plain(function: Element) -> str:
 
 def _problem(element: Element, words: str) -> Problem:
     return Problem(KIND, str(element), f"Cassandra would not create it: {words.rstrip('.')}")
-
-
-def _untried(error: JolokiaError) -> str:
-    return (
-        f"whether the schema can be created was not tried ({error}); only what is switched off in cassandra.yaml"
-        " is known"
-    )
 
 
 def _settings(session: Session) -> Mapping[str, str]:

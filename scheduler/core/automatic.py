@@ -77,14 +77,32 @@ def clean_up(cycle: Cycle) -> None:
     plan = state.plans.get(deploy.PLAN)
     if plan is None or plan.cleanup_due_since is None:
         return
+    due = cleanup_due(state)
     newest = state.operations.get(CLEANUP)
-    begun = newest is not None and newest.started_at >= plan.cleanup_due_since
-    if not begun and not (state.policy.cleanup_after_scale and _is_calm(state)):
-        return
-    if not begun:
-        cycle.update_operation(_cleanup(cycle))
-    plans = {**cycle.state.plans, deploy.PLAN: replace(plan, cleanup_due_since=None)}
-    cycle.replace_state(replace(cycle.state, plans=plans))
+    if newest is not None and newest.started_at >= plan.cleanup_due_since and is_whole(newest):
+        left = tuple(name for name in due if name not in newest.nodes)
+    elif due and state.policy.cleanup_after_scale and _is_calm(state):
+        cycle.update_operation(_cleanup(cycle, due))
+        left = ()
+    else:
+        left = due
+    if left != due or not due:
+        again = replace(plan, cleanup_due=left or None, cleanup_due_since=plan.cleanup_due_since if left else None)
+        cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, deploy.PLAN: again}))
+
+
+def cleanup_due(state: ClusterState) -> tuple[str, ...]:
+    """The members that keep data which is not theirs any more: they were there before others joined."""
+    plan = state.plans.get(deploy.PLAN)
+    if plan is None or plan.cleanup_due_since is None:
+        return ()
+    members = [node for node in by_index(state.nodes.values()) if node.deployed is not None]
+    return tuple(node.name for node in members if plan.cleanup_due is None or node.name in plan.cleanup_due)
+
+
+def is_whole(operation: OperationRecord) -> bool:
+    """Whether it is of all tables, whichever its nodes are."""
+    return not operation.request.get("key_spaces") and not operation.request.get("column_families")
 
 
 def _is_calm(state: ClusterState) -> bool:
@@ -96,8 +114,7 @@ def _is_calm(state: ClusterState) -> bool:
     return not busy and all(node.intent is None and not is_down(node) for node in state.nodes.values())
 
 
-def _cleanup(cycle: Cycle) -> OperationRecord:
-    nodes = tuple(node.name for node in by_index(cycle.state.nodes.values()) if node.deployed is not None)
+def _cleanup(cycle: Cycle, nodes: tuple[str, ...]) -> OperationRecord:
     request = {"key_spaces": [], "column_families": [], "parallelism": 1}
     return OperationRecord(
         kind=CLEANUP,

@@ -104,7 +104,9 @@ def _skip(cycle: Cycle, view: View) -> bool:
         if why and _may_go_without(step):
             result = {} if phase.name == _CLEAR else {"absent": why}
             words = f"{step.name} is left out: {why}"
-            gone = replace(step, state=StepState.COMPLETE, result={**result, "message": words}, finished_at=cycle.now)
+            gone = replace(
+                step, state=StepState.COMPLETE, task=None, result={**result, "message": words}, finished_at=cycle.now
+            )
             cycle.update_step(replace(gone, failures=Failures(), interruptions=0))
             changed = True
     return changed

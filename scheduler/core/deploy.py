@@ -76,17 +76,19 @@ def note_progress(cycle: Cycle) -> None:
         stable = cycle.now - node.task.launched_at >= STABLE_SECONDS
         failures = Failures() if stable else node.failures
         if node.deployed is None and node.intent is None:
-            _note_cleanup(cycle)
+            _note_cleanup(cycle, node)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
             cycle.update(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
     _note_completed(cycle)
 
 
-def _note_cleanup(cycle: Cycle) -> None:
+def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
     """A node has joined: those that were members before keep data that is not theirs any more, until a cleanup."""
     before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
     if before.completed:
-        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now))
+        nodes = by_index(cycle.state.nodes.values())
+        older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
+        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
 
 
 def _note_completed(cycle: Cycle) -> None:

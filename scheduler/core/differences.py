@@ -8,6 +8,7 @@ version by itself reaches no launch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,8 +17,13 @@ from scheduler.core.spec import ClusterSpec
 ABSENT = "unset"
 SHOWN_LIMIT = 3
 HIDDEN = "(not shown)"
-# Parts of the names of options whose values are nobody's to read.
-_SECRET = ("password", "secret", "credential", "passphrase", "@")
+# The ends of the names of options whose values are nobody's to read. What only has such a word in its name
+# (credentials_validity, passwordFile, num_tokens) or as its value (PasswordAuthenticator) is no secret.
+_SECRET = r"(?i:passwords?|passwd|pwd|passphrase|secrets?|credentials?|(?:secret|private|access|api)[_.-]?key"
+_SECRET += r"|(?:auth|access|bearer|session|security)[_.-]?token)"
+_SECRET_NAME = re.compile(rf"{_SECRET}$")
+# The same inside of a value: an option of Java, a nested key; or a login in an address.
+_SECRET_VALUE = re.compile(rf"{_SECRET}[\"']?\s*[=:]|@")
 
 Difference = tuple[str, Any, Any]
 
@@ -72,7 +78,7 @@ def as_text(name: str, value: Any) -> str:
     """A value for people: short, and not that of a secret."""
     if value in (None, (), ""):
         return ABSENT
-    if any(part in f"{name} {value}".lower() for part in _SECRET):
+    if _SECRET_NAME.search(name) or _SECRET_VALUE.search(str(value)):
         return HIDDEN
     text = ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
     return text if len(text) <= 60 else f"{text[:59]}…"

@@ -18,6 +18,7 @@ from scheduler.core.journal_nodes import node_entries
 from scheduler.core.journal_operations import operation_entries, step_entries
 from scheduler.core.journal_releases import garbage_entries, release_entries, released_entries
 from scheduler.core.lifecycle import shorten
+from scheduler.core.naming import named
 from scheduler.core.state import ClusterState
 from scheduler.core.wanted import Overrides, Texts
 
@@ -53,7 +54,7 @@ def journal(
     entries += operation_entries(before, after, now)
     entries += step_entries(before, after, now)
     entries += _kills(before, after, decision, now)
-    return add_entries(after, entries)
+    return add_entries(after, [replace(entry, cause=named(after, entry.cause)) for entry in entries])
 
 
 def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:

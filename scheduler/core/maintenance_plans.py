@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduler.core.history import DIFFERENT
 from scheduler.core.kinds import KINDS
+from scheduler.core.naming import named
 from scheduler.core.operation import View, choose_node, is_live, look, turn_block
 from scheduler.core.operation_records import OperationState, StepRecord, StepState
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
@@ -26,7 +27,9 @@ def build(state: ClusterState, now: float) -> dict[str, Plan]:
 
 
 def _plan(state: ClusterState, view: View, now: float) -> Plan:
-    phases = tuple(_phase(state, view, index, now) for index in range(len(view.phases)))
+    # A phase that nothing is known to need is not shown.
+    shown = [index for index, (phase, found) in enumerate(view.phases) if found or phase.needs is None]
+    phases = tuple(_phase(state, view, index, now) for index in shown)
     status = aggregate((phase.status for phase in phases), view.operation.interrupted)
     return Plan(view.kind.name, phases, status)
 
@@ -42,7 +45,7 @@ def _phase(state: ClusterState, view: View, index: int, now: float) -> Phase:
 def _step(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> Step:
     status, reason = _status(state, view, index, step, now)
     identifier = stable_id(view.operation.id, step.phase, step.name)
-    message = f"{step.phase} of {step.name}: {reason.sentence}"
+    message = named(state, f"{step.phase} of {step.name}: {reason.sentence}")
     return Step(identifier, step.name, status, message, reason.code)
 
 
@@ -110,5 +113,6 @@ def _running(state: ClusterState, step: StepRecord) -> tuple[Status, Reason]:
         progress = sighting.progress
         percent = "" if progress.percent is None else f", {progress.percent:.0f} %"
         words += percent + (f", {progress.doing}" if progress.doing else "")
-        words += f"; waits: {progress.waiting}" if progress.waiting else ""
+        # Executors of earlier versions say the word themselves.
+        words += f"; waits: {progress.waiting.removeprefix('waits: ')}" if progress.waiting else ""
     return Status.IN_PROGRESS, Reason(Code.RUNNING, words)

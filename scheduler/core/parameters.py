@@ -152,6 +152,11 @@ def _restore_load(state: ClusterState, operation: OperationRecord, node: str) ->
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
 
 
+def _restore_views(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    views = results(state, operation, "Schema")[CLUSTER].get("views", ())
+    return {**_restore(state, operation, node), "views": list(views)}
+
+
 def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     found = results(state, operation, "Digest")
     silent = sorted(name for name, result in found.items() if "samples" not in result)
@@ -176,6 +181,8 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     "restore-check": _restore_check,
     "restore-schema": _restore,
     "restore-load": _restore_load,
+    "restore-empty-views": _restore_views,
+    "restore-build-views": _restore_views,
     "restore-digest": _restore_load,
     "restore-compare": _restore_compare,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.core import (
+    automatic,
     departure,
     deploy,
     intents,
@@ -17,6 +18,7 @@ from scheduler.core.canary import canary_block
 from scheduler.core.intents import describe
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import has_ended, has_given_up, is_down, is_leaving, is_paused, is_up, may_live
+from scheduler.core.naming import named
 from scheduler.core.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.readiness import assess
 from scheduler.core.reasons import Code, Reason
@@ -114,12 +116,12 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
             rolled = node.intent if recovery.is_rolled_out(node) else None
             cause = changed[name] if rolled is None else rolled.reason
             said = f"{cause}; {reason.sentence}"
-            steps.append(_as_step(node, status, Reason(reason.code, said)))
+            steps.append(_as_step(state, node, status, Reason(reason.code, said)))
             continue
-        steps.append(_as_step(node, *_deploy_status(state, node, first, now)))
+        steps.append(_as_step(state, node, *_deploy_status(state, node, first, now)))
     for node in reversed(departure.surplus(state)):
         reason = departure.shrink_reason(state, node)
-        steps.append(_as_step(node, _SHRINK.get(reason.code, Status.WAITING), reason))
+        steps.append(_as_step(state, node, _SHRINK.get(reason.code, Status.WAITING), reason))
     return steps
 
 
@@ -154,8 +156,8 @@ def _roll_out_status(
     return Status.PENDING, Reason(Code.OTHER_INTENT, "it is its turn")
 
 
-def _as_step(node: NodeRecord, status: Status, reason: Reason) -> Step:
-    message = f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
+def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reason) -> Step:
+    message = named(state, f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
     return Step(stable_id(deploy.PLAN, "Deploy", node.name), node.name, status, message, reason.code)
 
 
@@ -191,7 +193,7 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     remarks = ""
     if node.task is not None and node.task.configuration != state.target.id:
         remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
-    if state.plans.get(deploy.PLAN, PlanRecord(deploy.PLAN)).cleanup_due_since is not None:
+    if node.name in automatic.cleanup_due(state):
         remarks += ", to be cleaned up since nodes were added"
     if node.mode == "LEAVING":
         return f"{remarks}, but it leaves: see the plan {departure.KIND}"
@@ -204,7 +206,7 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
 def _recovery_step(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> Step:
     status, reason = _recovery_status(state, ring, node, now)
     doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
-    message = f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}"
+    message = named(state, f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
     return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from scheduler.core.change import own_problems, refused_changes
 from scheduler.core.departure import surplus
 from scheduler.core.differences import Difference, as_text, launch_differences
+from scheduler.core.logins import warnings
 from scheduler.core.rollout import outdated
 from scheduler.core.spec import ClusterSpec, Policy
 from scheduler.core.state import ClusterState
@@ -28,12 +29,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """`refusals` are sentences: with any of them nothing would change, and no node be restarted."""
+    """`refusals` are sentences: with any of them nothing would change, and no node be restarted. `warnings` are too."""
 
     changes: tuple[Change, ...]
     refusals: tuple[str, ...]
     restarts: tuple[str, ...]
     leaves: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def preview(state: ClusterState, asked: Wanted) -> Preview:
@@ -50,7 +52,7 @@ def preview(state: ClusterState, asked: Wanted) -> Preview:
     configurations = {**state.configurations, state.target.id: state.target}
     then = replace(state, target=target, configurations=configurations)
     leaves = tuple(node.name for node in surplus(then) if node.deployed is not None)
-    return Preview(tuple(changes), (), tuple(outdated(then)), leaves)
+    return Preview(tuple(changes), (), tuple(outdated(then)), leaves, warnings(state, wanted))
 
 
 def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:

@@ -11,6 +11,7 @@ from executor.protocol import (
     CASSANDRAS_KEY_SPACES,
     KEY_SPACE_LENGTH,
     NEVER_RESTORED,
+    ROLES_KEY_SPACE,
     TABLE_LENGTH,
     is_cassandras,
 )
@@ -214,11 +215,13 @@ def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
 
 def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
     tables = _tables(form, schema, of_backup=True)
+    rename = _rename(form, schema, tables["key_spaces"], tables["column_families"])
+    _refuse_roles(form, tables["key_spaces"], tables["column_families"], rename)
     request = {
         "backup_name": _backup_name(form, required=True),
         **location(form),
         **tables,
-        "rename": _rename(form, schema, tables["key_spaces"], tables["column_families"]),
+        "rename": rename,
         "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
         "compare": form.word("compare", COMPARISONS, DEFAULT_COMPARISON),
     }
@@ -316,6 +319,16 @@ def _has(schema: Schema, key_space: str, table: str) -> bool:
     tables = schema[key_space].tables
     space, dot, name = table.partition(".")
     return table in tables or (bool(dot) and space == key_space and name in tables)
+
+
+def _refuse_roles(
+    form: Form, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> None:
+    if ROLES_KEY_SPACE in key_spaces and families and ROLES_KEY_SPACE not in rename:
+        form.problem(
+            "column_families",
+            f"must not be given with {ROLES_KEY_SPACE}: its roles are restored as statements, all of them",
+        )
 
 
 def _base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:

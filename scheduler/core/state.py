@@ -209,6 +209,7 @@ class PlanRecord:
     interrupted: bool = False
     completed: bool = False  # all nodes were members once: what joins later takes data over
     cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
+    cleanup_due: tuple[str, ...] | None = None  # on the nodes that were members before; earlier versions named none
     canary: Canary | None = None  # of the plan deploy: until an operator lets it go on, no other node has the target
     schema_version: int = SCHEMA_VERSION
 

@@ -51,6 +51,7 @@ def test_other_settings_become_the_target(client: FlaskClient, gateway: CoreGate
         "changes": [{"name": "heap_mb", "old": "2048", "new": "1024", "effect": "restart"}],
         "restarts": ALL,
         "leaves": [],
+        "warnings": [],
         "configuration": state.target.id,
         "canary": None,
         "cassandra_check": {"result": "accepted", "message": ""},

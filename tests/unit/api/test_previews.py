@@ -55,6 +55,7 @@ def test_allowed(
         "changes": [dict(zip(("name", "old", "new", "effect"), row, strict=True)) for row in changes],
         "restarts": restarts,
         "leaves": [],
+        "warnings": [],
         "cassandra_check": {"result": "accepted" if gateway.asked else "not needed", "message": ""},
     }
     assert gateway.state is before

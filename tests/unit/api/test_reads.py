@@ -72,6 +72,7 @@ CONNECTION = {"nodes": ADDRESSES, "address": ADDRESSES, "dns": DNS, "vip": VIP}
                 "registered": True,
                 "reconciled": True,
                 "plans": {"deploy": "COMPLETE", "recovery": "COMPLETE"},
+                "warnings": [],
             },
         ),
         (
@@ -158,6 +159,7 @@ class TestNodeStatus:
             "unreachable": [],
             "most_replicas": 3,
             "disregards_racks": None,
+            "auth_replicas": None,
             "error": None,
         }
 

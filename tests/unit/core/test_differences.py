@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from executor.protocol import Ports
-from scheduler.core.differences import Difference, launch_differences, sentence
+from scheduler.core.differences import ABSENT, Difference, launch_differences, sentence
 from scheduler.core.spec import ClusterSpec, Resources, Uri
 from tests.simulation.samples import spec
 
@@ -76,6 +76,20 @@ def test_bundles_are_told_by_name_but_the_executors_own(addresses: tuple[str, ..
         ([("jvm_options", ("-Xss1m", "-ea"), ())], "jvm_options -Xss1m, -ea -> unset"),
         ([("keystore_password", "abc", "def")], "keystore_password (not shown) -> (not shown)"),
         ([("jvm_options", (), ("-Dpassword=abc",))], "jvm_options unset -> (not shown)"),
+        (
+            [("authenticator", "AllowAllAuthenticator", {"class_name": "PasswordAuthenticator"})],
+            "authenticator AllowAllAuthenticator -> {'class_name': 'PasswordAuthenticator'}",
+        ),
+        ([("authenticator", ABSENT, "PasswordAuthenticator")], "authenticator unset -> PasswordAuthenticator"),
+        ([("credentials_validity", "2s", "4s")], "credentials_validity 2s -> 4s"),
+        ([("num_tokens", 16, 8)], "num_tokens 16 -> 8"),
+        ([("key_cache_size", ABSENT, "10MiB")], "key_cache_size unset -> 10MiB"),
+        ([("jvm_options", (), ("-Dcassandra.initial_token=5",))], "jvm_options unset -> -Dcassandra.initial_token=5"),
+        ([("jvm_options", (), ("-Djavax.net.ssl.keyStorePassword=abc",))], "jvm_options unset -> (not shown)"),
+        ([("jvm_options", (), ("-Daws.secretKey=abc",))], "jvm_options unset -> (not shown)"),
+        ([("jvm_options", (), ("-javaagent:a.jar=http://me:abc@host",))], "jvm_options unset -> (not shown)"),
+        ([("CASSANDRA_YAML", ABSENT, 'a: {"keystore_password": abc}')], "CASSANDRA_YAML unset -> (not shown)"),
+        ([("crypto_provider", ABSENT, {"parameters": {"secret": "abc"}})], "crypto_provider unset -> (not shown)"),
         ([(name, 1, 2) for name in "abcde"], "a 1 -> 2, b 1 -> 2, c 1 -> 2 and 2 more"),
     ],
 )

@@ -32,6 +32,8 @@ def simple(factor: int) -> str:
         pytest.param({"a": topology(dc1="3/1")}, Replication(3, ()), id="transient replicas"),
         pytest.param({"a": simple(1)}, Replication(1, ()), id="one replica lies in one rack"),
         pytest.param({"a": simple(2), "b": topology(dc1=3)}, Replication(3, ("a",)), id="simple"),
+        pytest.param({"system_auth": topology(dc1=3)}, Replication(3, (), 3), id="of logins"),
+        pytest.param({"system_auth": ALL}, Replication(1, ("system_auth",)), id="of logins, unknown"),
         pytest.param({"a": ALL}, Replication(1, ("a",)), id="a strategy that is not known to regard racks"),
     ],
 )
@@ -63,7 +65,7 @@ def test_key_spaces_without_anybodys_data_are_left_out(server: Server) -> None:
         return 200, json.dumps(found).encode()
 
     server.answer = answer
-    assert survey(server.client(), "dc1", 5) == Replication(3, ())
+    assert survey(server.client(), "dc1", 5) == Replication(3, (), 1)
     assert [item["arguments"] for item in server.bodies[1]] == [["shop"], ["system_auth"]]
 
 

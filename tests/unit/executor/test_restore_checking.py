@@ -116,6 +116,31 @@ def test_space(
     assert found == (None if expected is None else f"the volume {expected}")
 
 
+@pytest.mark.parametrize(
+    ("imported", "free", "expected"),
+    [
+        pytest.param(of(3 * GIB), 6 * GIB, None, id="files taken over, twice"),
+        pytest.param(
+            of(3 * GIB),
+            6 * GIB - 1,
+            "6.0 GiB for its data, and 3.0 GiB",
+            id="files taken over, not twice",
+        ),
+        pytest.param(None, 3 * GIB, None, id="streamed: data, on their way, and kept"),
+        pytest.param(
+            None,
+            3 * GIB - 1,
+            "3.0 GiB for 1.0 GiB of data and 1.0 GiB of files on their way, and 1.0 GiB",
+            id="streamed, too little",
+        ),
+    ],
+)
+def test_space_for_a_full_comparison(imported: tuple[Batch, ...] | None, free: int, expected: str | None) -> None:
+    found = checking.lacks_space(imported, of(GIB), free, keeps=True)
+    kept = f' needs {expected} that "compare": "full" keeps until the end'
+    assert found is None if expected is None else str(found).endswith(kept)
+
+
 def test_staging_is_bounded_however_much_there_is() -> None:
     assert checking.staging_bytes(of(*[GIB] * 100)) == GIB + AHEAD_BYTES
     assert checking.staging_bytes(of(GIB)) == GIB

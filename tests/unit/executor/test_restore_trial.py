@@ -34,21 +34,25 @@ def test_what_is_applied(statement: str, functions: set[tuple[str, str]], expect
     assert "".join(found.split()) == "".join((statement if expected is None else expected).split())
 
 
+MISSING = "Table 'k.t' doesn't exist"
+
+
 @pytest.mark.parametrize(
     ("refused", "told"),
     [
         pytest.param({}, [], id="nothing"),
         pytest.param({"view": "off.", "index": "no"}, ["index k.by_v", "index k.by_w", "view k.by"], id="each"),
-        pytest.param({"table": "no", "index": "no table", "view": "no table"}, ["table k.t"], id="a table's own"),
-        pytest.param(
-            {"keyspace": "no", "function": "x", "table": "y", "view": "z"}, ["keyspace k"], id="a key space's"
-        ),
+        pytest.param({"table": "no", "index": MISSING, "view": "off"}, ["table k.t", "view k.by"], id="a table's own"),
+        pytest.param(dict.fromkeys(("keyspace", "function", "table"), MISSING), ["keyspace k"], id="a key space's"),
+        pytest.param({"view": MISSING}, ["view k.by"], id="of a table that is not refused"),
+        pytest.param({"table": "untried: why", "index": MISSING}, [], id="what cannot be told"),
     ],
 )
 def test_what_follows_from_another_refusal_is_not_told(refused: dict[str, str], told: list[str]) -> None:
-    found = list(trial.problems_in(ALL, [refused.get(element.kind, "") for element in ALL]))
-    assert [problem.where for problem in found] == told
-    assert all(not problem.why.endswith(".") for problem in found)
+    found = trial.verdict(ALL, [refused.get(element.kind, "") for element in ALL])
+    assert [problem.where for problem in found.problems] == told
+    assert all(not problem.why.endswith(".") for problem in found.problems)
+    assert bool(found.untried) is ("table k.t (why)" in found.untried) is ("untried" in str(refused))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ public final class Agent {
         register("RepairSessions", RepairSessions.bean());
         register("SchemaTrial", SchemaTrial.bean());
         register("RestoredRows", RestoredRows.bean());
+        register("Views", Views.bean());
     }
 
     private static synchronized void register(String type, Object bean) throws Exception {

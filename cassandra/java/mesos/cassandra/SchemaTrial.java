@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Set;
 import javax.management.StandardMBean;
 import org.apache.cassandra.auth.AuthenticatedUser;
+import org.apache.cassandra.auth.FunctionResource;
+import org.apache.cassandra.auth.Permission;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.cql3.CQLStatement;
 import org.apache.cassandra.cql3.ColumnIdentifier;
@@ -19,6 +21,7 @@ import org.apache.cassandra.cql3.statements.schema.CreateIndexStatement;
 import org.apache.cassandra.cql3.statements.schema.CreateKeyspaceStatement;
 import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
 import org.apache.cassandra.cql3.statements.schema.CreateTriggerStatement;
+import org.apache.cassandra.cql3.statements.schema.CreateViewStatement;
 import org.apache.cassandra.db.guardrails.Guardrails;
 import org.apache.cassandra.exceptions.CassandraException;
 import org.apache.cassandra.exceptions.UnauthorizedException;
@@ -39,8 +42,8 @@ final class SchemaTrial {
     /** What the MBean offers. */
     public interface Management {
         /**
-         * What Cassandra would say to each statement of a role; empty if it would do it. After one that it refuses, the
-         * next ones find the schema without it.
+         * What Cassandra would say to each statement of a role; empty if it would do it, after `untried: ` why that
+         * cannot be told. After one that it refuses, the next ones find the schema without it.
          *
          * Cassandra looks user-defined functions up in the real schema alone. Where a statement needs one that is not
          * there yet, another statement that does without it is applied in its stead, or none.
@@ -54,6 +57,9 @@ final class SchemaTrial {
 
     // Where an index on a table of a keyspace that does not exist yet is tried: Cassandra asks for its replicas.
     private static final String STAND_IN = SchemaConstants.AUTH_KEYSPACE_NAME;
+
+    // What Cassandra does not foresee comes from the trial: a copy of the schema is no schema in use.
+    private static final String UNTRIED = "untried: ";
 
     private final ClientState client;
     private final Keyspaces before = Schema.instance.distributedKeyspaces();
@@ -87,8 +93,8 @@ final class SchemaTrial {
             return "";
         } catch (CassandraException error) {
             return String.valueOf(error.getMessage());
-        } catch (Exception | LinkageError error) {
-            return error.getClass().getSimpleName() + ": " + error.getMessage();
+        } catch (Exception | LinkageError | AssertionError error) {
+            return UNTRIED + error;
         }
     }
 
@@ -121,12 +127,13 @@ final class SchemaTrial {
     private void authorize(CQLStatement statement, String table) {
         if (!(statement instanceof CreateTriggerStatement) && isOwn(statement, table))
             return;
-        try {
-            statement.authorize(client);
-        } catch (UnauthorizedException error) {
-            if (!(statement instanceof CreateAggregateStatement && createdFunctions))
-                throw error;
+        if (statement instanceof CreateAggregateStatement && createdFunctions) {
+            // Its functions cannot be asked for either.
+            String keyspace = ((AlterSchemaStatement) statement).keyspace();
+            client.ensurePermission(Permission.CREATE, FunctionResource.keyspace(keyspace));
+            return;
         }
+        statement.authorize(client);
     }
 
     private boolean isOwn(CQLStatement statement, String table) {
@@ -142,19 +149,29 @@ final class SchemaTrial {
         TableMetadata found = table(now, table);
         if (change instanceof CreateIndexStatement && found != null && isNew(found.keyspace))
             return withIndex(change, found);
-        if (change instanceof AlterTableStatement && found != null && table(before, table) == null) {
-            Set<?> columns = dropped(change);
-            if (columns != null)
-                return withoutColumns(found, columns);
-        }
-        return change.apply(now);
+        boolean isNewTable = found != null && table(before, table) == null;
+        if (change instanceof CreateViewStatement && isNewTable)
+            return withView(change, found);
+        Set<?> columns = change instanceof AlterTableStatement && isNewTable ? dropped(change) : null;
+        return columns == null ? change.apply(now) : withoutColumns(found, columns);
+    }
+
+    private static TableMetadata.Builder copy(TableMetadata table, String keyspace) {
+        return TableMetadata.builder(keyspace, table.name, table.id)
+            .partitioner(table.partitioner).kind(table.kind).params(table.params).flags(table.flags)
+            .addColumns(table.columns()).droppedColumns(table.droppedColumns).indexes(table.indexes)
+            .triggers(table.triggers);
+    }
+
+    /** Cassandra asks the store of a table that exists for its indexes; a virtual one has none. */
+    private Keyspaces withView(AlterSchemaStatement change, TableMetadata table) {
+        TableMetadata virtual = copy(table, table.keyspace).kind(TableMetadata.Kind.VIRTUAL).build();
+        KeyspaceMetadata viewed = change.apply(with(table.keyspace, virtual)).getNullable(table.keyspace);
+        return now.withAddedOrUpdated(now.getNullable(table.keyspace).withSwapped(viewed.views));
     }
 
     private Keyspaces withIndex(AlterSchemaStatement change, TableMetadata table) {
-        TableMetadata elsewhere = TableMetadata.builder(STAND_IN, table.name, table.id)
-            .partitioner(table.partitioner).kind(table.kind).params(table.params).flags(table.flags)
-            .addColumns(table.columns()).droppedColumns(table.droppedColumns).indexes(table.indexes)
-            .triggers(table.triggers).build();
+        TableMetadata elsewhere = copy(table, STAND_IN).build();
         TableMetadata indexed = table(change.apply(with(table.keyspace, elsewhere)), table.keyspace + "." + table.name);
         return with(table.keyspace, table.withSwapped(indexed.indexes));
     }

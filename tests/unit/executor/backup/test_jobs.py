@@ -77,7 +77,12 @@ def test_the_questions(cluster: SmallCluster, store: Store) -> None:
     assert (listed["b1"]["state"], listed["b1"]["nodes"], listed["b1"]["bytes"]) == ("complete", 2, 19_000)
     assert (listed["b2"]["state"], listed["b2"]["nodes"], listed["b2"]["finished_at"]) == ("unfinished", None, None)
     one = _ask(cluster, "backup", backup_name="b1")
-    assert one["nodes"]["node-10"] == {"tokens": 2, "rack": "r1", "data_center": "dc1"}
+    assert one["nodes"]["node-10"] == {
+        "tokens": 2,
+        "rack": "r1",
+        "data_center": "dc1",
+        "taken_at": "1970-01-01T00:00:01Z",
+    }
     assert one["key_spaces"] == {"shop": ["user", "users"]}
     assert (one["state"], one["started_at"], one["cassandra_version"]) == ("complete", "1970-01-01T00:00:01Z", "5.0.8")
     assert _ask(cluster, "backup", backup_name="b2")["state"] == "unfinished"
