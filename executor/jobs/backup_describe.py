@@ -223,11 +223,16 @@ def _refuse_views(
     request: Request, names: Container[str], ids: Iterable[TableName], views: Mapping[TableName, TableName]
 ) -> None:
     """What is built from a table is not backed up by itself."""
-    tables = {name.table for name in ids}
+    tables = list(ids)
+    by_itself = [
+        name
+        for name in request.column_families
+        if not any(schema.is_meant(table.key_space, table.table, [name]) for table in tables)
+    ]
     for view, table in sorted(views.items()):
-        if view.key_space in names and view.table in set(request.column_families) - tables:
+        if view.key_space in names and by_itself and schema.is_meant(view.key_space, view.table, by_itself):
             text = f"{view} is a materialized view of {table}, and is built from it at a restore: name {table.table}"
-            raise JobError("describe", text, hopeless=True)
+            raise JobError(_STEP, text, hopeless=True)
 
 
 def _same_version(context: JobContext) -> str:
