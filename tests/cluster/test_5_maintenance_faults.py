@@ -171,10 +171,10 @@ def test_a_node_that_is_down_is_left_out_where_that_is_wanted(world: World) -> N
         assert sorted(found["nodes"]) == ["node-0", "node-2"]
         assert list(found["absent"]) == ["node-1"]
         assert found["coverage"]["blobs"]["none"] == 0 < found["coverage"]["blobs"]["fewer"]
-        verify(world, "without")
     finally:
         assert world.put("/v1/nodes/node-1/resume")[0] == 200
     wait_for("the cluster is whole", world.is_whole, 120.0)
+    verify(world, "without")
 
 
 def test_one_at_a_time(world: World) -> None:
