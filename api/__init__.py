@@ -25,6 +25,7 @@ from api import (
     operations,
     plans,
     previews,
+    restore_plans,
 )
 from api.application import Application
 from scheduler.secrets import sealer
@@ -41,6 +42,7 @@ _BLUEPRINTS = (
     backups.blueprint,
     config.blueprint,
     previews.blueprint,
+    restore_plans.blueprint,
     changes.blueprint,
     events.blueprint,
     garbage.blueprint,

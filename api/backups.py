@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from api.arguments import query
 from api.errors import RequestError
 from api.starting import ask_storage
-from scheduler.core.requests import check_location
+from scheduler.core.requests import Request, check_location
 from scheduler.snapshot import QuestionRefused
 
 blueprint = Blueprint("backups", __name__)
@@ -26,6 +26,25 @@ HEADERS = {
 @blueprint.get("/v1/backups")
 def listed() -> Response:
     """All backups at a place, unfinished ones too. The credentials come in headers: addresses are logged on the way."""
+    try:
+        return jsonify(dict(ask_storage("backups", _place())))
+    except QuestionRefused:
+        return jsonify(backups=[])
+
+
+@blueprint.get("/v1/backups/<backup>")
+def one(backup: str) -> Response:
+    """One backup: its nodes and tables, and what it lacks."""
+    found = _place()
+    try:
+        return jsonify(backup_name=backup, **ask_storage("backup", found, backup_name=backup))
+    except QuestionRefused as error:
+        place = found.request["external_location"]
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {backup} at {place}.") from error
+
+
+def _place() -> Request:
+    """Where to look, from the query and the headers. Raises RequestError."""
     given: dict[str, Any] = dict(query(*PARAMETERS))
     emc = given.get("uses_emc")
     if emc is not None:
@@ -34,7 +53,4 @@ def listed() -> Response:
     found = check_location(given)
     if isinstance(found, tuple):
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
-    try:
-        return jsonify(dict(ask_storage("backups", found)))
-    except QuestionRefused:
-        return jsonify(backups=[])
+    return found

@@ -86,7 +86,7 @@ def _servers(found: Snapshot) -> shapes.Json:
     ill = [
         node.name
         for node in shapes.launched(found.state)
-        if node.task is not None and node.task.state not in shapes.NOT_FAILED
+        if node.task is not None and (node.task.state not in shapes.NOT_FAILED or node.missing is not None)
     ]
     if ill:
         return {"healthy": False, "message": f"Unhealthy nodes = {','.join(ill)}"}

@@ -45,6 +45,7 @@ _READS: Mapping[str, tuple[str, Json]] = {
     "/v1/backup/{work}/status": ("The newest verification or deletion", ref("Operation")),
     "/v1/backup/{work}/history": ("Those that have ended, newest first", list_of("OperationEnded")),
     "/v1/backups": ("The backups at a place", ref("Backups")),
+    "/v1/backups/{backup}": ("One backup: its nodes and tables, and what it lacks", ref("Backup")),
     "/v1/events": ("What happened to the cluster, oldest first", ref("Events")),
     "/v1/garbage": ("Reservations of this cluster that no record knows", list_of("Garbage")),
     "/v1/debug/offers": ("The last evaluations of offers", {"type": "array", "items": OBJECT}),
@@ -74,7 +75,10 @@ _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
         },
     ),
     "/v1/{kind}/stop": ("Stop an operation: its jobs are cancelled", None),
-    "/v1/{kind}/continue": ("Go on with a stopped operation where it was, of the kinds that work on tables", None),
+    "/v1/{kind}/continue": (
+        "Go on with a stopped operation where it was, of the kinds that work on tables",
+        ref("ContinueRequest"),
+    ),
     "/v1/{kind}/tune": ("Change the throttle of a backup or a restore that runs", ref("Tuning")),
     "/v1/backup/{work}": (
         "Begin to verify, or to delete, backups",
@@ -108,6 +112,7 @@ _MEANINGS = {
     "by": "rack: for *, all nodes of a rack at the same time",
 }
 _CHOICES = {"decommission": ("true", "false"), "force": ("true", "false"), "by": ("node", "rack")}
+_RESTORE_PLAN = "/v1/restore/plan"
 _OPEN = {"/admin/ping", "/admin/healthcheck", "/v1/health", "/v1/artifacts/{name}"}
 
 
@@ -137,9 +142,16 @@ def describe() -> Json:
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
     _add_settings(paths)
+    for method in ("post", "put"):
+        paths.setdefault(_RESTORE_PLAN, {})[method] = _asked(
+            _RESTORE_PLAN, "What a restore would find and do; nothing is changed", ref("RestoreRequest"),
+            ref("RestorePlan"), "409",
+        )  # fmt: skip
     _add_events(paths)
     paths["/v1/backups"]["get"]["parameters"] = _place()
-    paths["/v1/backups"]["get"]["responses"] |= _failures("/v1/backups", "400")
+    paths["/v1/backups/{backup}"]["get"]["parameters"] += _place()
+    for path in ("/v1/backups", "/v1/backups/{backup}"):
+        paths[path]["get"]["responses"] |= _failures(path, "400")
     return {
         "openapi": "3.1.0",
         "info": {"title": "Apache Cassandra on Apache Mesos", "version": __version__},
@@ -175,15 +187,15 @@ def _add_settings(paths: dict[str, Json]) -> None:
     """Other settings: asked before, given, and taken back."""
     path = "/v1/config/preview"
     asked = "What other settings would do; nothing is changed"
-    paths[path] = {"post": _of_settings(path, asked, ref("Settings"), ref("Preview"))}
+    paths[path] = {"post": _asked(path, asked, ref("Settings"), ref("Preview"))}
     given = "Have the cluster follow these settings on top of the present ones"
-    paths["/v1/config"]["put"] = _of_settings("/v1/config", given, ref("Settings"), ref("Changed"), "409")
+    paths["/v1/config"]["put"] = _asked("/v1/config", given, ref("Settings"), ref("Changed"), "409")
     path = "/v1/config/rollback"
     back = "Return to the configuration before the present one, or to the one that is named"
-    paths[path] = {"post": _of_settings(path, back, ref("Rollback"), ref("Changed"), "404", "409")}
+    paths[path] = {"post": _asked(path, back, ref("Rollback"), ref("Changed"), "404", "409")}
 
 
-def _of_settings(path: str, summary: str, body: Json, answer: Json, *codes: str) -> Json:
+def _asked(path: str, summary: str, body: Json, answer: Json, *codes: str) -> Json:
     return {
         "summary": summary,
         "requestBody": {"content": {"application/json": {"schema": body}}},

@@ -135,8 +135,10 @@ REQUESTS: Mapping[str, Json] = {
             "pending_compactions": {"type": "integer", "minimum": 0},
             "stall_seconds": {"type": "integer", "minimum": 10},
             "segment_mb": _AT_LEAST_ONE,
+            **_LOGIN,
         }
     ),
+    "ContinueRequest": _request(_LOGIN),
     "BackupRequest": _request(
         {
             **_NAME,
@@ -145,6 +147,8 @@ REQUESTS: Mapping[str, Json] = {
             "nodes": _NODES,
             "upload_parallelism": _AT_LEAST_ONE,
             "count_rows": BOOLEAN,
+            "absent": {"type": "string", "enum": ["wait", "skip"]},
+            "max_snapshot_spread_s": _AT_LEAST_ONE,
             **_RESTORE_TYPE,
             **_THROTTLE,
             **_LOGIN,
@@ -187,6 +191,38 @@ SCHEMAS: Mapping[str, Json] = {
         "additionalProperties": False,
     },
     "Preview": object_of(_PREVIEW),
+    "RestorePlan": object_of(
+        {
+            "possible": BOOLEAN,
+            "problems": list_of("RestoreProblem"),
+            "untried": STRINGS,
+            "mode": _NULLABLE,
+            "tables": list_of("RestoredTable"),
+            "tables_more": INTEGER,
+            "creates": {"type": "object", "additionalProperties": STRINGS},
+            "builds": {"type": "object", "additionalProperties": STRINGS},
+            "left_out": STRINGS,
+            "nodes": {"type": "object", "additionalProperties": ref("RestoringNode")},
+            "bytes": INTEGER,
+            "seconds_at_throttle": {"type": ["integer", "null"]},
+        }
+    ),
+    "RestoreProblem": object_of({**dict.fromkeys(("kind", "where", "why", "help"), STRING), "nodes": STRINGS}),
+    "RestoredTable": object_of(
+        {
+            "from": STRING,
+            "to": STRING,
+            "what": {"enum": ["create", "load into existing"]},
+            "has_data": {"type": ["boolean", "null"]},
+            "how": {"enum": ["imported as files", "streamed", "nothing to load"]},
+            "bytes": INTEGER,
+            "sstables": INTEGER,
+            "rows": {"type": ["integer", "null"]},
+        }
+    ),
+    "RestoringNode": object_of(
+        {"loads": STRINGS, "bytes": INTEGER, "free_bytes": {"type": ["integer", "null"]}, "same_as": _NULLABLE}
+    ),
     "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": _NULLABLE}),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
@@ -310,12 +346,34 @@ SCHEMAS: Mapping[str, Json] = {
                         "nodes": {},
                         "objects": {"type": ["integer", "null"]},
                         "bytes": {"type": ["integer", "null"]},
+                        "message": STRING,
                     },
                     "required": ["backup_name", "state"],
                 },
             }
         }
     ),
+    "Backup": {
+        "type": "object",
+        "properties": {
+            "backup_name": STRING,
+            "state": {"type": "string", "enum": ["complete", "unfinished"]},
+            "cluster": _NULLABLE,
+            "cluster_name": _NULLABLE,
+            "operation": _NULLABLE,
+            "nodes": OBJECT,
+            "key_spaces": OBJECT,
+            "bytes": {"type": ["integer", "null"]},
+            "cassandra_version": _NULLABLE,
+            "started_at": _NULLABLE,
+            "finished_at": _NULLABLE,
+            "left_out": {"type": "object", "additionalProperties": STRING},
+            "absent": OBJECT,
+            "coverage": OBJECT,
+            "message": STRING,
+        },
+        "required": ["backup_name", "state"],
+    },
     "Healthcheck": {"type": "object", "additionalProperties": _HEALTH},
     "Health": _HEALTH,
 }

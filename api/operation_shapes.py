@@ -93,7 +93,9 @@ Part = tuple[PhaseKind, StepRecord, Step]
 
 def _parts(view: View, plan: Plan) -> Iterator[Part]:
     """Each step as it is recorded, beside the same step as the plan shows it."""
-    for (phase, records), shown in zip(view.phases, plan.phases, strict=True):
+    recorded = {phase.name: (phase, records) for phase, records in view.phases}
+    for shown in plan.phases:
+        phase, records = recorded[shown.name]
         for record, step in zip(records, shown.steps, strict=True):
             yield phase, record, step
 

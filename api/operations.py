@@ -10,10 +10,10 @@ from api import operation_shapes
 from api.access import access, answer, snapshot
 from api.arguments import body, document, query
 from api.errors import RequestError, refused
-from api.starting import start
+from api.starting import check_key, seal, start
 from scheduler.core.commands import OperationCommand, ResumeOperation, StopOperation, TuneOperation
 from scheduler.core.kinds import KINDS
-from scheduler.core.requests import check_tuning
+from scheduler.core.requests import check_login, check_tuning
 
 blueprint = Blueprint("operations", __name__)
 
@@ -22,6 +22,9 @@ _OTHER_PATHS = {"upgradesstable": "upgradesstables"}
 _BELOW_BACKUP = {"verify": "backup-verify", "delete": "backup-delete"}
 PATHS = (*(kind for kind in KINDS if kind not in _BELOW_BACKUP.values()), *_OTHER_PATHS)
 WORKS = tuple(_BELOW_BACKUP)
+
+# What the only kind that takes a login and can be continued takes again.
+_LOGIN = ("cassandra_username", "cassandra_password")
 
 _KIND = f"/v1/<any({', '.join(PATHS)}):kind>"
 _WORK = f"/v1/backup/<any({', '.join(WORKS)}):work>"
@@ -53,10 +56,16 @@ def stop_work(work: str) -> Response:
 
 @blueprint.route(f"{_KIND}/continue", methods=["POST", "PUT"])
 def resume(kind: str) -> Response:
-    """Go on with an operation that was stopped."""
+    """Go on with an operation that was stopped; its login, which is forgotten at a stop, is given anew."""
     query()
-    body()
-    return _carry_out(ResumeOperation(_name(kind)), "started")
+    name = _name(kind)
+    secrets = check_login(body(_LOGIN if name == "repair" else ()))
+    if isinstance(secrets, tuple):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(secrets))
+    check_key(secrets)
+    found = snapshot().state.operations.get(name)
+    sealed = "" if found is None else seal(found.id, secrets)
+    return _carry_out(ResumeOperation(name, sealed), "started")
 
 
 @blueprint.route(f"{_KIND}/tune", methods=["POST", "PUT"])

@@ -16,7 +16,7 @@ from scheduler.core.commands import StartOperation
 from scheduler.core.excluding import exclusion, remarks
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import stamp
-from scheduler.core.requests import Request, Schema, check, names_tables, schema_in, schema_of
+from scheduler.core.requests import Request, Schema, check, named_tables, names_tables, schema_in, schema_of
 from scheduler.secrets import SETTINGS
 from scheduler.snapshot import QuestionRefused, Unavailable
 
@@ -38,10 +38,12 @@ def start(kind: str, body: Json) -> tuple[str, str]:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     if (reason := exclusion(state, kind, request.request)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
-    _check_key(request)
+    check_key(request.secrets)
     facts, schema = _look(kind, request)
     if schema is not None:
         request = _checked(check(kind, body, nodes, schema))
+    if schema is not None and kind not in READING and (named := named_tables(request, schema)):
+        facts = {**facts, "named": named}
     identifier = str(uuid.uuid4())
     command = StartOperation(
         plan=kind,
@@ -51,7 +53,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
         principal=g.principal,
         facts=facts,
         tuning=request.tuning,
-        sealed=_seal(identifier, request.secrets),
+        sealed=seal(identifier, request.secrets),
     )
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
@@ -83,16 +85,33 @@ def _checked(found: Request | tuple[str, ...]) -> Request:
     return found
 
 
-def _check_key(request: Request) -> None:
-    if request.secrets and access().sealer is None:
-        raise RequestError(
-            _CONFLICT,
+def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
+    """A request about a backup, its names looked up there, and the backup. Raises RequestError or Unavailable."""
+    request = _checked(check(kind, body, nodes))
+    if not nodes:
+        raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    backup = _complete_backup(request)
+    return _checked(check(kind, body, nodes, schema_in(backup))), backup
+
+
+def check_key(secrets: Mapping[str, str]) -> None:
+    """Raises RequestError for secrets that cannot be sealed."""
+    if (reason := credentials_problem(secrets)) is not None:
+        raise RequestError(_CONFLICT, reason)
+
+
+def credentials_problem(secrets: Mapping[str, str]) -> str | None:
+    """Why the credentials of a request cannot be kept until its operation has ended."""
+    if secrets and access().sealer is None:
+        return (
             f"Credentials cannot be taken: {SETTINGS} is not set, and they are not stored in plain text. Set it, or "
-            "let the agents have credentials of their own and send none.",
+            "let the agents have credentials of their own and send none."
         )
+    return None
 
 
-def _seal(identifier: str, secrets: Mapping[str, str]) -> str:
+def seal(identifier: str, secrets: Mapping[str, str]) -> str:
+    """An operation's secrets as they are stored."""
     sealer = access().sealer
     return sealer.seal(identifier, secrets) if secrets and sealer is not None else ""
 
@@ -102,7 +121,9 @@ def _look(kind: str, request: Request) -> tuple[Json, Schema | None]:
     if kind in READING:
         backup = _complete_backup(request)
         # Its tables are checked here and now, and may be very many.
-        return {"backup": {name: value for name, value in backup.items() if name != "key_spaces"}}, schema_in(backup)
+        return {
+            "backup": {name: value for name, value in backup.items() if name not in ("key_spaces", "views")}
+        }, schema_in(backup)
     schema = _schema() if names_tables(request) else None
     if kind == "backup":
         _check_unused(request)
@@ -138,6 +159,14 @@ def _check_unused(request: Request) -> None:
         when = f" since {stamp(finished) if isinstance(finished, int | float) else finished}" if finished else ""
         raise RequestError(
             _CONFLICT, f"There is a backup {name} at {place} already{when}: choose another name, or delete it first."
+        )
+    cluster = snapshot().state.cluster_id or ""
+    if found is not None and found.get("cluster") not in (None, cluster):
+        began = f" began it at {found['started_at']}" if found.get("started_at") else " began it"
+        words = f"the cluster {found.get('cluster_name')}, which is not this one,{began}, and may still make it"
+        raise RequestError(
+            _CONFLICT,
+            f"There is an unfinished backup {name} at {place}: {words}; choose another name, or delete it first.",
         )
 
 

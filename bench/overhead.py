@@ -14,15 +14,19 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devcluster import processes
+from devcluster import processes, scheduler_process
+from executor import start_cache
 from tests.cluster.world import World, make_layout, make_world
+from tests.waiting import wait_for
 
 NODES = 3
 NETWORK = "127.0.3"
+KEPT = ("-Dcassandra.memtable.row_overhead_size=", "-XX:SharedArchiveFile=", "-XX:DumpLoadedClassList=")
+_ARCHIVE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,22 @@ class Started:
     sandbox: Path
     volume: Path
     address: str
+
+
+def warm_up(directory: Path, cache: Path) -> None:
+    """Deploy one node, and wait until it has left what later starts use."""
+    os.environ[start_cache.VARIABLE] = str(cache)
+    world = make_world(make_layout(directory / "first", 1, NETWORK))
+    try:
+        by_product(world)
+        wait_for("an archive of classes", lambda: bool(list(cache.glob(f"*/{start_cache.ARCHIVE}"))), _ARCHIVE_SECONDS)
+    finally:
+        world.stop()
+
+
+def without(node: Started, prefixes: Sequence[str]) -> Started:
+    """The same node without some of its options."""
+    return replace(node, arguments=[item for item in node.arguments if not item.startswith(tuple(prefixes))])
 
 
 def by_product(world: World) -> float:
@@ -93,7 +113,7 @@ def terminate(world: World) -> None:
     processes.stop([process], 30.0)
 
 
-def observe(world: World) -> list[Started]:
+def observe(world: World, nodes: int = NODES) -> list[Started]:
     """The running nodes, in the order in which they joined."""
     records = world.records()
     found = []
@@ -107,13 +127,13 @@ def observe(world: World) -> list[Started]:
         address = next(line.partition(": ")[2].strip('"') for line in lines if line.startswith("listen_address"))
         found.append(Started(arguments, conf.parents[1], volume, address))
     order = [
-        records[f"/dcos-service-{world.layout.service_name}/nodes/node-{index}"]["address"] for index in range(NODES)
+        records[f"/dcos-service-{world.layout.service_name}/nodes/node-{index}"]["address"] for index in range(nodes)
     ]
     return sorted(found, key=lambda node: order.index(node.address))
 
 
-def copy(node: Started, target: Path) -> str:
-    """The same node with an empty volume in another directory; returns the shell command that starts it."""
+def copy(node: Started, target: Path) -> Started:
+    """The same node with an empty volume, in another directory."""
     volume = target / "volume"
     for directory in (volume, target / "logs", target / "tmp"):
         directory.mkdir(parents=True)
@@ -126,15 +146,20 @@ def copy(node: Started, target: Path) -> str:
 
     for path in (target / "conf").iterdir():
         path.write_text(moved(path.read_text()))
-    return shlex.join(moved(part) for part in node.arguments)
+    return Started([moved(part) for part in node.arguments], target, volume, node.address)
+
+
+def command(node: Started) -> str:
+    """What a shell starts it with; some paths are relative to the sandbox."""
+    return f"cd {shlex.quote(str(node.sandbox))} && exec {shlex.join(node.arguments)}"
 
 
 def by_script(commands: list[str], addresses: list[str], directory: Path) -> float:
-    """Seconds that a bare shell script takes for the same nodes."""
+    """Seconds that a bare shell script takes for nodes that start with these commands."""
     lines = ["set -eu", "trap 'kill $(jobs -p); wait' EXIT"]
-    for command, address in zip(commands, addresses, strict=True):
+    for start, address in zip(commands, addresses, strict=True):
         lines += [
-            f"{command} >>{shlex.quote(str(directory / 'out'))} 2>&1 &",
+            f"({start}) >>{shlex.quote(str(directory / 'out'))} 2>&1 &",
             f"until (exec 3<>/dev/tcp/{address}/9042) 2>/dev/null; do sleep 0.05; done",
         ]
     lines += ["date +%s.%N"]
@@ -150,6 +175,7 @@ def main() -> None:
     """Measure both and print."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        warm_up(directory, directory / "cache")
         world = make_world(make_layout(directory / "product", NODES, NETWORK))
         try:
             product = by_product(world)
@@ -157,14 +183,19 @@ def main() -> None:
             killed = restart_of_scheduler(world, lambda world: world.kill("scheduler"))
             nodes = observe(world)
             targets = [directory / f"script-{index}" for index in range(NODES)]
-            commands = [copy(node, target) for node, target in zip(nodes, targets, strict=True)]
+            commands = [command(copy(node, target)) for node, target in zip(nodes, targets, strict=True)]
+            slower = [without(node, (*KEPT, *scheduler_process.JVM_OPTIONS)) for node in nodes]
+            others = [directory / f"own-options-{index}" for index in range(NODES)]
+            with_own = [command(copy(node, target)) for node, target in zip(slower, others, strict=True)]
             death = death_of_cassandra(world)  # after it, a node's settings are a member's, and no new one's
         finally:
             world.stop()
-        script = by_script(commands, [node.address for node in nodes], directory)
+        addresses = [node.address for node in nodes]
+        script, own_options = by_script(commands, addresses, directory), by_script(with_own, addresses, directory)
     result = {
         "by_mesos_offers_s": round(product, 1),
         "by_shell_script_s": round(script, 1),
+        "by_shell_script_own_options_s": round(own_options, 1),
         "overhead_a_node_s": round((product - script) / NODES, 2),
         "scheduler_restart_s": round(restart, 1),
         "scheduler_restart_after_kill_s": round(killed, 1),

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from devcluster import executors, processes, s3, scheduler_process, zookeeper
 from devcluster.bundles import Bundles
+from devcluster.checks import ROOT
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, Agent, ClusterLayout
 from devcluster.processes import ProcessTable, StartError, python_module
 from devcluster.requests import UnreachableError, answers, get
+from executor import start_cache
 
 Say = Callable[[str], object]
 
@@ -150,7 +152,10 @@ def base_environment(java_home: Path) -> dict[str, str]:
     """The environment of every process: this Python and this Java come first on the path."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MESOS_", "LIBPROCESS_"))}
     path = f"{Path(sys.executable).parent}:{java_home / 'bin'}:{inherited.get('PATH', os.defpath)}"
-    return {**inherited, "PATH": path, "JAVA_HOME": str(java_home), "PYTHONUNBUFFERED": "1"}
+    # What starts of Cassandra leave for later ones serves all clusters of this checkout.
+    kept = inherited.get(start_cache.VARIABLE) or str(ROOT / ".dev" / "start-cache")
+    own = {"PATH": path, "JAVA_HOME": str(java_home), "PYTHONUNBUFFERED": "1", start_cache.VARIABLE: kept}
+    return {**inherited, **own}
 
 
 def _master(layout: ClusterLayout) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from devcluster.bundles import Bundles
 from devcluster.layout import ClusterLayout
 from devcluster.requests import UnreachableError, get
+from executor import start_cache
 
 # What a node needs beside its heap: metaspace, threads, off-heap buffers.
 _BESIDE_HEAP_MB = 512
@@ -17,7 +18,7 @@ _DISK_MB = 8192
 _SEEDS = 2
 # One machine, no strangers: the waits that let a large ring settle only cost time here. Who replaces a node listens for
 # the broadcast interval whether it lives, which has to be longer than the ring delay.
-_JVM_OPTIONS = (
+JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
     "-Dcassandra.broadcast_interval_ms=6000",
@@ -28,8 +29,10 @@ _JVM_OPTIONS = (
 def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]) -> dict[str, str]:
     """The environment of `python -m scheduler`; settings in `base` that this cluster does not need are kept."""
     ports = layout.node_ports
+    # For executors alone, which have it from their agents: the scheduler takes no name for a setting that is none.
+    inherited = {name: value for name, value in base.items() if name != start_cache.VARIABLE}
     return {
-        **base,
+        **inherited,
         "SERVICE_NAME": layout.service_name,
         "MESOS_MASTER": layout.zookeeper_master_path,
         "ZOOKEEPER_SERVERS": str(layout.zookeeper),
@@ -47,7 +50,7 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "CASSANDRA_MEMORY_MB": str(layout.heap_mb + _BESIDE_HEAP_MB),
         "CASSANDRA_HEAP_SIZE_MB": str(layout.heap_mb),
         "CASSANDRA_HEAP_GC": "SERIAL",
-        "CASSANDRA_JVM_OPTIONS": " ".join([*_JVM_OPTIONS, base.get("CASSANDRA_JVM_OPTIONS", "")]).strip(),
+        "CASSANDRA_JVM_OPTIONS": " ".join([*JVM_OPTIONS, base.get("CASSANDRA_JVM_OPTIONS", "")]).strip(),
         "CASSANDRA_DISK_MB": str(_DISK_MB),
         "CASSANDRA_STORAGE_PORT": str(ports.storage),
         "CASSANDRA_SSL_STORAGE_PORT": str(ports.ssl_storage),

@@ -12,18 +12,19 @@ from types import FrameType
 from executor.agent import Agent
 from executor.events import Event, Shutdown
 from executor.installation import Surroundings
-from executor.mesos_environment import MesosEnvironmentError, parse
+from executor.mesos_environment import TOKEN, MesosEnvironmentError, parse
 from executor.node import Node
 
 
 def main() -> int:
-    """Run until the task has ended; exit code 2 without a Mesos agent."""
+    """Run until the task has ended; exit code 2 without a Mesos agent, 3 if that does not take this executor."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         environment = parse(os.environ)
     except MesosEnvironmentError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    os.environ.pop(TOKEN, None)  # not for Cassandra, nor for anything else that is started here
     events: SimpleQueue[Event] = SimpleQueue()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -38,7 +39,7 @@ def main() -> int:
         node.run(environment.recovery_timeout)
     finally:
         agent.close()
-    return 0
+    return 3 if agent.refused else 0
 
 
 if __name__ == "__main__":

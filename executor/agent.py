@@ -60,7 +60,7 @@ class Agent(MesosExecutorDriver):
         self._events = events
         self._outbox = Outbox()
         self._messages: deque[str] = deque(maxlen=_MESSAGES)
-        self._subscribed = False
+        self._subscribed = self._was_taken = False
         self._away_since: float | None = None
         self._refused_since: float | None = None
         self._given_up = False
@@ -86,6 +86,11 @@ class Agent(MesosExecutorDriver):
     def subscribed(self) -> bool:
         """Whether the agent has taken this executor and is still connected."""
         return self._subscribed
+
+    @property
+    def refused(self) -> bool:
+        """Whether the agent never took this executor, and is not asked any more."""
+        return self._given_up and self._refused_since is not None and not self._was_taken
 
     def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
         """Queue a status update; it is kept and sent again until the agent has acknowledged it."""
@@ -120,10 +125,11 @@ class Agent(MesosExecutorDriver):
             "subscribe": self._outbox.subscribe(),
         }
         body = json.dumps(call).encode()
+        more = "".join(f"{name}: {value}\r\n" for name, value in self._authorization().items())
         head = (
             f"POST /api/v1/executor HTTP/1.1\r\nHost: {self._environment.agent}\r\n"
             "Content-Type: application/json\r\nAccept: application/json\r\nConnection: close\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"{more}Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
@@ -135,7 +141,7 @@ class Agent(MesosExecutorDriver):
 
     def on_subscribed(self, info: Json) -> None:
         _LOG.info("subscribed at agent %s", info["agent_info"].get("hostname"))
-        self._subscribed = True
+        self._subscribed = self._was_taken = True
         self._away_since = None
         self._events.put(Subscribed())
         self._wake_sender()
@@ -184,8 +190,7 @@ class Agent(MesosExecutorDriver):
                 try:
                     self._converse(wakeup)
                     self._refused_since = None
-                # TypeError: pymesos trips over a refusal whose words have not arrived whole.
-                except (RuntimeError, TypeError) as refusal:
+                except RuntimeError as refusal:
                     self._refused(str(refusal))
                 except OSError as error:
                     _LOG.debug("no connection to the agent: %s", error)
@@ -198,6 +203,9 @@ class Agent(MesosExecutorDriver):
 
     def _refused(self, words: str) -> None:
         now = time.monotonic()
+        if "HTTP 401" in words:
+            token = "gave this one no token" if self._environment.token is None else "does not take its token"
+            words = f"it authenticates executors, and {token} ({words})"
         if self._refused_since is None:
             self._refused_since = now
             _LOG.warning("the agent refuses this executor: %s", words)
@@ -222,12 +230,20 @@ class Agent(MesosExecutorDriver):
                 if writable:
                     alive = connection.write()
                 if alive and stream in readable:
-                    alive = connection.read()
+                    alive = self._read(connection)
                 if not self._subscribed:
                     self._check_away()
         finally:
             self.stream_id = None
             connection.close()
+
+    @staticmethod
+    def _read(connection: Connection) -> bool:
+        try:
+            return connection.read()
+        except TypeError as error:  # pymesos trips over a refusal whose words have not arrived whole
+            code = "?" if connection._parser is None else connection._parser.get_status_code()
+            raise RuntimeError(f"Failed with HTTP {code}") from error
 
     def _pause(self, wakeup: int) -> None:
         longest = min(_LONGEST_PAUSE, self._environment.backoff_max)
@@ -263,7 +279,12 @@ class Agent(MesosExecutorDriver):
         headers: dict[str, str] | None = None,
     ) -> Any:
         # pymesos' own default is one dictionary for all drivers and calls.
-        return super()._send(body, path, method, dict(headers or {}))
+        return super()._send(body, path, method, {**(headers or {}), **self._authorization()})
+
+    def _authorization(self) -> dict[str, str]:
+        """The token that an agent which authenticates its executors gave this one; the same for as long as it lives."""
+        token = self._environment.token
+        return {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def _call(self, kind: str, **content: Json) -> None:
         self._send({"type": kind, "executor_id": self.executor_id, "framework_id": self.framework_id, **content})

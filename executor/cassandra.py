@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 from executor import exec_child, failure, volume
-from executor.installation import Installation, LaunchError
+from executor.installation import LOG, Installation, LaunchError
 from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.protocol import NodeStatus
 from executor.replication import Replication, survey
 from executor.status import ISOLATED, explained, of_process, poll, with_replication
 
 OUTPUT = "cassandra.out"
-LOG = "system.log"
 
 
 class Cassandra:
@@ -29,6 +28,8 @@ class Cassandra:
         self._directory = installation.directory
         self._output = installation.logs / OUTPUT
         self._log = installation.logs / LOG
+        self._keeper = installation.keeper
+        self._serves = False
         self._surveyed: tuple[str, Replication] | None = None  # with the version of the schema
         self._process = _spawn(installation, self._output)
 
@@ -38,7 +39,10 @@ class Cassandra:
 
     def exit_code(self) -> int | None:
         """None while it runs; else its exit code, or the negative number of the signal that ended it."""
-        return self._process.poll()
+        code = self._process.poll()
+        if code is not None and not self._serves and self._keeper is not None:
+            self._keeper.crashed(code)
+        return code
 
     def status(self, timeout: float) -> NodeStatus:
         """What it says of itself now; see `status.poll`."""
@@ -57,6 +61,12 @@ class Cassandra:
             except JolokiaError:
                 return status
         return with_replication(status, self._surveyed[1])
+
+    def serves(self) -> None:
+        """Tell that it takes requests; what this start found out is then kept for later ones, in the background."""
+        if not self._serves and self._keeper is not None:
+            self._keeper.keep_in_background(self.pid)
+        self._serves = True
 
     def drain(self, timeout: float) -> str | None:
         """Flush everything and stop taking requests; None if that succeeded in `timeout` seconds, else the cause."""

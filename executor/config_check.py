@@ -77,7 +77,7 @@ def _tried(launch: NodeLaunch, where: installation.Surroundings, scratch: Path) 
     document = cassandra_yaml.settings(launch, where.address, str(files.volume))
     files.yaml.write_text(cassandra_yaml.render(document))
     (scratch / "cassandra-rackdc.properties").write_text(cassandra_yaml.rackdc(launch))
-    ended = _run(command(launch, files), where.environ)
+    ended = _run(command(launch, files), where)
     if ended.returncode == 0:
         return ""
     words = _words(ended.stdout, scratch)
@@ -94,11 +94,12 @@ def command(launch: NodeLaunch, files: jvm.Files) -> list[str]:
     return [*kept, *_INSTEAD, *start[classes:-1], MAIN_CLASS]
 
 
-def _run(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(words: Sequence[str], where: installation.Surroundings) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["/bin/sh", "-c", _GIVE_WAY, *words],
-            env=dict(environ) or dict(os.environ),
+            cwd=where.sandbox,
+            env=dict(where.environ) or dict(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

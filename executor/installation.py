@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor import cassandra_yaml, jvm, volume
+from executor import agent_jar, cassandra_yaml, jvm, start_keeper, volume
 from executor.jolokia import Jolokia
 from executor.protocol import NodeLaunch
 
 JAVA_VERSION = 17
+LOG = "system.log"
 
 _JAVA_VERSION_LINE = re.compile(r'^JAVA_VERSION="(\d+)', re.MULTILINE)
 
@@ -40,6 +41,7 @@ class Installation:
     data: Path
     lock: volume.VolumeLock
     jolokia: Jolokia
+    keeper: start_keeper.Keeper | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     except BaseException:
         lock.close()
         raise
-    return Installation(jvm.command(launch, files), where.sandbox, files.logs, files.volume, lock, jolokia)
+    keeper = start_keeper.prepare(launch, files, files.logs / LOG, where.environ)
+    command = jvm.command(launch, files, () if keeper is None else keeper.options)
+    return Installation(command, where.sandbox, files.logs, files.volume, lock, jolokia, keeper)
 
 
 def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
@@ -86,9 +90,12 @@ def find_files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:
     bundle = where.sandbox / launch.bundle
     if not (bundle / "lib").is_dir():
         raise LaunchError("bundle", f"the Cassandra bundle is missing: no directory {launch.bundle}/lib in the sandbox")
+    jars = sorted((bundle / "lib").glob("*.jar"))
     return jvm.Files(
+        sandbox=where.sandbox,
         java=find_java(launch.java_home, where.sandbox, where.environ),
-        library=bundle / "lib",
+        jars=tuple(jar for jar in jars if jar.name != agent_jar.NAME),
+        own_jars=tuple(jar for jar in jars if jar.name == agent_jar.NAME),
         bundle_conf=bundle / "conf",
         conf=where.sandbox / "conf",
         logs=where.sandbox / "logs",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from executor.protocol import NodeLaunch, Ports
 
+OPTIONS_FILE = "jvm17.options"
 MAIN_CLASS = "org.apache.cassandra.service.CassandraDaemon"
 
 _G1 = (
@@ -27,10 +29,12 @@ _SCRUB = "-da:org.apache.cassandra.io.util.WrappingRebufferer"
 
 @dataclass(frozen=True)
 class Files:
-    """Absolute paths that the command line names."""
+    """Absolute paths that the command line names. Cassandra runs in the sandbox."""
 
+    sandbox: Path
     java: Path
-    library: Path  # the bundle's jars
+    jars: tuple[Path, ...]  # of others, all below the sandbox
+    own_jars: tuple[Path, ...]  # of ours, which change while those stay the same
     bundle_conf: Path
     conf: Path  # the rendered cassandra.yaml and rackdc file
     logs: Path
@@ -48,24 +52,34 @@ class Files:
         return self.conf / "jolokia.properties"
 
 
-def command(launch: NodeLaunch, files: Files) -> list[str]:
-    """Program and arguments. Holds no secret: any user of the host can read it."""
+def command(launch: NodeLaunch, files: Files, kept: Sequence[str] = ()) -> list[str]:
+    """Program and arguments, with options that use what earlier starts left. No secret: any user can read it."""
     return [
         str(files.java),
-        f"@{files.bundle_conf / 'jvm17.options'}",
+        f"@{files.bundle_conf / OPTIONS_FILE}",
         _SCRUB,
-        *_heap(launch),
+        *heap(launch),
         f"-javaagent:{files.jamm}",
         f"-javaagent:{files.jolokia}=config={files.jolokia_properties}",
         *_properties(launch, files),
+        *kept,
         *launch.jvm_options,
         "-cp",
-        f"{files.conf}:{files.bundle_conf}:{files.library}/*",
+        ":".join((jar_path(files), *map(str, (*files.own_jars, files.conf, files.bundle_conf)))),
         MAIN_CLASS,
     ]
 
 
-def _heap(launch: NodeLaunch) -> list[str]:
+def jar_path(files: Files) -> str:
+    """The part of the class path that an archive of classes is for: jars alone, by the same names in any sandbox.
+
+    Java wants the archive's class path to be the beginning of its own, word for word.
+    """
+    return ":".join(str(jar.relative_to(files.sandbox)) for jar in files.jars)
+
+
+def heap(launch: NodeLaunch) -> list[str]:
+    """The options of size and collector."""
     size = [f"-Xms{launch.heap_mb}M", f"-Xmx{launch.heap_mb}M"]
     if launch.gc == "SERIAL":
         young = [] if launch.heap_new_mb is None else [f"-Xmn{launch.heap_new_mb}M"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+TOKEN = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "secs": 1.0, "mins": 60.0, "hrs": 3600.0, "days": 86400.0, "weeks": 604800.0,
 }  # fmt: skip
@@ -28,6 +29,7 @@ class MesosEnvironment:
     recovery_timeout: float
     backoff_max: float
     shutdown_grace: float
+    token: str | None = field(default=None, repr=False)  # where the agent authenticates executors
 
 
 def parse(environ: Mapping[str, str]) -> MesosEnvironment:
@@ -43,6 +45,7 @@ def parse(environ: Mapping[str, str]) -> MesosEnvironment:
         recovery_timeout=_duration(environ, "MESOS_RECOVERY_TIMEOUT", "15mins"),
         backoff_max=_duration(environ, "MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
         shutdown_grace=_duration(environ, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
+        token=environ.get(TOKEN) or None,
     )
 
 

@@ -223,6 +223,8 @@ class Node:
             self._reply(query, event.status)
         if self._report is None or self._ended:
             return
+        if self._cassandra is not None and event.status.native_transport_running:
+            self._cassandra.serves()
         self._report, to_tell = reporting.fold(self._report, event.status, time.monotonic())
         if to_tell is not None:
             _LOG.info("mode %s, native transport %s", to_tell.mode, to_tell.native_transport_running)

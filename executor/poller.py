@@ -11,6 +11,9 @@ from executor.events import Event, Polled
 from executor.protocol import NodeStatus
 from executor.status import ISOLATED, without_sizes
 
+# While a node starts, each pause is added to its start: the next node waits for the news. One that only waits, as for
+# the streams of its join, is asked less often.
+STARTING_SECONDS = 0.1
 # While a node or its peers change, the scheduler and the next node wait for each news.
 CHANGING_SECONDS = 0.3
 STEADY_SECONDS = 1.5
@@ -63,4 +66,6 @@ class Poller:
 def pause(status: NodeStatus, unchanged: float) -> float:
     """Seconds until the next poll, when the status has been the same for `unchanged` seconds."""
     lasts = status.mode == ISOLATED or (status.mode == "NORMAL" and status.native_transport_running)
-    return STEADY_SECONDS if lasts and unchanged >= SETTLED_SECONDS else CHANGING_SECONDS
+    if unchanged >= SETTLED_SECONDS:
+        return STEADY_SECONDS if lasts else CHANGING_SECONDS
+    return CHANGING_SECONDS if lasts else STARTING_SECONDS

@@ -44,6 +44,9 @@ class AgentApi:
         text = request.query.get("path", "")
         if not text:
             raise web.HTTPBadRequest(text="Expecting 'path=value' in query.")
+        if text.startswith("/frameworks/"):  # the path by which Mesos shows an executor's newest sandbox
+            agent_id = self._agent.registration()["agent_info"].get("id", {}).get("value", "")
+            text = f"{self._agent.config.work_dir}/slaves/{agent_id}{text}"
         roots = [(self._agent.config.work_dir / name).resolve() for name in ("slaves", "volumes")]
         path = Path(text).resolve()
         if not any(path.is_relative_to(root) for root in roots) or not path.exists():

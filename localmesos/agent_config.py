@@ -1,6 +1,6 @@
 """Settings of an agent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """All times are in seconds. ``resources`` and ``attributes`` are Mesos JSON."""
+    """All times are in seconds. ``resources`` and ``attributes`` are Mesos JSON.
+
+    ``token_key`` signs the tokens of executors; None where executors need none.
+    """
 
     ip: str
     port: int
@@ -28,6 +31,7 @@ class AgentConfig:
     status_update_retry: float = 10.0
     gc_delay: float = 604800.0
     reap_interval: float = 0.1
+    token_key: bytes | None = field(default=None, repr=False)
 
     def agent_info(self, agent_id: str | None) -> Json:
         """AgentInfo as Mesos writes it; without an id before the first registration."""
@@ -48,4 +52,5 @@ class AgentConfig:
             recovery_timeout=self.recovery_timeout,
             reregistration_timeout=self.executor_reregistration_timeout,
             shutdown_grace_period=self.executor_shutdown_grace_period,
+            token_key=self.token_key,
         )

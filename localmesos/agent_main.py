@@ -18,6 +18,7 @@ from localmesos.checkpoint import CheckpointError, work_dir_lock
 from localmesos.detector import Detector, detector_for
 from localmesos.durations import parse_duration
 from localmesos.executor_api import ExecutorApi
+from localmesos.executor_tokens import read_key
 from localmesos.master_link import MasterLink, RefusedError
 from localmesos.resource_text import parse_attributes, parse_resources
 from localmesos.sandbox_collector import collect_sandboxes
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resources", type=parse_resources, required=True, help="cpus:4;mem:1024;… or a JSON array")
     parser.add_argument("--attributes", type=parse_attributes, default=[], help="rack:r1;zone:z1")
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
+    parser.add_argument("--authenticate-http-executors", action="store_true", help="ask executors for their tokens")
     for name, default in (
         ("--executor-registration-timeout", "60secs"),
         ("--executor-reregistration-timeout", "2secs"),
@@ -69,6 +71,7 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         status_update_retry=args.status_update_retry,
         gc_delay=args.gc_delay,
         reap_interval=args.reap_interval,
+        token_key=read_key(work_dir / "executor-token-key") if args.authenticate_http_executors else None,
     )
 
 

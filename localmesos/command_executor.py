@@ -21,6 +21,7 @@ from typing import Any
 Json = dict[str, Any]
 
 _PATH = "/api/v1/executor"
+_TOKEN = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 _DEFAULT_KILL_GRACE_SECONDS = 3.0
 _ACKNOWLEDGE_SECONDS = 5.0
@@ -37,13 +38,15 @@ class Agent:
             "framework_id": {"value": environ["MESOS_FRAMEWORK_ID"]},
             "executor_id": {"value": environ["MESOS_EXECUTOR_ID"]},
         }
+        token = environ.get(_TOKEN)
+        self._headers = _HEADERS if token is None else {**_HEADERS, "Authorization": f"Bearer {token}"}
 
     def call(self, call_type: str, body: Json) -> bool:
         """Send a call; whether the agent took it."""
         connection = HTTPConnection(self._host, self._port, timeout=_HTTP_SECONDS)
         try:
             value = {"type": call_type, **self._ids, call_type.lower(): body}
-            connection.request("POST", _PATH, json.dumps(value), _HEADERS)
+            connection.request("POST", _PATH, json.dumps(value), self._headers)
             return connection.getresponse().status == 202
         except (OSError, HTTPException):
             return False
@@ -55,7 +58,7 @@ class Agent:
         connection = HTTPConnection(self._host, self._port)
         try:
             value = {"type": "SUBSCRIBE", **self._ids, "subscribe": subscribe}
-            connection.request("POST", _PATH, json.dumps(value), _HEADERS)
+            connection.request("POST", _PATH, json.dumps(value), self._headers)
             response = connection.getresponse()
             if response.status != 200:
                 raise HTTPException(f"{response.status} {response.read()!r}")
@@ -151,7 +154,8 @@ class CommandExecutor:
         self._update("TASK_STARTING")
         command = task["command"]
         variables = command.get("environment", {}).get("variables", [])
-        environment = os.environ | {v["name"]: v.get("value", "") for v in variables}
+        inherited = {name: value for name, value in os.environ.items() if name != _TOKEN}
+        environment = inherited | {v["name"]: v.get("value", "") for v in variables}
         shell = command.get("shell", True)
         arguments = ["sh", "-c", command["value"]] if shell else command.get("arguments") or [command["value"]]
         try:

@@ -9,6 +9,8 @@ from typing import Any
 
 from localmesos.checkpoint import safe_component
 from localmesos.durations import format_duration
+from localmesos.executor_tokens import ENVIRONMENT as TOKEN
+from localmesos.executor_tokens import make_token
 from localmesos.processes import Identity, identify
 
 Json = dict[str, Any]
@@ -22,7 +24,7 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class AgentPlace:
-    """What a container learns about its agent. Times are in seconds."""
+    """What a container learns about its agent. Times are in seconds; `token_key` where executors are authenticated."""
 
     agent_id: str
     ip: str
@@ -31,6 +33,7 @@ class AgentPlace:
     recovery_timeout: float
     reregistration_timeout: float
     shutdown_grace_period: float
+    token_key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ def executor_environment(place: AgentPlace, container: Container, inherited: Map
         MESOS_SLAVE_ID=place.agent_id,
         MESOS_SLAVE_PID=f"slave(1)@{place.ip}:{place.port}",
     )
+    if place.token_key is not None:
+        executor_id = info["executor_id"]["value"]
+        token = make_token(place.token_key, container.framework_id, executor_id, container.container_id)
+        environment[TOKEN] = token
     if container.checkpoint:
         environment["MESOS_RECOVERY_TIMEOUT"] = format_duration(place.recovery_timeout)
         environment["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = format_duration(place.reregistration_timeout)

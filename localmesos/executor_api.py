@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from localmesos import executor_tokens
 from localmesos.agent import Agent
 from localmesos.executor_calls import BadCallError, parse_call
 from localmesos.executors import EventStream, Executor, ExecutorState, Framework
@@ -43,6 +44,10 @@ class ExecutorApi:
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """One call of an executor; a SUBSCRIBE is answered with its events for as long as it stays connected."""
+        key = self._agent.config.token_key
+        asked = None if key is None else executor_tokens.refusal(key, request.headers.get("Authorization"))
+        if asked is not None:
+            return _text(401, executor_tokens.REFUSED, **{"WWW-Authenticate": asked})
         refusal = check_media_types(request)
         if refusal is not None:
             return refusal

@@ -5,8 +5,8 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,10 @@ class LeadershipLostError(Exception):
 
 @dataclass(frozen=True)
 class MasterConfig:
-    """Times are seconds. `zk`: zk:// URL of the election, None for a master that always leads."""
+    """Times are seconds. `zk`: zk:// URL of the election, None for a master that always leads.
+
+    `credentials`: secrets by principal, None for a master that asks nobody who he is.
+    """
 
     ip: str
     port: int
@@ -46,6 +49,7 @@ class MasterConfig:
     agent_reregister_timeout: float = 600.0
     allocation_interval: float = 1.0
     heartbeat_interval: float = 15.0
+    credentials: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def pid(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from localmesos.authentication import REFUSED, principal_of, realm_of
 from localmesos.master import Master
 from localmesos.master_agents_http import AgentEndpoints
 from localmesos.operator_http import OperatorEndpoints
@@ -39,11 +40,22 @@ class MasterHttp:
         app.router.add_route("*", "/{path:.*}", self._handle)
         return app
 
+    def _check(self, name: str, request: web.Request) -> web.Response | None:
+        """Mesos' refusal of who does not say, or cannot prove, who he is."""
+        credentials, realm = self._master.config.credentials, realm_of(name)
+        if credentials is None or realm is None:
+            return None
+        if principal_of(credentials, request.headers.get("Authorization")) is not None:
+            return None
+        return web.Response(status=401, headers={"WWW-Authenticate": f'Basic realm="{realm}"'}, text=REFUSED)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         path = request.path.strip("/")
         name = path.removeprefix("master/")
         if name in ("redirect", "master/redirect"):
             return self._redirect("")
+        if (refusal := self._check(name, request)) is not None:
+            return refusal
         handler = self._by_any.get(name)
         if handler is not None:
             return await handler(request)

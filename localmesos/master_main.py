@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from localmesos.authentication import read_credentials
 from localmesos.durations import parse_duration
 from localmesos.election import Election, ElectionError
 from localmesos.journal import JournalError
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=5050)
     parser.add_argument("--work-dir", type=Path, required=True, help="where the master keeps what it must not forget")
     parser.add_argument("--zk", help="zk://HOST:PORT/PATH: take part in an election there")
+    parser.add_argument("--credentials", type=Path, help="Mesos' file of them: ask schedulers and readers who they are")
     parser.add_argument("--max-agent-ping-timeouts", type=int, default=5)
     for name, default in (
         ("--agent-ping-timeout", "15secs"),
@@ -48,6 +50,7 @@ def read_config(args: argparse.Namespace) -> MasterConfig:
         agent_reregister_timeout=args.agent_reregister_timeout,
         allocation_interval=args.allocation_interval,
         heartbeat_interval=args.heartbeat_interval,
+        credentials=None if args.credentials is None else read_credentials(args.credentials),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from localmesos.authentication import principal_of, principal_problem
 from localmesos.calls import CallError, parse_call
 from localmesos.framework_info import FrameworkInfoError
 from localmesos.master import Master
@@ -33,6 +34,10 @@ class SchedulerEndpoint:
             call = parse_call(await request.read())
         except CallError as error:
             return web.Response(status=400, text=str(error))
+        credentials = self._master.config.credentials
+        principal = None if credentials is None else principal_of(credentials, request.headers.get("Authorization"))
+        if (problem := principal_problem(principal, call.get("subscribe", {}))) is not None:
+            return web.Response(status=400, text=problem)
         if call["type"] == "SUBSCRIBE":
             return await self._subscribe(request, call["subscribe"])
         return self._call(request, call)

@@ -8,12 +8,12 @@ are in `REMOVED`.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.cassandra_keys import KINDS, RENAMED, WORDS
+from scheduler.cassandra_keys import KINDS, RENAMED
+from scheduler.cassandra_values import TYPES, check_value
 
 PREFIX = "CASSANDRA_"
 
@@ -28,11 +28,6 @@ _UNIT_WORDS = {
     "Mbit/s": "megabits a second",
 }
 _MEGABIT = 125_000  # bytes
-_FORMS = {
-    "duration": (re.compile(r"\d+(d|h|m|s|ms|us|µs|ns)"), "a duration such as 10s or 500ms"),
-    "storage": (re.compile(r"\d+(B|KiB|MiB|GiB)"), "a size such as 64KiB or 32MiB"),
-    "rate": (re.compile(r"\d+(\.\d+)?(B|KiB|MiB)/s"), "a rate such as 64MiB/s"),
-}
 
 
 @dataclass(frozen=True)
@@ -60,14 +55,17 @@ class Option:
         kind = "integer" if self.unit else KINDS[self.key]
         value = _read(kind, self.key, text)
         if not self.unit:
+            if (rule := check_value(self.key, value)) is not None:
+                raise ValueError(rule)
             return value
         if value < 0:
             if value == -1 and self.key in _SWITCHED_OFF_BY_MINUS_ONE:
                 return None
             raise ValueError("must not be negative")
-        if self.unit == "Mbit/s":
-            return f"{value * _MEGABIT}B/s"
-        return f"{value}{self.unit}"
+        found = f"{value * _MEGABIT}B/s" if self.unit == "Mbit/s" else f"{value}{self.unit}"
+        if (rule := check_value(self.key, found)) is not None:
+            raise ValueError(rule)
+        return found
 
 
 _SWITCHED_OFF_BY_MINUS_ONE = {
@@ -246,39 +244,6 @@ def check_key(key: str) -> str | None:
     return None
 
 
-def check_value(key: str, value: Any) -> str | None:
-    """The rule that a YAML value of a known key breaks, as the end of a sentence; None if it keeps it."""
-    if value is None:
-        return None
-    kind = KINDS[key]
-    if kind in _FORMS:
-        pattern, words = _FORMS[kind]
-        return None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {words}"
-    if kind == "word":
-        return _check_word(key, value)
-    types, words = _TYPES[kind]
-    fits = isinstance(value, types) and (kind == "boolean" or not isinstance(value, bool))
-    return None if fits else f"must be {words}"
-
-
-_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "boolean": ((bool,), "true or false"),
-    "integer": ((int,), "a whole number"),
-    "number": ((int, float), "a number"),
-    "text": ((str, int, float), "a text"),
-    "class": ((str, dict, list), "a class name, or a mapping with class_name and parameters"),
-    "list": ((list,), "a list"),
-    "mapping": ((dict,), "a mapping"),
-}
-
-
-def _check_word(key: str, value: Any) -> str | None:
-    words = WORDS[key]
-    if isinstance(value, str) and value.lower() in {word.lower() for word in words}:
-        return None
-    return f"must be one of {', '.join(words)}"
-
-
 def _read(kind: str, key: str, text: str) -> Any:
     """An environment variable's text as a value of that kind."""
     if kind == "boolean":
@@ -291,7 +256,7 @@ def _read(kind: str, key: str, text: str) -> Any:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise ValueError(f"must be {_TYPES[kind][1]}")
+            raise ValueError(f"must be {TYPES[kind][1]}")
         return value
     rule = check_value(key, text)
     if rule:

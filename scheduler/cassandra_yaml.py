@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from scheduler.cassandra_options import check_key, check_value
+from scheduler.cassandra_options import check_key
+from scheduler.cassandra_values import check_value
 
 MAX_BYTES = 100_000  # they travel in every launch and are kept in ZooKeeper
 

@@ -10,6 +10,7 @@ from typing import Any
 from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.events import Event as CoreEvent
+from scheduler.core.events import ExecutorEnded
 from scheduler.errors import FatalError
 
 Json = Mapping[str, Any]
@@ -58,6 +59,7 @@ class Lost:
     """An agent or an executor ended; its tasks' own updates say what follows, this is for the log."""
 
     words: str
+    event: ExecutorEnded | None = None
 
 
 @dataclass(frozen=True)

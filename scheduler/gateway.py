@@ -11,6 +11,7 @@ from typing import Any
 from executor.protocol import NodeStatus
 from scheduler.core.commands import Command, Refusal
 from scheduler.core.lifecycle import is_up
+from scheduler.core.missing import sentence
 from scheduler.core.seeds import by_index
 from scheduler.events import Asked, Event, StatusAsked
 from scheduler.inquiry import Inquiry
@@ -96,7 +97,11 @@ class LoopGateway:
             except (FutureTimeoutError, CancelledError):
                 continue  # the question may have been lost on its way, when an agent restarts for example
         asked.answer.cancel()
-        raise Unavailable(f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s")
+        words = f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s"
+        record = self.snapshot().state.nodes.get(node)
+        if record is not None and record.missing is not None:
+            words = f"{words}: {sentence(record)}"
+        raise Unavailable(words)
 
     def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
         """What any node that is up finds out; the node `first` is asked first, if it is."""
@@ -105,6 +110,15 @@ class LoopGateway:
         if not nodes:
             raise Unavailable("no node is NORMAL, and only such a node can be asked")
         return Inquiry(self._send, self._new_id).ask(nodes, subject, content)
+
+    def question_each(
+        self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
+    ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
+        """What each of these nodes finds out, or why it does not."""
+        inquiry = Inquiry(self._send, self._new_id)
+        found = inquiry.ask_each(subject, contents, seconds)
+        answers: dict[str, Mapping[str, Any] | Unavailable] = {node: answer.content for node, answer in found.items()}
+        return {**answers, **{node: Unavailable(why) for node, why in inquiry.failed().items() if node not in answers}}
 
     def _send(self, event: Event) -> None:
         put = self._put

@@ -1,4 +1,4 @@
-"""A question that any node may answer: one node after another is asked until one has."""
+"""A question that any node may answer: one node after another is asked until one has. Or one that each is asked."""
 
 from __future__ import annotations
 
@@ -40,6 +40,42 @@ class Inquiry:
         if answer is None:
             raise Unavailable(self._words(nodes, _SLOWER.get(subject, 1.0) * ALL_SECONDS))
         return answer.content
+
+    def ask_each(self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float) -> Mapping[str, Answer]:
+        """The answers of those nodes that have one within this time, each to its own content; see `failed`."""
+        answers: dict[str, Answer] = {}
+        begin = time.monotonic()
+        try:
+            for part in range(1, ROUNDS + 1):
+                for node in contents.keys() - answers.keys() - self._failed.keys():
+                    asked = QuestionAsked(node, Question(self._new_id(), subject, contents[node]))
+                    self._send(asked)
+                    self._pending[asked.answer] = node
+                self._collect(begin + seconds * part / ROUNDS, answers, len(contents))
+        finally:
+            for future in self._pending:
+                future.cancel()
+        silent = contents.keys() - answers.keys() - self._failed.keys()
+        self._failed |= dict.fromkeys(silent, f"no answer within {seconds:.0f} s")
+        return answers
+
+    def failed(self) -> Mapping[str, str]:
+        """Why nodes have not answered."""
+        return dict(self._failed)
+
+    def _collect(self, until: float, answers: dict[str, Answer], wanted: int) -> None:
+        while len(answers) + len(self._failed) < wanted and (left := until - time.monotonic()) > 0:
+            for future in wait(self._pending, left, FIRST_COMPLETED).done:
+                node = self._pending.pop(future)
+                try:
+                    answer = future.result()
+                except Unavailable as error:
+                    self._failed[node] = str(error)
+                    continue
+                if answer.problem:
+                    self._failed[node] = answer.problem
+                else:
+                    answers[node] = answer
 
     def _ask(self, nodes: Sequence[str], subject: str, content: Mapping[str, Any]) -> Answer | None:
         slower = _SLOWER.get(subject, 1.0)

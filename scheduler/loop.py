@@ -17,7 +17,7 @@ from scheduler.core.commands import Command, Refusal, StartOperation
 from scheduler.core.decide import decide
 from scheduler.core.decision import Decision
 from scheduler.core.events import Event as CoreEvent
-from scheduler.core.events import Registered
+from scheduler.core.events import ExecutorWords, Registered, TaskUpdate
 from scheduler.core.journal import journal
 from scheduler.core.journal_commands import Outcome
 from scheduler.core.offers import Offer, parse_offer
@@ -44,6 +44,7 @@ from scheduler.events import (
     Update,
     Wake,
 )
+from scheduler.last_words import Sandbox, sandbox_of
 from scheduler.questions import Questions, fulfil, refuse
 from scheduler.saving import Saver
 from scheduler.secrets import Sealer
@@ -69,7 +70,8 @@ class Sources:
 class Loop:
     """The scheduler's loop. `put` may be called by any thread; everything else belongs to the loop's thread.
 
-    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for.
+    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for; `read_words` reads a
+    sandbox in its own time.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Loop:
         sources: Sources,
         publish: Callable[[Snapshot], object],
         sealer: Sealer | None = None,
+        read_words: Callable[[Sandbox], object] | None = None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
         self._questions = Questions(sender)
+        self._read_words = read_words
         self._credentials = Credentials(sender, sealer)
         self._state = state
         self._sources = sources
@@ -165,18 +169,23 @@ class Loop:
                     self._offers.pop(offer_id, None)
                 case Update(event=update, acknowledgement=acknowledgement):
                     folded.append(update)
+                    if isinstance(update, TaskUpdate):
+                        self._look_for_words(update)
                     self._dispatch.acknowledge_later(acknowledgement)
                 case OperationStatus():
                     folded += self._take_operation(event)
                 case Message(data=data):
                     folded += self._take_message(data)
-                case Lost(words=words):
+                case Lost(words=words, event=ended):
                     logger.info("%s", words)
+                    folded += [] if ended is None else [ended]
                 case Asked(answer=answer):
                     if answer.set_running_or_notify_cancel():  # else who asked has been told that it was not done
                         commands.append(event)
                 case StatusAsked() | QuestionAsked():
                     self._questions.ask(event, self._state)
+                case ExecutorWords():
+                    folded.append(event)
                 case Wake():
                     pass
                 case _:
@@ -186,6 +195,12 @@ class Loop:
             self._count("events_total", len(folded))
             self._state = fold_updates(self._state, folded, now)
         return commands
+
+    def _look_for_words(self, update: TaskUpdate) -> None:
+        """Have the sandbox read of an executor that could not say why it ended."""
+        sandbox = sandbox_of(self._state, update) if self._read_words is not None else None
+        if sandbox is not None and self._read_words is not None:
+            self._read_words(sandbox)
 
     def _end_with(self, error: FatalError) -> None:
         """Mesos has no such framework any more: at the end of an uninstall, that is what was wanted."""

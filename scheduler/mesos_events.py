@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.core.events import Registered, parse_operation_update, parse_task_update
+from scheduler.core.events import ExecutorEnded, Registered, parse_operation_update, parse_task_update
 from scheduler.errors import Exit, FatalError
 from scheduler.events import Event, Fatal, Json, Lost, Message, Offers, OperationStatus, Rescinded, Update
 
@@ -29,7 +29,7 @@ def translate(event: Mapping[str, Any]) -> Event | None:
         case "MESSAGE":
             return Message(str(body["data"]))
         case "FAILURE":
-            return Lost(_failure(body))
+            return Lost(_failure(body), _executor(body))
         case "ERROR":
             return Fatal(_error(str(body.get("message", ""))))
         case _:
@@ -52,6 +52,11 @@ def _operation(status: Mapping[str, Any]) -> OperationStatus:
     name = (status.get("operation_id") or {}).get("value", "?")
     words = f"operation {name}: {status.get('state')} {status.get('message', '')}".rstrip()
     return OperationStatus(parse_operation_update(status), acknowledgement, words)
+
+
+def _executor(body: Mapping[str, Any]) -> ExecutorEnded | None:
+    name, status = (body.get("executor_id") or {}).get("value"), body.get("status")
+    return None if name is None or not isinstance(status, int) else ExecutorEnded(str(name), status)
 
 
 def _failure(body: Mapping[str, Any]) -> str:

@@ -49,6 +49,8 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     yield "nodes_wanted", "Nodes of the target configuration.", [("", float(state.target.spec.nodes))]
     ready = sum(own_reason(state, node) is None for node in state.nodes.values())
     yield "nodes_ready", "Nodes that run, are NORMAL and serve CQL.", [("", float(ready))]
+    missing = sum(node.missing is not None for node in state.nodes.values())
+    yield "nodes_missing", "Nodes that their peers do not see, and that do not answer.", [("", float(missing))]
     modes = Counter(node.mode for node in state.nodes.values())
     yield "nodes", "Nodes by Cassandra's mode.", [(f'{{mode="{mode}"}}', float(n)) for mode, n in sorted(modes.items())]
     failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]

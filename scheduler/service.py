@@ -22,6 +22,7 @@ from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailable
 from scheduler.events import Fatal
 from scheduler.framework import FrameworkSettings
 from scheduler.gateway import LoopGateway
+from scheduler.last_words import LastWords
 from scheduler.loop import Loop, Sources
 from scheduler.removal import begin_removal, is_over, last_snapshot
 from scheduler.secrets import sealer
@@ -103,7 +104,8 @@ class Service:
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
-        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish, self._sealer)
+        words = LastWords(lambda event: posts[0](event))
+        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask)
         posts.append(loop.put)
         self._loop, self._driver = loop, driver
         if self._lost is not None:

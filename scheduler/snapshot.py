@@ -69,3 +69,8 @@ class Gateway(Protocol):
 
         Raises QuestionRefused, or Unavailable when no node can tell.
         """
+
+    def question_each(
+        self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
+    ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
+        """What each of these nodes finds out to its own content within this time, or why it does not."""

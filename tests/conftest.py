@@ -6,9 +6,15 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from executor import start_cache
+
+# The first Cassandra of a kind that a test starts leaves the others what they need not do again.
+os.environ.setdefault(start_cache.VARIABLE, str(Path(__file__).parents[1] / ".dev" / "start-cache"))
 
 # The same runs everywhere and every time. `HYPOTHESIS_PROFILE=random` looks for others.
 settings.register_profile("fixed", derandomize=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from executor.backup import layout, manifest
 from executor.backup.document import DocumentError
 from executor.backup.failure import StoreError
-from executor.backup.manifest import ClusterManifest, NodeManifest, Schema, Started
+from executor.backup.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
 from executor.backup.s3 import Store
 
 _READ_AT_ONCE = 8
@@ -69,6 +69,12 @@ class Catalog:
         key = layout.manifest_key(name)
         data = self._store.get(key)
         return None if data is None else manifest.read_cluster(data, key)
+
+    def moments(self, name: str) -> Moments | None:
+        """When what was, None if the backup is of a version that did not tell."""
+        key = layout.moments_key(name)
+        data = self._store.get(key)
+        return None if data is None else manifest.read_moments(data, key)
 
     def node(self, backup: ClusterManifest, node: str) -> NodeManifest:
         """A node's manifest, proven to be the one that the backup was completed with."""

@@ -39,28 +39,41 @@ class Counting:
         return int(self.jolokia.read([attribute], _ASK_SECONDS).get(attribute) or 0)
 
 
-def key_spaces(session: Session, names: Iterable[str]) -> tuple[KeySpace, ...]:
-    """The statements that make these key spaces."""
-    return tuple(KeySpace(name, name in CASSANDRAS_KEY_SPACES, _statements(session, name)) for name in sorted(names))
+def key_spaces(session: Session, names: Iterable[str], left_out: Collection[str] = ()) -> tuple[KeySpace, ...]:
+    """The statements that make these key spaces, without those of tables that are left out (`key space.table`)."""
+    indexes = {
+        f"{row.keyspace_name}.{row.index_name}"
+        for row in session.execute("SELECT keyspace_name, table_name, index_name FROM system_schema.indexes")
+        if f"{row.keyspace_name}.{row.table_name}" in left_out
+    }
+    omitted = {("table", name) for name in left_out} | {("materialized_view", name) for name in left_out}
+    omitted |= {("index", name) for name in indexes}
+    return tuple(
+        KeySpace(name, name in CASSANDRAS_KEY_SPACES, _statements(session, name, omitted)) for name in sorted(names)
+    )
 
 
-def _statements(session: Session, key_space: str) -> tuple[str, ...]:
+def _statements(session: Session, key_space: str, omitted: Collection[tuple[str, str]]) -> tuple[str, ...]:
     rows = session.execute(f"DESCRIBE KEYSPACE {quote(key_space)} WITH INTERNALS")
-    return tuple(str(row.create_statement) for row in rows)
+    return tuple(
+        str(row.create_statement)
+        for row in rows
+        if (str(row.type), f"{key_space}.{str(row.name).strip(chr(34))}") not in omitted
+    )
 
 
 def table_ids(session: Session) -> Mapping[TableName, str]:
-    """The ids of all tables and views."""
+    """The ids of all tables, without views."""
     rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
-    found = {TableName(row.keyspace_name, row.table_name): str(row.id) for row in rows}
-    rows = session.execute("SELECT keyspace_name, view_name, id FROM system_schema.views").all()
-    return found | {TableName(row.keyspace_name, row.view_name): str(row.id) for row in rows}
+    return {TableName(row.keyspace_name, row.table_name): str(row.id) for row in rows}
 
 
-def views(session: Session) -> set[TableName]:
-    """All materialized views: they follow from their tables."""
-    rows = session.execute("SELECT keyspace_name, view_name FROM system_schema.views")
-    return {TableName(row.keyspace_name, row.view_name) for row in rows}
+def views(session: Session) -> Mapping[TableName, TableName]:
+    """All materialized views, each with its table, from which it is built at a restore."""
+    rows = session.execute("SELECT keyspace_name, view_name, base_table_name FROM system_schema.views")
+    return {
+        TableName(row.keyspace_name, row.view_name): TableName(row.keyspace_name, row.base_table_name) for row in rows
+    }
 
 
 def ring(session: Session) -> tuple[RingMember, ...]:
@@ -89,7 +102,6 @@ def _numerically(token: str) -> tuple[int, str]:
 def tables(
     session: Session,
     ids: Mapping[TableName, str],
-    not_counted: Collection[TableName],
     count: Counting,
     tell: Callable[[str], None],
 ) -> tuple[Table, ...]:
@@ -98,7 +110,7 @@ def tables(
     found = []
     for name, table_id in sorted(ids.items()):
         tell(f"counting {name}")
-        counted = name not in not_counted and name.key_space not in CASSANDRAS_KEY_SPACES
+        counted = name.key_space not in CASSANDRAS_KEY_SPACES
         rows = _rows(session, name, count, lambda: tell(f"counting {name}")) if counted else None  # noqa: B023
         found.append(Table(name.key_space, name.table, table_id, rows))
     return tuple(found)

@@ -6,7 +6,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -42,9 +42,17 @@ def read(cls: type[T], data: bytes, what: str) -> T:
     return built
 
 
+def _default(item: Field[Any]) -> Any:
+    """What a field is when it is not written; it is no value of its own, so that older executors read what lacks it."""
+    if item.default_factory is not MISSING:
+        return item.default_factory()
+    return item.default
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        found = {item.name: getattr(value, item.name) for item in fields(value)}
+        return {item.name: _plain(found[item.name]) for item in fields(value) if found[item.name] != _default(item)}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

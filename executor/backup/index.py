@@ -1,14 +1,23 @@
-"""What is kept for a node already, in a few bytes for each object."""
+"""What is kept for a node already, in a few bytes for each object.
+
+A bucket holds what all backups of a node ever sent, and a small backup is not to read a list of that. So of few
+files each one's object is asked for by its key; for many the list is read for as many pages as pay for them, and what
+comes after those is asked for likewise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from executor.backup import layout
-from executor.backup.s3 import Store
+from executor.backup.s3 import Store, Stored
 
 _ENCODINGS = (layout.PLAIN_ENCODING, layout.ZSTD_ENCODING)
+# A page of a list takes as long as some questions after single objects, many of which are asked at the same time.
+_OBJECTS_PER_PAGE = 100
+# For less nothing is listed at all: some servers go through all that they hold for a page.
+_LISTED_FROM = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +29,38 @@ class Kept:
 
 
 class Index:
-    """The objects of one node for some tables, by table and content."""
+    """The objects of one node for some tables, by table and content. For use from several threads.
 
-    def __init__(self) -> None:
+    `listed_to` is the last key, after the node's prefix, up to which everything is known; None: all of it is.
+    """
+
+    def __init__(self, listed_to: str | None = None) -> None:
         self._objects: dict[bytes, int] = {}
+        self.listed_to = listed_to
 
     @classmethod
-    def list(cls, store: Store, prefix: str, table_ids: Collection[str]) -> Index:
-        """All that is there below a node's prefix for these tables. Raises StoreError."""
+    def list(
+        cls,
+        store: Store,
+        prefix: str,
+        table_ids: Collection[str],
+        objects: int,
+        see: Callable[[Stored], None] = lambda item: None,
+    ) -> Index:
+        """What is there below a node's prefix for these tables, as far as it pays for so many objects that are looked
+        for; `see` is told of all that is listed. Raises StoreError."""
+        if objects < _LISTED_FROM:
+            return cls(listed_to="")
         index = cls()
-        for item in store.objects(prefix):
-            table, _, name = item.key.removeprefix(prefix).partition("/")
-            if table in table_ids:
-                index.add(table, name, item.size)
+        for number, page in enumerate(store.pages(prefix)):
+            for item in page:
+                see(item)
+                table, _, name = item.key.removeprefix(prefix).partition("/")
+                if table in table_ids:
+                    index.add(table, name, item.size)
+            if page and number >= objects // _OBJECTS_PER_PAGE:
+                index.listed_to = page[-1].key.removeprefix(prefix)
+                return index
         return index
 
     def add(self, table_id: str, name: str, size: int) -> None:
@@ -49,9 +77,32 @@ class Index:
         """The object with a content of this hash and size; None if there is none, or one that cannot be right."""
         for compressed in (False, True):
             stored = self._objects.get(_key(table_id, sha256, compressed))
-            if stored is not None and (stored > 0 if compressed else stored == size):
+            if stored is not None and _is_right(compressed, stored, size):
                 return Kept(_ENCODINGS[compressed], stored)
         return None
+
+    def knows(self, name: str) -> bool:
+        """Whether the list tells if there is an object of this name (after the prefix), so that nobody has to ask."""
+        return self.listed_to is None or name <= self.listed_to
+
+    def ask(self, store: Store, prefix: str, content: tuple[str, str, int], encoding: str) -> Kept | None:
+        """The same as `get` for a table's id, a hash and a size: of an object that was not listed, in one encoding.
+
+        Raises StoreError.
+        """
+        table_id, sha256, size = content
+        name = layout.data_name(table_id, sha256, encoding)
+        if self.knows(name):
+            return None
+        stored = store.size(prefix + name)
+        if stored is None or not _is_right(encoding == layout.ZSTD_ENCODING, stored, size):
+            return None
+        self.add(table_id, name.rpartition("/")[2], stored)
+        return Kept(encoding, stored)
+
+
+def _is_right(compressed: bool, stored: int, size: int) -> bool:
+    return stored > 0 if compressed else stored == size
 
 
 def _key(table_id: str, sha256: str, compressed: bool) -> bytes:

@@ -1,8 +1,11 @@
-"""The keys of a backup's objects under its location. They never change and are never written with other content.
+"""The keys of a backup's objects under its location. They never change and are never written with other content, but
+for what a backup that was never completed left under its name.
 
 backups/<backup>/started.json      claims the name
 backups/<backup>/schema.json
+backups/<backup>/roles.json        if system_auth is backed up: salted hashes among them, as in its SSTables
 backups/<backup>/nodes/<node>.json
+backups/<backup>/moments.json      when rows were counted
 backups/<backup>/manifest.json     makes the backup exist
 data/<cluster>/<node>/<table id>/<SHA-256 of the plain content>[.zst]
 sweeps/<operation>.json            somebody removes objects
@@ -42,6 +45,11 @@ def schema_key(backup: str) -> str:
     return f"{backup_prefix(backup)}schema.json"
 
 
+def roles_key(backup: str) -> str:
+    """Of the roles."""
+    return f"{backup_prefix(backup)}roles.json"
+
+
 def nodes_prefix(backup: str) -> str:
     """What the manifests of all nodes begin with."""
     return f"{backup_prefix(backup)}nodes/"
@@ -50,6 +58,11 @@ def nodes_prefix(backup: str) -> str:
 def node_key(backup: str, node: str) -> str:
     """Of a node's manifest."""
     return f"{nodes_prefix(backup)}{_checked('node', node)}.json"
+
+
+def moments_key(backup: str) -> str:
+    """Of the moments."""
+    return f"{backup_prefix(backup)}moments.json"
 
 
 def manifest_key(backup: str) -> str:

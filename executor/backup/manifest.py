@@ -6,7 +6,7 @@ Times are seconds since 1970, sizes are bytes, tokens are decimal texts, keys ar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from executor.backup import document
 
@@ -131,12 +131,16 @@ class RingMember:
 
 @dataclass(frozen=True)
 class Schema:
-    """Schema and ring as one node saw them when all snapshots had been taken."""
+    """Schema and ring as one node saw them when all snapshots had been taken.
+
+    `roles_sha256` is of the document of the roles, empty if there is none.
+    """
 
     schema_version: str
     key_spaces: tuple[KeySpace, ...]
     tables: tuple[Table, ...]
     ring: tuple[RingMember, ...]
+    roles_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,8 +167,38 @@ class TableSummary:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """A node that was down when the backup was made, and is not in it."""
+
+    address: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of a key space's ranges have fewer replicas in the backup than in the ring, and how many have none."""
+
+    ranges: int
+    fewer: int
+    none: int
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When what was: beside the manifest, where executors that do not know it do not look. `counted_at` is when the
+    counting of rows ended, None if none were counted; nodes' snapshots have their own `taken_at`."""
+
+    described_at: float
+    counted_at: float | None
+
+
+@dataclass(frozen=True)
 class ClusterManifest:
-    """The whole: what makes a backup exist."""
+    """The whole: what makes a backup exist.
+
+    Fields with defaults are written when they have another value alone: an executor that does not know them refuses
+    the backup then. `left_out` says of tables why they are not in it, though some node had them.
+    """
 
     backup_name: str
     operation: str
@@ -180,10 +214,18 @@ class ClusterManifest:
     objects: int
     bytes: int
     stored_bytes: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, Absent] = field(default_factory=dict)
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
+
+
+def read_moments(data: bytes, what: str) -> Moments:
+    """Raises DocumentError, as all of these."""
+    return document.read(Moments, data, what)
 
 
 def read_started(data: bytes, what: str) -> Started:
-    """Raises DocumentError, as all of these."""
+    """The claim."""
     return document.read(Started, data, what)
 
 

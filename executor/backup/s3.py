@@ -108,6 +108,19 @@ class Store:
 
         return self._try("GetObject", key, call)
 
+    def size(self, key: str) -> int | None:
+        """An object's size in bytes, None if there is none."""
+
+        def call() -> int | None:
+            try:
+                return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"]
+            except self._client.exceptions.ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+
+        return self._try("HeadObject", key, call)
+
     def put(self, key: str, content: bytes) -> None:
         """Write a small object."""
         self.send(key, content, hashlib.sha256(content).digest())
@@ -199,9 +212,16 @@ class Store:
 
     def objects(self, prefix: str) -> Iterator[Stored]:
         """All objects whose keys begin with the prefix, in order; a thousand at a time are asked for."""
+        for page in self.pages(prefix):
+            yield from page
+
+    def pages(self, prefix: str) -> Iterator[list[Stored]]:
+        """The same in pieces of up to a thousand: the next request is made when the next piece is wanted."""
         for page in self._pages(prefix):
-            for item in page.get("Contents", ()):
-                yield Stored(self._name(item["Key"]), item["Size"], item["LastModified"].timestamp())
+            yield [
+                Stored(self._name(item["Key"]), item["Size"], item["LastModified"].timestamp())
+                for item in page.get("Contents", ())
+            ]
 
     def directories(self, prefix: str) -> list[str]:
         """The next parts of the names below a prefix that ends with a slash."""
@@ -257,7 +277,7 @@ class Store:
             self._try("CompleteMultipartUpload", key, call)
         except StoreError:
             # A try whose answer got lost may have made it, and then there is nothing left to make it of.
-            if not any(item.key == key and item.size == size for item in self.objects(key)):
+            if self.size(key) != size:
                 raise
 
     def abort(self, key: str, upload: str) -> None:

@@ -77,11 +77,17 @@ class Sender:
     def send(self, file: SnapshotFile) -> None:
         """One file, or its beginning: parts of a large one are left to the crew."""
         sha256 = self._hash(file)
-        kept = self.index.get(file.table.id, sha256, file.size)
+        content = (file.table.id, sha256, file.size)
+        kept, pays = self.index.get(*content), False
+        if kept is None:
+            # The same content was sent in the same form before.
+            pays = compression.is_worth_it(file.path, file.size)
+            encoding = layout.ZSTD_ENCODING if pays else layout.PLAIN_ENCODING
+            kept = self.index.ask(self.store, self.prefix, content, encoding)
         if kept is not None:
             self._done(file, sha256, kept)
             self.meter.handled(file.size, files=1)
-        elif compression.is_worth_it(file.path, file.size):
+        elif pays:
             while not self._compressing.acquire(timeout=0.2):
                 self.crew.check()
             try:

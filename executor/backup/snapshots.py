@@ -56,13 +56,10 @@ def take(node: NodeFacts, tag: str, entities: Sequence[str], check: Callable[[],
 
     `check` is called while it is taken, and may raise to give up.
     """
-    schema_before = _member(node).schema_version
     take_snapshot = "takeSnapshot(java.lang.String,java.util.Map,[Ljava.lang.String;)"
     arguments = [tag, {}, list(entities)]
     call(partial(node.jolokia.execute, STORAGE_SERVICE, take_snapshot, arguments, _TAKE_SECONDS), check)
     member = _member(node)
-    if member.schema_version != schema_before:
-        raise JolokiaError(f"the schema changed from {schema_before} to {member.schema_version} during the snapshot")
     found = {table for table, _, _ in snapshot_directories(node.data_directories, tag)}
     note = Note(tag, member, tuple(SnapshotTable(table.key_space, table.name, table.id) for table in sorted(found)))
     path = _note_path(node, tag)

@@ -19,8 +19,6 @@ from executor.backup.tasks import Crew, StoppedError
 from executor.protocol import JobProgress
 from executor.restore.progress import Throttle
 
-# Beyond so many tables all of them are listed at once.
-_TABLES_LISTED_ALONE = 20
 # What is removed between two looks is sent again; who removes that often is no race.
 _LOOKS = 3
 # Under a throttle files are read to be hashed this much faster than they are sent: it costs a tenth of the sending.
@@ -63,13 +61,13 @@ def upload_files(
     with HashCache(hash_file) as hashes:
         missing: Sequence[SnapshotFile] = files
         for _ in range(_LOOKS):
-            index = Index.list(store, prefix, tables)
+            index = Index.list(store, prefix, tables, len(missing))
             sender = _send(store, prefix, missing, index, hashes, meter, halves, control)
             components |= sender.components
             objects += len(sender.sent)
             size += sender.sent_bytes
             control.tell(meter.progress("checking what is there", {}))
-            missing = _missing(store, prefix, sender)
+            missing = _missing(store, prefix, sender, control)
             if not missing:
                 hashes.keep(file.identity for file in files)
                 for key, upload in store.unfinished(prefix):
@@ -129,15 +127,30 @@ def _tidy_up(store: Store, sender: Sender) -> None:
         return
 
 
-def _missing(store: Store, prefix: str, sender: Sender) -> list[SnapshotFile]:
+def _missing(store: Store, prefix: str, sender: Sender, control: Control) -> list[SnapshotFile]:
     """The files of tables of which anything was sent whose objects are not there in their size.
 
     Of other tables all was there when the upload began, and who claims a backup's name keeps others from removing it.
     """
     sent = {file.table.id for file in sender.sent}
     wanted = {c.key: c.stored_size for file, c in sender.components.items() if file.table.id in sent}
-    prefixes = [f"{prefix}{table}/" for table in sorted(sent)] if len(sent) <= _TABLES_LISTED_ALONE else [prefix]
-    for item in (item for place in prefixes for item in store.objects(place)):
-        if wanted.get(item.key) == item.size:
-            del wanted[item.key]
-    return [file for file, component in sender.components.items() if component.key in wanted]
+    if not wanted:
+        return []
+    left: dict[str, int] = dict(wanted)
+    index = Index.list(store, prefix, (), len(wanted), lambda item: _strike(left, item.key, item.size))
+    asked = [key for key in left if not index.knows(key.removeprefix(prefix))]
+    crew = Crew()
+    waiting = store.waiting(crew.wait)
+
+    def ask(key: str) -> None:
+        size = waiting.size(key)
+        if size is not None:
+            _strike(left, key, size)
+
+    crew.run(THREADS, [partial(ask, key) for key in asked], control.tick)
+    return [file for file, component in sender.components.items() if component.key in left]
+
+
+def _strike(left: dict[str, int], key: str, size: int) -> None:
+    if left.get(key) == size:
+        left.pop(key, None)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from executor.backup import claim, document, layout
+from executor.backup import claim, coverage, document, layout
 from executor.backup.catalog import Catalog
 from executor.backup.completion import Part, summarise
+from executor.backup.manifest import Absent, ClusterManifest, Coverage, Moments
 from executor.backup.request import opened, read
+from executor.backup.s3 import Store
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 
@@ -37,10 +40,40 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
         if found is None:
             context.tell(JobProgress(doing="reading the manifests of all nodes", total={"nodes": len(parts)}))
             found = summarise(store, request, described, parts, (started_at, time.time()), context.check)
+            found = _with_gaps(context, found)
+            _put_moments(store, request.backup_name, parameters["describe"])
             store.put(key, document.write(found))
             try:
                 claim.check(store, request.backup_name, request.operation)
             except JobError:
                 store.delete([key])
                 raise
-    return {"manifest_key": key, "objects": found.objects, "bytes": found.bytes}
+    message = coverage.told(found.coverage, found.absent)
+    told = {"message": message} if message else {}
+    return {"manifest_key": key, "objects": found.objects, "bytes": found.bytes, **told}
+
+
+def _with_gaps(context: JobContext, found: ClusterManifest) -> ClusterManifest:
+    """With what was left out. Raises JobError if all replicas of some ranges were, as nodes went down meanwhile."""
+    parameters = context.launch.parameters
+    left_out = {str(name): str(why) for name, why in (parameters["describe"].get("left_out") or {}).items()}
+    absent = {
+        str(name): Absent(item.get("address"), str(item.get("why") or ""))
+        for name, item in (parameters.get("absent") or {}).items()
+    }
+    covered: Mapping[str, Coverage] = {}
+    if absent:
+        key_spaces = {table.key_space for table in found.tables}
+        present = [node.member.address for node in found.nodes.values()]
+        away = [item.address for item in absent.values() if item.address is not None]
+        covered = coverage.look(context.node.jolokia, key_spaces, present, away)
+        coverage.refuse_gaps("complete", covered, absent)
+    return replace(found, left_out=left_out, absent=absent, coverage=covered)
+
+
+def _put_moments(store: Store, backup: str, described: Mapping[str, Any]) -> None:
+    """Not of an executor that does not tell them."""
+    if described.get("described_at") is not None:
+        counted_at = described.get("counted_at")
+        moments = Moments(float(described["described_at"]), None if counted_at is None else float(counted_at))
+        store.put(layout.moments_key(backup), document.write(moments))

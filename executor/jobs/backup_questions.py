@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from executor.backup import coverage
 from executor.backup.catalog import Catalog, Entry
 from executor.backup.client import Patience
 from executor.backup.document import DocumentError
@@ -17,6 +18,9 @@ from executor.backup.location import LocationError, parse
 from executor.backup.manifest import ClusterManifest
 from executor.backup.s3 import open_store
 from executor.jobs.context import NodeFacts, QuestionError
+from executor.restore.cql import CqlError
+from executor.restore.schema import views_in
+from executor.restore.selection import TableName
 
 COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
 # Somebody waits for the answer: better to be told soon what is wrong.
@@ -35,20 +39,46 @@ def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str,
     name = str(content.get("backup_name") or "")
     with _catalog(node, content) as catalog:
         entry = catalog.entry(name)
+        found = None if entry is None else entry.manifest
+        tables, views = ({}, {}) if found is None else _key_spaces(catalog, found)
     if entry is None or (entry.manifest is None and entry.started is None and not entry.problem):
         raise QuestionError("unknown", f"there is no backup {name}")
     if entry.problem:
         raise QuestionError("failed", entry.problem)
-    found = entry.manifest
     return {
         "state": UNFINISHED if found is None else COMPLETE,
         "nodes": {} if found is None else _nodes(found),
-        "key_spaces": {} if found is None else _key_spaces(found),
+        "key_spaces": tables,
+        "views": views,
         "bytes": None if found is None else found.bytes,
         "cassandra_version": None if found is None else _version(found),
         "started_at": _started_at(entry),
         "finished_at": None if found is None else _stamp(found.finished_at),
+        "cluster": _of(entry, "cluster"),
+        "cluster_name": _of(entry, "cluster_name"),
+        "operation": _of(entry, "operation"),
+        **({} if found is None else _gaps(found)),
     }
+
+
+def _gaps(found: ClusterManifest) -> Mapping[str, Any]:
+    """What a backup has not, though the cluster had it; empty where nothing is missing."""
+    parts = {
+        "left_out": dict(found.left_out),
+        "absent": {name: {"address": item.address, "why": item.why} for name, item in found.absent.items()},
+        "coverage": {
+            name: {"ranges": item.ranges, "fewer": item.fewer, "none": item.none}
+            for name, item in found.coverage.items()
+        },
+    }
+    words = coverage.told(found.coverage, found.absent)
+    return {name: part for name, part in parts.items() if part} | ({"message": words} if words else {})
+
+
+def _of(entry: Entry, name: str) -> str | None:
+    """A field that the claim and the manifest share."""
+    found = entry.manifest or entry.started
+    return None if found is None else str(getattr(found, name))
 
 
 @contextmanager
@@ -79,21 +109,40 @@ def _listed(entry: Entry) -> Mapping[str, Any]:
         "nodes": None if found is None else len(found.nodes),
         "objects": None if found is None else found.objects,
         "bytes": None if found is None else found.bytes,
+        **({} if found is None else {name: part for name, part in _gaps(found).items() if name == "message"}),
     }
 
 
 def _nodes(found: ClusterManifest) -> Mapping[str, Any]:
     return {
-        name: {"tokens": node.member.num_tokens, "rack": node.member.rack, "data_center": node.member.data_center}
+        name: {
+            "tokens": node.member.num_tokens,
+            "rack": node.member.rack,
+            "data_center": node.member.data_center,
+            "taken_at": _stamp(node.member.taken_at),
+        }
         for name, node in found.nodes.items()
     }
 
 
-def _key_spaces(found: ClusterManifest) -> Mapping[str, list[str]]:
-    tables: dict[str, list[str]] = {}
+def _key_spaces(catalog: Catalog, found: ClusterManifest) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
+    """Tables by key space, and views with their tables likewise."""
+    try:
+        schema = catalog.schema(found)
+        derived = views_in(text for space in schema.key_spaces for text in space.statements)
+        names = [space.name for space in schema.key_spaces]
+    except (StoreError, DocumentError, CqlError):
+        # Whoever works with the backup is told; its tables are in the manifest as well.
+        derived, names = {}, []
+    tables: dict[str, list[str]] = {name: [] for name in names}
     for table in found.tables:
-        tables.setdefault(table.key_space, []).append(table.name)
-    return tables
+        own = tables.setdefault(table.key_space, [])
+        if TableName(table.key_space, table.name) not in derived:
+            own.append(table.name)
+    views: dict[str, dict[str, str]] = {}
+    for view, base in derived.items():
+        views.setdefault(view.key_space, {})[view.table] = base.table
+    return tables, views
 
 
 def _version(found: ClusterManifest) -> str:

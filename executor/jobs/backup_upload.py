@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from executor.backup import claim, document, layout, snapshots, sweeps
+from executor.backup import claim, document, layout, manifest, snapshots, sweeps
 from executor.backup.files import SnapshotFile, TableId, snapshot_directories, snapshot_files
 from executor.backup.manifest import Component, NodeManifest, SSTable, TableFiles
 from executor.backup.request import Request, opened, read
-from executor.backup.snapshots import Note
+from executor.backup.s3 import Store
+from executor.backup.snapshots import Note, SnapshotTable
 from executor.backup.upload import Control, Uploaded, upload_files
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
+from executor.restore.cql import CqlError
+from executor.restore.schema import views_in
 
 _HASHES = "sha256.txt"
 
@@ -28,11 +32,18 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
         claim.check(store, request.backup_name, request.operation)
         note = _note(context, request)
         sweeps.wait_for_end(store, context.wait, lambda words: context.tell(JobProgress(waiting=words)))
-        files = list(snapshot_files(context.node.data_directories, request.tag))
+        views = _views(store, request)
+        left_out = _left_out(context)
+        found = snapshot_files(context.node.data_directories, request.tag)
+        files = [
+            file
+            for file in found
+            if (file.table.key_space, file.table.name) not in views and not _is_out(file.table, left_out)
+        ]
         uploaded = upload_files(store, prefix, files, context.node.scratch / _HASHES, control(context))
         claim.check(store, request.backup_name, request.operation)
-        manifest = _manifest(context, request, note, uploaded)
-        content = document.write(manifest)
+        written = _manifest(context, request, without(note, views), uploaded)
+        content = document.write(written)
         store.put(key, content)
         return {
             "manifest_key": key,
@@ -41,8 +52,27 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
             "bytes": sum(file.size for file in files),
             "sent_objects": uploaded.sent_objects,
             "sent_bytes": uploaded.sent_bytes,
-            "tables": len(manifest.tables),
+            "tables": len(written.tables),
         }
+
+
+def _views(store: Store, request: Request) -> set[tuple[str, str]]:
+    """The materialized views, which a restore builds from their tables."""
+    key = layout.schema_key(request.backup_name)
+    content = store.get(key)
+    if content is None:
+        raise JobError("upload", f"{key} is missing; make a new backup", hopeless=True)
+    try:
+        spaces = manifest.read_schema(content, key).key_spaces
+        found = views_in(text for space in spaces for text in space.statements)
+    except CqlError as error:
+        raise JobError("upload", f"{key}: {error}", hopeless=True) from error
+    return {(view.key_space, view.table) for view in found}
+
+
+def without(note: Note, views: Container[tuple[str, str]]) -> Note:
+    """What a snapshot is of, but for these."""
+    return replace(note, tables=tuple(table for table in note.tables if (table.key_space, table.name) not in views))
 
 
 def control(context: JobContext) -> Control:
@@ -60,12 +90,23 @@ def _note(context: JobContext, request: Request) -> Note:
     if note is None:
         text = f"the snapshot {request.tag} is not on this node's volume; make a new backup"
         raise JobError("upload", text, hopeless=True)
+    left_out = _left_out(context)
+    note = replace(note, tables=tuple(table for table in note.tables if not _is_out(table, left_out)))
     wanted = {TableId(table.key_space, table.name, table.id) for table in note.tables}
     there = {table for table, _, _ in snapshot_directories(context.node.data_directories, request.tag)}
     if missing := sorted(wanted - there):
         text = f"the snapshot {request.tag} lacks {len(missing)} tables, {missing[0]} among them; make a new backup"
         raise JobError("upload", text, hopeless=True)
     return note
+
+
+def _left_out(context: JobContext) -> frozenset[str]:
+    """Names of tables, and of whole key spaces, that the backup's schema lacks."""
+    return frozenset(map(str, context.launch.parameters.get("left_out") or ()))
+
+
+def _is_out(table: TableId | SnapshotTable, left_out: frozenset[str]) -> bool:
+    return table.key_space in left_out or f"{table.key_space}.{table.name}" in left_out
 
 
 def _manifest(context: JobContext, request: Request, note: Note, uploaded: Uploaded) -> NodeManifest:

@@ -22,11 +22,11 @@ _LOG = logging.getLogger(__name__)
 QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
 
 
-def _when_asked(name: str) -> QuestionAnswer:
-    """A function of the module about backups, imported when it is first asked: boto3 takes tens of megabytes."""
+def _when_asked(module: str, name: str) -> QuestionAnswer:
+    """A function of a module about backups, imported when it is first asked: boto3 takes tens of megabytes."""
 
     def answer(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        found: QuestionAnswer = getattr(import_module("executor.jobs.backup_questions"), name)
+        found: QuestionAnswer = getattr(import_module(f"executor.jobs.{module}"), name)
         return found(node, content)
 
     return answer
@@ -35,8 +35,9 @@ def _when_asked(name: str) -> QuestionAnswer:
 QUESTIONS: dict[str, QuestionAnswer] = {
     "schema": read_schema,
     "settings": check_settings,
-    "backups": _when_asked("list_backups"),
-    "backup": _when_asked("describe_backup"),
+    "backups": _when_asked("backup_questions", "list_backups"),
+    "backup": _when_asked("backup_questions", "describe_backup"),
+    "restore-plan": _when_asked("restore_questions", "plan_restore"),
 }
 
 

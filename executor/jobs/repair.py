@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from executor.jobs import schema
+from executor.jobs import chosen
 from executor.jobs.context import JobContext, JobError
 from executor.jolokia import JolokiaError, NotReachableError
-from executor.protocol import LOCAL_KEY_SPACES, VIRTUAL_KEY_SPACES, JobProgress
+from executor.protocol import JobProgress
 from executor.repair.command import End, Outcome, Repairer, Style
 from executor.repair.ledger import Ledger
 from executor.repair.plan import Segment, segments
@@ -28,7 +28,7 @@ from executor.repair.pressure import Pressure
 from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 from executor.repair.survey import RingState, Skipped, Survey
-from executor.repair.tokens import SPACES
+from executor.repair.tokens import SPACES, TokenSpace
 
 _LOG = logging.getLogger(__name__)
 _STEP = "repair"
@@ -42,8 +42,7 @@ _FAILURES_IN_ERROR = 3
 
 @dataclass(frozen=True)
 class _Request:
-    key_spaces: tuple[str, ...]
-    column_families: tuple[str, ...]
+    names: chosen.Request
     primary_range: bool
     pending_compactions: int
     segment_bytes: int
@@ -52,8 +51,7 @@ class _Request:
     @classmethod
     def parse(cls, parameters: Mapping[str, Any]) -> _Request:
         return cls(
-            key_spaces=tuple(parameters.get("key_spaces", ())),
-            column_families=tuple(parameters.get("column_families", ())),
+            names=chosen.Request.of(parameters),
             primary_range=bool(parameters.get("primary_range", True)),
             pending_compactions=int(parameters.get("pending_compactions", 20)),
             segment_bytes=max(1, int(float(parameters.get("segment_mb", 256)) * 1024 * 1024)),
@@ -69,6 +67,8 @@ def repair(context: JobContext) -> Mapping[str, Any]:
     """Repair this node's ranges. Raises JobError when a segment has failed three times, after all others were tried."""
     request = _Request.parse(context.launch.parameters)
     replicas = Replicas(context.node.native_port, context.secrets())
+    if refused := replicas.check_login(context.node.address):
+        raise JobError("login", refused, hopeless=True)
     try:
         with Sessions(context.node.jolokia) as sessions:
             run = _Run(context, request, replicas, Repairer(context, sessions, replicas, request.style))
@@ -88,6 +88,7 @@ class _Run:
         self._pressure = Pressure(replicas, request.pending_compactions)
         saved = context.load()
         self._ledger = Ledger.load(saved.get("done", ()))
+        self._ids: dict[str, str] = dict(saved.get("ids", {}))
         self._before = Counter[str](saved.get("counts", {}))
         self._counts: Counter[str] = Counter()
         self._began = time.monotonic()
@@ -106,7 +107,11 @@ class _Run:
                 break
             self._next(state)
         self._tell()
-        given_up = {segment: words for segment, words in self._failures.items() if len(words) >= _ATTEMPTS}
+        given_up = {
+            segment: words
+            for segment, words in self._failures.items()
+            if len(words) >= _ATTEMPTS and not self._is_gone(segment)
+        }
         if given_up:
             raise JobError(_STEP, _describe(given_up))
 
@@ -121,7 +126,16 @@ class _Run:
         }
         if self._replicas.silent:
             result["not_asked"] = dict(self._replicas.silent)
+        words = [chosen.told(self._dropped(), len(self._dropped()) < len(self._tables)), self._replicas.told()]
+        if any(words):
+            result["message"] = "; ".join(filter(None, words))
         return result
+
+    def _dropped(self) -> list[str]:
+        return [name for name, words in self._tables.items() if words == chosen.DROPPED]
+
+    def _is_gone(self, segment: Segment) -> bool:
+        return any(self._tables.get(f"{segment.key_space}.{table}") == chosen.DROPPED for table in segment.tables)
 
     def _state(self) -> RingState:
         began = time.monotonic()
@@ -141,36 +155,57 @@ class _Run:
         space = SPACES.get(partitioner := self._survey.partitioner())
         if space is None:
             raise JobError(_STEP, f"the tokens of {partitioner} are not numbers: no segments of ranges", hopeless=True)
+        found = chosen.look(self._context, self._request.names)
+        self._forget(found)
         queue: list[Segment] = []
-        tables: dict[str, str] = {}
-        for name, wanted in self._wanted().items():
-            found = self._survey.key_space(name, wanted, space, state.own, self._request.primary_range)
-            if isinstance(found, Skipped):
-                tables |= {f"{name}.{table}": f"skipped: {found.why}" for table in wanted}
-                continue
-            tables |= {f"{name}.{table}": "done" for table in wanted}
-            queue += segments(found, self._ledger, self._request.segment_bytes)
+        # What was there before and is not any more was dropped meanwhile.
+        tables = dict.fromkeys([*self._tables, *found.gone], chosen.DROPPED)
+        for name, wanted in found.tables.items():
+            tables |= self._plan_key_space(name, wanted, space, state, queue)
         self._queue = [segment for segment in queue if len(self._failures.get(segment, ())) < _ATTEMPTS]
-        self._tables = tables
+        self._tables = tables | self._given_up(tables)
         self._fingerprint = state.fingerprint
         _LOG.info("repair: %d segments of %d tables", len(self._queue), len(tables))
 
-    def _wanted(self) -> dict[str, list[str]]:
-        """The tables to repair by key space."""
-        known = self._survey.key_spaces()
-        if missing := sorted(set(self._request.key_spaces) - set(known) - LOCAL_KEY_SPACES - VIRTUAL_KEY_SPACES):
-            raise JobError(_STEP, f"no key space {', '.join(missing)}", hopeless=True)
-        names = [name for name in known if not self._request.key_spaces or name in self._request.key_spaces]
-        tables = {name: self._survey.tables(name) for name in names}
-        if not self._request.column_families:
-            return {name: found for name, found in tables.items() if found}
-        asked = set(self._request.column_families)
-        if missing := schema.unknown(asked, [(name, table) for name, found in tables.items() for table in found]):
-            raise JobError(_STEP, f"no column family {', '.join(missing)}", hopeless=True)
-        chosen = {
-            name: [table for table in found if schema.is_meant(name, table, asked)] for name, found in tables.items()
+    def _plan_key_space(
+        self, name: str, wanted: Sequence[str], space: TokenSpace, state: RingState, queue: list[Segment]
+    ) -> dict[str, str]:
+        """What becomes of its tables; their segments are added to the queue."""
+        keys = [f"{name}.{table}" for table in wanted]
+        try:
+            found = self._survey.key_space(name, wanted, space, state.own, self._request.primary_range)
+        except NotReachableError:
+            raise
+        except JolokiaError:
+            if name in self._survey.key_spaces():
+                raise
+            return dict.fromkeys(keys, chosen.DROPPED)
+        if isinstance(found, Skipped):
+            return dict.fromkeys(keys, f"skipped: {found.why}")
+        queue += segments(found, self._ledger, self._request.segment_bytes)
+        return dict.fromkeys(keys, "done")
+
+    def _given_up(self, tables: Mapping[str, str]) -> dict[str, str]:
+        """What failed before this plan, and still does."""
+        return {
+            key: f"failed: {words[-1]}"
+            for segment, words in self._failures.items()
+            if len(words) >= _ATTEMPTS
+            for key in (f"{segment.key_space}.{table}" for table in segment.tables)
+            if tables.get(key) == "done"
         }
-        return {name: found for name, found in chosen.items() if found}
+
+    def _forget(self, found: chosen.Chosen) -> None:
+        """What was done of a table that has gone, though another has its name now."""
+        keys = [f"{name}.{table}" for name, tables in found.tables.items() for table in tables]
+        ids = chosen.table_ids(self._context.node.jolokia, keys)
+        for key in [key for key in keys if key in self._ids and self._ids[key] != ids.get(key, self._ids[key])]:
+            key_space, _, table = key.partition(".")
+            self._ledger.forget(key_space, table)
+            self._failures = {
+                s: w for s, w in self._failures.items() if key_space != s.key_space or table not in s.tables
+            }
+        self._ids |= ids
 
     # One segment.
 
@@ -190,7 +225,7 @@ class _Run:
             self._ledger.add(segment.key_space, segment.tables, segment.replicas, segment.intervals)
             self._counts.update(segments=1, ranges=len(segment.intervals), cost=segment.cost)
             counts = self._before + self._counts
-            self._context.save({"done": self._ledger.dump(), "counts": dict(counts)})
+            self._context.save({"done": self._ledger.dump(), "counts": dict(counts), "ids": self._ids})
             return
         _LOG.warning("repair of %s: %s: %s", _name(segment), outcome.end.value, outcome.words)
         if outcome.end is End.FAILED and not self._pressure.down(segment, self._state()):
@@ -211,9 +246,10 @@ class _Run:
         whole = done["cost"] + left
         here = self._counts["cost"]
         elapsed = time.monotonic() - self._began
+        told = self._replicas.told()
         self._context.tell(
             JobProgress(
-                doing=doing,
+                doing=f"{doing}; {told}" if doing and told else doing,
                 waiting=waiting,
                 done={"ranges": done["ranges"], "segments": done["segments"]},
                 total={

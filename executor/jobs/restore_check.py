@@ -5,86 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cassandra import ConsistencyLevel
-
-from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobContext, JobError
-from executor.protocol import JobProgress
-from executor.restore import checking, history, live, schema
-from executor.restore.batches import Batch, Piece
-from executor.restore.cql import CqlError
-from executor.restore.loading import Loader, LoadError
-from executor.restore.problems import Problem, sentence
+from executor.restore import findings
+from executor.restore.problems import sentence
 from executor.restore.repository import open_repository
-from executor.restore.request import Request, read
-from executor.restore.selection import Selection
+from executor.restore.request import read
 from executor.restore.staging import Staging
-from executor.restore.stored import Repository, StoredBackup
-from executor.restore.wanted import chosen, planned
+from executor.restore.wanted import chosen
 
 
 def restore_check(context: JobContext) -> Mapping[str, Any]:
     """Manifests, objects, schema and space; `same_as` is the backup's node that had this node's tokens.
 
-    The node looks at the objects of its share alone. Raises JobError, hopeless for what another attempt would find
-    alike.
+    The node looks at the objects of its share alone. Raises JobError with all that stands against the restore, hopeless
+    for what another attempt would find alike.
     """
     request = read(context.launch.parameters)
     Staging(context.node.scratch, request.operation).sweep()
     with open_repository(context, request) as repository:
         backup = repository.backup()
         selection = chosen(backup, request)
-        _check_schema(context, backup, selection)
-        same = _same_as(context, backup)
-        found = _check_objects(context, repository, request, selection)
-        imported = None if same is None else planned(repository, [same], selection)
-        free = checking.free_bytes(context.node.scratch)
-        if problem := checking.lacks_space(imported, found, free):
-            raise JobError("space", problem, hopeless=True)
+        schema = findings.of_schema(context, backup, selection)
+        own = findings.of_node(context, repository, request, backup, selection)
+    if problems := (*schema.problems, *own.problems):
+        raise JobError(findings.step(problems[0]), sentence(problems), hopeless=True)
     return {
-        "same_as": same,
-        "bytes": sum(batch.size for batch in found),
-        "objects": len({piece.key for batch in found for piece in batch.pieces}),
+        "same_as": own.same_as,
+        "bytes": sum(batch.size for batch in own.batches),
+        "objects": len({piece.key for batch in own.batches for piece in batch.pieces}),
         "tables": len(selection.targets),
-        "free_bytes": free,
+        "free_bytes": own.free_bytes,
+        **({"untried": schema.untried} if schema.untried else {}),
     }
-
-
-def _check_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> None:
-    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
-        try:
-            found = [
-                Problem("version", "", why) for why in checking.misfits(backup, *live.version_and_partitioner(session))
-            ]
-            here = live.existing(session)
-            found += [Problem("table", "", why) for why in schema.conflicts(backup.schema, selection, here)]
-            found += history.problems(schema.renamed(backup.schema, selection), here.elements)
-        except (CqlError, *CQL_ERRORS) as error:
-            raise JobError("schema", words(error)) from error
-    if found:
-        raise JobError("schema", sentence(found), hopeless=True)
-
-
-def _same_as(context: JobContext, backup: StoredBackup) -> str | None:
-    same = checking.same_as(backup, live.tokens(context.node.jolokia))
-    try:
-        able = same is not None and Loader(context.node.jolokia, context.check).can_import()
-    except LoadError as error:
-        raise JobError("import", str(error)) from error
-    return same if able else None
-
-
-def _check_objects(
-    context: JobContext, repository: Repository, request: Request, selection: Selection
-) -> tuple[Batch, ...]:
-    found: list[Batch] = []
-    for index, node in enumerate(request.share):
-        context.check()
-        percent = 100.0 * index / len(request.share)
-        context.tell(JobProgress(doing=f"checking the objects of {node}", percent=percent))
-        own = planned(repository, [node], selection)
-        pieces: list[Piece] = [piece for batch in own for piece in batch.pieces]
-        if problem := checking.missing(pieces, repository.sizes(piece.key for piece in pieces)):
-            raise JobError("objects", f"{node}: {problem}", hopeless=True)
-        found += own
-    return tuple(found)

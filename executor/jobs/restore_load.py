@@ -28,6 +28,8 @@ from executor.restore.wanted import chosen, planned
 IMPORT, STREAM = "import", "stream"
 # Files at once. Each has a chunk in memory, not a file.
 _THREADS = 16
+# Small tables at once: each has Cassandra open and sync its files, which is more waiting than work.
+_LOADS = 4
 # A result is stored in ZooKeeper.
 _LISTED = 400
 
@@ -70,9 +72,10 @@ class _Run:
     batches: Sequence[Batch]
     staging: Staging
     keeper: Keeper
-    begin: int = 0
+    done: set[int] = field(default_factory=set)
     tables: dict[str, str] = field(default_factory=dict)
-    importing: bool = False
+    importing: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
     meter: Meter = field(init=False)
     loader: Loader = field(init=False)
 
@@ -80,10 +83,10 @@ class _Run:
         self.meter = Meter(sum(batch.size for batch in self.batches), len({batch.target for batch in self.batches}))
         self.loader = Loader(self.context.node.jolokia, self._tick("loading"))
         before = self.context.load()
-        if before.get("plan") == self._fingerprint():
-            self.begin = int(before["next"])
+        if before.get("plan") == self._fingerprint:
+            self.done = {*range(int(before["next"])), *map(int, before.get("done", ()))}
             self.tables = dict(before["tables"])
-        self.meter.skip(sum(batch.size for batch in self.batches[: self.begin]))
+        self.meter.skip(sum(batch.size for batch in self.batches if batch.number in self.done))
 
     @cached_property
     def _last_batches(self) -> Mapping[TableName, int]:
@@ -99,10 +102,11 @@ class _Run:
             fetch=fetcher.fetch,
             check=self._tick("fetching"),
             stop=stopped.set,
+            loads=_LOADS,
         )
         try:
-            self.keeper.begin(self._fingerprint())
-            pipeline.run(self.batches[self.begin :], self._load)
+            self.keeper.begin(self._fingerprint)
+            pipeline.run([batch for batch in self.batches if batch.number not in self.done], self._load)
             self._tell("complete")
         except FetchError as error:
             raise JobError("fetch", str(error), error.hopeless) from error
@@ -126,15 +130,25 @@ class _Run:
         self._tell(f"loading {batch.target}")
         self.keeper.keep(batch, directory)
         how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
-        self.tables[str(batch.target)] = how
-        self.meter.loaded(batch.size)
-        self.meter.tables(sum(last <= batch.number for last in self._last_batches.values()))
-        self.context.save({"plan": self._fingerprint(), "next": batch.number + 1, "tables": self.tables})
+        with self.lock:
+            self.done.add(batch.number)
+            self.tables[str(batch.target)] = how
+            self.meter.loaded(batch.size)
+            self.meter.tables(sum(last in self.done for last in self._last_batches.values()))
+            self._save()
+
+    def _save(self) -> None:
+        """Those before `next` are loaded, and of those behind it the ones in `done`."""
+        following = next((number for number in range(len(self.batches)) if number not in self.done), len(self.batches))
+        beyond = sorted(number for number in self.done if number > following)
+        self.context.save({"plan": self._fingerprint, "next": following, "done": beyond, "tables": self.tables})
 
     def _take_over(self, batch: Batch, directory: Path) -> str:
-        self.importing = True
+        with self.lock:
+            self.importing += 1
         taken = self.loader.take_over(batch.target.key_space, batch.target.table, directory)
-        self.importing = False
+        with self.lock:
+            self.importing -= 1
         # Refused where the tokens are the same and the replicas are not: other racks, another replication.
         return "imported" if taken else self._stream(batch, directory)
 
@@ -144,10 +158,11 @@ class _Run:
 
     def tidy_up(self) -> None:
         """After a cancellation. Files that Cassandra is taking over at this moment stay; the next restore sweeps."""
-        self.keeper.samples.remove()
+        self.keeper.samples.give_up()
         if not self.importing:
             self.staging.remove()
 
+    @cached_property
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(self.mode.encode())
         for batch in self.batches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,18 +10,25 @@ from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import Session
 
 from executor.cql_session import CQL_ERRORS, words
+from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
+from executor.jolokia import JolokiaError
 from executor.protocol import JobProgress
-from executor.restore import cql, live, schema
+from executor.restore import cql, live, role_work, schema
 from executor.restore.cql import CqlError
 from executor.restore.repository import open_repository
 from executor.restore.request import read
 from executor.restore.schema import Element, Plan
-from executor.restore.selection import Selection
+from executor.restore.selection import Selection, TableName
+from executor.restore.views import Views, why_not
 from executor.restore.wanted import chosen
 
 # A result is stored in ZooKeeper.
 _LISTED = 300
+_PLURALS = {
+    schema.KEY_SPACE: "keyspaces", schema.TYPE: "types", schema.FUNCTION: "functions", schema.AGGREGATE: "aggregates",
+    schema.TABLE: "tables", schema.INDEX: "indexes", schema.VIEW: "views", schema.TRIGGER: "triggers",
+}  # fmt: skip
 
 
 def restore_schema(context: JobContext) -> Mapping[str, Any]:
@@ -28,7 +36,8 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
         backup = repository.backup()
-    selection = chosen(backup, request)
+        selection = chosen(backup, request)
+        roles = repository.roles() if selection.roles else None
     created = [str(name) for name in context.load().get("created", ())]
     with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         plan = _plan(session, backup.schema, selection, frozenset(created))
@@ -37,10 +46,33 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
             _tell(context, index, len(plan.create), str(element))
             _create(session, element)
             created.append(str(element))
-            context.save({"created": created})
-    live.wait_for_agreement(context.node.jolokia, context.wait)
+            context.save({**context.load(), "created": created})
+    wait_for_agreement(context.node.jolokia, context.wait)
+    given = {} if roles is None else role_work.restore(context, roles)
+    views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]
-    return {"created": _listed(created), "kept": _listed(kept)}
+    return {
+        "created": _listed(created),
+        "kept": _listed(kept),
+        "views": [str(view) for view in views],
+        "left_out": _listed(schema.left_out(backup.schema, selection)),
+        "message": _message(created),
+        **given,
+    }
+
+
+def _views(context: JobContext, selection: Selection) -> list[TableName]:
+    """Those of the tables that are restored, which are built anew after the loading."""
+    try:
+        return Views(context.node.jolokia, context.check).of(selection.targets.values())
+    except JolokiaError as error:
+        raise JobError("views", why_not(error)) from error
+
+
+def _message(created: Sequence[str]) -> str:
+    counts = Counter(name.partition(" ")[0] for name in created)
+    made = ", ".join(f"{number} {_PLURALS.get(kind, kind) if number != 1 else kind}" for kind, number in counts.items())
+    return f"made: {made}" if made else "made nothing: all of it was there"
 
 
 def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:

@@ -10,7 +10,15 @@ from executor.jobs.context import Job, JobContext
 from executor.jobs.tables import table_jobs
 
 _BACKUP = ("snapshot", "describe", "upload", "complete", "clear", "verify", "delete")
-_RESTORE = ("restore-check", "restore-schema", "restore-load", "restore-digest", "restore-compare")
+_RESTORE = (
+    "restore-check",
+    "restore-schema",
+    "restore-load",
+    "restore-digest",
+    "restore-compare",
+    "restore-empty-views",
+    "restore-build-views",
+)
 
 
 def _when_needed(name: str) -> Job:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from executor.jobs import schema
+from executor.jobs import chosen
 from executor.jobs.blocking import LONGEST_SECONDS, call
 from executor.jobs.context import Job, JobContext, JobError
 from executor.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
@@ -88,7 +88,9 @@ class _Run:
     def __init__(self, work: Work, context: JobContext) -> None:
         self._work = work
         self._context = context
-        self._done: dict[str, str] = dict(context.load().get("tables", {}))
+        saved = context.load()
+        self._done: dict[str, str] = dict(saved.get("tables", {}))
+        self._ids: dict[str, str] = dict(saved.get("ids", {}))
         self._began = time.monotonic()
         self._sizes: dict[str, int] = {}
         self._finished_here = 0
@@ -96,7 +98,7 @@ class _Run:
     def all(self) -> None:
         """Every table; raises JobError with the failures once all were tried."""
         try:
-            wanted = _wanted(self._context)
+            wanted = self._wanted()
             self._sizes = self._measure(wanted)
         except JolokiaError as error:
             raise JobError("schema", str(error)) from error
@@ -115,7 +117,22 @@ class _Run:
         counts = {"done": 0, "skipped": 0, "failed": 0}
         for words in self._done.values():
             counts[words.partition(":")[0]] += 1
-        return {"tables": self._done, **counts}
+        dropped = {key for key, words in self._done.items() if words == chosen.DROPPED}
+        words = chosen.told(dropped, len(dropped) < len(self._done))
+        return {"tables": self._done, **counts, **({"message": words} if words else {})}
+
+    def _wanted(self) -> list[str]:
+        """`<key space>.<table>` of all that there is of what was asked for; what was dropped meanwhile is noted."""
+        found = chosen.look(self._context, chosen.Request.of(self._context.launch.parameters))
+        keys = [f"{name}.{table}" for name, tables in found.tables.items() for table in tables]
+        ids = chosen.table_ids(self._context.node.jolokia, keys)
+        # What an earlier attempt has done was done to a table that has gone, whatever has its name now.
+        again = {key for key in keys if key in self._ids and key in ids and self._ids[key] != ids[key]}
+        self._ids = ids
+        kept = {key: words for key, words in self._done.items() if key not in again}
+        failed_once = {key for key, words in kept.items() if words.startswith("failed") and key not in keys}
+        self._done = kept | dict.fromkeys([*found.gone, *sorted(failed_once)], chosen.DROPPED)
+        return keys
 
     def _one(self, key: str) -> None:
         key_space, _, table = key.partition(".")
@@ -149,17 +166,16 @@ class _Run:
         return call(execute, partial(self._watch, key), stop)
 
     def _why(self, key: str, words: str) -> str:
-        key_space, _, table = key.partition(".")
         try:
-            gone = table not in schema.tables(self._context.node.jolokia, key_space)
+            gone = not chosen.is_there(self._context.node.jolokia, key)
         except JolokiaError:
             gone = False
-        return "skipped: it was dropped meanwhile" if gone else f"failed: {words}"
+        return chosen.DROPPED if gone else f"failed: {words}"
 
     def _note(self, key: str, words: str) -> None:
         self._done[key] = words
         self._finished_here += self._sizes[key] + 1
-        self._context.save({"tables": self._done})
+        self._context.save({"tables": self._done, "ids": self._ids})
 
     # Watching.
 
@@ -218,17 +234,3 @@ def _size_of(key: str) -> Attribute:
     key_space, _, table = key.partition(".")
     name = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope={table},name=LiveDiskSpaceUsed"
     return Attribute(name, "Count")
-
-
-def _wanted(context: JobContext) -> list[str]:
-    """`<key space>.<table>` of all that was asked for; raises JobError for a name that does not exist."""
-    parameters, jolokia = context.launch.parameters, context.node.jolokia
-    local = schema.key_spaces(jolokia)
-    if missing := [name for name in parameters.get("key_spaces", ()) if name not in local]:
-        raise JobError("schema", f"there is no key space {', '.join(missing)}", hopeless=True)
-    names = parameters.get("key_spaces") or [name for name in sorted(local) if not local[name]]
-    asked = set(parameters.get("column_families", ()))
-    found = [(name, table) for name in names for table in schema.tables(jolokia, name)]
-    if missing := schema.unknown(asked, found):
-        raise JobError("schema", f"there is no table {', '.join(missing)}", hopeless=True)
-    return [f"{name}.{table}" for name, table in found if not local[name] and schema.is_meant(name, table, asked)]

@@ -33,6 +33,10 @@ class Ledger:
         """What is repaired of a table among exactly these replicas."""
         return self._done.get((key_space, table, replicas), [])
 
+    def forget(self, key_space: str, table: str) -> None:
+        """Nothing is repaired of this table."""
+        self._done = {key: done for key, done in self._done.items() if key[:2] != (key_space, table)}
+
     def dump(self) -> list[dict[str, Any]]:
         """As JSON: tables that are equally far share an entry."""
         groups: dict[tuple[str, Replicas, tuple[Interval, ...]], list[str]] = defaultdict(list)

@@ -14,8 +14,8 @@ _DATA = "Data.db"
 _STATISTICS = "Statistics.db"
 # The primary index in the older and in the newer format of SSTables.
 _INDEXES = ("Index.db", "Partitions.db")
-# Of secondary indexes, which Cassandra builds anew, under names that may have changed.
-_INDEX_COMPONENT = "SAI+"
+# Of storage-attached indexes and of SASI, which Cassandra builds anew, under names that may have changed.
+_INDEX_COMPONENTS = ("SAI+", "SI_")
 _NOT_OF_AN_SSTABLE = frozenset({"manifest.json", "schema.cql"})
 
 
@@ -65,7 +65,8 @@ def sstable(name: str) -> str:
 
 def is_wanted(name: str) -> bool:
     """Whether a file of a snapshot (by its path below the table) has to be restored."""
-    return "/" not in name and name not in _NOT_OF_AN_SSTABLE and _INDEX_COMPONENT not in name
+    component = name.split("-", 3)[-1]
+    return "/" not in name and name not in _NOT_OF_AN_SSTABLE and not component.startswith(_INDEX_COMPONENTS)
 
 
 def plan(

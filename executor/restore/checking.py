@@ -64,21 +64,38 @@ def free_bytes(directory: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def lacks_space(imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int) -> str | None:
+def lacks_space(
+    imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int, keeps: bool = False
+) -> str | None:
     """Why the volume is too small, with numbers; None if it is not.
 
     `imported`: what this node takes over, if it has a counterpart; its files are staged and stay. Else `streamed` is
-    its even share of the whole, about as much as comes to rest here, and staging comes on top of it.
+    its even share of the whole, about as much as comes to rest here, and staging comes on top of it. `keeps`: all files
+    that it loads stay until they are compared, and take room once they are compacted, or streamed away.
     """
     if imported is not None:
         needed, what = sum(batch.size for batch in imported), "for its data"
+        kept = needed if keeps else 0
     else:
         share = sum(batch.size for batch in streamed)
         staged = staging_bytes(streamed)
         needed, what = share + staged, f"for {amount(share)} of data and {amount(staged)} of files on their way"
+        kept = share if keeps else 0
+    if kept:
+        needed, what = needed + kept, f'{what}, and {amount(kept)} that "compare": "full" keeps until the end'
     if needed <= free:
         return None
     return f"the volume has {amount(free)} free, and the restore needs {amount(needed)} {what}"
+
+
+def largest(found: Iterable[Batch]) -> str:
+    """The tables that take most of it, with their amounts."""
+    sizes: dict[str, int] = {}
+    for batch in found:
+        sizes[str(batch.target)] = sizes.get(str(batch.target), 0) + batch.size
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+    return ", ".join(f"{name} {amount(size)}" for name, size in ordered[:_NAMED]) + more
 
 
 def amount(size: int) -> str:

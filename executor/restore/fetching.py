@@ -6,9 +6,10 @@ import hashlib
 import os
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,8 @@ else:
 _CHUNK = 1024 * 1024
 _BACK_OFF_SECONDS = (0.5, 2.0, 5.0, 10.0)
 _UNFINISHED = ".unfinished"
+# Files of which the content is kept in memory, and of how many bytes in all.
+_SMALL, _KEPT_BYTES = 16 * 1024, 16 * 1024**2
 
 
 class FetchError(Exception):
@@ -35,6 +38,34 @@ class FetchError(Exception):
 
 class FetchStopped(Exception):
     """Told to end."""
+
+
+class Contents:
+    """Small files that have come, by their hashes, the newest ones: small tables have most of theirs alike."""
+
+    def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._found: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, piece: Piece) -> bytes | None:
+        """The content of a piece, if it is known."""
+        with self._lock:
+            found = self._found.get(piece.sha256)
+            if found is None or len(found) != piece.size:
+                return None
+            self._found.move_to_end(piece.sha256)
+            return found
+
+    def put(self, piece: Piece, content: bytes) -> None:
+        """Keep one that is known to be right."""
+        with self._lock:
+            if piece.sha256 not in self._found:
+                self._found[piece.sha256] = content
+                self._bytes += len(content)
+            while self._bytes > self._most:
+                self._bytes -= len(self._found.popitem(last=False)[1])
 
 
 class Source(Protocol):
@@ -56,6 +87,7 @@ class Fetcher:
     pace: Callable[[int], None]
     count: Callable[[int], None]
     stopped: threading.Event
+    known: Contents = field(default_factory=Contents)
 
     def fetch(self, piece: Piece, path: Path) -> None:
         """Put a piece at its path, unless it is there already. Raises FetchError, FetchStopped, OSError."""
@@ -64,12 +96,17 @@ class Fetcher:
             return
         unfinished = path.with_name(path.name + _UNFINISHED)
         with unfinished.open("wb") as file:
-            if piece.size:
+            if (content := self.known.get(piece)) is not None:
+                file.write(content)
+                self.count(piece.size)
+            elif piece.size:
                 self._download(piece, _Growing(file.write, piece, self.count))
             file.flush()
             # Cassandra takes the file over by renaming it: it has to outlive a crash from now on.
             os.fdatasync(file.fileno())
         unfinished.replace(path)
+        if content is None and piece.size <= _SMALL:
+            self.known.put(piece, path.read_bytes())
 
     def _is_there(self, piece: Piece, path: Path) -> bool:
         try:

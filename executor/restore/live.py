@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from cassandra.cluster import Session
@@ -14,12 +14,12 @@ from executor.protocol import NEVER_RESTORED
 from executor.restore.cql import quote
 from executor.restore.schema import Element, Existing, elements
 
-_AGREEMENT_SECONDS = 60.0
-_POLL_SECONDS = 0.5
 _JMX_SECONDS = 30.0
 _TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
-_VERSIONS = Attribute("org.apache.cassandra.db:type=StorageProxy", "SchemaVersions")
-_UNREACHABLE = "UNREACHABLE"
+_LOGIN = (
+    "Cassandra on {} asks its clients for a login, and none was given; give cassandra_username and cassandra_password"
+    " of a role that may read, and create what is restored"
+)
 
 
 @contextmanager
@@ -29,6 +29,8 @@ def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> It
         with cql_session.connect(node.address, node.native_port, secrets, consistency) as session:
             yield session
     except cql_session.ConnectError as error:
+        if error.refused and not secrets.get("cassandra_username"):
+            raise JobError("connect", _LOGIN.format(node.address), hopeless=True) from error
         raise JobError("connect", str(error), error.refused) from error
 
 
@@ -74,23 +76,3 @@ def tokens(jolokia: Jolokia) -> frozenset[str]:
     if not found:
         raise JobError("tokens", "this node has none: it is no member of the ring")
     return frozenset(str(token) for token in found)
-
-
-def wait_for_agreement(jolokia: Jolokia, wait: Callable[[float], None]) -> None:
-    """Until all nodes that can be reached have one schema. Raises JobError after a minute, naming who differs."""
-    for _ in range(int(_AGREEMENT_SECONDS / _POLL_SECONDS)):
-        versions = _schema_versions(jolokia)
-        reachable = {version: hosts for version, hosts in versions.items() if version != _UNREACHABLE}
-        if len(reachable) == 1:
-            return
-        wait(_POLL_SECONDS)
-    listed = "; ".join(f"{version}: {', '.join(hosts)}" for version, hosts in sorted(reachable.items()))
-    raise JobError("schema agreement", f"the nodes differ after {_AGREEMENT_SECONDS:.0f} s: {listed}")
-
-
-def _schema_versions(jolokia: Jolokia) -> Mapping[str, list[str]]:
-    try:
-        found = jolokia.read([_VERSIONS], _JMX_SECONDS).get(_VERSIONS)
-    except JolokiaError as error:
-        raise JobError("schema agreement", str(error)) from error
-    return found if isinstance(found, dict) else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from executor import java_agent
+from executor.jobs.blocking import call
 from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 
 _LOG = logging.getLogger(__name__)
@@ -19,7 +20,6 @@ _STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStre
 _CALL_SECONDS = 30.0
 # A table's data may take hours to stream; a connection that is lost ends the waiting long before.
 _LOAD_SECONDS = 7 * 24 * 3600.0
-_POLL_SECONDS = 0.5
 # What Cassandra names its exceptions, before the cause in words.
 _WRAPPINGS = (
     "java.lang.RuntimeException : ", "java.util.concurrent.ExecutionException: ", "java.lang.RuntimeException: ",
@@ -31,41 +31,24 @@ class LoadError(Exception):
     """Cassandra did not take the files; the text has its words."""
 
 
-@dataclass
-class _Call:
-    """A call that takes long, on a thread of its own."""
-
-    run: Callable[[], Any]
-    result: Any = None
-    error: JolokiaError | None = None
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def start(self) -> None:
-        threading.Thread(target=self._run, name="cassandra-load", daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            self.result = self.run()
-        except JolokiaError as error:
-            self.error = error
-        finally:
-            self.ended.set()
-
-
 @dataclass(frozen=True)
 class Loader:
     """The loading functions of one node's Cassandra. `check` is called often, and may raise to end the waiting."""
 
     jolokia: Jolokia
     check: Callable[[], None]
+    _ready: threading.Event = field(default_factory=threading.Event, init=False, compare=False)
 
     def can_import(self) -> bool:
         """Whether files can be taken over here; makes Cassandra ready for it.
 
         False with a bundle of another maker, and where agents may not be loaded. Raises LoadError.
         """
+        if self._ready.is_set():
+            return True
         try:
             java_agent.attach(self.jolokia, IMPORTER)
+            self._ready.set()
         except NotReachableError as error:
             raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
         except JolokiaError as error:
@@ -81,10 +64,11 @@ class Loader:
         """
         if not self.can_import():
             return False
-        call = _Call(
-            lambda: self.jolokia.execute(_IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS)
-        )  # fmt: skip
-        refused = self._finish(call, f"import into {key_space}.{table}", None)
+        refused = self._finish(
+            lambda: self.jolokia.execute(_IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS),
+            f"import into {key_space}.{table}",
+            self.check,
+        )
         return not refused
 
     def stream(self, directory: Path, tell: Callable[[int], None]) -> None:
@@ -93,18 +77,22 @@ class Loader:
         `tell` gets the bytes sent so far. Raises LoadError, when one owner does not get everything.
         """
         path = str(directory)
-        call = _Call(lambda: self.jolokia.execute(STORAGE_SERVICE, "bulkLoad(java.lang.String)", [path], _LOAD_SECONDS))
-        self._finish(call, f"streaming {directory.parent.name}.{directory.name}", lambda: tell(self._sent(path)))
 
-    def _finish(self, call: _Call, what: str, watch: Callable[[], None] | None) -> Any:
-        call.start()
-        while not call.ended.wait(_POLL_SECONDS):
+        def watch() -> None:
             self.check()
-            if watch is not None:
-                watch()
-        if call.error is not None:
-            raise LoadError(f"{what}: {cause(str(call.error))}") from call.error
-        return call.result
+            tell(self._sent(path))
+
+        self._finish(
+            lambda: self.jolokia.execute(STORAGE_SERVICE, "bulkLoad(java.lang.String)", [path], _LOAD_SECONDS),
+            f"streaming {directory.parent.name}.{directory.name}",
+            watch,
+        )
+
+    def _finish(self, run: Callable[[], Any], what: str, watch: Callable[[], None]) -> Any:
+        try:
+            return call(run, watch)
+        except JolokiaError as error:
+            raise LoadError(f"{what}: {cause(str(error))}") from error
 
     def _sent(self, directory: str) -> int:
         try:

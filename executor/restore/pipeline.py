@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ AHEAD_BYTES = 4 * 1024**3
 # A cluster with hundreds of small tables would otherwise have all of them queued.
 _AHEAD_BATCHES = 64
 _POLL_SECONDS = 0.25
+# What is loaded side by side: it is staged beyond what may be ahead, and so has to be little.
+_TOGETHER_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -40,41 +42,68 @@ class Pipeline:
     check: Callable[[], None]
     stop: Callable[[], None]
     ahead_bytes: int = AHEAD_BYTES
+    loads: int = 1
 
     def run(self, batches: Iterable[Batch], load: Callable[[Batch, Path], None]) -> None:
         """Stage each batch, call `load` with its directory, and remove what is left of it.
 
+        Small batches of different tables are loaded side by side, up to `loads` of them, each on a thread of its own.
         The first error ends it: of a fetch, of `load`, or of `check`. Then nothing is being fetched any more, and
         complete files stay for the next attempt.
         """
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="restore-fetch")
+        loaders = ThreadPoolExecutor(self.loads, thread_name_prefix="restore-load")
         try:
-            for staged in self._ahead(iter(batches), pool):
-                self._wait(staged)
-                load(staged.batch, staged.directory)
-                shutil.rmtree(self.staging / str(staged.batch.number))
+            self._run(iter(batches), pool, lambda staged: loaders.submit(self._load, load, staged))
         except BaseException:
             self.stop()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            loaders.shutdown(wait=True, cancel_futures=True)
 
-    def _ahead(self, batches: Iterator[Batch], pool: ThreadPoolExecutor) -> Iterator[Staged]:
-        """Batches in order, each with as many behind it in the queue as may be staged."""
+    def _run(self, batches: Iterator[Batch], pool: ThreadPoolExecutor, begin: Callable[[Staged], Future[None]]) -> None:
+        """Stage in order as far ahead as there is room, and load in order what is staged."""
         queue: deque[Staged] = deque()
+        running: dict[Future[None], Batch] = {}
         following = next(batches, None)
-        while following is not None or queue:
-            while following is not None and self._has_room(queue, following):
+        while following is not None or queue or running:
+            while following is not None and self._has_room(queue, running.values(), following):
                 queue.append(self._begin(following, pool))
                 following = next(batches, None)
-            yield queue[0]
-            queue.popleft()
+            if queue and self._may_load(queue[0].batch, running.values()):
+                self._wait(queue[0])
+                staged = queue.popleft()
+                running[begin(staged)] = staged.batch
+            else:
+                self._reap(running)
 
-    def _has_room(self, queue: deque[Staged], following: Batch) -> bool:
-        if not queue:
+    def _may_load(self, batch: Batch, running: Collection[Batch]) -> bool:
+        """Whether a batch may be loaded beside others; those of one table come one after another."""
+        if not running:
             return True
-        ahead = sum(staged.batch.size for staged in queue)
-        return len(queue) < _AHEAD_BATCHES and ahead + following.size <= queue[0].batch.size + self.ahead_bytes
+        size = batch.size + sum(other.size for other in running)
+        alone = any(other.target == batch.target for other in running)
+        return len(running) < self.loads and size <= _TOGETHER_BYTES and not alone
+
+    def _load(self, load: Callable[[Batch, Path], None], staged: Staged) -> None:
+        load(staged.batch, staged.directory)
+        shutil.rmtree(self.staging / str(staged.batch.number))
+
+    def _reap(self, running: dict[Future[None], Batch]) -> None:
+        """Wait for the next end of a load."""
+        done, _ = wait(running, _POLL_SECONDS, FIRST_COMPLETED)
+        for future in done:
+            running.pop(future)
+            future.result()
+        self.check()
+
+    def _has_room(self, queue: Collection[Staged], running: Collection[Batch], following: Batch) -> bool:
+        held = [*running, *(staged.batch for staged in queue)]
+        if not held:
+            return True
+        size = sum(batch.size for batch in held) + following.size
+        return len(held) < _AHEAD_BATCHES and size <= held[0].size + self.ahead_bytes
 
     def _begin(self, batch: Batch, pool: ThreadPoolExecutor) -> Staged:
         directory = batch.directory(self.staging)

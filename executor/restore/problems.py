@@ -27,13 +27,20 @@ class Problem:
         return asdict(self)
 
 
+# An error is stored in ZooKeeper.
+_LISTED = 20
+
+
 def sentence(problems: Iterable[Problem]) -> str:
-    """All of them; what helps against several of one place is said once, after the last of them."""
-    listed = list(problems)
+    """The first of them; what helps against several of one place is said once, after the last of them."""
+    every = list(problems)
+    listed = every[:_LISTED]
     words = []
     for index, problem in enumerate(listed):
         later = any((other.where, other.help) == (problem.where, problem.help) for other in listed[index + 1 :])
         earlier = any(other.where == problem.where and other.help == problem.help for other in listed[:index])
         place = "" if earlier or not problem.where else f"{problem.where}: "
         words.append(place + problem.why + (f"; {problem.help}" if problem.help and not later else ""))
+    if len(every) > len(listed):
+        words.append(f"and {len(every) - len(listed)} more: PUT /v1/restore/plan lists them all")
     return "; ".join(words)

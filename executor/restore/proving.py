@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ class Prover:
 
     jolokia: Jolokia
     check: Callable[[], None]
+    _ready: threading.Event = field(default_factory=threading.Event, init=False, compare=False)
 
     def held(self, tables: Collection[TableName]) -> set[str]:
         """Those that have any data on this node. Raises JolokiaError."""
@@ -48,7 +50,10 @@ class Prover:
         return found
 
     def _call(self, operation: str, arguments: Sequence[Any]) -> Any:
-        bean = java_agent.attach(self.jolokia, PROVER)
+        if not self._ready.is_set():
+            java_agent.attach(self.jolokia, PROVER)
+            self._ready.set()
+        bean = java_agent.mbean(PROVER)
         return call(lambda: self.jolokia.execute(bean, operation, arguments, _CALL_SECONDS), self.check)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,13 +14,14 @@ from executor.backup.failure import StoreError
 from executor.backup.layout import LayoutError
 from executor.backup.location import LocationError, parse
 from executor.backup.manifest import ClusterManifest, Schema
+from executor.backup.roles import Roles, read_roles
 from executor.backup.s3 import Store, open_store
 from executor.jobs.context import JobContext, JobError
 from executor.restore.batches import Piece
 from executor.restore.cql import CqlError
 from executor.restore.fetching import FetchError
 from executor.restore.request import Request
-from executor.restore.schema import Element, elements
+from executor.restore.schema import Element, elements, views_of
 from executor.restore.selection import TableName
 from executor.restore.stored import StoredBackup
 
@@ -57,17 +58,35 @@ class BackupRepository:
         """See `Repository`."""
         whole = self._cluster()
         schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
-        moments = [found.member.taken_at for found in whole.nodes.values()]
+        found = self._elements(whole.schema_key, schema)
+        views = views_of(found)
+        moments = [node.member.taken_at for node in whole.nodes.values()]
         return StoredBackup(
             tokens={node: frozenset(found.member.tokens) for node, found in whole.nodes.items()},
-            tables=_tables(schema),
-            schema=self._elements(whole.schema_key, schema),
+            tables=_tables(schema, views),
+            schema=found,
+            views=views,
             rows={TableName(t.key_space, t.name): t.rows for t in whole.tables if t.rows is not None},
             table_bytes={TableName(t.key_space, t.name): t.bytes for t in whole.tables},
             versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
         )
+
+    def roles(self) -> Roles | None:
+        """See `Repository`."""
+        whole = self._cluster()
+        sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
+        return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
+
+    def counted_at(self) -> float | None:
+        """When the backup had counted its rows; None if it did not, or does not tell."""
+        key = layout.moments_key(self.name)
+        content = self.store.get(key)
+        try:
+            return None if content is None else manifest.read_moments(content, key).counted_at
+        except DocumentError:
+            return None
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """See `Repository`."""
@@ -140,8 +159,10 @@ def _prefixes(keys: Iterable[str]) -> list[str]:
     return [f"{parent}/" for parent in sorted(parents)]
 
 
-def _tables(schema: Schema) -> dict[str, tuple[str, ...]]:
+def _tables(schema: Schema, views: Container[TableName]) -> dict[str, tuple[str, ...]]:
+    """By key space, also those without. Backups of earlier versions list their views as tables, too."""
     found: dict[str, list[str]] = {space.name: [] for space in schema.key_spaces}
     for table in schema.tables:
-        found.setdefault(table.key_space, []).append(table.name)
+        if TableName(table.key_space, table.name) not in views:
+            found.setdefault(table.key_space, []).append(table.name)
     return {name: tuple(sorted(tables)) for name, tables in found.items()}

@@ -18,6 +18,8 @@ _KINDS = {
     "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
 }  # fmt: skip
 _OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+# As DESCRIBE writes it.
+_CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # Of the names that indexes get from us. They are part of file names, which have 255 bytes.
 _INDEX_LENGTH = 128
 
@@ -72,6 +74,20 @@ class Plan:
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
     """The elements of a schema in their order. A text may hold several statements. Raises CqlError."""
     return tuple(_element(found) for text in statements for found in cql.split(text))
+
+
+def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:
+    """The materialized views, each with its table."""
+    return {
+        TableName(view.key_space, view.name): TableName(view.key_space, view.table)
+        for view in found
+        if view.kind == VIEW
+    }
+
+
+def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
+    """The same, without reading the other statements. Raises CqlError."""
+    return views_of(elements(text for text in statements if text.startswith(_CREATE_VIEW)))
 
 
 def _element(text: str) -> Element:
@@ -180,8 +196,8 @@ def _is_wanted(element: Element, target: str, stored: Sequence[Element], selecti
         return True
     if element.kind in _OF_KEY_SPACE and element.key_space in selection.whole:
         return True
-    if element.kind == TYPE:
-        return element.name in _needed_types(element.key_space, stored, selection)
+    if element.kind in (TYPE, FUNCTION):
+        return element.identity in _needed(element.key_space, stored, selection)
     if element.kind in _OF_KEY_SPACE:
         return False
     old = TableName(element.key_space, element.table)
@@ -191,16 +207,31 @@ def _is_wanted(element: Element, target: str, stored: Sequence[Element], selecti
     return new.key_space == target
 
 
-def _needed_types(key_space: str, stored: Sequence[Element], selection: Selection) -> set[str]:
-    """The types of a key space that its wanted tables are made of, also by way of other types."""
-    texts = {e.name: e.text for e in stored if e.kind == TYPE and e.key_space == key_space}
-    open_ends = [e.text for e in stored if e.kind == TABLE and TableName(e.key_space, e.name) in selection.targets]
-    needed: set[str] = set()
+def _needed(key_space: str, stored: Sequence[Element], selection: Selection) -> set[tuple[str, str, str]]:
+    """The types and masking functions that the wanted tables of a key space are made of, also by way of other types."""
+    tables = [e.text for e in stored if e.kind == TABLE and TableName(e.key_space, e.name) in selection.targets]
+    masks = {name for text in tables for name in _masks(text)}
+    needed = {
+        e.identity
+        for e in stored
+        if e.kind == FUNCTION and e.key_space == key_space and (key_space, e.name.partition("(")[0]) in masks
+    }
+    types = {e.name: e for e in stored if e.kind == TYPE and e.key_space == key_space}
+    open_ends = [*tables, *(e.text for e in stored if e.identity in needed)]
     while open_ends:
-        names = {word.name for word in words(open_ends.pop()) if word.name in texts} - needed
-        needed |= {str(name) for name in names}
-        open_ends += [texts[str(name)] for name in names]
+        names = {word.name for word in words(open_ends.pop())}
+        found = [e for name, e in types.items() if name in names and e.identity not in needed]
+        needed |= {element.identity for element in found}
+        open_ends += [element.text for element in found]
     return needed
+
+
+def _masks(table: str) -> Iterator[tuple[str, str]]:
+    """Key space and name of each function that masks a column: `MASKED WITH key space . name ( … )`."""
+    found = words(table)
+    for masked, of, key_space, dot, name in zip(found, found[1:], found[2:], found[3:], found[4:], strict=False):
+        if masked.says("MASKED") and of.says("WITH") and dot.text == ".":
+            yield str(key_space.name), str(name.name)
 
 
 def _rename(element: Element, target: str, selection: Selection, index: str) -> Element:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from executor.backup.roles import Roles
 from executor.restore.batches import Piece
 from executor.restore.schema import Element
 from executor.restore.selection import TableName
@@ -16,7 +17,8 @@ from executor.restore.selection import TableName
 class StoredBackup:
     """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table.
 
-    `versions` are those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot.
+    A key space without tables is among `tables`; `views` are the materialized ones, each with its table. `versions` are
+    those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot.
     """
 
     tokens: Mapping[str, frozenset[str]]
@@ -26,6 +28,7 @@ class StoredBackup:
     table_bytes: Mapping[TableName, int]
     versions: frozenset[str] = frozenset()
     partitioners: frozenset[str] = frozenset()
+    views: Mapping[TableName, TableName] = field(default_factory=dict)
     taken_at: tuple[float, float] = (0.0, 0.0)
 
 
@@ -34,6 +37,9 @@ class Repository(Protocol):
 
     def backup(self) -> StoredBackup:
         """The backup that was asked for."""
+
+    def roles(self) -> Roles | None:
+        """Its roles; None for a backup that has none as statements."""
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """The files of some tables that a node of the backup had."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -17,11 +18,17 @@ _WORST_FIRST = {DIFFERENT: 0, NOT_COMPARED: 1, EQUAL: 2}
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows a table had when the backup counted them, and has now; `why` says why that is not known."""
+    """How many rows a table had when the backup counted them, and has now; `why` says why that is not known.
+
+    `alike`: for the same reason no table of its keyspace can be counted. `after`: the backup had counted so many
+    seconds after its last snapshot.
+    """
 
     backup: int | None = None
     now: int | None = None
     why: str = ""
+    alike: bool = False
+    after: float | None = None
 
     @property
     def counted(self) -> bool:
@@ -93,7 +100,8 @@ class Finding:
 class Table:
     """All that is known of one table.
 
-    `others` are differences of its views and indexes; `alone`: the backup is of one node.
+    `others` are differences of its views and indexes; `alone`: the backup is of one node; `empty`: it has no files of
+    the table.
     """
 
     rows: Rows = field(default_factory=Rows)
@@ -101,24 +109,32 @@ class Table:
     others: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     alone: bool = False
+    empty: bool = False
 
 
 def judge(asked: str, table: Table) -> Finding:
     """Equal as far as asked, different, or not compared."""
     if asked == NOTHING:
         return Finding(NOT_COMPARED, "not asked for")
-    wrong, remarks = list(table.others), list(table.remarks)
+    wrong: list[str] = []
+    remarks = list(table.remarks)
     sampled = table.sampled if asked in (SAMPLE, FULL) else None
     compared = table.rows.counted
     if sampled is not None:
         wrong += sampled.different(table.alone)
         remarks += sampled.not_compared()
         compared = compared or sampled.rows > 0
+    if table.empty and asked in (SAMPLE, FULL) and not table.rows.counted:
+        compared = True
+        held = sampled is not None and sampled.held
+        words = "the backup has no rows of it"
+        (wrong if held else remarks).append(f"{words}, and it had some before" if held else words)
     if table.rows.counted and table.rows.backup != table.rows.now:
         words = f"{table.rows.now} rows, and the backup counted {table.rows.backup}"
-        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, sampled, table.alone))
+        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, table, sampled))
     elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
         remarks.append(table.rows.why)
+    wrong += table.others
     if wrong:
         return Finding(DIFFERENT, "; ".join(dict.fromkeys(wrong)))
     if asked == FULL and sampled is not None and sampled.not_compared():
@@ -133,20 +149,20 @@ def _explained(sampled: Sampled | None, alone: bool) -> bool:
     return bool(sampled.expired) or not sampled.held
 
 
-def _later(words: str, sampled: Sampled | None, alone: bool) -> str:
-    if sampled is None or not _explained(sampled, alone):
+def _later(words: str, table: Table, sampled: Sampled | None) -> str:
+    if sampled is None or not _explained(sampled, table.alone):
         return words
     if sampled.expired:
         return f"{words}: the lifetime of rows has ended since (of {sampled.expired} of {sampled.rows} compared)"
-    return f"{words}, later than it took its snapshots: all {sampled.rows} rows compared are equal"
+    after = table.rows.after
+    when = "later than it took its snapshots" if after is None else f"{after:.0f} s after its last snapshot"
+    return f"{words}, {when}: all {sampled.rows} rows compared are equal"
 
 
 def overall(found: Mapping[str, Finding]) -> str:
     """The worst of all; that something was not compared is told, and is no difference."""
     states = {finding.state for finding in found.values()}
-    if DIFFERENT in states:
-        return DIFFERENT
-    return EQUAL if EQUAL in states or not states else NOT_COMPARED
+    return min(states, key=lambda state: _WORST_FIRST[state], default=EQUAL)
 
 
 def message(asked: str, found: Mapping[str, Finding]) -> str:
@@ -172,6 +188,17 @@ def _listed(word: str, found: Mapping[str, Finding]) -> str:
 def by_state(found: Mapping[str, Finding]) -> Sequence[str]:
     """The names of all tables, the worst first."""
     return sorted(found, key=lambda name: (_WORST_FIRST[found[name].state], name))
+
+
+def bounded(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
+    """The first of these that take no more room together than `most` characters of JSON."""
+    kept = {}
+    for name in order:
+        most -= len(json.dumps({name: found[name]}))
+        if most < 0:
+            break
+        kept[name] = found[name]
+    return kept
 
 
 def count_state(found: Iterable[Finding], state: str) -> int:

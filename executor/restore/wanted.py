@@ -15,7 +15,7 @@ from executor.restore.stored import Repository, StoredBackup
 def chosen(backup: StoredBackup, request: Request) -> Selection:
     """The tables that were asked for. Raises JobError."""
     try:
-        return select(backup.tables, request.key_spaces, request.column_families, request.rename)
+        return select(backup.tables, request.key_spaces, request.column_families, request.rename, backup.views)
     except SelectionError as error:
         raise JobError("request", str(error), hopeless=True) from error
 

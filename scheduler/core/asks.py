@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduler.core.cycle import Cycle
 from scheduler.core.lifecycle import is_running
+from scheduler.core.missing import doubted
 from scheduler.core.racks import unheard
 from scheduler.core.readiness import assess
 from scheduler.core.replace import awaits_peers, seen_by
@@ -27,7 +28,7 @@ def ask(cycle: Cycle) -> None:
     }
     # A peer that still holds a node for alive that is to be replaced: it is the first to know better.
     urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := seen_by(state, node))}
-    urgent |= unheard(state)
+    urgent |= unheard(state) | doubted(state)
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):
             cycle.ask(node)

@@ -14,6 +14,7 @@ from scheduler.core.deploy import deploy, note_progress
 from scheduler.core.garbage import collect_garbage, note_garbage
 from scheduler.core.intents import pursue
 from scheduler.core.maintain import maintain
+from scheduler.core.missing import note_missing
 from scheduler.core.offering import call, declines
 from scheduler.core.offers import Offer
 from scheduler.core.reconcile import kill_strays, reconcile
@@ -26,6 +27,7 @@ from scheduler.core.uninstall import finish, give_up_nodes
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, note_garbage, reconcile)
 RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     note_evidence,
+    note_missing,
     replace_lost,
     depart,
     roll_out,

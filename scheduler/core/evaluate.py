@@ -92,7 +92,7 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     )
     hold = new_hold(spec.role, spec.principal, reservation.id, start.cluster_id)
     created = volume(hold, size, source, reservation.volume_id, spec.principal)
-    agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent))
+    agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
     record = replace(node, agent=agent, reservation=reservation, rack=rack_of(spec, offer.agent) or "")
     record = _launched(record, start)
     assert record.task is not None
@@ -133,7 +133,7 @@ def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     held = offer.held[node.reservation.id]
     hold = Hold(held.reservations, spec.role)
     existing = held.volumes.get(node.reservation.volume_id)
-    agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent))
+    agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
     reservation = node.reservation if existing is None else replace(node.reservation, seen=True)
     record = _launched(replace(node, agent=agent, reservation=reservation), start)
     assert record.task is not None

@@ -35,6 +35,22 @@ class OperationUpdate:
 
 
 @dataclass(frozen=True)
+class ExecutorEnded:
+    """An executor's process ended with this wait status, before or after the end of its task is told."""
+
+    executor_id: str
+    status: int
+
+
+@dataclass(frozen=True)
+class ExecutorWords:
+    """What is known beside Mesos' own word of why a task ended."""
+
+    task_id: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Registered:
     """Mesos subscribed this framework, for the first time or again."""
 
@@ -46,7 +62,17 @@ class Disconnected:
     """The subscription is gone: nothing can be sent until Mesos subscribes this framework again."""
 
 
-Event = TaskUpdate | OperationUpdate | StatusReply | JobReport | Answer | Registered | Disconnected
+Event = (
+    TaskUpdate
+    | OperationUpdate
+    | ExecutorEnded
+    | ExecutorWords
+    | StatusReply
+    | JobReport
+    | Answer
+    | Registered
+    | Disconnected
+)
 
 
 def parse_task_update(status: Mapping[str, Any]) -> TaskUpdate:

@@ -42,8 +42,26 @@ def note_garbage(cycle: Cycle) -> None:
             cycle.remove_garbage(record)
     for offer in cycle.offers.values():
         for name, held in offer.held.items():
-            if name not in known and is_ours(cycle.state, name, held) and _is_new(cycle.state, name):
+            if name in cycle.state.garbage:
+                _add_shown(cycle, cycle.state.garbage[name], held)
+            elif name not in known and is_ours(cycle.state, name, held) and _is_new(cycle.state, name):
                 cycle.update_garbage(_found(cycle, offer, name, held))
+
+
+def _add_shown(cycle: Cycle, record: GarbageRecord, held: Held) -> None:
+    """Another offer may show another part of it: the volume beside what an executor held, for example."""
+    if record.destroyed or set(held.volumes) <= set(record.volumes):
+        return
+    volumes = tuple(sorted({*record.volumes, *held.volumes}))
+    more = sum(float(item["scalar"]["value"]) for name, item in held.volumes.items() if name not in record.volumes)
+    shown = replace(
+        record,
+        volumes=volumes,
+        cpus=max(record.cpus, to_scalar(held.cpus)),
+        memory_mb=max(record.memory_mb, to_scalar(held.mem)),
+        disk_mb=record.disk_mb + more,
+    )
+    cycle.update_garbage(shown)
 
 
 def collect_garbage(cycle: Cycle) -> None:

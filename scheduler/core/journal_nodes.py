@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from scheduler.core.entries import Entry, EntryKind
 from scheduler.core.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down, shorten
+from scheduler.core.missing import sentence
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord
 
@@ -61,7 +62,13 @@ def _why_launched(old: NodeRecord, new: NodeRecord) -> str:
 
 def _task(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
     """What was heard of the newest task."""
-    if new.task is None or old.task is None or old.task.state is new.task.state:
+    if new.task is None or old.task is None:
+        return
+    if old.task.state is new.task.state:
+        one, other = old.failures, new.failures
+        if other.count == one.count and other.message != one.message and new.task.state in ENDED:
+            words = f"more is known of the end of the task {new.task.id}"
+            yield _entry(new, EntryKind.ENDED, now, words, subject=new.task.id, cause=other.message)
         return
     task = new.task
     if task.state in ENDED:
@@ -94,6 +101,8 @@ def _says_so_itself(node: NodeRecord) -> bool:
 def _what_is_up(node: NodeRecord) -> str:
     if node.task is None:
         return "it has no task"
+    if node.missing is not None:
+        return sentence(node)
     if node.mode == "NORMAL":
         return f"its task is {node.task.state.value}"
     return f"Cassandra is {node.mode}"

@@ -15,7 +15,8 @@ class PhaseKind:
 
     `job` is the executor's. `at_once` says how many steps may run side by side: a number, ALL_AT_ONCE, or the name of
     the request's field that says so. A phase with `always` runs at the end also when the operation is stopped, on the
-    nodes where a phase before it has begun.
+    nodes where a phase before it has begun. `needs` names an earlier phase and a field of its result: without a value
+    there the phase has no steps.
     """
 
     name: str
@@ -23,6 +24,7 @@ class PhaseKind:
     once: bool = False
     at_once: int | str = 1
     always: bool = False
+    needs: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
 
 
 DECOMMISSION = "decommission"
+_VIEWS = ("Schema", "views")
 
 _KINDS = (
     _everywhere("cleanup", "Cleanup", resumable=True),
@@ -74,6 +77,10 @@ _KINDS = (
             PhaseKind("Check", "restore-check", at_once=ALL_AT_ONCE),
             PhaseKind("Schema", "restore-schema", once=True),
             PhaseKind("Load", "restore-load", at_once="parallelism"),
+            # On all nodes before the first of them builds: what one builds goes to the others. What was emptied is
+            # built also when the restore is stopped.
+            PhaseKind("Empty Views", "restore-empty-views", at_once=ALL_AT_ONCE, needs=_VIEWS),
+            PhaseKind("Build Views", "restore-build-views", at_once=ALL_AT_ONCE, always=True, needs=_VIEWS),
             PhaseKind("Digest", "restore-digest", at_once="parallelism"),
             PhaseKind("Compare", "restore-compare", once=True),
         ),

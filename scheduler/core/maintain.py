@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from executor.protocol import JobLaunch
 from scheduler.core.amounts import Share, node_needs, to_scalar
+from scheduler.core.backups import settle
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept, Kill, Tuning
 from scheduler.core.excluding import holds_turn
@@ -37,6 +38,8 @@ def maintain(cycle: Cycle) -> None:
     live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
     for operation in sorted(live, key=_order):
         view = look(cycle.state, operation)
+        while settle(cycle, view):
+            view = look(cycle.state, cycle.state.operations[operation.kind])
         if view.finished:
             close(cycle, view)
             continue

@@ -27,7 +27,9 @@ def build(state: ClusterState, now: float) -> dict[str, Plan]:
 
 
 def _plan(state: ClusterState, view: View, now: float) -> Plan:
-    phases = tuple(_phase(state, view, index, now) for index in range(len(view.phases)))
+    # A phase that nothing is known to need is not shown.
+    shown = [index for index, (phase, found) in enumerate(view.phases) if found or phase.needs is None]
+    phases = tuple(_phase(state, view, index, now) for index in shown)
     status = aggregate((phase.status for phase in phases), view.operation.interrupted)
     return Plan(view.kind.name, phases, status)
 

@@ -86,6 +86,7 @@ def parse_offer(document: Json, role: str, principal: str) -> Offer:
             id=str(document["agent_id"]["value"]),
             hostname=str(document["hostname"]),
             attributes={str(item["name"]): _text(item) for item in document.get("attributes", ())},
+            url=_url(document.get("url") or {}),
         ),
         role=(document.get("allocation_info") or {}).get("role"),
         cpus=free.cpus,
@@ -193,6 +194,12 @@ def _label(reservations: Iterable[Json], key: str) -> str | None:
         if label.get("key") == key:
             return str(label.get("value"))
     return None
+
+
+def _url(url: Json) -> str:
+    address = url.get("address") or {}
+    host = address.get("ip") or address.get("hostname")
+    return f"{url.get('scheme', 'http')}://{host}:{address['port']}" if host and "port" in address else ""
 
 
 def _text(attribute: Json) -> str:

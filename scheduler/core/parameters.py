@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from scheduler.core import backups
 from scheduler.core.kinds import CLUSTER, KINDS
 from scheduler.core.operation import steps
 from scheduler.core.operation_records import OperationRecord
@@ -35,11 +36,16 @@ def _chosen(operation: OperationRecord, names: tuple[str, ...]) -> dict[str, Any
 
 
 def _tables(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return _chosen(operation, _TABLES)
+    return {**_chosen(operation, _TABLES), **_named(operation)}
+
+
+def _named(operation: OperationRecord) -> dict[str, Any]:
+    """The tables that the request meant when it was taken, where it names tables."""
+    return {name: operation.facts[name] for name in ("named",) if operation.facts.get(name)}
 
 
 def _repair(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return _chosen(operation, _TABLES + _REPAIR)
+    return {**_chosen(operation, _TABLES + _REPAIR), **_named(operation)}
 
 
 def _decommission(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
@@ -58,23 +64,69 @@ def _storage(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
 
 
 def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return {**_storage(state, operation), **_chosen(operation, _TABLES), "tag": f"backup-{operation.id}"}
+    tables = {**_chosen(operation, _TABLES), **_named(operation)}
+    return {**_storage(state, operation), **tables, "tag": f"backup-{operation.id}"}
 
 
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
-    versions = {str(found.get("schema_version")) for found in results(state, operation, "Snapshot").values()}
-    counting = {"count_rows": operation.request.get("count_rows")}
-    return {**_backup(state, operation, node), **counting, "schema_versions": sorted(versions)}
+    """Executors of the version before look at `schema_versions` alone; the others at `schema`, if all tell theirs."""
+    without = backups.absent(state, operation)
+    snapshots = {
+        name: found for name, found in results(state, operation, "Snapshot").items() if name not in without
+    }  # fmt: skip
+    versions = {str(found.get("schema_version")) for found in snapshots.values()}
+    compared = backups.compare(snapshots)
+    told: dict[str, Any] = {
+        "count_rows": operation.request.get("count_rows"),
+        "schema_versions": sorted(versions),
+        "present": _addresses(state, snapshots),
+        **_absent(without),
+    }
+    if compared is not None:
+        told["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
+        told["last_round"] = backups.is_last_round(operation)
+    return {**_backup(state, operation, node), **told, **_spread(state, operation)}
+
+
+def _addresses(state: ClusterState, names: Iterable[str]) -> list[str]:
+    found = [state.nodes[name].address for name in names if name in state.nodes]
+    return [address for address in found if address is not None]
+
+
+def _absent(without: Mapping[str, Json]) -> dict[str, Any]:
+    return {"absent": without} if without else {}
+
+
+def _spread(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
+    """How far apart the snapshots lie, if that is further than was wanted."""
+    found = backups.spread_seconds(state, operation)
+    limit = operation.request.get("max_snapshot_spread_s", backups.DEFAULT_SPREAD_S)
+    return {"spread_s": round(found, 1), "max_snapshot_spread_s": limit} if found > limit else {}
+
+
+def _upload(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    described = results(state, operation, "Describe")[CLUSTER]
+    left_out = {"left_out": sorted(described["left_out"])} if described.get("left_out") else {}
+    return {**_backup(state, operation, node), **left_out}
 
 
 def _complete(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     snapshots, uploads = results(state, operation, "Snapshot"), results(state, operation, "Upload")
+    without = backups.absent(state, operation)
     return {
         **_backup(state, operation, node),
         "started_at": operation.started_at,
         "describe": results(state, operation, "Describe")[CLUSTER],
-        "nodes": {name: {**snapshots[name], **uploads[name]} for name in operation.nodes},
+        "nodes": {
+            name: {**_plain(snapshots[name]), **uploads[name]} for name in operation.nodes if name not in without
+        },
+        **_absent(without),
     }
+
+
+def _plain(snapshot: Json) -> Json:
+    """Without the schema, which may be long and is nobody's business any more."""
+    return {name: value for name, value in snapshot.items() if name != "schema"}
 
 
 def _delete(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
@@ -100,6 +152,11 @@ def _restore_load(state: ClusterState, operation: OperationRecord, node: str) ->
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
 
 
+def _restore_views(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    views = results(state, operation, "Schema")[CLUSTER].get("views", ())
+    return {**_restore(state, operation, node), "views": list(views)}
+
+
 def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     found = results(state, operation, "Digest")
     silent = sorted(name for name, result in found.items() if "samples" not in result)
@@ -115,7 +172,8 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables),
     "repair": _repair,
     "decommission": _decommission,
-    **dict.fromkeys(("snapshot", "upload", "clear"), _backup),
+    **dict.fromkeys(("snapshot", "clear"), _backup),
+    "upload": _upload,
     "describe": _describe,
     "complete": _complete,
     "verify": _verify,
@@ -123,6 +181,8 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     "restore-check": _restore_check,
     "restore-schema": _restore,
     "restore-load": _restore_load,
+    "restore-empty-views": _restore_views,
+    "restore-build-views": _restore_views,
     "restore-digest": _restore_load,
     "restore-compare": _restore_compare,
 }

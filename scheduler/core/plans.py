@@ -185,7 +185,7 @@ def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now
 def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
     assert node.task is not None
     reason = assess(state, node).reason or Reason(Code.DONE, "ready")
-    if reason.code is Code.UNREACHABLE:
+    if reason.code is Code.UNREACHABLE or node.missing is not None:
         return Status.WAITING, reason
     return (Status.STARTING if node.task.state is TaskState.STAGING else Status.STARTED), reason
 

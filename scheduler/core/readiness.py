@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from executor.protocol import NodeStatus
 from scheduler.core.lifecycle import is_running, shorten
+from scheduler.core.missing import sentence as missing_words
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.spec import ClusterSpec
 from scheduler.core.state import ClusterState, NodeRecord, Sighting, TaskState
@@ -56,6 +57,8 @@ def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
         default = (Code.NOT_RUNNING, "it does not run")
         code, sentence = default if task is None else _NOT_RUNNING.get(task.state, default)
         return Reason(code, f"{node.name}: {sentence}")
+    if node.missing is not None:
+        return Reason(Code.PEER_VIEW, f"{node.name} is down: {missing_words(node)}")
     sighting = sighting_since(state, node, 0.0)
     if sighting is None:
         return Reason(Code.NO_STATUS, f"{node.name} has not told its status yet")

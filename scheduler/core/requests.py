@@ -11,6 +11,7 @@ from executor.protocol import (
     CASSANDRAS_KEY_SPACES,
     KEY_SPACE_LENGTH,
     NEVER_RESTORED,
+    ROLES_KEY_SPACE,
     TABLE_LENGTH,
     is_cassandras,
 )
@@ -87,6 +88,26 @@ def names_tables(request: Request) -> bool:
     return bool(request.request.get("key_spaces") or request.request.get("column_families"))
 
 
+def named_tables(request: Request, schema: Schema) -> list[str]:
+    """The tables that the request's column families mean now, by their full names: what is gone later was dropped."""
+    families = set(request.request.get("column_families") or ())
+    chosen = request.request.get("key_spaces") or [name for name, found in schema.items() if not found.local]
+    return [
+        f"{name}.{table}"
+        for name in sorted(chosen)
+        if name in schema and not schema[name].local
+        for table in sorted(schema[name].tables)
+        if table in families or f"{name}.{table}" in families
+    ]
+
+
+def check_login(body: Mapping[str, Any]) -> Mapping[str, str] | tuple[str, ...]:
+    """The login that a stopped operation goes on with, empty if none is given, or what is wrong with it."""
+    form = Form(body)
+    secrets = login(form)
+    return form.problems() or secrets
+
+
 def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]:
     """New values of what may change while an operation runs, or what is wrong with them."""
     form = Form(body)
@@ -137,7 +158,7 @@ def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
         "stall_seconds": form.whole("stall_seconds", 1800, 10, 604_800),
         "segment_mb": form.whole("segment_mb", 256, 1, 1_048_576),
     }
-    return _Parts(request, nodes=chosen)
+    return _Parts(request, secrets=login(form), nodes=chosen)
 
 
 def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _Parts:
@@ -156,6 +177,8 @@ def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
         # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
         "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
         "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
+        "absent": form.word("absent", ("wait", "skip"), "wait"),
+        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", 60, 1, 86_400),
     }
     chosen = _nodes(form, nodes)
     if chosen is not None and len(chosen) != len(nodes):
@@ -192,11 +215,13 @@ def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
 
 def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
     tables = _tables(form, schema, of_backup=True)
+    rename = _rename(form, schema, tables["key_spaces"], tables["column_families"])
+    _refuse_roles(form, tables["key_spaces"], tables["column_families"], rename)
     request = {
         "backup_name": _backup_name(form, required=True),
         **location(form),
         **tables,
-        "rename": _rename(form, schema, tables["key_spaces"], tables["column_families"]),
+        "rename": rename,
         "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
         "compare": form.word("compare", COMPARISONS, DEFAULT_COMPARISON),
     }
@@ -294,6 +319,16 @@ def _has(schema: Schema, key_space: str, table: str) -> bool:
     tables = schema[key_space].tables
     space, dot, name = table.partition(".")
     return table in tables or (bool(dot) and space == key_space and name in tables)
+
+
+def _refuse_roles(
+    form: Form, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> None:
+    if ROLES_KEY_SPACE in key_spaces and families and ROLES_KEY_SPACE not in rename:
+        form.problem(
+            "column_families",
+            f"must not be given with {ROLES_KEY_SPACE}: its roles are restored as statements, all of them",
+        )
 
 
 def _base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:

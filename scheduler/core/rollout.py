@@ -15,7 +15,7 @@ from scheduler.core.canary import canary_of, with_node
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept
 from scheduler.core.differences import Difference, launch_differences, sentence
-from scheduler.core.lifecycle import UNSEEN, is_down, may_live
+from scheduler.core.lifecycle import LIVE, UNSEEN, is_down, may_live
 from scheduler.core.offers import Held, Offer
 from scheduler.core.operation_records import StepRecord, StepState
 from scheduler.core.operations import Hold, build_reserve, new_hold, operation_id, shares
@@ -32,7 +32,7 @@ from scheduler.core.state import (
     PlanRecord,
     TaskState,
 )
-from scheduler.core.tasks import node_of_executor
+from scheduler.core.tasks import node_of_executor, node_of_task
 from scheduler.core.trial import holds_back
 
 PLAN = "deploy"
@@ -109,7 +109,8 @@ def next_node(state: ClusterState) -> NodeRecord | None:
     """
     canary = canary_of(state)
     alone = canary.node if canary is not None else ""
-    nodes = [state.nodes[name] for name in outdated(state) if alone in ("", name)]
+    outdated_nodes = (state.nodes[name] for name in outdated(state) if alone in ("", name))
+    nodes = [node for node in outdated_nodes if node.missing is None]
     seen = [node for node in nodes if node.task and node.task.state not in {*UNSEEN, TaskState.GONE_BY_OPERATOR}]
     return next((node for node in seen if is_down(node)), seen[0] if seen else None)
 
@@ -146,7 +147,7 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
     before, after = node_needs(_recorded(cycle.state, node).spec), node_needs(cycle.state.target.spec)
     if after.total.cpus <= before.total.cpus and after.total.mem <= before.total.mem:
         return True
-    if any(step.state is StepState.RUNNING and step.task and step.task.node == node.name for step in _steps(cycle)):
+    if _has_job(cycle, node):
         return _wait(cycle, node, "waits for its maintenance job: what it holds cannot be seen meanwhile")
     assert node.agent is not None
     assert node.reservation is not None
@@ -164,11 +165,23 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
         return _wait(cycle, node, f"waits for {node.agent.hostname} to offer what it holds beside its task")
     used = before.launch if may_live(node) else Share(0, 0)
     shown = held or Held(())
+    if used.cpus + shown.cpus < before.total.cpus or used.mem + shown.mem < before.total.mem:
+        text = f"waits for {offer.agent.hostname} to offer all that it holds: a part of it is on its way back"
+        cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{node.name} {text}"), GROWTH_SECONDS)
+        return _wait(cycle, node, text)
     missing = Share(max(0, after.total.cpus - used.cpus - shown.cpus), max(0, after.total.mem - used.mem - shown.mem))
     if missing == Share(0, 0):
         return True
     _grow(cycle, node, offer, missing)
     return False
+
+
+def _has_job(cycle: Cycle, node: NodeRecord) -> bool:
+    """Whether a maintenance job uses a part of what the node holds, be it one that no step waits for any more."""
+    if any(step.state is StepState.RUNNING and step.task and step.task.node == node.name for step in _steps(cycle)):
+        return True
+    strays = cycle.state.memory.strays.items()
+    return any(stray.state in LIVE and node_of_task(name).endswith(f"-{node.name}") for name, stray in strays)
 
 
 def _former_executor(node: NodeRecord, offer: Offer) -> str | None:

@@ -43,11 +43,15 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack."""
+    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack.
+
+    `url` is where the agent itself answers; empty in records of earlier versions.
+    """
 
     id: str
     hostname: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,15 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """That `peers` do not see a node which Mesos holds for running: noted `since`, not heard of `silent_since`."""
+
+    since: float
+    silent_since: float
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
 
@@ -179,6 +192,7 @@ class NodeRecord:
     intent: Intent | None = None
     left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
     left_host: str = ""  # it was decommissioned there, to be placed elsewhere
+    missing: Missing | None = None  # its peers do not see it, and it does not answer: down until it is heard of
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -24,7 +24,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from executor.protocol import Answer, JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
-from scheduler.core.events import Disconnected, Event, OperationUpdate, Registered, TaskUpdate
+from scheduler.core.events import (
+    Disconnected,
+    Event,
+    ExecutorEnded,
+    ExecutorWords,
+    OperationUpdate,
+    Registered,
+    TaskUpdate,
+)
 from scheduler.core.jobs import advance_job, expects, is_sound
 from scheduler.core.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
 from scheduler.core.operation import is_live
@@ -42,12 +50,13 @@ from scheduler.core.state import (
     TaskRecord,
     TaskState,
 )
-from scheduler.core.tasks import node_of_task
+from scheduler.core.tasks import node_of_executor, node_of_task
 from scheduler.core.trial import fold_answer
 
 _RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 _BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}
 MESSAGE_LIMIT = 500
+_EXECUTOR = "its executor ended"
 
 
 def fold_updates(state: ClusterState, events: Iterable[Event], now: float) -> ClusterState:
@@ -90,6 +99,10 @@ class _Fold:
                 self._state = fold_answer(self._state, event)
             case OperationUpdate():
                 self._operation(event)
+            case ExecutorEnded():
+                self._executor(event)
+            case ExecutorWords():
+                self._words(event)
             case Registered():
                 self._register(event)
             case Disconnected():
@@ -185,6 +198,23 @@ class _Fold:
             failures = replace(failures, message=shorten(f"{failures.message}\n{words}"))
         self._nodes[node.name] = replace(node, task=task, failures=failures)
 
+    def _executor(self, ended: ExecutorEnded) -> None:
+        """How a process ended that did not say so itself; it says nothing of one that ended well."""
+        node = self._nodes.get(node_of_executor(ended.executor_id))
+        if node is None or node.task is None or node.task.executor_id != ended.executor_id or ended.status == 0:
+            return
+        words = f"{_EXECUTOR} {describe_wait_status(ended.status)}"
+        if node.task.state not in ENDED:
+            task = replace(node.task, message=shorten(f"{node.task.message}\n{words}", MESSAGE_LIMIT))
+            self._nodes[node.name] = replace(node, task=task)
+        elif node.task.reason == "REASON_EXECUTOR_TERMINATED":
+            self._nodes[node.name] = _add_words(node, words)
+
+    def _words(self, event: ExecutorWords) -> None:
+        node = self._current(event.task_id)
+        if node is not None and node.task is not None and node.task.state is TaskState.FAILED:
+            self._nodes[node.name] = _add_words(node, event.words)
+
     def _release(self, kind: str, resource_id: str, attempt: str, update: OperationUpdate) -> None:
         """Why it was refused; where a volume could not be destroyed, that the rest cannot be unreserved follows."""
         refused = dict(self._state.memory.refused)
@@ -224,7 +254,8 @@ def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now
     if update.state is not task.state and _believed(task.state, update.state):
         node = _with_state(node, task, update.state, update.reason, update.message, now)
         if update.state in ENDED:
-            node = _end(node, update, now, (_error(status), task.message if "refused: " in task.message else ""))
+            known = any(word in task.message for word in ("refused: ", _EXECUTOR))
+            node = _end(node, update, now, (_error(status), task.message if known else ""))
         elif update.state in (TaskState.STARTING, TaskState.RUNNING):
             node = _show_reservation(node)
     if status is not None and may_live(node):
@@ -235,9 +266,24 @@ def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now
 def learn(node: NodeRecord, status: NodeStatus) -> NodeRecord:
     """The node with what its executor says; the same object if it knew."""
     host_id, address = status.host_id or node.host_id, status.endpoint or node.address
-    if (status.mode, host_id, address) == (node.mode, node.host_id, node.address):
+    if (status.mode, host_id, address, None) == (node.mode, node.host_id, node.address, node.missing):
         return node
-    return replace(node, mode=status.mode, host_id=host_id, address=address)
+    return replace(node, mode=status.mode, host_id=host_id, address=address, missing=None)
+
+
+def _add_words(node: NodeRecord, words: str) -> NodeRecord:
+    """The node with more words on its last failure, if it does not know them."""
+    known = node.failures
+    if not known.count or words in known.message:
+        return node
+    return replace(node, failures=replace(known, message=shorten(f"{known.message}\n{words}")))
+
+
+def describe_wait_status(status: int) -> str:
+    """Mesos' raw wait status in words; -1 where only a parent that is no more could have read it."""
+    if status < 0:
+        return "in a way that its agent does not know"
+    return f"with exit code {status >> 8}" if status & 0x7F == 0 else f"by signal {status & 0x7F}"
 
 
 def _believed(before: TaskState, after: TaskState) -> bool:
@@ -258,7 +304,7 @@ def _with_state(
 
 
 def _end(node: NodeRecord, update: TaskUpdate, now: float, more: tuple[str, ...]) -> NodeRecord:
-    node = replace(node, mode="UNKNOWN")
+    node = replace(node, mode="UNKNOWN", missing=None)
     if update.state in (TaskState.FAILED, TaskState.FINISHED, TaskState.KILLED):  # it has been on its agent
         node = _show_reservation(node)
     if update.state not in BLAMED:

@@ -9,19 +9,23 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.world import World, make_layout, make_world
+from tests.restore_model.features import SETTINGS
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Three nodes, deployed."""
+    """Three nodes, deployed, with all features."""
     directory: Path = tmp_path_factory.mktemp("cluster") / "local"
-    layout = make_layout(directory, nodes=3, network="127.0.1")
+    layout = make_layout(directory, nodes=3, network="127.0.24")
     cluster = make_world(layout)
-    try:
-        began = time.monotonic()
-        cluster.start()
-        cluster.wait_deployed()
-        print(f"three nodes deployed in {time.monotonic() - began:.1f} s")
-        yield cluster
-    finally:
-        cluster.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SETTINGS.items():
+            patch.setenv(name, value)
+        try:
+            began = time.monotonic()
+            cluster.start()
+            cluster.wait_deployed()
+            print(f"three nodes deployed in {time.monotonic() - began:.1f} s")
+            yield cluster
+        finally:
+            cluster.stop()

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from devcluster import processes
 from tests.cluster.world import World
 from tests.waiting import wait_for
 
@@ -92,6 +93,44 @@ def test_a_killed_cassandra_is_relaunched_in_place_with_its_data(world: World) -
     assert {name: status["host_id"] for name, status in after.items()} == {
         name: status["host_id"] for name, status in before.items()
     }
+    assert read_back(world) == ROWS
+
+
+def machine_dies(world: World, node: str) -> None:
+    """Agent, Cassandra and executor at once."""
+    agent = world.agent_of(node)
+    process = world.table.find(agent.name)
+    assert process is not None
+    for victim in (process, *world.cassandras_on(agent), *world.executors_on(agent)):
+        processes.send(victim, signal.SIGKILL)
+
+
+def test_a_machine_that_dies_is_not_listed_long_before_mesos_gives_it_up(world: World) -> None:
+    """Its peers know it; the master gives its agent up after 75 seconds."""
+    tasks = world.task_ids()
+    lost = world.read("/v1/nodes/node-2/info")["address"]
+    since = max(event["sequence"] for event in world.read("/v1/events")["events"])
+    began = time.monotonic()
+    machine_dies(world, "node-2")
+    wait_for("it is not listed", lambda: f"{lost}:9042" not in world.read("/v1/connection")["address"], 15.0)
+    print(f"not listed after {time.monotonic() - began:.1f} s")
+
+    words = "node-0 and node-1 do not see it; its agent has not answered since"
+    plan = world.read("/v1/plans/recovery")
+    (step,) = [step for phase in plan["phases"] for step in phase["steps"]]
+    assert (step["name"], step["status"]) == ("node-2", "WAITING"), plan
+    assert words in step["message"]
+    events = world.read(f"/v1/events?since={since}")["events"]
+    assert [event["node"] for event in events if words in event["message"]] == ["node-2"], events
+    answer = world.get("/v1/nodes/node-2/status")
+    assert answer.status == 503
+    assert words in answer.json()["message"], answer.json()
+    assert world.put("/v1/nodes/node-0/restart")[0] == 409
+    assert world.task_ids() == tasks, "nothing is launched on that word alone"
+
+    world.start()
+    wait_for("the cluster is whole again", world.is_whole, 180.0)
+    assert {name for name, task in world.task_ids().items() if tasks[name] != task} == {"node-2"}
     assert read_back(world) == ROWS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
 KEYSPACE = "shop"
+_THREE = "WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}"
 _PUT = 'curl -X PUT -H "Authorization: token=$AUTH_TOKEN"'
 _MASTER = "<master-IP>/service/cassandra/v1"
 # The reference's lines, word for word.
@@ -75,6 +77,7 @@ def test_backup_and_restore_by_the_reference_lines(world: World, tmp_path: Path)
     assert world.wait_ended("backup")["state"] == "COMPLETE"
     with world.cql() as session:
         session.execute(f"DROP KEYSPACE {KEYSPACE}")
+    check_plan(world, body, "create", {f"{KEYSPACE}.{name}": len(rows) for name, rows in before.items()})
     assert run_line(world, RESTORE_LINE, tmp_path) == 202, (tmp_path / "body").read_text()
     answer = json.loads((tmp_path / "body").read_text())
     assert (answer["status"], answer["message"]) == ("started", "")
@@ -85,6 +88,22 @@ def test_backup_and_restore_by_the_reference_lines(world: World, tmp_path: Path)
         by_index = session.execute(f"SELECT id FROM {KEYSPACE}.user WHERE name = 'name-3'")
         assert len(list(by_index)) == tables.ROWS // 10
     wait_for("no snapshot is left", lambda: not snapshots(world))
+    check_plan(world, body, "load into existing", {})
+
+
+def check_plan(world: World, body: dict[str, str], what: str, rows: dict[str, int]) -> None:
+    """The dry run of a restore of everything, for which nothing begins."""
+    before = world.read("/v1/restore/status")["id"]
+    code, plan = world.put("/v1/restore/plan", body)
+    assert (code, plan["possible"]) == (200, True), plan
+    assert plan["mode"] == "import"
+    own = {table["to"]: table for table in plan["tables"] if table["to"].startswith(f"{KEYSPACE}.")}
+    assert {table["what"] for table in own.values()} == {what}
+    assert own[f"{KEYSPACE}.user"]["has_data"] is (what != "create")
+    assert {name: own[name]["rows"] for name in rows if own[name]["rows"] is not None}.items() <= rows.items()
+    assert (f"{KEYSPACE}" in plan["creates"].get("keyspace", [])) is (what == "create")
+    assert sum(node["bytes"] for node in plan["nodes"].values()) == plan["bytes"] > 0
+    assert world.read("/v1/restore/status")["id"] == before
 
 
 def test_no_secret_is_anywhere(world: World) -> None:
@@ -118,6 +137,54 @@ def test_a_second_backup_sends_only_what_is_new(world: World) -> None:
         assert 0 < node["result"]["sent_objects"] < node["result"]["objects"] / 2
     names = [item["backup_name"] for item in world.read(f"/v1/backups?external_location={world.location}")["backups"]]
     assert {"first", "whole", "more"} <= set(names)
+
+
+def test_tables_that_come_and_go_do_not_disturb_a_backup(world: World) -> None:
+    """Of everything, and of a key space while DDL goes on in another."""
+    stop = threading.Event()
+
+    def change() -> None:
+        with world.cql() as session:
+            session.execute(f"CREATE KEYSPACE IF NOT EXISTS comes {_THREE}")
+            while not stop.wait(1.0):
+                session.execute("CREATE TABLE comes.and_goes (id int PRIMARY KEY)")
+                stop.wait(1.0)
+                session.execute("DROP TABLE comes.and_goes")
+            session.execute("DROP KEYSPACE comes")
+
+    thread = threading.Thread(target=change, name="ddl")
+    thread.start()
+    place = {"external_location": world.location}
+    try:
+        world.run("backup", {"backup_name": "restless", **place})
+        world.run("backup", {"backup_name": "beside", **place, "key_spaces": [KEYSPACE]})
+    finally:
+        stop.set()
+        thread.join()
+    for name in ("restless", "beside"):
+        found = world.read(f"/v1/backups/{name}?external_location={world.location}")
+        assert found["key_spaces"][KEYSPACE] == sorted(tables.NAMES)
+        assert all(name.startswith("comes") for name in found.get("left_out", {}))
+        assert sorted(found["nodes"]) == ["node-0", "node-1", "node-2"]
+    assert world.get(f"/v1/backups/never?external_location={world.location}").status == 404
+
+
+@pytest.mark.parametrize("kind", ["repair", "cleanup"])
+def test_what_is_dropped_after_the_request_is_skipped_and_told(world: World, kind: str) -> None:
+    with world.cql() as session:
+        session.execute(f"CREATE KEYSPACE goes {_THREE}")
+        session.execute("CREATE TABLE goes.t (id int PRIMARY KEY)")
+        world.begin(kind, {"nodes": ["*"], "key_spaces": [KEYSPACE, "goes"]})
+        assert world.put(f"/v1/plans/{kind}/interrupt")[0] == 200
+        session.execute("DROP KEYSPACE goes")
+    assert world.put(f"/v1/plans/{kind}/continue")[0] == 200
+    status = world.wait_ended(kind)
+    assert status["state"] == "COMPLETE", status
+    for name in ("node-1", "node-2"):
+        result = status["nodes"][name]["result"]
+        assert result["tables"]["goes"] == "skipped: it was dropped meanwhile"
+        assert result["tables"][f"{KEYSPACE}.user"] == "done"
+    assert "done, but goes was skipped: dropped meanwhile" in status["message"]
 
 
 def test_verify_and_delete(world: World) -> None:

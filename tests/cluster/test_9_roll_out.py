@@ -51,7 +51,7 @@ def test_settings_that_cassandra_refuses_stop_no_node(world: World, monkeypatch:
     wait_for("the plan says why", lambda: words in "".join(world.read("/v1/plans/deploy")["errors"]), 120.0)
     assert deploy_steps(world)["node-0"]["reason"] == "SETTINGS_REFUSED"
     assert "waits for node-0" in deploy_steps(world)["node-1"]["message"]
-    monkeypatch.delenv("CASSANDRA_YAML")
+    monkeypatch.undo()
     restart_scheduler(world)
     wait_for("the old settings heal it", lambda: is_rolled_out(world), 60.0)
     assert world.task_ids() == tasks

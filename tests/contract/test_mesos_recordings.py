@@ -1,5 +1,6 @@
 """localmesos against the recorded traffic of a real Mesos: the same requests get the same answers."""
 
+import base64
 import json
 import os
 import signal
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from localmesos.executor_tokens import make_token
 from tests.contract.conftest import Server
+from tests.contract.mesos import client
 from tests.contract.mesos.processes import Cluster, get, leads, operator_call, wait_until
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read, snapshot
 from tests.contract.mesos.replay import Replay
@@ -21,6 +24,12 @@ from tests.waiting import free_port
 Json = dict[str, Any]
 
 pytestmark = [pytest.mark.feature, needs_recordings]
+
+
+def basic(principal: str, secret: str) -> str:
+    """The header Authorization of a principal."""
+    return f"Basic {base64.b64encode(f'{principal}:{secret}'.encode()).decode()}"
+
 
 QUICK = ("--allocation-interval", "60ms")
 SLOW = ("--allocation-interval", "500ms")
@@ -278,6 +287,58 @@ def test_release_in_parts(cluster: Cluster) -> None:
         replay.finish()
     finally:
         replay.close()
+
+
+RIGHT = "framework", "secret of the framework"
+CREDENTIALS = {
+    "Basic <wrong secret>": basic(RIGHT[0], "another"),
+    "Basic <unknown principal>": basic("nobody", RIGHT[1]),
+    "Bearer <bearer>": "Bearer a.b.c",
+}
+
+
+def _with_credentials(line: Line) -> Line:
+    """The recordings do not show what was sent; each label tells what it was."""
+    shown = line.headers.get("Authorization")
+    if shown is None or line.direction != "request":
+        return line
+    return replace(line, headers={**line.headers, "Authorization": CREDENTIALS.get(shown, basic(*RIGHT))})
+
+
+def test_authentication(cluster: Cluster) -> None:
+    """A master asks schedulers and readers who they are, an agent its executors: refusals, and a right subscription."""
+    file = cluster.directory / "credentials.json"
+    file.write_text(json.dumps({"credentials": [{"principal": RIGHT[0], "secret": RIGHT[1]}]}))
+    cluster.master_options = (*QUICK, "--credentials", str(file))
+    cluster.agent_options = (*AGENTS, "--authenticate-http-executors")
+    cluster.headers = {"Authorization": basic(*RIGHT)}
+    replay = Replay(_one_agent(cluster), _with_our_executor, in_parts=True)
+    try:
+        replay.run([_with_credentials(_of_one_scheduler(line)) for line in read("s15_authentication")])
+        replay.finish()
+    finally:
+        replay.close()
+
+
+def test_authentication_of_executors(cluster: Cluster) -> None:
+    """An executor without a token, with a wrong one, with a password: answers to the letter. A right one is taken."""
+    cluster.agent_options = (*AGENTS, "--authenticate-http-executors")
+    _one_agent(cluster)
+    where = "127.0.0.22", cluster.agent_ports[21]
+    lines = read("s15_authentication-executor")
+    refused = [index for index, line in enumerate(lines) if line.status == 401]
+    assert len(refused) == 3
+    for index in refused:
+        sent, recorded, words = lines[index - 1], lines[index], lines[index + 1].body
+        answer = client.request("POST", *where, "/api/v1/executor", sent.headers, sent.body)
+        assert (answer.status, answer.text) == (401, words)
+        for name in ("WWW-Authenticate", "Content-Type", "Content-Length"):
+            assert answer.headers[name] == recorded.headers[name]
+    key = (cluster.directory / "agent-21" / "executor-token-key").read_bytes()
+    sent = lines[refused[0] - 1]
+    headers = {**sent.headers, "Authorization": f"Bearer {make_token(key, 'f', 'my', 'c')}"}
+    answer = client.request("POST", *where, "/api/v1/executor", headers, sent.body)
+    assert (answer.status, answer.text) == (400, "Framework cannot be found")
 
 
 class AgentScript:

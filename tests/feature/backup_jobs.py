@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import boto3
@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from executor.jobs.table import JOBS
 from executor.protocol import JobLaunch
-from scheduler.core import restoring
+from scheduler.core import backups, restoring
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.job_context import LocalContext, Running
 from tests.waiting import free_port
@@ -67,6 +67,13 @@ def serve_bucket() -> Iterator[Bucket]:
         server.stop()
 
 
+def schema_of(snapshots: Mapping[str, Json], last_round: bool = False) -> dict[str, Any]:
+    """What the scheduler tells who describes of the snapshots' schemas."""
+    compared = backups.compare(snapshots)
+    assert compared is not None
+    return {"schema": asdict(compared), "last_round": last_round}
+
+
 @dataclass
 class Operator:
     """Runs the jobs of operations on a ring."""
@@ -75,6 +82,8 @@ class Operator:
     bucket: Bucket
     cluster: str = "c-1"
     counter: Iterator[int] = field(default_factory=lambda: iter(range(1, 1000)))
+    # A user of Cassandra, for a ring that authenticates: cassandra_username and cassandra_password.
+    login: Mapping[str, str] = field(default_factory=dict)
 
     def begin(self, job: str, node: RingNode, operation: str, parameters: Json, tuning: Json | None = None) -> Running:
         """One job on one node, under way."""
@@ -84,7 +93,7 @@ class Operator:
         }  # fmt: skip
         # Parameters travel as JSON.
         launch = JobLaunch(job, operation, node.launch.node, "t", json.loads(json.dumps(everything)), secret=True)
-        return Running(JOBS[job], LocalContext(launch, node.facts(), dict(tuning or {}), SECRETS))
+        return Running(JOBS[job], LocalContext(launch, node.facts(), dict(tuning or {}), {**SECRETS, **self.login}))
 
     def run(self, job: str, node: RingNode, operation: str, parameters: Json) -> Json:
         """One job on one node, to its end; raises what it raises."""
@@ -119,8 +128,9 @@ class Operator:
         versions = sorted({str(found["schema_version"]) for found in snapshots.values()})
         first = self.nodes[0]
         described = self.run(
-            "describe", first, operation, {**common, "schema_versions": versions, "count_rows": count_rows}
-        )
+            "describe", first, operation,
+            {**common, "schema_versions": versions, "count_rows": count_rows, **schema_of(snapshots)},
+        )  # fmt: skip
         uploads = self.everywhere("upload", operation, self.alike(common))
         nodes = {node: {**snapshots[node], **uploads[node]} for node in snapshots}
         complete = {**common, "started_at": time.time(), "describe": described, "nodes": nodes}
@@ -129,9 +139,17 @@ class Operator:
         return result
 
     def restore(
-        self, name: str, backup_nodes: Sequence[str], meanwhile: Callable[[], object] = lambda: None, **request: Any
+        self,
+        name: str,
+        backup_nodes: Sequence[str],
+        meanwhile: Callable[[], object] = lambda: None,
+        mode: str = "",
+        **request: Any,
     ) -> dict[str, Any]:
-        """A whole restore; gives back the results by phase, and the `mode`. `meanwhile` runs before it compares."""
+        """A whole restore; gives back the results by phase, and the `mode`. `meanwhile` runs before it compares.
+
+        `mode` has files imported or streamed whatever the checks found.
+        """
         operation = f"r{next(self.counter)}"
         common = {"backup_name": name, **request}
         names = [node.launch.node for node in self.nodes]
@@ -142,13 +160,19 @@ class Operator:
         )  # fmt: skip
         created = self.run("restore-schema", self.nodes[0], operation, common)
         loading = restoring.plan(checks, backup_nodes, names)
-        own = {node: {**common, "mode": loading.mode, "sources": list(loading.sources[node])} for node in names}
+        own = {node: {**common, "mode": mode or loading.mode, "sources": list(loading.sources[node])} for node in names}
         loaded = self.everywhere("restore-load", operation, own)
+        built = {}
+        if created["views"]:
+            given = self.alike({**common, "views": created["views"]})
+            self.everywhere("restore-empty-views", operation, given)
+            built = self.everywhere("restore-build-views", operation, given)
         meanwhile()
         digests = self.everywhere("restore-digest", operation, own)
-        samples = {"samples": restoring.gather(digests.values()), "silent": []}
+        silent = sorted(node for node, found in digests.items() if "samples" not in found)
+        samples = {"samples": restoring.gather(digests.values()), "silent": silent}
         compared = self.run("restore-compare", self.nodes[0], operation, {**common, **samples})
         return {
-            "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests,
+            "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests, "views": built,
             "compare": compared,
         }  # fmt: skip

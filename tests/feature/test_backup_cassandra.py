@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from executor.backup import manifest
+from executor.backup.catalog import Catalog
 from executor.backup.location import parse
 from executor.jobs.context import JobError
 from executor.jobs.questions import QUESTIONS
 from executor.jobs.table import JOBS
 from executor.protocol import JobLaunch
 from tests.cluster import tables
+from tests.feature.backup_jobs import schema_of
 from tests.feature.cassandra_ring import Ring, RingNode, make_ring
 from tests.feature.job_context import LocalContext, Running
 from tests.unit.executor.backup.s3_server import SECRETS, Server, running_server, store_at
@@ -25,6 +27,8 @@ from tests.unit.executor.backup.s3_server import SECRETS, Server, running_server
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
 KEY_SPACE = "shop"
+_OWN = "own"
+_ONE = "WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
 _JOB_SECONDS = 120.0
 
 
@@ -51,8 +55,14 @@ class Cluster:
         operation = f"op-{next(self._numbers)}"
         common = {"operation": operation, "backup_name": name, "tag": f"backup-{operation}", **request}
         taken = self.run("snapshot", common)
-        described = self.run("describe", {**common, "schema_versions": [taken["schema_version"]]})
-        return common, {"snapshot": taken, "describe": described}
+        return common, {"snapshot": taken, "describe": self.describe(common, taken)}
+
+    def describe(
+        self, common: Mapping[str, Any], taken: Mapping[str, Any], last_round: bool = False, **more: Any
+    ) -> Mapping[str, Any]:
+        """The second phase, as after the snapshots of this node and of those in `more`, by their names."""
+        told = schema_of({"node-0": taken, **more}, last_round)
+        return self.run("describe", {**common, "schema_versions": [taken["schema_version"]], **told})
 
     def complete(
         self, common: Mapping[str, Any], found: Mapping[str, Any], uploaded: Mapping[str, Any]
@@ -127,7 +137,9 @@ def test_a_backup_from_the_snapshot_to_the_end(cluster: Cluster, tmp_path: Path)
     listed = cluster.ask("backups")["backups"]
     assert [(item["backup_name"], item["state"], item["nodes"]) for item in listed] == [("first", "complete", 1)]
     answer = cluster.ask("backup", backup_name="first")
-    assert answer["nodes"] == {"node-0": {"tokens": 16, "rack": "r1", "data_center": "dc1"}}
+    assert answer["nodes"] == {
+        "node-0": {"tokens": 16, "rack": "r1", "data_center": "dc1", "taken_at": found["snapshot"]["taken_at"]}
+    }
     assert answer["key_spaces"] == {KEY_SPACE: sorted(tables.NAMES)}
     assert answer["cassandra_version"] == "5.0.8"
 
@@ -219,24 +231,97 @@ def test_a_name_is_claimed_once(cluster: Cluster) -> None:
     assert refused.value.hopeless
 
 
-def test_a_schema_that_changed_is_no_backup(cluster: Cluster) -> None:
-    operation = {"operation": "op-x", "backup_name": "changed", "tag": "backup-op-x", "key_spaces": [KEY_SPACE]}
-    taken = cluster.run("snapshot", operation)
+def test_a_schema_that_changes_elsewhere_disturbs_nothing(cluster: Cluster) -> None:
+    """DDL in another key space, and options of tables, while the snapshot is taken, described and sent."""
+    operation = {"operation": "op-e", "backup_name": "elsewhere", "tag": "backup-op-e", "key_spaces": [KEY_SPACE]}
     with cluster.node.cql() as session:
-        session.execute(f"CREATE TABLE {KEY_SPACE}.late (id int PRIMARY KEY)")
-        with pytest.raises(JobError, match="the schema changed from") as changed:
-            cluster.run("describe", {**operation, "schema_versions": [taken["schema_version"]]})
-        session.execute(f"DROP TABLE {KEY_SPACE}.late")
-    assert changed.value.hopeless
+        session.execute(f"CREATE KEYSPACE elsewhere {_ONE}")
+        taken = cluster.run("snapshot", operation)
+        session.execute("CREATE TABLE elsewhere.t (id int PRIMARY KEY)")
+        session.execute(f"ALTER TABLE {KEY_SPACE}.user WITH comment = 'another'")
+        described = cluster.describe(operation, taken)
+        session.execute("DROP KEYSPACE elsewhere")
+    assert not {"retake", "left_out"} & described.keys()
+    cluster.complete(operation, {"snapshot": taken, "describe": described}, cluster.run("upload", operation))
+    assert cluster.ask("backup", backup_name="elsewhere")["key_spaces"] == {KEY_SPACE: sorted(tables.NAMES)}
+
+
+def test_a_table_that_is_made_or_dropped_meanwhile_is_left_out(cluster: Cluster, tmp_path: Path) -> None:
+    operation = {"operation": "op-m", "backup_name": "meanwhile", "tag": "backup-op-m", "key_spaces": [_OWN]}
+    with cluster.node.cql() as session:
+        session.execute(f"CREATE KEYSPACE {_OWN} {_ONE}")
+        for name in ("stays", "goes"):
+            session.execute(f"CREATE TABLE {_OWN}.{name} (id int PRIMARY KEY, name text)")
+            session.execute(f"INSERT INTO {_OWN}.{name} (id, name) VALUES (1, 'x')")
+        taken = cluster.run("snapshot", operation)
+        session.execute(f"DROP TABLE {_OWN}.goes")
+        session.execute(f"CREATE TABLE {_OWN}.late (id int PRIMARY KEY, name text)")
+        session.execute(f"CREATE INDEX late_names ON {_OWN}.late (name)")
+        described = cluster.describe(operation, taken)
+        assert described["left_out"] == {
+            f"{_OWN}.goes": "dropped after the snapshots were taken",
+            f"{_OWN}.late": "created after the snapshots were taken",
+        }
+        assert f"{_OWN}.late is left out: created after" in described["message"]
+        uploaded = cluster.run("upload", {**operation, "left_out": sorted(described["left_out"])})
+        cluster.complete(operation, {"snapshot": taken, "describe": described}, uploaded)
+        answer = cluster.ask("backup", backup_name="meanwhile")
+        assert (answer["key_spaces"], answer["left_out"]) == ({_OWN: ["stays"]}, described["left_out"])
+        with store_at(parse(cluster.location), tmp_path) as store:
+            found = Catalog(store).manifest("meanwhile")
+            assert found is not None
+            statements = "".join(Catalog(store).schema(found).key_spaces[0].statements)
+            moments = Catalog(store).moments("meanwhile")
+        assert "stays" in statements
+        assert "late" not in statements
+        assert moments is not None
+        assert moments.counted_at is not None
+        assert found.nodes["node-0"].member.taken_at <= moments.described_at <= moments.counted_at <= found.finished_at
+        assert cluster.run("verify", {**operation, "sources": ["node-0"]})["damaged"] == []
+        session.execute(f"DROP KEYSPACE {_OWN}")
+
+
+def test_a_change_of_a_table_takes_the_snapshots_anew_until_that_is_of_no_use(cluster: Cluster) -> None:
+    operation = {"operation": "op-c", "backup_name": "changes", "tag": "backup-op-c", "key_spaces": [_OWN]}
+    with cluster.node.cql() as session:
+        session.execute(f"CREATE KEYSPACE {_OWN} {_ONE}")
+        session.execute(f"CREATE TABLE {_OWN}.t (id int PRIMARY KEY)")
+        before = cluster.run("snapshot", operation)
+        session.execute(f"ALTER TABLE {_OWN}.t ADD name text")
+        assert cluster.describe(operation, before)["retake"] == [f"{_OWN}.t"]
+        with pytest.raises(JobError, match=rf"{_OWN}\.t changed again: its columns; the snapshots were taken") as last:
+            cluster.describe(operation, before, last_round=True)
+        assert last.value.hopeless
+        after = cluster.run("snapshot", operation)
+        words = rf"{_OWN}\.t changed between the snapshots of node-0 and node-1: its columns"
+        with pytest.raises(JobError, match=words):
+            cluster.describe(operation, after, last_round=True, **{"node-1": before})
+        session.execute(f"DROP TABLE {_OWN}.t")
+        session.execute(f"CREATE TABLE {_OWN}.t (id int PRIMARY KEY, name text)")
+        with pytest.raises(JobError, match="it was dropped and made anew"):
+            cluster.describe(operation, after, last_round=True)
+        again = cluster.run("snapshot", operation)
+        assert "retake" not in cluster.describe(operation, again)
+        session.execute(f"DROP KEYSPACE {_OWN}")
     cluster.run("clear", operation)
+
+
+def test_a_named_key_space_that_is_dropped_meanwhile(cluster: Cluster) -> None:
+    with cluster.node.cql() as session:
+        session.execute(f"CREATE KEYSPACE {_OWN} {_ONE}")
+        session.execute(f"DROP KEYSPACE {_OWN}")
+    common, found = cluster.snapshot("left", key_spaces=[KEY_SPACE, _OWN])
+    assert found["snapshot"]["message"] == f"done, but {_OWN} was skipped: dropped meanwhile"
+    cluster.complete(common, found, cluster.run("upload", common))
+    assert list(cluster.ask("backup", backup_name="left")["key_spaces"]) == [KEY_SPACE]
 
 
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        pytest.param({"key_spaces": ["nowhere"]}, "no key space nowhere", id="key-space"),
-        pytest.param({"key_spaces": ["system"]}, "no key space system to back up", id="local"),
-        pytest.param({"key_spaces": [KEY_SPACE], "column_families": ["use"]}, "no table use in shop", id="table"),
+        pytest.param({"key_spaces": ["nowhere"]}, "nothing to back up: nowhere does not exist", id="key-space"),
+        pytest.param({"key_spaces": ["system"]}, "nothing to back up: system does not exist", id="local"),
+        pytest.param({"key_spaces": [KEY_SPACE], "column_families": ["use"]}, "nothing to back up: use", id="table"),
     ],
 )
 def test_what_is_not_there_is_refused(cluster: Cluster, request_: Mapping[str, Any], words: str) -> None:

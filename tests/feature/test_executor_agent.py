@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from executor.mesos_environment import TOKEN
 from executor.protocol import NodeLaunch
+from scheduler.last_words import Sandbox, read
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
-from tests.feature.localmesos_agent.agent_process import processes_below, wait_for
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.unit.executor.sandbox import ADDRESS, make_launch, make_sandbox
 
@@ -124,6 +126,28 @@ def test_an_agent_that_does_not_know_its_executor_costs_the_node_in_order(start:
     assert "TASK_KILLED: shut down: the agent refuses this executor" in node.stderr()
 
 
+def _environment(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
+    """The token is sent with every call, outlives the agent, and is nobody else's: not Cassandra's, nor the log's."""
+    node = start("--authenticate-http-executors", "--executor-reregistration-timeout", "2")
+    pid = _run(node, make_launch())
+    name, environment = TOKEN.encode(), _environment(_executor_pid(node))
+    token = next(item.partition(b"=")[2] for item in environment.split(b"\0") if item.startswith(name))
+    node.agent.signal(signal.SIGKILL)
+    node.agent.start()
+    node.master.registrations.get(timeout=10)
+    _wait_for_subscriptions(node, 2)
+    assert node.query("q").status.pid == pid
+    assert name not in _environment(pid)
+    processes = processes_below(node.agent.work_dir)
+    assert all(token not in Path(f"/proc/{process}/cmdline").read_bytes() for process in processes)
+    files = [path for path in node.agent.work_dir.rglob("*") if path.is_file()]
+    assert not [path for path in files if token in path.read_bytes()]
+
+
 def test_shutdown_by_the_agent_drains(start: Start) -> None:
     node = start()
     _run(node, make_launch())
@@ -194,3 +218,16 @@ def test_a_message_that_cannot_be_read_is_ignored(start: Start) -> None:
     pid = _run(node, make_launch())
     node.master.send("FRAMEWORK_MESSAGE", {**IDS, "data": "bm90IGpzb24="})
     assert node.query("q").status.pid == pid
+
+
+def test_what_an_executor_wrote_that_could_not_begin_is_read_from_its_sandbox(start: Start, tmp_path: Path) -> None:
+    """As the scheduler reads it, from the agent's own endpoint for files and by the path that every agent knows."""
+    node = start()
+    without_executor = Node(node.agent, node.master, (_stand_in_bundle(tmp_path / "alone"),))
+    without_executor.launch(make_launch(), "t1")
+    ended = without_executor.end("t1")
+    assert (ended["state"], ended["reason"]) == ("TASK_FAILED", "REASON_EXECUTOR_TERMINATED")
+    url = f"http://{node.agent.ip}:{node.agent.port}"
+    words = read(Sandbox("t1", FRAMEWORK["id"]["value"], "e1", node.agent.ip, url))
+    assert words.startswith("its last words: ")
+    assert "executor" in words.removeprefix("its last words: "), words

@@ -54,8 +54,25 @@ def _is_running(pid: int) -> bool:
         return False
 
 
+def _arguments(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
+def _wait_for_kept(volume: Path) -> list[str]:
+    """The options of a start that uses all that the first one left, once it has."""
+
+    def kept(name: str) -> list[Path]:
+        return list(volume.glob(f"start/*/{name}"))
+
+    wait_for(lambda: kept("classes.jsa") and kept("row-overhead"), "what the first start leaves", 240)
+    return [
+        f"-Dcassandra.memtable.row_overhead_size={kept('row-overhead')[0].read_text().strip()}",
+        f"-XX:SharedArchiveFile={kept('classes.jsa')[0]}",
+    ]
+
+
 def test_life_of_a_node(node: Node) -> None:
-    node.launch(LAUNCH, "t1")
+    node.launch(LAUNCH, "t1", CASSANDRA_START_CACHE="")
     assert node.next_update("t1")["state"] == "TASK_STARTING"
     status = node.until("t1", mode="NORMAL", native_transport_running=True)
     assert (status.joined, status.gossip_running, status.token_count) == (True, True, 16)
@@ -77,16 +94,22 @@ def test_life_of_a_node(node: Node) -> None:
     wait_for(lambda: node.stderr().count("subscribed at agent") == 2, "the executor to subscribe again")
     assert node.query("q2").status.pid == status.pid
 
+    assert not [item for item in _arguments(status.pid) if "row_overhead_size" in item or "SharedArchive" in item]
+    kept = _wait_for_kept(node.agent.sandbox() / "volume")
+
     node.kill("t1")
     killed = node.end("t1")
     assert (killed["state"], killed["message"]) == ("TASK_KILLED", "killed: drained, ended with exit code 143")
     node.exited()  # a restarted agent is no longer its parent and cannot know how it ended
     assert not _is_running(status.pid)
 
-    node.launch(replace(LAUNCH, self_seed=False, seeds=("127.0.2.1",)), "t2")
+    node.launch(replace(LAUNCH, self_seed=False, seeds=("127.0.2.1",)), "t2", CASSANDRA_START_CACHE="")
     again = node.until("t2", mode="NORMAL", native_transport_running=True)
     assert again.host_id == status.host_id
     assert again.pid is not None
+    tails = [item.rpartition("/")[2] for item in _arguments(again.pid)]  # each sandbox has its own path to the volume
+    assert {item.rpartition("/")[2] for item in kept} <= set(tails)
+    assert "/classes.jsa" in Path(f"/proc/{again.pid}/maps").read_text()
 
     os.kill(again.pid, signal.SIGKILL)
     failed = node.end("t2")

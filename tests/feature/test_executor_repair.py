@@ -368,17 +368,44 @@ def test_a_failed_session_is_never_a_success(ring: Ring, key_space: str) -> None
     assert tokens["broken"] < tokens["whole"] == MURMUR3.width
 
 
+_DROPPED = "skipped: it was dropped meanwhile"
+
+
 @pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"key_spaces": ["nope"]}, "no key space nope"),
-        ({"column_families": ["nope"]}, "no column family nope"),
-    ],
+    "parameters", [{"key_spaces": ["nope"]}, {"column_families": ["nope"]}, {"column_families": ["system_auth.nope"]}]
 )
-def test_names_that_do_not_exist(ring: Ring, parameters: dict[str, Any], words: str) -> None:
-    with pytest.raises(JobError, match=words) as raised:
-        _run(ring.nodes[0], "unknown", **parameters)
-    assert raised.value.hopeless
+def test_all_that_was_named_was_dropped_before(ring: Ring, parameters: dict[str, Any]) -> None:
+    result = _run(ring.nodes[0], "unknown", **parameters)
+    ((_, names),) = parameters.items()
+    assert result["tables"] == {names[0]: _DROPPED}
+    assert result["message"] == "nothing was done: all of it was dropped meanwhile"
+
+
+def test_what_is_dropped_during_the_repair_is_skipped(ring: Ring, key_space: str) -> None:
+    """A table, and a key space, while others are repaired; and a table that comes back is another one."""
+    gone = f"{key_space[:40]}_gone"
+    with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
+        _create(session, gone, 3)
+        for name in (f"{gone}.t", f"{key_space}.a", f"{key_space}.b", f"{key_space}.c"):
+            _table(session, name, 50, 100)
+        context = _context(ring.nodes[0], key_space, key_spaces=[gone, key_space], segment_mb=0.000001)
+        dropped = threading.Event()
+
+        def drop(progress: JobProgress) -> None:
+            if progress.done.get("segments", 0) >= 2 and not dropped.is_set():
+                dropped.set()
+                session.execute(f"DROP KEYSPACE {gone}")
+                session.execute(f"DROP TABLE {key_space}.b")
+                session.execute(f"DROP TABLE {key_space}.c")
+                session.execute(f"CREATE TABLE {key_space}.c (id int PRIMARY KEY)")
+
+        context.on_tell = drop
+        result = Running(repair, context).join(180)
+    assert dropped.is_set()
+    assert result["tables"] == {
+        f"{gone}.t": _DROPPED, f"{key_space}.a": "done", f"{key_space}.b": _DROPPED, f"{key_space}.c": "done"
+    }  # fmt: skip
+    assert result["message"] == f"done, but {gone}.t, {key_space}.b were skipped: dropped meanwhile"
 
 
 def test_a_node_that_joins_meanwhile(ring: Ring, key_space: str) -> None:
@@ -443,10 +470,28 @@ def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
         assert set(result["tables"].values()) == {"skipped: one replica, nothing to compare it with"}
         assert "system_auth.roles" in result["tables"]
         wait_for("the first user exists", lambda: _pending(node, {**_LOGIN}) is not None, 60)
+        with pytest.raises(JobError, match="login: CQL on") as refused:
+            _repair_as(node, {**_LOGIN, "cassandra_password": "wrong"})
+        assert refused.value.hopeless
+        assert "message" not in _repair_as(node, _LOGIN)
+        others = Replicas(node.launch.ports.native_transport)
+        others.pending_compactions(f"{node.address}:7000")
+        assert others.told().endswith("Cassandra wants a login; give cassandra_username and cassandra_password")
+        with node.cql(login=("cassandra", "cassandra")) as session:
+            session.execute("CREATE ROLE plain WITH PASSWORD = 'plain' AND LOGIN = true")
+        with pytest.raises(JobError, match="GRANT SELECT ON KEYSPACE system_views") as unfit:
+            _repair_as(node, {"cassandra_username": "plain", "cassandra_password": "plain"})
+        assert unfit.value.hopeless
         assert _pending(node, {}) is None
         assert _pending(node, {**_LOGIN, "cassandra_password": "wrong"}) is None
     finally:
         single.stop()
+
+
+def _repair_as(node: RingNode, secrets: dict[str, str]) -> Mapping[str, Any]:
+    context = _context(node, f"as-{len(secrets['cassandra_password'])}")
+    context.given_secrets = secrets
+    return Running(repair, context).join(60)
 
 
 def _pending(node: RingNode, secrets: dict[str, str]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,8 +148,20 @@ def test_a_counter_that_is_counted_on_is_newer(proof: Proof) -> None:
 
 def test_a_table_that_is_dropped_meanwhile_is_not_compared(proof: Proof) -> None:
     found = proof.restore(meanwhile=("DROP TABLE proof.plain",))
-    assert found["verdict"] == "equal"
+    assert (found["verdict"], found["equal"]) == ("not compared", 2)
     assert found["message"] == "not compared: proof.plain (rows were not compared: it was dropped meanwhile)"
+
+
+def test_what_was_kept_and_is_gone_was_not_compared(proof: Proof) -> None:
+    kept = proof.node.facts().scratch / "restore-samples"
+    proof.execute(_DROP)
+    found = proof.operator.restore("whole", NODE, lambda: shutil.rmtree(kept))["compare"]
+    why = "rows were not compared: what node-0 kept of it is gone"
+    assert (found["verdict"], found["message"]) == ("equal", "")
+    assert {one["why"] for one in found["comparison"].values()} == {why}
+    found = proof.operator.restore("whole", NODE, lambda: shutil.rmtree(kept), compare="full")["compare"]
+    assert (found["verdict"], found["not_compared"]) == ("not compared", 3)
+    assert why in found["message"]
 
 
 def test_only_what_is_asked_for_is_compared(proof: Proof) -> None:

@@ -66,7 +66,9 @@ def test_onto_more_nodes(operator: Operator, ring: Ring, backed_up: Rows) -> Non
     assert [found["same_as"] for found in result["check"].values()] == [None, None, None]
     assert result["load"]["node-0"]["tables"]["shop.user"] == "streamed"
     assert [found["objects"] for found in result["load"].values()][1:] == [0, 0]
-    assert (result["compare"]["equal"], result["compare"]["different"]) == (0, 0)
+    assert (result["compare"]["verdict"], result["compare"]["message"]) == ("equal", "")
+    assert result["digest"]["node-0"]["samples"]["shop.user"] == {"rows": tables.ROWS}
+    assert result["compare"]["not_counted"] == result["compare"]["equal"]
     for node in ring.nodes:
         # Each of the three holds a replica of everything: it needs no other one to answer.
         with node.cql(ConsistencyLevel.ONE) as session:
@@ -125,6 +127,9 @@ def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
         session.execute("DROP KEYSPACE shop")
     result = operator.restore("three", names)
     assert result["mode"] == "import"
+    assert (result["compare"]["verdict"], result["compare"]["message"]) == ("equal", "")
+    samples = [found["samples"]["shop.user"]["rows"] for found in result["digest"].values()]
+    assert samples == [tables.ROWS] * 3
     assert {name: found["same_as"] for name, found in result["check"].items()} == {name: name for name in names}
     for node in ring.nodes:
         with node.cql(ConsistencyLevel.ONE) as session:
@@ -137,7 +142,10 @@ def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
         result = Operator(small, bucket).restore("three", names)
         assert result["mode"] == "stream"
         why = "a quorum is 2 replicas, and the data center has 1 node"
-        assert (result["compare"]["equal"], result["compare"]["uncountable"]) == (0, {"shop": why})
+        assert result["compare"]["uncountable"] == {"shop": why}
+        assert (result["compare"]["verdict"], result["compare"]["different"]) == ("not compared", 0)
+        assert result["compare"]["comparison"]["shop.user"]["state"] == "not compared"
+        assert "partitions cannot be read: a quorum is 2 replicas, and 1 are up" in result["compare"]["message"]
         with small.nodes[0].cql() as session:
             assert tables.read(session, "shop") == backed_up
     finally:

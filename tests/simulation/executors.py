@@ -82,12 +82,17 @@ class Executors:
         task.job = Job(task.id, launch, process.data, dict(launch.tuning))
 
     def _report(self, task: Task) -> None:
-        """The executor says what changed, but for what it sees of others."""
+        """The executor says what changed, but for those that it sees as up."""
         process = self.ring.processes.get(task.id)
         if process is None:
             return
-        shown = (process.mode, process.native, process.data.host_id)
-        before = task.told and (task.told.mode, task.told.native_transport_running, task.told.host_id)
+        shown = (process.mode, process.native, process.data.host_id, process.unreachable)
+        before = task.told and (
+            task.told.mode,
+            task.told.native_transport_running,
+            task.told.host_id,
+            task.told.unreachable,
+        )
         if shown != before:
             task.told = status = self.ring.status(process)
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))

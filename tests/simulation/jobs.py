@@ -12,6 +12,7 @@ from tests.simulation.ring import Data
 Json = Mapping[str, Any]
 
 KEY_SPACES = {"users": 2, "orders": 1}
+SCHEMA = {"users": "r1", "users.t": "i1.c1"}
 
 
 @dataclass
@@ -41,7 +42,8 @@ class Jobs:
     `held` do not end by themselves, `failures` are how the next attempts end. `finished` are the ids of the tasks that
     ended well, `begun` the names of all in the order of their launches. `violations` are what no scheduler may tell a
     job, `backups` the names of those that are complete, `loaded` what each node was told to restore,
-    `verdict` what comes of comparing it.
+    `verdict` what comes of comparing it. `schemas` are what snapshots find by node, `changes` what has changed when
+    they are described; `described` and `completed` is what these two jobs were told.
     """
 
     work: int = 1
@@ -52,8 +54,14 @@ class Jobs:
     finished: set[str] = field(default_factory=set)
     backups: list[str] = field(default_factory=list)
     loaded: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    views: list[str] = field(default_factory=list)
+    emptied: set[str] = field(default_factory=set)
     verdict: str = "equal"
     violations: list[str] = field(default_factory=list)
+    schemas: dict[str, Json] = field(default_factory=dict)
+    changes: list[list[str]] = field(default_factory=list)
+    described: list[Json] = field(default_factory=list)
+    completed: list[Json] = field(default_factory=list)
 
     def step(self, job: Job) -> tuple[str, JobResult | None] | None:
         """What the executor tells Mesos next: a state, and a result at the end; None if there is nothing to tell."""
@@ -83,6 +91,8 @@ class Jobs:
             "restore-check": self._check,
             "restore-schema": self._schema,
             "restore-load": self._load,
+            "restore-empty-views": self._empty_views,
+            "restore-build-views": self._build_views,
             "restore-digest": self._digest,
             "restore-compare": self._compare,
             "repair": self._repair,
@@ -104,11 +114,23 @@ class Jobs:
 
     def _snapshot(self, job: Job, told: Json) -> Json:
         job.data.snapshots = {told["tag"]}
-        return {"schema_version": "v1", "taken_at": 1.0, "tables": 3, "bytes": 1000}
+        schema = self.schemas.get(job.launch.node, SCHEMA)
+        return {"schema_version": "v1", "taken_at": 1.0, "tables": 3, "bytes": 1000, "schema": dict(schema)}
 
     def _describe(self, _job: Job, told: Json) -> Json:
         self._expect(told["schema_versions"] == ["v1"], f"describe of snapshots {told['schema_versions']}")
-        return {"key": f"backups/{told['backup_name']}/schema.json", "sha256": "d", "key_spaces": KEY_SPACES}
+        fits = told["last_round"] or not told["schema"]["differs"]
+        self._expect(fits, f"describe of snapshots that differ: {told['schema']['differs']}")
+        self.described.append(told)
+        if self.changes and not told["last_round"]:
+            return {"retake": self.changes.pop(0), "message": "the schema changed"}
+        left_out = told["schema"]["left_out"]
+        return {
+            **({"left_out": left_out} if left_out else {}),
+            "key": f"backups/{told['backup_name']}/schema.json",
+            "sha256": "d",
+            "key_spaces": KEY_SPACES,
+        }
 
     def _upload(self, job: Job, told: Json) -> Json:
         self._expect(told["tag"] in job.data.snapshots, f"{job.name} of a snapshot that is not there")
@@ -117,6 +139,7 @@ class Jobs:
         return {"manifest_key": key, "manifest_sha256": "u", **found}
 
     def _complete(self, _job: Job, told: Json) -> Json:
+        self.completed.append(told)
         for name, found in told["nodes"].items():
             self._expect({"schema_version", "manifest_sha256"} <= found.keys(), f"{name} in the manifest as {found}")
         self._expect("sha256" in told["describe"], "the manifest does not know the schema")
@@ -137,11 +160,20 @@ class Jobs:
         return {"same_as": self.same_as.get(job.launch.node), "bytes": 1000, "free_bytes": 100_000}
 
     def _schema(self, _job: Job, _told: Json) -> Json:
-        return {"created": ["users"], "kept": ["orders"]}
+        return {"created": ["users"], "kept": ["orders"], "views": self.views}
 
     def _load(self, job: Job, told: Json) -> Json:
         self.loaded[job.launch.node] = (told["mode"], tuple(told["sources"]))
         return {"tables": {"users.t": "done"}, "objects": 10, "bytes": 1000, "sstables": 2}
+
+    def _empty_views(self, job: Job, told: Json) -> Json:
+        self._expect(bool(self.views) and told["views"] == self.views, f"{job.name} of {told['views']}")
+        self.emptied.add(job.launch.node)
+        return {"views": len(told["views"])}
+
+    def _build_views(self, job: Job, told: Json) -> Json:
+        self._expect(len(self.emptied) in (0, 3), f"{job.name} when only {sorted(self.emptied)} were emptied")
+        return {"views": len(told["views"])}
 
     def _digest(self, job: Job, told: Json) -> Json:
         self._expect(self.loaded.get(job.launch.node) is not None, f"{job.name} of what {job.launch.node} never loaded")

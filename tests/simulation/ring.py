@@ -37,6 +37,7 @@ class Process:
     native: bool = False
     schema: str = "new"
     view: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
     last_words: str = ""
     cut: bool = False  # no peer hears of it
 
@@ -51,6 +52,7 @@ class Process:
             endpoint=self.address,
             schema=self.schema,
             live=self.view,
+            unreachable=self.unreachable,
             load_bytes=100 * 1024 * 1024,
             room_bytes=10 * 1024 * 1024 * 1024,
         )
@@ -103,7 +105,9 @@ class Ring:
         ]
         view = tuple(sorted(peer.address for peer in talking))
         for process in list(self.processes.values()):
-            process.view = view
+            process.view = (process.address,) if process.cut else view
+            gone = (address for address, data in self.homes.items() if data.member and not (data.left or data.replaced))
+            process.unreachable = tuple(sorted(set(gone) - {*process.view, process.address}))
             process.age += 1
             if process.data.left and process.mode == "NORMAL":
                 self._leave(process)

@@ -27,7 +27,12 @@ def of(job: str, *nodes: str) -> tuple[str, ...]:
 def test_every_kind_runs_to_its_end_and_leaves_the_nodes_alone(kind: str) -> None:
     world = play(UP)
     play([Send.command(begin(kind)), Send.until_complete(kind), *RUN_ON], world)
-    expected = [name for phase in KINDS[kind].phases for name in of(phase.job, *(("node-0",) if phase.once else ()))]
+    expected = [
+        name
+        for phase in KINDS[kind].phases
+        if phase.needs is None
+        for name in of(phase.job, *(("node-0",) if phase.once else ()))
+    ]
     assert world.mesos.jobs.begun == expected
     operation = world.scheduler.state.operations[kind]
     assert operation.state is OperationState.COMPLETE
@@ -117,6 +122,30 @@ def test_a_restore_loads_as_its_checks_found(same_as: dict[str, str], loaded: di
     world.mesos.jobs.same_as = same_as
     play([Send.command(begin("restore", parallelism=2)), Send.until_complete("restore")], world)
     assert world.mesos.jobs.loaded == {name: (mode, (source,)) for name, (mode, source) in loaded.items()}
+
+
+def test_views_are_built_once_they_are_empty_everywhere() -> None:
+    world = play(UP)
+    play([Send.command(begin("restore")), Send.until_complete("restore")], world)
+    assert not [name for name in world.mesos.jobs.begun if "views" in name]
+    world.mesos.jobs.views = ["shop.by_name"]
+    play([Send.command(begin("restore")), Send.until_complete("restore")], world)
+    begun = [name for name in world.mesos.jobs.begun if "views" in name]
+    assert sorted(begun[:3]) == [f"restore-empty-views-node-{index}" for index in range(3)]
+    assert sorted(begun[3:]) == [f"restore-build-views-node-{index}" for index in range(3)]
+    assert world.mesos.jobs.violations == []
+
+
+def test_a_restore_that_is_stopped_builds_what_it_has_emptied() -> None:
+    world = play(UP)
+    world.mesos.jobs.views = ["shop.by_name"]
+    world.mesos.jobs.held.add("restore-build-views-node-1")
+    play([Send.command(begin("restore")), Send.until_running("restore-build-views-node-1")], world)
+    world.mesos.jobs.held.clear()
+    play([Send.command(StopOperation("restore")), Send.until_ended("restore")], world)
+    built = {name for name in world.mesos.jobs.begun if name.startswith("restore-build-views")}
+    assert built == {f"restore-build-views-node-{index}" for index in range(3)}
+    assert not [name for name in world.mesos.jobs.begun if "compare" in name]
 
 
 def test_a_restore_that_differs_is_done_and_holds_nothing_up() -> None:

@@ -28,11 +28,11 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(0.01)
 
 
-def get(host: str, port: int, path: str) -> Any:
+def get(host: str, port: int, path: str, headers: dict[str, str] | None = None) -> Any:
     """JSON of a GET."""
     connection = HTTPConnection(host, port, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers or {})
         return json.loads(connection.getresponse().read())
     finally:
         connection.close()
@@ -68,7 +68,10 @@ def leads(host: str, port: int) -> bool:
 
 @dataclass
 class Cluster:
-    """Processes by name: ``master``, ``agent 1`` and so on; the options are more of their command lines."""
+    """Processes by name: ``master``, ``agent 1`` and so on; the options are more of their command lines.
+
+    `headers` say who reads, where a master asks for that.
+    """
 
     directory: Path
     master_options: tuple[str, ...] = ()
@@ -77,6 +80,7 @@ class Cluster:
     master_port: int = field(default_factory=lambda: free_port("127.0.0.1"))
     resources: str = RESOURCES
     attributes: str = "rack:r{0};zone:z{0}"
+    headers: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     agent_ports: dict[int, int] = field(default_factory=dict)
 
@@ -108,7 +112,7 @@ class Cluster:
 
     def agent_ids(self) -> dict[str, str]:
         """Ids of the registered, connected agents by hostname."""
-        agents = get(self.master_ip, self.master_port, "/slaves")["slaves"]
+        agents = get(self.master_ip, self.master_port, "/slaves", self.headers)["slaves"]
         return {agent["hostname"]: agent["id"] for agent in agents if agent["active"]}
 
     def wait_agents(self, count: int) -> None:

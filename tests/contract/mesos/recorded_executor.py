@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 AGENT = os.environ["MESOS_AGENT_ENDPOINT"]
 PATH = os.environ.get("REC_PATH", "/api/v1/executor")
+TOKEN = os.environ.get("MESOS_EXECUTOR_AUTHENTICATION_TOKEN")
 IDS = {
     "framework_id": {"value": os.environ["MESOS_FRAMEWORK_ID"]},
     "executor_id": {"value": os.environ["MESOS_EXECUTOR_ID"]},
@@ -26,7 +27,10 @@ TASKS: dict[str, Json] = {}
 
 def request(call: Json) -> tuple[HTTPConnection, Any]:
     connection = HTTPConnection(AGENT)
-    connection.request("POST", PATH, json.dumps({**call, **IDS}), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if TOKEN:
+        headers["Authorization"] = f"Bearer {TOKEN}"
+    connection.request("POST", PATH, json.dumps({**call, **IDS}), headers)
     return connection, connection.getresponse()
 
 

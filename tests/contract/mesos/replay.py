@@ -276,7 +276,11 @@ class Replay:
             if self._in_parts:
                 names = {item["value"] for offer in found for item in offer.get("executor_ids", [])}
                 executors = {item["value"] for item in recorded.get("executor_ids", [])}
-                return found[0] if found and (total, names) == (wanted, executors) else None
+                if found and (total, names) == (wanted, executors):
+                    return found[0]
+                # Ours may have been made before what the recorded one waited for.
+                self._decline(scheduler, found)
+                return None
             return found[0] if found and total.contains(wanted) else None
 
         wait_until(offered, OFFER_SECONDS, f"{wanted} of {recorded['hostname']} is on offer, only {scheduler.offers}")
@@ -332,7 +336,7 @@ class Replay:
             "framework_id": {"value": scheduler.framework_id},
             "decline": {"offer_ids": [offer["id"] for offer in offers], "filters": {"refuse_seconds": 0}},
         }
-        headers = {"Content-Type": "application/json", "Mesos-Stream-Id": scheduler.stream_id}
+        headers = {"Content-Type": "application/json", "Mesos-Stream-Id": scheduler.stream_id, **self.cluster.headers}
         host, port = self.cluster.master_ip, self.cluster.master_port
         answer = client.request("POST", host, port, "/api/v1/scheduler", headers, body)
         assert answer.status == 202, answer

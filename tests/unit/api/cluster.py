@@ -110,6 +110,7 @@ class CoreGateway:
         self.refusal: Refusal | None = None
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
+        self.answers_each: dict[str, Mapping[str, Any] | Unavailable] = {}  # by node
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.asked_first: list[str] = []
 
@@ -149,6 +150,13 @@ class CoreGateway:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def question_each(
+        self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
+    ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
+        self._check()
+        self.asked += [(subject, content) for content in contents.values()]
+        return {node: self.answers_each.get(node, Unavailable(f"{node} does not run")) for node in contents}
 
     def _check(self) -> None:
         if self.unavailable:

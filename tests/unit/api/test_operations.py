@@ -126,6 +126,43 @@ def test_a_backup_that_was_never_finished_may_be_begun_again(client: FlaskClient
     assert put(client, "/v1/backup/start", body_of("backup"))[0] == 202
 
 
+def test_a_name_that_another_cluster_may_still_use(client: FlaskClient, gateway: CoreGateway) -> None:
+    began = {"state": "unfinished", "started_at": "2024-01-01T00:00:00Z", "cluster_name": "theirs"}
+    gateway.answers["backup"] = {**began, "cluster": "another"}
+    code, answer = put(client, "/v1/backup/start", body_of("backup"))
+    assert (code, answer["message"]) == (
+        409,
+        "There is an unfinished backup monday at s3://bucket: the cluster theirs, which is not this one, began it at"
+        " 2024-01-01T00:00:00Z, and may still make it; choose another name, or delete it first.",
+    )
+    gateway.answers["backup"] = {**began, "cluster": gateway.state.cluster_id or ""}
+    assert put(client, "/v1/backup/start", body_of("backup"))[0] == 202
+
+
+def test_what_named_tables_mean_is_kept(client: FlaskClient, gateway: CoreGateway) -> None:
+    assert put(client, "/v1/repair/start", {"nodes": ["*"], "column_families": ["user"]})[0] == 202
+    command = gateway.submitted[0][0]
+    assert isinstance(command, StartOperation)
+    assert command.facts == {"named": ["shop.user"]}
+
+
+def test_a_login_for_a_repair_and_for_going_on_with_it(client: FlaskClient, gateway: CoreGateway) -> None:
+    login = {"cassandra_username": "repairer", "cassandra_password": "of replicas"}
+    code, answer = put(client, "/v1/repair/start", {"nodes": ["*"], **login})
+    assert code == 202
+    command = gateway.submitted[0][0]
+    assert isinstance(command, StartOperation)
+    assert Sealer([KEY]).open(answer["id"], command.sealed) == login
+    assert "repairer" not in json.dumps(command.request)
+    assert put(client, "/v1/repair/stop")[0] == 202
+    assert put(client, "/v1/repair/continue", {"cassandra_username": "alone"})[0] == 400
+    put(client, "/v1/repair/continue", login)
+    resumed = gateway.submitted[-1][0]
+    assert isinstance(resumed, ResumeOperation)
+    assert Sealer([KEY]).open(answer["id"], resumed.sealed) == login
+    assert put(client, "/v1/cleanup/continue", login)[0] == 400
+
+
 def test_what_a_restore_becomes(client: FlaskClient, gateway: CoreGateway) -> None:
     gateway.answers["backup"] = BACKUP
     body = {**body_of("restore"), "column_families": ["user"], "rename": {"shop.user": "shop.old"}}

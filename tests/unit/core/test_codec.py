@@ -60,7 +60,8 @@ GOLDEN_NODE = """{
    "rack": "r2"
   },
   "hostname": "127.0.0.3",
-  "id": "S1"
+  "id": "S1",
+  "url": ""
  },
  "deployed": "configuration-1",
  "failures": {
@@ -74,6 +75,7 @@ GOLDEN_NODE = """{
  "intent": null,
  "left": false,
  "left_host": "",
+ "missing": null,
  "mode": "NORMAL",
  "rack": "r2",
  "reservation": {

@@ -155,8 +155,10 @@ def test_a_plan_has_the_phases_of_its_kind_and_ids_of_its_own() -> None:
     for kind in KINDS:
         asked = operation(kind)
         found = build_plans(state(up(0), operations={kind: asked}), NOW)[kind]
-        assert [phase.name for phase in found.phases] == [phase.name for phase in KINDS[kind].phases]
-        for phase, known_phase in zip(found.phases, KINDS[kind].phases, strict=True):
+        # Phases that only some operations of the kind need are not there before they are known to be needed.
+        phases = [phase for phase in KINDS[kind].phases if phase.needs is None]
+        assert [phase.name for phase in found.phases] == [phase.name for phase in phases]
+        for phase, known_phase in zip(found.phases, phases, strict=True):
             names = ["cluster"] if known_phase.once else list(asked.nodes)
             assert [item.name for item in phase.steps] == names
             assert phase.id == stable_id("first", phase.name)

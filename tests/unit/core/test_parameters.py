@@ -46,6 +46,7 @@ REPAIR = {
 }
 RENAMED = {"compare": "sample", **STORED, **TABLES, "rename": {"shop": "shop2"}}
 BACKUP_NODES = ["node-0", "node-1", "node-2"]
+ADDRESSES = [str(up(index).address) for index in range(3)]
 
 
 def snapshot(version: str = "v1") -> Mapping[str, Any]:
@@ -93,9 +94,39 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
         "describe",
         {**WHERE, **TABLES, "count_rows": True},
         {**SNAPSHOTS, "Snapshot.node-2": snapshot("v2")},
-        {**TAGGED, "count_rows": True, "schema_versions": ["v1", "v2"]},
+        {**TAGGED, "count_rows": True, "schema_versions": ["v1", "v2"], "present": ADDRESSES},
+    ),
+    (
+        "backup",
+        "describe",
+        {**WHERE, **TABLES},
+        {
+            "Snapshot.node-0": {**snapshot(), "schema": {"shop": "r1", "shop.users": "i1", "shop.odd": "i1"}},
+            "Snapshot.node-1": {**snapshot(), "schema": {"shop": "r1", "shop.users": "i1", "shop.odd": "i2"}},
+            "Snapshot.node-2": {"absent": "it was down"},
+        },
+        {
+            **TAGGED,
+            "count_rows": None,
+            "schema_versions": ["v1"],
+            "present": ADDRESSES[:2],
+            "absent": {"node-2": {"why": "it was down", "address": ADDRESSES[2]}},
+            "last_round": False,
+            "schema": {
+                "agreed": {"shop": "r1", "shop.users": "i1"},
+                "left_out": {},
+                "differs": {"shop.odd": {"i1": ("node-0",), "i2": ("node-1",)}},
+            },
+        },
     ),
     ("backup", "upload", {**WHERE, **TABLES}, SNAPSHOTS, TAGGED),
+    (
+        "backup",
+        "upload",
+        {**WHERE, **TABLES},
+        {**SNAPSHOTS, "Describe.cluster": {**DESCRIBED, "left_out": {"shop.late": "why"}}},
+        {**TAGGED, "left_out": ["shop.late"]},
+    ),
     (
         "backup",
         "complete",
@@ -106,6 +137,19 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
             "started_at": 10.0,
             "describe": DESCRIBED,
             "nodes": {name: {**snapshot(), **upload(name)} for name in BACKUP_NODES},
+        },
+    ),
+    (
+        "backup",
+        "complete",
+        {**WHERE, **TABLES},
+        {**BACKED_UP, "Upload.node-2": {"absent": "it was down"}},
+        {
+            **TAGGED,
+            "started_at": 10.0,
+            "describe": DESCRIBED,
+            "nodes": {name: {**snapshot(), **upload(name)} for name in BACKUP_NODES[:2]},
+            "absent": {"node-2": {"why": "it was down", "address": ADDRESSES[2]}},
         },
     ),
     ("backup", "clear", {**WHERE, **TABLES}, BACKED_UP, TAGGED),
@@ -139,6 +183,16 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
         {**WHERE, **TABLES, "rename": {"shop": "shop2"}},
         STREAMED,
         {**RENAMED, "mode": "stream", "sources": ["node-1"]},
+    ),
+    *(
+        (
+            "restore",
+            f"restore-{what}-views",
+            {**WHERE, **TABLES, "rename": {"shop": "shop2"}},
+            {"Schema.cluster": {"views": ["shop2.by_name"]}},
+            {**RENAMED, "views": ["shop2.by_name"]},
+        )
+        for what in ("empty", "build")
     ),
     (
         "restore",

@@ -106,6 +106,8 @@ def test_backup_with_its_defaults() -> None:
         "column_families": [],
         "upload_parallelism": 1,
         "count_rows": None,
+        "absent": "wait",
+        "max_snapshot_spread_s": 60,
     }
     assert found.tuning == {"throttle": DEFAULT_THROTTLE}
     assert found.secrets == KEYS
@@ -172,6 +174,64 @@ def test_the_rest_of_a_location() -> None:
 def test_what_is_to_be_deleted(body: dict[str, Any], request_: dict[str, Any]) -> None:
     found = accepted("backup-delete", {"external_location": "s3://bucket", **body}).request
     assert {name: found[name] for name in ("backup_name", "keep_last", "keep_days") if name in found} == request_
+
+
+BACKED_UP = schema_in(
+    {
+        "key_spaces": {
+            "shop": ["user", "log"],
+            "log": ["log"],
+            "types": [],
+            "systems": ["t"],
+            "system_auth": ["roles"],
+        },
+        "views": {"shop": {"by_name": "user"}},
+    }
+)
+LONGEST = f"{'k' * 48}.{'t' * 222}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"key_spaces": ["types"]}, id="a key space without tables"),
+        pytest.param({"rename": {"types": "types2"}}, id="renamed"),
+        pytest.param({"key_spaces": ["systems"]}, id="one that begins like Cassandra's own"),
+        pytest.param({"rename": {"shop.user": LONGEST}}, id="the longest names"),
+        pytest.param({"rename": {"shop": "SYSTEM_AUTH"}}, id="a name that Cassandra takes"),
+        pytest.param({"column_families": ["log"]}, id="a table of two key spaces"),
+        pytest.param({"column_families": ["shop.log"], "rename": {"shop": "s2"}}, id="one of them by its full name"),
+        pytest.param({"key_spaces": ["shop"], "column_families": ["log"], "rename": {"shop": "s2"}}, id="or key space"),
+        pytest.param({"key_spaces": ["system_auth"]}, id="the roles"),
+        pytest.param({"key_spaces": ["system_auth"], "rename": {"system_auth": "auth"}}, id="to be looked at"),
+    ],
+)
+def test_what_can_be_restored(body: dict[str, Any]) -> None:
+    assert isinstance(check("restore", place(**body), ["node-0"], BACKED_UP), Request)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (
+            {"column_families": ["by_name"]},
+            "by_name is a materialized view and is built from shop.user; name shop.user",
+        ),
+        ({"column_families": ["shop.by_name"]}, "shop.by_name is a materialized view and is built from shop.user"),
+        ({"rename": {"shop.by_name": "shop.x"}}, "shop.by_name is a materialized view and is built from shop.user"),
+        (
+            {"column_families": ["log"], "rename": {"shop.log": "shop.old"}},
+            "column_families: log is also log.log, which rename does not name: give key_spaces, or full names.",
+        ),
+        ({"rename": {"shop": "System"}}, "that key space belongs to the cluster itself."),
+        ({"rename": {"shop.user": f"x.{'y' * 223}"}}, "has 223 characters, and Cassandra takes 222."),
+        ({"key_spaces": ["system_auth"], "column_families": ["roles"]}, "its roles are restored as statements"),
+    ],
+)
+def test_what_cannot(body: dict[str, Any], problem: str) -> None:
+    found = check("restore", place(**body), ["node-0"], BACKED_UP)
+    assert isinstance(found, tuple)
+    assert problem in " ".join(found)
 
 
 def test_restore_under_other_names() -> None:

@@ -11,6 +11,9 @@ import pytest
 from executor.protocol import StatusReply, encode_status
 from scheduler.core.events import (
     Disconnected,
+    Event,
+    ExecutorEnded,
+    ExecutorWords,
     OperationUpdate,
     Registered,
     TaskUpdate,
@@ -29,7 +32,7 @@ def update(told: TaskState, index: int = 0, **changes: Any) -> TaskUpdate:
     return replace(TaskUpdate(f"node-{index}__a", told, agent_id=f"S{index}"), **changes)
 
 
-def fold(record: NodeRecord, *events: TaskUpdate | StatusReply | OperationUpdate, now: float = 200.0) -> NodeRecord:
+def fold(record: NodeRecord, *events: Event, now: float = 200.0) -> NodeRecord:
     return fold_updates(state(record), events, now).nodes[record.name]
 
 
@@ -160,6 +163,46 @@ def test_a_message_of_wide_letters_is_short_too() -> None:
 def test_the_end_takes_the_sighting_away() -> None:
     after = fold_updates(replace(state(up())), [update(S.FAILED)], 200.0)
     assert "node-0" not in after.sightings
+
+
+TERMINATED: dict[str, Any] = {
+    "reason": "REASON_EXECUTOR_TERMINATED",
+    "message": "Executor terminated",
+    "source": "SOURCE_AGENT",
+}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before the task's end", "after it"])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(768, "its executor ended with exit code 3"), (9, "its executor ended by signal 9"), (0, ""), (-1, "not know")],
+)
+def test_how_the_executor_ended_is_told_with_its_task(first: bool, status: int, words: str) -> None:
+    record = node(0)
+    assert record.task is not None
+    ended = ExecutorEnded(record.task.executor_id, status)
+    failed = update(TaskState.FAILED, **TERMINATED)
+    after = fold(record, *((ended, failed) if first else (failed, ended)))
+    assert words in after.failures.message
+    assert after.failures.message.startswith("Executor terminated")
+    assert (after.failures.message == "Executor terminated") == (words == "")
+
+
+def test_what_was_read_of_the_sandbox_is_told_once() -> None:
+    record = node(0)
+    assert record.task is not None
+    words = ExecutorWords(record.task.id, "its last words: no python3.11")
+    after = fold(record, update(TaskState.FAILED, **TERMINATED), words, words)
+    assert after.failures.message == "Executor terminated\nits last words: no python3.11"
+    assert fold(record, words) == record
+    assert fold(record, ExecutorWords("node-0__other", "words")) == record
+
+
+def test_a_task_that_was_ended_does_not_tell_how_its_executor_did() -> None:
+    record = node(0)
+    assert record.task is not None
+    after = fold(record, update(TaskState.KILLED), ExecutorEnded(record.task.executor_id, 9))
+    assert (after.failures.count, after.failures.message) == (0, "")
 
 
 @pytest.mark.parametrize("order", [1, -1])

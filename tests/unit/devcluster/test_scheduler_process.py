@@ -10,6 +10,7 @@ import pytest
 from devcluster import local, scheduler_process
 from devcluster.bundles import Bundles
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, MAX_HEAP_MB, MIN_HEAP_MB, ClusterLayout
+from executor import start_cache
 from scheduler.settings import Settings, parse
 
 
@@ -68,3 +69,9 @@ def test_the_key_for_credentials_is_made_once_and_only_its_owner_reads_it(tmp_pa
     assert settings(layout).secrets_key_file == str(path)
     bundles = Bundles(layout.bundles_directory)
     assert key.strip() not in str(scheduler_process.environment(layout, bundles, {}))
+
+
+def test_what_is_for_executors_alone_is_no_setting(tmp_path: Path) -> None:
+    layout = ClusterLayout(tmp_path)
+    bundles = Bundles(tmp_path)
+    assert start_cache.VARIABLE not in scheduler_process.environment(layout, bundles, {start_cache.VARIABLE: "/x"})

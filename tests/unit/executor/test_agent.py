@@ -39,6 +39,7 @@ class FakeAgent:
         self.call_status = 202
         self.slow = False
         self.calls: queue.Queue[Json] = queue.Queue()
+        self.authorizations: list[str | None] = []
         self.refused: list[float] = []
         self.stream: queue.Queue[Json | None] = queue.Queue()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -74,6 +75,7 @@ def _handler(agent: FakeAgent) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            agent.authorizations.append(self.headers.get("Authorization"))
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             status = agent.subscribe_status if call["type"] == "SUBSCRIBE" else agent.call_status
             if status not in (200, 202):
@@ -156,6 +158,44 @@ def test_the_first_subscription_has_nothing_to_carry(fake: FakeAgent, connected:
     subscribe: Json = {"unacknowledged_tasks": [], "unacknowledged_updates": []}
     assert fake.call("SUBSCRIBE") == {"type": "SUBSCRIBE", **IDS, "subscribe": subscribe}
     assert connected.agent.subscribed
+
+
+def test_a_token_is_sent_with_every_call(fake: FakeAgent, environ: dict[str, str]) -> None:
+    connected = Connected({**environ, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN": "a.b.c"})
+    try:
+        connected.event()
+        connected.agent.update("t", "TASK_STARTING")
+        connected.agent.send("aGk=")
+        for kind in ("SUBSCRIBE", "UPDATE", "MESSAGE"):
+            fake.call(kind)
+    finally:
+        connected.agent.close()
+    assert fake.authorizations == ["Bearer a.b.c"] * 3
+
+
+@pytest.mark.parametrize(
+    ("token", "words"), [(None, "gave this one no token"), ("a.b.c", "does not take its token")], ids=["none", "wrong"]
+)
+def test_what_an_agent_that_authenticates_executors_refuses_is_told(
+    fake: FakeAgent,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    token: str | None,
+    words: str,
+) -> None:
+    monkeypatch.setattr("executor.agent._REFUSED_SECONDS", 0.2)
+    fake.subscribe_status = 401
+    more = {} if token is None else {"MESOS_EXECUTOR_AUTHENTICATION_TOKEN": token}
+    connected = Connected({**environ, **more})
+    try:
+        event = connected.event()
+        assert isinstance(event, Shutdown)
+        assert f"it authenticates executors, and {words} (Failed with HTTP 401" in event.reason
+        assert connected.agent.refused
+    finally:
+        connected.agent.close()
+    assert token is None or token not in caplog.text
 
 
 def test_events_become_values(fake: FakeAgent, connected: Connected) -> None:

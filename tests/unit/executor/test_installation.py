@@ -106,7 +106,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert "cluster_name: test" in (sandbox / "conf/cassandra.yaml").read_text()
     assert (sandbox / "conf/cassandra-rackdc.properties").read_text() == "dc=dc1\nrack=r1\n"
     assert {path.name for path in (sandbox / "volume").iterdir() if path.is_dir()} == {
-        "data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance",
+        "data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance", "start",
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,11 @@ from executor.jvm import MAIN_CLASS, Files, command, jolokia_properties
 from executor.protocol import Ports
 from tests.unit.executor.sandbox import make_launch
 
-FILES = Files(**{item.name: Path("/s") / item.name for item in fields(Files)})
+_PATHS: dict[str, Any] = {item.name: Path("/s") / item.name for item in fields(Files)}
+FILES = Files(
+    **_PATHS
+    | {"sandbox": Path("/s"), "jars": (Path("/s/lib/a.jar"), Path("/s/lib/b.jar")), "own_jars": (Path("/s/o.jar"),)}
+)
 
 
 @pytest.mark.parametrize(
@@ -28,9 +33,13 @@ def test_arguments(changes: dict[str, object], there: set[str], absent: set[str]
 
 
 def test_order_lets_the_user_have_the_last_word() -> None:
-    arguments = command(make_launch("-Xss512k"), FILES)
+    arguments = command(make_launch("-Xss512k"), FILES, ["-Dkept=1"])
     assert arguments[:2] == ["/s/java", "@/s/bundle_conf/jvm17.options"]
-    assert arguments[-4:] == ["-Xss512k", "-cp", "/s/conf:/s/bundle_conf:/s/library/*", MAIN_CLASS]
+    assert arguments[-5:-2] == ["-Dkept=1", "-Xss512k", "-cp"]
+
+
+def test_class_path_begins_with_what_is_the_same_in_any_sandbox() -> None:
+    assert command(make_launch(), FILES)[-2:] == ["lib/a.jar:lib/b.jar:/s/o.jar:/s/conf:/s/bundle_conf", MAIN_CLASS]
 
 
 def test_no_replacement_without_an_address() -> None:

@@ -32,6 +32,11 @@ def test_what_an_agent_may_leave_out() -> None:
     assert (found.recovery_timeout, found.shutdown_grace) == (900.0, 5.0)
 
 
+def test_a_token_is_read_and_not_shown() -> None:
+    found = parse({**ENVIRON, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN": "a.b.c"})
+    assert (found.token, "a.b.c" in repr(found), parse(ENVIRON).token) == ("a.b.c", False, None)
+
+
 def test_checkpoint_zero_is_no_checkpoint() -> None:
     assert parse({**ENVIRON, "MESOS_CHECKPOINT": "0"}).checkpoint is False
 

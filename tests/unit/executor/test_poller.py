@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.poller import CHANGING_SECONDS, SETTLED_SECONDS, STEADY_SECONDS, pause
+from executor.poller import CHANGING_SECONDS, SETTLED_SECONDS, STARTING_SECONDS, STEADY_SECONDS, pause
 from executor.protocol import NodeStatus
 
 SERVING = NodeStatus(mode="NORMAL", native_transport_running=True)
@@ -17,6 +17,8 @@ SERVING = NodeStatus(mode="NORMAL", native_transport_running=True)
         (NodeStatus(mode="JOINING", native_transport_running=True), 1000.0, CHANGING_SECONDS),
         (NodeStatus(mode="ISOLATED"), SETTLED_SECONDS, STEADY_SECONDS),
         (NodeStatus(mode="UNKNOWN"), 1000.0, CHANGING_SECONDS),
+        (NodeStatus(mode="UNKNOWN"), 1.0, STARTING_SECONDS),
+        (NodeStatus(mode="NORMAL"), 1.0, STARTING_SECONDS),
     ],
 )
 def test_a_steady_node_is_asked_less_often(status: NodeStatus, unchanged: float, seconds: float) -> None:

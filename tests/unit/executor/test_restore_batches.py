@@ -186,3 +186,41 @@ def test_it_ends_soon_when_told_to(tmp_path: Path, where: str) -> None:
         pipeline.run(batches(3), load)
     assert len(run.loaded) == (0 if where == "fetch" else 1)
     assert released.is_set() is (where == "fetch")
+
+
+def test_small_batches_of_different_tables_are_loaded_side_by_side(tmp_path: Path) -> None:
+    """Two threads meet while each of them loads; batches of one table never do."""
+    run = Run(tmp_path)
+    tables = [TableName("a", name) for name in ("t", "u")]
+    stored = {f"node-{index}": {table: whole("nb-1-big") for table in tables} for index in range(4)}
+    met = threading.Barrier(2, timeout=10)
+    loading: list[TableName] = []
+    lock = threading.Lock()
+
+    def load(batch: Batch, directory: Path) -> None:
+        with lock:
+            assert batch.target not in loading
+            loading.append(batch.target)
+        met.wait()
+        run.load(batch, directory)
+        with lock:
+            loading.remove(batch.target)
+
+    Pipeline(tmp_path, 2, run.fetch, run.check, run.stop, loads=3).run(plan(stored, {t: t for t in tables}), load)
+    assert sorted(number for number, _ in run.loaded) == list(range(8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_load_that_fails_ends_the_others_and_is_told(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    tables = [TableName("a", f"t{index}") for index in range(6)]
+
+    def load(batch: Batch, directory: Path) -> None:
+        if batch.number == 1:
+            raise OSError("refused")
+        run.load(batch, directory)
+
+    failing = Pipeline(tmp_path, 2, run.fetch, run.check, run.stop, loads=2)
+    with pytest.raises(OSError, match="refused"):
+        failing.run(plan({"n": {table: whole("nb-1-big") for table in tables}}, {t: t for t in tables}), load)
+    assert run.stopped == 1

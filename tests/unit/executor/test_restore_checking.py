@@ -31,6 +31,15 @@ def of(*sizes: int) -> tuple[Batch, ...]:
     return tuple(Batch(index, "n", T, (piece(f"k{index}", size),)) for index, size in enumerate(sizes))
 
 
+def test_the_largest_tables_are_named_first() -> None:
+    sizes = {"a": 5, "b": 2 * 1024, "c": 7, "d": 1, "e": 2, "f": 3}
+    found = [
+        Batch(number, "n", TableName("k", name), (piece(name, size),))
+        for number, (name, size) in enumerate([*sizes.items(), ("a", 5)])
+    ]
+    assert checking.largest(found) == ("k.b 2.0 KiB, k.a 10 bytes, k.c 7 bytes, k.f 3 bytes, k.e 2 bytes and 1 more")
+
+
 @pytest.mark.parametrize(
     ("tokens", "expected"),
     [
@@ -105,6 +114,31 @@ def test_space(
 ) -> None:
     found = checking.lacks_space(imported, streamed, free)
     assert found == (None if expected is None else f"the volume {expected}")
+
+
+@pytest.mark.parametrize(
+    ("imported", "free", "expected"),
+    [
+        pytest.param(of(3 * GIB), 6 * GIB, None, id="files taken over, twice"),
+        pytest.param(
+            of(3 * GIB),
+            6 * GIB - 1,
+            "6.0 GiB for its data, and 3.0 GiB",
+            id="files taken over, not twice",
+        ),
+        pytest.param(None, 3 * GIB, None, id="streamed: data, on their way, and kept"),
+        pytest.param(
+            None,
+            3 * GIB - 1,
+            "3.0 GiB for 1.0 GiB of data and 1.0 GiB of files on their way, and 1.0 GiB",
+            id="streamed, too little",
+        ),
+    ],
+)
+def test_space_for_a_full_comparison(imported: tuple[Batch, ...] | None, free: int, expected: str | None) -> None:
+    found = checking.lacks_space(imported, of(GIB), free, keeps=True)
+    kept = f' needs {expected} that "compare": "full" keeps until the end'
+    assert found is None if expected is None else str(found).endswith(kept)
 
 
 def test_staging_is_bounded_however_much_there_is() -> None:

@@ -13,7 +13,7 @@ import pytest
 from backports import zstd
 
 from executor.restore.batches import Piece
-from executor.restore.fetching import Fetcher, FetchError, FetchStopped
+from executor.restore.fetching import Contents, Fetcher, FetchError, FetchStopped
 
 PLAIN = os.urandom(300_000) + b"\0" * 5_000_000
 PACKED = zstd.compress(PLAIN)
@@ -128,3 +128,23 @@ def test_it_ends_at_the_next_chunk_when_told_to(tmp_path: Path) -> None:
     with pytest.raises(FetchStopped):
         counted.fetcher.fetch(piece("plain"), tmp_path / "file")
     assert counted.paced == 0
+
+
+def test_a_small_file_that_has_come_is_not_asked_for_again(tmp_path: Path) -> None:
+    store = Store(toc=b"Data.db\n", other=b"Data.db\n", large=PLAIN)
+    counted = Counted(store)
+    for number, key in enumerate(("toc", "other", "toc")):
+        counted.fetcher.fetch(piece(key, b"Data.db\n"), tmp_path / str(number))
+        assert (tmp_path / str(number)).read_bytes() == b"Data.db\n"
+    assert (len(store.offsets), counted.bytes, counted.paced) == (1, 24, 8)
+    for number in range(2):
+        counted.fetcher.fetch(piece("large"), tmp_path / f"large{number}")
+    assert len(store.offsets) == 3
+
+
+def test_the_oldest_contents_are_forgotten_first() -> None:
+    known = Contents(most_bytes=10)
+    pieces = [piece(str(number), str(number).encode() * 4) for number in range(3)]
+    for one in pieces:
+        known.put(one, one.key.encode() * 4)
+    assert [known.get(one) for one in pieces] == [None, b"1111", b"2222"]

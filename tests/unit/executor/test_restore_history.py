@@ -7,7 +7,7 @@ import pytest
 from executor.restore import history
 from executor.restore.cql import CqlError
 from executor.restore.history import stamp
-from executor.restore.problems import sentence
+from executor.restore.problems import Problem, sentence
 from executor.restore.schema import elements
 
 EARLY, LATE = 1795880450469000, 1795880459000001
@@ -120,6 +120,12 @@ def test_several_columns_of_a_table_share_the_advice() -> None:
     assert words.count("table k.t") == words.count("rename") == 1
     assert "column b was dropped" in words
     assert "column a was dropped" in words
+
+
+def test_a_long_list_is_cut_and_says_where_the_rest_is() -> None:
+    listed = sentence(Problem("schema", f"table k.t{number}", "refused") for number in range(23))
+    assert listed.startswith("table k.t0: refused; table k.t1: refused; ")
+    assert listed.endswith("; table k.t19: refused; and 3 more: PUT /v1/restore/plan lists them all")
 
 
 def test_a_drop_without_a_time_is_no_statement_of_describe() -> None:

@@ -254,3 +254,19 @@ def test_replication(options: str, expected: list[str]) -> None:
 def test_what_describe_does_not_write(statement: str) -> None:
     with pytest.raises(CqlError):
         elements([statement])
+
+
+def test_a_table_brings_the_functions_that_mask_its_columns_and_their_types() -> None:
+    masked = USERS.replace("p frozen<address>", "p text MASKED WITH a.hide('x'), hidden text MASKED WITH mask_null()")
+    functions = [
+        f"CREATE FUNCTION a.{name}(x text, y frozen<{kind}>)\n RETURNS text\n LANGUAGE java\n AS $$x;$$;"
+        for name, kind in (("hide", "address"), ("mask_null", "other"), ("users", "other"))
+    ]
+    other = "CREATE TYPE a.other (\n    n int\n);"
+    stored = elements([KEY_SPACE, INNER, ADDRESS, other, *functions, masked, USER])
+    found = plan(stored, of([], ["users"], {"a": "b"}), HERE)
+    assert [str(element) for element in found.create] == [
+        "keyspace b", "type b.inner", "type b.address", "function b.hide(xtext,yfrozen<address>)", "table b.users",
+    ]  # fmt: skip
+    assert 'MASKED WITH "b".hide' in found.create[-1].text
+    assert not [e for e in plan(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]

@@ -36,6 +36,12 @@ LATER = "999 rows, and the backup counted 1000"
         ),
         (
             "sample",
+            Rows(1000, 999, after=7.2),
+            GOOD,
+            Finding(EQUAL, f"{LATER}, 7 s after its last snapshot: all 50 rows compared are equal"),
+        ),
+        (
+            "sample",
             Rows(1000, 0),
             Sampled(rows=50, expired=50),
             Finding(
@@ -55,6 +61,18 @@ def test_one_table(asked: str, rows: Rows, sampled: Sampled | None, expected: Fi
     assert judge(asked, Table(rows, sampled)) == expected
 
 
+@pytest.mark.parametrize(
+    ("sampled", "expected"),
+    [
+        (None, Finding(EQUAL, "the backup has no rows of it")),
+        (Sampled(held=True), Finding(DIFFERENT, "the backup has no rows of it, and it had some before")),
+    ],
+)
+def test_a_table_without_files_in_the_backup(sampled: Sampled | None, expected: Finding) -> None:
+    assert judge("sample", Table(sampled=sampled, empty=True)) == expected
+    assert judge("sample", Table(Rows(0, 0), sampled, empty=True)) == Finding(EQUAL)
+
+
 def test_what_differs_in_views_and_indexes_counts() -> None:
     found = judge("sample", Table(SAME, GOOD, others=("its view by_v lacks 1 of 20 rows",)))
     assert found == Finding(DIFFERENT, "its view by_v lacks 1 of 20 rows")
@@ -71,7 +89,7 @@ FOUND = {
     ("asked", "names", "state", "words"),
     [
         ("sample", "c", EQUAL, ""),
-        ("sample", "bc", EQUAL, "not compared: shop.b (it was dropped meanwhile)"),
+        ("sample", "bc", NOT_COMPARED, "not compared: shop.b (it was dropped meanwhile)"),
         ("sample", "b", NOT_COMPARED, "not compared: shop.b (it was dropped meanwhile)"),
         (
             "sample",
@@ -87,6 +105,12 @@ def test_all_tables(asked: str, names: str, state: str, words: str) -> None:
     found = {f"shop.{name}": FOUND[f"shop.{name}"] for name in names}
     assert verdict.overall(found) == state
     assert verdict.message(asked, found) == words
+
+
+def test_a_result_has_as_many_tables_as_there_is_room_for() -> None:
+    found = {str(number): "x" * 10 for number in range(10)}
+    assert list(verdict.bounded(found, ["9", "1", "2"], 40)) == ["9", "1"]
+    assert verdict.bounded(found, found, 10_000) == found
 
 
 def test_a_message_stays_short() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
-from scheduler.core.events import OperationUpdate, Registered, TaskUpdate
+from scheduler.core.events import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state import TaskState
 from scheduler.driver import Driver
 from scheduler.errors import Exit, NotConnectedError
@@ -104,7 +104,7 @@ STATUS = {
         ),
         pytest.param(
             {"type": "FAILURE", "failure": {"agent_id": {"value": "S1"}, "executor_id": {"value": "e"}, "status": 9}},
-            Lost("executor e on agent S1 ended with wait status 9"),
+            Lost("executor e on agent S1 ended with wait status 9", ExecutorEnded("e", 9)),
             id="executor ended",
         ),
     ],

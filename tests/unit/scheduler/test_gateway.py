@@ -164,3 +164,41 @@ def test_without_a_node_that_is_up_nobody_is_asked() -> None:
     gateway.open(lambda _: pytest.fail("nothing is to be asked"))
     with pytest.raises(Unavailable, match="no node is NORMAL"):
         gateway.question("backups", {"a": 1})
+
+
+def test_each_node_is_asked_its_own_question_and_again_if_it_is_silent() -> None:
+    gateway = with_snapshot()
+    asked: list[tuple[str, object]] = []
+
+    def put(event: Event) -> None:
+        assert isinstance(event, QuestionAsked)
+        asked.append((event.node, event.question.content["share"]))
+        if event.node == "node-2":
+            event.answer.set_exception(Unavailable("node-2 does not run"))
+        elif event.node == "node-1" or (event.node == "node-0" and asked.count(("node-0", 0)) == 2):
+            event.answer.set_result(Answer(event.question.id, event.node, "t", {"found": event.question.content}))
+
+    gateway.open(put)
+    contents = {f"node-{index}": {"share": index} for index in range(3)}
+    found = gateway.question_each("restore-plan", contents, 1.0)
+    assert {node: found[node] for node in ("node-0", "node-1")} == {
+        node: {"found": contents[node]} for node in ("node-0", "node-1")
+    }
+    assert str(found["node-2"]) == "node-2 does not run"
+    assert sorted(asked) == [("node-0", 0), ("node-0", 0), ("node-1", 1), ("node-2", 2)]
+
+
+def test_a_node_that_stays_silent_or_fails_is_told_of() -> None:
+    gateway = with_snapshot()
+
+    def put(event: Event) -> None:
+        assert isinstance(event, QuestionAsked)
+        if event.node == "node-1":
+            event.answer.set_result(replace(FAILED, node="node-1"))
+
+    gateway.open(put)
+    found = gateway.question_each("restore-plan", {"node-0": {}, "node-1": {}}, 0.2)
+    assert {node: str(words) for node, words in found.items()} == {
+        "node-0": "no answer within 0 s",
+        "node-1": "connection refused",
+    }

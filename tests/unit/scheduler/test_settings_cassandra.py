@@ -9,7 +9,8 @@ import pytest
 
 from scheduler import cassandra_yaml
 from scheduler.cassandra_keys import KINDS, RENAMED, WORDS
-from scheduler.cassandra_options import OPTIONS, OWNED, REMOVED, check_key, check_value
+from scheduler.cassandra_options import OPTIONS, OWNED, REMOVED, check_key
+from scheduler.cassandra_values import check_value
 from scheduler.settings import InvalidSettings, Settings, parse
 
 ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/"}
@@ -61,10 +62,68 @@ def test_names_of_the_original_become_keys_and_units_of_5_0(suffix: str, text: s
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: str(option.name))
 def test_every_option_gives_a_value_that_its_key_takes(option: Any) -> None:
     kind = "integer" if option.unit else KINDS[option.key]
-    sample = {"boolean": "true", "integer": "7", "number": "0.5", "text": "a", "class": "a.B"}.get(kind)
+    number = "8" if option.key == "phi_convict_threshold" else "0.5"
+    sample = {"boolean": "true", "integer": "7", "number": number, "text": "a", "class": "a.B"}.get(kind)
     text = sample if sample is not None else WORDS[option.key][0]
     assert check_value(option.key, option.render(text)) is None
     assert option.key not in OWNED
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("phi_convict_threshold", 4, "must be at least 5"),
+        ("phi_convict_threshold", 5, None),
+        ("phi_convict_threshold", 16.5, "must be at most 16"),
+        ("concurrent_reads", -5, "must be at least 2"),
+        ("concurrent_reads", 2, None),
+        ("concurrent_reads", 99999999999, "must be at most 2147483647"),
+        ("native_transport_max_concurrent_connections", 99999999999, None),
+        ("snapshot_links_per_second", -1, "must be at least 0"),
+        ("num_tokens", 0, "must be at least 1"),
+        ("num_tokens", 1537, "must be at most 1536"),
+        ("tables_warn_threshold", -1, None),
+        ("tables_warn_threshold", 0, "must be -1 or at least 1"),
+        ("tables_warn_threshold", -2, "must be -1 or at least 1"),
+        ("data_disk_usage_percentage_warn_threshold", 101, "must be at most 100"),
+        ("auto_snapshot_ttl", 30, "must be a duration in s, m, h or d, such as 10m"),
+        ("auto_snapshot_ttl", "30d", None),
+        ("auto_snapshot_ttl", "30ms", "must be a duration in s, m, h or d, such as 10m"),
+        ("key_cache_save_period", "100ms", "must be a duration in s, m, h or d, such as 10m"),
+        ("key_cache_save_period", "24856d", "must be at most 2147483646s"),
+        ("key_cache_save_period", "24855d", None),
+        ("commitlog_sync_period", "0ms", "must be at least 1ms"),
+        ("commitlog_sync_period", "100d", "must be at most 2147483646ms"),
+        ("commitlog_total_space", "64KiB", "must be a size in MiB or GiB, such as 32MiB"),
+        ("commitlog_segment_size", "2GiB", "must be at most 2047MiB"),
+        ("commitlog_segment_size", "1GiB", None),
+        ("max_value_size", "2048MiB", "must be at most 2047MiB"),
+        ("collection_size_warn_threshold", "0B", "must be at least 1B"),
+        ("native_transport_idle_timeout", "5", "must be a duration in ms, s, m, h or d, such as 10m"),
+        ("compaction_throughput", "0.5MiB/s", "must be a rate in B/s, KiB/s or MiB/s, such as 64MiB/s"),
+        ("compaction_throughput", "64MiB/s", None),
+        ("memtable_cleanup_threshold", 1.0, "must be at most 0.99"),
+        ("max_space_usable_for_compactions_in_percentage", 1.5, "must be at most 1"),
+        ("cdc_free_space_check_interval", "9" * 400 + "ms", "must be a duration in ms, s, m, h or d, such as 10m"),
+    ],
+    ids=str,
+)
+def test_limits_are_those_of_cassandras_own_classes(key: str, value: Any, rule: str | None) -> None:
+    assert check_value(key, value) == rule
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("PHI_CONVICT_THRESHOLD", "4", "must be at least 5"),
+        ("CONCURRENT_READS", "-5", "must be at least 2"),
+        ("MAX_VALUE_SIZE_IN_MB", "4096", "must be at most 2047MiB"),
+        ("YAML", "{auto_snapshot_ttl: 30}", "auto_snapshot_ttl must be a duration in s, m, h or d, such as 10m"),
+    ],
+)
+def test_limits_hold_for_settings(name: str, text: str, rule: str) -> None:
+    [problem] = problems(**{f"CASSANDRA_{name}": text})
+    assert rule in problem
 
 
 @pytest.mark.parametrize("suffix", ["SSTABLE_PREEMPTIVE_OPEN_INTERVAL_IN_MB", "ROLES_UPDATE_INTERVAL_IN_MS"])
@@ -135,9 +194,12 @@ class TestYaml:
             ("num_tokens: 1.5", "F line 1: num_tokens must be a whole number."),
             ("num_tokens: true", "F line 1: num_tokens must be a whole number."),
             ("auto_snapshot: 1", "F line 1: auto_snapshot must be true or false."),
-            ("max_hint_window: 3", "F line 1: max_hint_window must be a duration such as 10s or 500ms."),
-            ("column_index_size: 4kb", "F line 1: column_index_size must be a size such as 64KiB or 32MiB."),
-            ("compaction_throughput: 64MiB", "F line 1: compaction_throughput must be a rate such as 64MiB/s."),
+            ("max_hint_window: 3", "F line 1: max_hint_window must be a duration in ms, s, m, h or d, such as 10m."),
+            ("column_index_size: 4kb", "F line 1: column_index_size must be a size in KiB, MiB or GiB, such as 32MiB."),
+            (
+                "compaction_throughput: 64MiB",
+                "F line 1: compaction_throughput must be a rate in B/s, KiB/s or MiB/s, such as 64MiB/s.",
+            ),
             ("commitlog_sync: later", "F line 1: commitlog_sync must be one of periodic, batch, group."),
             ("audit_logging_options: on", "F line 1: audit_logging_options must be a mapping."),
             ("table_properties_warned: a", "F line 1: table_properties_warned must be a list."),

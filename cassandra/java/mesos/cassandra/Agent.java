@@ -17,7 +17,9 @@ public final class Agent {
     public static void agentmain(String arguments, Instrumentation instrumentation) throws Exception {
         register("SSTableImport", SSTableImport.bean());
         register("RepairSessions", RepairSessions.bean());
+        register("SchemaTrial", SchemaTrial.bean());
         register("RestoredRows", RestoredRows.bean());
+        register("Views", Views.bean());
     }
 
     private static synchronized void register(String type, Object bean) throws Exception {

@@ -99,6 +99,9 @@ def proxy_of(target: Server) -> Iterator[Proxy]:
         def do_GET(self) -> None:
             self._serve()
 
+        def do_HEAD(self) -> None:
+            self._serve()
+
         def do_PUT(self) -> None:
             self._serve()
 
@@ -144,7 +147,8 @@ def proxy_of(target: Server) -> Iterator[Proxy]:
             for name, value in headers:
                 if name.lower() not in left_out:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
+            told = {name.lower(): value for name, value in headers}.get("content-length", "0")
+            self.send_header("Content-Length", told if self.command == "HEAD" else str(len(content)))
             self.end_headers()
             self.close_connection = self.close_connection or truncate
             self.wfile.write(content[: len(content) // 2] if truncate else content)

@@ -77,7 +77,12 @@ def test_the_questions(cluster: SmallCluster, store: Store) -> None:
     assert (listed["b1"]["state"], listed["b1"]["nodes"], listed["b1"]["bytes"]) == ("complete", 2, 19_000)
     assert (listed["b2"]["state"], listed["b2"]["nodes"], listed["b2"]["finished_at"]) == ("unfinished", None, None)
     one = _ask(cluster, "backup", backup_name="b1")
-    assert one["nodes"]["node-10"] == {"tokens": 2, "rack": "r1", "data_center": "dc1"}
+    assert one["nodes"]["node-10"] == {
+        "tokens": 2,
+        "rack": "r1",
+        "data_center": "dc1",
+        "taken_at": "1970-01-01T00:00:01Z",
+    }
     assert one["key_spaces"] == {"shop": ["user", "users"]}
     assert (one["state"], one["started_at"], one["cassandra_version"]) == ("complete", "1970-01-01T00:00:01Z", "5.0.8")
     assert _ask(cluster, "backup", backup_name="b2")["state"] == "unfinished"
@@ -108,15 +113,17 @@ def test_questions_without_an_answer(
 # Claims.
 
 
-def test_a_name_belongs_to_one_operation(cluster: SmallCluster, store: Store) -> None:
+def test_a_name_belongs_to_one_operation(cluster: SmallCluster, store: Store, tmp_path: Path) -> None:
     one, two = cluster.operation(), cluster.operation()
     cluster.snapshot(one, FILES)
     described = cluster.describe(store, "b", one)
     assert cluster.describe(store, "b", one) == described
-    with pytest.raises(JobError, match=f"there is a unfinished backup b already, which the operation {one}"):
-        cluster.describe(store, "b", two)
     with pytest.raises(JobError, match="already"):
         cluster.run("upload", "node-1", two, backup_name="b")
+    other = SmallCluster(tmp_path / "other", cluster.location, id="c-10")
+    with pytest.raises(JobError, match=f"there is an unfinished backup b already, which the operation {one}") as alive:
+        other.describe(store, "b", other.operation())
+    assert alive.value.hopeless
     uploaded = cluster.upload("b", one)
     first = cluster.complete("b", one, described, uploaded)
     before = store.get(layout.manifest_key("b"))
@@ -124,6 +131,40 @@ def test_a_name_belongs_to_one_operation(cluster: SmallCluster, store: Store) ->
     assert store.get(layout.manifest_key("b")) == before
     with pytest.raises(JobError, match="there is a backup b already"):
         cluster.describe(store, "b", two)
+
+
+def test_the_name_of_a_backup_that_ended_unfinished_is_taken_over(cluster: SmallCluster, store: Store) -> None:
+    """Stopped in its upload: what it left is cleaned away, its objects are used, and its late jobs write no more."""
+    dead = cluster.operation()
+    cluster.snapshot(dead, FILES)
+    described = cluster.describe(store, "b", dead)
+    uploaded = cluster.upload("b", dead)
+    store.put(layout.node_key("b", "node-9"), b"of a node that has left")
+    cluster.clear(dead)
+
+    alive = cluster.operation()
+    cluster.snapshot(alive, FILES)
+    again = cluster.describe(store, "b", alive)
+    assert {item.key for item in store.objects("backups/")} == {layout.started_key("b"), layout.schema_key("b")}
+    lates: list[Callable[[], object]] = [
+        lambda: cluster.run("upload", "node-1", dead, backup_name="b"),
+        lambda: cluster.complete("b", dead, described, uploaded),
+    ]
+    for late in lates:
+        with pytest.raises(JobError, match=f"which the operation {alive}") as gone:
+            late()
+        assert gone.value.hopeless
+    sent = cluster.upload("b", alive)
+    assert [found["sent_objects"] for found in sent.values()] == [0, 0]
+    cluster.complete("b", alive, again, sent)
+    assert cluster.verify("b")["damaged"] == []
+
+
+def test_the_name_of_a_deleted_backup_is_free(cluster: SmallCluster, store: Store) -> None:
+    cluster.back_up(store, "b", FILES)
+    cluster.delete(backup_name="b")
+    cluster.back_up(store, "b", FILES)
+    assert cluster.verify("b")["objects"] == 5
 
 
 def test_a_backup_that_is_deleted_while_it_is_made(cluster: SmallCluster, store: Store) -> None:

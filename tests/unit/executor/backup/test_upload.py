@@ -18,6 +18,7 @@ from backports import zstd
 from executor.backup import layout
 from executor.backup.failure import StoreError
 from executor.backup.files import SnapshotFile, snapshot_files
+from executor.backup.index import Index
 from executor.backup.manifest import Component
 from executor.backup.s3 import Store
 from executor.backup.sending import COMPRESSED_PART_BYTES, PART_BYTES, WHOLE_BYTES
@@ -25,7 +26,7 @@ from executor.backup.upload import Control, Uploaded, upload_files
 from executor.jobs.context import Cancelled
 from executor.protocol import JobProgress
 from tests.unit.executor.backup.faulty import Cut, Delay, Proxy, Refuse, Request, times
-from tests.unit.executor.backup.s3_server import store_at
+from tests.unit.executor.backup.s3_server import Server, store_at
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
 
 PREFIX = layout.data_prefix("c-1", "node-1")
@@ -411,3 +412,56 @@ def test_eight_are_sent_at_once(upload: Upload, proxy: Proxy, bucket: str) -> No
         began = time.monotonic()
         upload.run(store)
         assert time.monotonic() - began < 2.5
+
+
+def test_an_upload_does_not_grow_with_what_the_bucket_holds(
+    upload: Upload, proxy: Proxy, bucket: str, server: Server
+) -> None:
+    """A small one reads no list of what is there, and asks for its own objects by their keys."""
+    files = 6
+    for number in range(files):
+        put(upload.data, "shop", "user", sstable(number, os.urandom(1000)))
+    requests: list[tuple[int, int]] = []
+    with store_at(server.location(bucket), upload.directory) as fill:
+        for old in (0, 150, 150):
+            for _ in range(old):
+                fill.put(f"{PREFIX}{table_id('shop', 'user').id}/{os.urandom(32).hex()}", b"old")
+            proxy.seen.clear()
+            with store_at(proxy.server.location(bucket), upload.directory) as store:
+                put(upload.data, "shop", "user", sstable(100 + old, os.urandom(1000)))
+                uploaded = upload.run(store)
+                _check(store, uploaded)
+            put(upload.data, "shop", "user", sstable(200 + len(requests), os.urandom(1000)))
+            proxy.seen.clear()
+            with store_at(proxy.server.location(bucket), upload.directory) as store:
+                uploaded = upload.run(store)
+            assert uploaded.sent_objects == 1
+            requests.append((len(proxy.requests("GET")), len(proxy.requests("HEAD"))))
+    lists, heads = zip(*requests, strict=True)
+    # Unfinished uploads, before and after.
+    assert set(lists) == {2}
+    assert max(heads) <= 2 * (files + 6)
+
+
+def test_of_many_files_the_beginning_of_the_list_is_read(
+    proxy: Proxy, bucket: str, server: Server, tmp_path: Path
+) -> None:
+    """As many pages as pay for them; behind those single objects are asked for. A page has 50 keys here."""
+    user = table_id("shop", "user").id
+    with store_at(server.location(bucket), tmp_path) as fill:
+        names = sorted(f"{user}/{hashlib.sha256(str(number).encode()).hexdigest()}" for number in range(400))
+        for name in names:
+            fill.put(f"{PREFIX}{name}", b"abc")
+    with store_at(proxy.server.location(bucket), tmp_path) as store:
+        for objects, pages, last in ((10, 0, ""), (299, 3, names[149]), (799, 8, names[399]), (100_000, 8, None)):
+            proxy.seen.clear()
+            index = Index.list(store, PREFIX, {user}, objects)
+            assert (len(proxy.requests("GET")), index.listed_to) == (pages, last)
+        index = Index.list(store, PREFIX, {user}, 299)
+        hashes = [name.rpartition("/")[2] for name in (names[0], names[149], names[150], names[399])]
+        assert [index.get(user, sha256, 3) is not None for sha256 in hashes] == [True, True, False, False]
+        found = [index.ask(store, PREFIX, (user, sha256, 3), "none") for sha256 in hashes]
+        assert [kept is not None for kept in found] == [False, False, True, True]
+        assert index.get(user, hashes[3], 3) == found[3]
+        assert index.ask(store, PREFIX, (user, hashes[3], 4), "none") is None
+        assert index.ask(store, PREFIX, (user, "f" * 64, 3), "zstd") is None

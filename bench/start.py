@@ -1,0 +1,68 @@
+"""A start of one Cassandra, from its launch to NORMAL, against the bare start of the same command line.
+
+All take turns and start with empty volumes; the figures are the least of several, as whatever else runs only adds to a
+time. `first` is without what earlier starts leave, `own` without the options of a local cluster, too. Printed as one
+JSON document: `python -m bench.start`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.overhead import KEPT, by_product, by_script, command, copy, observe, warm_up, without
+from devcluster import scheduler_process
+from tests.cluster.world import World, make_layout, make_world
+
+NETWORK = "127.0.3"
+TURNS = 3
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Seconds of one start each."""
+
+    product: float
+    bare: float
+    first: float
+    own_options: float
+
+
+def _turn(directory: Path) -> Turn:
+    world: World = make_world(make_layout(directory / "product", 1, NETWORK))
+    try:
+        product = by_product(world)
+        (node,) = observe(world, 1)
+        kinds = {
+            "bare": node,
+            "first": without(node, KEPT),
+            "own": without(node, (*KEPT, *scheduler_process.JVM_OPTIONS)),
+        }
+        targets = {name: copy(kind, directory / name) for name, kind in kinds.items()}
+    finally:
+        world.stop()
+    times = {name: by_script([command(target)], [target.address], directory) for name, target in targets.items()}
+    return Turn(product, times["bare"], times["first"], times["own"])
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        warm_up(directory, directory / "cache")
+        turns = [_turn(directory / str(number)) for number in range(TURNS)]
+    product, bare = min(turn.product for turn in turns), min(turn.bare for turn in turns)
+    result = {
+        "launch_to_normal_s": round(product, 2),
+        "bare_s": round(bare, 2),
+        "to_bare": round(product / bare, 2),
+        "bare_first_s": round(min(turn.first for turn in turns), 2),
+        "bare_own_options_s": round(min(turn.own_options for turn in turns), 2),
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

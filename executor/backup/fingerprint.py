@@ -1,0 +1,108 @@
+"""What the schema is as far as a backup's data depend on it, in a few letters for each table and key space.
+
+Options of tables are left out: they may change at any time. Read from the tables of the node that is asked, whatever
+others have. A fingerprint is a letter and a digest for each part, so that it tells what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from cassandra.cluster import Session
+
+from executor.jobs.schema import is_meant
+
+# Beyond so many tables their key spaces alone are told apart: a job's result has to fit into a record of ZooKeeper.
+MOST_TABLES = 3000
+_DIGITS = 8
+_PARTS = {
+    "i": "it was dropped and made anew",
+    "v": "its definition as a view",
+    "c": "its columns",
+    "d": "its dropped columns",
+    "x": "its indexes",
+    "r": "its replication",
+    "t": "its types",
+    "s": "its tables",
+}
+_OF_KEY_SPACES = {
+    "r": "SELECT keyspace_name, replication FROM system_schema.keyspaces",
+    "t": "SELECT keyspace_name, type_name, field_names, field_types FROM system_schema.types",
+}
+_OF_TABLES = {
+    "i": "SELECT keyspace_name, table_name, id FROM system_schema.tables",
+    "v": (
+        "SELECT keyspace_name, view_name AS table_name, id, base_table_name, where_clause FROM system_schema.views"
+    ),
+    "c": (
+        "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type"
+        " FROM system_schema.columns"
+    ),
+    # Some drop times of Cassandra's own tables are beyond what Python can tell as a date.
+    "d": "SELECT keyspace_name, table_name, column_name, timestamp_as_blob(dropped_time) AS dropped_time, kind, type"
+    " FROM system_schema.dropped_columns",
+    "x": "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
+}  # fmt: skip
+
+
+def take(session: Session, key_spaces: Collection[str], column_families: Collection[str]) -> dict[str, str]:
+    """Of these key spaces and the tables (and views) meant in them, by `key space` and `key space.table`.
+
+    Raises what the driver raises.
+    """
+    parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for letter, query in _OF_KEY_SPACES.items():
+        for row in _rows(session, query, key_spaces):
+            parts[row["keyspace_name"]][letter].append(_text(row))
+    for letter, query in _OF_TABLES.items():
+        for row in _rows(session, query, key_spaces):
+            if is_meant(row["keyspace_name"], row["table_name"], column_families):
+                parts[f"{row['keyspace_name']}.{row['table_name']}"][letter].append(_text(row))
+    # A table that was made while this was read shows its columns alone: it is none yet.
+    return {
+        name: ".".join(f"{letter}{_digest(rows)}" for letter, rows in sorted(found.items()))
+        for name, found in parts.items()
+        if "." not in name or found.keys() & {"i", "v"}
+    }
+
+
+def short(found: Mapping[str, str]) -> dict[str, str]:
+    """The same, by key spaces alone if there are very many tables."""
+    if len(found) <= MOST_TABLES:
+        return dict(found)
+    by_key_space: dict[str, list[str]] = defaultdict(list)
+    for name, digest in found.items():
+        by_key_space[name.partition(".")[0]].append(f"{name}:{digest}")
+    return {name: f"s{_digest(parts)}" for name, parts in by_key_space.items()}
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """The names that differ, those that are new and those that have gone, each sorted."""
+    differ = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
+    return differ, sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
+
+
+def change(one: str, other: str) -> str:
+    """What differs between two fingerprints, in words."""
+    parts = [{item[0]: item for item in text.split(".") if item} for text in (one, other)]
+    letters = [letter for letter in _PARTS if parts[0].get(letter) != parts[1].get(letter)]
+    return " and ".join(_PARTS[letter] for letter in letters) or "nothing"
+
+
+def _rows(session: Session, query: str, key_spaces: Collection[str]) -> Iterable[dict[str, Any]]:
+    for row in session.execute(query):
+        found = dict(row._asdict())
+        if found["keyspace_name"] in key_spaces:
+            yield found
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    plain = {name: sorted(value.items()) if isinstance(value, Mapping) else value for name, value in row.items()}
+    return repr(sorted((name, str(value)) for name, value in plain.items()))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:_DIGITS]

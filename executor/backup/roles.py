@@ -1,0 +1,98 @@
+"""The roles of a cluster and what they may do, as a document of a backup: a restore makes statements of it.
+
+Files of system_auth are of no use for that: what was changed since has newer cells, and those win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cassandra import InvalidRequest
+from cassandra.cluster import Session
+
+from executor.backup import document
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What a role may do with a resource, named as Cassandra stores it: `data/shop/users`."""
+
+    resource: str
+    permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role. `salted_hash` is that of its password, None without one; `data_centers` and `cidr_groups` are None
+    where its logins are not limited to any."""
+
+    name: str
+    can_login: bool
+    is_superuser: bool
+    salted_hash: str | None = field(repr=False)
+    member_of: tuple[str, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    data_centers: tuple[str, ...] | None = None
+    cidr_groups: tuple[str, ...] | None = None
+    identities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Roles:
+    """All roles, and the groups of networks by name, each as `address/bits`."""
+
+    roles: tuple[Role, ...]
+    cidr_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def read_roles(data: bytes, what: str) -> Roles:
+    """The document. Raises DocumentError."""
+    return document.read(Roles, data, what)
+
+
+def roles(session: Session) -> Roles:
+    """As they are now. Raises what the driver raises, Unauthorized for a login that may not read system_auth."""
+    permissions: dict[str, list[Permission]] = {}
+    for row in session.execute("SELECT role, resource, permissions FROM system_auth.role_permissions"):
+        granted = tuple(sorted(row.permissions or ()))
+        permissions.setdefault(row.role, []).append(Permission(row.resource, granted))
+    data_centers = _limits(session, "SELECT role, dcs AS found FROM system_auth.network_permissions")
+    groups = _limits(session, "SELECT role, cidr_groups AS found FROM system_auth.cidr_permissions")
+    identities: dict[str, list[str]] = {}
+    for row in _newer(session, "SELECT identity, role FROM system_auth.identity_to_role"):
+        identities.setdefault(row.role, []).append(row.identity)
+    found = [
+        Role(
+            name=row.role,
+            can_login=bool(row.can_login),
+            is_superuser=bool(row.is_superuser),
+            salted_hash=row.salted_hash or None,
+            member_of=tuple(sorted(row.member_of or ())),
+            permissions=tuple(sorted(permissions.get(row.role, ()), key=lambda one: one.resource)),
+            data_centers=data_centers.get(row.role),
+            cidr_groups=groups.get(row.role),
+            identities=tuple(sorted(identities.get(row.role, ()))),
+        )
+        for row in session.execute(
+            "SELECT role, can_login, is_superuser, salted_hash, member_of FROM system_auth.roles"
+        )
+    ]
+    networks = {
+        row.cidr_group: tuple(sorted(f"{address}/{bits}" for address, bits in row.cidrs or ()))
+        for row in _newer(session, "SELECT cidr_group, cidrs FROM system_auth.cidr_groups")
+    }
+    return Roles(tuple(sorted(found, key=lambda role: role.name)), networks)
+
+
+def _limits(session: Session, query: str) -> dict[str, tuple[str, ...]]:
+    return {row.role: tuple(sorted(row.found)) for row in _newer(session, query) if row.found}
+
+
+def _newer(session: Session, query: str) -> list[Any]:
+    """The rows of a table that older versions of Cassandra do not have."""
+    try:
+        return list(session.execute(query))
+    except InvalidRequest:
+        return []

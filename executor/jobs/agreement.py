@@ -1,0 +1,35 @@
+"""Whether all nodes have one schema, as this node's Cassandra sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from executor.jobs.context import JobError
+from executor.jolokia import Attribute, Jolokia, JolokiaError
+
+_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+_JMX_SECONDS = 30.0
+_VERSIONS = Attribute("org.apache.cassandra.db:type=StorageProxy", "SchemaVersions")
+_UNREACHABLE = "UNREACHABLE"
+
+
+def wait_for_agreement(jolokia: Jolokia, wait: Callable[[float], None]) -> None:
+    """Until all nodes that can be reached have one schema. Raises JobError after a minute, naming who differs."""
+    for _ in range(int(_SECONDS / _POLL_SECONDS)):
+        versions = schema_versions(jolokia)
+        reachable = {version: hosts for version, hosts in versions.items() if version != _UNREACHABLE}
+        if len(reachable) == 1:
+            return
+        wait(_POLL_SECONDS)
+    listed = "; ".join(f"{version}: {', '.join(hosts)}" for version, hosts in sorted(reachable.items()))
+    raise JobError("schema agreement", f"the nodes differ after {_SECONDS:.0f} s: {listed}")
+
+
+def schema_versions(jolokia: Jolokia) -> Mapping[str, list[str]]:
+    """The nodes by the version that they have; those that cannot be reached are under UNREACHABLE. Raises JobError."""
+    try:
+        found = jolokia.read([_VERSIONS], _JMX_SECONDS).get(_VERSIONS)
+    except JolokiaError as error:
+        raise JobError("schema agreement", str(error)) from error
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,133 @@
+"""Which tables a request means now, and which of its names mean nothing any more.
+
+The scheduler looks every name up before it takes a request: what is not there later was dropped meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from executor.jobs import schema
+from executor.jobs.agreement import wait_for_agreement
+from executor.jobs.context import JobContext
+from executor.jolokia import Attribute, Jolokia, JolokiaError, NotReachableError
+
+DROPPED = "skipped: it was dropped meanwhile"
+_SECONDS = 60.0
+_NAMED = 5
+_DIRECTORY = re.compile(r"-([0-9a-f]{32})/*$")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The names of a request. `named` are the tables that `column_families` meant when it was taken, if it is known."""
+
+    key_spaces: tuple[str, ...] = ()
+    column_families: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Request:
+        """From a job's parameters."""
+        return cls(
+            *(tuple(map(str, parameters.get(name) or ())) for name in ("key_spaces", "column_families", "named"))
+        )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Tables by key space, those that each node has for itself left out; `gone` are names of what was dropped."""
+
+    tables: Mapping[str, Sequence[str]]
+    gone: tuple[str, ...] = ()
+
+
+def look(context: JobContext, request: Request) -> Chosen:
+    """What a request means now. Raises JolokiaError, and JobError while the nodes have no common schema.
+
+    A node that lags behind may not know yet what was just created: what is missing is looked for again when all agree.
+    """
+    found = _look(context.node.jolokia, request)
+    if found.gone:
+        wait_for_agreement(context.node.jolokia, context.wait)
+        found = _look(context.node.jolokia, request)
+    return found
+
+
+def told(gone: Iterable[str], anything_left: bool) -> str:
+    """A sentence about what was dropped; empty if nothing was."""
+    names = sorted(gone)
+    if not names:
+        return ""
+    if not anything_left:
+        return "nothing was done: all of it was dropped meanwhile"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    verb = "were" if len(names) > 1 else "was"
+    return f"done, but {', '.join(names[:_NAMED])}{more} {verb} skipped: dropped meanwhile"
+
+
+def is_there(jolokia: Jolokia, key: str) -> bool:
+    """Whether there is a table of this full name. Raises JolokiaError."""
+    key_space, _, table = key.partition(".")
+    return table in (_tables(jolokia, key_space) or ())
+
+
+def table_ids(jolokia: Jolokia, tables: Iterable[str]) -> dict[str, str]:
+    """The ids of tables (`key space.table`), which a table made anew does not share; those that are gone are left out.
+
+    Raises JolokiaError.
+    """
+    attributes = {key: Attribute(_mbean(key), "DataPaths") for key in tables}
+    values = jolokia.read(list(attributes.values()), _SECONDS) if attributes else {}
+    found = {key: _id(values.get(attribute)) for key, attribute in attributes.items()}
+    return {key: table_id for key, table_id in found.items() if table_id}
+
+
+def _look(jolokia: Jolokia, request: Request) -> Chosen:
+    local = schema.key_spaces(jolokia)
+    gone = {name for name in request.key_spaces if name not in local}
+    names = [name for name in request.key_spaces if name in local] or sorted(
+        name for name in local if not local[name] and not request.key_spaces
+    )
+    tables: dict[str, list[str]] = {}
+    for name in names:
+        there = _tables(jolokia, name)
+        if there is not None:
+            tables[name] = there
+        elif request.key_spaces:
+            gone.add(name)
+    everything = [(name, table) for name, there in tables.items() for table in there]
+    full = {f"{name}.{table}" for name, table in everything}
+    missing = set(request.named) - full if request.named else schema.unknown(request.column_families, everything)
+    gone |= {name for name in missing if name.partition(".")[0] not in gone}
+    meant = {
+        name: [table for table in there if schema.is_meant(name, table, request.column_families)]
+        for name, there in tables.items()
+        if not local[name]
+    }
+    return Chosen({name: there for name, there in meant.items() if there}, tuple(sorted(gone)))
+
+
+def _tables(jolokia: Jolokia, key_space: str) -> list[str] | None:
+    """None if it was dropped in this moment."""
+    try:
+        return schema.tables(jolokia, key_space)
+    except NotReachableError:
+        raise
+    except JolokiaError:
+        if key_space in schema.key_spaces(jolokia):
+            raise
+        return None
+
+
+def _mbean(key: str) -> str:
+    key_space, _, table = key.partition(".")
+    return f"org.apache.cassandra.db:type=Tables,keyspace={key_space},table={table}"
+
+
+def _id(paths: Any) -> str:
+    found = _DIRECTORY.search(str(paths[0])) if isinstance(paths, list) and paths else None
+    return "" if found is None else found[1]

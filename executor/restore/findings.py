@@ -1,0 +1,155 @@
+"""All that can be known of a restore before anything is changed: the check refuses on it, the dry run shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+
+from executor.cql_session import CQL_ERRORS, words
+from executor.java_agent import NoAgentError
+from executor.jobs.context import JobContext, JobError
+from executor.jolokia import JolokiaError
+from executor.protocol import ROLES_KEY_SPACE, JobProgress
+from executor.restore import checking, history, live, role_work, schema, trial
+from executor.restore.batches import Batch, Piece
+from executor.restore.cql import CqlError
+from executor.restore.loading import Loader, LoadError
+from executor.restore.problems import Problem
+from executor.restore.request import FULL, Request
+from executor.restore.schema import TABLE, Existing, Plan
+from executor.restore.selection import Selection, TableName
+from executor.restore.stored import Repository, StoredBackup
+from executor.restore.views import Views, why_not
+from executor.restore.wanted import planned
+
+# The step of a check that finds a problem of some kind.
+VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
+VIEWS, ROLES = "views", "roles"
+_STEPS = {OBJECTS: "objects", SPACE: "space", VIEWS: "views", ROLES: "roles"}
+
+
+@dataclass(frozen=True)
+class SchemaFindings:
+    """What the schema of a backup meets here. `living` are the targets that exist; `untried`: see `trial.Trial`."""
+
+    problems: tuple[Problem, ...]
+    plan: Plan
+    living: frozenset[TableName]
+    untried: str
+
+
+@dataclass(frozen=True)
+class NodeFindings:
+    """What a node finds of its share. `same_as` is the backup's node whose files it can take over, if any."""
+
+    problems: tuple[Problem, ...]
+    same_as: str | None
+    batches: tuple[Batch, ...]
+    free_bytes: int
+
+
+def step(problem: Problem) -> str:
+    """The step of the check that a problem ends."""
+    return _STEPS.get(problem.kind, "schema")
+
+
+def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> SchemaFindings:
+    """Versions, tables, drop times, and whether what is missing can be created. Raises JobError."""
+    secrets = context.secrets()
+    with live.connect(context.node, secrets, ConsistencyLevel.LOCAL_ONE) as session:
+        try:
+            here = live.existing(session)
+            found = _standing(session, backup, selection, here)
+            plan = schema.plan(backup.schema, selection, here)
+            role = secrets.get("cassandra_username", "")
+            tried = trial.attempt(context.node.jolokia, session, role, plan.create)
+        except (CqlError, *CQL_ERRORS) as error:
+            raise JobError("schema", words(error)) from error
+    lives = {TableName(element.key_space, element.name) for element in here.elements if element.kind == TABLE}
+    living = frozenset(lives.intersection(selection.targets.values()))
+    known = " ".join(map(str, found))
+    more = [problem for problem in tried.problems if problem.where not in known]
+    return SchemaFindings((*found, *more), plan, living, tried.untried)
+
+
+def _standing(session: Session, backup: StoredBackup, selection: Selection, here: Existing) -> list[Problem]:
+    """What of that which exists is in the way."""
+    misfits = checking.misfits(backup, *live.version_and_partitioner(session))
+    found = [Problem(VERSION, "", why) for why in misfits]
+    found += [_of_place(DIFFERENT, words) for words in schema.conflicts(backup.schema, selection, here)]
+    return found + history.problems(schema.renamed(backup.schema, selection), here.elements)
+
+
+def _of_place(kind: str, words: str) -> Problem:
+    """From a sentence that begins with what it is about, and a colon."""
+    where, _, why = words.partition(": ")
+    return Problem(kind, where, why) if why else Problem(kind, "", words)
+
+
+def of_node(
+    context: JobContext, repository: Repository, request: Request, backup: StoredBackup, selection: Selection
+) -> NodeFindings:
+    """Objects and space, and whether views and roles can be made. Raises JobError."""
+    same = _same_as(context, backup)
+    problems, batches = _objects(context, repository, request, selection)
+    problems += [*_views(context, backup, selection), *_roles(context, repository, request, selection)]
+    imported = None if same is None else planned(repository, [same], selection)
+    free = checking.free_bytes(context.node.scratch)
+    if words := checking.lacks_space(imported, batches, free, request.compare == FULL):
+        most = checking.largest(batches if imported is None else imported)
+        help_ = f"make room, or restore some tables at a time: {most}"
+        problems.append(Problem(SPACE, context.node.name, words, help_))
+    return NodeFindings(tuple(problems), same, batches, free)
+
+
+def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:
+    """Our agent builds views: where it cannot be loaded, no table that has one can be restored."""
+    try:
+        Views(context.node.jolokia, context.check).of(selection.targets.values())
+    except NoAgentError as error:
+        wanted = sorted(view for view, table in backup.views.items() if table in selection.targets)
+        return [Problem(VIEWS, str(wanted[0]), why_not(error))] if wanted else []
+    except JolokiaError as error:
+        raise JobError("views", str(error)) from error
+    return []
+
+
+def _roles(
+    context: JobContext, repository: Repository, request: Request, selection: Selection
+) -> list[Problem]:  # fmt: skip
+    if not selection.roles:
+        return []
+    own = context.secrets().get("cassandra_username")
+    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+        try:
+            found = role_work.problem(session, request.backup_name, repository.roles(), own)
+        except CQL_ERRORS as error:
+            raise JobError("roles", words(error)) from error
+    return [] if found is None else [Problem(ROLES, ROLES_KEY_SPACE, found)]
+
+
+def _same_as(context: JobContext, backup: StoredBackup) -> str | None:
+    same = checking.same_as(backup, live.tokens(context.node.jolokia))
+    try:
+        able = same is not None and Loader(context.node.jolokia, context.check).can_import()
+    except LoadError as error:
+        raise JobError("import", str(error)) from error
+    return same if able else None
+
+
+def _objects(
+    context: JobContext, repository: Repository, request: Request, selection: Selection
+) -> tuple[list[Problem], tuple[Batch, ...]]:
+    problems, found = list[Problem](), list[Batch]()
+    for index, node in enumerate(request.share):
+        context.check()
+        percent = 100.0 * index / len(request.share)
+        context.tell(JobProgress(doing=f"checking the objects of {node}", percent=percent))
+        own = planned(repository, [node], selection)
+        pieces: list[Piece] = [piece for batch in own for piece in batch.pieces]
+        if words := checking.missing(pieces, repository.sizes(piece.key for piece in pieces)):
+            problems.append(Problem(OBJECTS, node, words))
+        found += own
+    return problems, tuple(found)

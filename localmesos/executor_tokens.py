@@ -1,0 +1,61 @@
+"""Tokens of executors, as an agent with --authenticate_http_executors gives and asks for them: JWTs (HS256)."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+ENVIRONMENT = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
+REFUSED = '"Basic" authenticator returned:\n401 Unauthorized.\n\n"Bearer" authenticator returned:\n401 Unauthorized.'
+_REALM = 'realm="mesos-agent-executor"'
+_HEAD = {"alg": "HS256", "typ": "JWT"}
+
+
+def read_key(path: Path) -> bytes:
+    """The key of this work directory; made at the first start, so that tokens outlive the agent."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(".tmp")
+        scratch.touch(mode=0o600)
+        scratch.write_bytes(secrets.token_bytes(32))
+        scratch.replace(path)
+    return path.read_bytes()
+
+
+def make_token(key: bytes, framework_id: str, executor_id: str, container_id: str) -> str:
+    """The token of one run of an executor."""
+    claims = {"cid": container_id, "eid": executor_id, "fid": framework_id}
+    body = f"{_encode(json.dumps(_HEAD, separators=(',', ':')).encode())}."
+    body += _encode(json.dumps(claims, separators=(",", ":")).encode())
+    return f"{body}.{_sign(key, body)}"
+
+
+def refusal(key: bytes, authorization: str | None) -> str | None:
+    """The header WWW-Authenticate of a 401; None for a token of ours. The word of an absent one names no error."""
+    asked = f"Basic {_REALM},Bearer {_REALM}"
+    if authorization is None:
+        return asked
+    scheme, _, token = authorization.partition(" ")
+    if scheme != "Bearer":
+        return f'{asked}, error="invalid_token", error_description="Scheme \'{scheme}\' unsupported"'
+    body, dot, signature = token.rpartition(".")
+    if body.count(".") != 1 or not dot:
+        words = "Invalid JWT: Expected 3 components"
+    elif not hmac.compare_digest(signature.encode(), _sign(key, body).encode()):
+        words = "Invalid JWT: Token signature does not match"
+    else:
+        return None
+    return f'{asked}, error="invalid_token", error_description="{words}"'
+
+
+def _sign(key: bytes, body: str) -> str:
+    return _encode(hmac.new(key, body.encode(), hashlib.sha256).digest())
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

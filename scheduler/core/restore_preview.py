@@ -1,0 +1,142 @@
+"""What a restore would find and do, put together from the answers of all nodes: pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scheduler.core.restoring import IMPORT, Loading, plan
+
+Json = Mapping[str, Any]
+
+# What a document lists of one kind, before it only says how many there are.
+LISTED = 1000
+_HOW = {IMPORT: "imported as files"}
+_NO_ANSWER = "answer"
+
+
+def preview(
+    answers: Mapping[str, Json | str], backup_nodes: Sequence[str], throttle: int, at_once: int, refusals: Iterable[str]
+) -> Json:
+    """The dry run's document.
+
+    `answers`: for each node of the cluster what it said to the question `restore-plan`, or why it said nothing;
+    `at_once`: how many nodes would load at the same time, 0 for all; `refusals`: why the restore cannot be asked for.
+    """
+    found = {node: answer for node, answer in answers.items() if not isinstance(answer, str)}
+    problems = [*_silent(answers), *_refused(refusals), *_merged(found)]
+    # A node that could not look has told why, and nothing else.
+    looked = {node: answer for node, answer in found.items() if "targets" in answer}
+    loading = plan(looked, backup_nodes, list(answers))
+    sizes = _sum(answer["sources"] for answer in looked.values())
+    tables = _tables(looked, loading.mode)
+    return {
+        "possible": not problems,
+        "problems": problems,
+        "untried": sorted({str(answer["untried"]) for answer in looked.values() if answer.get("untried")}),
+        "mode": loading.mode if looked else None,
+        "tables": tables[:LISTED],
+        "tables_more": max(0, len(tables) - LISTED),
+        "creates": _by_kind(answer["creates"] for answer in looked.values()),
+        "builds": _by_kind(answer["builds"] for answer in looked.values()),
+        "left_out": _left_out(looked),
+        "nodes": {node: _node(looked.get(node), loading.sources[node], sizes) for node in answers},
+        "bytes": sum(sizes.values()),
+        "seconds_at_throttle": _seconds(loading, sizes, throttle, at_once),
+    }
+
+
+def _silent(answers: Mapping[str, Json | str]) -> list[Json]:
+    help_ = "make the node NORMAL: every node checks and loads its part"
+    return [
+        {"kind": _NO_ANSWER, "where": node, "why": answer, "help": help_, "nodes": [node]}
+        for node, answer in answers.items()
+        if isinstance(answer, str)
+    ]
+
+
+def _refused(refusals: Iterable[str]) -> list[Json]:
+    return [{"kind": "request", "where": "", "why": words, "help": "", "nodes": []} for words in refusals]
+
+
+def _merged(found: Mapping[str, Json]) -> list[Json]:
+    """Each problem once, with the nodes that told of it."""
+    nodes: dict[tuple[str, ...], list[str]] = {}
+    for node, answer in found.items():
+        for problem in answer.get("problems", ()):
+            key = tuple(str(problem.get(name, "")) for name in ("kind", "where", "why", "help"))
+            nodes.setdefault(key, []).append(node)
+    return [
+        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": told} for key, told in nodes.items()
+    ]
+
+
+def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, size in part.items():
+            total[name] = total.get(name, 0) + int(size)
+    return total
+
+
+def _tables(looked: Mapping[str, Json], mode: str) -> list[Json]:
+    if not looked:
+        return []
+    first = next(iter(looked.values()))
+    size, sstables = (
+        _sum({name: own[what] for name, own in answer["tables"].items()} for answer in looked.values())
+        for what in ("bytes", "sstables")
+    )
+    return [
+        {
+            "from": old,
+            "to": new,
+            "what": "load into existing" if any(new in answer["living"] for answer in looked.values()) else "create",
+            "has_data": _has_data([answer["living"].get(new, False) for answer in looked.values()]),
+            "how": _HOW.get(mode, "streamed") if sstables.get(new) else "nothing to load",
+            "bytes": size.get(new, 0),
+            "sstables": sstables.get(new, 0),
+            "rows": first["rows"].get(new),
+        }
+        for old, new in first["targets"].items()
+    ]
+
+
+def _has_data(words: Sequence[bool | None]) -> bool | None:
+    """Of a table on all nodes; None where a node cannot tell, and no other one has any."""
+    return True if any(words) else None if None in words else False
+
+
+def _by_kind(lists: Iterable[Sequence[Json]]) -> dict[str, list[str]]:
+    """Names by kind, in the order in which they would be made."""
+    names: dict[str, dict[str, None]] = {}
+    for listed in lists:
+        for element in listed:
+            names.setdefault(str(element["kind"]), {})[str(element["name"])] = None
+    return {kind: list(found)[:LISTED] for kind, found in names.items()}
+
+
+def _left_out(looked: Mapping[str, Json]) -> list[str]:
+    names = {str(name) for answer in looked.values() for name in answer["left_out"]}
+    return sorted(names)[:LISTED]
+
+
+def _node(answer: Json | None, sources: Sequence[str], sizes: Mapping[str, int]) -> Json:
+    return {
+        "loads": list(sources),
+        "bytes": sum(sizes.get(source, 0) for source in sources),
+        "free_bytes": None if answer is None else answer["free_bytes"],
+        "same_as": None if answer is None else answer["same_as"],
+    }
+
+
+def _seconds(loading: Loading, sizes: Mapping[str, int], throttle: int, at_once: int) -> int | None:
+    """How long the fetching takes if it always goes as fast as the throttle lets it; None without a throttle."""
+    if throttle <= 0:
+        return None
+    amounts = [sum(sizes.get(source, 0) for source in sources) for sources in loading.sources.values()]
+    longest = max(amounts, default=0)
+    if at_once > 0:
+        longest = max(longest, math.ceil(sum(amounts) / at_once))
+    return math.ceil(longest / throttle)

@@ -1,0 +1,31 @@
+"""Stories that Hypothesis draws, the same ones every time: what is read after a restore is what the model says.
+
+`./dev chaos -k stories` plays others, for longer.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cluster.world import World
+from tests.restore_model.drawn_schema import Limits
+from tests.restore_model.drawn_stories import Steps, draw_stories
+from tests.restore_model.play import Player
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
+
+SEED = 11
+STORIES = 4
+
+
+@pytest.fixture(scope="module")
+def stories() -> list[Steps]:
+    return draw_stories(SEED, STORIES, Limits())
+
+
+@pytest.mark.parametrize("number", range(STORIES))
+def test_story(world: World, stories: list[Steps], number: int) -> None:
+    with world.cql() as session:
+        player = Player(world, session)
+        player.play(stories[number])
+    assert not player.defects, player.script

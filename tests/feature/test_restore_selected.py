@@ -1,0 +1,371 @@
+"""What a backup and a restore select, create and derive: names, views, indexes, keyspaces without tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from cassandra.cluster import NoHostAvailable
+
+from executor.backup import document, layout
+from executor.backup.manifest import NodeManifest
+from executor.jobs.backup_questions import describe_backup
+from executor.jobs.context import JobError
+from executor.jolokia import STORAGE_SERVICE
+from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
+from tests.feature.cassandra_ring import LAUNCH, RingNode, make_ring
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.cassandra
+
+NODE = ["node-0"]
+FLUSH = "forceKeyspaceFlush(java.lang.String,[Ljava.lang.String;)"
+LOGIN = ("cassandra", "cassandra")
+ROWS = 20
+_OPTIONS = {
+    "authenticator": "PasswordAuthenticator",
+    "authorizer": "CassandraAuthorizer",
+    "materialized_views_enabled": True,
+    "sasi_indexes_enabled": True,
+    "user_defined_functions_enabled": True,
+}
+_REPLICATION = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+_VIEW = """CREATE MATERIALIZED VIEW mv.by_v AS SELECT * FROM mv.t
+    WHERE v IS NOT NULL AND id IS NOT NULL PRIMARY KEY (v, id)"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One node with its operator."""
+
+    operator: Operator
+    node: RingNode
+    bucket: Bucket
+
+    def execute(self, *statements: str) -> None:
+        with self.node.cql(login=LOGIN) as session:
+            for statement in statements:
+                session.execute(statement)
+
+    def rows(self, query: str) -> list[Any]:
+        with self.node.cql(login=LOGIN) as session:
+            return sorted(tuple(row) for row in session.execute(query))
+
+    def restore(self, backup: str, **request: Any) -> dict[str, Any]:
+        return self.operator.restore(backup, NODE, **request)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    ring = make_ring(tmp_path_factory.mktemp("selected"), ["127.0.47.1"], replace(LAUNCH, options=_OPTIONS))
+    try:
+        ring.start()
+        wait_for("the first role is made", lambda: _can_log_in(ring.nodes[0]), 60.0)
+        login = {"cassandra_username": LOGIN[0], "cassandra_password": LOGIN[1]}
+        with serve_bucket() as bucket:
+            yield Place(Operator(ring, bucket, login=login), ring.nodes[0], bucket)
+    finally:
+        ring.stop()
+
+
+def _can_log_in(node: RingNode) -> bool:
+    try:
+        with node.cql(login=LOGIN):
+            return True
+    except Exception:  # noqa: BLE001 whatever the driver has to say of a node that has no roles yet
+        return False
+
+
+@pytest.fixture(scope="module")
+def viewed(place: Place) -> list[Any]:
+    """The rows of `mv.t`, of which there is a backup `mv`; it has a view."""
+    place.execute(f"CREATE KEYSPACE mv {_REPLICATION}", "CREATE TABLE mv.t (id int PRIMARY KEY, v int, w text)", _VIEW)
+    place.execute(*(f"INSERT INTO mv.t (id, v, w) VALUES ({i}, {i}, 'w')" for i in range(ROWS)))
+    wait_for("the view has the rows", lambda: len(place.rows("SELECT v, id, w FROM mv.by_v")) == ROWS)
+    place.operator.back_up("mv", ["mv"])
+    return place.rows("SELECT id, v, w FROM mv.t")
+
+
+def follows(place: Place, table: str = "mv.t", view: str = "mv.by_v") -> bool:
+    """Whether a view has what its table has, and nothing else."""
+    return place.rows(f"SELECT id, v, w FROM {table}") == place.rows(f"SELECT id, v, w FROM {view}")
+
+
+def test_files_of_views_are_not_backed_up(place: Place, viewed: list[Any]) -> None:
+    (key,) = place.bucket.keys(layout.node_key("mv", "node-0"))
+    written = place.bucket.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert [table.name for table in document.read(NodeManifest, written, key).tables] == ["t"]
+
+
+VIEW_GONE = "DROP MATERIALIZED VIEW IF EXISTS mv.by_v"
+# Older than the backup's, under other values: what the view has of them is stale once the backup's are there.
+OLDER = tuple(f"UPDATE mv.t USING TIMESTAMP 1 SET v = {i + 100} WHERE id = {i}" for i in range(ROWS))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(("TRUNCATE mv.t",), id="a view that lives on"),
+        pytest.param((VIEW_GONE, "TRUNCATE mv.t", _VIEW), id="one made after the backup"),
+        pytest.param((VIEW_GONE, "TRUNCATE mv.t"), id="one that was dropped"),
+        pytest.param(("TRUNCATE mv.t", *OLDER), id="one with rows that the backup's overwrite"),
+        pytest.param(("DROP KEYSPACE mv",), id="all of it dropped"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["import", "stream"])
+def test_a_view_follows_its_restored_table(place: Place, viewed: list[Any], before: Sequence[str], mode: str) -> None:
+    place.execute(*before)
+    found = place.restore("mv", column_families=["t"], mode=mode)
+    assert found["schema"]["views"] == ["mv.by_v"]
+    assert place.rows("SELECT id, v, w FROM mv.t") == viewed
+    assert follows(place)
+    assert found["compare"]["verdict"] == "equal"
+
+
+def test_a_view_whose_table_has_newer_rows(place: Place, viewed: list[Any]) -> None:
+    place.execute(VIEW_GONE, "UPDATE mv.t SET v = 500 WHERE id = 1")
+    place.restore("mv", column_families=["t"])
+    assert follows(place)
+    assert (1, 500, "w") in place.rows("SELECT id, v, w FROM mv.by_v")
+    place.execute("TRUNCATE mv.t")
+    place.restore("mv")
+
+
+def test_a_view_of_a_table_beside_itself_is_left_out(place: Place, viewed: list[Any]) -> None:
+    place.execute("TRUNCATE mv.t")
+    found = place.restore("mv", rename={"mv.t": "mv.t_old"})
+    assert found["schema"]["left_out"] == [
+        "view mv.by_v: mv.t becomes mv.t_old in the same key space, where the view keeps its name and its table"
+    ]
+    assert place.rows("SELECT id, v, w FROM mv.t_old") == viewed
+    assert place.rows("SELECT id, v, w FROM mv.by_v") == place.rows("SELECT id, v, w FROM mv.t") == []
+    place.execute("DROP TABLE mv.t_old")
+    place.restore("mv")
+
+
+def test_a_view_under_another_key_space(place: Place, viewed: list[Any]) -> None:
+    place.restore("mv", rename={"mv": "Systems_2"})
+    assert place.rows('SELECT id, v, w FROM "Systems_2".t') == viewed
+    assert follows(place, '"Systems_2".t', '"Systems_2".by_v')
+    place.execute('DROP KEYSPACE "Systems_2"')
+
+
+def test_a_view_by_itself_is_refused(place: Place, viewed: list[Any]) -> None:
+    given = {"backup_name": "mv", "sources": NODE, "column_families": ["by_v"]}
+    with pytest.raises(JobError, match=r"mv\.by_v is a materialized view of mv\.t and is built from it: name mv\.t"):
+        place.operator.run("restore-check", place.node, "x", given)
+
+
+INDEXES = (
+    "CREATE INDEX plain ON ix.t (a)",
+    "CREATE CUSTOM INDEX sai ON ix.t (b) USING 'sai'",
+    "CREATE CUSTOM INDEX sasi ON ix.t (c) USING 'org.apache.cassandra.index.sasi.SASIIndex'",
+)
+
+
+@pytest.fixture(scope="module")
+def indexed(place: Place) -> None:
+    place.execute(f"CREATE KEYSPACE ix {_REPLICATION}", "CREATE TABLE ix.t (id int PRIMARY KEY, a int, b int, c text)")
+    place.execute(*INDEXES)
+    place.execute(*(f"INSERT INTO ix.t (id, a, b, c) VALUES ({i}, {i % 4}, {i % 4}, 'c{i % 4}')" for i in range(ROWS)))
+    place.operator.back_up("ix", ["ix"])
+
+
+@pytest.mark.parametrize("before", ["TRUNCATE ix.t", "DROP TABLE ix.t"])
+@pytest.mark.parametrize("mode", ["import", "stream"])
+def test_every_kind_of_index_finds_every_row(place: Place, indexed: None, before: str, mode: str) -> None:
+    place.execute(before)
+    place.restore("ix", mode=mode)
+    for number in range(4):
+        wanted = [(i,) for i in range(number, ROWS, 4)]
+        for condition in (f"a = {number}", f"b = {number}", f"c = 'c{number}'"):
+            assert place.rows(f"SELECT id FROM ix.t WHERE {condition}") == wanted, condition
+
+
+def test_a_key_space_of_users_whose_name_begins_with_system(place: Place) -> None:
+    """Its table has lost a column since and has it again: that is looked at as in any key space of users."""
+    outcomes = []
+    for name in ("systems", "plainks"):
+        place.execute(
+            f"CREATE KEYSPACE {name} {_REPLICATION}",
+            f"CREATE TABLE {name}.t (id int PRIMARY KEY, a text, b text)",
+            f"INSERT INTO {name}.t (id, a, b) VALUES (1, 'a', 'b')",
+        )
+        place.node.jolokia.execute(STORAGE_SERVICE, FLUSH, [name, []], 60.0)
+        place.execute(f"ALTER TABLE {name}.t DROP b")
+        place.operator.back_up(name, [name])
+        place.execute(f"ALTER TABLE {name}.t ADD b text", f"INSERT INTO {name}.t (id, b) VALUES (2, 'live')")
+        outcomes.append(_outcome(place, name))
+        assert place.rows(f"SELECT id, b FROM {name}.t") == [(1, None), (2, "live")]
+        place.execute(f"DROP KEYSPACE {name}")
+    assert outcomes[0] == outcomes[1]
+
+
+def _outcome(place: Place, name: str) -> str:
+    """What a restore of a key space says, with the key space's name taken out."""
+    try:
+        found = place.restore(name, key_spaces=[name])
+    except JobError as error:
+        return str(error).replace(name, "K")
+    return str(sorted(found["schema"]["created"])).replace(name, "K")
+
+
+def test_rename_alone_restores_what_it_names(place: Place) -> None:
+    place.execute(f"CREATE KEYSPACE k1 {_REPLICATION}", f"CREATE KEYSPACE k2 {_REPLICATION}")
+    for table in ("k1.users", "k1.orders", "k2.audit"):
+        place.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)", f"INSERT INTO {table} (id) VALUES (1)")
+    place.operator.back_up("renames")
+    place.execute("TRUNCATE k1.orders", "TRUNCATE k2.audit")
+    found = place.restore("renames", rename={"k1.users": "k1.users_before"})
+    assert list(found["load"]["node-0"]["tables"]) == ["k1.users_before"]
+    assert place.rows("SELECT id FROM k1.users_before") == [(1,)]
+    assert place.rows("SELECT id FROM k1.orders") == place.rows("SELECT id FROM k2.audit") == []
+    place.execute("DROP KEYSPACE k1", "DROP KEYSPACE k2")
+
+
+def test_a_key_space_without_tables(place: Place) -> None:
+    place.execute(
+        f"CREATE KEYSPACE bare {_REPLICATION}",
+        "CREATE TYPE bare.address (street text)",
+        "CREATE FUNCTION bare.twice(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x * 2;'",
+    )
+    place.operator.back_up("bare", ["bare"])
+    for request in ({}, {"key_spaces": ["bare"]}):
+        place.execute("DROP KEYSPACE bare")
+        found = place.restore("bare", **request)
+        assert found["check"]["node-0"]["tables"] == 0
+        assert found["schema"]["message"] == "made: 1 keyspace, 1 type, 1 function"
+        assert place.rows("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'bare'") == [("address",)]
+    question = {"backup_name": "bare", "location": place.bucket.location, "secrets": SECRETS}
+    assert describe_backup(place.node.facts(), question)["key_spaces"] == {"bare": []}
+    place.execute("DROP KEYSPACE bare")
+
+
+LONG_SPACE, LONG_TABLE, LONG_NAME = "K" * 48, "T" * 222, "n" * 222
+
+
+def test_the_longest_names(place: Place) -> None:
+    table = f'"{LONG_SPACE}"."{LONG_TABLE}"'
+    place.execute(
+        f'CREATE KEYSPACE "{LONG_SPACE}" {_REPLICATION}',
+        f'CREATE TYPE "{LONG_SPACE}".{LONG_NAME}x (street text)',
+        f"CREATE TABLE {table} (id int PRIMARY KEY, v text, a frozen<{LONG_NAME}x>)",
+        f"CREATE INDEX by_v ON {table} (v)",
+        f"CREATE CUSTOM INDEX by_a ON {table} (a) USING 'sai'",
+        f"INSERT INTO {table} (id, v, a) VALUES (1, 'v', {{street: 's'}})",
+    )
+    place.operator.back_up("long", [LONG_SPACE])
+    place.execute(f"DROP TABLE {table}")
+    place.restore("long", key_spaces=[LONG_SPACE])
+    assert place.rows(f"SELECT id FROM {table} WHERE v = 'v'") == [(1,)]
+    other = f'"{LONG_SPACE}".{LONG_NAME}'
+    for mode in ("import", "stream"):
+        place.restore("long", rename={f"{LONG_SPACE}.{LONG_TABLE}": f"{LONG_SPACE}.{LONG_NAME}"}, mode=mode)
+        assert place.rows(f"SELECT id FROM {other} WHERE v = 'v'") == [(1,)]
+        place.execute(f"DROP TABLE {other}")
+    place.execute(f'DROP KEYSPACE "{LONG_SPACE}"')
+
+
+def _logs_in(place: Place, name: str, password: str) -> bool:
+    try:
+        with place.node.cql(login=(name, password)) as session:
+            session.execute("SELECT host_id FROM system.local")
+            return True
+    except NoHostAvailable:
+        return False
+
+
+@pytest.fixture(scope="module")
+def roles(place: Place) -> None:
+    """A backup `roles`, and what became of the roles since."""
+    place.execute(
+        f"CREATE KEYSPACE held {_REPLICATION}",
+        "CREATE TABLE held.t (id int PRIMARY KEY)",
+        "CREATE FUNCTION held.twice(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x * 2;'",
+        "CREATE ROLE readers",
+        "CREATE ROLE \"App's\" WITH PASSWORD = 'secret-1' AND LOGIN = true",
+        "CREATE ROLE weak WITH PASSWORD = 'before' AND LOGIN = true",
+        'GRANT readers TO "App\'s"',
+        "GRANT SELECT ON TABLE held.t TO readers",
+        "GRANT EXECUTE ON FUNCTION held.twice(int) TO readers",
+        'GRANT MODIFY ON KEYSPACE held TO "App\'s"',
+        "GRANT DESCRIBE ON MBEANS 'org.apache.cassandra.db:*' TO \"App's\"",
+    )
+    place.operator.back_up("roles")
+    place.execute(
+        'DROP ROLE "App\'s"',
+        "ALTER ROLE weak WITH PASSWORD = 'after' AND SUPERUSER = true",
+        "REVOKE SELECT ON TABLE held.t FROM readers",
+        "CREATE ROLE later",
+    )
+
+
+def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
+    place.restore("roles", key_spaces=["held"])
+    assert not _logs_in(place, "App's", "secret-1")
+    found = place.restore("roles", key_spaces=["system_auth"])
+    assert found["load"]["node-0"]["tables"] == {}
+    assert found["schema"]["roles"] == {
+        "App's": "created",
+        "cassandra": "left as it is: the restore logs in with it",
+        "readers": "altered",
+        "weak": "altered",
+    }
+    assert found["schema"]["other_roles"] == ["later"]
+    assert _logs_in(place, "App's", "secret-1")
+    wait_for("the old password holds", lambda: _logs_in(place, "weak", "before"))
+    assert not _logs_in(place, "weak", "after")
+    assert place.rows("SELECT is_superuser FROM system_auth.roles WHERE role = 'weak'") == [(False,)]
+    assert place.rows("SELECT member FROM system_auth.role_members WHERE role = 'readers'") == [("App's",)]
+    assert place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'readers'") == [
+        ("data/held/t",),
+        ("functions/held/twice[org.apache.cassandra.db.marshal.Int32Type]",),
+    ]
+    assert place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'App''s'") == [
+        ("data/held",),
+        ("mbean/org.apache.cassandra.db:*",),
+    ]
+    again = place.restore("roles", key_spaces=["system_auth"])["schema"]["roles"]
+    assert {name: what for name, what in again.items() if name != "cassandra"} == dict.fromkeys(
+        ("App's", "readers", "weak"), "as in the backup"
+    )
+
+
+def test_roles_can_be_looked_at_under_another_name(place: Place, roles: None) -> None:
+    place.restore("roles", rename={"system_auth": "auth_before"})
+    assert {row[0] for row in place.rows("SELECT role FROM auth_before.roles")} >= {"App's", "weak", "readers"}
+    place.execute("DROP KEYSPACE auth_before")
+
+
+def test_roles_need_a_superuser(place: Place, roles: None) -> None:
+    place.execute(
+        "CREATE ROLE operator WITH PASSWORD = 'o' AND LOGIN = true", "GRANT SELECT ON KEYSPACE system_auth TO operator"
+    )
+    operator = replace(place.operator, login={"cassandra_username": "operator", "cassandra_password": "o"})
+    given = {"backup_name": "roles", "sources": NODE, "key_spaces": ["system_auth"]}
+    with pytest.raises(JobError, match="roles cannot be restored by operator, which is no superuser") as caught:
+        operator.run("restore-check", place.node, "x", given)
+    assert caught.value.hopeless
+    place.execute("DROP ROLE operator")
+
+
+def test_roles_of_a_backup_that_has_none_as_statements(place: Place, roles: None) -> None:
+    """As those of earlier versions: the schema names no document of roles."""
+    client = place.bucket.client()
+    (key,) = place.bucket.keys(layout.schema_key("roles"))
+    (whole,) = place.bucket.keys(layout.manifest_key("roles"))
+    schema = json.loads(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    manifest = json.loads(client.get_object(Bucket=BUCKET, Key=whole)["Body"].read())
+    del schema["roles_sha256"]
+    content = json.dumps(schema).encode()
+    manifest["schema_sha256"] = hashlib.sha256(content).hexdigest()
+    client.put_object(Bucket=BUCKET, Key=key, Body=content)
+    client.put_object(Bucket=BUCKET, Key=whole, Body=json.dumps(manifest).encode())
+    given = {"backup_name": "roles", "sources": NODE, "key_spaces": ["system_auth"]}
+    with pytest.raises(JobError, match="older files do not win over what was changed since") as caught:
+        place.operator.run("restore-check", place.node, "x", given)
+    assert caught.value.hopeless

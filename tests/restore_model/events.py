@@ -1,0 +1,346 @@
+"""What happens to a cluster: each event is a value that knows its statement of CQL, or its call of the API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.restore_model.schema import Column, Index, KeySpace, Table, View
+from tests.restore_model.values import UDT, Kind, Value, literal, strip
+
+Named = tuple[str, Value]
+Ref = tuple[str, str]
+SHORT_TTL_SECONDS = 2
+LONG_TTL_SECONDS = 400_000
+VALUE, WHOLE, ADD, FIELD = "value", "whole", "add", "field"
+CELL, ELEMENT, ROW, RANGE, PARTITION = "cell", "element", "row", "range", "partition"
+
+
+def full(ref: Ref) -> str:
+    """Key space and table as CQL has them."""
+    return ".".join(ref)
+
+
+def _where(named: tuple[Named, ...]) -> str:
+    return " AND ".join(f"{name} = {value.cql}" for name, value in named)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A column and what it gets: a value, null, all its elements anew, more elements, or a field."""
+
+    column: str
+    kind: Kind
+    how: str
+    value: Value | None = None
+    elements: tuple[tuple[Value, Value], ...] = ()
+
+    @property
+    def cql(self) -> str:
+        """The right side of it in an INSERT."""
+        if self.how == VALUE:
+            return "null" if self.value is None else self.value.cql
+        return literal(self.kind, self.elements) if self.elements else "null"
+
+    @property
+    def update(self) -> str:
+        """The whole of it in an UPDATE."""
+        if self.how == FIELD:
+            path, value = self.elements[0]
+            return f"{self.column}.{path.cql} = {value.cql}"
+        return f"{self.column} = {f'{self.column} + ' if self.how == ADD else ''}{self.cql}"
+
+
+@dataclass(frozen=True)
+class Write:
+    """An INSERT or an UPDATE of a row, or of the static columns of a partition where `row` is None."""
+
+    table: Ref
+    key: tuple[Named, ...]
+    row: tuple[Named, ...] | None
+    insert: bool
+    sets: tuple[Assignment, ...]
+    timestamp: int | None = None
+    ttl: int = 0
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        named = self.key + (self.row or ())
+        using = [f"TIMESTAMP {self.timestamp}"] if self.timestamp is not None else []
+        using += [f"TTL {self.ttl}"] if self.ttl else []
+        how = f" USING {' AND '.join(using)}" if using else ""
+        if self.insert:
+            names = ", ".join([name for name, _ in named] + [item.column for item in self.sets])
+            given = ", ".join([value.cql for _, value in named] + [item.cql for item in self.sets])
+            return f"INSERT INTO {full(self.table)} ({names}) VALUES ({given}){how}"
+        sets = ", ".join(item.update for item in self.sets)
+        return f"UPDATE {full(self.table)}{how} SET {sets} WHERE {_where(named)}"
+
+
+@dataclass(frozen=True)
+class Delete:
+    """A deletion of one of the five kinds. A range is of the first clustering column, `low` in and `high` out of it."""
+
+    table: Ref
+    what: str
+    key: tuple[Named, ...]
+    row: tuple[Named, ...] | None = None
+    column: str = ""
+    path: Value | None = None
+    low: Named | None = None
+    high: Named | None = None
+    timestamp: int | None = None
+    kind: Kind | None = None
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        column = f" {self.column}" if self.column else ""
+        if self.path is not None and self.kind is not None:
+            column += f".{self.path.cql}" if self.kind.family == UDT else f"[{self.path.cql}]"
+        using = f" USING TIMESTAMP {self.timestamp}" if self.timestamp is not None else ""
+        where = _where(self.key + (self.row or ()))
+        where += f" AND {self.low[0]} >= {self.low[1].cql}" if self.low else ""
+        where += f" AND {self.high[0]} < {self.high[1].cql}" if self.high else ""
+        return f"DELETE{column} FROM {full(self.table)}{using} WHERE {where}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """A counter goes up or down."""
+
+    table: Ref
+    key: tuple[Named, ...]
+    row: tuple[Named, ...]
+    column: str
+    amount: int
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return (
+            f"UPDATE {full(self.table)} SET {self.column} = {self.column} + {self.amount}"
+            f" WHERE {_where(self.key + self.row)}"
+        )
+
+
+@dataclass(frozen=True)
+class AddColumn:
+    """ALTER TABLE … ADD."""
+
+    table: Ref
+    column: Column
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"ALTER TABLE {full(self.table)} ADD {self.column.definition}"
+
+
+@dataclass(frozen=True)
+class DropColumn:
+    """ALTER TABLE … DROP."""
+
+    table: Ref
+    column: str
+    timestamp: int | None = None
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        using = f" USING TIMESTAMP {self.timestamp}" if self.timestamp is not None else ""
+        return f"ALTER TABLE {full(self.table)} DROP {self.column}{using}"
+
+
+@dataclass(frozen=True)
+class RenameColumn:
+    """ALTER TABLE … RENAME, which takes columns of the key."""
+
+    table: Ref
+    old: str
+    new: str
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"ALTER TABLE {full(self.table)} RENAME {self.old} TO {self.new}"
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """TRUNCATE."""
+
+    table: Ref
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"TRUNCATE {full(self.table)}"
+
+
+@dataclass(frozen=True)
+class DropTable:
+    """DROP TABLE; its views have to be gone."""
+
+    table: Ref
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"DROP TABLE {full(self.table)}"
+
+
+@dataclass(frozen=True)
+class MakeTable:
+    """CREATE TABLE, with its indexes and views."""
+
+    key_space: str
+    made: Table
+
+    @property
+    def table(self) -> Ref:
+        """Its name."""
+        return self.key_space, self.made.name
+
+    @property
+    def cql(self) -> str:
+        """Its statements."""
+        return ";\n".join(self.made.statements(self.key_space))
+
+
+@dataclass(frozen=True)
+class MakeKeySpace:
+    """CREATE KEYSPACE, with all that is in it."""
+
+    made: KeySpace
+
+    @property
+    def cql(self) -> str:
+        """Its statements."""
+        return ";\n".join(self.made.statements())
+
+
+@dataclass(frozen=True)
+class DropKeySpace:
+    """DROP KEYSPACE."""
+
+    key_space: str
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"DROP KEYSPACE IF EXISTS {self.key_space}"
+
+
+@dataclass(frozen=True)
+class DropIndex:
+    """DROP INDEX."""
+
+    table: Ref
+    index: Index
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"DROP INDEX {self.table[0]}.{self.index.name}"
+
+
+@dataclass(frozen=True)
+class MakeIndex:
+    """CREATE INDEX."""
+
+    table: Ref
+    index: Index
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return self.index.statement(full(self.table))
+
+
+@dataclass(frozen=True)
+class DropView:
+    """DROP MATERIALIZED VIEW."""
+
+    table: Ref
+    view: View
+
+    @property
+    def cql(self) -> str:
+        """Its statement."""
+        return f"DROP MATERIALIZED VIEW {self.table[0]}.{self.view.name}"
+
+
+@dataclass(frozen=True)
+class Maintain:
+    """`flush` or `compact` of key spaces on all nodes."""
+
+    kind: str
+    key_spaces: tuple[str, ...]
+
+    @property
+    def cql(self) -> str:
+        """As a line of a script."""
+        return _call(f"{self.kind}/start", {"nodes": ["*"], "key_spaces": [strip(name) for name in self.key_spaces]})
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup of key spaces."""
+
+    name: str
+    key_spaces: tuple[str, ...]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Of the request."""
+        return {"backup_name": self.name, "key_spaces": [strip(name) for name in self.key_spaces], "count_rows": True}
+
+    @property
+    def cql(self) -> str:
+        """As a line of a script."""
+        return _call("backup/start", self.body)
+
+
+@dataclass(frozen=True)
+class Restore:
+    """A restore. `tables` are chosen tables, `rename` pairs of key spaces' or of tables' names."""
+
+    backup: str
+    key_spaces: tuple[str, ...] = ()
+    tables: tuple[Ref, ...] = ()
+    rename: tuple[tuple[Ref, Ref], ...] = ()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Of the request. A key space is renamed as (name, "")."""
+        body: dict[str, Any] = {"backup_name": self.backup}
+        if self.key_spaces:
+            body["key_spaces"] = [strip(name) for name in self.key_spaces]
+        if self.tables:
+            body["column_families"] = [_api(ref) for ref in self.tables]
+        if self.rename:
+            body["rename"] = {_api(old): _api(new) for old, new in self.rename}
+        return body
+
+    @property
+    def cql(self) -> str:
+        """As a line of a script."""
+        return _call("restore/start", self.body)
+
+
+def _api(ref: Ref) -> str:
+    return ".".join(strip(part) for part in ref if part)
+
+
+def _call(path: str, body: dict[str, Any]) -> str:
+    return f"PUT /v1/{path} {json.dumps(body)}"
+
+
+OfTable = (
+    Write | Delete | Count | AddColumn | DropColumn | RenameColumn | Truncate | DropIndex | MakeIndex | DropView
+)  # fmt: skip
+OfKeySpace = MakeTable | DropTable | MakeKeySpace | DropKeySpace
+Event = OfTable | OfKeySpace | Maintain | Backup

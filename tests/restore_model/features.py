@@ -1,0 +1,16 @@
+"""What a cluster needs for stories: features that Cassandra has switched off unless asked."""
+
+from __future__ import annotations
+
+import json
+
+SETTINGS = {
+    "CASSANDRA_YAML": json.dumps(
+        {
+            "materialized_views_enabled": True,
+            "sasi_indexes_enabled": True,
+            "user_defined_functions_enabled": True,
+            "dynamic_data_masking_enabled": True,
+        }
+    )
+}

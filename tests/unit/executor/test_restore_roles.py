@@ -1,0 +1,157 @@
+"""Which statements bring a backup's roles back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from executor.backup import document
+from executor.backup.roles import Permission, Role, Roles, read_roles
+from executor.restore.roles import (
+    ALTERED,
+    CREATED,
+    EQUAL,
+    LEFT,
+    outcome,
+    resource,
+    statements,
+    told,
+    unknown,
+    untouched,
+)
+
+HASH = "$2a$10$d2nlxp/YWQqfHr9g/DfcH.Xvx9kdn24pj5C5hcdZ9sTHXHisAzHDW"
+APP = Role(
+    name="app",
+    can_login=True,
+    is_superuser=False,
+    salted_hash=HASH,
+    member_of=("readers",),
+    permissions=(Permission("data/shop/users", ("MODIFY", "SELECT")),),
+    data_centers=("dc1",),
+    cidr_groups=("office",),
+    identities=("spiffe://app",),
+)
+READERS = Role("readers", can_login=False, is_superuser=False, salted_hash=None)
+ADMIN = Role("admin", can_login=True, is_superuser=True, salted_hash="x", member_of=("admins",))
+ADMINS = Role("admins", can_login=False, is_superuser=True, salted_hash=None)
+STORED = Roles((ADMIN, ADMINS, APP, READERS), {"office": ("10.0.0.0/8",)})
+
+
+def texts(here: Roles, own: str | None = None, stored: Roles = STORED) -> list[str]:
+    return [one.text for one in statements(stored, here, untouched(own, here))]
+
+
+def test_a_role_that_was_dropped_is_made_again() -> None:
+    here = Roles((ADMIN, ADMINS))
+    assert texts(here, "admin") == [
+        "INSERT INTO system_auth.cidr_groups (cidr_group, cidrs) VALUES ('office', {('10.0.0.0', 8)})",
+        f"CREATE ROLE IF NOT EXISTS \"app\" WITH HASHED PASSWORD = '{HASH}' AND LOGIN = true AND SUPERUSER = false",
+        "ALTER ROLE \"app\" WITH ACCESS TO DATACENTERS {'dc1'}",
+        "ALTER ROLE \"app\" WITH ACCESS FROM CIDRS {'office'}",
+        'CREATE ROLE IF NOT EXISTS "readers" WITH LOGIN = false AND SUPERUSER = false',
+        'GRANT "readers" TO "app"',
+        "ADD IDENTITY IF NOT EXISTS 'spiffe://app' TO ROLE 'app'",
+        'GRANT MODIFY ON TABLE "shop"."users" TO "app"',
+        'GRANT SELECT ON TABLE "shop"."users" TO "app"',
+    ]
+    assert outcome(STORED, here, untouched("admin", here)) == {
+        "admin": LEFT, "admins": LEFT, "app": CREATED, "readers": CREATED,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(APP, [], id="as it was"),
+        pytest.param(
+            replace(APP, salted_hash="other"),
+            [f"ALTER ROLE \"app\" WITH HASHED PASSWORD = '{HASH}' AND LOGIN = true AND SUPERUSER = false"],
+            id="another password",
+        ),
+        pytest.param(replace(APP, member_of=()), ['GRANT "readers" TO "app"'], id="a membership that was revoked"),
+        pytest.param(
+            replace(APP, permissions=(Permission("data/shop/users", ("SELECT",)),)),
+            ['GRANT MODIFY ON TABLE "shop"."users" TO "app"'],
+            id="a permission that was revoked",
+        ),
+        pytest.param(
+            replace(APP, permissions=(*APP.permissions, Permission("data", ("DROP",)))), [], id="one of since"
+        ),
+        pytest.param(
+            replace(APP, data_centers=None, cidr_groups=None),
+            [
+                "ALTER ROLE \"app\" WITH ACCESS TO DATACENTERS {'dc1'}",
+                "ALTER ROLE \"app\" WITH ACCESS FROM CIDRS {'office'}",
+            ],
+            id="limits that were lifted",
+        ),
+    ],
+)
+def test_a_role_that_was_changed(now: Role, expected: list[str]) -> None:
+    here = replace(STORED, roles=(ADMIN, ADMINS, now, READERS))
+    assert texts(here) == expected
+    assert outcome(STORED, here, ())["app"] == (ALTERED if expected else EQUAL)
+
+
+def test_limits_of_since_are_lifted() -> None:
+    stored = replace(STORED, roles=(replace(APP, data_centers=None, cidr_groups=None),))
+    assert texts(replace(STORED, roles=(APP,)), None, stored) == [
+        'ALTER ROLE "app" WITH ACCESS TO ALL DATACENTERS',
+        'ALTER ROLE "app" WITH ACCESS FROM ALL CIDRS',
+    ]
+
+
+def test_the_own_login_and_what_it_has_its_rights_from_is_left() -> None:
+    here = Roles((replace(ADMIN, salted_hash="new"), replace(ADMINS, is_superuser=False), APP, READERS), {"office": ()})
+    assert texts(here, "admin") == []
+    assert untouched("admin", here) == {"admin", "admins"}
+    assert untouched(None, here) == frozenset()
+
+
+def test_roles_of_since_are_named() -> None:
+    assert unknown(STORED, Roles((*STORED.roles, replace(APP, name="new")))) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ("data", "ALL KEYSPACES"),
+        ("data/Shop", 'KEYSPACE "Shop"'),
+        ("data/shop/*", 'ALL TABLES IN KEYSPACE "shop"'),
+        ("data/shop/users", 'TABLE "shop"."users"'),
+        ("roles", "ALL ROLES"),
+        ("roles/a/b", 'ROLE "a/b"'),
+        ("functions", "ALL FUNCTIONS"),
+        ("functions/shop", 'ALL FUNCTIONS IN KEYSPACE "shop"'),
+        (
+            "functions/shop/f[org.apache.cassandra.db.marshal.Int32Type^org.apache.cassandra.db.marshal.UTF8Type]",
+            'FUNCTION "shop"."f"(int, text)',
+        ),
+        ("functions/shop/f[]", 'FUNCTION "shop"."f"()'),
+        ("functions/shop/f[org.apache.cassandra.db.marshal.ListType(x)]", None),
+        ("mbean", "ALL MBEANS"),
+        ("mbean/a:type=b", "MBEAN 'a:type=b'"),
+        ("mbean/a:*", "MBEANS 'a:*'"),
+        ("other/x", None),
+    ],
+)
+def test_resources(stored: str, expected: str | None) -> None:
+    assert resource(stored) == expected
+
+
+def test_the_document_holds_all_of_it_and_nothing_shows_a_hash() -> None:
+    assert read_roles(document.write(STORED), "roles.json") == STORED
+    assert HASH not in repr(STORED)
+    assert not [one for one in statements(STORED, Roles(()), ()) if HASH in one.does]
+
+
+def test_what_is_told() -> None:
+    assert told(
+        {"app": CREATED, "b": EQUAL}, {"app": ["SELECT on data/x (no such keyspace)"], "": ["a group (no)"]}
+    ) == {
+        "app": "created; not given: SELECT on data/x (no such keyspace)",
+        "b": "as in the backup",
+        "": "a group (no)",
+    }
