@@ -93,8 +93,8 @@ def decommission(node: str) -> Response:
     """Let this node leave the ring: as POST /v1/decommission/start for it alone."""
     arguments = query("force")
     body()
-    identifier = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
-    return accepted("started", identifier)
+    begun = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
+    return accepted("started", *begun)
 
 
 @blueprint.route("/v1/nodes/<node>/pause", methods=["PUT", "POST"])
@@ -131,7 +131,7 @@ def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
     """By a new node that takes its tokens over; or, with `decommission`, by one that joins once this one has left."""
     if flag(arguments, "decommission"):
         request = {"nodes": [node.name], "force": flag(arguments, "force"), "rejoin": True}
-        return accepted("started", start("decommission", request))
+        return accepted("started", *start("decommission", request))
     return _ending(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
 
 

@@ -108,13 +108,13 @@ def _name(path: str) -> str:
 
 def _start(kind: str) -> Response:
     query()
-    return accepted("started", start(kind, document()))
+    return accepted("started", *start(kind, document()))
 
 
 def _stop(kind: str) -> Response:
     query()
     body()
-    return _carry_out(StopOperation(kind), "stopping")
+    return _carry_out(StopOperation(kind, g.principal), "stopping")
 
 
 def _carry_out(command: OperationCommand, word: str) -> Response:
@@ -125,9 +125,9 @@ def _carry_out(command: OperationCommand, word: str) -> Response:
     return accepted(word, None if found is None else found.id)
 
 
-def accepted(word: str, identifier: str | None) -> Response:
+def accepted(word: str, identifier: str | None, message: str = "") -> Response:
     """202: it is stored, and carried out from now on."""
-    response = jsonify(status=word, message="", id=identifier)
+    response = jsonify(status=word, message=message, id=identifier)
     response.status_code = HTTPStatus.ACCEPTED
     return response
 

@@ -13,9 +13,9 @@ from api.access import access, snapshot
 from api.errors import RequestError, refused
 from api.shapes import launched
 from scheduler.core.commands import StartOperation
+from scheduler.core.excluding import exclusion, remarks
 from scheduler.core.kinds import KINDS
 from scheduler.core.operation import stamp
-from scheduler.core.operation_commands import exclusion
 from scheduler.core.requests import Request, Schema, check, named_tables, names_tables, schema_in, schema_of
 from scheduler.secrets import SETTINGS
 from scheduler.snapshot import QuestionRefused, Unavailable
@@ -26,14 +26,17 @@ READING = ("restore", "backup-verify")
 _CONFLICT = HTTPStatus.CONFLICT
 
 
-def start(kind: str, body: Json) -> str:
-    """Begin an operation; its id. Raises RequestError or Unavailable, and then nothing has changed."""
+def start(kind: str, body: Json) -> tuple[str, str]:
+    """Begin an operation; its id, and what is to be known beside that.
+
+    Raises RequestError or Unavailable, and then nothing has changed.
+    """
     state = snapshot().state
     nodes = [node.name for node in launched(state)]
     request = _checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
-    if (reason := exclusion(state, kind)) is not None:
+    if (reason := exclusion(state, kind, request.request)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
     check_key(request.secrets)
     facts, schema = _look(kind, request)
@@ -55,7 +58,7 @@ def start(kind: str, body: Json) -> str:
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
         raise refused(refusal)
-    return identifier
+    return identifier, remarks(state, kind)
 
 
 def storage_question(request: Request) -> dict[str, Any]:

@@ -91,7 +91,8 @@ class NodeStatus:
     `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …), UNKNOWN while it
     cannot be asked, ISOLATED where it calls itself NORMAL but has stopped its gossip, or PAUSED where it was not
     started on purpose. `error` says what is wrong, in Cassandra's own words if it has any. `live` and `unreachable`
-    are the addresses of the members that this node's gossip holds for up, and of those that it holds for down.
+    are the addresses of the members that this node's gossip holds for up, and of those that it holds for down;
+    `doubted` those of `live` that it has not heard of for some seconds.
     `load_bytes` is what its SSTables take, `room_bytes` what is free on the disk of its volume; both are only as new
     as the last answer to a query. `most_replicas` is how many a range has at most in this data center, None while not
     known; `disregards_racks` a key space that may have several of a range in one rack, however many racks there are.
@@ -119,6 +120,7 @@ class NodeStatus:
     most_replicas: int | None = None
     disregards_racks: str | None = None
     auth_replicas: int | None = None
+    doubted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

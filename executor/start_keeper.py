@@ -68,7 +68,8 @@ class Keeper:
 
     def _look_after_archive(self, pid: int) -> None:
         if self._has_archive():
-            if class_archive.is_used(pid, self.entry) is False:
+            # One that is gone meanwhile, as it was not used for longest, was not refused.
+            if self.entry.archive.exists() and class_archive.is_used(pid, self.entry) is False:
                 self._refuse("Java does not take it")
         elif self.record is not None:
             problem = class_archive.make(self.launch, self.files, self.entry, self.record)

@@ -24,10 +24,13 @@ _STORAGE_SERVICE = (
 )  # fmt: skip
 _SNITCH = ("Datacenter", "Rack")
 _LOAD = Attribute("org.apache.cassandra.metrics:type=Storage,name=Load", "Count")
+_PHI = Attribute("org.apache.cassandra.net:type=FailureDetector", "PhiValues")
+# Cassandra takes a peer for down at 8, after some 18 s without a word: half of it is reason enough to ask.
+_DOUBT = 3.0
 _WANTED = tuple(
     [Attribute(STORAGE_SERVICE, name) for name in _STORAGE_SERVICE]
     + [Attribute(ENDPOINT_SNITCH, name) for name in _SNITCH]
-    + [_LOAD]
+    + [_LOAD, _PHI]
 )
 
 
@@ -65,7 +68,15 @@ def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
         schema=_text(values, "SchemaVersion"),
         live=tuple(peer for peer in _texts(values, "LiveNodes") if peer not in joining),
         unreachable=_texts(values, "UnreachableNodes"),
+        doubted=tuple(peer for peer in _texts(values, "LiveNodes") if peer in _suspects(values.get(_PHI.name))),
     )
+
+
+def _suspects(values: Any) -> set[str]:
+    """The addresses of which Cassandra's failure detector has not heard for some seconds."""
+    rows = values.values() if isinstance(values, dict) else ()
+    found = [row for row in rows if isinstance(row, dict) and isinstance(row.get("PHI"), int | float)]
+    return {str(row.get("Endpoint")).rpartition("/")[2] for row in found if row["PHI"] >= _DOUBT}
 
 
 def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:

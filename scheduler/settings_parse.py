@@ -19,8 +19,8 @@ from scheduler.settings_table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
 # Of other variables only those that look like a misspelt setting are: the rest of an environment is not ours.
 _LOOKS_LIKE = 0.85
-# Variables of Cassandra's own shell scripts, which this service does not use.
-_FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR"}
+# Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
+_FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR", "CASSANDRA_START_CACHE"}
 _WILDCARDS = {"0.0.0.0", "::"}
 
 

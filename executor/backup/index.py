@@ -1,7 +1,8 @@
 """What is kept for a node already, in a few bytes for each object.
 
-A bucket holds what all backups of a node ever sent, and a small backup is not to read a list of that. So the list is
-read for as many pages as pay for the files at hand; of what comes after them each object is asked for by its key.
+A bucket holds what all backups of a node ever sent, and a small backup is not to read a list of that. So of few
+files each one's object is asked for by its key; for many the list is read for as many pages as pay for them, and what
+comes after those is asked for likewise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from executor.backup.s3 import Store, Stored
 _ENCODINGS = (layout.PLAIN_ENCODING, layout.ZSTD_ENCODING)
 # A page of a list takes as long as some questions after single objects, many of which are asked at the same time.
 _OBJECTS_PER_PAGE = 100
+# For less nothing is listed at all: some servers go through all that they hold for a page.
+_LISTED_FROM = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Index:
     ) -> Index:
         """What is there below a node's prefix for these tables, as far as it pays for so many objects that are looked
         for; `see` is told of all that is listed. Raises StoreError."""
+        if objects < _LISTED_FROM:
+            return cls(listed_to="")
         index = cls()
         for number, page in enumerate(store.pages(prefix)):
             for item in page:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 
 from executor.backup import claim, coverage, description, document, fingerprint, layout
 from executor.backup.description import Counting
-from executor.backup.manifest import Schema, Started
+from executor.backup.manifest import KeySpace, RingMember, Schema, Started, Table
 from executor.backup.request import Request, opened, read
 from executor.backup.roles import roles
 from executor.backup.s3 import Store
@@ -31,6 +31,9 @@ _VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
 _ASK_SECONDS = 30.0
 _STEP = "describe"
 _NAMED = 5
+# Where tables come and go all the time.
+_TRIES = 20
+_PAUSE_SECONDS = 0.2
 _CREATED, _DROPPED = "created after the snapshots were taken", "dropped after the snapshots were taken"
 
 
@@ -49,12 +52,12 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         claim.claim(store, started)
         wait_for_agreement(context.node.jolokia, context.wait)
         with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
-            fit = _fit(context, request, session)
-            if fit.changed:
+            fit, text = _written_down(context, request, session)
+            if text is None:
                 return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}
             described_at = time.time()
             missing = _missing(context, fit.key_spaces)
-            found = _described(context, request, session, fit)
+            found = Schema(fit.version, text.key_spaces, _counted(context, session, text.ids), text.ring)
             digest, problem = _write_roles(request, store, session, found)
         found = replace(found, roles_sha256=digest)
         content = document.write(found)
@@ -90,7 +93,7 @@ class _Fit:
     """How the schema fits to the snapshots: `changed` are names that have changed since, which fits not at all."""
 
     key_spaces: frozenset[str]
-    version: str
+    version: str = field(compare=False)
     left_out: Mapping[str, str]
     changed: Sequence[str] = ()
 
@@ -101,19 +104,23 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
     names = shared & set(request.key_spaces) if request.key_spaces else shared
     told = context.launch.parameters.get("schema")
     if told is None:
-        return _Fit(frozenset(names), _same_version(context), {})
+        version = _same_version(context)
+        if (now := _version(context)) != version:
+            text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
+            raise JobError(_STEP, text, hopeless=True)
+        return _Fit(frozenset(names), version, {})
     if told["differs"]:
         _refuse_differing(told["differs"])
     agreed: Mapping[str, str] = told["agreed"]
     try:
-        now = fingerprint.short(fingerprint.take(session, names, request.column_families))
+        here = fingerprint.short(fingerprint.take(session, names, request.column_families))
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
     known = {**agreed, **dict.fromkeys(told["left_out"], "")}
-    _, new, _ = fingerprint.changes(known, now)
-    changed, _, gone = fingerprint.changes(agreed, now)
+    _, new, _ = fingerprint.changes(known, here)
+    changed, _, gone = fingerprint.changes(agreed, here)
     if changed and context.launch.parameters.get("last_round"):
-        text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], now[name])}" for name in changed)
+        text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
         raise JobError(_STEP, f"{text}; {_REST}", hopeless=True)
     left_out = {**told["left_out"], **dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
     kept = frozenset(name for name in names if name in agreed and name not in left_out)
@@ -158,7 +165,31 @@ def _spread_words(context: JobContext) -> str:
     return f"the snapshots lie {parameters['spread_s']} s apart, more than max_snapshot_spread_s, which is {limit}"
 
 
-def _described(context: JobContext, request: Request, session: Session, fit: _Fit) -> Schema:
+@dataclass(frozen=True)
+class _Text:
+    """What is written down of the schema that fits."""
+
+    key_spaces: tuple[KeySpace, ...]
+    ids: Mapping[TableName, str]
+    ring: tuple[RingMember, ...]
+
+
+def _written_down(context: JobContext, request: Request, session: Session) -> tuple[_Fit, _Text | None]:
+    """The schema as it is, and was before and after it was read; nothing is read of one that does not fit."""
+    fit = _fit(context, request, session)
+    for _ in range(_TRIES):
+        if fit.changed:
+            return fit, None
+        text = _read(request, session, fit)
+        again = _fit(context, request, session)
+        if again == fit:
+            return fit, text
+        fit = again
+        context.wait(_PAUSE_SECONDS)
+    raise JobError(_STEP, f"the schema changed {_TRIES} times while it was written down; it is tried again")
+
+
+def _read(request: Request, session: Session, fit: _Fit) -> _Text:
     names = fit.key_spaces
     try:
         spaces = description.key_spaces(session, names, fit.left_out.keys())
@@ -171,14 +202,17 @@ def _described(context: JobContext, request: Request, session: Session, fit: _Fi
         _refuse_views(request, names, ids, views)
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
-    _check_unchanged(context, request, session, fit)
+    return _Text(spaces, ids, ring)
+
+
+def _counted(context: JobContext, session: Session, ids: Mapping[TableName, str]) -> tuple[Table, ...]:
     count = Counting(context.launch.parameters.get("count_rows"), context.node.jolokia)
 
     def tell(words: str) -> None:
         context.check()
         context.tell(JobProgress(doing=words))
 
-    return Schema(fit.version, spaces, description.tables(session, ids, count, tell), ring)
+    return description.tables(session, ids, count, tell)
 
 
 def _is_wanted(name: TableName, request: Request) -> bool:
@@ -189,23 +223,16 @@ def _refuse_views(
     request: Request, names: Container[str], ids: Iterable[TableName], views: Mapping[TableName, TableName]
 ) -> None:
     """What is built from a table is not backed up by itself."""
-    tables = {name.table for name in ids}
+    tables = list(ids)
+    by_itself = [
+        name
+        for name in request.column_families
+        if not any(schema.is_meant(table.key_space, table.table, [name]) for table in tables)
+    ]
     for view, table in sorted(views.items()):
-        if view.key_space in names and view.table in set(request.column_families) - tables:
+        if view.key_space in names and by_itself and schema.is_meant(view.key_space, view.table, by_itself):
             text = f"{view} is a materialized view of {table}, and is built from it at a restore: name {table.table}"
-            raise JobError("describe", text, hopeless=True)
-
-
-def _check_unchanged(context: JobContext, request: Request, session: Session, fit: _Fit) -> None:
-    """What was described has not changed while it was: another attempt looks again."""
-    if context.launch.parameters.get("schema") is None:
-        if (now := _version(context)) != fit.version:
-            text = f"the schema changed from {fit.version} to {now} after the snapshots were taken; make a new backup"
             raise JobError(_STEP, text, hopeless=True)
-        return
-    again = _fit(context, request, session)
-    if again.changed or again.left_out != fit.left_out:
-        raise JobError(_STEP, "the schema changed while it was written down; it is tried again")
 
 
 def _same_version(context: JobContext) -> str:

@@ -50,7 +50,7 @@ def backup_snapshot(context: JobContext) -> Mapping[str, Any]:
 def _taken(context: JobContext, request: Request, session: Session) -> tuple[Note, dict[str, str], Sequence[str]]:
     """The snapshot, the schema that held during all of it, and the names that mean nothing any more."""
     changed: list[str] = []
-    for _ in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         for tag in sorted(snapshots.ours(context.node)):
             context.tell(JobProgress(doing=f"clearing the snapshot {tag}"))
             snapshots.clear(context.node, tag, context.check)
@@ -62,8 +62,8 @@ def _taken(context: JobContext, request: Request, session: Session) -> tuple[Not
         except NotReachableError:
             raise
         except JolokiaError:
-            # One of them may have been dropped in this moment.
-            if _entities(context)[0] == entities:
+            # A table of them may have been dropped in this moment.
+            if attempt == _TRIES:
                 raise
             continue
         after = _fingerprint(session, key_spaces, request.column_families)

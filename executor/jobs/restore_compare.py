@@ -5,7 +5,7 @@ The nodes have compared rows before (restore-digest); here their findings are pu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,20 +13,22 @@ from typing import Any
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from executor.cql_session import CQL_ERRORS
+from executor.cql_session import CQL_ERRORS, words
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore import counting, live, verdict
+from executor.restore import counting, history, live, schema, verdict
+from executor.restore.cql import CqlError
 from executor.restore.derived import Comparer, Derived
+from executor.restore.problems import Problem
 from executor.restore.repository import open_repository
 from executor.restore.request import FULL, NOTHING, SAMPLE, Request, read
-from executor.restore.selection import TableName
+from executor.restore.selection import Selection, TableName
 from executor.restore.stored import StoredBackup
 from executor.restore.verdict import Finding, Rows, Sampled, Table
 from executor.restore.wanted import chosen
 
 # A result is stored in ZooKeeper; tables that differ come first.
-_LISTED = 200
+_COMPARISON_ROOM, _COUNTS_ROOM = 30_000, 12_000
 _WHY = 200
 # A node that has just come back, or a replica that has just gone.
 _ATTEMPTS = 3
@@ -41,9 +43,10 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
         backup, counted_at = repository.backup(), repository.counted_at()
-    targets = {new: old for old, new in sorted(chosen(backup, request).targets.items())}
+    selection = chosen(backup, request)
+    targets = {new: old for old, new in sorted(selection.targets.items())}
     rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
-    derived = _derived(context, targets) if request.compare in (SAMPLE, FULL) else {}
+    derived = _derived(context, backup, selection) if request.compare in (SAMPLE, FULL) else {}
     sampled = _sampled(context.launch.parameters, targets)
     alone = len(backup.tokens) == 1
     found = {}
@@ -65,8 +68,9 @@ def _moments(backup: StoredBackup, counted_at: float | None) -> Mapping[str, flo
     return {"first_snapshot": backup.taken_at[0], "last_snapshot": backup.taken_at[1], "rows_counted": counted_at}
 
 
-def _derived(context: JobContext, targets: Iterable[TableName]) -> Mapping[TableName, Derived]:
-    """The views and indexes of the tables beside the tables themselves."""
+def _derived(context: JobContext, backup: StoredBackup, selection: Selection) -> Mapping[TableName, Derived]:
+    """The views and indexes of the tables beside the tables themselves, and when their columns were dropped."""
+    targets = sorted(selection.targets.values())
     found: dict[TableName, Derived] = {}
     try:
         with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
@@ -74,10 +78,23 @@ def _derived(context: JobContext, targets: Iterable[TableName]) -> Mapping[Table
             for table in targets:
                 context.check()
                 found[table] = comparer.compare(table)
+            for problem in _pasts(session, backup, selection):
+                key_space, _, table_name = problem.where.removeprefix("table ").partition(".")
+                if (own := found.get(TableName(key_space, table_name))) is not None:
+                    own.different.append(problem.why)
     except JobError as error:
-        remark = f"its views and indexes were not compared: {error}"
-        return {table: found.get(table, Derived(remarks=[remark])) for table in targets}
+        remark = f"its views, indexes and dropped columns were not compared: {error}"
+        for table in targets:
+            found.setdefault(table, Derived()).remarks.append(remark)
     return found
+
+
+def _pasts(session: Session, backup: StoredBackup, selection: Selection) -> Sequence[Problem]:
+    """Where columns were dropped at other times than in the backup; the check has seen to what was so before."""
+    try:
+        return history.problems(schema.renamed(backup.schema, selection), live.existing(session).elements)
+    except (CqlError, *CQL_ERRORS) as error:
+        raise JobError("columns", words(error)) from error
 
 
 def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Mapping[TableName, Sampled]:
@@ -98,18 +115,17 @@ def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, R
     uncountable = {
         name.partition(".")[0] if one.alike else name: one.why[:_WHY] for name, one in rows.items() if one.why
     }
+    states = {name: {"state": one.state, "why": one.why[:_WHY]} for name, one in found.items()}
     return {
         "verdict": verdict.overall(found),
         "message": verdict.message(request.compare, {name: found[name] for name in order}),
-        "comparison": {
-            name: {"state": found[name].state, "why": found[name].why[:_WHY]} for name in order[:_LISTED]
-        },
-        "tables": dict(list(counted.items())[:_LISTED]),
+        "comparison": verdict.bounded(states, order, _COMPARISON_ROOM),
+        "tables": verdict.bounded(counted, counted, _COUNTS_ROOM),
         "equal": verdict.count_state(found.values(), verdict.EQUAL),
         "different": verdict.count_state(found.values(), verdict.DIFFERENT),
         "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
         "not_counted": len(found) - len(counted),
-        "uncountable": dict(list(uncountable.items())[:_LISTED]),
+        "uncountable": verdict.bounded(uncountable, uncountable, _COUNTS_ROOM),
     }  # fmt: skip
 
 

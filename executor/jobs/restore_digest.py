@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from executor.jobs.context import JobContext
+from executor.jobs.context import Cancelled, JobContext
 from executor.jolokia import JolokiaError
 from executor.protocol import JobProgress
 from executor.restore.loading import cause
 from executor.restore.proving import Prover
 from executor.restore.request import FULL, SAMPLE, read
 from executor.restore.samples import Kept, Samples
+from executor.restore.verdict import bounded
 
 _ATTEMPTS = 3
 _AGAIN_SECONDS = 5.0
 # A result is stored in ZooKeeper; tables with nothing to be told of go last.
-_LISTED = 800
+_ROOM = 50_000
 _WHY = 200
 _NUMBERS = ("rows", "expired", "missing", "older", "undeleted", "newer", "other")
 
@@ -33,12 +34,16 @@ def restore_digest(context: JobContext) -> Mapping[str, Any]:
     if plan is None:
         # Its volume is another one: that it has no samples tells that it has not compared what it loaded.
         return {} if request.sources else {"samples": {}}
-    found = _Digest(context, samples).all()
+    try:
+        found = _Digest(context, samples).all()
+    except Cancelled:
+        samples.give_up()
+        raise
     held = plan.get("held")
     for name in found if held is None else held:
         found.setdefault(name, {})["held"] = True
     order = sorted(found, key=lambda name: (set(found[name]) <= {"rows", "held"}, name))
-    result = {"samples": {name: found[name] for name in order[:_LISTED]}}
+    result = {"samples": bounded(found, order, _ROOM)}
     samples.finish(result)
     return result
 

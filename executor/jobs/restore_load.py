@@ -158,7 +158,7 @@ class _Run:
 
     def tidy_up(self) -> None:
         """After a cancellation. Files that Cassandra is taking over at this moment stay; the next restore sweeps."""
-        self.keeper.samples.remove()
+        self.keeper.samples.give_up()
         if not self.importing:
             self.staging.remove()
 

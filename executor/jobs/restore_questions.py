@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from executor.jobs.context import JobError, NodeFacts
 from executor.jolokia import Attribute, Jolokia, JolokiaError
@@ -66,16 +66,39 @@ def plan_restore(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, An
         with open_repository(context, request) as repository:
             backup = repository.backup()
             selection = chosen(backup, request)
-            found = findings.of_schema(context, backup, selection)
-            own = findings.of_node(context, repository, request, backup, selection)
+            found = _told(lambda: findings.of_schema(context, backup, selection))
+            own = _told(lambda: findings.of_node(context, repository, request, backup, selection))
     except JobError as error:
-        return {"problems": [Problem(error.step, node.name, str(error).removeprefix(f"{error.step}: ")).document()]}
+        return _answer(node, [error])
+    if isinstance(found, JobError) or isinstance(own, JobError):
+        return _answer(node, [found, own])
     return {
-        "problems": [problem.document() for problem in (*found.problems, *own.problems)],
+        **_answer(node, [found, own]),
         "untried": found.untried,
         **_of_schema(backup, selection, found),
         **_of_node(node, request, found, own),
     }
+
+
+Found = TypeVar("Found")
+
+
+def _told(look: Callable[[], Found]) -> Found | JobError:
+    """What a step of the check finds, or why it cannot look."""
+    try:
+        return look()
+    except JobError as error:
+        return error
+
+
+def _answer(node: NodeFacts, steps: Iterable[SchemaFindings | NodeFindings | JobError]) -> dict[str, Any]:
+    problems: list[Problem] = []
+    for step in steps:
+        if isinstance(step, JobError):
+            problems.append(Problem(step.step, node.name, str(step).removeprefix(f"{step.step}: ")))
+        else:
+            problems += step.problems
+    return {"problems": [problem.document() for problem in problems]}
 
 
 def _of_schema(backup: StoredBackup, selection: Selection, found: SchemaFindings) -> Mapping[str, Any]:

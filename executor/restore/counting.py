@@ -23,8 +23,9 @@ _AT_ONCE = 4
 # A page is held in memory whole, values included.
 _PAGE_BYTES = 4 * 1024**2
 _LEAST_PAGE, _LARGEST_PAGE = 10, 5000
-# Cuts of ranges that are too much to be read at once; a table that needs more of them is not counted.
-_MOST_CUTS = 2000
+# Cuts of ranges that are too much to be read at once. A table that needs more of them is not counted, nor is one of
+# which none of so many parts in a row can be read.
+_MOST_CUTS, _MOST_IN_A_ROW = 4096, 64
 # What replicas say of a read that met more tombstones than tombstone_failure_threshold.
 _TOO_MANY_TOMBSTONES = 1
 
@@ -53,7 +54,7 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
         return int(session.execute(_statement(table, keys, None)).one()[0])
     waiting = deque(split((_FIRST, _LAST), _ranges(table.bytes)))
     running: deque[tuple[Range, ResponseFuture]] = deque()
-    total = cuts = 0
+    total = cuts = in_a_row = 0
     while waiting or running:
         check()
         while waiting and len(running) < _AT_ONCE:
@@ -62,10 +63,11 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
         some, future = running.popleft()
         try:
             total += int(future.result().one()[0])
+            in_a_row = 0
         except (OperationTimedOut, Timeout, ReadFailure) as error:
             halves = list(split(some, 2))
-            cuts += 1
-            if len(halves) < 2 or cuts > _MOST_CUTS or not _is_too_much(error):
+            cuts, in_a_row = cuts + 1, in_a_row + 1
+            if len(halves) < 2 or cuts > _MOST_CUTS or in_a_row > _MOST_IN_A_ROW or not _is_too_much(error):
                 raise
             waiting.extend(halves)
     return total

@@ -73,6 +73,12 @@ class BackupRepository:
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
         )
 
+    def roles(self) -> Roles | None:
+        """See `Repository`."""
+        whole = self._cluster()
+        sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
+        return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
+
     def counted_at(self) -> float | None:
         """When the backup had counted its rows; None if it did not, or does not tell."""
         key = layout.moments_key(self.name)
@@ -81,12 +87,6 @@ class BackupRepository:
             return None if content is None else manifest.read_moments(content, key).counted_at
         except DocumentError:
             return None
-
-    def roles(self) -> Roles | None:
-        """See `Repository`."""
-        whole = self._cluster()
-        sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
-        return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """See `Repository`."""

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +107,12 @@ class Samples:
             else:
                 path.unlink(missing_ok=True)
 
-    def remove(self) -> None:
-        """All of it."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def give_up(self) -> None:
+        """The job is ended from outside, maybe for good: what may be large goes; the next attempt says so."""
+        for kept in self.all():
+            if kept.path and Path(kept.path).is_dir():
+                self.note(replace(kept, path="", why="its files were given up when the job was ended before its time"))
+                shutil.rmtree(self.path(kept.number), ignore_errors=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

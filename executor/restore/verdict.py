@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -115,7 +116,8 @@ def judge(asked: str, table: Table) -> Finding:
     """Equal as far as asked, different, or not compared."""
     if asked == NOTHING:
         return Finding(NOT_COMPARED, "not asked for")
-    wrong, remarks = list(table.others), list(table.remarks)
+    wrong: list[str] = []
+    remarks = list(table.remarks)
     sampled = table.sampled if asked in (SAMPLE, FULL) else None
     compared = table.rows.counted
     if sampled is not None:
@@ -132,6 +134,7 @@ def judge(asked: str, table: Table) -> Finding:
         (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, table, sampled))
     elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
         remarks.append(table.rows.why)
+    wrong += table.others
     if wrong:
         return Finding(DIFFERENT, "; ".join(dict.fromkeys(wrong)))
     if asked == FULL and sampled is not None and sampled.not_compared():
@@ -185,6 +188,17 @@ def _listed(word: str, found: Mapping[str, Finding]) -> str:
 def by_state(found: Mapping[str, Finding]) -> Sequence[str]:
     """The names of all tables, the worst first."""
     return sorted(found, key=lambda name: (_WORST_FIRST[found[name].state], name))
+
+
+def bounded(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
+    """The first of these that take no more room together than `most` characters of JSON."""
+    kept = {}
+    for name in order:
+        most -= len(json.dumps({name: found[name]}))
+        if most < 0:
+            break
+        kept[name] = found[name]
+    return kept
 
 
 def count_state(found: Iterable[Finding], state: str) -> int:

@@ -12,13 +12,12 @@ from dataclasses import replace
 from scheduler.core import deploy
 from scheduler.core.cycle import Cycle
 from scheduler.core.departure import surplus
+from scheduler.core.excluding import exclusion
 from scheduler.core.lifecycle import UNSEEN, is_down
-from scheduler.core.operation import is_live
-from scheduler.core.operation_records import OperationRecord, OperationState
+from scheduler.core.operation_records import SCHEDULER, OperationRecord, OperationState
 from scheduler.core.seeds import by_index
 from scheduler.core.state import ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, TaskState
 
-SCHEDULER = "the scheduler"
 CLEANUP = "cleanup"
 # The master's word that it knows nothing of a task; its agent may come back with it.
 _ABSENT = UNSEEN | {TaskState.LOST, TaskState.GONE}
@@ -110,8 +109,9 @@ def _is_calm(state: ClusterState) -> bool:
     interrupted = state.plans.get(deploy.PLAN, PlanRecord(deploy.PLAN)).interrupted
     if interrupted or deploy.candidate(state) is not None or surplus(state):
         return False
-    busy = any(is_live(operation) for operation in state.operations.values())
-    return not busy and all(node.intent is None and not is_down(node) for node in state.nodes.values())
+    return exclusion(state, CLEANUP, {}) is None and all(
+        node.intent is None and not is_down(node) for node in state.nodes.values()
+    )
 
 
 def _cleanup(cycle: Cycle, nodes: tuple[str, ...]) -> OperationRecord:

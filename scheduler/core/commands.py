@@ -61,6 +61,7 @@ class StopOperation:
     """End a maintenance operation: its jobs are cancelled."""
 
     plan: str
+    principal: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

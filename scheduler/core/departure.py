@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle import Cycle
+from scheduler.core.excluding import exclusion, is_parked
 from scheduler.core.intents import look, ring_strain
 from scheduler.core.kinds import DECOMMISSION
 from scheduler.core.lifecycle import has_ended, is_leaving, is_running, may_live
 from scheduler.core.operation import is_live
-from scheduler.core.operation_records import OperationRecord, OperationState, StepState, step_key
+from scheduler.core.operation_records import SCHEDULER, UNWANTED, OperationRecord, OperationState, StepState, step_key
 from scheduler.core.reasons import Code, Reason
 from scheduler.core.replace import vacate
 from scheduler.core.seeds import by_index
@@ -23,7 +24,6 @@ from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, Nod
 PLAN = "deploy"
 KIND = DECOMMISSION
 PHASE = "Leave"
-SCHEDULER = "the scheduler"
 # Cassandra's own words when it is started on the volume of a node that has left.
 _REFUSES = "decommissioned and will not rejoin"
 _LEFT = "DECOMMISSIONED"
@@ -40,6 +40,7 @@ def depart(cycle: Cycle) -> None:
     for node in surplus(cycle.state):
         if node.deployed is None and node.intent is None and never_joined(cycle.state, node):
             _forget(cycle, node)
+    _note_wishes(cycle)
     _turn_round(cycle)
     _begin(cycle)
 
@@ -122,25 +123,74 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
     if is_leaving(node):
         return Reason(Code.LEAVES, f"{wanted}: it has left the ring, what it held is released")
     if operation is not None and node.name in operation.nodes and is_live(operation):
-        return Reason(Code.LEAVES, f"{wanted}: it leaves, see the plan {KIND}")
+        return _under_way(state, node, operation)
     highest = next(other for other in surplus(state) if other.deployed is not None)
     if highest.index != node.index:
         return Reason(Code.EARLIER_NODE, f"{wanted}: it leaves after {highest.name}")
     return _hold_back(state, node) or Reason(Code.LEAVES, f"{wanted}: it is its turn to leave")
 
 
+def _under_way(state: ClusterState, node: NodeRecord, operation: OperationRecord) -> Reason:
+    """For people: how the decommission of a node stands that the target does not ask for."""
+    wanted = f"NODES is {state.target.spec.nodes}"
+    if operation.state is OperationState.STOPPING:
+        return Reason(Code.STOPPED, f"{wanted}: its {KIND} is being stopped, as {_who(operation)} asked")
+    step = state.steps.get(step_key(KIND, PHASE, node.name))
+    if step is not None and step.operation == operation.id and step.state is StepState.FAILED:
+        advice = f"restart that step once the cause is mended, or set NODES to more than {node.index}"
+        return Reason(Code.OTHER_FAILED, f"{wanted}: its {KIND} failed: {step.failures.message}; {advice}")
+    return Reason(Code.LEAVES, f"{wanted}: it leaves, see the plan {KIND}")
+
+
+def return_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """For people: of a member that leaves for fewer NODES than there are by now; None for any other."""
+    operation = state.operations.get(KIND)
+    if operation is None or node.name not in operation.nodes or node.index >= state.target.spec.nodes:
+        return None
+    leaves = is_live(operation) and _is_begun(state, operation)
+    if not operation.serves_settings or not (leaves or is_leaving(node)):
+        return None
+    words = f"NODES is {state.target.spec.nodes} again: it leaves, as NODES was less, and joins anew after that"
+    return Reason(Code.LEAVES, words)
+
+
+def _is_respected(operation: OperationRecord) -> bool:
+    """Whether an operator stopped it, and NODES has asked for fewer nodes ever since."""
+    stopped = operation.state is OperationState.STOPPED
+    return stopped and operation.stopped_by != SCHEDULER and not operation.lapsed
+
+
+def _who(operation: OperationRecord) -> str:
+    return operation.stopped_by or "an operator"
+
+
 def _hold_back(state: ClusterState, node: NodeRecord) -> Reason | None:
     """What holds the scheduler back from letting this node leave; None if nothing does."""
     if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
         return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
-    if other := next((found for found in state.operations.values() if is_live(found)), None):
-        return Reason(Code.OTHER_JOB, f"waits for the operation {other.kind} to end")
+    if (excluded := exclusion(state, KIND, {})) is not None:
+        other = next(found for found in state.operations.values() if is_live(found))
+        simple = f"waits for the operation {other.kind} to end"
+        return Reason(Code.OTHER_JOB, simple if not is_parked(state, other) else excluded)
     stopped = state.operations.get(KIND)
-    if stopped is not None and stopped.state is OperationState.STOPPED and node.name in stopped.nodes:
-        words = f"its {KIND} was stopped by an operator: start it again, or set NODES to more than {node.index}"
+    if stopped is not None and node.name in stopped.nodes and _is_respected(stopped):
+        words = f"its {KIND} was stopped by {_who(stopped)}: start it again, or set NODES to more than {node.index}"
         return Reason(Code.STOPPED, words)
+    if (absent := _absent(state)) is not None:
+        return absent
     problem = departure_problem(state, node, forced=False)
     return None if problem is None else Reason(Code.NODE_DOWN, problem)
+
+
+def _absent(state: ClusterState) -> Reason | None:
+    """Where a node below the target's number was let go by itself, the others are as many as are asked for."""
+    nodes = by_index(state.nodes.values())
+    gone = [node.name for node in nodes if node.index < state.target.spec.nodes and node.left]
+    members = sum(1 for node in nodes if node.deployed is not None)
+    if not gone or members > state.target.spec.nodes:
+        return None
+    words = f"there are {members} members, since {gone[0]} was decommissioned: restart its step of the plan {PLAN} "
+    return Reason(Code.LEFT, f"{words}to have it again, and this one leaves then")
 
 
 def _room_problem(state: ClusterState, node: NodeRecord, others: list[NodeRecord]) -> str | None:
@@ -194,16 +244,31 @@ def _forget(cycle: Cycle, node: NodeRecord) -> None:
         cycle.remove(node)
 
 
+def _note_wishes(cycle: Cycle) -> None:
+    """Keep what NODES has said of the node since its decommission began, or was stopped: nobody could tell later."""
+    operation = cycle.state.operations.get(KIND)
+    if operation is None:
+        return
+    unwanted = operation.nodes[0] in {node.name for node in surplus(cycle.state)}
+    if is_live(operation) and unwanted and not operation.facts.get(UNWANTED):
+        cycle.update_operation(replace(operation, facts={**operation.facts, UNWANTED: True}))
+    elif operation.state is OperationState.STOPPED and not unwanted and not operation.lapsed:
+        cycle.update_operation(replace(operation, lapsed=True))
+
+
 def _turn_round(cycle: Cycle) -> None:
     """A node that is wanted again, and has not begun to leave, stays."""
     operation = cycle.state.operations.get(KIND)
-    if operation is None or operation.state is not OperationState.RUNNING or operation.principal != SCHEDULER:
+    if operation is None or operation.state is not OperationState.RUNNING or not operation.serves_settings:
         return
-    name = operation.nodes[0]
-    step = cycle.state.steps.get(step_key(KIND, PHASE, name))
-    begun = step is not None and step.operation == operation.id and step.state is StepState.RUNNING
-    if not begun and name not in {node.name for node in surplus(cycle.state)} and not _is_done(cycle.state, operation):
-        cycle.update_operation(replace(operation, state=OperationState.STOPPING))
+    wanted = operation.nodes[0] not in {node.name for node in surplus(cycle.state)}
+    if wanted and not _is_begun(cycle.state, operation) and not _is_done(cycle.state, operation):
+        cycle.update_operation(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
+
+
+def _is_begun(state: ClusterState, operation: OperationRecord) -> bool:
+    step = state.steps.get(step_key(KIND, PHASE, operation.nodes[0]))
+    return step is not None and step.operation == operation.id and step.state is StepState.RUNNING
 
 
 def _is_done(state: ClusterState, operation: OperationRecord) -> bool:
@@ -226,5 +291,6 @@ def _begin(cycle: Cycle) -> None:
         request={"force": False},
         started_at=cycle.now,
         principal=SCHEDULER,
+        facts={UNWANTED: True},
     )
     cycle.update_operation(operation)

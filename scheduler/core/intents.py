@@ -206,13 +206,15 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
 
 
 def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
-    """The node after it has left: away for good, or, where that was asked for, to be placed elsewhere as a new one."""
+    """The node after it has left: away for good, to be placed elsewhere as a new one where that was
+    asked for, or to join anew since NODES asks for it by now."""
     wanted = node.index < state.target.spec.nodes
     operation = state.operations.get(DECOMMISSION)
-    asked = operation is not None and node.name in operation.nodes and bool(operation.request.get("rejoin"))
-    if not (wanted and asked) or node.agent is None:
+    if operation is None or node.name not in operation.nodes:
         return vacate(node, left=wanted)
-    return vacate(node, left=False, left_host=node.agent.hostname)
+    if wanted and operation.request.get("rejoin") and node.agent is not None:
+        return vacate(node, left=False, left_host=node.agent.hostname)
+    return vacate(node, left=wanted and not operation.serves_settings)
 
 
 def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:

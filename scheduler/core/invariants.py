@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from scheduler.core.canary import canary_of
+from scheduler.core.excluding import holds_turn
 from scheduler.core.history import KEPT
 from scheduler.core.kinds import KINDS
 from scheduler.core.lifecycle import is_joining
@@ -68,9 +69,9 @@ def _canary(state: ClusterState) -> Iterable[str]:
 
 
 def _maintenance(state: ClusterState) -> Iterable[str]:
-    live = [operation for operation in state.operations.values() if is_live(operation)]
-    if len(live) > 1:
-        yield f"{', '.join(operation.kind for operation in live)} run at once"
+    working = [operation for operation in state.operations.values() if holds_turn(state, operation)]
+    if len(working) > 1:
+        yield f"{', '.join(operation.kind for operation in working)} work at once"
     tasks = [step.task for step in state.steps.values() if step.task is not None]
     yield from _shared("job", (task.id for task in tasks), "steps")
     running = [step for step in state.steps.values() if step.state is StepState.RUNNING]

@@ -12,13 +12,14 @@ from scheduler.core.amounts import Share, node_needs, to_scalar
 from scheduler.core.backups import settle
 from scheduler.core.cycle import Cycle
 from scheduler.core.decision import Accept, Kill, Tuning
+from scheduler.core.excluding import holds_turn
 from scheduler.core.history import close
 from scheduler.core.jobs import give_up, interrupt
 from scheduler.core.kinds import PhaseKind
 from scheduler.core.lifecycle import UNSEEN, has_ended
 from scheduler.core.offers import Offer
 from scheduler.core.operation import View, at_once, choose_node, is_live, look, turn_block
-from scheduler.core.operation_records import JobTask, OperationState, StepRecord, StepState
+from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.operations import Hold, build_launch
 from scheduler.core.parameters import parameters
 from scheduler.core.reasons import Code, Reason
@@ -33,8 +34,9 @@ def maintain(cycle: Cycle) -> None:
     """Go on with every operation that has not ended, the oldest first."""
     _forget_steps(cycle)
     _note_ended_nodes(cycle)
+    _pass_turn_on(cycle)
     live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
-    for operation in sorted(live, key=lambda item: (item.started_at, item.kind)):
+    for operation in sorted(live, key=_order):
         view = look(cycle.state, operation)
         while settle(cycle, view):
             view = look(cycle.state, cycle.state.operations[operation.kind])
@@ -46,6 +48,21 @@ def maintain(cycle: Cycle) -> None:
         _tune(cycle, view)
         _launch(cycle, view)
     _forget_told(cycle)
+
+
+def _order(operation: OperationRecord) -> tuple[bool, float, str]:
+    """What is being stopped comes first: it only tidies up, and the others get on without it."""
+    return operation.state is not OperationState.STOPPING, operation.started_at, operation.kind
+
+
+def _pass_turn_on(cycle: Cycle) -> None:
+    """Once no operation works, the oldest of those goes on that waited for it."""
+    operations = cycle.state.operations.values()
+    if any(holds_turn(cycle.state, operation) for operation in operations):
+        return
+    queued = [found for found in operations if found.queued and holds_turn(cycle.state, replace(found, queued=False))]
+    if queued:
+        cycle.update_operation(replace(min(queued, key=_order), queued=False))
 
 
 def _forget_steps(cycle: Cycle) -> None:

@@ -1,10 +1,10 @@
 """Concern: a member that its peers do not see, and whose own executor does not answer, is down, whatever Mesos says.
 
-Mesos gives a machine up after more than a minute; Cassandra's gossip knows it within seconds. Both are asked for: more
-than half of the other members that are up and answer hold it for down, in what they said after its own last word; and
-its executor has left questions unanswered. So neither a peer that is cut off from the others nor an agent that is away
-is enough. Nothing is launched, replaced or released for it: the node only counts as down, until it speaks, or as many
-peers hold it for up again.
+Mesos gives a machine up after more than a minute; Cassandra's gossip knows better within seconds. Both are asked for:
+more than half of the other members that are up and answer hold it for down, or have not heard of it for seconds, in
+what they said after its own last word; and its executor has left questions unanswered. So neither a peer that is cut
+off from the others nor an agent that is away is enough. Nothing is launched, replaced or released for it: the node
+only counts as down, until it speaks, or as many peers hold it for up again.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _views(state: ClusterState) -> _Views:
     voters = tuple((node, sighting) for node in members if (sighting := _own(state, node)) is not None)
     found: dict[str, list[NodeRecord]] = {}
     for node, sighting in voters:
-        for address in sighting.status.unreachable:
+        for address in (*sighting.status.unreachable, *sighting.status.doubted):
             found.setdefault(address, []).append(node)
     return _Views(voters, {address: tuple(peers) for address, peers in found.items()})
 
@@ -102,7 +102,8 @@ def _majority(views: _Views, node: NodeRecord, since: float) -> tuple[str, ...]:
 def _is_seen_again(views: _Views, node: NodeRecord) -> bool:
     assert node.missing is not None
     others = [sighting for peer, sighting in views.voters if peer.name != node.name]
-    seen = [item for item in others if item.at > node.missing.since and node.address in item.status.live]
+    newer = [item for item in others if item.at > node.missing.since]
+    seen = [item for item in newer if node.address in item.status.live and node.address not in item.status.doubted]
     return 2 * len(seen) > len(others)
 
 

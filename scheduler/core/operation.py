@@ -117,6 +117,8 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
         return Reason(Code.EARLIER_PHASE, f"waits for the phase {view.kind.phases[view.current].name}")
     if view.failed is not None and operation.state is OperationState.RUNNING:
         return Reason(Code.OTHER_FAILED, f"waits for an operator: the step {_title(view.failed)} failed")
+    if operation.state is OperationState.RUNNING and (other := _works(view)) is not None:
+        return other
     if operation.interrupted and operation.state is OperationState.RUNNING:
         return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
     if now < step.failures.not_before:
@@ -127,6 +129,16 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
     if len(running) >= at_once(operation, view.kind.phases[phase]):
         return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
     return None
+
+
+def _works(view: View) -> Reason | None:
+    """Another operation that works, while this one waited for an operator, or tidies up."""
+    if view.operation.queued:
+        return Reason(Code.OTHER_JOB, "waits for its turn: another operation began while it waited for an operator")
+    other = next((step for step in view.busy.values() if step.operation != view.operation.id), None)
+    if other is None:
+        return None
+    return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
 
 
 def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:

@@ -17,10 +17,14 @@ from scheduler.core.commands import (
     StopOperation,
     TuneOperation,
 )
+from scheduler.core.excluding import exclusion, failed_step, holds_turn
 from scheduler.core.kinds import KINDS
-from scheduler.core.operation import is_live, look, stamp, steps
+from scheduler.core.operation import is_live, look, steps
 from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state import ClusterState, Failures
+
+# Who asked, where nobody said.
+OPERATOR = "an operator"
 
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 
@@ -31,7 +35,7 @@ def command_operation(state: ClusterState, command: OperationCommand, now: float
         case StartOperation():
             return _start(state, command, now)
         case StopOperation():
-            return _stop(state, command.plan, now)
+            return _stop(state, command, now)
         case ResumeOperation():
             return _resume(state, command)
         case TuneOperation():
@@ -64,7 +68,11 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
         return state
     else:
         anew = replace(step, state=StepState.COMPLETE, forced=True)
-    return replace(state, steps={**state.steps, anew.key: anew})
+    after = replace(state, steps={**state.steps, anew.key: anew})
+    waited, others = failed_step(state, operation) is not None, after.operations.values()
+    if waited and any(holds_turn(after, other) for other in others if other.kind != operation.kind):
+        after = _with(after, replace(operation, queued=True))
+    return after
 
 
 def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
@@ -77,20 +85,8 @@ def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord)
     return f"the step {step.phase} of {step.name} cannot begin anew, since the phase {reached} has been reached"
 
 
-def exclusion(state: ClusterState, kind: str) -> str | None:
-    """Why an operation of this kind cannot begin now: one at a time, since all of them work on the same SSTables."""
-    for operation in state.operations.values():
-        if is_live(operation):
-            word = "in progress" if operation.state is OperationState.RUNNING else "being stopped"
-            since = f"{word} since {stamp(operation.started_at)} (id {operation.id})"
-            if operation.kind == kind:
-                return f"{KINDS[kind].title} already {since}"
-            return f"{KINDS[kind].title} cannot begin: {KINDS[operation.kind].title} is {since}"
-    return None
-
-
 def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterState | Refusal:
-    if (reason := exclusion(state, command.plan)) is not None:
+    if (reason := exclusion(state, command.plan, command.request)) is not None:
         return Refusal(RefusalKind.CONFLICT, reason)
     if unknown := [name for name in command.nodes if name not in state.nodes]:
         return Refusal(RefusalKind.INVALID, f"nodes: there is no {', '.join(unknown)}")
@@ -115,13 +111,15 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
     return _with(replace(state, steps=kept), operation)
 
 
-def _stop(state: ClusterState, kind: str, now: float) -> ClusterState | Refusal:
+def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterState | Refusal:
+    kind = command.plan
     operation = state.operations.get(kind)
     if operation is None or not is_live(operation):
         return _not_running(kind)
     if kind == departure.KIND:
         state = departure.call_back(state, operation, now)
-    return _with(state, replace(operation, state=OperationState.STOPPING))
+    by = operation.stopped_by if operation.state is OperationState.STOPPING else command.principal or OPERATOR
+    return _with(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
 
 
 def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Refusal:
@@ -130,7 +128,7 @@ def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Ref
         return Refusal(RefusalKind.CONFLICT, f"no {kind.title} was stopped that could be continued")
     if not kind.resumable:
         return Refusal(RefusalKind.INVALID, f"a {kind.title} that was stopped cannot be continued; start it anew")
-    if (reason := exclusion(state, command.plan)) is not None:
+    if (reason := exclusion(state, command.plan, operation.request)) is not None:
         return Refusal(RefusalKind.CONFLICT, reason)
     undone = [
         step
@@ -142,7 +140,15 @@ def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Ref
         step.key: replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, finished_at=None)
         for step in undone
     }
-    again = replace(operation, state=OperationState.RUNNING, finished_at=None, sealed=command.sealed)
+    again = replace(
+        operation,
+        state=OperationState.RUNNING,
+        finished_at=None,
+        sealed=command.sealed,
+        stopped_by="",
+        lapsed=False,
+        queued=False,
+    )
     return _with(replace(state, steps={**state.steps, **anew}), again)
 
 

@@ -10,6 +10,11 @@ from typing import Any
 from executor.protocol import JobProgress
 from scheduler.core.state import SCHEMA_VERSION, Failures, TaskState
 
+# The principal of what the scheduler begins, or stops, by itself.
+SCHEDULER = "the scheduler"
+# Among the facts of a decommission: NODES did not ask for its node, when it began or since.
+UNWANTED = "unwanted"
+
 
 class OperationState(StrEnum):
     """What is wanted of an operation, and how it ended. That a step failed is the step's to say."""
@@ -101,7 +106,15 @@ class OperationRecord:
     interrupted: bool = False
     finished_at: float | None = None
     message: str = ""
+    stopped_by: str = ""  # who had it stopped; earlier versions did not record that
+    queued: bool = False  # a failed step of it was restarted while another operation worked: it goes on after that
+    lapsed: bool = False  # of a decommission that was stopped: its node has been wanted since
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def serves_settings(self) -> bool:
+        """Whether it is a decommission for fewer NODES, at least for a while: who raises NODES wants its node then."""
+        return self.principal == SCHEDULER or bool(self.facts.get(UNWANTED))
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,8 @@ def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reas
 
 
 def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
+    if (returning := departure.return_reason(state, node)) is not None:
+        return Status.WAITING, returning
     if node.deployed is not None:
         return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
     if node.left:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
 KEYSPACE = "shop"
+_THREE = "WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}"
 _PUT = 'curl -X PUT -H "Authorization: token=$AUTH_TOKEN"'
 _MASTER = "<master-IP>/service/cassandra/v1"
 # The reference's lines, word for word.
@@ -135,6 +137,54 @@ def test_a_second_backup_sends_only_what_is_new(world: World) -> None:
         assert 0 < node["result"]["sent_objects"] < node["result"]["objects"] / 2
     names = [item["backup_name"] for item in world.read(f"/v1/backups?external_location={world.location}")["backups"]]
     assert {"first", "whole", "more"} <= set(names)
+
+
+def test_tables_that_come_and_go_do_not_disturb_a_backup(world: World) -> None:
+    """Of everything, and of a key space while DDL goes on in another."""
+    stop = threading.Event()
+
+    def change() -> None:
+        with world.cql() as session:
+            session.execute(f"CREATE KEYSPACE IF NOT EXISTS comes {_THREE}")
+            while not stop.wait(1.0):
+                session.execute("CREATE TABLE comes.and_goes (id int PRIMARY KEY)")
+                stop.wait(1.0)
+                session.execute("DROP TABLE comes.and_goes")
+            session.execute("DROP KEYSPACE comes")
+
+    thread = threading.Thread(target=change, name="ddl")
+    thread.start()
+    place = {"external_location": world.location}
+    try:
+        world.run("backup", {"backup_name": "restless", **place})
+        world.run("backup", {"backup_name": "beside", **place, "key_spaces": [KEYSPACE]})
+    finally:
+        stop.set()
+        thread.join()
+    for name in ("restless", "beside"):
+        found = world.read(f"/v1/backups/{name}?external_location={world.location}")
+        assert found["key_spaces"][KEYSPACE] == sorted(tables.NAMES)
+        assert all(name.startswith("comes") for name in found.get("left_out", {}))
+        assert sorted(found["nodes"]) == ["node-0", "node-1", "node-2"]
+    assert world.get(f"/v1/backups/never?external_location={world.location}").status == 404
+
+
+@pytest.mark.parametrize("kind", ["repair", "cleanup"])
+def test_what_is_dropped_after_the_request_is_skipped_and_told(world: World, kind: str) -> None:
+    with world.cql() as session:
+        session.execute(f"CREATE KEYSPACE goes {_THREE}")
+        session.execute("CREATE TABLE goes.t (id int PRIMARY KEY)")
+        world.begin(kind, {"nodes": ["*"], "key_spaces": [KEYSPACE, "goes"]})
+        assert world.put(f"/v1/plans/{kind}/interrupt")[0] == 200
+        session.execute("DROP KEYSPACE goes")
+    assert world.put(f"/v1/plans/{kind}/continue")[0] == 200
+    status = world.wait_ended(kind)
+    assert status["state"] == "COMPLETE", status
+    for name in ("node-1", "node-2"):
+        result = status["nodes"][name]["result"]
+        assert result["tables"]["goes"] == "skipped: it was dropped meanwhile"
+        assert result["tables"][f"{KEYSPACE}.user"] == "done"
+    assert "done, but goes was skipped: dropped meanwhile" in status["message"]
 
 
 def test_verify_and_delete(world: World) -> None:

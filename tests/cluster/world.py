@@ -145,7 +145,7 @@ class World:
 
         def ended() -> bool:
             found.update(self.read(f"/v1/{kind}/status"))
-            return found["state"] in ("COMPLETE", "STOPPED", "ERROR")
+            return found["state"] in ("COMPLETE", "DIFFERENT", "STOPPED", "ERROR")
 
         try:
             wait_for(f"{kind} has ended", ended, seconds)

@@ -355,3 +355,100 @@ def test_an_executor_that_ends_later_than_its_task_leaves_nothing_behind(linger:
         ],
         world,
     )
+
+
+def fewer_refused() -> list[Line]:
+    return [
+        Send.job_failures(
+            "decommission", "check: 2 nodes would be left, but system_auth has 3 replicas", hopeless=True
+        ),
+        Send.scheduler_restart(nodes=2),
+        until("it begins", begun),
+        Send.until_step("node-2", Status.ERROR, plan="decommission"),
+        Expect.step("node-2", Status.WAITING, "OTHER_FAILED", says="system_auth has 3 replicas; restart that step"),
+    ]
+
+
+def stopped_by_the_scheduler(world: World) -> bool:
+    operation = world.scheduler.state.operations["decommission"]
+    return operation.state is OperationState.STOPPED and operation.stopped_by == "the scheduler"
+
+
+def test_what_the_scheduler_stopped_begins_again_once_fewer_are_asked_for() -> None:
+    play(
+        [
+            *UP,
+            *fewer_refused(),
+            Send.scheduler_restart(nodes=3),
+            until("it is stopped", stopped_by_the_scheduler),
+            Expect.plan(Status.COMPLETE),
+            Send.scheduler_restart(nodes=2),
+            until("two nodes are left", shrunk),
+            Send.scheduler_restart(nodes=3),
+            until("three are there", lambda world: shrunk(world) and len(world.scheduler.state.nodes) == 3),
+        ]
+    )
+
+
+@pytest.mark.parametrize("begin_again", [[], [Send.command(decommission("node-2"))]])
+def test_more_nodes_while_one_leaves_has_it_join_anew(begin_again: list[Line]) -> None:
+    """Whoever had it leave: NODES was less, and is not any more."""
+    first = [*fewer_refused(), Send.command(StopOperation("decommission", "alice"))] if begin_again else []
+    stopped = [
+        Send.until_ended("decommission"),
+        Expect.step("node-2", Status.WAITING, "STOPPED", says="its decommission was stopped by alice: start it again"),
+    ]
+    play(
+        [
+            *UP,
+            *first,
+            *(stopped if begin_again else []),
+            Send.hold("decommission-node-2"),
+            Send.scheduler_restart(nodes=2),
+            *([Send.time(1.0, cycles=3)] if begin_again else []),
+            *begin_again,
+            Send.until_running("decommission-node-2"),
+            Send.scheduler_restart(nodes=3),
+            Send.time(1.0, cycles=5),
+            Expect.step("node-2", Status.WAITING, "LEAVES", says="NODES is 3 again: it leaves, as NODES was less"),
+            Send.hold(),
+            until("three are there", lambda world: shrunk(world) and len(world.scheduler.state.nodes) == 3),
+            Expect.state("it is another", lambda world: world.scheduler.state.nodes["node-2"].host_id != "host-2"),
+        ]
+    )
+
+
+def test_a_stop_of_an_operator_is_over_once_its_node_was_wanted() -> None:
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.scheduler_restart(nodes=2),
+            Send.until_running("decommission-node-2"),
+            Send.command(StopOperation("decommission")),
+            until("all is well", settled),
+            Send.scheduler_restart(nodes=3),
+            Send.time(1.0, cycles=5),
+            Expect.plan(Status.COMPLETE),
+            Send.hold(),
+            Send.scheduler_restart(nodes=2),
+            until("two nodes are left", shrunk),
+        ]
+    )
+
+
+def test_where_one_was_let_go_by_itself_no_other_leaves_for_it() -> None:
+    play(
+        [
+            *UP,
+            Send.command(decommission("node-1")),
+            Send.until_complete("decommission"),
+            until("it is cleared away", lambda world: released(world, "127.0.0.3")),
+            Send.scheduler_restart(nodes=2),
+            Send.time(5.0, cycles=20),
+            Expect.launched("decommission-node-1"),
+            Expect.step("node-2", Status.WAITING, "LEFT", says="there are 2 members, since node-1 was decommissioned"),
+            Send.command(RestartStep("deploy", None, "node-1")),
+            until("two nodes are left", shrunk),
+        ]
+    )

@@ -221,3 +221,72 @@ def test_only_launches_are_ever_made_of_offers() -> None:
     kinds = {item["type"] for found in world.new_decisions() for accept in found.accepts for item in accept.operations}
     assert kinds == {"LAUNCH"}
     assert {name for agent in world.mesos.agents.values() for name in agent.volumes} == volumes
+
+
+def failed_cleanup() -> list[Line]:
+    return [
+        *UP,
+        Send.job_failures("cleanup", "disk is full", hopeless=True),
+        Send.command(begin("cleanup")),
+        Send.until_step("node-0", Status.ERROR, "cleanup"),
+    ]
+
+
+def test_one_in_error_holds_up_its_own_kind_alone_and_waits_its_turn_later() -> None:
+    play(
+        [
+            *failed_cleanup(),
+            Expect.refused(begin("cleanup", "again"), RefusalKind.CONFLICT, "disk is full; restart that step, or stop"),
+            Send.hold("flush"),
+            Send.command(begin("flush")),
+            Send.until_running("flush-node-0"),
+            Expect.plan(Status.ERROR, "cleanup"),
+            Expect.refused(begin("compact"), RefusalKind.CONFLICT, "Compact cannot begin: Flush is in progress"),
+            Send.command(RestartStep("cleanup", None, "node-0")),
+            *RUN_ON,
+            Expect.running("flush-node-0"),
+            Expect.step("node-0", Status.WAITING, "OTHER_JOB", "cleanup", says="waits for its turn"),
+            Send.scheduler_restart(),
+            *RUN_ON,
+            Expect.running("flush-node-0"),
+            Send.hold(),
+            Send.until_complete("flush"),
+            Send.until_complete("cleanup"),
+        ]
+    )
+
+
+def test_one_in_error_can_be_stopped_while_another_works() -> None:
+    play(
+        [
+            *failed_cleanup(),
+            Send.hold("flush"),
+            Send.command(begin("flush")),
+            Send.until_running("flush-node-0"),
+            Send.command(StopOperation("cleanup")),
+            Send.until_ended("cleanup"),
+            Expect.running("flush-node-0"),
+            Send.hold(),
+            Send.until_complete("flush"),
+            Send.command(ResumeOperation("cleanup")),
+            Send.until_complete("cleanup"),
+        ]
+    )
+
+
+def test_the_turn_passes_on_where_the_other_one_fails_too() -> None:
+    play(
+        [
+            *failed_cleanup(),
+            Send.job_failures("flush", "no room", hopeless=True),
+            Send.hold("flush"),
+            Send.command(begin("flush")),
+            Send.until_running("flush-node-0"),
+            Send.command(RestartStep("cleanup", None, "node-0")),
+            Send.hold(),
+            Send.until_complete("cleanup"),
+            Expect.plan(Status.ERROR, "flush"),
+            Send.command(RestartStep("flush", None, "node-0")),
+            Send.until_complete("flush"),
+        ]
+    )

@@ -10,12 +10,12 @@ import pytest
 
 from scheduler.core.codec import encode_record
 from scheduler.core.decide import decide
+from scheduler.core.excluding import exclusion
 from scheduler.core.history import KEPT, SIZE_LIMIT
 from scheduler.core.invariants import invariants
 from scheduler.core.journal_operations import operation_entries
 from scheduler.core.kinds import KINDS
 from scheduler.core.maintenance_plans import build
-from scheduler.core.operation_commands import exclusion
 from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.plan import Status
 from scheduler.core.reasons import Code
@@ -89,7 +89,7 @@ def test_a_restore_ends_as_its_comparison_says(
     assert ended.finished_at == NOW
     (record,) = found.history.values()
     assert record.operation == ended
-    assert exclusion(found, "repair") is None
+    assert exclusion(found, "repair", {}) is None
     assert invariants(found) == ()
     plan = build(found, NOW)["restore"]
     assert plan.status is Status.COMPLETE

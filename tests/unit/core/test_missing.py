@@ -106,6 +106,22 @@ def test_a_task_that_is_known_to_be_unreachable_is_not_judged() -> None:
     assert after(replace(found, nodes={**found.nodes, "node-2": unseen}))["node-2"].missing is None
 
 
+def test_peers_that_have_not_heard_of_it_for_seconds_count_too() -> None:
+    found = ring(3, {2: 2}, {})
+    sightings = {
+        name: replace(item, status=replace(item.status, doubted=(address(2),)))
+        for name, item in found.sightings.items()
+        if name != "node-2"
+    }
+    doubting = replace(found, sightings={**found.sightings, **sightings})
+    node = after(doubting)["node-2"]
+    assert node.missing is not None
+    assert node.missing.peers == ("node-0", "node-1")
+    assert after(replace(doubting, nodes={**found.nodes, "node-2": replace(node, missing=Missing(0.0, 0.0, ()))}))[
+        "node-2"
+    ].missing, "it is not taken back for that"
+
+
 @pytest.mark.parametrize(
     ("silent", "blames", "asked"),
     [

@@ -20,9 +20,9 @@ from scheduler.core.commands import (
     StopOperation,
     TuneOperation,
 )
+from scheduler.core.excluding import exclusion, remarks
 from scheduler.core.kinds import KINDS
 from scheduler.core.operate import apply_command
-from scheduler.core.operation_commands import exclusion
 from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state import ClusterState, Failures
 from tests.unit.core.samples import begin, operation, state, step, up
@@ -151,14 +151,81 @@ def test_refusals(found: ClusterState, command: Command, kind: str, words: str) 
 @pytest.mark.parametrize("asked", KINDS)
 def test_no_two_operations_run_at_once(running: str, asked: str) -> None:
     for word in OperationState:
-        reason = exclusion(known(operation(running, word)), asked)
+        reason = exclusion(known(operation(running, word)), asked, {})
         assert (reason is not None) is (word in (OperationState.RUNNING, STOPPING))
-    assert exclusion(known(), asked) is None
+    assert exclusion(known(), asked, {}) is None
+
+
+PLACE = {"external_location": "s3://a", "endpoint": ""}
+OLD, OTHER, BY_AGE = ({**PLACE, "backup_name": name} for name in ("old", "other", None))
+
+
+def in_error(kind: str, request: Any) -> tuple[OperationRecord, StepRecord]:
+    phase = KINDS[kind].phases[0]
+    failures = Failures(3, 0.0, "no room")
+    name = "cluster" if phase.once else "node-1"
+    return operation(kind, request=request), step(f"{kind}.{phase.name}.{name}", StepState.FAILED, failures=failures)
+
+
+@pytest.mark.parametrize("running", KINDS)
+@pytest.mark.parametrize("asked", KINDS)
+def test_one_that_waits_for_an_operator_lets_others_begin(running: str, asked: str) -> None:
+    """Of the same name at the same place, so that whatever may be excluded is."""
+    found, failed = in_error(running, OLD)
+    excluded = {
+        "backup": {"backup", "restore", "backup-delete", "decommission"},
+        "restore": {"restore", "backup-delete", "decommission"},
+        "backup-verify": {"backup-verify", "backup-delete"},
+        "backup-delete": {"backup-delete", "backup"},
+    }
+    reason = exclusion(known(found, steps=(failed,)), asked, OLD)
+    assert (reason is not None) is (asked in excluded.get(running, {running}))
+    if reason is not None:
+        assert f"failed in its step {failed.phase} of {failed.name}: no room" in reason
+        assert f"restart that step, or stop the {running}" in reason
+
+
+@pytest.mark.parametrize(
+    ("running", "request_of", "asked", "wanted", "excluded"),
+    [
+        ("backup", OLD, "backup-delete", OTHER, False),
+        ("backup", OLD, "backup-delete", BY_AGE, True),
+        ("restore", OLD, "backup-delete", {**OLD, "external_location": "s3://b"}, False),
+        ("backup-delete", OLD, "backup", OTHER, False),
+        ("restore", OLD, "backup", OTHER, False),
+    ],
+)
+def test_what_another_one_needs(running: str, request_of: Any, asked: str, wanted: Any, excluded: bool) -> None:
+    found, failed = in_error(running, request_of)
+    assert (exclusion(known(found, steps=(failed,)), asked, wanted) is not None) is excluded
+
+
+def test_one_in_error_whose_other_jobs_run_excludes_all() -> None:
+    found, failed = in_error("cleanup", {})
+    runs = step("cleanup.Cleanup.node-0", StepState.RUNNING)
+    assert exclusion(known(found, steps=(failed, runs)), "flush", {}) is not None
+
+
+def test_its_step_restarted_while_another_one_works_it_waits_its_turn() -> None:
+    found, failed = in_error("cleanup", {})
+    alone = done(known(found, steps=(failed,)), RestartStep("cleanup", None, "node-1"))
+    assert not alone.operations["cleanup"].queued
+    for command in (RestartStep("cleanup", None, "node-1"), ForceComplete("cleanup", None, "node-1")):
+        beside = done(known(found, operation("flush"), steps=(failed,)), command)
+        assert beside.operations["cleanup"].queued
+        assert exclusion(beside, "repair", {}) is not None
+
+
+def test_a_backup_beside_a_restore_in_error_is_told() -> None:
+    found, failed = in_error("restore", OLD)
+    assert "restored so far is backed up as it is" in remarks(known(found, steps=(failed,)), "backup")
+    assert remarks(known(found, steps=(failed,)), "repair") == ""
+    assert remarks(known(operation("restore")), "backup") == ""
 
 
 def test_a_stop_is_one_word() -> None:
     after = done(known(LIVE, steps=(DONE,)), StopOperation("cleanup"))
-    assert after.operations["cleanup"] == replace(LIVE, state=STOPPING)
+    assert after.operations["cleanup"] == replace(LIVE, state=STOPPING, stopped_by="an operator")
     assert apply_command(after, StopOperation("cleanup"), NOW) == after
 
 

@@ -194,6 +194,11 @@ def test_a_whole_status(server: Server) -> None:
         "Datacenter": "dc1",
         "Rack": "r1",
         "Count": 4096,
+        "PhiValues": {
+            "/a": {"PHI": 0.25, "Endpoint": "/a"},
+            "host/b": {"PHI": 5.1, "Endpoint": "host/b"},
+            "/c": {"PHI": 17.0, "Endpoint": "/c"},
+        },
     }
     server.answer = lambda body: (
         200, json.dumps([{"status": 200, "value": values[item["attribute"]]} for item in body]).encode(),
@@ -201,7 +206,7 @@ def test_a_whole_status(server: Server) -> None:
     expected = NodeStatus(
         "NORMAL", True, True, True, True, "h", "127.0.0.1", 2, "dc1", "r1", "5.0.8", "s", ("a", "b"), ("c",)
     )
-    assert poll(server.client(), 5) == replace(expected, load_bytes=4096)
+    assert poll(server.client(), 5) == replace(expected, load_bytes=4096, doubted=("b",))
 
 
 @pytest.mark.parametrize(
@@ -227,6 +232,11 @@ def test_what_is_wrong_is_told_in_cassandras_words() -> None:
     )
     isolated = explained(NodeStatus("ISOLATED"), "ERROR Stopping transports", "").error
     assert isolated == "Cassandra has stopped its gossip: restart it once the cause is gone\nERROR Stopping transports"
+
+
+@pytest.mark.parametrize("phi", [None, [], {"/b": 7.0}, {"/b": {"PHI": "7", "Endpoint": "/b"}}, {"/b": {"PHI": 2.9}}])
+def test_who_is_not_doubted(phi: Any) -> None:
+    assert interpret({"OperationMode": "NORMAL", "LiveNodes": ["b"], "PhiValues": phi}, "a").doubted == ()
 
 
 @pytest.mark.parametrize("values", [{}, {"OperationMode": None, "LiveNodes": "x", "Joined": "true", "LocalHostId": ""}])

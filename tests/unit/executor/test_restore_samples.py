@@ -55,6 +55,22 @@ def test_all_files_of_a_batch_are_kept_without_a_copy(samples: Samples, tmp_path
     assert (kept / "nb-1-big-Data.db").samefile(staged / "nb-1-big-Data.db")
 
 
+def test_what_may_be_large_is_given_up_with_the_job_and_told(samples: Samples) -> None:
+    samples.path(0).write_bytes(b"rows")
+    few, all_ = Kept(0, "shop.users", str(samples.path(0))), Kept(1, "shop.users", str(samples.path(1) / "shop/users"))
+    (samples.path(1) / "shop/users").mkdir(parents=True)
+    samples.note(few)
+    samples.note(all_)
+    samples.give_up()
+    assert samples.path(0).exists()
+    assert not samples.path(1).exists()
+    assert [kept.why for kept in samples.all()] == [
+        "",
+        "its files were given up when the job was ended before its time",
+    ]
+    assert samples.plan() == PLAN
+
+
 def test_once_compared_the_result_alone_stays(samples: Samples) -> None:
     samples.path(0).write_bytes(b"rows")
     samples.note(Kept(0, "shop.users", str(samples.path(0))))

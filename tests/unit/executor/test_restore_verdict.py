@@ -107,6 +107,12 @@ def test_all_tables(asked: str, names: str, state: str, words: str) -> None:
     assert verdict.message(asked, found) == words
 
 
+def test_a_result_has_as_many_tables_as_there_is_room_for() -> None:
+    found = {str(number): "x" * 10 for number in range(10)}
+    assert list(verdict.bounded(found, ["9", "1", "2"], 40)) == ["9", "1"]
+    assert verdict.bounded(found, found, 10_000) == found
+
+
 def test_a_message_stays_short() -> None:
     found = {f"shop.{'t' * 200}{number}": Finding(DIFFERENT, "why " * 100) for number in range(500)}
     assert len(verdict.message("sample", found)) < 900

@@ -156,6 +156,14 @@ def test_an_archive_that_is_mapped_stays(tmp_path: Path) -> None:
     assert keeper.entry.has_archive()
 
 
+def test_an_archive_that_was_removed_meanwhile_may_be_made_again(tmp_path: Path) -> None:
+    keeper = _keeper(tmp_path)
+    keeper.log.write_text(LINE.format(180))
+    keeper.entry.archive.unlink()
+    keeper.keep(os.getpid())
+    assert not keeper.entry.is_unusable()
+
+
 @pytest.mark.parametrize(
     ("code", "usable"), [(-signal.SIGSEGV, False), (-signal.SIGABRT, False), (-signal.SIGKILL, True), (3, True)]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,19 @@ def test_round_trip(value: Any, read: Callable[[bytes, str], Any]) -> None:
     data = document.write(value)
     assert read(data, "it") == value
     assert json.loads(data)["version"] == 1
+
+
+def test_what_lacks_nothing_is_read_by_executors_of_the_version_before() -> None:
+    """They refuse unknown fields: those that are new are written where there is anything to say alone."""
+    assert not {"left_out", "absent", "coverage"} & json.loads(document.write(CLUSTER)).keys()
+    lacking = replace(
+        CLUSTER,
+        left_out={"ks.late": "why"},
+        absent={"node-2": manifest.Absent("10.0.0.3", "why"), "node-3": manifest.Absent(None, "why")},
+        coverage={"ks": manifest.Coverage(16, 5, 0)},
+    )
+    assert manifest.read_cluster(document.write(lacking), "it") == lacking
+    assert {"left_out", "absent", "coverage"} <= json.loads(document.write(lacking)).keys()
 
 
 @given(st.text(), st.floats(allow_nan=False, allow_infinity=False))

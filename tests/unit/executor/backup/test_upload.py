@@ -18,6 +18,7 @@ from backports import zstd
 from executor.backup import layout
 from executor.backup.failure import StoreError
 from executor.backup.files import SnapshotFile, snapshot_files
+from executor.backup.index import Index
 from executor.backup.manifest import Component
 from executor.backup.s3 import Store
 from executor.backup.sending import COMPRESSED_PART_BYTES, PART_BYTES, WHOLE_BYTES
@@ -416,7 +417,7 @@ def test_eight_are_sent_at_once(upload: Upload, proxy: Proxy, bucket: str) -> No
 def test_an_upload_does_not_grow_with_what_the_bucket_holds(
     upload: Upload, proxy: Proxy, bucket: str, server: Server
 ) -> None:
-    """A small one reads a page or two of the list, however long that is, and asks for its own objects by their keys."""
+    """A small one reads no list of what is there, and asks for its own objects by their keys."""
     files = 6
     for number in range(files):
         put(upload.data, "shop", "user", sstable(number, os.urandom(1000)))
@@ -437,6 +438,30 @@ def test_an_upload_does_not_grow_with_what_the_bucket_holds(
             assert uploaded.sent_objects == 1
             requests.append((len(proxy.requests("GET")), len(proxy.requests("HEAD"))))
     lists, heads = zip(*requests, strict=True)
-    # The list before and after, and unfinished uploads before and after.
-    assert set(lists) == {4}
+    # Unfinished uploads, before and after.
+    assert set(lists) == {2}
     assert max(heads) <= 2 * (files + 6)
+
+
+def test_of_many_files_the_beginning_of_the_list_is_read(
+    proxy: Proxy, bucket: str, server: Server, tmp_path: Path
+) -> None:
+    """As many pages as pay for them; behind those single objects are asked for. A page has 50 keys here."""
+    user = table_id("shop", "user").id
+    with store_at(server.location(bucket), tmp_path) as fill:
+        names = sorted(f"{user}/{hashlib.sha256(str(number).encode()).hexdigest()}" for number in range(400))
+        for name in names:
+            fill.put(f"{PREFIX}{name}", b"abc")
+    with store_at(proxy.server.location(bucket), tmp_path) as store:
+        for objects, pages, last in ((10, 0, ""), (299, 3, names[149]), (799, 8, names[399]), (100_000, 8, None)):
+            proxy.seen.clear()
+            index = Index.list(store, PREFIX, {user}, objects)
+            assert (len(proxy.requests("GET")), index.listed_to) == (pages, last)
+        index = Index.list(store, PREFIX, {user}, 299)
+        hashes = [name.rpartition("/")[2] for name in (names[0], names[149], names[150], names[399])]
+        assert [index.get(user, sha256, 3) is not None for sha256 in hashes] == [True, True, False, False]
+        found = [index.ask(store, PREFIX, (user, sha256, 3), "none") for sha256 in hashes]
+        assert [kept is not None for kept in found] == [False, False, True, True]
+        assert index.get(user, hashes[3], 3) == found[3]
+        assert index.ask(store, PREFIX, (user, hashes[3], 4), "none") is None
+        assert index.ask(store, PREFIX, (user, "f" * 64, 3), "zstd") is None
