@@ -57,6 +57,7 @@ def make_status(index: int, **changes: Any) -> NodeStatus:
         live=("10.0.0.1", "10.0.0.2"),
         room_bytes=2**30,
         most_replicas=3,
+        auth_replicas=3,
     )
     return replace(status, **changes)
 
