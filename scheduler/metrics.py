@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from scheduler.core.excluding import failed_step
 from scheduler.core.operation_records import OperationState, StepState
 from scheduler.core.plan import Status
 from scheduler.core.readiness import own_reason
@@ -62,6 +63,7 @@ def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, floa
     )
     yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
     yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
+    yield "operation_waits_for_operator", "1 where a step failed and has to be restarted.", _failed_samples(state)
     yield "operation_steps", "Steps of those operations by state.", _step_samples(state)
     yield (
         "operation_completed_timestamp_seconds",
@@ -92,6 +94,13 @@ def _operation_samples(state: ClusterState) -> list[tuple[str, float]]:
         (f'{{kind="{operation.kind}",state="{word}"}}', float(operation.state is word))
         for operation in state.operations.values()
         for word in OperationState
+    ]
+
+
+def _failed_samples(state: ClusterState) -> list[tuple[str, float]]:
+    return [
+        (f'{{kind="{operation.kind}"}}', float(failed_step(state, operation) is not None))
+        for operation in state.operations.values()
     ]
 
 

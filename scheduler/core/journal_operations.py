@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scheduler.core.entries import Entry, EntryKind
-from scheduler.core.operation_records import OperationRecord, OperationState, StepState
+from scheduler.core.operation_records import SCHEDULER, OperationRecord, OperationState, StepState
 from scheduler.core.state import ClusterState
 
 _WORDS = {
@@ -25,7 +25,10 @@ def operation_entries(before: ClusterState, after: ClusterState, now: float) -> 
         if old is None or old.id != operation.id:
             found.append(_entry(operation, now, f"begins, on {len(operation.nodes)} nodes"))
         elif old.state is not operation.state:
-            found.append(_entry(operation, now, _WORDS[operation.state]))
+            by = operation.stopped_by if operation.state is OperationState.STOPPING else ""
+            words = _WORDS[operation.state] + (f", as {by} asked" if by and by != SCHEDULER else "")
+            words += ", since NODES asks for its node again" if by == SCHEDULER else ""
+            found.append(_entry(operation, now, words, by))
     return found
 
 
@@ -44,13 +47,13 @@ def step_entries(before: ClusterState, after: ClusterState, now: float) -> list[
     return found
 
 
-def _entry(operation: OperationRecord, now: float, words: str) -> Entry:
+def _entry(operation: OperationRecord, now: float, words: str, by: str = "") -> Entry:
     return Entry(
         sequence=0,
         at=now,
         kind=EntryKind.OPERATION,
         sentence=f"the operation {operation.kind} {operation.id} {words}",
         subject=operation.id,
-        principal=operation.principal,
+        principal=by or operation.principal,
         cause=operation.message,
     )

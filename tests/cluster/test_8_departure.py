@@ -27,6 +27,25 @@ def step(world: World, plan: str, name: str) -> dict[str, str]:
     return dict(found)
 
 
+def _fewer_and_more_and_fewer(world: World) -> None:
+    """What is refused is asked for again, and holds up nothing but itself."""
+    for _ in range(2):
+        code, answer = world.put("/v1/config", {"NODES": 2})
+        assert (code, answer["leaves"]) == (200, ["node-2"])
+        wait_for("it is refused", lambda: step(world, "deploy", "node-2")["reason"] == "OTHER_FAILED", 90.0)
+        assert "kept has 3 replicas" in step(world, "deploy", "node-2")["message"]
+        world.begin("flush", {"nodes": ["*"]})
+        wait_for("another kind runs", lambda: world.read("/v1/flush/status")["state"] == "COMPLETE", 90.0)
+        assert world.read("/v1/decommission/status")["state"] == "ERROR"
+        code, answer = world.put("/v1/decommission/start", {"nodes": ["node-2"]})
+        assert code == 409
+        assert "kept has 3 replicas" in answer["message"]
+        assert "restart that step, or stop the decommission" in answer["message"]
+        assert world.put("/v1/config", {"NODES": 3})[0] == 200
+        wait_for("it is stopped", lambda: world.read("/v1/decommission/status")["state"] == "STOPPED", 60.0)
+        world.wait_deployed()
+
+
 def test_a_node_leaves_and_comes_back(world: World) -> None:
     with world.cql() as session:
         session.execute(
@@ -36,6 +55,7 @@ def test_a_node_leaves_and_comes_back(world: World) -> None:
         insert = session.prepare("INSERT INTO kept.rows (id, text) VALUES (?, ?)")
         for number in range(ROWS):
             session.execute(insert, (number, f"row {number}"))
+    _fewer_and_more_and_fewer(world)
     hostname = world.read("/v1/nodes/node-2/info")["hostname"]
     before = world.read("/v1/nodes/node-2/status")["host_id"]
 

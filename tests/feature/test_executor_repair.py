@@ -292,7 +292,7 @@ def test_a_replica_that_is_down_holds_up_only_what_needs_it(ring: Ring) -> None:
         try:
             wait_for("it waits", waiting.is_set)
             last = context.told[-1]
-            assert last.waiting == f"waits: {down.address} is down"
+            assert last.waiting == f"{down.address} is down"
             assert 0 < last.done["ranges"] < last.total["ranges"]
         finally:
             down.start()
@@ -321,7 +321,7 @@ def test_waits_while_a_replica_has_pending_compactions(ring: Ring, key_space: st
         context.on_tell = lambda progress: waiting.set() if progress.waiting else None
         job = Running(repair, context)
         wait_for("it waits", waiting.is_set)
-        assert context.told[-1].waiting == f"waits: {busy.address} has 1 pending compactions, more than 0"
+        assert context.told[-1].waiting == f"{busy.address} has 1 pending compactions, more than 0"
         busy.set(STORAGE_SERVICE, "CompactionThroughputMbPerSec", 0)
         assert job.join(60)["segments"] == 1
     finally:

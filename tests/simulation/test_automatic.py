@@ -10,7 +10,7 @@ import pytest
 from scheduler.core.operation_records import OperationState
 from scheduler.core.plan import Status
 from scheduler.core.spec import Policy
-from tests.simulation.samples import agents
+from tests.simulation.samples import agents, begin
 from tests.simulation.script import Expect, Line, Send, World, play
 from tests.simulation.test_restarts import UP, until_settled
 
@@ -99,6 +99,12 @@ def test_never_while_another_member_is_down() -> None:
     )
 
 
+def to_clean(world: World) -> set[int]:
+    """The nodes whose steps say that they keep data of others."""
+    steps = [step for phase in world.scheduler.plans()["deploy"].phases for step in phase.steps]
+    return {int(step.name[-1]) for step in steps if "to be cleaned up" in step.message}
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_cleanup_follows_when_nodes_were_added(wanted: bool) -> None:
     play(
@@ -114,12 +120,23 @@ def test_a_cleanup_follows_when_nodes_were_added(wanted: bool) -> None:
             *(
                 [
                     Expect.operation("cleanup", OperationState.COMPLETE),
-                    Expect.launched(*[f"cleanup-node-{index}" for index in range(4)]),
+                    Expect.launched(*[f"cleanup-node-{index}" for index in range(3)]),
                     Send.time(60.0, cycles=10),
                     Expect.launched(),
                 ]
                 if wanted
-                else [Expect.step("node-0", Status.COMPLETE, says="to be cleaned up since nodes were added")]
+                else [
+                    Expect.step("node-0", Status.COMPLETE, says="to be cleaned up since nodes were added"),
+                    Expect.state("of the older ones alone", lambda world: to_clean(world) == {0, 1, 2}),
+                    Send.command(begin("cleanup", nodes=2)),
+                    Send.until_complete("cleanup"),
+                    Expect.state("one is left", lambda world: to_clean(world) == {2}),
+                    Send.scheduler_restart(nodes=3),
+                    Send.time(1.0, cycles=60),
+                    Send.scheduler_restart(nodes=4),
+                    Send.until_complete(),
+                    Expect.state("and all, after another one", lambda world: to_clean(world) == {0, 1, 2}),
+                ]
             ),
         ],
         four(),

@@ -22,8 +22,10 @@ from scheduler.core.journal import (
     start_entries,
 )
 from scheduler.core.journal_commands import Outcome
+from scheduler.core.journal_operations import operation_entries
+from scheduler.core.operation_records import OperationState
 from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
-from tests.unit.core.samples import down, up
+from tests.unit.core.samples import down, operation, up
 from tests.unit.core.samples import state as make_state
 
 NOW = 1000.0
@@ -204,3 +206,13 @@ def test_what_a_start_tells() -> None:
     first, second = start_entries(refused, "1.2", NOW)
     assert first.sentence == "a scheduler of version 1.2 begins to work"
     assert second.cause == "The configured name can not be changed."
+
+
+def test_who_had_an_operation_stopped_is_told() -> None:
+    for by, words in (("alice", "as alice asked"), ("the scheduler", "since NODES asks for its node again")):
+        begun = operation("decommission")
+        stopping = replace(begun, state=OperationState.STOPPING, stopped_by=by)
+        one, other = (replace(make_state(), operations={"decommission": found}) for found in (begun, stopping))
+        (entry,) = operation_entries(one, other, 5.0)
+        assert entry.sentence.endswith(f"is being stopped, {words}")
+        assert entry.principal == by

@@ -171,3 +171,12 @@ def test_there_is_a_plan_for_the_newest_operation_of_each_kind() -> None:
     found = state(up(0), operations={kind: operation(kind) for kind in ("repair", "cleanup")})
     assert list(build_plans(found, NOW)) == ["deploy", "recovery", "cleanup", "repair"]
     assert plan_names(found) == ("deploy", "recovery", "cleanup", "repair")
+
+
+def test_what_a_job_waits_for_is_told_once_and_by_the_nodes_name() -> None:
+    """Executors of earlier versions say the word themselves."""
+    for waiting in ("127.0.0.4 is down", "waits: 127.0.0.4 is down"):
+        found = known(running(), jobs=seen(JobProgress(waiting=waiting)))
+        found = replace(found, nodes={**found.nodes, "node-2": replace(up(2), address="127.0.0.4")})
+        said = [step.message for phase in plan(found).phases for step in phase.steps if "is down" in step.message]
+        assert [text.partition("; ")[2] for text in said] == ["waits: node-2 (127.0.0.4) is down"]
