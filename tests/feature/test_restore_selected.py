@@ -288,15 +288,15 @@ def roles(place: Place) -> None:
         "CREATE ROLE readers",
         "CREATE ROLE \"App-1\" WITH PASSWORD = 'secret-1' AND LOGIN = true",
         "CREATE ROLE weak WITH PASSWORD = 'before' AND LOGIN = true",
-        'GRANT readers TO "App\'s"',
+        'GRANT readers TO "App-1"',
         "GRANT SELECT ON TABLE held.t TO readers",
         "GRANT EXECUTE ON FUNCTION held.twice(int) TO readers",
-        'GRANT MODIFY ON KEYSPACE held TO "App\'s"',
+        'GRANT MODIFY ON KEYSPACE held TO "App-1"',
         "GRANT DESCRIBE ON MBEANS 'org.apache.cassandra.db:*' TO \"App-1\"",
     )
     place.operator.back_up("roles")
     place.execute(
-        'DROP ROLE "App\'s"',
+        'DROP ROLE "App-1"',
         "ALTER ROLE weak WITH PASSWORD = 'after' AND SUPERUSER = true",
         "REVOKE SELECT ON TABLE held.t FROM readers",
         "CREATE ROLE later",
