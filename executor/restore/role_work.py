@@ -7,6 +7,7 @@ from typing import Any
 
 from cassandra import AlreadyExists, ConsistencyLevel, InvalidRequest, Unauthorized
 from cassandra.cluster import Session
+from cassandra.protocol import SyntaxException
 
 from executor.backup.roles import Roles, roles
 from executor.cql_session import CQL_ERRORS, words
@@ -73,6 +74,7 @@ def _run(session: Session, text: str) -> str:
         session.execute(text)
     except AlreadyExists:
         return ""
-    except (InvalidRequest, Unauthorized) as error:
+    except (InvalidRequest, Unauthorized, SyntaxException) as error:
+        # GRANT does not take every name that CREATE ROLE took: one with an apostrophe is a syntax error to it.
         return "" if "already a member" in str(error) else words(error)
     return ""

@@ -15,11 +15,15 @@ class ConsistencyLevel:
 
 class DriverException(Exception): ...
 class RequestExecutionException(DriverException): ...
+
 class Unavailable(RequestExecutionException):
     required_replicas: int
+
 class Timeout(RequestExecutionException): ...
+
 class CoordinationFailure(RequestExecutionException):
     error_code_map: dict[str, int] | None
+
 class ReadFailure(CoordinationFailure):
     def __init__(
         self,
@@ -32,6 +36,7 @@ class ReadFailure(CoordinationFailure):
         failures: int | None = ...,
         error_code_map: dict[str, int] | None = ...,
     ) -> None: ...
+
 class ReadTimeout(Timeout): ...
 class WriteTimeout(Timeout): ...
 class RequestValidationException(DriverException): ...
