@@ -36,4 +36,5 @@ def restore_check(context: JobContext) -> Mapping[str, Any]:
         "tables": len(selection.targets),
         "free_bytes": own.free_bytes,
         **({"untried": schema.untried} if schema.untried else {}),
+        **({"message": f"of the backup: {backup.lacks}; repair when it is restored"} if backup.lacks else {}),
     }

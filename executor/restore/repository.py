@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from executor.backup import layout, manifest
+from executor.backup import coverage, layout, manifest
 from executor.backup.document import DocumentError
 from executor.backup.failure import StoreError
 from executor.backup.layout import LayoutError
@@ -71,6 +71,7 @@ class BackupRepository:
             versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
+            lacks=coverage.told(whole.coverage, whole.absent),
         )
 
     def roles(self) -> Roles | None:

@@ -18,7 +18,8 @@ class StoredBackup:
     """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table.
 
     A key space without tables is among `tables`; `views` are the materialized ones, each with its table. `versions` are
-    those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot.
+    those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot. `lacks`
+    says which nodes were absent from it, and what follows.
     """
 
     tokens: Mapping[str, frozenset[str]]
@@ -30,6 +31,7 @@ class StoredBackup:
     partitioners: frozenset[str] = frozenset()
     views: Mapping[TableName, TableName] = field(default_factory=dict)
     taken_at: tuple[float, float] = (0.0, 0.0)
+    lacks: str = ""
 
 
 class Repository(Protocol):

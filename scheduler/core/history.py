@@ -49,7 +49,8 @@ def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
             words.append(f"not compared: the step {step.phase} of {step.name} was forced complete by an operator")
         elif said := str(step.result.get("message") or ""):
             words.append(said)
-    return state, shorten("; ".join(words))
+    # Nodes that found the same say it once.
+    return state, shorten("; ".join(dict.fromkeys(words)))
 
 
 def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:

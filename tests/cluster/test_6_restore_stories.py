@@ -8,14 +8,23 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.world import World
+from tests.restore_model import known_stories
 from tests.restore_model.drawn_schema import Limits
 from tests.restore_model.drawn_stories import Steps, draw_stories
 from tests.restore_model.play import Player
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
-SEED = 11
-STORIES = 4
+SEED = 33
+STORIES = 3
+
+
+@pytest.mark.parametrize("name", known_stories.STORIES)
+def test_known_story(world: World, name: str) -> None:
+    with world.cql() as session:
+        player = Player(world, session)
+        player.play(known_stories.STORIES[name](f"known_{list(known_stories.STORIES).index(name)}"))
+    assert not player.defects, player.script
 
 
 @pytest.fixture(scope="module")

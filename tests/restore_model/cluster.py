@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cassandra import InvalidRequest
+from cassandra import InvalidRequest, ReadFailure
 from cassandra.cluster import Session
 
 from tests.restore_model.events import Ref, full
@@ -49,7 +49,7 @@ def _problem(session: Session, ref: Ref, table: TableModel) -> str:
                 if _has(session, ref, index) and not _becomes(session, full(ref), table, where, rows):
                     there = _read(session, full(ref), table, where)
                     return f"by the index {index.name}{where}: {_difference(rows, there)}"
-    except InvalidRequest as error:
+    except (InvalidRequest, ReadFailure) as error:
         return f"it cannot be read: {error}"
     return ""
 

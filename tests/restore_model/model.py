@@ -124,8 +124,19 @@ def expect(model: Model, restore: ev.Restore) -> Expectation:
         if living.unknown:
             obstacles.append(f"{full(new_ref)}: what is in it is not known")
         obstacles += [f"{full(new_ref)}: {reason}" for reason in differences(saved, living)]
+        _uncover(living, saved)
         living.merge(saved)
     return Expectation(after, targets, frozenset(made), tuple(obstacles))
+
+
+def _uncover(living: TableModel, saved: TableModel) -> None:
+    """Have the living table show all that the saved one brings, whatever was dropped: that is what was asked for."""
+    living.purge()
+    for name in list(saved.hidden_by(living.dropped)):
+        del living.dropped[name]
+    names = {column.name for column in living.table.columns}
+    lost = tuple(column for column in saved.table.columns if column.name not in names)
+    living.table = replace(living.table, columns=(*living.table.columns, *lost))
 
 
 def _spaces(restore: ev.Restore, backup: dict[str, Space]) -> dict[str, str]:

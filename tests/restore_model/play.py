@@ -132,8 +132,9 @@ class Player:
         if status["state"] != "ERROR":
             return Outcome(status["state"], str(status["message"]) if status["state"] == DIFFERENT else "")
         self.world.put("/v1/restore/stop")
-        steps = [*status["nodes"].values(), *status["cluster"].values()]
-        failed = {step["phase"] for step in steps if isinstance(step, dict) and step.get("state") == "ERROR"}
+        # A step that one node does for all is named by its phase alone.
+        steps = [*status["nodes"].items(), *status["cluster"].items()]
+        failed = {str(step.get("phase", name)) for name, step in steps if step.get("state") == "ERROR"}
         wait_for("it is stopped", lambda: self.world.read("/v1/restore/status")["state"] == "STOPPED", _SECONDS)
         return Outcome(REFUSED if failed <= {"Check"} else ERROR, f"{sorted(failed)}: {status['message']}")
 

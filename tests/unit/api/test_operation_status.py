@@ -14,6 +14,7 @@ from scheduler.core.kinds import KINDS
 from scheduler.core.operation_records import HistoryRecord, OperationState, StepState
 from scheduler.core.requests import check
 from scheduler.core.state import Failures
+from scheduler.snapshot import QuestionRefused
 from tests.unit.api.cluster import NOW, CoreGateway, document
 from tests.unit.api.maintenance import ALL_NODES, KEYS, PATHS, run, uploading
 
@@ -155,6 +156,22 @@ def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
         "tls_ca": None,
         "path_style": True,
     }
+
+
+def test_one_backup(client: FlaskClient, gateway: CoreGateway) -> None:
+    found = {
+        "state": "complete",
+        "absent": {"node-2": {"address": "10.0.0.3", "why": "it was not NORMAL"}},
+        "coverage": {"shop": {"ranges": 16, "fewer": 5, "none": 0}},
+    }
+    gateway.answers["backup"] = found
+    answer = client.get("/v1/backups/monday?external_location=s3://bucket")
+    assert (answer.status_code, document(answer)) == (200, {"backup_name": "monday", **found})
+    assert gateway.asked[0][1]["backup_name"] == "monday"
+    gateway.answers["backup"] = QuestionRefused("unknown", "there is no backup monday")
+    answer = client.get("/v1/backups/monday?external_location=s3://bucket")
+    assert (answer.status_code, document(answer)["message"]) == (404, "There is no backup monday at s3://bucket.")
+    assert client.get("/v1/backups/monday").status_code == 400
 
 
 @pytest.mark.parametrize(
