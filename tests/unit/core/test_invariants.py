@@ -57,7 +57,7 @@ def second_on(found: StepRecord) -> StepRecord:
         (known(CLEANUP, RUNS, BESIDE), ""),
         (known(replace(CLEANUP, state=STOPPED, finished_at=2.0), DONE, FAILED), ""),
         (known(replace(CLEANUP, state=COMPLETE, finished_at=2.0), *ALL_DONE), ""),
-        (known(CLEANUP, RUNS, more={"repair": operation("repair")}), "cleanup, repair run at once"),
+        (known(CLEANUP, RUNS, more={"repair": operation("repair")}), "cleanup, repair work at once"),
         (known(CLEANUP, RUNS, replace(BESIDE, task=RUNS.task)), "the job cleanup-node-0__a has 2 steps"),
         (known(CLEANUP, RUNS, second_on(RUNS)), "the node node-0 has 2 jobs"),
         (known(CLEANUP, replace(RUNS, task=None)), "cleanup.Cleanup.node-0 runs without a job"),
