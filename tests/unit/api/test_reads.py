@@ -159,7 +159,7 @@ class TestNodeStatus:
             "unreachable": [],
             "most_replicas": 3,
             "disregards_racks": None,
-            "auth_replicas": None,
+            "auth_replicas": 3,
             "error": None,
         }
 
