@@ -148,7 +148,7 @@ def endpoints(state: ClusterState) -> list[tuple[str, str]]:
 def cql_address(state: ClusterState, node: NodeRecord) -> str | None:
     """The node's address if it serves CQL: by its own word, or, until it was asked after a start, by its record."""
     task = node.task
-    if task is None or task.state is not TaskState.RUNNING:
+    if task is None or task.state is not TaskState.RUNNING or node.missing is not None:
         return None
     sighting = state.sightings.get(node.name)
     if sighting is None or sighting.task_id != task.id:

@@ -25,8 +25,9 @@ _STORAGE_SERVICE = (
 _SNITCH = ("Datacenter", "Rack")
 _LOAD = Attribute("org.apache.cassandra.metrics:type=Storage,name=Load", "Count")
 _PHI = Attribute("org.apache.cassandra.net:type=FailureDetector", "PhiValues")
-# Cassandra takes a peer for down at 8, after some 18 s without a word: half of it is reason enough to ask.
-_DOUBT = 3.0
+# Cassandra takes a peer for down at 8, after some 18 s without a word (twice that soon after a start). A fifth of it is
+# reason enough for the scheduler to ask that peer's executor, which answers while its Cassandra only pauses.
+_DOUBT = 1.5
 _WANTED = tuple(
     [Attribute(STORAGE_SERVICE, name) for name in _STORAGE_SERVICE]
     + [Attribute(ENDPOINT_SNITCH, name) for name in _SNITCH]

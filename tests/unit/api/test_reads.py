@@ -13,7 +13,7 @@ from executor.protocol import Ports
 from scheduler import __version__
 from scheduler.core.leftovers import GarbageRecord, UninstallRecord
 from scheduler.core.spec import Policy
-from scheduler.core.state import Configuration, NodeRecord, Sighting, TaskState
+from scheduler.core.state import Configuration, Missing, NodeRecord, Sighting, TaskState
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state, make_status
 
 ADDRESSES = ["10.0.0.1:9042", "10.0.0.2:9042", "10.0.0.3:9042"]
@@ -222,6 +222,13 @@ class TestConnection:
         sightings = {"node-0": Sighting("node-0__earlier", make_status(0), NOW)}
         state = make_state(settings, make_node(0, mode="JOINING"), sightings=sightings)
         assert document(create_app(CoreGateway(state), settings).test_client().get("/v1/connection/address")) == []
+
+    def test_a_node_that_its_peers_do_not_see_is_not_listed(self, client: FlaskClient, gateway: CoreGateway) -> None:
+        """Its own last word still says that it serves."""
+        assert len(document(client.get("/v1/connection"))["address"]) == 3
+        lost = replace(gateway.state.nodes["node-2"], missing=Missing(NOW, NOW - 9.0, ("node-0", "node-1")))
+        gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-2": lost})
+        assert document(client.get("/v1/connection"))["address"] == ["10.0.0.1:9042", "10.0.0.2:9042"]
 
     def test_ports_are_those_of_the_nodes_own_configuration(self, gateway: CoreGateway, client: FlaskClient) -> None:
         spec = gateway.state.target.spec

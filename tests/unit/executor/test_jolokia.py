@@ -234,7 +234,9 @@ def test_what_is_wrong_is_told_in_cassandras_words() -> None:
     assert isolated == "Cassandra has stopped its gossip: restart it once the cause is gone\nERROR Stopping transports"
 
 
-@pytest.mark.parametrize("phi", [None, [], {"/b": 7.0}, {"/b": {"PHI": "7", "Endpoint": "/b"}}, {"/b": {"PHI": 2.9}}])
+@pytest.mark.parametrize(
+    "phi", [None, [], {"/b": 7.0}, {"/b": {"PHI": "7", "Endpoint": "/b"}}, {"/b": {"PHI": 1.4, "Endpoint": "/b"}}]
+)
 def test_who_is_not_doubted(phi: Any) -> None:
     assert interpret({"OperationMode": "NORMAL", "LiveNodes": ["b"], "PhiValues": phi}, "a").doubted == ()
 
