@@ -16,7 +16,7 @@ class PhaseKind:
     `job` is the executor's. `at_once` says how many steps may run side by side: a number, ALL_AT_ONCE, or the name of
     the request's field that says so. A phase with `always` runs at the end also when the operation is stopped, on the
     nodes where a phase before it has begun. `needs` names an earlier phase and a field of its result: without a value
-    there the phase has no steps.
+    there the phase has no steps. With `of_members` a node that has left the ring has nothing to be worked on.
     """
 
     name: str
@@ -25,6 +25,7 @@ class PhaseKind:
     at_once: int | str = 1
     always: bool = False
     needs: tuple[str, str] | None = None
+    of_members: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Kind:
 
 def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
     """A kind of one phase: the job of the same name on each node."""
-    return Kind(name, title, (PhaseKind(title, name, at_once="parallelism"),), resumable)
+    return Kind(name, title, (PhaseKind(title, name, at_once="parallelism", of_members=True),), resumable)
 
 
 DECOMMISSION = "decommission"
@@ -50,7 +51,7 @@ _VIEWS = ("Schema", "views")
 
 _KINDS = (
     _everywhere("cleanup", "Cleanup", resumable=True),
-    Kind("repair", "Repair", (PhaseKind("Repair", "repair"),), resumable=True),
+    Kind("repair", "Repair", (PhaseKind("Repair", "repair", of_members=True),), resumable=True),
     _everywhere("upgradesstables", "UpgradeSSTables", resumable=True),
     _everywhere("compact", "Compact", resumable=True),
     _everywhere("scrub", "Scrub", resumable=True),

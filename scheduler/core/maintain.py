@@ -38,7 +38,7 @@ def maintain(cycle: Cycle) -> None:
     live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
     for operation in sorted(live, key=_order):
         view = look(cycle.state, operation)
-        while settle(cycle, view):
+        while settle(cycle, view) or _leave_out(cycle, view):
             view = look(cycle.state, cycle.state.operations[operation.kind])
         if view.finished:
             close(cycle, view)
@@ -81,6 +81,23 @@ def _note_ended_nodes(cycle: Cycle) -> None:
         node = cycle.state.nodes.get(step.task.node)
         if node is None or node.task is None or node.task.id != step.task.node_task_id or has_ended(node):
             cycle.update_step(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
+
+
+def _leave_out(cycle: Cycle, view: View) -> bool:
+    """End the steps of nodes that have left the ring, which would be waited for; return whether there are any."""
+    phase, steps = view.phases[view.current] if not view.finished else (None, ())
+    if phase is None or not phase.of_members:
+        return False
+    found = [step for step in steps if step.state in (StepState.PENDING, StepState.FAILED) and _has_left(cycle, step)]
+    for step in found:
+        result = {**step.result, "message": "skipped: the node has left the ring"}
+        cycle.update_step(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
+    return bool(found)
+
+
+def _has_left(cycle: Cycle, step: StepRecord) -> bool:
+    node = cycle.state.nodes.get(step.name)
+    return node is None or node.left
 
 
 def _cancel(cycle: Cycle, view: View) -> None:

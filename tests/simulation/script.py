@@ -86,7 +86,9 @@ def wrongs(mesos: Mesos, scheduler: Scheduler) -> list[str]:
         done = step.task is not None and step.task.id in mesos.jobs.finished
         # A backup goes without a node that is down, where that is wanted.
         without = step.task is None and str(step.result.get("message")).startswith(f"{step.name} is left out")
-        if step.state is StepState.COMPLETE and not (step.forced or done or without):
+        node = scheduler.state.nodes.get(step.name)
+        gone = (node is None or node.left) and str(step.result.get("message")).startswith("skipped")
+        if step.state is StepState.COMPLETE and not (step.forced or done or without or gone):
             found.append(f"{step.key} is complete, but its job did not end well")
     return [*found, *invariants(scheduler.state)]
 

@@ -208,20 +208,32 @@ def test_whom_something_was_told_is_forgotten_with_the_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "interrupted"),
+    ("record", "interrupted", "state"),
     [
-        pytest.param(up(0), False, id="runs"),
-        pytest.param(down(0), True, id="ended"),
-        pytest.param(down(0, TaskState.UNREACHABLE), False, id="cannot be seen"),
-        pytest.param(node(0, TaskState.STAGING, deployed="configuration-1"), False, id="the same task"),
-        pytest.param(None, True, id="no record"),
+        pytest.param(up(0), False, StepState.RUNNING, id="runs"),
+        pytest.param(down(0), True, StepState.PENDING, id="ended"),
+        pytest.param(down(0, TaskState.UNREACHABLE), False, StepState.RUNNING, id="cannot be seen"),
+        pytest.param(
+            node(0, TaskState.STAGING, deployed="configuration-1"), False, StepState.RUNNING, id="the same task"
+        ),
+        pytest.param(None, True, StepState.COMPLETE, id="has left, without a record"),
     ],
 )
-def test_a_job_ends_with_the_node_beside_which_it_runs(record: NodeRecord | None, interrupted: bool) -> None:
+def test_a_job_ends_with_the_node_beside_which_it_runs(
+    record: NodeRecord | None, interrupted: bool, state: StepState
+) -> None:
     members = (up(1), up(2)) if record is None else (record, up(1), up(2))
     after = run(known(operation("cleanup"), RUNS, nodes=members))[1].steps[KEY]
-    assert after.state is (StepState.PENDING if interrupted else StepState.RUNNING)
+    assert after.state is state
     assert after.interruptions == int(interrupted)
+
+
+@pytest.mark.parametrize("state", [StepState.PENDING, StepState.FAILED])
+def test_a_node_that_has_left_is_not_waited_for(state: StepState) -> None:
+    left = node(0, None, deployed=None, left=True)
+    steps = {KEY: replace(RUNS, state=state, task=None)}
+    after = run(replace(known(operation("cleanup"), RUNS, nodes=(left, up(1), up(2))), steps=steps))[1].steps[KEY]
+    assert (after.state, after.result["message"]) == (StepState.COMPLETE, "skipped: the node has left the ring")
 
 
 def test_a_job_ends_when_its_node_was_launched_anew() -> None:
