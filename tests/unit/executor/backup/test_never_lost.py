@@ -88,10 +88,12 @@ class Backups(RuleBasedStateMachine):
     def begin(self, name: str, cluster: str) -> None:
         operation = f"op-{next(self.numbers)}"
         claimed = Started(name, operation, cluster, "n", 1.0)
-        if name in self.running or name in self.complete:
+        other = name in self.running and self.running[name].cluster != cluster
+        if other or name in self.complete:
             with pytest.raises(JobError, match="already"):
                 claim.claim(self.store, claimed)
             return
+        # An unfinished one of the same cluster is dead, and gives its name up.
         claim.claim(self.store, claimed)
         found = Unfinished(name, operation, cluster)
         content = document.write(Schema("v1", (), (), ()))
