@@ -217,7 +217,17 @@ class _Run:
             self._context.wait(_WAIT_SECONDS)
             return
         self._tell(_doing(segment, held_up))
-        self._settle(segment, self._repairer.run(segment))
+        try:
+            outcome = self._repairer.run(segment)
+        except NotReachableError:
+            raise
+        except JolokiaError:
+            if segment.key_space in self._survey.key_spaces():
+                raise
+            # Dropped since it was planned: the next plan knows.
+            self._fingerprint = ""
+            return
+        self._settle(segment, outcome)
 
     def _settle(self, segment: Segment, outcome: Outcome) -> None:
         self._queue.remove(segment)

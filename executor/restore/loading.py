@@ -77,16 +77,27 @@ class Loader:
         `tell` gets the bytes sent so far. Raises LoadError, when one owner does not get everything.
         """
         path = str(directory)
+        mbean, operation = self._bulk_load()
 
         def watch() -> None:
             self.check()
             tell(self._sent(path))
 
         self._finish(
-            lambda: self.jolokia.execute(STORAGE_SERVICE, "bulkLoad(java.lang.String)", [path], _LOAD_SECONDS),
+            lambda: self.jolokia.execute(mbean, operation, [path], _LOAD_SECONDS),
             f"streaming {directory.parent.name}.{directory.name}",
             watch,
         )
+
+    def _bulk_load(self) -> tuple[str, str]:
+        """The MBean and operation that stream: ours, which can do it for indexed tables too, or else Cassandra's."""
+        try:
+            return java_agent.attach(self.jolokia, "BulkLoad"), "stream"
+        except NotReachableError as error:
+            raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
+        except JolokiaError as error:
+            _LOG.warning("Cassandra does not load our agent, so that tables with SAI cannot be streamed: %s", error)
+            return STORAGE_SERVICE, "bulkLoad(java.lang.String)"
 
     def _finish(self, run: Callable[[], Any], what: str, watch: Callable[[], None]) -> Any:
         try:

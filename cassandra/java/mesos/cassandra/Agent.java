@@ -16,6 +16,7 @@ public final class Agent {
     /** Called by the JVM when the agent is loaded, each time. */
     public static void agentmain(String arguments, Instrumentation instrumentation) throws Exception {
         register("SSTableImport", SSTableImport.bean());
+        register("BulkLoad", BulkLoad.bean());
         register("RepairSessions", RepairSessions.bean());
         register("SchemaTrial", SchemaTrial.bean());
         register("RestoredRows", RestoredRows.bean());
