@@ -14,8 +14,8 @@ from executor.restore.batches import Batch
 from executor.restore.cql import words
 from executor.restore.schema import COLUMNS, Element
 from executor.restore.selection import TableName
+from executor.restore.staging import OperationDirectory
 
-_NAME = "restore-samples"
 _PLAN, _RESULT = "plan.json", "result.json"
 
 
@@ -36,23 +36,10 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Samples:
+class Samples(OperationDirectory):
     """What one restore keeps on one node. Files are written whole or not at all, so that any attempt can go on."""
 
-    scratch: Path
-    operation: str
-
-    @property
-    def directory(self) -> Path:
-        """Where; it may not exist."""
-        return self.scratch / _NAME / self.operation
-
-    def sweep(self) -> None:
-        """Remove what other restores left."""
-        others = self.scratch / _NAME
-        for path in others.iterdir() if others.is_dir() else ():
-            if path.name != self.operation:
-                shutil.rmtree(path, ignore_errors=True)
+    name = "restore-samples"
 
     def plan(self) -> Mapping[str, Any] | None:
         """What was noted before anything was loaded; None if nothing was."""

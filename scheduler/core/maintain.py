@@ -85,8 +85,10 @@ def _note_ended_nodes(cycle: Cycle) -> None:
 
 def _leave_out(cycle: Cycle, view: View) -> bool:
     """End the steps of nodes that have left the ring, which would be waited for; return whether there are any."""
-    phase, steps = view.phases[view.current] if not view.finished else (None, ())
-    if phase is None or not phase.of_members:
+    if view.finished:
+        return False
+    phase, steps = view.phases[view.current]
+    if not phase.of_members:
         return False
     found = [step for step in steps if step.state in (StepState.PENDING, StepState.FAILED) and _has_left(cycle, step)]
     for step in found:
