@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cassandra import AlreadyExists, ConsistencyLevel, InvalidRequest, Unauthorized
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
 from cassandra.protocol import SyntaxException
 
 from executor.backup.roles import Roles, roles
@@ -20,6 +20,10 @@ _STEP = "roles"
 # A result is stored in ZooKeeper.
 _LISTED = 300
 _WHY = 300
+# Cassandra changes a role's password once in five seconds at most, unless it is configured otherwise.
+_TOO_SOON = "can only be changed every"
+_PASSWORD_ATTEMPTS = 30
+_PASSWORD_PAUSE_SECONDS = 1.0
 
 
 def problem(session: Session, name: str, stored: Roles | None, own: str | None) -> str | None:
@@ -56,7 +60,7 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
             for statement in statements(stored, here, left):
                 context.check()
                 context.tell(JobProgress(doing=f"role {statement.role}: {statement.does}"))
-                if why := _run(session, statement.text):
+                if why := _run(context, session, statement.text):
                     problems.setdefault(statement.role, []).append(f"{statement.does} ({why[:_WHY]})")
         except CQL_ERRORS as error:
             raise JobError(_STEP, words(error)) from error
@@ -66,15 +70,28 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     return {"roles": dict(list(found.items())[:_LISTED]), "other_roles": unknown(stored, here)[:_LISTED]}
 
 
-def _run(session: Session, text: str) -> str:
+def _run(context: JobContext, session: Session, text: str) -> str:
     """Why a statement was refused; empty if it was not. Cassandra does not repeat a hash in its words."""
     if not text:
         return "the resource is not understood"
     try:
-        session.execute(text)
+        _execute(context, session, text)
     except AlreadyExists:
         return ""
     except (InvalidRequest, Unauthorized, SyntaxException) as error:
         # GRANT does not take every name that CREATE ROLE took: one with an apostrophe is a syntax error to it.
         return "" if "already a member" in str(error) else words(error)
     return ""
+
+
+def _execute(context: JobContext, session: Session, text: str) -> None:
+    """Run a statement, again after a pause while Cassandra finds that the role's password was changed too recently."""
+    for _ in range(_PASSWORD_ATTEMPTS):
+        try:
+            session.execute(text)
+            return
+        except NoHostAvailable as error:
+            if _TOO_SOON not in words(error):
+                raise
+        context.wait(_PASSWORD_PAUSE_SECONDS)
+    session.execute(text)
