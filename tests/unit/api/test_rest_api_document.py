@@ -33,7 +33,9 @@ TOKEN = "uSeR_t0k3n"
 def examples() -> list[tuple[str, str]]:
     """Each curl line with the answer printed below it."""
     found: list[tuple[str, str]] = []
-    for block in re.findall(r"^```\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL):
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL):
+        if language:  # a console block shows no answer that can be compared
+            continue
         found += re.findall(r"^\$ curl (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
     return found
 
@@ -108,7 +110,7 @@ SCENES: dict[str, Callable[[CoreGateway], object]] = {
 def gateway() -> CoreGateway:
     made = CoreGateway(make_state(make_settings(), make_node(0), make_node(1), make_node(2)))
     made.statuses["node-0"] = make_status(0)
-    made.answers = {"schema": SCHEMA, "backup": NO_BACKUP, "backups": {"backups": [LISTED]}}
+    made.answers = {"schema": SCHEMA, "backup": NO_BACKUP, "backups": {"backups": [LISTED]}, "settings": {}}
     return made
 
 
