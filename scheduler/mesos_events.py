@@ -72,7 +72,8 @@ def _error(message: str) -> FatalError:
         return FatalError(
             Exit.REMOVED,
             "Mesos removed this framework (torn down, or away for longer than SERVICE_FAILOVER_TIMEOUT_S) "
-            f"and its tasks: {message}. The volumes are still reserved. See docs/operations.md before starting again.",
+            f"and its tasks: {message}. The volumes are still reserved. "
+            "See docs/operations/exit-codes.md before starting again.",
         )
     if "failed over" in message:
         return FatalError(Exit.FAILED_OVER, f"another scheduler subscribed with this framework's id: {message}")

@@ -23,7 +23,7 @@ _INTRODUCTION = """\
 Every setting is an environment variable of the scheduler. An empty one counts as unset. The scheduler reads them
 once, at its start; to change a setting, restart it with the new environment, or, for those of the sections Cluster,
 Cassandra and Executor, for options of cassandra.yaml and SERVICE_USER, give it [through the
-API](operations.md#change-settings). What concerns the nodes becomes a new target configuration, if it is a change
+API](operations/settings.md). What concerns the nodes becomes a new target configuration, if it is a change
 that a running cluster can take.
 
 All problems are reported together, each in one sentence, and nothing is started: unknown names that begin with

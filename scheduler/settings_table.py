@@ -93,7 +93,7 @@ _SERVICE = (
     _text(
         "SERVICE_UNINSTALL",
         "",
-        "The service's own name: it is removed then, with all data. For Marathon; see the operations page.",
+        "The service's own name: it is removed then, with all data. For Marathon; see docs/operations/uninstall.md.",
     ),
     _text("LOG_LEVEL", "INFO", "Least important messages that are logged.", words=rules.LOG_LEVELS),
     _text("LOG_FORMAT", "text", "Log lines for people, or one JSON object a line.", words=("text", "json")),
