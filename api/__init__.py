@@ -7,30 +7,15 @@ from pathlib import Path
 
 from flask import Flask, Response
 
-from api import (
-    access,
-    arguments,
-    artifacts,
-    auth,
-    backups,
-    changes,
-    config,
-    connection,
-    errors,
-    events,
-    garbage,
-    health,
-    nodes,
-    openapi,
-    operations,
-    plans,
-    previews,
-    restore_plans,
-)
+from api import backups, garbage, previews
 from api.application import Application
-from scheduler.secrets import sealer
+from api.endpoints import artifacts, configuration, connection, events, health, nodes, operations, plans, restore_plan
+from api.endpoints import settings as endpoints_settings
+from api.http import access, arguments, auth, errors
+from api.openapi import document
+from scheduler.loop.snapshot import Gateway
+from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
-from scheduler.snapshot import Gateway
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +25,15 @@ _BLUEPRINTS = (
     nodes.blueprint,
     operations.blueprint,
     backups.blueprint,
-    config.blueprint,
+    configuration.blueprint,
     previews.blueprint,
-    restore_plans.blueprint,
-    changes.blueprint,
+    restore_plan.blueprint,
+    endpoints_settings.blueprint,
     events.blueprint,
     garbage.blueprint,
     health.blueprint,
     artifacts.blueprint,
-    openapi.blueprint,
+    document.blueprint,
 )
 
 

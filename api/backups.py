@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from api.arguments import query
-from api.errors import RequestError
-from api.starting import ask_storage
-from scheduler.core.requests import Request, check_location
-from scheduler.snapshot import QuestionRefused
+from api.endpoints.start_operation import ask_storage
+from api.http.arguments import query
+from api.http.errors import RequestError
+from scheduler.core.maintenance.request import Request, check_location
+from scheduler.loop.snapshot import QuestionRefused
 
 blueprint = Blueprint("backups", __name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from api import shapes
-from api.access import answer
+from api.documents import cluster
+from api.http.access import answer
 
 blueprint = Blueprint("garbage", __name__)
 
@@ -13,4 +13,4 @@ blueprint = Blueprint("garbage", __name__)
 @blueprint.get("/v1/garbage")
 def found() -> Response:
     """All that is known of, oldest first."""
-    return answer("garbage", lambda of: [shapes.garbage(of.state, item) for item in shapes.all_garbage(of.state)])
+    return answer("garbage", lambda of: [cluster.garbage(of.state, item) for item in cluster.all_garbage(of.state)])

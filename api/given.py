@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from api.access import access
-from api.arguments import document, query
-from api.errors import RequestError
-from scheduler.core.state import ClusterState
-from scheduler.core.wanted import Overrides, given, holding
+from api.http.access import access
+from api.http.arguments import document, query
+from api.http.errors import RequestError
+from scheduler.core.configuration.overrides import Overrides, given, holding
+from scheduler.core.state.cluster import ClusterState
 from scheduler.settings import NAMES
-from scheduler.wanted import CHANGEABLE
+from scheduler.settings.effective import CHANGEABLE
 
 CANARY = "canary"
 CHECK = "check"

@@ -7,14 +7,14 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify
 
-from api import shapes
-from api.access import access, snapshot
-from api.errors import RequestError
+from api.documents import cluster
+from api.endpoints.settings_trial import tried
 from api.given import on_top, read_changes
-from api.trial import tried
-from scheduler.core.preview import preview
+from api.http.access import access, snapshot
+from api.http.errors import RequestError
+from scheduler.core.plans.preview import preview
 from scheduler.settings import InvalidSettings
-from scheduler.wanted import wanted
+from scheduler.settings.effective import wanted
 
 blueprint = Blueprint("previews", __name__)
 
@@ -35,7 +35,7 @@ def ask() -> Response:
     trial = tried(state, found.spec, outlook, asked.check)
     if (refusal := trial.refusal) is not None:
         outlook = replace(outlook, refusals=(refusal,), restarts=(), leaves=())
-    return jsonify({**shapes.preview(outlook), "cassandra_check": trial.document()})
+    return jsonify({**cluster.preview(outlook), "cassandra_check": trial.document()})
 
 
 def _problem(name: str) -> str | None:

@@ -16,14 +16,14 @@ from collections.abc import Iterable
 
 from bench import large
 from executor.protocol import encode_status
-from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
-from scheduler.core.events import Registered, TaskUpdate
-from scheduler.core.state import TaskState
-from scheduler.events import Json, Update
-from scheduler.loop import Loop, Sources
-from scheduler.serve import Server, share_the_interpreter
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.mesos.updates import Registered, TaskUpdate
+from scheduler.core.state.cluster import TaskState
+from scheduler.loop.messages import Json, Update
+from scheduler.loop.run import Loop, Sources
 from scheduler.settings import parse
-from scheduler.store import MemoryStore
+from scheduler.storage.port import MemoryStore
+from service.server import Server, share_the_interpreter
 
 CYCLES_A_SECOND = 5
 

@@ -19,12 +19,12 @@ from typing import Any
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from executor.backup import layout
-from executor.backup.client import Patience
-from executor.backup.files import snapshot_files
-from executor.backup.location import parse
-from executor.backup.s3 import Store, open_store
-from executor.backup.upload import Control, upload_files
+from executor.backup.format import layout
+from executor.backup.upload.files import snapshot_files
+from executor.backup.upload.run import Control, upload_files
+from executor.s3.client import Patience
+from executor.s3.location import parse
+from executor.s3.store import Store, open_store
 from tests.unit.executor.backup.s3_server import SECRETS
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
 from tests.waiting import free_port

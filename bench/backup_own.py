@@ -30,8 +30,8 @@ def memory(field: str) -> float:
 def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
     """As the job does it, without the documents around it."""
     from bench.backup_data import TAG
-    from executor.backup.files import snapshot_files
-    from executor.backup.upload import Control, upload_files
+    from executor.backup.upload.files import snapshot_files
+    from executor.backup.upload.run import Control, upload_files
 
     began = time.perf_counter()
     with opened(endpoint, scratch) as store:
@@ -55,12 +55,12 @@ def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
 
 def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
     """As a restore stages files, batch by batch; a batch that Cassandra would take over is removed at once."""
-    from executor.jobs.restore_load import _THREADS
-    from executor.restore.batches import Batch, Piece, plan
-    from executor.restore.fetching import Fetcher
-    from executor.restore.pipeline import Pipeline
-    from executor.restore.repository import BackupRepository
-    from executor.restore.selection import TableName
+    from executor.restore.jobs.load import _THREADS
+    from executor.restore.loading.fetcher import Fetcher
+    from executor.restore.loading.pipeline import Pipeline
+    from executor.restore.schema.selection import TableName
+    from executor.restore.source.batches import Batch, Piece, plan
+    from executor.restore.source.repository import BackupRepository
 
     stored: dict[TableName, list[Piece]] = {}
     for table, *piece in json.loads((scratch / "manifest.json").read_text()):
@@ -85,8 +85,8 @@ def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
 def opened(endpoint: str, scratch: Path) -> Any:
     """The store of the bench's bucket."""
     from bench.s3_server import BUCKET, KEY, SECRET
-    from executor.backup.location import parse
-    from executor.backup.s3 import open_store
+    from executor.s3.location import parse
+    from executor.s3.store import open_store
 
     location = parse({"external_location": f"{endpoint}/{BUCKET}"})
     return open_store(location, {"s3_access_key": KEY, "s3_secret_key": SECRET}, time.sleep, scratch, 24)

@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobProgress, NodeStatus
-from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
-from scheduler.core.state import (
+from scheduler.core.state.cluster import (
     Agent,
     ClusterState,
     Configuration,
@@ -21,6 +19,8 @@ from scheduler.core.state import (
     TaskRecord,
     TaskState,
 )
+from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 
 CONFIGURATION = "c0000000-0000-4000-8000-000000000000"
 ROLE = "cassandra-role"

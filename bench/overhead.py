@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devcluster import processes, scheduler_process
-from executor import start_cache
+from executor.cassandra import start_cache
 from tests.cluster.world import World, make_layout, make_world
 from tests.waiting import wait_for
 

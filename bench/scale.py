@@ -15,13 +15,13 @@ from itertools import count
 
 from bench import large
 from executor.protocol import encode_status
-from scheduler.core import codec
 from scheduler.core.decide import decide
-from scheduler.core.events import TaskUpdate
-from scheduler.core.offers import Offer, parse_offer
-from scheduler.core.plans import build_plans
-from scheduler.core.state import TaskState
-from scheduler.core.status import fold_updates
+from scheduler.core.fold import fold_updates
+from scheduler.core.mesos.offer import Offer, parse_offer
+from scheduler.core.mesos.updates import TaskUpdate
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.state import codec
+from scheduler.core.state.cluster import TaskState
 
 UPDATES = 10_000
 

@@ -21,8 +21,8 @@ from devcluster.checks import ROOT
 from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
-from scheduler.core import codec
-from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
+from scheduler.core.state import codec
+from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.waiting import free_port
 
 

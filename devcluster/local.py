@@ -19,7 +19,7 @@ from devcluster.checks import ROOT
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, Agent, ClusterLayout
 from devcluster.processes import ProcessTable, StartError, python_module
 from devcluster.requests import UnreachableError, answers, get
-from executor import start_cache
+from executor.cassandra import start_cache
 
 Say = Callable[[str], object]
 

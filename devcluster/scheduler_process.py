@@ -10,7 +10,7 @@ from pathlib import Path
 from devcluster.bundles import Bundles
 from devcluster.layout import ClusterLayout
 from devcluster.requests import UnreachableError, get
-from executor import start_cache
+from executor.cassandra import start_cache
 
 # What a node needs beside its heap: metaspace, threads, off-heap buffers.
 _BESIDE_HEAP_MB = 512

@@ -9,11 +9,11 @@ import sys
 from queue import SimpleQueue
 from types import FrameType
 
-from executor.agent import Agent
-from executor.events import Event, Shutdown
-from executor.installation import Surroundings
-from executor.mesos_environment import TOKEN, MesosEnvironmentError, parse
-from executor.node import Node
+from executor.agent.connection import Agent
+from executor.agent.environment import TOKEN, MesosEnvironmentError, parse
+from executor.cassandra.install import Surroundings
+from executor.node.events import Event, Shutdown
+from executor.node.lifecycle import Node
 
 
 def main() -> int:

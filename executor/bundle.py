@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor import agent_jar
+from executor.jmx import agent_jar
 
 HERE = Path(__file__).resolve().parent
 # Modules that the executor imports and their distributions, whose licences go with them.

@@ -3,7 +3,9 @@
 import argparse
 import sys
 
-from localmesos import agent_main, alone, master_main
+from localmesos import alone
+from localmesos.agent import main as agent_main
+from localmesos.master import main as master_main
 
 
 def main(argv: list[str] | None = None) -> int:

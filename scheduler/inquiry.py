@@ -8,8 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from executor.protocol import Answer, Question
-from scheduler.events import Event, QuestionAsked
-from scheduler.snapshot import QuestionRefused, Unavailable
+from scheduler.loop.messages import Event, QuestionAsked
+from scheduler.loop.snapshot import QuestionRefused, Unavailable
 
 ALL_SECONDS = 20.0
 # After this time without a word the next node is asked too; the first one may still be the one that answers.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 
 # What is left of accepted offers comes back after this time.
 ACCEPTED_FILTER_SECONDS = 1.0

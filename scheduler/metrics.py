@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from scheduler.core.excluding import failed_step
-from scheduler.core.operation_records import OperationState, StepState
-from scheduler.core.plan import Status
-from scheduler.core.readiness import own_reason
-from scheduler.core.state import ClusterState
-from scheduler.snapshot import Snapshot
+from scheduler.core.plans.plan import Status
+from scheduler.core.ring.readiness import own_reason
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.exclusion import failed_step
+from scheduler.core.state.operation import OperationState, StepState
+from scheduler.loop.snapshot import Snapshot
 
 PREFIX = "cassandra_scheduler_"
 

@@ -8,9 +8,9 @@ import signal
 import uuid
 
 from scheduler.errors import Exit
-from scheduler.gateway import LoopGateway
-from scheduler.service import Service
+from scheduler.loop.gateway import LoopGateway
 from scheduler.settings import Settings
+from service.startup import Service
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from executor import start_cache
+from executor.cassandra import start_cache
 
 # The first Cassandra of a kind that a test starts leaves the others what they need not do again.
 os.environ.setdefault(start_cache.VARIABLE, str(Path(__file__).parents[1] / ".dev" / "start-cache"))

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from executor.backup import layout, manifest
-from executor.backup.document import DocumentError
-from executor.backup.failure import StoreError
-from executor.backup.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
-from executor.backup.s3 import Store
+from executor.backup.format import layout, manifest
+from executor.backup.format.document import DocumentError
+from executor.backup.format.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
+from executor.s3.errors import StoreError
+from executor.s3.store import Store
 
 _READ_AT_ONCE = 8
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from executor.backup import document, layout
 from executor.backup.catalog import Catalog
-from executor.backup.manifest import Started
-from executor.backup.s3 import Store
+from executor.backup.format import document, layout
+from executor.backup.format.manifest import Started
 from executor.jobs.context import JobError
+from executor.s3.store import Store
 
 
 def claim(store: Store, started: Started) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from executor.backup import layout, manifest
-from executor.backup.manifest import ClusterManifest, NodeManifest, NodeSummary, Schema, TableSummary
+from executor.backup.format import layout, manifest
+from executor.backup.format.manifest import ClusterManifest, NodeManifest, NodeSummary, Schema, TableSummary
 from executor.backup.request import Request
-from executor.backup.s3 import Store
 from executor.jobs.context import JobError
+from executor.s3.store import Store
 
 _READ_AT_ONCE = 4
 

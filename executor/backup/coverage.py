@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from executor.backup.manifest import Coverage
+from executor.backup.format.manifest import Coverage
+from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia
 from executor.jobs.context import JobError
-from executor.jolokia import STORAGE_SERVICE, Jolokia
 from executor.protocol import CASSANDRAS_KEY_SPACES
 
 _SECONDS = 60.0

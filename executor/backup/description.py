@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from cassandra.cluster import Session
 
-from executor.backup.manifest import KeySpace, RingMember, Table
-from executor.cql_session import CQL_ERRORS, words
+from executor.backup.format.manifest import KeySpace, RingMember, Table
+from executor.cql import row_count
+from executor.cql.session import CQL_ERRORS, words
+from executor.cql.tokenizer import quote
+from executor.jmx.jolokia import Attribute, Jolokia
 from executor.jobs.context import JobError
-from executor.jolokia import Attribute, Jolokia
 from executor.protocol import CASSANDRAS_KEY_SPACES
-from executor.restore import counting
-from executor.restore.cql import quote
-from executor.restore.selection import TableName
+from executor.restore.schema.selection import TableName
 
 _LOG = logging.getLogger(__name__)
 # On one node. What is larger is only counted when that was asked for: every row is read.
@@ -123,7 +123,7 @@ def _rows(session: Session, name: TableName, count: Counting, check: Callable[[]
     if count.wanted is None and size > COUNTED_BYTES:
         return None
     try:
-        return counting.count(session, counting.Table(name, size, _ROW_BYTES), check)
+        return row_count.count(session, row_count.Table(name, size, _ROW_BYTES), check)
     except CQL_ERRORS as error:
         if count.wanted:
             raise JobError("count", f"{name}: {words(error)}") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from executor.backup import layout
 from executor.backup.catalog import Catalog, Entry
-from executor.backup.s3 import Store, Stored
+from executor.backup.format import layout
 from executor.backup.sweeps import Sweep, sweep
+from executor.s3.store import Store, Stored
 
 # A backup that nothing was added to for so long was given up.
 ABANDONED_SECONDS = 7 * 24 * 3600.0

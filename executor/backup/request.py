@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from executor.backup.document import DocumentError
-from executor.backup.failure import StoreError
-from executor.backup.layout import LayoutError
-from executor.backup.location import LocationError, parse
-from executor.backup.s3 import Store, open_store
-from executor.backup.sending import THREADS
+from executor.backup.format.document import DocumentError
+from executor.backup.format.layout import LayoutError
+from executor.backup.upload.sender import THREADS
+from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
-from executor.jolokia import JolokiaError
+from executor.s3.errors import StoreError
+from executor.s3.location import LocationError, parse
+from executor.s3.store import Store, open_store
 
 
 @dataclass(frozen=True)

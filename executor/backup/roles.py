@@ -12,7 +12,7 @@ from typing import Any
 from cassandra import InvalidRequest
 from cassandra.cluster import Session
 
-from executor.backup import document
+from executor.backup.format import document
 
 
 @dataclass(frozen=True)

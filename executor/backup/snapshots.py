@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from executor.backup import document
-from executor.backup.files import SNAPSHOTS, snapshot_directories, tables, tags
-from executor.backup.manifest import Member
+from executor.backup.format import document
+from executor.backup.format.manifest import Member
+from executor.backup.upload.files import SNAPSHOTS, snapshot_directories, tables, tags
+from executor.jmx.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jobs.blocking import call
 from executor.jobs.context import NodeFacts
-from executor.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 
 OURS = "backup-"
 _NOTES = "snapshots"

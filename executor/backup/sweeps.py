@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from executor.backup import layout
-from executor.backup.s3 import Store
+from executor.backup.format import layout
+from executor.s3.store import Store
 
 # A sweep says every few hundred objects that it still runs.
 _STALE_SECONDS = 900.0

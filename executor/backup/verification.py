@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from executor.backup import compression, layout
-from executor.backup.failure import StoreError
-from executor.backup.manifest import Component
-from executor.backup.progress import Meter
-from executor.backup.s3 import Store
-from executor.backup.tasks import Crew
+from executor.backup.format import layout
+from executor.backup.format.manifest import Component
+from executor.backup.upload import compression
+from executor.backup.upload.progress import Meter
+from executor.s3.crew import Crew
+from executor.s3.errors import StoreError
+from executor.s3.store import Store
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from executor.jmx.jolokia import Attribute, Jolokia, JolokiaError
 from executor.jobs.context import JobError
-from executor.jolokia import Attribute, Jolokia, JolokiaError
 
 _SECONDS = 60.0
 _POLL_SECONDS = 0.5

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import Cancelled
-from executor.jolokia import JolokiaError
 
 # Cassandra's end closes the connection, which ends the waiting at once.
 LONGEST_SECONDS = 7 * 24 * 3600.0

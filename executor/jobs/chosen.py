@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executor.jmx.jolokia import Attribute, Jolokia, JolokiaError, NotReachableError
 from executor.jobs import schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext
-from executor.jolokia import Attribute, Jolokia, JolokiaError, NotReachableError
 
 DROPPED = "skipped: it was dropped meanwhile"
 _SECONDS = 60.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from executor.installation import Surroundings
-from executor.jolokia import Jolokia
+from executor.cassandra.install import Surroundings
+from executor.jmx.jolokia import Jolokia
 from executor.protocol import JobLaunch, JobProgress
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.jmx.replication import UNIMPORTANT
 from executor.jobs import schema
 from executor.jobs.blocking import LONGEST_SECONDS, call
 from executor.jobs.context import JobContext, JobError
-from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.protocol import JobProgress
-from executor.replication import UNIMPORTANT
 
 _MODE = Attribute(STORAGE_SERVICE, "OperationMode")
 _HOST_ID = Attribute(STORAGE_SERVICE, "LocalHostId")

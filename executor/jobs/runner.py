@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from executor.failure import shorten
+from executor.cassandra.exit_cause import shorten
 from executor.jobs.checkpoint import Checkpoint
 from executor.jobs.context import Cancelled, Job, JobError, NodeFacts
-from executor.jobs.redaction import traceback_of, without
 from executor.protocol import (
     JobLaunch,
     JobProgress,
@@ -28,6 +27,7 @@ from executor.protocol import (
     encode_message,
     encode_result,
 )
+from executor.redaction import traceback_of, without
 
 _LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 2.0

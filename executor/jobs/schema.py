@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia
 from executor.jobs.context import NodeFacts
-from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia
 
 _KEYSPACES = Attribute(STORAGE_SERVICE, "Keyspaces")
 _NON_LOCAL = Attribute(STORAGE_SERVICE, "NonLocalStrategyKeyspaces")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from executor.jolokia import Attribute, Jolokia
+from executor.jmx.jolokia import Attribute, Jolokia
 from executor.repair.plan import Segment
 from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from executor.jmx.jolokia import Jolokia, JolokiaError, NotReachableError
 from executor.jobs.context import Cancelled, JobContext
-from executor.jolokia import Jolokia, JolokiaError, NotReachableError
 from executor.repair.activity import Activity
 from executor.repair.plan import Segment
 from executor.repair.replicas import Replicas

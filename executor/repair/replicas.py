@@ -16,7 +16,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import Session
 
-from executor import cql_session
+from executor.cql import session as cql_session
 from executor.repair.survey import host
 
 # A node that lives answers from memory.

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from executor import java_agent
-from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.jmx import java_agent
+from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 
 REPAIR_SERVICE = "org.apache.cassandra.db:type=RepairService"
 _TIMEOUT = 60.0

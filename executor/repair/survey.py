@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from executor.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.repair.plan import KeySpace, RingRange
 from executor.repair.tokens import TokenSpace
 

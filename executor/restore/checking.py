@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from executor.restore.batches import Batch, Piece
-from executor.restore.pipeline import AHEAD_BYTES
-from executor.restore.stored import StoredBackup
+from executor.restore.loading.pipeline import AHEAD_BYTES
+from executor.restore.source.batches import Batch, Piece
+from executor.restore.source.stored import StoredBackup
 
 _NAMED = 5
 

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from executor.cql_session import CQL_ERRORS, words
-from executor.java_agent import NoAgentError
+from executor.cql.session import CQL_ERRORS, words
+from executor.cql.tokenizer import CqlError
+from executor.jmx.java_agent import NoAgentError
+from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
-from executor.jolokia import JolokiaError
 from executor.protocol import ROLES_KEY_SPACE, JobProgress
-from executor.restore import checking, history, live, role_work, schema, trial
-from executor.restore.batches import Batch, Piece
-from executor.restore.cql import CqlError
-from executor.restore.loading import Loader, LoadError
+from executor.restore import checking
+from executor.restore.loading.loader import Loader, LoadError
 from executor.restore.problems import Problem
 from executor.restore.request import FULL, Request
-from executor.restore.schema import TABLE, Existing, Plan
-from executor.restore.selection import Selection, TableName
-from executor.restore.stored import Repository, StoredBackup
+from executor.restore.roles import apply
+from executor.restore.schema import drop_history, live, trial
+from executor.restore.schema import plan as schema_plan
+from executor.restore.schema.plan import TABLE, Existing, Plan
+from executor.restore.schema.selection import Selection, TableName
+from executor.restore.source.batches import Batch, Piece
+from executor.restore.source.chosen import planned
+from executor.restore.source.stored import Repository, StoredBackup
 from executor.restore.views import Views, why_not
-from executor.restore.wanted import planned
 
 # The step of a check that finds a problem of some kind.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
@@ -62,7 +65,7 @@ def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -
         try:
             here = live.existing(session)
             found = _standing(session, backup, selection, here)
-            plan = schema.plan(backup.schema, selection, here)
+            plan = schema_plan.plan(backup.schema, selection, here)
             role = secrets.get("cassandra_username", "")
             tried = trial.attempt(context.node.jolokia, session, role, plan.create)
         except (CqlError, *CQL_ERRORS) as error:
@@ -78,8 +81,8 @@ def _standing(session: Session, backup: StoredBackup, selection: Selection, here
     """What of that which exists is in the way."""
     misfits = checking.misfits(backup, *live.version_and_partitioner(session))
     found = [Problem(VERSION, "", why) for why in misfits]
-    found += [_of_place(DIFFERENT, words) for words in schema.conflicts(backup.schema, selection, here)]
-    return found + history.problems(schema.renamed(backup.schema, selection), here.elements)
+    found += [_of_place(DIFFERENT, words) for words in schema_plan.conflicts(backup.schema, selection, here)]
+    return found + drop_history.problems(schema_plan.renamed(backup.schema, selection), here.elements)
 
 
 def _of_place(kind: str, words: str) -> Problem:
@@ -124,7 +127,7 @@ def _roles(
     own = context.secrets().get("cassandra_username")
     with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         try:
-            found = role_work.problem(session, request.backup_name, repository.roles(), own)
+            found = apply.problem(session, request.backup_name, repository.roles(), own)
         except CQL_ERRORS as error:
             raise JobError("roles", words(error)) from error
     return [] if found is None else [Problem(ROLES, ROLES_KEY_SPACE, found)]

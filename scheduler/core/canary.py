@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.reasons import Code, Reason
-from scheduler.core.state import ClusterState, PlanRecord
-from scheduler.core.wanted import Canary
+from scheduler.core.configuration.overrides import Canary
+from scheduler.core.state.cluster import ClusterState, PlanRecord
+from scheduler.core.state.reason import Code, Reason
 
 PLAN = "deploy"
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from scheduler.core.asks import ask
-from scheduler.core.automatic import clean_up, replace_lost
-from scheduler.core.clock import set_back
-from scheduler.core.cycle import Cycle
-from scheduler.core.decision import Decision
-from scheduler.core.departure import depart
-from scheduler.core.deploy import deploy, note_progress
-from scheduler.core.garbage import collect_garbage, note_garbage
-from scheduler.core.intents import pursue
-from scheduler.core.maintain import maintain
-from scheduler.core.missing import note_missing
-from scheduler.core.offering import call, declines
-from scheduler.core.offers import Offer
-from scheduler.core.reconcile import kill_strays, reconcile
-from scheduler.core.recovery import note_evidence, recover
-from scheduler.core.release import release
-from scheduler.core.rollout import roll_out
-from scheduler.core.state import ClusterState
-from scheduler.core.uninstall import finish, give_up_nodes
+from scheduler.core.cycle.clock import set_back
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.cycle.declines import call, declines
+from scheduler.core.cycle.reconciliation import kill_strays, reconcile
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.maintenance.cleanup import clean_up, replace_lost
+from scheduler.core.maintenance.run import maintain
+from scheduler.core.mesos.offer import Offer
+from scheduler.core.nodes.decommission import depart
+from scheduler.core.nodes.deploy import deploy, note_progress
+from scheduler.core.nodes.intents import pursue
+from scheduler.core.nodes.recovery import note_evidence, recover
+from scheduler.core.nodes.rollout import roll_out
+from scheduler.core.nodes.status_queries import ask
+from scheduler.core.reservations.garbage import collect_garbage, note_garbage
+from scheduler.core.reservations.release import release
+from scheduler.core.reservations.uninstall import finish, give_up_nodes
+from scheduler.core.ring.missing import note_missing
+from scheduler.core.state.cluster import ClusterState
 
 ALWAYS: tuple[Callable[[Cycle], None], ...] = (note_progress, note_garbage, reconcile)
 RECONCILED: tuple[Callable[[Cycle], None], ...] = (

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scheduler.core.cycle import Cycle
-from scheduler.core.jobs import plain_values
-from scheduler.core.lifecycle import shorten
-from scheduler.core.operation import View
-from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord
-from scheduler.core.state import ClusterState
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.maintenance.progress import View
+from scheduler.core.maintenance.steps import plain_values
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import shorten
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord
 
 KEPT = 20
 # One record of ZooKeeper may have 1 MB.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scheduler.core.state import SCHEMA_VERSION
+from scheduler.core.state.cluster import SCHEMA_VERSION
 
 
 @dataclass(frozen=True)

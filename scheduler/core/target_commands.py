@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.change import fingerprint, own_problems, refused_changes
-from scheduler.core.commands import Refusal, RefusalKind, SetTarget
-from scheduler.core.rollout import outdated
-from scheduler.core.state import ClusterState, Configuration, Trial
+from scheduler.core.commands.command import Refusal, RefusalKind, SetTarget
+from scheduler.core.configuration.target import fingerprint, own_problems, refused_changes
+from scheduler.core.nodes.rollout import outdated
+from scheduler.core.state.cluster import ClusterState, Configuration, Trial
 from scheduler.core.targets import become
 
 MEANWHILE = "The settings were changed by somebody else meanwhile: nothing was done. Look at them, and ask again."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.codec import named_by
-from scheduler.core.state import ClusterState, Configuration, PlanRecord
-from scheduler.core.wanted import Canary
+from scheduler.core.configuration.overrides import Canary
+from scheduler.core.state.cluster import ClusterState, Configuration, PlanRecord
+from scheduler.core.state.codec import named_by
 
 PLAN = "deploy"
 # Beside those that any record names.

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from devcluster import s3
-from executor.backup.client import Patience
+from executor.s3.client import Patience
 from tests.chaos.conftest import Ring
 from tests.chaos.works import BLOB, BLOBS
 from tests.slow_proxy import slow_proxy

@@ -19,13 +19,13 @@ from devcluster import processes
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable, python_module
 from devcluster.requests import answers, get
-from scheduler.core.decision import Accept, Reconcile
-from scheduler.core.events import Disconnected, OperationUpdate, Registered, TaskUpdate
-from scheduler.core.state import TaskState
-from scheduler.driver import CALL_SECONDS, Driver
+from scheduler.core.cycle.decision import Accept, Reconcile
+from scheduler.core.mesos.updates import Disconnected, OperationUpdate, Registered, TaskUpdate
+from scheduler.core.state.cluster import TaskState
+from scheduler.driver.driver import CALL_SECONDS, Driver
+from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, NotConnectedError
-from scheduler.events import Event, Fatal, Offers, OperationStatus, Update
-from scheduler.framework import FrameworkSettings
+from scheduler.loop.messages import Event, Fatal, Offers, OperationStatus, Update
 from tests.contract.conftest import Server
 from tests.waiting import free_port
 

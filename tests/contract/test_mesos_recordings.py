@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from localmesos.executor_tokens import make_token
+from localmesos.protocol.executor_tokens import make_token
 from tests.contract.conftest import Server
 from tests.contract.mesos import client
 from tests.contract.mesos.processes import Cluster, get, leads, operator_call, wait_until

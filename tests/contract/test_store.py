@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from scheduler.core.codec import FOLDERS, SINGLE
+from scheduler.core.state.codec import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
-from scheduler.store import Memory, MemoryStore, Store, split
-from scheduler.zookeeper import ZooKeeper, ZooKeeperStore
+from scheduler.storage.port import Memory, MemoryStore, Store, split
+from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.contract.conftest import Server
 from tests.waiting import wait_for
 

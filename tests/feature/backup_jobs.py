@@ -13,9 +13,10 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
-from executor.jobs.table import JOBS
+from executor.node.job_table import JOBS
 from executor.protocol import JobLaunch
-from scheduler.core import backups, restoring
+from scheduler.core import restoring
+from scheduler.core.maintenance import snapshots as maintenance_snapshots
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.job_context import LocalContext, Running
 from tests.waiting import free_port
@@ -69,7 +70,7 @@ def serve_bucket() -> Iterator[Bucket]:
 
 def schema_of(snapshots: Mapping[str, Json], last_round: bool = False) -> dict[str, Any]:
     """What the scheduler tells who describes of the snapshots' schemas."""
-    compared = backups.compare(snapshots)
+    compared = maintenance_snapshots.compare(snapshots)
     assert compared is not None
     return {"schema": asdict(compared), "last_round": last_round}
 

@@ -17,10 +17,10 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from executor.cassandra import Cassandra
-from executor.installation import Surroundings, install
+from executor.cassandra.install import Surroundings, install
+from executor.cassandra.process import Cassandra
+from executor.jmx.jolokia import Jolokia
 from executor.jobs.context import NodeFacts
-from executor.jolokia import Jolokia
 from executor.protocol import NodeLaunch
 from tests.feature.executor_agent import FAST, build_bundle
 from tests.waiting import wait_for

@@ -10,7 +10,7 @@ from queue import Empty
 from typing import Any
 
 from executor import DEFAULT_COMMAND
-from executor.jolokia import Jolokia
+from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     Answer,
     JobLaunch,

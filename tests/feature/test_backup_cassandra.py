@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from executor.backup import manifest
 from executor.backup.catalog import Catalog
-from executor.backup.location import parse
+from executor.backup.format import manifest
 from executor.jobs.context import JobError
-from executor.jobs.questions import QUESTIONS
-from executor.jobs.table import JOBS
+from executor.node.job_table import JOBS
+from executor.node.questions import QUESTIONS
 from executor.protocol import JobLaunch
+from executor.s3.location import parse
 from tests.cluster import tables
 from tests.feature.backup_jobs import schema_of
 from tests.feature.cassandra_ring import Ring, RingNode, make_ring

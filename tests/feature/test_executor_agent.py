@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.mesos_environment import TOKEN
+from executor.agent.environment import TOKEN
 from executor.protocol import NodeLaunch
-from scheduler.last_words import Sandbox, read
+from scheduler.loop.last_words import Sandbox, read
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster

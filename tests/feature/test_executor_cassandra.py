@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.protocol import NodeLaunch
 from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import wait_for

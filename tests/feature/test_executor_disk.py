@@ -13,7 +13,7 @@ from cassandra import DriverException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from executor.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from tests.disks import CannotMountError, Disk, small_disk
 from tests.feature.executor_agent import Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.fake_master import FakeMaster

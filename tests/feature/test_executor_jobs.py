@@ -12,7 +12,7 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from executor.jolokia import Attribute, Jolokia
+from executor.jmx.jolokia import Attribute, Jolokia
 from executor.protocol import NodeLaunch, encode_launch
 from tests.feature.cassandra_ring import RingNode
 from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent

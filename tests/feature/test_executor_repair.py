@@ -18,10 +18,10 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
+from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import Cancelled, JobError
-from executor.jobs.repair import repair
-from executor.jolokia import STORAGE_SERVICE
 from executor.protocol import JobProgress
+from executor.repair.job import repair
 from executor.repair.ledger import Ledger
 from executor.repair.plan import KeySpace, segments
 from executor.repair.replicas import Replicas

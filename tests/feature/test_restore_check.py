@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
+from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
-from executor.jobs.restore_questions import plan_restore
-from executor.jolokia import STORAGE_SERVICE
+from executor.restore.jobs.questions import plan_restore
 from tests.feature.backup_jobs import SECRETS, Bucket, Operator, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, make_ring
 

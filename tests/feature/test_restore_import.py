@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from executor.backup import document, layout
-from executor.backup.manifest import NodeManifest
+from executor.backup.format import document, layout
+from executor.backup.format.manifest import NodeManifest
 from executor.jobs.context import Cancelled, JobError
 from tests.cluster import tables
 from tests.feature.backup_jobs import BUCKET, Bucket, Operator, serve_bucket

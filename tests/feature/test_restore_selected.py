@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from cassandra.cluster import NoHostAvailable
 
-from executor.backup import document, layout
-from executor.backup.manifest import NodeManifest
-from executor.jobs.backup_questions import describe_backup
+from executor.backup.format import document, layout
+from executor.backup.format.manifest import NodeManifest
+from executor.backup.jobs.questions import describe_backup
+from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
-from executor.jolokia import STORAGE_SERVICE
 from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, make_ring
 from tests.waiting import wait_for

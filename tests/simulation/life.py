@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable
 from itertools import count
 
-from scheduler.core.decision import Decision
-from scheduler.core.state import ClusterState
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.state.cluster import ClusterState
 from tests.simulation.machines import Agent
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec

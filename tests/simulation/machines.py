@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from executor.protocol import NodeStatus
-from scheduler.core.operations import without_volume
+from scheduler.core.mesos.offer_operations import without_volume
 from tests.simulation.jobs import Job
 from tests.simulation.resources import Bundle, Owned, add_all, owner_of, to_bundles
 from tests.simulation.ring import Data

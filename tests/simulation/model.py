@@ -15,8 +15,8 @@ from executor.protocol import (
     StatusReply,
     parse_task,
 )
-from scheduler.core.decision import Try
-from scheduler.core.trial import question_id
+from scheduler.core.configuration.trial import question_id
+from scheduler.core.cycle.decision import Try
 from tests.simulation.executors import Executors
 from tests.simulation.jobs import misfit
 from tests.simulation.machines import Agent, Executor, Offered, Taken, Task, create, destroy, reserve, unreserve

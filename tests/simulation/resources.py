@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.core.amounts import to_milli, to_ranges, to_scalar
+from scheduler.core.mesos.resources import to_milli, to_ranges, to_scalar
 
 Json = Mapping[str, Any]
 

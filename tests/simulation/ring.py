@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from executor.jmx.replication import Replication
+from executor.jmx.status import with_replication
 from executor.protocol import NodeLaunch, NodeStatus
-from executor.replication import Replication
-from executor.status import with_replication
 
 PATIENCE = 3  # steps without a peer until a process gives up
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import Ports
-from scheduler.core.commands import StartOperation
-from scheduler.core.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
-from scheduler.core.wanted import Overrides, Texts, Wanted, laid_over
+from scheduler.core.commands.command import StartOperation
+from scheduler.core.configuration.overrides import Overrides, Texts, Wanted, laid_over
+from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from tests.simulation.machines import Agent
 from tests.simulation.resources import Bundle
 

@@ -7,8 +7,20 @@ from dataclasses import replace
 from functools import partial
 
 from executor.protocol import Answer, JobReport, StatusReply
-from scheduler.core.change import Adoption, adopt
-from scheduler.core.codec import (
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import Command, Refusal
+from scheduler.core.configuration.overrides import holding
+from scheduler.core.configuration.target import Adoption, adopt
+from scheduler.core.cycle.decision import Decision, Kill, Tuning
+from scheduler.core.decide import decide
+from scheduler.core.events.log import journal
+from scheduler.core.fold import fold_updates
+from scheduler.core.mesos.offer import Offer, parse_offer
+from scheduler.core.mesos.updates import Disconnected, Event, OperationUpdate, Registered, TaskUpdate, parse_task_update
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.plan import Plan
+from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.state.codec import (
     CLUSTER_ID,
     FRAMEWORK_ID,
     UNINSTALL,
@@ -21,29 +33,10 @@ from scheduler.core.codec import (
     path_of,
     removals,
 )
-from scheduler.core.commands import Command, Refusal
-from scheduler.core.decide import decide
-from scheduler.core.decision import Decision, Kill, Tuning
-from scheduler.core.events import (
-    Disconnected,
-    Event,
-    OperationUpdate,
-    Registered,
-    TaskUpdate,
-    parse_task_update,
-)
-from scheduler.core.journal import journal
-from scheduler.core.offers import Offer, parse_offer
-from scheduler.core.operate import apply_command
-from scheduler.core.operation_records import OperationState, StepState
-from scheduler.core.plan import Plan
-from scheduler.core.plans import build_plans
-from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import ClusterState, NodeRecord
-from scheduler.core.status import fold_updates
-from scheduler.core.wanted import holding
-from scheduler.removal import begin_removal, is_over
-from scheduler.store import MemoryStore
+from scheduler.core.state.operation import OperationState, StepState
+from scheduler.core.state.spec import ClusterSpec
+from scheduler.storage.port import MemoryStore
+from service.uninstall import begin_removal, is_over
 from tests.simulation.model import Mesos
 from tests.simulation.samples import SETTINGS, Ids, wanted
 

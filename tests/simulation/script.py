@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from executor.protocol import JobResult
-from scheduler.core.commands import Command, RefusalKind
-from scheduler.core.decision import Decision
-from scheduler.core.invariants import invariants
-from scheduler.core.operation import is_live
-from scheduler.core.operation_records import OperationState, StepState
-from scheduler.core.plan import Status, Step
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.commands.command import Command, RefusalKind
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.maintenance.progress import is_live
+from scheduler.core.plans.plan import Status, Step
+from scheduler.core.state.operation import OperationState, StepState
+from scheduler.core.state.spec import ClusterSpec
+from tests.simulation.invariants import invariants
 from tests.simulation.machines import Agent
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, spec

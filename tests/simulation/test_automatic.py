@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
-from scheduler.core.spec import Policy
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.spec import Policy
 from tests.simulation.samples import agents, begin
 from tests.simulation.script import Expect, Line, Send, World, play
 from tests.simulation.test_restarts import UP, until_settled

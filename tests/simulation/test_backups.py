@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler.core.backups import MEANWHILE, ROUNDS
-from scheduler.core.commands import Interrupt, Proceed
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import Interrupt, Proceed
+from scheduler.core.maintenance.snapshots import MEANWHILE, ROUNDS
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
 from tests.simulation.jobs import SCHEMA
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Send, World, play

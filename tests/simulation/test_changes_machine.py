@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scheduler.core.commands import Interrupt, Proceed, RestartNodes
-from scheduler.core.wanted import holding, laid_over
+from scheduler.core.commands.command import Interrupt, Proceed, RestartNodes
+from scheduler.core.configuration.overrides import holding, laid_over
 from tests.simulation.samples import SETTINGS, agents, wanted
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Send, World, play, wrongs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.invariants import invariants
-from scheduler.core.plan import Status
+from scheduler.core.plans.plan import Status
+from tests.simulation.invariants import invariants
 from tests.simulation.samples import agents, spec
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import World

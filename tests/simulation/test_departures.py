@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.commands import (
+from scheduler.core.commands.command import (
     Command,
     Interrupt,
     Proceed,
@@ -16,8 +16,8 @@ from scheduler.core.commands import (
     StartOperation,
     StopOperation,
 )
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
 from tests.simulation.machines import Agent
 from tests.simulation.samples import agents, begin
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play

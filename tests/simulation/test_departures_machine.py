@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scheduler.core.commands import Interrupt, Proceed, RestartStep, ResumeOperation, StopOperation
-from scheduler.core.lifecycle import is_up
-from scheduler.core.plan import Status, Step
-from scheduler.core.reasons import Code
+from scheduler.core.commands.command import Interrupt, Proceed, RestartStep, ResumeOperation, StopOperation
+from scheduler.core.plans.plan import Status, Step
+from scheduler.core.state.lifecycle import is_up
+from scheduler.core.state.reason import Code
 from tests.simulation.samples import agents, begin
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Send, World, play, wrongs

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.amounts import Share
-from scheduler.core.garbage import LIMIT
-from scheduler.core.operations import disk, new_hold, shares, volume
-from scheduler.core.plan import Status
-from scheduler.core.spec import Policy
+from scheduler.core.mesos.offer_operations import disk, new_hold, shares, volume
+from scheduler.core.mesos.resources import Share
+from scheduler.core.plans.plan import Status
+from scheduler.core.reservations.garbage import LIMIT
+from scheduler.core.state.spec import Policy
 from tests.simulation.machines import create, reserve
 from tests.simulation.samples import agents, spec
 from tests.simulation.scheduler import CrashError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands import RefusalKind, RestartNodes
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import RefusalKind, RestartNodes
+from scheduler.core.plans.plan import Status
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Line, Send, World, play
 from tests.simulation.test_garbage import told

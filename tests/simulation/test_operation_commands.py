@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands import (
+from scheduler.core.commands.command import (
     ForceComplete,
     Interrupt,
     Proceed,
@@ -14,9 +14,9 @@ from scheduler.core.commands import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Line, Send, World, play
 from tests.simulation.test_operations import RUN_ON, UP, UPLOADS, of

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from scheduler.core.commands import StopOperation
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation import is_live
-from scheduler.core.operation_records import OperationState
+from scheduler.core.commands.command import StopOperation
+from scheduler.core.maintenance.progress import is_live
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Send, World, play, wrongs
 from tests.simulation.test_crashes import count_effects, run_with_crash

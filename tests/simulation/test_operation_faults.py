@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.commands import ForceComplete, Interrupt, Proceed, RestartStep
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, RestartStep
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.resources import add_all
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.script import Expect, Line, Send, World, play

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from executor.protocol import JobResult
-from scheduler.core.commands import (
+from scheduler.core.commands.command import (
     Command,
     ForceComplete,
     Interrupt,
@@ -17,9 +17,9 @@ from scheduler.core.commands import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation import is_live
-from scheduler.core.operation_records import OperationState
+from scheduler.core.maintenance.progress import is_live
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, begin, spec
 from tests.simulation.scheduler import Scheduler

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands import (
-    Interrupt,
-    Proceed,
-    RefusalKind,
-    RestartStep,
-    ResumeOperation,
-    StopOperation,
-)
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import Interrupt, Proceed, RefusalKind, RestartStep, ResumeOperation, StopOperation
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Send, play
 from tests.simulation.test_operations import RUN_ON, UP, UPLOADS, of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands import StopOperation
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationState
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import StopOperation
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.script import Expect, Send, World, play
 

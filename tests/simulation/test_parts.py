@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.commands import RestartNodes
-from scheduler.core.events import OperationUpdate
-from scheduler.core.operations import UNRESERVE, release_id
-from scheduler.core.plan import Status
-from scheduler.core.spec import Policy
-from scheduler.core.state import Stray, TaskState
-from scheduler.core.status import fold_updates
+from scheduler.core.commands.command import RestartNodes
+from scheduler.core.fold import fold_updates
+from scheduler.core.mesos.offer_operations import UNRESERVE, release_id
+from scheduler.core.mesos.updates import OperationUpdate
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import Stray, TaskState
+from scheduler.core.state.spec import Policy
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Line, Send, World, play
 from tests.simulation.test_departures import until

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from executor.replication import Replication
-from scheduler.core.commands import CancelIntent, PauseNode, RefusalKind, RestartNodes, ResumeNode
-from scheduler.core.invariants import invariants
-from scheduler.core.plan import Status
+from executor.jmx.replication import Replication
+from scheduler.core.commands.command import CancelIntent, PauseNode, RefusalKind, RestartNodes, ResumeNode
+from scheduler.core.plans.plan import Status
+from tests.simulation.invariants import invariants
 from tests.simulation.samples import agents, spec
 from tests.simulation.scheduler import CrashError
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play, wrongs

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.commands import CancelIntent, Interrupt, Proceed, RefusalKind, ReplaceNode, RestartNodes
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import CancelIntent, Interrupt, Proceed, RefusalKind, ReplaceNode, RestartNodes
+from scheduler.core.plans.plan import Status
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.test_restarts import UP, settled, until_settled

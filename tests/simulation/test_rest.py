@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from scheduler.core.decision import Decision
-from scheduler.core.plan import Status
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.plans.plan import Status
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Send, World, play
 from tests.simulation.test_machine import assert_at_rest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands import CancelIntent, Interrupt, Proceed, RefusalKind, RestartNodes
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import CancelIntent, Interrupt, Proceed, RefusalKind, RestartNodes
+from scheduler.core.plans.plan import Status
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 

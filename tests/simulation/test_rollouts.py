@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.commands import Interrupt, Proceed
-from scheduler.core.plan import Status
-from scheduler.core.spec import Resources, Uri
+from scheduler.core.commands.command import Interrupt, Proceed
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.spec import Resources, Uri
 from tests.simulation.machines import Agent
 from tests.simulation.samples import begin, spec
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play, wrongs

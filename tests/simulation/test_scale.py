@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobResult, NodeStatus, encode_result, encode_status
-from scheduler.core.change import Adoption, adopt
-from scheduler.core.codec import TARGET, Stored, Target, changes, encode_record, load, path_of
-from scheduler.core.commands import StopOperation
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import StopOperation
+from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.decide import decide
-from scheduler.core.events import Registered, TaskUpdate
-from scheduler.core.offers import Offer, parse_offer
-from scheduler.core.operate import apply_command
-from scheduler.core.operation_records import StepState
-from scheduler.core.plans import build_plans
-from scheduler.core.state import Agent, ClusterState, NodeRecord, Reservation, Sighting, TaskRecord, TaskState
-from scheduler.core.status import fold_updates
-from scheduler.core.wanted import Wanted
+from scheduler.core.fold import fold_updates
+from scheduler.core.mesos.offer import Offer, parse_offer
+from scheduler.core.mesos.updates import Registered, TaskUpdate
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.state.cluster import Agent, ClusterState, NodeRecord, Reservation, Sighting, TaskRecord, TaskState
+from scheduler.core.state.codec import TARGET, Stored, Target, changes, encode_record, load, path_of
+from scheduler.core.state.operation import StepState
 from tests.simulation.samples import Ids, begin, spec
 
 UUID = "f3b6b5de-6a1c-4f21-9d8e-0123456789ab"

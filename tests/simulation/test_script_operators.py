@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from executor.protocol import parse_launch
-from scheduler.core.commands import ForceComplete, RestartStep
-from scheduler.core.events import TaskUpdate
-from scheduler.core.plan import Status
-from scheduler.core.state import TaskState
-from scheduler.core.status import fold_updates
+from scheduler.core.commands.command import ForceComplete, RestartStep
+from scheduler.core.fold import fold_updates
+from scheduler.core.mesos.updates import TaskUpdate
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import TaskState
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Send, World, play
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands import Interrupt, Proceed, RestartStep
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import Interrupt, Proceed, RestartStep
+from scheduler.core.plans.plan import Status
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Send, World, play
 

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from scheduler.core.commands import ForceComplete, Interrupt, RefusalKind, RestartNodes
-from scheduler.core.decision import Decision
-from scheduler.core.plan import Status
+from scheduler.core.commands.command import ForceComplete, Interrupt, RefusalKind, RestartNodes
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.plans.plan import Status
 from tests.simulation.machines import Agent
 from tests.simulation.samples import agents, begin, spec
 from tests.simulation.scheduler import CrashError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, precondition, rule
 
-from scheduler.core.commands import ForceComplete
-from scheduler.core.state import TaskState
+from scheduler.core.commands.command import ForceComplete
+from scheduler.core.state.cluster import TaskState
 from tests.simulation.script import wrongs
 from tests.simulation.test_machine import Cluster
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from scheduler.core.commands import CancelIntent, Proceed, Refusal, ReplaceNode, RestartStep
-from scheduler.core.garbage import LOOK_EVERY
-from scheduler.core.operation import is_live
-from scheduler.core.plan import Plan, Status, Step
-from scheduler.core.plans import ALWAYS
-from scheduler.core.reasons import Code
-from scheduler.core.release import known_reservations
-from scheduler.core.spec import Policy
+from scheduler.core.commands.command import CancelIntent, Proceed, Refusal, ReplaceNode, RestartStep
+from scheduler.core.maintenance.progress import is_live
+from scheduler.core.plans.nodes import ALWAYS
+from scheduler.core.plans.plan import Plan, Status, Step
+from scheduler.core.reservations.garbage import LOOK_EVERY
+from scheduler.core.reservations.release import known_reservations
+from scheduler.core.state.reason import Code
+from scheduler.core.state.spec import Policy
 from tests.simulation.faults import HOUR, Faults
 from tests.simulation.happenings import Kind, schedule
 from tests.simulation.life import WIDTH, Life

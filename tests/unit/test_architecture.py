@@ -70,7 +70,7 @@ def test_packages_keep_their_borders(package: str, allowed: set[str]) -> None:
 
 
 def test_scheduler_imports_only_the_protocol_of_the_executor_and_api_only_in_its_wiring() -> None:
-    wiring = {"scheduler/__main__.py", "scheduler/serve.py"}
+    wiring = {"service/__main__.py", "service/server.py"}
     for path in modules("scheduler"):
         for name in imports(path):
             if name.startswith("executor"):
@@ -83,8 +83,12 @@ def test_scheduler_imports_only_the_protocol_of_the_executor_and_api_only_in_its
 @pytest.mark.parametrize(
     ("library", "users"),
     [
-        pytest.param("pymesos", {"scheduler/driver.py", "scheduler/detector.py", "executor/agent.py"}, id="pymesos"),
-        pytest.param("cryptography", {"scheduler/secrets.py"}, id="cryptography"),
+        pytest.param(
+            "pymesos",
+            {"scheduler/driver/driver.py", "scheduler/driver/detector.py", "executor/agent/connection.py"},
+            id="pymesos",
+        ),
+        pytest.param("cryptography", {"scheduler/security/sealing.py"}, id="cryptography"),
         pytest.param("flask", None, id="flask"),
     ],
 )

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from localmesos.resources import Resources
+from localmesos.resources.arithmetic import Resources
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from localmesos.resources import Resources
+from localmesos.resources.arithmetic import Resources
 from tests.contract.mesos import client
 from tests.contract.mesos.client import Answer
 from tests.contract.mesos.compare import Difference, Ids

@@ -38,7 +38,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> 
 
 
 class AgentProcess:
-    """``python -m localmesos.agent_main``; ``stop`` in the end kills its executors, too."""
+    """``python -m localmesos.agent.main``; ``stop`` in the end kills its executors, too."""
 
     def __init__(self, work_dir: Path, master: str, *options: str) -> None:
         self.ip = "127.0.0.2"
@@ -50,7 +50,7 @@ class AgentProcess:
         self.start()
 
     def start(self, *more: str) -> None:
-        command = [sys.executable, "-m", "localmesos.agent_main", "--ip", self.ip, "--port", str(self.port)]
+        command = [sys.executable, "-m", "localmesos.agent.main", "--ip", self.ip, "--port", str(self.port)]
         command += ["--master", self.master, "--work-dir", str(self.work_dir), "--attributes", "rack:r1"]
         command += ["--resources", "cpus:4;mem:1024;disk:2048;ports:[31000-31099]"]
         command += ["--executor-shutdown-grace-period", "1", "--status-update-retry", "0.3", *self.options, *more]

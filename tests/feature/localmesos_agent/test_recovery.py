@@ -267,7 +267,7 @@ def test_second_agent_in_the_same_work_directory_is_refused(agent: AgentProcess,
 
 def test_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.2", 0)) as taken:
-        command = [sys.executable, "-m", "localmesos.agent_main", "--ip", "127.0.0.2", "--work-dir", str(tmp_path)]
+        command = [sys.executable, "-m", "localmesos.agent.main", "--ip", "127.0.0.2", "--work-dir", str(tmp_path)]
         command += ["--port", str(taken.getsockname()[1]), "--master", "127.0.0.1:1", "--resources", "cpus:1"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 1

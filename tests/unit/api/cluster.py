@@ -11,10 +11,10 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from executor.protocol import NodeStatus
-from scheduler.core.commands import Command, Refusal
-from scheduler.core.operate import apply_command
-from scheduler.core.plans import build_plans
-from scheduler.core.state import (
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import Command, Refusal
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.state.cluster import (
     Agent,
     ClusterState,
     Configuration,
@@ -24,8 +24,8 @@ from scheduler.core.state import (
     TaskRecord,
     TaskState,
 )
+from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 from scheduler.settings import Settings, parse
-from scheduler.snapshot import QuestionRefused, Snapshot, Unavailable
 
 NOW = 1_700_000_000.0
 ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"}

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.state import Failures, JobSighting, TaskState
-from scheduler.snapshot import QuestionRefused
+from scheduler.core.state.cluster import Failures, JobSighting, TaskState
+from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.loop.snapshot import QuestionRefused
 from tests.unit.api.cluster import NOW, CoreGateway
 
 KEYS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from scheduler.core.commands import Interrupt
-from scheduler.tokens import Token, TokenFileError, parse_tokens
+from scheduler.core.commands.command import Interrupt
+from scheduler.security.tokens import Token, TokenFileError, parse_tokens
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
 
 FILE = "# operators\nalice:alices-token\n\nnobodys-token\n"

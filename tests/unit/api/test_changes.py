@@ -10,13 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from api.openapi import describe
-from scheduler.core.commands import Refusal, RefusalKind, SetTarget
-from scheduler.core.journal_commands import Outcome, command_entry
-from scheduler.core.state import Configuration
-from scheduler.core.wanted import Canary, Override
+from api.openapi.document import describe
+from scheduler.core.commands.command import Refusal, RefusalKind, SetTarget
+from scheduler.core.configuration.overrides import Canary, Override
+from scheduler.core.events.commands import Outcome, command_entry
+from scheduler.core.state.cluster import Configuration
 from scheduler.settings import Settings
-from scheduler.wanted import CHANGEABLE, RECORDED
+from scheduler.settings.effective import CHANGEABLE, RECORDED
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
 
 PATH = "/v1/config"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from scheduler.core.commands import (
+from scheduler.core.commands.command import (
     Command,
     ForceComplete,
     Interrupt,
@@ -18,7 +18,7 @@ from scheduler.core.commands import (
     RefusalKind,
     RestartStep,
 )
-from scheduler.core.state import Failures
+from scheduler.core.state.cluster import Failures
 from tests.unit.api.cluster import CoreGateway, document, make_node
 
 PREFIXES = ("", "/service/cassandra", "/cassandra")

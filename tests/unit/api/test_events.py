@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from flask.testing import FlaskClient
 
-from api.access import Streams
-from api.events import LONGEST_SECONDS
-from scheduler.core.entries import Entry, EntryKind
-from scheduler.core.journal import add_entries
-from scheduler.snapshot import Snapshot
+from api.endpoints.events import LONGEST_SECONDS
+from api.http.access import Streams
+from scheduler.core.events.log import add_entries
+from scheduler.core.state.event import Entry, EntryKind
+from scheduler.loop.snapshot import Snapshot
 from tests.unit.api.cluster import CoreGateway, document
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from scheduler.core.leftovers import GarbageRecord
-from scheduler.core.plan import Status
+from scheduler.core.plans.plan import Status
 from scheduler.settings import Settings
 from tests.unit.api.cluster import CoreGateway, document, make_status
 

@@ -8,13 +8,13 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
-from api.openapi import describe
-from api.openapi_schemas import REQUESTS
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import HistoryRecord, OperationState, StepState
-from scheduler.core.requests import check
-from scheduler.core.state import Failures
-from scheduler.snapshot import QuestionRefused
+from api.openapi.document import describe
+from api.openapi.schemas import REQUESTS
+from scheduler.core.maintenance.request import check
+from scheduler.core.state.cluster import Failures
+from scheduler.core.state.operation import HistoryRecord, OperationState, StepState
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.loop.snapshot import QuestionRefused
 from tests.unit.api.cluster import NOW, CoreGateway, document
 from tests.unit.api.maintenance import ALL_NODES, KEYS, PATHS, run, uploading
 

@@ -10,12 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from scheduler.core.commands import ResumeOperation, StartOperation, StopOperation, TuneOperation
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationState
-from scheduler.core.requests import DEFAULT_THROTTLE
-from scheduler.secrets import Sealer, new_key
-from scheduler.snapshot import QuestionRefused, Unavailable
+from scheduler.core.commands.command import ResumeOperation, StartOperation, StopOperation, TuneOperation
+from scheduler.core.maintenance.request import DEFAULT_THROTTLE
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.loop.snapshot import QuestionRefused, Unavailable
+from scheduler.security.sealing import Sealer, new_key
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
 from tests.unit.api.maintenance import ALL_NODES, BACKUP, KEYS, NO_BACKUP, PATHS, SCHEMA, run
 

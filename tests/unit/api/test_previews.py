@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
-from api.openapi import describe
+from api.openapi.document import describe
 from tests.unit.api.cluster import CoreGateway, document
 
 PATH = "/v1/config/preview"

@@ -12,8 +12,8 @@ from api import create_app
 from executor.protocol import Ports
 from scheduler import __version__
 from scheduler.core.leftovers import GarbageRecord, UninstallRecord
-from scheduler.core.spec import Policy
-from scheduler.core.state import Configuration, Missing, NodeRecord, Sighting, TaskState
+from scheduler.core.state.cluster import Configuration, Missing, NodeRecord, Sighting, TaskState
+from scheduler.core.state.spec import Policy
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state, make_status
 
 ADDRESSES = ["10.0.0.1:9042", "10.0.0.2:9042", "10.0.0.3:9042"]

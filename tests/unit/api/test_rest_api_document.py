@@ -15,14 +15,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from api.openapi import describe
-from scheduler.core.commands import PauseNode, RestartNodes, SetTarget
-from scheduler.core.entries import Entry, EntryKind
-from scheduler.core.journal import add_entries
+from api.openapi.document import describe
+from scheduler.core.commands.command import PauseNode, RestartNodes, SetTarget
+from scheduler.core.configuration.overrides import Override
+from scheduler.core.events.log import add_entries
 from scheduler.core.leftovers import GarbageRecord
-from scheduler.core.wanted import Override
-from scheduler.secrets import new_key
-from scheduler.wanted import wanted
+from scheduler.core.state.event import Entry, EntryKind
+from scheduler.security.sealing import new_key
+from scheduler.settings.effective import wanted
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
 

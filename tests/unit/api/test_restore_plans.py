@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from scheduler.secrets import new_key
-from scheduler.snapshot import Unavailable
+from scheduler.loop.snapshot import Unavailable
+from scheduler.security.sealing import new_key
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
 from tests.unit.api.maintenance import ALL_NODES, BACKUP, KEYS, NO_BACKUP, run
 from tests.unit.core.test_restore_preview import answer

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from executor.protocol import parse_launch
-from scheduler.snapshot import QuestionRefused, Unavailable
+from scheduler.loop.snapshot import QuestionRefused, Unavailable
 from tests.unit.api.cluster import CoreGateway, document
 
 PHI = {"CASSANDRA_PHI_CONVICT_THRESHOLD": 12}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench import backup_data
-from executor.backup import compression
-from executor.backup.files import SnapshotFile, snapshot_files
+from executor.backup.upload import compression
+from executor.backup.upload.files import SnapshotFile, snapshot_files
 
 _BYTES, _FILES = 6_000_000, 80
 

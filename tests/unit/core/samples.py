@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import NodeStatus
-from scheduler.core.offers import Offer, parse_offer
-from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import (
+from scheduler.core.mesos.offer import Offer, parse_offer
+from scheduler.core.state.cluster import (
     Agent,
     ClusterState,
     Configuration,
@@ -21,6 +19,8 @@ from scheduler.core.state import (
     TaskRecord,
     TaskState,
 )
+from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.spec import ClusterSpec
 from tests.simulation.samples import Ids, begin, spec
 
 ROLE, PRINCIPAL = "cassandra-role", "cassandra-principal"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.amounts import Share, contains, node_needs, to_milli, to_ranges, to_scalar
+from scheduler.core.mesos.resources import Share, contains, node_needs, to_milli, to_ranges, to_scalar
 from tests.unit.core.samples import spec
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.backups import MEANWHILE, Compared, compare
+from scheduler.core.maintenance.snapshots import MEANWHILE, Compared, compare
 
 BOTH = {"shop": "r1", "shop.users": "i1.c1"}
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from executor.protocol import JobProgress
-from scheduler.core.clock import set_back
+from scheduler.core.cycle.clock import set_back
 from scheduler.core.decide import decide
-from scheduler.core.state import (
+from scheduler.core.state.cluster import (
     Asked,
     ClusterState,
     Failures,

@@ -9,7 +9,22 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobProgress
-from scheduler.core.codec import (
+from scheduler.core.configuration.overrides import Canary, Override
+from scheduler.core.leftovers import GarbageRecord, ReleasedRecord
+from scheduler.core.state.cluster import (
+    Abandoned,
+    Agent,
+    Configuration,
+    Failures,
+    Intent,
+    IntentKind,
+    Membership,
+    NodeRecord,
+    PlanRecord,
+    Reservation,
+    TaskState,
+)
+from scheduler.core.state.codec import (
     ClusterId,
     FrameworkId,
     Record,
@@ -23,24 +38,9 @@ from scheduler.core.codec import (
     path_of,
     removals,
 )
-from scheduler.core.leftovers import GarbageRecord, ReleasedRecord
-from scheduler.core.lifecycle import WORDS_LIMIT
-from scheduler.core.operation_records import HistoryRecord, OperationState, StepRecord, StepState
-from scheduler.core.spec import Uri
-from scheduler.core.state import (
-    Abandoned,
-    Agent,
-    Configuration,
-    Failures,
-    Intent,
-    IntentKind,
-    Membership,
-    NodeRecord,
-    PlanRecord,
-    Reservation,
-    TaskState,
-)
-from scheduler.core.wanted import Canary, Override
+from scheduler.core.state.lifecycle import WORDS_LIMIT
+from scheduler.core.state.operation import HistoryRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.spec import Uri
 from tests.unit.core.samples import TARGET, node, operation, spec, state, step, up
 
 GOLDEN_NODE = """{

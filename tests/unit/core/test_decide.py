@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.core.cycle.decision import Decision
 from scheduler.core.decide import decide
-from scheduler.core.decision import Decision
-from scheduler.core.offers import Offer
-from scheduler.core.state import (
+from scheduler.core.mesos.offer import Offer
+from scheduler.core.state.cluster import (
     ClusterState,
     Failures,
     Memory,

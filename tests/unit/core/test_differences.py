@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from executor.protocol import Ports
-from scheduler.core.differences import ABSENT, Difference, launch_differences, sentence
-from scheduler.core.spec import ClusterSpec, Resources, Uri
+from scheduler.core.configuration.differences import ABSENT, Difference, launch_differences, sentence
+from scheduler.core.state.spec import ClusterSpec, Resources, Uri
 from tests.simulation.samples import spec
 
 OLD = spec()

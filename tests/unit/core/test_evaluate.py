@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from executor.protocol import parse_launch
-from scheduler.core.evaluate import (
+from scheduler.core.mesos.offer import Offer, by_agent
+from scheduler.core.mesos.placement import Spread, parse_constraints
+from scheduler.core.mesos.task_info import Seeds
+from scheduler.core.nodes.launch import (
     ATTRIBUTES_LIMIT,
     Fit,
     Start,
@@ -18,11 +21,8 @@ from scheduler.core.evaluate import (
     launch_new,
     new_refusals,
 )
-from scheduler.core.offers import Offer, by_agent
-from scheduler.core.placement import Spread, parse_constraints
-from scheduler.core.spec import ClusterSpec
-from scheduler.core.state import Configuration, NodeRecord, Reservation, TaskState
-from scheduler.core.tasks import Seeds
+from scheduler.core.state.cluster import Configuration, NodeRecord, Reservation, TaskState
+from scheduler.core.state.spec import ClusterSpec
 from tests.unit.core.samples import PRINCIPAL, ROLE, TARGET, Ids, node, offer, scalar, spec
 
 RANGES = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]

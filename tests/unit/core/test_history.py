@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.codec import encode_record
 from scheduler.core.decide import decide
-from scheduler.core.excluding import exclusion
+from scheduler.core.events.maintenance import operation_entries
 from scheduler.core.history import KEPT, SIZE_LIMIT
-from scheduler.core.invariants import invariants
-from scheduler.core.journal_operations import operation_entries
-from scheduler.core.kinds import KINDS
-from scheduler.core.maintenance_plans import build
-from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.plan import Status
-from scheduler.core.reasons import Code
-from scheduler.core.state import ClusterState, Failures
+from scheduler.core.plans.maintenance import build
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.state.codec import encode_record
+from scheduler.core.state.exclusion import exclusion
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.reason import Code
+from tests.simulation.invariants import invariants
 from tests.unit.core.samples import Ids, operation, state, step, up
 
 NOW = 110.0

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.invariants import invariants
-from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.state import ClusterState, Reservation, TaskState
+from scheduler.core.state.cluster import ClusterState, Reservation, TaskState
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
+from tests.simulation.invariants import invariants
 from tests.unit.core.samples import node, operation, state, step, up
 
 CLEANUP = operation("cleanup")

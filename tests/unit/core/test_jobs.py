@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobProgress, JobReport, JobResult, encode_result
-from scheduler.core.commands import StopOperation
-from scheduler.core.events import TaskUpdate
-from scheduler.core.jobs import (
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import StopOperation
+from scheduler.core.fold import fold_updates
+from scheduler.core.maintenance.steps import (
     FAILURE_LIMIT,
     INTERRUPTION_LIMIT,
     RESULT_LIMIT,
@@ -22,11 +23,10 @@ from scheduler.core.jobs import (
     is_sound,
     result_of,
 )
-from scheduler.core.lifecycle import ENDED, PRESUMED
-from scheduler.core.operate import apply_command
-from scheduler.core.operation_records import JobTask, StepRecord, StepState
-from scheduler.core.state import ClusterState, Failures, TaskState
-from scheduler.core.status import fold_updates
+from scheduler.core.mesos.updates import TaskUpdate
+from scheduler.core.state.cluster import ClusterState, Failures, TaskState
+from scheduler.core.state.lifecycle import ENDED, PRESUMED
+from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from tests.unit.core.samples import operation, state, up
 
 NOW = 100.0

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core import codec
-from scheduler.core.commands import Interrupt, RestartNodes, StartOperation
-from scheduler.core.decision import Accept, Decision, Kill
-from scheduler.core.entries import Entry, EntryKind
-from scheduler.core.journal import (
+from scheduler.core.commands.command import Interrupt, RestartNodes, StartOperation
+from scheduler.core.cycle.decision import Accept, Decision, Kill
+from scheduler.core.events.commands import Outcome
+from scheduler.core.events.log import (
     CAUSE_LIMIT,
     KEPT,
     RECORD_BYTES,
@@ -21,10 +20,11 @@ from scheduler.core.journal import (
     sequence_before,
     start_entries,
 )
-from scheduler.core.journal_commands import Outcome
-from scheduler.core.journal_operations import operation_entries
-from scheduler.core.operation_records import OperationState
-from scheduler.core.state import ClusterState, Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
+from scheduler.core.events.maintenance import operation_entries
+from scheduler.core.state import codec
+from scheduler.core.state.cluster import ClusterState, Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
+from scheduler.core.state.event import Entry, EntryKind
+from scheduler.core.state.operation import OperationState
 from tests.unit.core.samples import down, operation, up
 from tests.unit.core.samples import state as make_state
 

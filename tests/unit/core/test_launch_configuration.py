@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.recovery import launch_configuration
-from scheduler.core.spec import ClusterSpec, Resources
-from scheduler.core.state import ClusterState, Configuration, NodeRecord, Reservation, TaskState
+from scheduler.core.nodes.recovery import launch_configuration
+from scheduler.core.state.cluster import ClusterState, Configuration, NodeRecord, Reservation, TaskState
+from scheduler.core.state.spec import ClusterSpec, Resources
 from tests.unit.core.samples import TARGET, node, spec, state, up
 
 NEWER = "configuration-2"

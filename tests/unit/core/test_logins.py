@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.logins import warnings
-from scheduler.core.state import Sighting
+from scheduler.core.ring.logins import warnings
+from scheduler.core.state.cluster import Sighting
 from tests.simulation.samples import spec
 from tests.unit.core.samples import state, status, up
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobLaunch, JobProgress, parse_task
+from scheduler.core.cycle.decision import Accept, Decision, Kill, Reconcile, Tuning
 from scheduler.core.decide import decide
-from scheduler.core.decision import Accept, Decision, Kill, Reconcile, Tuning
-from scheduler.core.offers import Offer
-from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.operations import new_hold
-from scheduler.core.state import ClusterState, Configuration, JobSighting, Memory, NodeRecord, Stray, TaskState
-from scheduler.core.tasks import Executor, build_job
+from scheduler.core.mesos.offer import Offer
+from scheduler.core.mesos.offer_operations import new_hold
+from scheduler.core.mesos.task_info import Executor, build_job
+from scheduler.core.state.cluster import ClusterState, Configuration, JobSighting, Memory, NodeRecord, Stray, TaskState
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
 from tests.unit.core.samples import PRINCIPAL, ROLE, Ids, down, node, offer, operation, scalar, spec, state, step, up
 
 NOW = 110.0

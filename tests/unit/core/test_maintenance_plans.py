@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobProgress
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationState, StepRecord, StepState
-from scheduler.core.plan import Plan, stable_id
-from scheduler.core.plans import build_plans, plan_names
-from scheduler.core.state import ClusterState, Failures, JobSighting, Memory, Reconciliation, TaskState
+from scheduler.core.plans.nodes import build_plans, plan_names
+from scheduler.core.plans.plan import Plan, stable_id
+from scheduler.core.state.cluster import ClusterState, Failures, JobSighting, Memory, Reconciliation, TaskState
+from scheduler.core.state.operation import OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.unit.core.samples import down, operation, state, step, up
 
 NOW = 100.0

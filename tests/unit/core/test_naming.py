@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.naming import named
+from scheduler.core.state.naming import named
 from tests.unit.core.samples import node as sample
 from tests.unit.core.samples import state
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.offers import by_agent, parse_offer
+from scheduler.core.mesos.offer import by_agent, parse_offer
 from tests.unit.core.samples import PRINCIPAL, ROLE, offer, scalar
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.codec import Changing, changes
-from scheduler.core.commands import Command, ForceComplete, Interrupt, Proceed, Refusal, RestartStep
-from scheduler.core.operate import apply_command
-from scheduler.core.plan import stable_id
-from scheduler.core.state import ClusterState, Failures, PlanRecord, Reservation, TaskState
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, Refusal, RestartStep
+from scheduler.core.plans.plan import stable_id
+from scheduler.core.state.cluster import ClusterState, Failures, PlanRecord, Reservation, TaskState
+from scheduler.core.state.codec import Changing, changes
 from tests.unit.core.samples import node, state, up
 
 NOW = 100.0

@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation import at_once, choose_node, is_live, look, node_block, stamp, steps, turn_block
-from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.reasons import Reason
-from scheduler.core.state import ClusterState, Failures, NodeRecord, TaskState
+from scheduler.core.maintenance.progress import (
+    at_once,
+    choose_node,
+    is_live,
+    look,
+    node_block,
+    stamp,
+    steps,
+    turn_block,
+)
+from scheduler.core.state.cluster import ClusterState, Failures, NodeRecord, TaskState
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.reason import Reason
 from tests.unit.core.samples import down, node, operation, state, step, up
 
 NOW = 100.0

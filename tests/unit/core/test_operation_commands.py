@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.codec import changes, path_of, removals
-from scheduler.core.commands import (
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import (
     Command,
     ForceComplete,
     Interrupt,
@@ -20,11 +20,11 @@ from scheduler.core.commands import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.excluding import exclusion, remarks
-from scheduler.core.kinds import KINDS
-from scheduler.core.operate import apply_command
-from scheduler.core.operation_records import OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.state import ClusterState, Failures
+from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.state.codec import changes, path_of, removals
+from scheduler.core.state.exclusion import exclusion, remarks
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.unit.core.samples import begin, operation, state, step, up
 
 NOW = 100.0

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.kinds import KINDS
-from scheduler.core.operation_records import OperationRecord, StepRecord, StepState
-from scheduler.core.parameters import parameters, results
-from scheduler.core.state import ClusterState
+from scheduler.core.maintenance.job_parameters import parameters, results
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.operation import OperationRecord, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
 from tests.unit.core.samples import operation, state, up
 
 LOCATION = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.placement import Constraint, Operator, PlacementError, Spread, parse_constraints
-from scheduler.core.state import Agent
+from scheduler.core.mesos.placement import Constraint, Operator, PlacementError, Spread, parse_constraints
+from scheduler.core.state.cluster import Agent
 
 
 @pytest.mark.parametrize(

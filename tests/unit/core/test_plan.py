@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from scheduler.core.plan import Status, aggregate
+from scheduler.core.plans.plan import Status, aggregate
 
 RUNNING = {Status.PREPARED, Status.STARTING, Status.STARTED, Status.IN_PROGRESS}
 COMBINATIONS = [

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.plan import Plan, Status, Step, stable_id
-from scheduler.core.plans import build_plans
-from scheduler.core.state import (
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.plan import Plan, Status, Step, stable_id
+from scheduler.core.state.cluster import (
     ClusterState,
     Configuration,
     Failures,

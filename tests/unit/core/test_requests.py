@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.kinds import KINDS
-from scheduler.core.requests import (
+from scheduler.core.maintenance.request import (
     DEFAULT_THROTTLE,
     KeySpace,
     Request,
@@ -18,6 +17,7 @@ from scheduler.core.requests import (
     schema_in,
     schema_of,
 )
+from scheduler.core.state.operation_kinds import KINDS
 
 NODES = ("node-0", "node-1", "node-10")
 SCHEMA = {

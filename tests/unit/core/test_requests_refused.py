@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.kinds import KINDS
-from scheduler.core.locations import SECRET_LENGTH
-from scheduler.core.requests import Request, check
+from scheduler.core.maintenance.backup_location import SECRET_LENGTH
+from scheduler.core.maintenance.request import Request, check
+from scheduler.core.state.operation_kinds import KINDS
 from tests.unit.core.test_requests import NODES, PEM, SCHEMA, STORED, place
 
 _KINDS = "known: nodes, key_spaces, column_families, parallelism."

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.restore_preview import preview
+from scheduler.core.maintenance.restore_preview import preview
 
 NODES = ("node-0", "node-1")
 PROBLEM = {"kind": "schema", "where": "view k.v", "why": "views are switched off", "help": ""}

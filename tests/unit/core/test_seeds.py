@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bench import large
-from scheduler.core.seeds import choose_seeds, seed_addresses
-from scheduler.core.state import ClusterState, NodeRecord, TaskState
-from scheduler.core.tasks import Seeds
+from scheduler.core.mesos.task_info import Seeds
+from scheduler.core.ring.seeds import choose_seeds, seed_addresses
+from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
 
 ADDRESSES = tuple(large.address(index) for index in range(5))
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from executor.protocol import StatusReply, encode_status
-from scheduler.core.events import (
+from scheduler.core.fold import fold_updates
+from scheduler.core.mesos.updates import (
     Disconnected,
     Event,
     ExecutorEnded,
@@ -20,9 +21,8 @@ from scheduler.core.events import (
     parse_operation_update,
     parse_task_update,
 )
-from scheduler.core.lifecycle import ENDED, FINAL, LIVE, UNSEEN, delay_after, may_live
-from scheduler.core.state import Asked, ClusterState, Failures, NodeRecord, Reconciliation, TaskState
-from scheduler.core.status import fold_updates
+from scheduler.core.state.cluster import Asked, ClusterState, Failures, NodeRecord, Reconciliation, TaskState
+from scheduler.core.state.lifecycle import ENDED, FINAL, LIVE, UNSEEN, delay_after, may_live
 from tests.unit.core.samples import node, state, status, up
 
 S = TaskState

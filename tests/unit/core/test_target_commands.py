@@ -7,15 +7,23 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.commands import Interrupt, Proceed, Refusal, RefusalKind, SetTarget
-from scheduler.core.operate import apply_command
-from scheduler.core.plan import Status
-from scheduler.core.plans import build_plans
-from scheduler.core.rollout import first_node, next_node
-from scheduler.core.spec import ClusterSpec, Policy
-from scheduler.core.state import ClusterState, Configuration, Intent, IntentKind, Membership, NodeRecord, PlanRecord
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import Interrupt, Proceed, Refusal, RefusalKind, SetTarget
+from scheduler.core.configuration.overrides import Canary, Override, Overrides, Wanted
+from scheduler.core.nodes.rollout import first_node, next_node
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import (
+    ClusterState,
+    Configuration,
+    Intent,
+    IntentKind,
+    Membership,
+    NodeRecord,
+    PlanRecord,
+)
+from scheduler.core.state.spec import ClusterSpec, Policy
 from scheduler.core.targets import KEPT, become
-from scheduler.core.wanted import Canary, Override, Overrides, Wanted
 from tests.unit.core.samples import TARGET, down, spec, state, up
 
 GIVEN = {"CASSANDRA_HEAP_SIZE_MB": Override("300", "")}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from scheduler.core.wanted import Override, bringing_back, given, holding, laid_over
+from scheduler.core.configuration.overrides import Override, bringing_back, given, holding, laid_over
 
 HEAP = {"HEAP": Override("512", "256")}
 ENVIRONMENT = {"HEAP": "256", "CPUS": "1"}

@@ -10,7 +10,7 @@ import pytest
 from devcluster import local, scheduler_process
 from devcluster.bundles import Bundles
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, MAX_HEAP_MB, MIN_HEAP_MB, ClusterLayout
-from executor import start_cache
+from executor.cassandra import start_cache
 from scheduler.settings import Settings, parse
 
 

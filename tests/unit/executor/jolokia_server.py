@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from executor.jolokia import Jolokia
+from executor.jmx.jolokia import Jolokia
 
 Answer = Callable[[Any], tuple[int, bytes]]
 CREDENTIAL = "Basic " + base64.b64encode(b"executor:secret").decode()

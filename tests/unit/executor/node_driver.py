@@ -8,11 +8,11 @@ import threading
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-from executor.events import Event, Launch
-from executor.installation import Surroundings
-from executor.node import Node
+from executor.cassandra.install import Surroundings
+from executor.cassandra.volume import lock
+from executor.node.events import Event, Launch
+from executor.node.lifecycle import Node
 from executor.protocol import NodeLaunch, StatusReply, encode_launch, parse_message, parse_status
-from executor.volume import lock
 
 TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_LOST"}
 

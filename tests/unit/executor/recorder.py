@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from executor.jmx.jolokia import Jolokia
 from executor.jobs.context import NodeFacts
-from executor.jolokia import Jolokia
 from executor.protocol import JobLaunch, JobResult, Message, encode_result, parse_message, parse_result
 
 M = TypeVar("M")

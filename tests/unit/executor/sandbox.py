@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from executor.installation import Surroundings
+from executor.cassandra.install import Surroundings
 from executor.protocol import NodeLaunch, Ports
 
 ADDRESS = "127.0.2.9"

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from executor.agent import Agent
-from executor.events import Event, Kill, Launch, Message, Shutdown, Subscribed
-from executor.mesos_environment import parse
+from executor.agent.connection import Agent
+from executor.agent.environment import parse
+from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscribed
 
 Json = dict[str, Any]
 
@@ -184,7 +184,7 @@ def test_what_an_agent_that_authenticates_executors_refuses_is_told(
     token: str | None,
     words: str,
 ) -> None:
-    monkeypatch.setattr("executor.agent._REFUSED_SECONDS", 0.2)
+    monkeypatch.setattr("executor.agent.connection._REFUSED_SECONDS", 0.2)
     fake.subscribe_status = 401
     more = {} if token is None else {"MESOS_EXECUTOR_AUTHENTICATION_TOKEN": token}
     connected = Connected({**environ, **more})

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from devcluster.java import find_home
-from executor import agent_jar
-from executor.agent_jar import CompileError
+from executor.jmx import agent_jar
+from executor.jmx.agent_jar import CompileError
 
 AGENT = """\
 package mesos.cassandra;

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.cassandra_yaml import OptionsError, rackdc, render, seeds, settings
+from executor.cassandra.cassandra_yaml import OptionsError, rackdc, render, seeds, settings
 from tests.unit.executor.sandbox import make_launch
 
 _SCALARS = (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from executor.jobs.runner import Runner
-from executor.jobs.table import JOBS
+from executor.node.job_table import JOBS
 from tests.unit.executor.jolokia_server import Server
 from tests.unit.executor.recorder import Sent, job_launch, node_facts
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.failure import MAXIMUM, cause, describe_exit, last_errors, shortage
+from executor.cassandra.exit_cause import MAXIMUM, cause, describe_exit, last_errors, shortage
 
 LOG = """\
 INFO  [main] 2026-01-01 A.java:1 - fine

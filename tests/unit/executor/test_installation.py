@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.installation import Installation, LaunchError, Surroundings, find_java, install
+from executor.cassandra.install import Installation, LaunchError, Surroundings, find_java, install
 from executor.protocol import NodeLaunch
 from tests.unit.executor.sandbox import ADDRESS, make_launch, make_sandbox, surroundings
 

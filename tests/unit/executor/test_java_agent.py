@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from executor import java_agent
-from executor.java_agent import NoAgentError
+from executor.jmx import java_agent
+from executor.jmx.java_agent import NoAgentError
 from tests.unit.executor.jolokia_server import Server
 
 OLD = ["mesos.cassandra:type=RepairSessions"]

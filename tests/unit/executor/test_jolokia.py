@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from executor.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
+from executor.jmx.status import explained, interpret, poll
 from executor.protocol import NodeStatus
-from executor.status import explained, interpret, poll
 from tests.unit.executor.jolokia_server import Answer, Server
 
 MODE = Attribute(STORAGE_SERVICE, "OperationMode")

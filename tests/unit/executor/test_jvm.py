@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from executor.jvm import MAIN_CLASS, Files, command, jolokia_properties
+from executor.cassandra.jvm import MAIN_CLASS, Files, command, jolokia_properties
 from executor.protocol import Ports
 from tests.unit.executor.sandbox import make_launch
 

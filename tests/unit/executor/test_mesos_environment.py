@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.mesos_environment import MesosEnvironmentError, parse
+from executor.agent.environment import MesosEnvironmentError, parse
 
 ENVIRON = {
     "MESOS_AGENT_ENDPOINT": "127.0.0.2:5051",

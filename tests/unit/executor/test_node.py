@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from executor.events import Kill, Launch, Message, Shutdown
+from executor.cassandra.volume import VolumeError, lock
+from executor.node.events import Kill, Launch, Message, Shutdown
 from executor.protocol import (
     StatusQuery,
     StatusReply,
     encode_message,
     parse_status,
 )
-from executor.volume import VolumeError, lock
 from tests.unit.executor.node_driver import TERMINAL, Driver
 from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
 

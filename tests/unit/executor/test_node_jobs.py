@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.events import Kill, Launch, Message, Shutdown
+from executor.node.events import Kill, Launch, Message, Shutdown
 from executor.protocol import (
     Answer,
     JobLaunch,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from executor.outbox import Outbox
+from executor.agent.outbox import Outbox
 
 
 def _update(uuid: str, task: str = "t") -> dict[str, Any]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.poller import CHANGING_SECONDS, SETTLED_SECONDS, STARTING_SECONDS, STEADY_SECONDS, pause
+from executor.node.poller import CHANGING_SECONDS, SETTLED_SECONDS, STARTING_SECONDS, STEADY_SECONDS, pause
 from executor.protocol import NodeStatus
 
 SERVING = NodeStatus(mode="NORMAL", native_transport_running=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from executor.jobs.questions import Questions
+from executor.node.questions import Questions
 from executor.protocol import Answer, Question
 from tests.unit.executor.jolokia_server import Answer as JolokiaAnswer
 from tests.unit.executor.jolokia_server import Server

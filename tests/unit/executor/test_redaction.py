@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from executor.jobs.redaction import without
+from executor.redaction import without
 
 SENTENCE = "Check: org.apache.cassandra.db.Keyspace: cassandra has no keyspace system_auth of the table users"
 

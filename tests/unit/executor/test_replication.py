@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from executor.jolokia import JolokiaError
-from executor.replication import Replication, summary, survey
+from executor.jmx.jolokia import JolokiaError
+from executor.jmx.replication import Replication, summary, survey
 from tests.unit.executor.jolokia_server import Server
 
 ALL = "EverywhereStrategy {}"

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from executor.node.reporting import SILENCE_SECONDS, Report, begin, fold
 from executor.protocol import NodeStatus
-from executor.reporting import SILENCE_SECONDS, Report, begin, fold
 
 NORMAL = NodeStatus(mode="NORMAL", joined=True, live=("a",), pid=1, endpoint="a")
 SILENT = NodeStatus(mode="UNKNOWN", error="refused", pid=1, endpoint="a")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.restore.batches import Batch, DamagedBackupError, Piece, is_wanted, plan, sstable
-from executor.restore.pipeline import Pipeline
-from executor.restore.selection import TableName
+from executor.restore.loading.pipeline import Pipeline
+from executor.restore.schema.selection import TableName
+from executor.restore.source.batches import Batch, DamagedBackupError, Piece, is_wanted, plan, sstable
 
 T, U = TableName("a", "t"), TableName("a", "u")
 NEW = TableName("b", "t2")

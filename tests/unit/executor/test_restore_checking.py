@@ -10,14 +10,15 @@ import pytest
 from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Unavailable
 from cassandra.cluster import NoHostAvailable
 
-from executor.restore import checking, counting
-from executor.restore.batches import Batch, Piece
-from executor.restore.counting import split
-from executor.restore.loading import cause, sent_bytes
-from executor.restore.pipeline import AHEAD_BYTES
-from executor.restore.selection import TableName
-from executor.restore.staging import Staging
-from executor.restore.stored import StoredBackup
+from executor.cql import row_count
+from executor.cql.row_count import split
+from executor.restore import checking
+from executor.restore.loading.loader import cause, sent_bytes
+from executor.restore.loading.pipeline import AHEAD_BYTES
+from executor.restore.loading.staging import Staging
+from executor.restore.schema.selection import TableName
+from executor.restore.source.batches import Batch, Piece
+from executor.restore.source.stored import StoredBackup
 
 T = TableName("a", "t")
 GIB = 1024**3
@@ -258,5 +259,5 @@ def _unavailable(needed: int) -> Unavailable:
 )
 def test_why_a_table_cannot_be_counted(error: Exception, words: str, passing: bool) -> None:
     session: Any = _OneNode()
-    assert counting.why_not(session, error).startswith(words)
-    assert counting.is_passing(session, error) is passing
+    assert row_count.why_not(session, error).startswith(words)
+    assert row_count.is_passing(session, error) is passing

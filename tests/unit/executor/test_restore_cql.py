@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from executor.restore import cql
-from executor.restore.cql import CqlError
-from executor.restore.shape import Shape, differences, read
+from executor.cql import tokenizer
+from executor.cql.tokenizer import CqlError
+from executor.restore.schema.shape import Shape, differences, read
 
 TABLE = """CREATE TABLE shop."Items" (
     id int,
@@ -36,7 +36,7 @@ FUNCTION = "CREATE FUNCTION shop.f(x int)\n RETURNS int\n LANGUAGE java\n AS $$ 
     ],
 )
 def test_split(text: str, expected: tuple[str, ...]) -> None:
-    assert cql.split(text) == expected
+    assert tokenizer.split(text) == expected
 
 
 def _to_copy(key_space: str, name: str, _is_function: bool) -> tuple[str, str]:
@@ -54,7 +54,7 @@ def _to_copy(key_space: str, name: str, _is_function: bool) -> tuple[str, str]:
     ],
 )
 def test_requalify(statement: str, expected: str) -> None:
-    assert cql.requalify(statement, _to_copy) == expected
+    assert tokenizer.requalify(statement, _to_copy) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_requalify(statement: str, expected: str) -> None:
     ],
 )
 def test_if_not_exists(statement: str, expected: str) -> None:
-    assert cql.if_not_exists(statement) == expected
+    assert tokenizer.if_not_exists(statement) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_if_not_exists(statement: str, expected: str) -> None:
     ],
 )
 def test_without_id(statement: str, expected: str | None) -> None:
-    assert cql.without_id(statement) == (statement if expected is None else expected)
+    assert tokenizer.without_id(statement) == (statement if expected is None else expected)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_without_id(statement: str, expected: str | None) -> None:
     [("users", '"users"'), ("Users", '"Users"'), ("a b", '"a b"'), ('q"', '"q"""'), ("table", '"table"')],
 )
 def test_quote(name: str, expected: str) -> None:
-    assert cql.quote(name) == expected
-    assert cql.words(expected)[0].name == name
+    assert tokenizer.quote(name) == expected
+    assert tokenizer.words(expected)[0].name == name
 
 
 def test_shape_of_a_table() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from executor.restore import history
-from executor.restore.cql import CqlError
-from executor.restore.history import stamp
+from executor.cql.tokenizer import CqlError
 from executor.restore.problems import Problem, sentence
-from executor.restore.schema import elements
+from executor.restore.schema import drop_history
+from executor.restore.schema.drop_history import stamp
+from executor.restore.schema.plan import elements
 
 EARLY, LATE = 1795880450469000, 1795880459000001
 EARLY_WORDS, LATE_WORDS = "2026-11-28T15:40:50.469000Z", "2026-11-28T15:40:59.000001Z"
@@ -24,7 +24,7 @@ def table(columns: str = "a text", *, drop: int | None = None, of: str = "b text
 
 
 def found(backup: str, here: str) -> str:
-    return sentence(history.problems(elements([backup]), elements([here])))
+    return sentence(drop_history.problems(elements([backup]), elements([here])))
 
 
 BOTH = table("a text, b text")
@@ -111,7 +111,7 @@ def test_what_is_refused(backup: str, here: str, expected: str) -> None:
     words = found(backup, here)
     assert words.startswith("table k.t: column ")
     assert expected in words
-    assert words.endswith(history.help_for("k.t"))
+    assert words.endswith(drop_history.help_for("k.t"))
 
 
 def test_several_columns_of_a_table_share_the_advice() -> None:
@@ -130,7 +130,7 @@ def test_a_long_list_is_cut_and_says_where_the_rest_is() -> None:
 
 def test_a_drop_without_a_time_is_no_statement_of_describe() -> None:
     with pytest.raises(CqlError, match="dropped at no time"):
-        history.pasts(elements([table() + "ALTER TABLE k.t DROP a;"]))
+        drop_history.pasts(elements([table() + "ALTER TABLE k.t DROP a;"]))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.restore.progress import Meter, Throttle
+from executor.restore.loading.progress import Meter, Throttle
 
 
 class Clock:

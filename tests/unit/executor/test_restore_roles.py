@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from executor.backup import document
+from executor.backup.format import document
 from executor.backup.roles import Permission, Role, Roles, read_roles
-from executor.restore.roles import (
+from executor.restore.roles.statements import (
     ALTERED,
     CREATED,
     EQUAL,

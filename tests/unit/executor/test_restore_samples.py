@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from executor.restore.batches import Batch, Piece
-from executor.restore.samples import Kept, Samples, dropped
-from executor.restore.schema import elements
-from executor.restore.selection import TableName
+from executor.restore.proof.samples import Kept, Samples, dropped
+from executor.restore.schema.plan import elements
+from executor.restore.schema.selection import TableName
+from executor.restore.source.batches import Batch, Piece
 
 TABLE = TableName("shop", "users")
 PLAN = {"fingerprint": "a", "held": ["shop.users"]}

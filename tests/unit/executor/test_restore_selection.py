@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from executor.restore.selection import SelectionError, TableName, select
+from executor.restore.schema.selection import SelectionError, TableName, select
 
 STORED = {
     "shop": ["user", "users", "orders"],

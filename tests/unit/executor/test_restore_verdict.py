@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from executor.restore import verdict
-from executor.restore.derived import target
-from executor.restore.verdict import DIFFERENT, EQUAL, NOT_COMPARED, Finding, Rows, Sampled, Table, judge
+from executor.restore.proof import verdict
+from executor.restore.proof.derived import target
+from executor.restore.proof.verdict import DIFFERENT, EQUAL, NOT_COMPARED, Finding, Rows, Sampled, Table, judge
 
 SAME, FEWER, MORE = Rows(1000, 1000), Rows(1000, 999), Rows(1000, 1001)
 GOOD = Sampled(rows=50)

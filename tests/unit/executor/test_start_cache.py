@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from executor import class_archive, start_cache, start_keeper
-from executor.installation import find_files
-from executor.jvm import Files
+from executor.cassandra import class_archive, start_cache, start_keeper
+from executor.cassandra.install import find_files
+from executor.cassandra.jvm import Files
+from executor.cassandra.start_cache import Entry
 from executor.protocol import NodeLaunch
-from executor.start_cache import Entry
 from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
 
 LINE = "INFO  [main] 2026-11-28 10:00:00,000 SkipListMemtable.java:220 - Estimated SkipListMemtable row overhead: {}\n"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from executor.jobs.runner import Runner
-from executor.jobs.tables import WORKS, table_jobs
+from executor.jobs.table_jobs import WORKS, table_jobs
 from executor.protocol import JobReport, JobResult
 from tests.unit.executor.jolokia_server import NO_ANSWER, Server
 from tests.unit.executor.recorder import Sent, job_launch, node_facts

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from executor import exec_child
-from executor.volume import LOCK_FILE, Holder, Process, VolumeError, lock, start_time, this_process
+from executor.cassandra import exec_child
+from executor.cassandra.volume import LOCK_FILE, Holder, Process, VolumeError, lock, start_time, this_process
 
 
 def _quiet(_text: str) -> None:

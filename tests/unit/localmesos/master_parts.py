@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from localmesos.master import Master, MasterConfig
-from localmesos.records import Agent, Framework
-from localmesos.resource_text import parse_resources
-from localmesos.streams import EventStream
+from localmesos.master.master import Master, MasterConfig
+from localmesos.master.state.records import Agent, Framework
+from localmesos.protocol.streams import EventStream
+from localmesos.resources.text import parse_resources
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from localmesos.executor_calls import BadCallError, parse_call
+from localmesos.protocol.executor_calls import BadCallError, parse_call
 
 Json = dict[str, Any]
 

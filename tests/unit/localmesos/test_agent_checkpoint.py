@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from localmesos.checkpoint import CheckpointError, ExecutorRecord, MetaStore, read_json, safe_component, write_json
-from localmesos.processes import Identity
+from localmesos.agent.containers.checkpoint import (
+    CheckpointError,
+    ExecutorRecord,
+    MetaStore,
+    read_json,
+    safe_component,
+    write_json,
+)
+from localmesos.agent.containers.processes import Identity
 
 INFO = {"hostname": "h", "id": {"value": "S0"}}
 

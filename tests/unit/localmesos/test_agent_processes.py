@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localmesos.processes import (
+from localmesos.agent.containers.processes import (
     UNKNOWN_STATUS,
     ExitWatch,
     Identity,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from localmesos.detector import FixedDetector, ZooKeeperDetector, detector_for, parse_zk_url
-from localmesos.durations import format_duration, parse_duration
-from localmesos.resource_text import attribute_values, parse_attributes, parse_resources, totals
+from localmesos.election.detector import FixedDetector, ZooKeeperDetector, detector_for, parse_zk_url
+from localmesos.protocol.durations import format_duration, parse_duration
+from localmesos.resources.text import attribute_values, parse_attributes, parse_resources, totals
 
 Json = dict[str, Any]
 

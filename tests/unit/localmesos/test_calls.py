@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from localmesos import framework_info
-from localmesos.calls import CallError, parse_call
-from localmesos.framework_info import FrameworkInfoError
+from localmesos.protocol import framework_info
+from localmesos.protocol.calls import CallError, parse_call
+from localmesos.protocol.framework_info import FrameworkInfoError
 
 Json = dict[str, Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from localmesos.agent import Agent
-from localmesos.agent_config import AgentConfig
-from localmesos.executors import EventStream, Executor, ExecutorState, Framework, TaskRecord
-from localmesos.processes import Identity
+from localmesos.agent.agent import Agent
+from localmesos.agent.config import AgentConfig
+from localmesos.agent.containers.executors import EventStream, Executor, ExecutorState, Framework, TaskRecord
+from localmesos.agent.containers.processes import Identity
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pytest
 
-from localmesos.fetcher import Fetcher, FetchError
+from localmesos.agent.fetcher.fetcher import Fetcher, FetchError
 
 Json = dict[str, Any]
 

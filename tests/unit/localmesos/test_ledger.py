@@ -5,9 +5,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from localmesos.ledger import AgentLedger, LedgerError
-from localmesos.operations import Operator, convert
-from localmesos.resources import Resource, Resources
+from localmesos.resources.arithmetic import Resource, Resources
+from localmesos.resources.ledger import AgentLedger, LedgerError
+from localmesos.resources.operations import Operator, convert
 
 RESERVATION = {"type": "DYNAMIC", "role": "r", "principal": "p"}
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from localmesos.agents import AgentRefusedError, UnknownAgentError
-from localmesos.journal import JournalError
-from localmesos.resources import Resources
+from localmesos.master.agents import AgentRefusedError, UnknownAgentError
+from localmesos.master.state.registry import JournalError
+from localmesos.resources.arithmetic import Resources
 from tests.unit.localmesos.master_parts import FakeAgent, FakeScheduler, World, world
 
 Json = dict[str, Any]

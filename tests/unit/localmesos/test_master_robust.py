@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from localmesos.calls import CallError, parse_call
+from localmesos.protocol.calls import CallError, parse_call
 from tests.unit.localmesos.master_parts import FakeAgent, FakeScheduler, World, world
 
 Json = dict[str, Any]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from localmesos.operations import OperationError, Operator, convert
-from localmesos.resources import Resources
+from localmesos.resources.arithmetic import Resources
+from localmesos.resources.operations import OperationError, Operator, convert
 
 Json = dict[str, Any]
 

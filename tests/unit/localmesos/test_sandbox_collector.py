@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localmesos.sandbox_collector import old_sandboxes, prune
+from localmesos.agent.sandbox_gc import old_sandboxes, prune
 
 
 def make(work_dir: Path, executor: str, run: str, age: float, output: float | None = None) -> Path:

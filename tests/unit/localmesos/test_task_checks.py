@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
-from localmesos.resources import Resources
-from localmesos.task_checks import Place, TaskError, allocate_executor, allocate_task, check_group, check_task
+from localmesos.master.task_validation import (
+    Place,
+    TaskError,
+    allocate_executor,
+    allocate_task,
+    check_group,
+    check_task,
+)
+from localmesos.resources.arithmetic import Resources
 
 Json = dict[str, Any]
 

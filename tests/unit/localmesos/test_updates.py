@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from localmesos.updates import UpdateManager
+from localmesos.agent.update_manager import UpdateManager
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from localmesos.volumes import VolumeError, apply_volumes, link_volumes, volume_of, volumes_of
+from localmesos.agent.containers.volumes import VolumeError, apply_volumes, link_volumes, volume_of, volumes_of
 
 Json = dict[str, Any]
 

@@ -20,15 +20,15 @@ from executor.protocol import (
     parse_message,
     parse_task,
 )
-from scheduler.core.decision import Accept, Ask
-from scheduler.core.events import Registered, TaskUpdate
-from scheduler.core.state import ClusterState, TaskState
-from scheduler.events import Json, Offers
-from scheduler.events import Message as MessageEvent
-from scheduler.gateway import LoopGateway
-from scheduler.loop import Loop, Sources
-from scheduler.secrets import Sealer
-from scheduler.store import Memory, MemoryStore
+from scheduler.core.cycle.decision import Accept, Ask
+from scheduler.core.mesos.updates import Registered, TaskUpdate
+from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.loop.gateway import LoopGateway
+from scheduler.loop.messages import Json, Offers
+from scheduler.loop.messages import Message as MessageEvent
+from scheduler.loop.run import Loop, Sources
+from scheduler.security.sealing import Sealer
+from scheduler.storage.port import Memory, MemoryStore
 from tests.unit.scheduler.test_loop import Recorder
 
 Answers = Callable[[Question], Answer | None]

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
-from scheduler.core.events import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
-from scheduler.core.state import TaskState
-from scheduler.driver import Driver
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.mesos.updates import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
+from scheduler.core.state.cluster import TaskState
+from scheduler.driver.driver import Driver
+from scheduler.driver.framework_info import FrameworkSettings
+from scheduler.driver.mesos_json import translate
 from scheduler.errors import Exit, NotConnectedError
-from scheduler.events import Event, Fatal, Lost, Message, Offers, OperationStatus, Rescinded, Update
-from scheduler.framework import FrameworkSettings
-from scheduler.mesos_events import translate
+from scheduler.loop.messages import Event, Fatal, Lost, Message, Offers, OperationStatus, Rescinded, Update
 
 SETTINGS = FrameworkSettings(
     master="127.0.0.1:1",

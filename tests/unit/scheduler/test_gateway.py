@@ -9,11 +9,11 @@ import pytest
 
 from bench import large
 from executor.protocol import Answer, NodeStatus
-from scheduler.core.commands import Interrupt, Refusal, RefusalKind
-from scheduler.events import Asked, Event, QuestionAsked, StatusAsked
-from scheduler.gateway import LoopGateway
-from scheduler.questions import refuse
-from scheduler.snapshot import QuestionRefused, Snapshot, Unavailable
+from scheduler.core.commands.command import Interrupt, Refusal, RefusalKind
+from scheduler.loop.gateway import LoopGateway
+from scheduler.loop.messages import Asked, Event, QuestionAsked, StatusAsked
+from scheduler.loop.questions import refuse
+from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 
 
 def make() -> LoopGateway:

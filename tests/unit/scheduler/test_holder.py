@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.holder import Holder, is_dead, parse_holder, this_process
+from scheduler.storage.lock_holder import Holder, is_dead, parse_holder, this_process
 
 
 def test_its_text_can_be_read_back_and_names_host_and_pid() -> None:

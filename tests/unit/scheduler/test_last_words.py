@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from scheduler.core.events import ExecutorWords, TaskUpdate
-from scheduler.core.state import TaskState
-from scheduler.last_words import LINES, TAIL_BYTES, LastWords, Sandbox, read, sandbox_of
+from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
+from scheduler.core.state.cluster import TaskState
+from scheduler.loop.last_words import LINES, TAIL_BYTES, LastWords, Sandbox, read, sandbox_of
 from tests.unit.core.samples import node, state
 
 FILE = "/frameworks/f-1/executors/node-0_executor__a/runs/latest/stderr"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scheduler import logs
+from service import logs
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,8 @@ def root_as_it_was() -> Iterator[None]:
 
 def test_text_has_time_level_and_message(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("INFO", "text")
-    logging.getLogger("scheduler.loop").info("launching %s", "node-0")
-    logging.getLogger("scheduler.loop").debug("declining")
+    logging.getLogger("scheduler.loop.run").info("launching %s", "node-0")
+    logging.getLogger("scheduler.loop.run").debug("declining")
     (line,) = capsys.readouterr().out.splitlines()
     time, level, message = line.split(" ", 2)
     assert time.endswith("Z")
@@ -36,7 +36,7 @@ def test_json_is_one_object_a_line_with_the_trace_of_an_error(capsys: pytest.Cap
     try:
         raise ValueError("two\nlines")
     except ValueError:
-        logging.getLogger("scheduler.service").critical("it ends", exc_info=True)
+        logging.getLogger("service.startup").critical("it ends", exc_info=True)
     (line,) = capsys.readouterr().out.splitlines()
     document = json.loads(line)
     assert document["level"] == "CRITICAL"

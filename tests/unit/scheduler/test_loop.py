@@ -11,18 +11,18 @@ import pytest
 
 from bench import large
 from executor.protocol import NodeStatus, StatusQuery, StatusReply, encode_message, encode_status, parse_message
-from scheduler.core import codec
-from scheduler.core.commands import Interrupt, Proceed, Refusal
-from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
-from scheduler.core.events import Disconnected, Registered, TaskUpdate
-from scheduler.core.plan import Status
-from scheduler.core.state import ClusterState, TaskState
+from scheduler.core.commands.command import Interrupt, Proceed, Refusal
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
+from scheduler.core.plans.plan import Status
+from scheduler.core.state import codec
+from scheduler.core.state.cluster import ClusterState, TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.events import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
-from scheduler.loop import Loop, Sources
-from scheduler.secrets import Sealer
-from scheduler.snapshot import Snapshot, Unavailable
-from scheduler.store import Memory, MemoryStore, Writes
+from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
+from scheduler.loop.run import Loop, Sources
+from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.security.sealing import Sealer
+from scheduler.storage.port import Memory, MemoryStore, Writes
 
 
 @dataclass

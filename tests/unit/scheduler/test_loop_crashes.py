@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from executor.protocol import encode_message
-from scheduler.core.decision import Accept, Ask, Decline, Kill, Reconcile
-from scheduler.core.events import Disconnected
-from scheduler.core.invariants import invariants
-from scheduler.core.plan import Status
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.mesos.updates import Disconnected
+from scheduler.core.plans.plan import Status
+from scheduler.driver.mesos_json import translate
 from scheduler.errors import NotConnectedError, StoreUnavailableError
-from scheduler.events import Event, Json
-from scheduler.loop import Loop, Sources
-from scheduler.mesos_events import translate
-from scheduler.service import begin
+from scheduler.loop.messages import Event, Json
+from scheduler.loop.run import Loop, Sources
+from scheduler.loop.snapshot import Snapshot
 from scheduler.settings import parse
-from scheduler.snapshot import Snapshot
-from scheduler.store import Memory, MemoryStore, Writes
+from scheduler.storage.port import Memory, MemoryStore, Writes
+from service.startup import begin
+from tests.simulation.invariants import invariants
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents
 

@@ -21,12 +21,12 @@ from executor.protocol import (
     encode_message,
     parse_message,
 )
-from scheduler.core.operation_records import JobTask, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.core.state import ClusterState, TaskState
-from scheduler.events import Message, QuestionAsked
-from scheduler.secrets import Sealer, new_key
+from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.loop.messages import Message, QuestionAsked
+from scheduler.loop.snapshot import Unavailable
+from scheduler.security.sealing import Sealer, new_key
 from scheduler.settings import parse
-from scheduler.snapshot import Unavailable
 from tests.unit.scheduler.cluster_in_threads import Cluster, answering, heard, running
 from tests.unit.scheduler.test_loop import Bench, make, registered
 from tests.waiting import wait_for

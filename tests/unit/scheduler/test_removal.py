@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import __main__
-from scheduler.core.change import Adoption, adopt
-from scheduler.core.codec import FrameworkId, Single, StateCorruptError, Stored, contents, encode_record, load
+from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.leftovers import UninstallRecord
-from scheduler.core.plan import Status
-from scheduler.core.spec import ClusterSpec
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.codec import FrameworkId, Single, StateCorruptError, Stored, contents, encode_record, load
+from scheduler.core.state.spec import ClusterSpec
 from scheduler.errors import Exit, FatalError
-from scheduler.removal import begin_removal, is_over, last_snapshot
-from scheduler.store import Memory, MemoryStore
+from scheduler.storage.port import Memory, MemoryStore
+from service import __main__
+from service.uninstall import begin_removal, is_over, last_snapshot
 from tests.simulation.samples import Ids, spec, wanted
 
 FRAMEWORK = FrameworkId("framework-1")

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bench import large
-from scheduler.core import codec
-from scheduler.core.operation_records import HistoryRecord, OperationRecord, OperationState, StepRecord
-from scheduler.core.state import ClusterState, PlanRecord
-from scheduler.core.wanted import Override
+from scheduler.core.configuration.overrides import Override
+from scheduler.core.state import codec
+from scheduler.core.state.cluster import ClusterState, PlanRecord
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord
 from scheduler.errors import StaleWriteError, StoreUnavailableError
-from scheduler.saving import Saver
-from scheduler.store import Memory, MemoryStore, Writes
+from scheduler.storage.port import Memory, MemoryStore, Writes
+from scheduler.storage.saver import Saver
 
 
 class Unreliable(MemoryStore):

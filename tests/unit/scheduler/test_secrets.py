@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.secrets import KeyFileError, Sealer, SealError, is_key, new_key, parse_keys, sealer
+from scheduler.security.sealing import KeyFileError, Sealer, SealError, is_key, new_key, parse_keys, sealer
 
 VALUES = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
 

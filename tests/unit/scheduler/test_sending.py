@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from bench import large
-from scheduler.core.decision import Accept, Decision, Decline, Kill
-from scheduler.sending import Dispatch
-from scheduler.store import Memory
+from scheduler.core.cycle.decision import Accept, Decision, Decline, Kill
+from scheduler.loop.dispatch import Dispatch
+from scheduler.storage.port import Memory
 from tests.unit.scheduler.test_loop import Recorder
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core import codec
-from scheduler.core.commands import SetTarget
-from scheduler.core.operate import apply_command
-from scheduler.core.state import ClusterState, PlanRecord
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import SetTarget
+from scheduler.core.configuration.overrides import Canary, Override
+from scheduler.core.state import codec
+from scheduler.core.state.cluster import ClusterState, PlanRecord
 from scheduler.core.targets import KEPT
-from scheduler.core.wanted import Canary, Override
 from scheduler.errors import Exit, FatalError
-from scheduler.loop import Sources
-from scheduler.saving import Saver
-from scheduler.service import begin, framework
+from scheduler.loop.run import Sources
 from scheduler.settings import Settings, parse
-from scheduler.store import Memory, MemoryStore
-from scheduler.wanted import wanted
+from scheduler.settings.effective import wanted
+from scheduler.storage.port import Memory, MemoryStore
+from scheduler.storage.saver import Saver
+from service.startup import begin, framework
 
 
 def settings(directory: Path, **more: str) -> Settings:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from executor.protocol import Ports
-from scheduler.core.spec import Resources, Uri
+from scheduler.core.state.spec import Resources, Uri
 from scheduler.settings import InvalidSettings, Settings, main, parse, render
-from scheduler.settings_docs import configuration
-from scheduler.settings_table import RETIRED, TABLE, Setting
+from scheduler.settings.render import configuration
+from scheduler.settings.table import RETIRED, TABLE, Setting
 
 ROOT = Path(__file__).parents[3]
 ELSEWHERE = {

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from scheduler import cassandra_yaml
-from scheduler.cassandra_keys import KINDS, RENAMED, WORDS
-from scheduler.cassandra_options import OPTIONS, OWNED, REMOVED, check_key
-from scheduler.cassandra_values import check_value
-from scheduler.settings import InvalidSettings, Settings, parse
+from scheduler.settings import InvalidSettings, Settings, cassandra_yaml, parse
+from scheduler.settings.cassandra_keys import KINDS, RENAMED, WORDS
+from scheduler.settings.cassandra_options import OPTIONS, OWNED, REMOVED, check_key
+from scheduler.settings.cassandra_values import check_value
 
 ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/"}
 

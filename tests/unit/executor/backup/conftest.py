@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.backup.s3 import Store
+from executor.s3.store import Store
 from tests.unit.executor.backup.faulty import Proxy, proxy_of
 from tests.unit.executor.backup.s3_server import Server, running_server, store_at
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.backup.client import Patience
-from executor.backup.location import Location, parse
-from executor.backup.s3 import Store, open_store
+from executor.s3.client import Patience
+from executor.s3.location import Location, parse
+from executor.s3.store import Store, open_store
 from tests.waiting import free_port, wait_for
 
 SECRETS = {"s3_access_key": "test-access-key", "s3_secret_key": "test-secret-key"}
@@ -54,7 +54,7 @@ def running_server(host: str = "127.0.44.1") -> Iterator[Server]:
     """A server; what it holds is gone with it."""
     server = Server(host, free_port(host))
     # It ends with the test session, also with one that is killed.
-    child = [sys.executable, "-m", "executor.exec_child", str(os.getpid())]
+    child = [sys.executable, "-m", "executor.cassandra.exec_child", str(os.getpid())]
     command = [*child, sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(server.port)]
     environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor.backup import claim, document, layout
-from executor.backup.files import snapshot_directories
-from executor.backup.location import Location
-from executor.backup.manifest import KeySpace, Member, RingMember, Schema, Started, Table
-from executor.backup.s3 import Store
+from executor.backup import claim
+from executor.backup.format import document, layout
+from executor.backup.format.manifest import KeySpace, Member, RingMember, Schema, Started, Table
 from executor.backup.snapshots import Note, SnapshotTable
+from executor.backup.upload.files import snapshot_directories
+from executor.jmx.jolokia import Jolokia
 from executor.jobs.context import NodeFacts
-from executor.jobs.table import JOBS
-from executor.jolokia import Jolokia
+from executor.node.job_table import JOBS
 from executor.protocol import JobLaunch
+from executor.s3.location import Location
+from executor.s3.store import Store
 from tests.feature.job_context import LocalContext, Running
 from tests.unit.executor.backup.s3_server import SECRETS
 from tests.unit.executor.backup.volume import put

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from executor.backup.coverage import count, refuse_gaps, told
-from executor.backup.manifest import Coverage
+from executor.backup.format.manifest import Coverage
 from executor.jobs.context import JobError
 
 THREE = {"[1, 2]": ["10.0.0.1:7000", "10.0.0.2:7000", "10.0.0.3:7000"], "[2, 1]": ["10.0.0.1:7000", "10.0.0.2:7000"]}

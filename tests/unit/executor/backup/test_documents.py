@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.backup import document, manifest
-from executor.backup.document import DocumentError
-from executor.backup.manifest import (
+from executor.backup.format import document, manifest
+from executor.backup.format.document import DocumentError
+from executor.backup.format.manifest import (
     ClusterManifest,
     Component,
     KeySpace,

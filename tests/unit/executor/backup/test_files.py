@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.backup.files import Identity, snapshot_directories, snapshot_files, tags
-from executor.backup.hashes import HashCache
+from executor.backup.upload.files import Identity, snapshot_directories, snapshot_files, tags
+from executor.backup.upload.hashes import HashCache
 from tests.unit.executor.backup.volume import TAG, directory, put, sstable, table_id
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from executor.backup import layout, manifest
 from executor.backup.catalog import Catalog
-from executor.backup.s3 import Store
+from executor.backup.format import layout, manifest
 from executor.jobs.context import JobError, QuestionError
-from executor.jobs.questions import QUESTIONS
+from executor.node.questions import QUESTIONS
+from executor.s3.store import Store
 from tests.unit.executor.backup.s3_server import SECRETS, Server
 from tests.unit.executor.backup.small_cluster import SmallCluster, location_content
 from tests.unit.executor.backup.volume import sstable, table_id

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from executor.backup import layout
-from executor.backup.layout import LayoutError
-from executor.backup.location import Location, LocationError, parse
+from executor.backup.format import layout
+from executor.backup.format.layout import LayoutError
+from executor.s3.location import Location, LocationError, parse
 
 ID = "5bc52802-de25-35ed-aeab-188eecebb090"
 SHA = "ab" * 32

@@ -25,15 +25,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from executor.backup import claim, completion, document, layout, removal
+from executor.backup import claim, completion, removal
 from executor.backup.catalog import Catalog
 from executor.backup.completion import Part
-from executor.backup.files import TableId, snapshot_files
-from executor.backup.manifest import Component, Member, NodeManifest, Schema, SSTable, Started, TableFiles
+from executor.backup.format import document, layout
+from executor.backup.format.manifest import Component, Member, NodeManifest, Schema, SSTable, Started, TableFiles
 from executor.backup.request import Request
-from executor.backup.s3 import Store
-from executor.backup.upload import Control, upload_files
+from executor.backup.upload.files import TableId, snapshot_files
+from executor.backup.upload.run import Control, upload_files
 from executor.jobs.context import JobError
+from executor.s3.store import Store
 from tests.unit.executor.backup.s3_server import Server, store_at
 from tests.unit.executor.backup.small_cluster import SmallCluster
 from tests.unit.executor.backup.volume import TAG, put, sstable

@@ -13,11 +13,11 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.backup import compression
-from executor.backup.body import Piecewise, Slice
-from executor.backup.compression import DamagedError, Decompressor
-from executor.backup.progress import Meter
-from executor.backup.tasks import Crew, StoppedError
+from executor.backup.upload import compression
+from executor.backup.upload.compression import DamagedError, Decompressor
+from executor.backup.upload.progress import Meter
+from executor.s3.body import Piecewise, Slice
+from executor.s3.crew import Crew, StoppedError
 
 # Counting.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executor.backup.catalog import Entry
-from executor.backup.manifest import ClusterManifest, Started
+from executor.backup.format.manifest import ClusterManifest, Started
 from executor.backup.removal import ABANDONED_SECONDS, outdated
 
 DAY = 86_400.0

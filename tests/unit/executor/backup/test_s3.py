@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from executor.backup.body import Piecewise
-from executor.backup.client import Patience
-from executor.backup.failure import StoreError
-from executor.backup.s3 import Part, Store, open_store
+from executor.s3.body import Piecewise
+from executor.s3.client import Patience
+from executor.s3.errors import StoreError
+from executor.s3.store import Part, Store, open_store
 from tests.unit.executor.backup.faulty import Cut, Delay, Fault, Proxy, Refuse, Truncate, proxy_of, times
 from tests.unit.executor.backup.s3_server import HASTY, PAGE, SECRETS, Server, store_at
 from tests.waiting import free_port

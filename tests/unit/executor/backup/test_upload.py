@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from executor.backup import layout
-from executor.backup.failure import StoreError
-from executor.backup.files import SnapshotFile, snapshot_files
-from executor.backup.index import Index
-from executor.backup.manifest import Component
-from executor.backup.s3 import Store
-from executor.backup.sending import COMPRESSED_PART_BYTES, PART_BYTES, WHOLE_BYTES
-from executor.backup.upload import Control, Uploaded, upload_files
+from executor.backup.format import layout
+from executor.backup.format.manifest import Component
+from executor.backup.upload.files import SnapshotFile, snapshot_files
+from executor.backup.upload.index import Index
+from executor.backup.upload.run import Control, Uploaded, upload_files
+from executor.backup.upload.sender import COMPRESSED_PART_BYTES, PART_BYTES, WHOLE_BYTES
 from executor.jobs.context import Cancelled
 from executor.protocol import JobProgress
+from executor.s3.errors import StoreError
+from executor.s3.store import Store
 from tests.unit.executor.backup.faulty import Cut, Delay, Proxy, Refuse, Request, times
 from tests.unit.executor.backup.s3_server import Server, store_at
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id

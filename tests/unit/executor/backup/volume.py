@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from executor.backup.files import TableId
+from executor.backup.upload.files import TableId
 
 TAG = "backup-op-1"
 

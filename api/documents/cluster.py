@@ -1,0 +1,268 @@
+"""Snapshots as the documents that clients read: the one place that names JSON fields of the cluster's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from executor.protocol import NodeStatus
+from scheduler.core.configuration.differences import as_text
+from scheduler.core.leftovers import GarbageRecord
+from scheduler.core.maintenance.progress import stamp
+from scheduler.core.plans.plan import Phase, Plan, Step
+from scheduler.core.plans.preview import Preview
+from scheduler.core.reservations.release import refusal
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
+from scheduler.core.state.event import Entry
+from scheduler.core.state.spec import CassandraSpec, ClusterSpec
+
+Json = Mapping[str, Any]
+
+NOT_FAILED = (TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING)
+
+
+def plan(found: Plan) -> Json:
+    """A plan with its phases and steps; `reason` is the code of a step's message."""
+    return {
+        "phases": [_phase(phase) for phase in found.phases],
+        "errors": list(found.errors),
+        "status": found.status.value,
+    }
+
+
+def _phase(found: Phase) -> Json:
+    steps = [_step(step) for step in found.steps]
+    return {"id": found.id, "name": found.name, "steps": steps, "status": found.status.value}
+
+
+def _step(found: Step) -> Json:
+    return {
+        "id": found.id,
+        "status": found.status.value,
+        "name": found.name,
+        "message": found.message,
+        "reason": str(found.reason),
+    }
+
+
+def event(found: Entry) -> Json:
+    """One thing that happened; `node`, `subject`, `cause` and `principal` are empty where there is none."""
+    return {
+        "sequence": found.sequence,
+        "at": stamp(found.at),
+        "kind": found.kind.value,
+        "message": found.sentence,
+        "node": found.node,
+        "subject": found.subject,
+        "cause": found.cause,
+        "principal": found.principal,
+    }
+
+
+def all_garbage(state: ClusterState) -> list[GarbageRecord]:
+    """Reservations that no node's record knows, oldest first."""
+    return sorted(state.garbage.values(), key=lambda record: (record.found_at, record.id))
+
+
+def garbage(state: ClusterState, found: GarbageRecord) -> Json:
+    """Such a reservation; `released_after` is null where garbage is only reported, `problem` why Mesos keeps it."""
+    grace = state.policy.garbage_grace_seconds
+    return {
+        "resource_id": found.id,
+        "agent_id": found.agent_id,
+        "hostname": found.hostname,
+        "volumes": list(found.volumes),
+        "cpus": found.cpus,
+        "memory_mb": found.memory_mb,
+        "disk_mb": found.disk_mb,
+        "found": stamp(found.found_at),
+        "released_after": None if grace is None else stamp(found.found_at + grace),
+        "problem": refused.words if (refused := refusal(state, found.id)) is not None else "",
+    }
+
+
+def launched(state: ClusterState) -> list[NodeRecord]:
+    """The nodes that were launched at least once, in numeric order."""
+    return [node for node in by_index(state.nodes.values()) if node.task is not None]
+
+
+def status(found: NodeStatus) -> Json:
+    """What a node says of itself. Cassandra has no Thrift server any more, so `rpc_running` is always false."""
+    return {
+        "mode": found.mode,
+        "joined": found.joined,
+        "rpc_running": False,
+        "native_transport_running": found.native_transport_running,
+        "gossip_initialized": found.gossip_initialized,
+        "gossip_running": found.gossip_running,
+        "host_id": found.host_id,
+        "endpoint": found.endpoint,
+        "token_count": found.token_count,
+        "data_center": found.data_center,
+        "rack": found.rack,
+        "version": found.version,
+        "schema": found.schema,
+        "live": list(found.live),
+        "unreachable": list(found.unreachable),
+        "error": found.error,
+        "most_replicas": found.most_replicas,
+        "disregards_racks": found.disregards_racks,
+        "auth_replicas": found.auth_replicas,
+    }
+
+
+def info(node: NodeRecord) -> Json:
+    """What is recorded of a launched node; `operating_mode` and `mode` are two names of one thing."""
+    task, agent = node.task, node.agent
+    return {
+        "name": node.name,
+        "id": task.id if task else None,
+        "hostname": agent.hostname if agent else None,
+        "slave_id": agent.id if agent else None,
+        "state": task.state.value if task else None,
+        "operating_mode": node.mode,
+        "mode": node.mode,
+        "address": node.address,
+        "host_id": node.host_id,
+        "rack": node.rack,
+        "configuration": task.configuration if task else None,
+        "failures": node.failures.count,
+    }
+
+
+def endpoints(state: ClusterState) -> list[tuple[str, str]]:
+    """(address:port, DNS name:port) of each node that serves CQL now; ports are those of the node's own launch."""
+    service = dns_label(state.target.spec.service_name)
+    found = []
+    for node in launched(state):
+        address = cql_address(state, node)
+        if address is None:
+            continue
+        port = spec_of(state, node).cassandra.ports.native_transport
+        host = f"[{address}]" if ":" in address else address
+        found.append((f"{host}:{port}", f"{node.name}.{service}.mesos:{port}"))
+    return found
+
+
+def cql_address(state: ClusterState, node: NodeRecord) -> str | None:
+    """The node's address if it serves CQL: by its own word, or, until it was asked after a start, by its record."""
+    task = node.task
+    if task is None or task.state is not TaskState.RUNNING or node.missing is not None:
+        return None
+    sighting = state.sightings.get(node.name)
+    if sighting is None or sighting.task_id != task.id:
+        return node.address if node.mode == "NORMAL" else None
+    serves = sighting.status.mode == "NORMAL" and sighting.status.native_transport_running
+    return (sighting.status.endpoint or node.address) if serves else None
+
+
+def connection(state: ClusterState) -> Json:
+    """How clients reach the cluster; `nodes` is the name that `address` had in the service's first versions."""
+    found = endpoints(state)
+    spec = state.target.spec
+    addresses = [address for address, _ in found]
+    return {
+        "nodes": addresses,
+        "address": addresses,
+        "dns": [name for _, name in found],
+        "vip": f"node.{dns_label(spec.service_name)}.l4lb.thisdcos.directory:{spec.cassandra.ports.native_transport}",
+    }
+
+
+def seeds(state: ClusterState) -> list[str]:
+    """Addresses of the first nodes that run and are NORMAL, as many as there are to be seeds."""
+    members = [
+        node.address
+        for node in launched(state)
+        if node.address and node.mode == "NORMAL" and node.task and node.task.state is TaskState.RUNNING
+    ]
+    return members[: state.target.spec.seeds]
+
+
+def spec_of(state: ClusterState, node: NodeRecord) -> ClusterSpec:
+    """The configuration that the node was launched with; the target while it is unknown."""
+    known = state.configurations.get(node.task.configuration) if node.task else None
+    return (known or state.target).spec
+
+
+def dns_label(service_name: str) -> str:
+    """The service's name as Mesos-DNS and the load balancer write it: without the slashes of folders."""
+    return service_name.replace("/", "")
+
+
+def cassandra(spec: ClusterSpec) -> Json:
+    """The Cassandra part of a configuration, under the names of the original service."""
+    own = spec.cassandra
+    return {
+        "version": own.version,
+        "cpus": spec.resources.cpus,
+        "memory_mb": spec.resources.mem,
+        "disk_mb": spec.disk_mb,
+        "disk_type": spec.disk_type,
+        "heap": {"size_mb": own.heap_mb, "new_mb": own.heap_new_mb, "gc_type": own.gc},
+        "jvm_options": list(own.jvm_options),
+        "location": {"rack": own.rack, "data_center": own.data_center, "rack_attribute": spec.rack_attribute},
+        "jmx_port": own.ports.jolokia,
+        "publish_discovery_info": True,
+        "application": _application(own),
+    }
+
+
+def _application(own: CassandraSpec) -> Json:
+    return {
+        "cluster_name": own.cluster_name,
+        "storage_port": own.ports.storage,
+        "ssl_storage_port": own.ports.ssl_storage,
+        "native_transport_port": own.ports.native_transport,
+        **own.options,
+    }
+
+
+def executor(spec: ClusterSpec) -> Json:
+    """The executor part of a configuration."""
+    own = spec.executor
+    return {
+        "command": own.command,
+        "arguments": [],
+        "cpus": own.resources.cpus,
+        "memory_mb": own.resources.mem,
+        "java_home": spec.cassandra.java_home,
+        "uris": [{"value": uri.value, "extract": uri.extract, "cache": uri.cache} for uri in own.uris],
+        "shutdown_grace_s": own.shutdown_grace_seconds,
+    }
+
+
+def configuration(state: ClusterState) -> Json:
+    """The target configuration as a whole."""
+    target = state.target
+    spec = target.spec
+    return {
+        "id": target.id,
+        "created_at": target.created_at,
+        "service_name": spec.service_name,
+        "nodes": spec.nodes,
+        "seed_nodes": spec.seeds,
+        "placement_constraint": spec.placement,
+        "task": {"cpus": spec.task.cpus, "memory_mb": spec.task.mem},
+        "cassandra": cassandra(spec),
+        "executor": executor(spec),
+        "errors": list(state.configuration_errors),
+        "previous": state.previous,
+        "overrides": {name: as_text(name, override.text) for name, override in sorted(state.overrides.items())},
+    }
+
+
+def preview(found: Preview) -> Json:
+    """What other settings would do, or do."""
+    return {
+        "allowed": not found.refusals,
+        "refusals": list(found.refusals),
+        "changes": [
+            {"name": item.name, "old": item.old, "new": item.new, "effect": "restart" if item.restart else "none"}
+            for item in found.changes
+        ],
+        "restarts": list(found.restarts),
+        "leaves": list(found.leaves),
+        "warnings": list(found.warnings),
+    }

@@ -1,0 +1,93 @@
+"""The target configuration, the framework, and the few stored facts that clients may read."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response
+
+from api.documents import cluster
+from api.http.access import access, answer, snapshot
+from api.http.errors import RequestError
+from scheduler import __version__
+from scheduler.loop.snapshot import Snapshot
+from scheduler.settings import Settings
+
+blueprint = Blueprint("config", __name__)
+
+_SUPPRESSED = "suppressed"
+
+
+@blueprint.get("/v1/config")
+def target() -> Response:
+    """The target configuration, and why the settings of this start were not taken, if so."""
+    return answer("config", lambda found: cluster.configuration(found.state))
+
+
+@blueprint.get("/v1/config/cassandra")
+def cassandra() -> Response:
+    """Its Cassandra part."""
+    return answer("config/cassandra", lambda found: cluster.cassandra(found.state.target.spec))
+
+
+@blueprint.get("/v1/config/executor")
+def executor() -> Response:
+    """Its executor part."""
+    return answer("config/executor", lambda found: cluster.executor(found.state.target.spec))
+
+
+@blueprint.get("/v1/config/nodes")
+def nodes() -> Response:
+    """The number of nodes."""
+    return answer("config/nodes", lambda found: found.state.target.spec.nodes)
+
+
+@blueprint.get("/v1/config/seed-nodes")
+def seed_nodes() -> Response:
+    """The number of seeds."""
+    return answer("config/seed-nodes", lambda found: found.state.target.spec.seeds)
+
+
+@blueprint.get("/v1/framework")
+def framework() -> Response:
+    """How the service presents itself to Mesos; no secret, nor where one lies."""
+    settings = access().settings
+    return answer("framework", lambda found: _framework(found, settings))
+
+
+@blueprint.get("/v1/state/frameworkId")
+def framework_id() -> Response:
+    """The framework's id, alone in a list; 404 before the first registration."""
+    found = snapshot()
+    if found.state.framework_id is None:
+        raise RequestError(HTTPStatus.NOT_FOUND, "The framework has no id before it is registered for the first time.")
+    return answer("state/frameworkId", lambda of: [of.state.framework_id], found)
+
+
+@blueprint.get("/v1/state/properties")
+def properties() -> Response:
+    """The names of the stored properties."""
+    return answer("state/properties", lambda found: [_SUPPRESSED])
+
+
+@blueprint.get("/v1/state/properties/<key>")
+def stored_property(key: str) -> Response:
+    """One property's value."""
+    if key != _SUPPRESSED:
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no property {key}; there is {_SUPPRESSED}.")
+    return answer("state/properties/suppressed", lambda found: found.state.suppressed)
+
+
+def _framework(found: Snapshot, settings: Settings) -> cluster.Json:
+    spec = found.state.target.spec
+    return {
+        "name": spec.service_name,
+        "id": found.state.framework_id or "",
+        "version": __version__,
+        "cluster": spec.cassandra.cluster_name,
+        "user": spec.user,
+        "role": spec.role,
+        "principal": spec.principal,
+        "checkpoint": True,
+        "failover_timeout_s": settings.service_failover_timeout_s,
+    }

@@ -1,0 +1,114 @@
+"""What happened to the cluster: the entries that are kept, and a stream of those that come."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from http import HTTPStatus
+
+from flask import Blueprint, Response, jsonify, request
+
+from api.documents import cluster
+from api.http.access import Access, access, snapshot
+from api.http.arguments import query
+from api.http.errors import RequestError
+from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
+from scheduler.core.state.event import Entry
+from scheduler.loop.snapshot import Snapshot, Unavailable
+
+blueprint = Blueprint("events", __name__)
+
+# A proxy that hears nothing for a minute gives a connection up.
+ALIVE_SECONDS = 15.0
+_NEWER_SECONDS = 1.0
+# A stream ends by itself, so that one whose client has gone unnoticed does not hold its thread for ever.
+LONGEST_SECONDS = 3600.0
+_DIGITS = 18
+
+
+@blueprint.get("/v1/events")
+def kept() -> Response:
+    """The entries after `?since=` (a number, or a time), oldest first; of one `?node=`; at most `?limit=`."""
+    arguments = query("since", "node", "limit")
+    limit = _limit(arguments)
+    node = arguments.get("node")
+    found = snapshot()
+    after = _since(found, arguments.get("since"))
+    entries = entries_after(found.state, after, KEPT)
+    if node is not None:
+        entries = [entry for entry in entries if entry.node == node]
+    return jsonify(
+        events=[cluster.event(entry) for entry in entries[:limit]],
+        newest=newest_sequence(found.state),
+        more=len(entries) > limit,
+    )
+
+
+@blueprint.get("/v1/events/stream")
+def stream() -> Response:
+    """Entries as they come, as server-sent events; from `?since=` or Last-Event-ID on, else from now on."""
+    arguments = query("since")
+    found = snapshot()
+    text = request.headers.get("Last-Event-ID") or arguments.get("since")
+    after = newest_sequence(found.state) if text is None else _since(found, text)
+    using = access()
+    if not using.streams.enter():
+        raise RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"There are {using.streams.limit} streams already, as many as there may be: read /v1/events instead.",
+        )
+    response = Response(_events(using, after), mimetype="text/event-stream")
+    response.call_on_close(using.streams.leave)
+    response.headers["X-Accel-Buffering"] = "no"  # nginx, the admin router's server, would hold events back
+    return response
+
+
+def _events(using: Access, after: int) -> Iterator[str]:
+    """The text of the stream: each entry once, and a comment when there is none for long."""
+    began = spoken = time.monotonic()
+    yield "retry: 2000\n\n"
+    last: Snapshot | None = None
+    while time.monotonic() - began < LONGEST_SECONDS and not using.gateway.ending:
+        try:
+            last = using.gateway.newer(last, _NEWER_SECONDS)
+        except Unavailable:
+            return
+        for entry in entries_after(last.state, after, KEPT):
+            after, spoken = entry.sequence, time.monotonic()
+            yield _message(entry)
+        if time.monotonic() - spoken >= ALIVE_SECONDS:
+            spoken = time.monotonic()
+            yield ": nothing happened\n\n"
+
+
+def _message(entry: Entry) -> str:
+    return f"id: {entry.sequence}\nevent: {entry.kind.value}\ndata: {json.dumps(cluster.event(entry))}\n\n"
+
+
+def _since(found: Snapshot, text: str | None) -> int:
+    """The number of the last entry that is not wanted."""
+    if text is None:
+        return 0
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
+        return int(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise RequestError(
+            HTTPStatus.BAD_REQUEST,
+            f"The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not {text}.",
+        )
+    return sequence_before(found.state, when.timestamp())
+
+
+def _limit(arguments: Mapping[str, str]) -> int:
+    text = arguments.get("limit", str(KEPT))
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= KEPT):
+        raise RequestError(
+            HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {text}."
+        )
+    return int(text)

@@ -1,0 +1,99 @@
+"""Health for Marathon and for people, metrics, and why offers were declined."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+
+from flask import Blueprint, Response, jsonify
+
+from api.documents import cluster
+from api.http.access import access, answer, snapshot
+from scheduler import metrics
+from scheduler.core.ring.logins import warnings
+from scheduler.loop.snapshot import Snapshot, Unavailable
+
+blueprint = Blueprint("health", __name__)
+
+# Far more than a slow cycle takes: a loop that is silent for so long hangs.
+HUNG_SECONDS = 120.0
+
+
+@blueprint.get("/v1/health")
+def health() -> Response:
+    """200 while the scheduler works, 503 while it cannot: for Marathon. Mesos and nodes do not count here."""
+    try:
+        found = access().gateway.snapshot()
+    except Unavailable as error:
+        return _answer({"healthy": False, "message": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+    check = _loop(found)
+    document = {
+        **check,
+        "age_seconds": int(max(0.0, time.time() - found.at)),
+        "connected": found.connected,
+        "registered": found.state.registered,
+        "reconciled": found.state.reconciliation.complete,
+        "plans": {name: plan.status.value for name, plan in found.plans.items()},
+        "warnings": list(warnings(found.state, found.state.target.spec)),
+    }
+    return _answer(document, HTTPStatus.OK if check["healthy"] else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@blueprint.get("/admin/healthcheck")
+def healthcheck() -> Response:
+    """The checks of the original service: 200 when all hold, else 500."""
+    try:
+        found = access().gateway.snapshot()
+        checks = {"deadlocks": _loop(found), "registered": _registered(found), "serverCount": _servers(found)}
+    except Unavailable as error:
+        checks = {"deadlocks": {"healthy": False, "message": str(error)}}
+    healthy = all(check["healthy"] for check in checks.values())
+    return _answer(checks, HTTPStatus.OK if healthy else HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+@blueprint.get("/admin/ping")
+def ping() -> Response:
+    """Whether the API answers at all."""
+    return Response("pong\n", mimetype="text/plain")
+
+
+@blueprint.get("/metrics")
+def figures() -> Response:
+    """Metrics for Prometheus."""
+    return Response(metrics.render(snapshot()), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@blueprint.get("/v1/debug/offers")
+def offers() -> Response:
+    """The last evaluations of offers, newest last, each with every reason."""
+    return answer("debug/offers", lambda found: [dict(evaluation) for evaluation in found.evaluations])
+
+
+def _loop(found: Snapshot) -> cluster.Json:
+    age = time.time() - max(found.at, found.tried_at)
+    if age < HUNG_SECONDS:
+        return {"healthy": True}
+    return {"healthy": False, "message": f"The scheduler's loop has not ended a cycle for {age:.0f} seconds"}
+
+
+def _registered(found: Snapshot) -> cluster.Json:
+    if not found.state.registered:
+        return {"healthy": False, "message": "Framework is not yet registered"}
+    return {"healthy": True, "message": f"Framework registered with id = {found.state.framework_id}"}
+
+
+def _servers(found: Snapshot) -> cluster.Json:
+    ill = [
+        node.name
+        for node in cluster.launched(found.state)
+        if node.task is not None and (node.task.state not in cluster.NOT_FAILED or node.missing is not None)
+    ]
+    if ill:
+        return {"healthy": False, "message": f"Unhealthy nodes = {','.join(ill)}"}
+    return {"healthy": True, "message": "All Cassandra nodes running"}
+
+
+def _answer(document: cluster.Json, status: HTTPStatus) -> Response:
+    response = jsonify(document)
+    response.status_code = status
+    return response

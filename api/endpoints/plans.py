@@ -1,0 +1,110 @@
+"""Plans: reading them is always 200; interrupt, proceed, forceComplete and restart are commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from api.documents import cluster
+from api.http.access import access, answer, snapshot
+from api.http.arguments import body, query
+from api.http.errors import RequestError, refused
+from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, RestartStep
+
+blueprint = Blueprint("plans", __name__)
+
+DEPLOY = "deploy"
+
+_WHOLE_PLAN: dict[str, Callable[[str], Command]] = {
+    "interrupt": Interrupt,
+    "continue": Proceed,
+    "proceed": Proceed,
+}
+_ONE_STEP: dict[str, Callable[[str, str | None, str], Command]] = {
+    "forceComplete": ForceComplete,
+    "restart": RestartStep,
+}
+COMMANDS = (*_WHOLE_PLAN, *_ONE_STEP)
+
+
+@blueprint.get("/v1/plans")
+def names() -> Response:
+    """The names of all plans."""
+    return answer("plans", lambda found: list(found.plans))
+
+
+@blueprint.get("/v1/plan")
+def read_deploy() -> Response:
+    """The plan `deploy`."""
+    return _read(DEPLOY)
+
+
+@blueprint.get("/v1/plans/<plan>")
+def read(plan: str) -> Response:
+    """One plan."""
+    return _read(plan)
+
+
+@blueprint.route("/v1/plan", methods=["POST", "PUT"])
+def command_deploy() -> Response:
+    """`?cmd=` for the plan `deploy`."""
+    return _command_by_query(DEPLOY)
+
+
+@blueprint.route("/v1/plans/<plan>", methods=["POST", "PUT"])
+def command(plan: str) -> Response:
+    """`?cmd=` for one plan."""
+    return _command_by_query(plan)
+
+
+@blueprint.route(f"/v1/plan/<any({', '.join(COMMANDS)}):name>", methods=["POST", "PUT"])
+def named_command_deploy(name: str) -> Response:
+    """A command to the plan `deploy`."""
+    return _run(DEPLOY, name)
+
+
+@blueprint.route(f"/v1/plans/<plan>/<any({', '.join(COMMANDS)}):name>", methods=["POST", "PUT"])
+def named_command(plan: str, name: str) -> Response:
+    """A command to one plan."""
+    return _run(plan, name)
+
+
+def _read(plan: str) -> Response:
+    if "cmd" in request.args:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "A command needs POST or PUT; GET only reads the plan.")
+    found = snapshot()
+    if plan not in found.plans:
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {plan}.")
+    return answer(f"plans/{plan}", lambda of: cluster.plan(of.plans[plan]), found)
+
+
+def _command_by_query(plan: str) -> Response:
+    name = request.args.get("cmd")
+    if not name:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd is missing: {_one_of()}.")
+    if name not in COMMANDS:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd must be {_one_of()}, not {name}.")
+    return _run(plan, name, "cmd")
+
+
+def _run(plan: str, name: str, *more: str) -> Response:
+    body()
+    if name in _WHOLE_PLAN:
+        query(*more)
+        asked = _WHOLE_PLAN[name](plan)
+    else:
+        arguments = query(*more, "phase", "step", "block")
+        step = arguments.get("step") or arguments.get("block")
+        if step is None:
+            raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter step is missing: the id or name of a step.")
+        asked = _ONE_STEP[name](plan, arguments.get("phase"), step)
+    refusal = access().gateway.submit(asked, g.principal)
+    if refusal is not None:
+        raise refused(refusal)
+    return jsonify(message=f"Received cmd: {name}")
+
+
+def _one_of() -> str:
+    return ", ".join(COMMANDS[:-1]) + f" or {COMMANDS[-1]}"

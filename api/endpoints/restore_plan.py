@@ -1,0 +1,41 @@
+"""What a restore would find and do, asked before anybody has it done: nothing is changed, no operation begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from api.documents.cluster import launched
+from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, storage_question
+from api.http.access import access, snapshot
+from api.http.arguments import document, query
+from scheduler.core.maintenance.request import Request
+from scheduler.core.maintenance.restore_preview import preview
+from scheduler.core.restoring import share
+
+blueprint = Blueprint("restore_plans", __name__)
+
+# The nodes list the objects of the backup, and try its schema.
+SECONDS = 60.0
+_CHOSEN = ("backup_name", "key_spaces", "column_families", "rename", "compare")
+
+
+@blueprint.route("/v1/restore/plan", methods=["POST", "PUT"])
+def ask() -> Response:
+    """All that the check of this restore would find, and what it would do; 200 whether it is possible or not."""
+    query()
+    nodes = [node.name for node in launched(snapshot().state)]
+    request, backup = checked_with_backup("restore", document(), nodes)
+    sources = tuple(backup.get("nodes", {}))
+    found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
+    answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
+    throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
+    refusal = credentials_problem(request.secrets)
+    return jsonify(preview(answers, sources, throttle, at_once, [] if refusal is None else [refusal]))
+
+
+def _contents(request: Request, sources: tuple[str, ...], nodes: list[str]) -> dict[str, Json]:
+    shares = share(sources, nodes)
+    common: dict[str, Any] = {**storage_question(request), **{name: request.request[name] for name in _CHOSEN}}
+    return {node: {**common, "sources": list(sources), "share": list(shares[node])} for node in nodes}

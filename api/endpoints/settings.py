@@ -1,0 +1,126 @@
+"""Settings through the API: give some, take them back, or return to those of a configuration that was there before."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from http import HTTPStatus
+
+from flask import Blueprint, Response, g, jsonify
+
+from api.documents import cluster
+from api.endpoints.settings_trial import tried
+from api.given import CHECK, flag, on_top, present, read_changes
+from api.http.access import access, snapshot
+from api.http.arguments import body, query
+from api.http.errors import RequestError, refused
+from scheduler.core.canary import canary_of
+from scheduler.core.commands.command import Refusal, SetTarget
+from scheduler.core.configuration.differences import launch_differences, listed_differences
+from scheduler.core.configuration.overrides import Overrides, Wanted, bringing_back
+from scheduler.core.nodes.rollout import first_node
+from scheduler.core.plans.preview import preview
+from scheduler.core.state.cluster import ClusterState, Configuration
+from scheduler.core.target_commands import command_target
+from scheduler.settings import InvalidSettings
+from scheduler.settings.effective import CHANGEABLE, RECORDED, wanted
+
+blueprint = Blueprint("changes", __name__)
+
+
+@blueprint.put("/v1/config")
+def change() -> Response:
+    """Have the cluster follow the settings of the body on top of the present ones; null takes one of the API back."""
+    asked = read_changes(_problem)
+    state = snapshot().state
+    try:
+        found = wanted(access().settings.given, on_top(state, asked.changes))
+    except InvalidSettings as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+    return _submit(state, found, asked.check, canary=asked.canary)
+
+
+@blueprint.post("/v1/config/rollback")
+def roll_back() -> Response:
+    """Return to the configuration before the present one, or to the one that the body names."""
+    query()
+    state = snapshot().state
+    fields = dict(body(("configuration", CHECK)))
+    check = flag(fields, CHECK, default=True)
+    aim = _aim(state, fields.get("configuration"))
+    given = access().settings.given
+    assert aim.settings is not None
+    try:
+        found = wanted(given, bringing_back(present(state), given, RECORDED, aim.settings))
+    except InvalidSettings as error:
+        raise _not_now(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
+    if differences := launch_differences(aim.spec, found.spec):
+        text = "what is read at the scheduler's start only has changed since, and nodes would be launched with"
+        raise _not_now(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
+    return _submit(state, found, check, configuration=aim.id)
+
+
+def _problem(name: str) -> str | None:
+    if name not in CHANGEABLE:
+        return f"{name} is read at the scheduler's start only: change it in the scheduler's environment."
+    return None
+
+
+def _aim(state: ClusterState, name: object) -> Configuration:
+    if name is None:
+        name = state.previous
+        if name is None:
+            raise _not_now("There is no configuration before the present one.")
+    if not isinstance(name, str):
+        raise RequestError(HTTPStatus.BAD_REQUEST, "configuration must be the id of one.")
+    found = state.configurations.get(name)
+    if found is None:
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no configuration {name}.")
+    if found.settings is None:
+        raise _not_now(f"The configuration {name} cannot be brought back: its version recorded no settings.")
+    return found
+
+
+def _submit(state: ClusterState, found: Wanted, check: bool, canary: bool = False, configuration: str = "") -> Response:
+    """Have the loop carry it out, unless nothing differs; computed here first, for the answer.
+
+    Cassandra tries the settings before that; what it would not start with is refused.
+    """
+    before = state.overrides
+    command = SetTarget(
+        new_id=str(uuid.uuid4()),
+        wanted=found,
+        base=state.target.id,
+        base_overrides=before,
+        names=tuple(sorted(name for name in {*before, *found.overrides} if _differs(name, before, found.overrides))),
+        canary=canary,
+        configuration=configuration,
+        tried=True,
+    )
+    outcome = command_target(state, command, time.time())
+    if isinstance(outcome, Refusal):
+        raise refused(outcome)
+    outlook = preview(state, found)
+    trial = tried(state, found.spec, outlook, check)
+    if (words := trial.refusal) is not None:
+        raise _not_now(f"{words}.")
+    if outcome is not state and (refusal := access().gateway.submit(command, g.principal)) is not None:
+        raise refused(refusal)
+    answer = {"configuration": outcome.target.id, "canary": _canary(outcome), "cassandra_check": trial.document()}
+    return jsonify({**cluster.preview(outlook), **answer})
+
+
+def _canary(state: ClusterState) -> str | None:
+    """The node that has the target before all others, or will."""
+    canary, first = canary_of(state), first_node(state)
+    if canary is None:
+        return None
+    return canary.node or (None if first is None else first.name)
+
+
+def _differs(name: str, before: Overrides, after: Overrides) -> bool:
+    return before.get(name) != after.get(name)
+
+
+def _not_now(message: str) -> RequestError:
+    return RequestError(HTTPStatus.CONFLICT, message)

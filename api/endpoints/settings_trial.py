@@ -1,0 +1,63 @@
+"""Whether Cassandra itself takes settings, tried by a node's executor before a node is stopped for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from api.http.access import access
+from executor.protocol import encode_launch
+from scheduler.core.configuration import trial
+from scheduler.core.plans.preview import Preview
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.spec import ClusterSpec
+from scheduler.loop.snapshot import QuestionRefused, Unavailable
+
+SUBJECT = "settings"
+
+
+class Result(Enum):
+    """What became of a trial; with NOT_MADE nothing is known, and the settings are taken as they are."""
+
+    NOT_NEEDED = "not needed"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_MADE = "not made"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A result, and Cassandra's words, or why it was not made."""
+
+    result: Result
+    message: str = ""
+
+    @property
+    def refusal(self) -> str | None:
+        """A sentence, if Cassandra would not start with the settings."""
+        if self.result is not Result.REFUSED:
+            return None
+        return f"Cassandra would not start with these settings: {self.message}. Correct them; no node was restarted"
+
+    def document(self) -> dict[str, Any]:
+        """For the answers of the API."""
+        return {"result": self.result.value, "message": self.message}
+
+
+def tried(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True) -> Trial:
+    """Have the first node of the roll-out try the settings; another one that is up, if that one cannot."""
+    old = state.target.spec
+    if found.refusals or not found.restarts or not trial.is_needed(old, spec):
+        return Trial(Result.NOT_NEEDED)
+    if not wanted:
+        return Trial(Result.NOT_MADE, "the request said so")
+    if (why := trial.hindrance(old, spec)) is not None:
+        return Trial(Result.NOT_MADE, why)
+    content = {"launch": encode_launch(trial.trial_launch(spec))}
+    try:
+        answer = access().gateway.question(SUBJECT, content, first=found.restarts[0])
+    except (Unavailable, QuestionRefused) as error:
+        return Trial(Result.NOT_MADE, str(error))
+    words = str(answer.get("refused", ""))
+    return Trial(Result.REFUSED, words.rstrip(".")) if words else Trial(Result.ACCEPTED)

@@ -1,0 +1,185 @@
+"""From the body of a request to an operation that has begun: check, look at what it names, seal, submit."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import g
+
+from api.documents.cluster import launched
+from api.http.access import access, snapshot
+from api.http.errors import RequestError, refused
+from scheduler.core.commands.command import StartOperation
+from scheduler.core.maintenance.progress import stamp
+from scheduler.core.maintenance.request import Request, Schema, check, named_tables, names_tables, schema_in, schema_of
+from scheduler.core.state.exclusion import exclusion, remarks
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.loop.snapshot import QuestionRefused, Unavailable
+from scheduler.security.sealing import SETTINGS
+
+Json = Mapping[str, Any]
+
+READING = ("restore", "backup-verify")
+_CONFLICT = HTTPStatus.CONFLICT
+
+
+def start(kind: str, body: Json) -> tuple[str, str]:
+    """Begin an operation; its id, and what is to be known beside that.
+
+    Raises RequestError or Unavailable, and then nothing has changed.
+    """
+    state = snapshot().state
+    nodes = [node.name for node in launched(state)]
+    request = _checked(check(kind, body, nodes))
+    if not nodes:
+        raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    if (reason := exclusion(state, kind, request.request)) is not None:
+        raise RequestError(_CONFLICT, f"{reason}.")
+    check_key(request.secrets)
+    facts, schema = _look(kind, request)
+    if schema is not None:
+        request = _checked(check(kind, body, nodes, schema))
+    if schema is not None and kind not in READING and (named := named_tables(request, schema)):
+        facts = {**facts, "named": named}
+    identifier = str(uuid.uuid4())
+    command = StartOperation(
+        plan=kind,
+        id=identifier,
+        nodes=request.nodes,
+        request=request.request,
+        principal=g.principal,
+        facts=facts,
+        tuning=request.tuning,
+        sealed=seal(identifier, request.secrets),
+    )
+    refusal = access().gateway.submit(command, g.principal)
+    if refusal is not None:
+        raise refused(refusal)
+    return identifier, remarks(state, kind)
+
+
+def storage_question(request: Request) -> dict[str, Any]:
+    """Where a question about backups is to look, and with which secrets."""
+    fields = request.request
+    location = {name: fields[name] for name in ("external_location", "region", "endpoint", "tls_ca")}
+    return {"location": {**location, "path_style": fields["uses_emc"]}, "secrets": dict(request.secrets)}
+
+
+def ask_storage(subject: str, request: Request, **more: Any) -> Json:
+    """The answer to a question about backups; one that the storage refuses is 400 with the storage's words."""
+    try:
+        return access().gateway.question(subject, {**storage_question(request), **more})
+    except QuestionRefused as error:
+        if error.kind == "unknown":
+            raise
+        place = request.request["external_location"]
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"{place} cannot be used: {str(error).rstrip('.')}.") from error
+
+
+def _checked(found: Request | tuple[str, ...]) -> Request:
+    if isinstance(found, tuple):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
+    return found
+
+
+def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
+    """A request about a backup, its names looked up there, and the backup. Raises RequestError or Unavailable."""
+    request = _checked(check(kind, body, nodes))
+    if not nodes:
+        raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    backup = _complete_backup(request)
+    return _checked(check(kind, body, nodes, schema_in(backup))), backup
+
+
+def check_key(secrets: Mapping[str, str]) -> None:
+    """Raises RequestError for secrets that cannot be sealed."""
+    if (reason := credentials_problem(secrets)) is not None:
+        raise RequestError(_CONFLICT, reason)
+
+
+def credentials_problem(secrets: Mapping[str, str]) -> str | None:
+    """Why the credentials of a request cannot be kept until its operation has ended."""
+    if secrets and access().sealer is None:
+        return (
+            f"Credentials cannot be taken: {SETTINGS} is not set, and they are not stored in plain text. Set it, or "
+            "let the agents have credentials of their own and send none."
+        )
+    return None
+
+
+def seal(identifier: str, secrets: Mapping[str, str]) -> str:
+    """An operation's secrets as they are stored."""
+    sealer = access().sealer
+    return sealer.seal(identifier, secrets) if secrets and sealer is not None else ""
+
+
+def _look(kind: str, request: Request) -> tuple[Json, Schema | None]:
+    """What has to be known before the operation begins, and the schema in which its names are looked up."""
+    if kind in READING:
+        backup = _complete_backup(request)
+        # Its tables are checked here and now, and may be very many.
+        return {
+            "backup": {name: value for name, value in backup.items() if name not in ("key_spaces", "views")}
+        }, schema_in(backup)
+    schema = _schema() if names_tables(request) else None
+    if kind == "backup":
+        _check_unused(request)
+    elif kind == "backup-delete":
+        _check_deletion(request)
+    return {}, schema
+
+
+def _schema() -> Schema:
+    try:
+        return schema_of(access().gateway.question("schema", {}))
+    except (Unavailable, QuestionRefused) as error:
+        raise Unavailable(f"the names cannot be checked against the cluster's schema: {error}") from error
+
+
+def _complete_backup(request: Request) -> Json:
+    name, place = request.request["backup_name"], request.request["external_location"]
+    found = _backup(request)
+    if found is None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"There is no backup {name} at {place}.")
+    if found.get("state") != "complete":
+        words = "it was begun, and its last file, which makes it one, is not there"
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The backup {name} at {place} is unfinished: {words}.")
+    return found
+
+
+def _check_unused(request: Request) -> None:
+    """One that never was finished may be begun again under its name."""
+    name, place = request.request["backup_name"], request.request["external_location"]
+    found = _backup(request)
+    if found is not None and found.get("state") == "complete":
+        finished = found.get("finished_at")
+        when = f" since {stamp(finished) if isinstance(finished, int | float) else finished}" if finished else ""
+        raise RequestError(
+            _CONFLICT, f"There is a backup {name} at {place} already{when}: choose another name, or delete it first."
+        )
+    cluster = snapshot().state.cluster_id or ""
+    if found is not None and found.get("cluster") not in (None, cluster):
+        began = f" began it at {found['started_at']}" if found.get("started_at") else " began it"
+        words = f"the cluster {found.get('cluster_name')}, which is not this one,{began}, and may still make it"
+        raise RequestError(
+            _CONFLICT,
+            f"There is an unfinished backup {name} at {place}: {words}; choose another name, or delete it first.",
+        )
+
+
+def _check_deletion(request: Request) -> None:
+    name, place = request.request["backup_name"], request.request["external_location"]
+    if name is None:
+        ask_storage("backups", request)
+    elif _backup(request) is None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"There is no backup {name} at {place}.")
+
+
+def _backup(request: Request) -> Json | None:
+    try:
+        return ask_storage("backup", request, backup_name=request.request["backup_name"])
+    except QuestionRefused:
+        return None

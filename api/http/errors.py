@@ -1,0 +1,90 @@
+"""Every error as JSON {"message": "<sentence>"} with its status code."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from scheduler.core.commands.command import Refusal, RefusalKind
+from scheduler.loop.snapshot import Unavailable
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024
+
+_CODES = {
+    RefusalKind.UNKNOWN: HTTPStatus.NOT_FOUND,
+    RefusalKind.INVALID: HTTPStatus.BAD_REQUEST,
+    RefusalKind.CONFLICT: HTTPStatus.CONFLICT,
+}
+
+
+class RequestError(Exception):
+    """A request that is refused; `message` is one sentence for the client."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def refused(refusal: Refusal) -> RequestError:
+    """The answer to a command that the scheduler refused."""
+    return RequestError(_CODES[refusal.kind], _sentence(refusal.message))
+
+
+def register(app: Flask) -> None:
+    """Answer errors of all kinds."""
+    app.register_error_handler(RequestError, _request_error)
+    app.register_error_handler(Unavailable, _unavailable)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def _request_error(error: RequestError) -> Response:
+    return _message(error.status, error.message)
+
+
+def _unavailable(error: Unavailable) -> Response:
+    response = _message(HTTPStatus.SERVICE_UNAVAILABLE, _sentence(str(error)))
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _http_error(error: HTTPException) -> Response | WerkzeugResponse:
+    if isinstance(error, RequestRedirect) or error.code is None:
+        return error.get_response(request.environ)
+    headers = error.get_response(request.environ).headers
+    allow = ", ".join(sorted(headers.get("Allow", "").split(", ")))
+    response = _message(HTTPStatus(error.code), _explain(error, allow))
+    if allow:
+        response.headers["Allow"] = allow
+    if "Content-Range" in headers:
+        response.headers["Content-Range"] = headers["Content-Range"]
+    return response
+
+
+def _explain(error: HTTPException, allow: str) -> str:
+    match error.code:
+        case 404:
+            return f"There is nothing at {request.path}."
+        case 405:
+            return f"{request.method} is not allowed at {request.path}; allowed: {allow}."
+        case 500:
+            return "The request failed for a reason that is in the scheduler's log."
+    return error.description or error.name
+
+
+def _message(status: HTTPStatus, message: str) -> Response:
+    response = jsonify(message=message)
+    response.status_code = status
+    return response
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,321 @@
+"""The connection to the Mesos agent: the one user of pymesos' executor driver.
+
+What pymesos 0.3.15 does there and this module does not:
+- kill its whole process group some seconds after SHUTDOWN, or when it loses an agent without checkpointing. Here both
+  are events: Cassandra is drained and stopped in the time that there is.
+- wait up to 15 s between attempts to reach an agent, which restarts and gives its executors two seconds; spin without a
+  pause while an agent answers 503; end the process on any other answer.
+- forget unacknowledged updates and tasks, drop the kill policy, die by an assertion on a task sent twice.
+
+An agent may stay away for MESOS_RECOVERY_TIMEOUT, which its operator sets. After it an executor ends, by the contract
+with Mesos: the cluster takes the agent's tasks for lost and may use its resources for others. So Cassandra is drained
+and stopped then, and not left behind without an owner. An agent that answers but does not know this executor has
+disowned it (its work directory is gone, or the framework is), which has the same consequence.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import random
+import select
+import threading
+import time
+import uuid
+from collections import deque
+from http.client import HTTPException
+from queue import SimpleQueue
+from typing import Any
+
+from pymesos import Executor, MesosExecutorDriver
+from pymesos.process import Connection
+
+from executor.agent.environment import MesosEnvironment
+from executor.agent.outbox import Outbox
+from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscribed
+
+Json = dict[str, Any]
+
+_LOG = logging.getLogger(__name__)
+# The agent is on this host and gives little time after its restart: asking often costs nothing.
+_LONGEST_PAUSE = 0.5
+_RESEND_PAUSE = 0.5
+_SELECT_SECONDS = 1.0
+# A single refusal can be the agent's confusion while it recovers.
+_REFUSED_SECONDS = 10.0
+_MESSAGES = 64
+
+logging.getLogger("pymesos").handlers.clear()
+
+
+class Agent(MesosExecutorDriver):
+    """Callbacks only put events on the queue; updates and messages are sent by a thread of their own, in order."""
+
+    def __init__(self, environment: MesosEnvironment, events: SimpleQueue[Event]) -> None:
+        super().__init__(Executor(), http_timeout=10)
+        self.checkpoint = environment.checkpoint
+        self._environment = environment
+        self._events = events
+        self._outbox = Outbox()
+        self._messages: deque[str] = deque(maxlen=_MESSAGES)
+        self._subscribed = self._was_taken = False
+        self._away_since: float | None = None
+        self._refused_since: float | None = None
+        self._given_up = False
+        self._wake = threading.Condition()
+        self._sender = threading.Thread(target=self._send_all, name="agent sender", daemon=True)
+
+    def open(self) -> None:
+        """Connect, and stay connected until `close`."""
+        self._master = self._environment.agent
+        self.start()
+        self._sender.start()
+
+    def close(self) -> None:
+        """End the connection; what the agent has not got by now it will not get."""
+        self.stop()
+        with self._wake:
+            self._wake.notify_all()
+        self.join()
+        self._sender.join()
+        self._close_conn()
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the agent has taken this executor and is still connected."""
+        return self._subscribed
+
+    @property
+    def refused(self) -> bool:
+        """Whether the agent never took this executor, and is not asked any more."""
+        return self._given_up and self._refused_since is not None and not self._was_taken
+
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
+        """Queue a status update; it is kept and sent again until the agent has acknowledged it."""
+        status: Json = {
+            "task_id": {"value": task_id},
+            "state": state,
+            "source": "SOURCE_EXECUTOR",
+            "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
+            "timestamp": time.time(),
+            "executor_id": self.executor_id,
+        }
+        status.update({key: value for key, value in (("message", message), ("data", data)) if value is not None})
+        self._outbox.add_update({"status": status})
+        self._wake_sender()
+
+    def send(self, data: str) -> None:
+        """Queue a framework message (base64). It gets lost without a connection, as Mesos' messages may at any time."""
+        self._messages.append(data)
+        self._wake_sender()
+
+    def settled(self) -> bool:
+        """Whether nothing is left to wait for: the agent has stored every update, or is given up."""
+        return self._outbox.is_empty() or (self._given_up and not self._subscribed)
+
+    # What pymesos calls, on its own thread.
+
+    def gen_request(self) -> bytes:
+        call = {
+            "type": "SUBSCRIBE",
+            "framework_id": self.framework_id,
+            "executor_id": self.executor_id,
+            "subscribe": self._outbox.subscribe(),
+        }
+        body = json.dumps(call).encode()
+        more = "".join(f"{name}: {value}\r\n" for name, value in self._authorization().items())
+        head = (
+            f"POST /api/v1/executor HTTP/1.1\r\nHost: {self._environment.agent}\r\n"
+            "Content-Type: application/json\r\nAccept: application/json\r\nConnection: close\r\n"
+            f"{more}Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+    def on_event(self, event: Json) -> None:
+        try:
+            super().on_event(event)
+        except (LookupError, TypeError, ValueError):
+            _LOG.exception("an event of the agent that cannot be read: %s", event.get("type"))
+
+    def on_subscribed(self, info: Json) -> None:
+        _LOG.info("subscribed at agent %s", info["agent_info"].get("hostname"))
+        self._subscribed = self._was_taken = True
+        self._away_since = None
+        self._events.put(Subscribed())
+        self._wake_sender()
+
+    def on_launch(self, event: Json) -> None:
+        task = event["task"]
+        task_id = task["task_id"]["value"]
+        if self._outbox.add_task(task_id, task):
+            self._events.put(Launch(task_id, task.get("data", "")))
+
+    def on_launch_group(self, event: Json) -> None:
+        for task in event["task_group"]["tasks"]:
+            self.on_launch({"task": task})
+
+    def on_kill(self, event: Json) -> None:
+        grace = event.get("kill_policy", {}).get("grace_period", {}).get("nanoseconds")
+        self._events.put(Kill(event["task_id"]["value"], None if grace is None else grace / 1e9))
+
+    def on_acknowledged(self, event: Json) -> None:
+        self._outbox.acknowledged(event["task_id"]["value"], event["uuid"])
+
+    def on_message(self, event: Json) -> None:
+        self._events.put(Message(event["data"]))
+
+    def on_error(self, event: Json) -> None:
+        _LOG.error("the agent reports: %s", event["message"])
+
+    def on_shutdown(self) -> None:
+        self._events.put(Shutdown("the agent asked for it", self._environment.shutdown_grace))
+
+    def on_close(self) -> None:
+        self._close_conn()
+        was_subscribed, self._subscribed = self._subscribed, False
+        if not was_subscribed:
+            return
+        _LOG.warning("the agent has closed the connection")
+        if not self.checkpoint:
+            self._give_up("the agent is gone, and the framework does not checkpoint")
+
+    def _run(self) -> None:
+        """The thread that pymesos starts: connect, read events, and again, for as long as the executor runs."""
+        assert self._wakeup_fds is not None
+        wakeup = self._wakeup_fds[0]
+        try:
+            while self._started:
+                try:
+                    self._converse(wakeup)
+                    self._refused_since = None
+                except RuntimeError as refusal:
+                    self._refused(str(refusal))
+                except OSError as error:
+                    _LOG.debug("no connection to the agent: %s", error)
+                except Exception:  # noqa: BLE001 - without this thread the agent would take Cassandra for dead
+                    _LOG.exception("the connection to the agent broke")
+                self._check_away()
+                self._pause(wakeup)
+        finally:
+            self._forget_wakeup()
+
+    def _refused(self, words: str) -> None:
+        now = time.monotonic()
+        if "HTTP 401" in words:
+            token = "gave this one no token" if self._environment.token is None else "does not take its token"
+            words = f"it authenticates executors, and {token} ({words})"
+        if self._refused_since is None:
+            self._refused_since = now
+            _LOG.warning("the agent refuses this executor: %s", words)
+        if now - self._refused_since > _REFUSED_SECONDS:
+            self._give_up(f"the agent refuses this executor: {words}")
+
+    def _converse(self, wakeup: int) -> None:
+        """One connection from its start to its end. RuntimeError: the agent's answer is a refusal."""
+        self.stream_id = None
+        connection = Connection(self._environment.agent, self)
+        try:
+            stream = connection.fileno()
+            select.select([], [stream], [], _SELECT_SECONDS)
+            if problem := connection.handle_connect_event():
+                raise OSError(problem)
+            alive = True
+            while alive and self._started:
+                waiting = [stream] if connection.want_write() else []
+                readable, writable, _ = select.select([stream, wakeup], waiting, [], _SELECT_SECONDS)
+                if wakeup in readable:
+                    os.read(wakeup, select.PIPE_BUF)
+                if writable:
+                    alive = connection.write()
+                if alive and stream in readable:
+                    alive = self._read(connection)
+                if not self._subscribed:
+                    self._check_away()
+        finally:
+            self.stream_id = None
+            connection.close()
+
+    @staticmethod
+    def _read(connection: Connection) -> bool:
+        try:
+            return connection.read()
+        except TypeError as error:  # pymesos trips over a refusal whose words have not arrived whole
+            code = "?" if connection._parser is None else connection._parser.get_status_code()
+            raise RuntimeError(f"Failed with HTTP {code}") from error
+
+    def _pause(self, wakeup: int) -> None:
+        longest = min(_LONGEST_PAUSE, self._environment.backoff_max)
+        if self._started:
+            select.select([wakeup], [], [], random.uniform(longest / 2, longest))
+
+    def _check_away(self) -> None:
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        if now - self._away_since > self._environment.recovery_timeout:
+            self._give_up(f"the agent was away for longer than {self._environment.recovery_timeout:.0f} s")
+
+    def _give_up(self, reason: str) -> None:
+        if not self._given_up:
+            self._given_up = True
+            self._events.put(Shutdown(reason, None))
+
+    def _forget_wakeup(self) -> None:
+        with self._lock:
+            if self._wakeup_fds is not None:
+                for descriptor in self._wakeup_fds:
+                    os.close(descriptor)
+                self._wakeup_fds = None
+
+    # Sending.
+
+    def _send(
+        self,
+        body: Json | str,
+        path: str = "/api/v1/executor",
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        # pymesos' own default is one dictionary for all drivers and calls.
+        return super()._send(body, path, method, {**(headers or {}), **self._authorization()})
+
+    def _authorization(self) -> dict[str, str]:
+        """The token that an agent which authenticates its executors gave this one; the same for as long as it lives."""
+        token = self._environment.token
+        return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    def _call(self, kind: str, **content: Json) -> None:
+        self._send({"type": kind, "executor_id": self.executor_id, "framework_id": self.framework_id, **content})
+
+    def _wake_sender(self) -> None:
+        with self._wake:
+            self._wake.notify_all()
+
+    def _send_all(self) -> None:
+        while not self.aborted:
+            if not (self._subscribed and self._send_one()):
+                with self._wake:
+                    self._wake.wait(_RESEND_PAUSE)
+
+    def _send_one(self) -> bool:
+        """Send the oldest update, else the oldest message; False if there is nothing or it failed."""
+        try:
+            if update := self._outbox.next_unsent():
+                self._call("UPDATE", update=update)
+                self._outbox.sent(update)
+            elif self._messages:
+                self._call("MESSAGE", message={"data": self._messages.popleft()})
+            else:
+                return False
+        except (OSError, RuntimeError, HTTPException) as error:
+            _LOG.warning("the agent did not take a call: %s", error)
+            return False
+        return True
+
+    def _close_conn(self) -> None:
+        with self._lock:
+            if self._conn is not None:
+                self._conn.close()
+                self._conn = None

@@ -1,0 +1,59 @@
+"""delete: one backup by its name, or those that a rule of retention does not keep. On one node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from executor.backup import removal
+from executor.backup.catalog import Catalog, Entry
+from executor.backup.request import Request, opened, read
+from executor.jobs.context import JobContext, JobError
+from executor.protocol import JobProgress
+from executor.s3.store import Store
+
+
+def backup_delete(context: JobContext) -> Mapping[str, Any]:
+    """Remove backups, then what no other backup needs of their data. Raises JobError.
+
+    A rule of retention is for backups of this cluster alone. An attempt that follows a killed one goes on.
+    """
+    request = read(context.launch.parameters)
+    deleted: list[str] = list(context.load().get("deleted", ()))
+    clusters: set[str] = set(context.load().get("clusters", (request.cluster,)))
+    with opened(context, request) as store:
+        for entry in _chosen(context, store, request, deleted):
+            context.check()
+            context.tell(JobProgress(doing=f"removing the backup {entry.name}"))
+            deleted.append(entry.name)
+            clusters |= {removal.cluster_of(entry) or request.cluster}
+            context.save({"deleted": deleted, "clusters": sorted(clusters)})
+            removal.remove(store, entry.name)
+        swept = removal.sweep_objects(
+            store,
+            request.operation,
+            sorted(clusters),
+            context.check,
+            lambda words: context.tell(JobProgress(doing=words)),
+        )
+    result = {
+        "backups": sorted(set(deleted)),
+        "objects": swept.objects,
+        "bytes": swept.bytes,
+        "kept_for_others": swept.kept,
+    }
+    return result | ({"put_off": swept.put_off} if swept.put_off else {})
+
+
+def _chosen(context: JobContext, store: Store, request: Request, deleted: list[str]) -> list[Entry]:
+    catalog = Catalog(store)
+    if request.backup_name:
+        entry = catalog.entry(request.backup_name)
+        if entry is None and request.backup_name not in deleted:
+            raise JobError("delete", f"there is no backup {request.backup_name}", hopeless=True)
+        return [] if entry is None else [entry]
+    keep_last = context.launch.parameters.get("keep_last")
+    keep_days = context.launch.parameters.get("keep_days")
+    if keep_last is None and keep_days is None:
+        raise JobError("delete", "neither backup_name nor keep_last nor keep_days is given", hopeless=True)
+    return removal.outdated(catalog.entries(), request.cluster, store.now(), keep_last, keep_days)

@@ -1,0 +1,250 @@
+"""describe: claims the backup's name, and records the cluster's schema and ring. On one node for all."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+
+from executor.backup import claim, coverage, description, fingerprint
+from executor.backup.description import Counting
+from executor.backup.format import document, layout
+from executor.backup.format.manifest import KeySpace, RingMember, Schema, Started, Table
+from executor.backup.request import Request, opened, read
+from executor.backup.roles import roles
+from executor.cql.session import CQL_ERRORS, words
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute
+from executor.jobs import schema
+from executor.jobs.agreement import wait_for_agreement
+from executor.jobs.context import JobContext, JobError
+from executor.protocol import ROLES_KEY_SPACE, JobProgress
+from executor.restore.schema import live
+from executor.restore.schema.selection import TableName
+from executor.s3.store import Store
+
+_VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
+_ASK_SECONDS = 30.0
+_STEP = "describe"
+_NAMED = 5
+# Where tables come and go all the time.
+_TRIES = 20
+_PAUSE_SECONDS = 0.2
+_CREATED, _DROPPED = "created after the snapshots were taken", "dropped after the snapshots were taken"
+
+
+def backup_describe(context: JobContext) -> Mapping[str, Any]:
+    """Write the schema's document. Raises JobError, for good if the schema is not that of the snapshots and they are
+    not taken anew any more.
+
+    `retake` in the answer names what has changed since the snapshots: they are to be taken anew. `left_out` says of
+    tables that only some snapshots have, or that were made or dropped since, why they are left out.
+    """
+    request = read(context.launch.parameters)
+    started = Started(
+        request.backup_name, request.operation, request.cluster, request.cluster_name, time.time()
+    )  # fmt: skip
+    with opened(context, request) as store:
+        claim.claim(store, started)
+        wait_for_agreement(context.node.jolokia, context.wait)
+        with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+            fit, text = _written_down(context, request, session)
+            if text is None:
+                return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}
+            described_at = time.time()
+            missing = _missing(context, fit.key_spaces)
+            found = Schema(fit.version, text.key_spaces, _counted(context, session, text.ids), text.ring)
+            digest, problem = _write_roles(request, store, session, found)
+        found = replace(found, roles_sha256=digest)
+        content = document.write(found)
+        key = layout.schema_key(request.backup_name)
+        store.put(key, content)
+    message = "; ".join(filter(None, (missing, _left_out_words(fit.left_out), _spread_words(context))))
+    return {
+        "key": key,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **({"roles": problem} if problem else {}),
+        "key_spaces": dict(Counter(table.key_space for table in found.tables)),
+        "described_at": described_at,
+        "counted_at": time.time() if any(table.rows is not None for table in found.tables) else None,
+        **({"left_out": fit.left_out} if fit.left_out else {}),
+        **({"message": message} if message else {}),
+    }
+
+
+def _write_roles(request: Request, store: Store, session: Session, found: Schema) -> tuple[str, str]:
+    """The roles as a document of their own, which a restore makes statements of: its SHA-256, or why there is none."""
+    if request.column_families or ROLES_KEY_SPACE not in {space.name for space in found.key_spaces}:
+        return "", ""
+    try:
+        content = document.write(roles(session))
+    except CQL_ERRORS as error:
+        return "", f"not in the backup as statements, so that they cannot be restored: {words(error)}"
+    store.put(layout.roles_key(request.backup_name), content)
+    return hashlib.sha256(content).hexdigest(), ""
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How the schema fits to the snapshots: `changed` are names that have changed since, which fits not at all."""
+
+    key_spaces: frozenset[str]
+    version: str = field(compare=False)
+    left_out: Mapping[str, str]
+    changed: Sequence[str] = ()
+
+
+def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
+    """Raises JobError if it does not fit, and the snapshots are not taken anew any more."""
+    shared = {name for name, local in schema.key_spaces(context.node.jolokia).items() if not local}
+    names = shared & set(request.key_spaces) if request.key_spaces else shared
+    told = context.launch.parameters.get("schema")
+    if told is None:
+        version = _same_version(context)
+        if (now := _version(context)) != version:
+            text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
+            raise JobError(_STEP, text, hopeless=True)
+        return _Fit(frozenset(names), version, {})
+    if told["differs"]:
+        _refuse_differing(told["differs"])
+    agreed: Mapping[str, str] = told["agreed"]
+    try:
+        here = fingerprint.short(fingerprint.take(session, names, request.column_families))
+    except CQL_ERRORS as error:
+        raise JobError(_STEP, words(error)) from error
+    known = {**agreed, **dict.fromkeys(told["left_out"], "")}
+    _, new, _ = fingerprint.changes(known, here)
+    changed, _, gone = fingerprint.changes(agreed, here)
+    if changed and context.launch.parameters.get("last_round"):
+        text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
+        raise JobError(_STEP, f"{text}; {_REST}", hopeless=True)
+    left_out = {**told["left_out"], **dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
+    kept = frozenset(name for name in names if name in agreed and name not in left_out)
+    return _Fit(kept, _version(context), left_out, changed)
+
+
+_REST = "the snapshots were taken several times; make a new backup when the schema rests"
+
+
+def _refuse_differing(differs: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    """The snapshots of some nodes are of another schema than those of others, after they were taken several times."""
+    texts = []
+    for name, having in sorted(differs.items())[:_NAMED]:
+        (one, here), (other, there), *_ = having.items()
+        nodes = f"{', '.join(here[:_NAMED])} and {', '.join(there[:_NAMED])}"
+        texts.append(f"{name} changed between the snapshots of {nodes}: {fingerprint.change(one, other)}")
+    raise JobError(_STEP, f"{'; '.join(texts)}; {_REST}", hopeless=True)
+
+
+def _missing(context: JobContext, key_spaces: Collection[str]) -> str:
+    """What the backup lacks of the ring, as a sentence. Raises JobError if it would lack all replicas of a range."""
+    absent: Mapping[str, Any] = context.launch.parameters.get("absent") or {}
+    if not absent:
+        return ""
+    addresses = [str(found["address"]) for found in absent.values() if found.get("address")]
+    present = list(map(str, context.launch.parameters.get("present") or ()))
+    found = coverage.look(context.node.jolokia, key_spaces, present, addresses)
+    coverage.refuse_gaps(_STEP, found, absent)
+    return coverage.told(found, absent)
+
+
+def _left_out_words(left_out: Mapping[str, str]) -> str:
+    texts = [f"{name} is left out: {why}" for name, why in sorted(left_out.items())[:_NAMED]]
+    return "; ".join(texts) + (f"; and {len(left_out) - _NAMED} more are" if len(left_out) > _NAMED else "")
+
+
+def _spread_words(context: JobContext) -> str:
+    parameters = context.launch.parameters
+    if "spread_s" not in parameters:
+        return ""
+    limit = parameters.get("max_snapshot_spread_s")
+    return f"the snapshots lie {parameters['spread_s']} s apart, more than max_snapshot_spread_s, which is {limit}"
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What is written down of the schema that fits."""
+
+    key_spaces: tuple[KeySpace, ...]
+    ids: Mapping[TableName, str]
+    ring: tuple[RingMember, ...]
+
+
+def _written_down(context: JobContext, request: Request, session: Session) -> tuple[_Fit, _Text | None]:
+    """The schema as it is, and was before and after it was read; nothing is read of one that does not fit."""
+    fit = _fit(context, request, session)
+    for _ in range(_TRIES):
+        if fit.changed:
+            return fit, None
+        text = _read(request, session, fit)
+        again = _fit(context, request, session)
+        if again == fit:
+            return fit, text
+        fit = again
+        context.wait(_PAUSE_SECONDS)
+    raise JobError(_STEP, f"the schema changed {_TRIES} times while it was written down; it is tried again")
+
+
+def _read(request: Request, session: Session, fit: _Fit) -> _Text:
+    names = fit.key_spaces
+    try:
+        spaces = description.key_spaces(session, names, fit.left_out.keys())
+        views, ring = description.views(session), description.ring(session)
+        ids = {
+            name: table_id
+            for name, table_id in description.table_ids(session).items()
+            if name.key_space in names and _is_wanted(name, request) and str(name) not in fit.left_out
+        }
+        _refuse_views(request, names, ids, views)
+    except CQL_ERRORS as error:
+        raise JobError(_STEP, words(error)) from error
+    return _Text(spaces, ids, ring)
+
+
+def _counted(context: JobContext, session: Session, ids: Mapping[TableName, str]) -> tuple[Table, ...]:
+    count = Counting(context.launch.parameters.get("count_rows"), context.node.jolokia)
+
+    def tell(words: str) -> None:
+        context.check()
+        context.tell(JobProgress(doing=words))
+
+    return description.tables(session, ids, count, tell)
+
+
+def _is_wanted(name: TableName, request: Request) -> bool:
+    return schema.is_meant(name.key_space, name.table, request.column_families)
+
+
+def _refuse_views(
+    request: Request, names: Container[str], ids: Iterable[TableName], views: Mapping[TableName, TableName]
+) -> None:
+    """What is built from a table is not backed up by itself."""
+    tables = list(ids)
+    by_itself = [
+        name
+        for name in request.column_families
+        if not any(schema.is_meant(table.key_space, table.table, [name]) for table in tables)
+    ]
+    for view, table in sorted(views.items()):
+        if view.key_space in names and by_itself and schema.is_meant(view.key_space, view.table, by_itself):
+            text = f"{view} is a materialized view of {table}, and is built from it at a restore: name {table.table}"
+            raise JobError(_STEP, text, hopeless=True)
+
+
+def _same_version(context: JobContext) -> str:
+    """Of snapshots of executors that tell the schema's version alone."""
+    versions = [str(version) for version in context.launch.parameters.get("schema_versions") or ()]
+    if len(versions) != 1:
+        listed = ", ".join(versions) or "none"
+        text = f"the schema changed while the snapshots were taken (versions {listed}); make a new backup"
+        raise JobError(_STEP, text, hopeless=True)
+    return versions[0]
+
+
+def _version(context: JobContext) -> str:
+    return str(context.node.jolokia.read([_VERSION], _ASK_SECONDS).get(_VERSION))

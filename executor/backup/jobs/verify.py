@@ -1,0 +1,75 @@
+"""verify: every object of some nodes of a backup is read back and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from executor.backup import verification
+from executor.backup.catalog import Catalog
+from executor.backup.format.manifest import Component
+from executor.backup.jobs.upload import limit
+from executor.backup.request import Request, opened, read
+from executor.backup.upload.progress import Meter
+from executor.backup.upload.sender import THREADS
+from executor.backup.verification import Verifier
+from executor.jobs.context import JobContext, JobError
+from executor.protocol import JobProgress
+from executor.restore.loading.progress import Throttle
+from executor.s3.crew import Crew
+from executor.s3.store import Store
+
+_NAMED = 5
+
+
+def backup_verify(context: JobContext) -> Mapping[str, Any]:
+    """Read what the manifests of the given nodes of the backup name. Raises JobError naming what is damaged."""
+    request = read(context.launch.parameters)
+    sources = [str(name) for name in context.launch.parameters.get("sources") or ()]
+    with opened(context, request) as store:
+        context.tell(JobProgress(doing="reading manifests"))
+        components = verification.distinct(_components(store, request, sources))
+        damaged = _verified(context, store, components)
+    if damaged:
+        named = "; ".join(sorted(damaged)[:_NAMED])
+        more = f"; and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
+        text = f"{len(damaged)} of {len(components)} objects are not what was backed up: {named}{more}"
+        raise JobError("verify", text, hopeless=True)
+    return {"objects": len(components), "bytes": sum(component.size for component in components), "damaged": []}
+
+
+def _components(store: Store, request: Request, sources: list[str]) -> list[Component]:
+    catalog = Catalog(store)
+    backup = catalog.manifest(request.backup_name)
+    if backup is None:
+        raise JobError("verify", f"there is no complete backup {request.backup_name}", hopeless=True)
+    if unknown := sorted(set(sources) - backup.nodes.keys()):
+        raise JobError("verify", f"the backup {request.backup_name} has no node {', '.join(unknown)}", hopeless=True)
+    catalog.schema(backup)
+    return [
+        component
+        for name in sources
+        for table in catalog.node(backup, name).tables
+        for component in table.components
+    ]  # fmt: skip
+
+
+def _verified(context: JobContext, store: Store, components: list[Component]) -> list[str]:
+    throttle_limit = limit(context)
+    crew = Crew()
+    meter = Meter(len(components), sum(component.size for component in components))
+    throttle = Throttle(throttle_limit, crew.sleep)
+
+    def pace(size: int) -> None:
+        crew.check()
+        throttle.take(size)
+        crew.check()
+        meter.moved(size)
+
+    def tick() -> None:
+        context.check()
+        context.tell(meter.progress("verifying", {"throttle": throttle_limit()}))
+
+    verifier = Verifier(store.waiting(crew.wait), meter, crew, pace)
+    crew.run(THREADS, [verifier.task(component) for component in components], tick)
+    return verifier.damaged

@@ -1,0 +1,189 @@
+"""From a NodeLaunch to files on disk and a command line: everything that can go wrong before Cassandra starts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.cassandra import cassandra_yaml, jvm, start_keeper, volume
+from executor.jmx import agent_jar
+from executor.jmx.jolokia import Jolokia
+from executor.protocol import NodeLaunch
+
+JAVA_VERSION = 17
+LOG = "system.log"
+
+_JAVA_VERSION_LINE = re.compile(r'^JAVA_VERSION="(\d+)', re.MULTILINE)
+
+
+class LaunchError(Exception):
+    """Cassandra cannot be started; the text names the step and what is wrong."""
+
+    def __init__(self, step: str, text: str) -> None:
+        super().__init__(f"{step}: {text}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Installation:
+    """All that it takes to start Cassandra and to talk to it. The volume is locked for it."""
+
+    command: list[str]
+    directory: Path
+    logs: Path
+    data: Path
+    lock: volume.VolumeLock
+    jolokia: Jolokia
+    keeper: start_keeper.Keeper | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the node is to live: its sandbox (absolute), its address and the executor's environment variables."""
+
+    sandbox: Path
+    address: str
+    environ: Mapping[str, str]
+    volume_patience: float = 120.0  # seconds for an earlier Cassandra to free the volume
+    port_patience: float = 10.0  # seconds for an earlier process to free the ports
+
+
+def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> Installation:
+    """Check what must be there, lock the volume and write the configuration; raises LaunchError."""
+    files = find_files(launch, where)
+    jolokia = Jolokia(where.address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
+    try:
+        document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume)))
+        rackdc = cassandra_yaml.rackdc(launch)
+    except cassandra_yaml.OptionsError as error:
+        raise LaunchError("options", str(error)) from error
+    lock = _take_volume(files.volume, where, tell)
+    try:
+        _check_ports(launch, where)
+        _write(
+            files, document, rackdc, jvm.jolokia_properties(where.address, launch.ports, jolokia.user, jolokia.password)
+        )
+    except BaseException:
+        lock.close()
+        raise
+    keeper = start_keeper.prepare(launch, files, files.logs / LOG, where.environ)
+    command = jvm.command(launch, files, () if keeper is None else keeper.options)
+    return Installation(command, where.sandbox, files.logs, files.volume, lock, jolokia, keeper)
+
+
+def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
+    """Lock the volume for a node whose Cassandra is not to be started; raises LaunchError."""
+    lock = _take_volume(where.sandbox / launch.volume, where, tell)
+    lock.record(volume.Holder(volume.this_process(), volume.this_process()))
+    return lock
+
+
+def find_files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:
+    """Where everything of a launch is, or is to be; raises LaunchError for a bundle or a Java that is not there."""
+    bundle = where.sandbox / launch.bundle
+    if not (bundle / "lib").is_dir():
+        raise LaunchError("bundle", f"the Cassandra bundle is missing: no directory {launch.bundle}/lib in the sandbox")
+    jars = sorted((bundle / "lib").glob("*.jar"))
+    return jvm.Files(
+        sandbox=where.sandbox,
+        java=find_java(launch.java_home, where.sandbox, where.environ),
+        jars=tuple(jar for jar in jars if jar.name != agent_jar.NAME),
+        own_jars=tuple(jar for jar in jars if jar.name == agent_jar.NAME),
+        bundle_conf=bundle / "conf",
+        conf=where.sandbox / "conf",
+        logs=where.sandbox / "logs",
+        tmp=where.sandbox / "tmp",
+        volume=where.sandbox / launch.volume,
+        jamm=_only_jar(bundle, "jamm-*.jar"),
+        jolokia=_only_jar(bundle, "jolokia-agent-jvm-*-javaagent.jar"),
+    )
+
+
+def _only_jar(bundle: Path, pattern: str) -> Path:
+    found = sorted((bundle / "lib").glob(pattern))
+    if len(found) != 1:
+        raise LaunchError("bundle", f"the Cassandra bundle is damaged: {len(found)} files {pattern} instead of one")
+    return found[0]
+
+
+def find_java(java_home: str | None, sandbox: Path, environ: Mapping[str, str]) -> Path:
+    """The `java` of the launch's home (relative to the sandbox), of JAVA_HOME or on PATH, in this order.
+
+    A version that Cassandra does not run on is refused, if the installation names its version.
+    """
+    if home := java_home or environ.get("JAVA_HOME"):
+        java = sandbox / home / "bin" / "java"
+        if not os.access(java, os.X_OK):
+            raise LaunchError("java", f"Java is missing: {java} is not a program")
+    else:
+        found = shutil.which("java", path=environ.get("PATH"))
+        if found is None:
+            raise LaunchError("java", "Java is missing: no JAVA_HOME, and no java on PATH; Cassandra needs a JDK 17")
+        java = Path(found)
+    version = _java_version(java)
+    if version not in (None, JAVA_VERSION):
+        raise LaunchError("java", f"{java} is Java {version}; Cassandra needs Java {JAVA_VERSION}")
+    return java
+
+
+def _java_version(java: Path) -> int | None:
+    try:
+        found = _JAVA_VERSION_LINE.search((java.resolve().parents[1] / "release").read_text())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(found[1]) if found else None
+
+
+def _take_volume(directory: Path, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
+    try:
+        volume.prepare(directory)
+        return volume.lock(directory, where.volume_patience, tell)
+    except volume.VolumeError as error:
+        raise LaunchError("volume", str(error)) from error
+
+
+def _check_ports(launch: NodeLaunch, where: Surroundings) -> None:
+    deadline = time.monotonic() + where.port_patience
+    ports = {
+        "storage port": launch.ports.storage,
+        "native transport port": launch.ports.native_transport,
+        "Jolokia port": launch.ports.jolokia,
+    }
+    for name, port in ports.items():
+        while problem := _port_problem(where.address, port):
+            if time.monotonic() >= deadline:
+                raise LaunchError("ports", f"the {name} {port} on {where.address} cannot be used: {problem}")
+            time.sleep(0.1)
+
+
+def _port_problem(address: str, port: int) -> str | None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return "another process uses it" if error.errno == errno.EADDRINUSE else str(error.strerror)
+    return None
+
+
+def _write(files: jvm.Files, document: str, rackdc: str, jolokia: str) -> None:
+    try:
+        for directory in (files.conf, files.logs, files.tmp):
+            directory.mkdir(exist_ok=True)
+        files.yaml.write_text(document)
+        (files.conf / "cassandra-rackdc.properties").write_text(rackdc)
+        files.jolokia_properties.unlink(missing_ok=True)
+        descriptor = os.open(files.jolokia_properties, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(jolokia)
+    except OSError as error:
+        raise LaunchError("configuration", f"the sandbox cannot be written: {error}") from error

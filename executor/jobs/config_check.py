@@ -1,0 +1,119 @@
+"""The question `settings`: would Cassandra start with these? Its own classes load them, in a JVM of their own.
+
+Nothing of the node is touched: the file and every directory that it names lie in a scratch directory that goes with the
+answer, no port is opened, and options that would claim memory, open ports or write files are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from executor.cassandra import cassandra_yaml, install, jvm
+from executor.jobs.context import NodeFacts, QuestionError
+from executor.protocol import NodeLaunch, ProtocolError, parse_launch
+
+MAIN_CLASS = "mesos.cassandra.ConfigCheck"
+_REFUSED = 3
+_MARK = "refused: "
+# A JVM that loads Cassandra's configuration takes two seconds, on a machine that has nothing else to do.
+_SECONDS = 50.0
+_LONGEST = 1000
+# What the JVM says before it gives up on its own options.
+_JVM_REFUSED = "Could not create the Java Virtual Machine"
+_JVM_NOISE = re.compile(
+    r"^Error: (Could not create the Java Virtual Machine|A fatal exception has occurred).*$", re.MULTILINE
+)
+# They would load code, open a port that the running Cassandra has, write files, or claim memory beside it.
+_LEFT_OUT = (
+    "-javaagent", "-agentlib", "-agentpath", "-Xrun", "-Dcom.sun.management", "-Xlog", "-Xms", "-Xmn",
+    "-XX:ArchiveClassesAtExit", "-XX:On",
+)  # fmt: skip
+_INSTEAD = (
+    "-Xms16M", "-XX:-AlwaysPreTouch", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=32M", "-XX:-UsePerfData",
+)  # fmt: skip
+# The kernel, when memory is short, is to take this process and not the Cassandra beside it.
+_GIVE_WAY = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec nice -n 10 "$0" "$@"'
+
+
+def check_settings(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`{"refused": words}` with Cassandra's or the JVM's own words, empty if they are taken.
+
+    `content` has the launch that is meant, as in a task's data. Raises QuestionError where it cannot be tried.
+    """
+    try:
+        launch = parse_launch(str(content.get("launch", "")))
+    except ProtocolError as error:
+        raise QuestionError("failed", f"the settings cannot be read: {error}") from error
+    if node.surroundings is None:
+        raise QuestionError("failed", "this executor cannot try settings")
+    node.scratch.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="settings-", dir=node.scratch))
+    try:
+        return {"refused": _tried(launch, node.surroundings, scratch)}
+    except install.LaunchError as error:
+        raise QuestionError("failed", str(error)) from error
+    except cassandra_yaml.OptionsError as error:
+        return {"refused": str(error)}
+    except OSError as error:
+        raise QuestionError("failed", f"the settings cannot be tried: {error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _tried(launch: NodeLaunch, where: install.Surroundings, scratch: Path) -> str:
+    # A seed of its own: who the others are makes no difference to whether a file is taken.
+    launch = replace(launch, self_seed=True)
+    files = replace(
+        install.find_files(launch, where), conf=scratch, logs=scratch, tmp=scratch, volume=scratch / "volume"
+    )
+    document = cassandra_yaml.settings(launch, where.address, str(files.volume))
+    files.yaml.write_text(cassandra_yaml.render(document))
+    (scratch / "cassandra-rackdc.properties").write_text(cassandra_yaml.rackdc(launch))
+    ended = _run(command(launch, files), where)
+    if ended.returncode == 0:
+        return ""
+    words = _words(ended.stdout, scratch)
+    if ended.returncode == _REFUSED or _JVM_REFUSED in ended.stdout:
+        return words
+    raise QuestionError("failed", f"the check of the settings ended with {ended.returncode}: {words}")
+
+
+def command(launch: NodeLaunch, files: jvm.Files) -> list[str]:
+    """The command line of a start with these settings, but for what it runs and what it would claim."""
+    start = jvm.command(launch, files)
+    classes = start.index("-cp")
+    kept = [word for word in start[:classes] if not word.startswith(_LEFT_OUT)]
+    return [*kept, *_INSTEAD, *start[classes:-1], MAIN_CLASS]
+
+
+def _run(words: Sequence[str], where: install.Surroundings) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["/bin/sh", "-c", _GIVE_WAY, *words],
+            cwd=where.sandbox,
+            env=dict(where.environ) or dict(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise QuestionError("failed", f"the check of the settings took more than {_SECONDS:.0f} s") from error
+
+
+def _words(output: str, scratch: Path) -> str:
+    """Cassandra's reason, or else what the JVM said of its options; without the paths of the trial."""
+    lines = [line.removeprefix(_MARK) for line in output.splitlines() if line.startswith(_MARK)]
+    text = lines[-1] if lines else " ".join(_JVM_NOISE.sub("", output).split())
+    return text.replace(f"file:{scratch}/", "").replace(f"{scratch}/", "")[:_LONGEST] or "no reason given"

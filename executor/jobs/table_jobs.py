@@ -1,0 +1,236 @@
+"""Jobs that do one thing to each table, one table after another: cleanup, upgradesstables, compact and their like.
+
+What is done is kept in the checkpoint, so that another attempt goes on with the next table. Local key spaces are left
+out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
+from executor.jobs import chosen
+from executor.jobs.blocking import LONGEST_SECONDS, call
+from executor.jobs.context import Job, JobContext, JobError
+from executor.protocol import JobProgress
+
+_COMPACTION_MANAGER = "org.apache.cassandra.db:type=CompactionManager"
+_COMPACTIONS = Attribute(_COMPACTION_MANAGER, "Compactions")
+_SECONDS = 15.0
+_STRINGS = "[Ljava.lang.String;"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One operation of Cassandra's. `arguments` are those before the list of tables; `types` its kinds of compaction.
+
+    With `damaged` only tables whose SSTables do not verify are worked on.
+    """
+
+    operation: str
+    arguments: Callable[[str], list[Any]]
+    types: tuple[str, ...] = ()
+    damaged: bool = False
+
+
+WORKS: Mapping[str, Work] = {
+    # 0 jobs: as many at once as Cassandra compacts with.
+    "cleanup": Work(f"forceKeyspaceCleanup(int,java.lang.String,{_STRINGS})", lambda name: [0, name], ("Cleanup",)),
+    "upgradesstables": Work(
+        f"upgradeSSTables(java.lang.String,boolean,int,{_STRINGS})", lambda name: [name, True, 0], ("Upgrade sstables",)
+    ),
+    "compact": Work(
+        f"forceKeyspaceCompaction(boolean,java.lang.String,{_STRINGS})",
+        lambda name: [False, name],
+        ("Compaction", "Major compaction"),
+    ),
+    # A snapshot first, nothing corrupt skipped, data checked. The fourth, reinsertOverflowedTTL, has to be true:
+    # without it Cassandra 5.0.8 takes every row with a TTL in an SSTable of format nb for overflowed, and drops it.
+    # And it takes every partition with a range tombstone for unreadable: so what is sound is left alone.
+    "scrub": Work(
+        f"scrub(boolean,boolean,boolean,boolean,int,java.lang.String,{_STRINGS})",
+        lambda name: [False, False, True, True, 0, name],
+        ("Scrub", "Verify"),
+        damaged=True,
+    ),
+    "garbagecollect": Work(
+        f"garbageCollect(java.lang.String,int,java.lang.String,{_STRINGS})",
+        lambda name: ["ROW", 0, name],
+        ("Remove deleted data",),
+    ),
+    "flush": Work(f"forceKeyspaceFlush(java.lang.String,{_STRINGS})", lambda name: [name]),
+}
+# Every row is read; the disk failure policy is not asked, repaired status and tokens are not looked at.
+_VERIFY = f"verify(boolean,boolean,boolean,boolean,boolean,boolean,java.lang.String,{_STRINGS})"
+_STATUS = {1: "aborted", 2: "it could not stop the compactions of this table"}
+
+
+def table_jobs() -> dict[str, Job]:
+    """The jobs by name."""
+    return {name: partial(_run, work) for name, work in WORKS.items()}
+
+
+def _run(work: Work, context: JobContext) -> Mapping[str, Any]:
+    run = _Run(work, context)
+    try:
+        run.all()
+    except JolokiaError as error:
+        raise JobError(context.launch.job, str(error)) from error
+    return run.result()
+
+
+class _Run:
+    def __init__(self, work: Work, context: JobContext) -> None:
+        self._work = work
+        self._context = context
+        saved = context.load()
+        self._done: dict[str, str] = dict(saved.get("tables", {}))
+        self._ids: dict[str, str] = dict(saved.get("ids", {}))
+        self._began = time.monotonic()
+        self._sizes: dict[str, int] = {}
+        self._finished_here = 0
+
+    def all(self) -> None:
+        """Every table; raises JobError with the failures once all were tried."""
+        try:
+            wanted = self._wanted()
+            self._sizes = self._measure(wanted)
+        except JolokiaError as error:
+            raise JobError("schema", str(error)) from error
+        for key in wanted:
+            self._context.check()
+            if self._done.get(key) != "done":
+                self._one(key)
+        self._tell("", 0.0)
+        failed = {key: words for key, words in self._done.items() if words.startswith("failed")}
+        if failed:
+            shown = "; ".join(f"{key} {words}" for key, words in list(failed.items())[:3])
+            raise JobError(self._context.launch.job, f"{len(failed)} of {len(wanted)} tables: {shown}")
+
+    def result(self) -> Mapping[str, Any]:
+        """What became of each table, and how many of each."""
+        counts = {"done": 0, "skipped": 0, "failed": 0}
+        for words in self._done.values():
+            counts[words.partition(":")[0]] += 1
+        dropped = {key for key, words in self._done.items() if words == chosen.DROPPED}
+        words = chosen.told(dropped, len(dropped) < len(self._done))
+        return {"tables": self._done, **counts, **({"message": words} if words else {})}
+
+    def _wanted(self) -> list[str]:
+        """`<key space>.<table>` of all that there is of what was asked for; what was dropped meanwhile is noted."""
+        found = chosen.look(self._context, chosen.Request.of(self._context.launch.parameters))
+        keys = [f"{name}.{table}" for name, tables in found.tables.items() for table in tables]
+        ids = chosen.table_ids(self._context.node.jolokia, keys)
+        # What an earlier attempt has done was done to a table that has gone, whatever has its name now.
+        again = {key for key in keys if key in self._ids and key in ids and self._ids[key] != ids[key]}
+        self._ids = ids
+        kept = {key: words for key, words in self._done.items() if key not in again}
+        failed_once = {key for key, words in kept.items() if words.startswith("failed") and key not in keys}
+        self._done = kept | dict.fromkeys([*found.gone, *sorted(failed_once)], chosen.DROPPED)
+        return keys
+
+    def _one(self, key: str) -> None:
+        key_space, _, table = key.partition(".")
+        self._tell(key, 0.0)
+        try:
+            if self._work.damaged and self._is_sound(key_space, table):
+                self._note(key, "skipped: its SSTables are sound")
+                return
+            status = self._execute(self._work.operation, [*self._work.arguments(key_space), [table]], key)
+        except NotReachableError:
+            raise
+        except JolokiaError as error:
+            self._note(key, self._why(key, str(error)))
+        else:
+            words = _STATUS.get(status) if isinstance(status, int) else None
+            self._note(key, "done" if words is None else f"failed: {words}")
+
+    def _is_sound(self, key_space: str, table: str) -> bool:
+        arguments = [True, False, False, False, False, False, key_space, [table]]
+        try:
+            return bool(self._execute(_VERIFY, arguments, f"{key_space}.{table}") == 0)
+        except NotReachableError:
+            raise
+        except JolokiaError:
+            return False
+
+    def _execute(self, operation: str, arguments: list[Any], key: str) -> Any:
+        jolokia = self._context.node.jolokia
+        execute = partial(jolokia.execute, STORAGE_SERVICE, operation, arguments, LONGEST_SECONDS)
+        stop = partial(self._stop_compactions, key) if self._work.types else None
+        return call(execute, partial(self._watch, key), stop)
+
+    def _why(self, key: str, words: str) -> str:
+        try:
+            gone = not chosen.is_there(self._context.node.jolokia, key)
+        except JolokiaError:
+            gone = False
+        return chosen.DROPPED if gone else f"failed: {words}"
+
+    def _note(self, key: str, words: str) -> None:
+        self._done[key] = words
+        self._finished_here += self._sizes[key] + 1
+        self._context.save({"tables": self._done, "ids": self._ids})
+
+    # Watching.
+
+    def _watch(self, key: str) -> None:
+        self._context.check()
+        found = self._compactions(key)
+        total = sum(int(item.get("total", 0)) for item in found)
+        done = sum(int(item.get("completed", 0)) for item in found)
+        self._tell(key, done / total if total else 0.0)
+
+    def _compactions(self, key: str) -> list[Mapping[str, Any]]:
+        """This table's compactions of this job's kind, as they are now; none while they cannot be asked for."""
+        try:
+            listed = self._context.node.jolokia.read([_COMPACTIONS], _SECONDS).get(_COMPACTIONS) or []
+        except JolokiaError:
+            return []
+        return [
+            item
+            for item in listed
+            if f"{item.get('keyspace')}.{item.get('columnfamily')}" == key and item.get("taskType") in self._work.types
+        ]
+
+    def _stop_compactions(self, key: str) -> None:
+        """Only those of this table and kind: others are none of this job's business."""
+        for item in self._compactions(key):
+            with suppress(JolokiaError):
+                arguments = [str(item.get("compactionId"))]
+                self._context.node.jolokia.execute(_COMPACTION_MANAGER, "stopCompactionById", arguments, _SECONDS)
+
+    def _measure(self, keys: list[str]) -> dict[str, int]:
+        """Bytes of each table on disk; 0 for one that has gone."""
+        attributes = {key: _size_of(key) for key in keys}
+        found = self._context.node.jolokia.read(list(attributes.values()), _SECONDS) if keys else {}
+        return {key: int(found.get(attribute) or 0) for key, attribute in attributes.items()}
+
+    def _tell(self, key: str, part: float) -> None:
+        # One byte more each, so that tables without data count too.
+        total = sum(self._sizes.values()) + len(self._sizes)
+        here = part * self._sizes.get(key, 0)
+        done = sum(self._sizes[name] + 1 for name in self._done if name in self._sizes) + here
+        spent = time.monotonic() - self._began
+        rate = (self._finished_here + here) / spent if spent > 1 else None
+        self._context.tell(
+            JobProgress(
+                doing=key,
+                done={"tables": len(self._done), "bytes": int(done)},
+                total={"tables": len(self._sizes), "bytes": total},
+                percent=round(100 * done / total, 1) if total else 100.0,
+                rate=rate,
+                seconds_left=round((total - done) / rate, 1) if rate else None,
+            )
+        )
+
+
+def _size_of(key: str) -> Attribute:
+    key_space, _, table = key.partition(".")
+    name = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope={table},name=LiveDiskSpaceUsed"
+    return Attribute(name, "Count")

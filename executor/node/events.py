@@ -1,0 +1,77 @@
+"""What happens to an executor, as values: put on one queue by callbacks, threads and signals, handled one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from executor.cassandra.install import Installation, LaunchError
+from executor.cassandra.volume import VolumeLock
+from executor.protocol import NodeStatus
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """The agent has taken this executor, for the first time or again."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Run a task; `data` is its TaskInfo.data."""
+
+    task_id: str
+    data: str
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Stop a task; `grace` is its kill policy's, in seconds, from SIGTERM to SIGKILL."""
+
+    task_id: str
+    grace: float | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A framework message, base64 as it came."""
+
+    data: str
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """Stop and end. `grace` is the time in seconds until the agent kills us; None without such a limit."""
+
+    reason: str
+    grace: float | None
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The preparations for the task's launch have ended."""
+
+    result: Installation | LaunchError
+
+
+@dataclass(frozen=True)
+class Held:
+    """The volume of a paused node is locked."""
+
+    lock: VolumeLock
+
+
+@dataclass(frozen=True)
+class Polled:
+    """A fresh status, which also answers the status queries of these ids."""
+
+    status: NodeStatus
+    queries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drained:
+    """A drain has ended, with the cause if it failed."""
+
+    problem: str | None
+
+
+Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Held | Polled | Drained

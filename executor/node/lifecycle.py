@@ -1,0 +1,370 @@
+"""The life of one Cassandra node from its launch to its one terminal status: a state machine that never blocks.
+
+Preparing, polling and draining take place on threads of their own and come back as events; so a kill is always heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from executor.cassandra import exit_cause
+from executor.cassandra.install import Installation, LaunchError, Surroundings, hold, install
+from executor.cassandra.process import Cassandra
+from executor.cassandra.volume import VolumeLock
+from executor.jmx.status import PAUSED, UNKNOWN
+from executor.jobs.context import NodeFacts
+from executor.jobs.runner import Runner
+from executor.node import reporting
+from executor.node.events import Drained, Event, Held, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
+from executor.node.job_table import JOBS
+from executor.node.poller import Poller
+from executor.node.questions import Questions
+from executor.protocol import (
+    JobLaunch,
+    JobTuning,
+    NodeLaunch,
+    NodeStatus,
+    ProtocolError,
+    Question,
+    SecretReply,
+    StatusQuery,
+    StatusReply,
+    encode_message,
+    encode_status,
+    parse_message,
+    parse_task,
+)
+
+_LOG = logging.getLogger(__name__)
+_TICK_SECONDS = 0.1
+# From SIGTERM to SIGKILL, for a kill without a policy of its own.
+DEFAULT_GRACE_SECONDS = 30.0
+# Of the time that an agent gives for a shutdown: for the drain, and for ending and reporting after SIGKILL.
+_DRAIN_SHARE = 0.5
+_REPORT_SHARE = 0.15
+ACKNOWLEDGE_SECONDS = 30.0
+
+
+class Reporter(Protocol):
+    """The way to the agent, as `executor.agent.connection.Agent` implements it."""
+
+    @property
+    def subscribed(self) -> bool: ...
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None: ...
+    def send(self, data: str) -> None: ...
+    def settled(self) -> bool: ...
+
+
+@dataclass
+class _Stop:
+    """A stop under way. Times are of the monotonic clock."""
+
+    reason: str
+    terminate_at: float
+    grace: float  # from SIGTERM to SIGKILL
+    kill_at: float | None = None
+    terminated: bool = False
+    killed: bool = False
+    drained: str = "not drained"
+
+
+class Node:
+    """Runs at most one Cassandra, and maintenance jobs beside it.
+
+    `run` is called by the main thread, which must outlive Cassandra.
+    """
+
+    def __init__(self, agent: Reporter, where: Surroundings, events: SimpleQueue[Event]) -> None:
+        self._agent = agent
+        self._where = where
+        self._events = events
+        self._task_id: str | None = None
+        self._launch: NodeLaunch | None = None
+        self._cassandra: Cassandra | None = None
+        self._held: VolumeLock | None = None  # instead of Cassandra, while the node is paused
+        self._facts: NodeFacts | None = None
+        self._poller: Poller | None = None
+        self._report: reporting.Report | None = None
+        self._stop: _Stop | None = None
+        self._ended = False
+        self._jobs = Runner(agent, JOBS)
+        self._questions = Questions(agent)
+
+    def run(self, recovery_timeout: float) -> None:
+        """Handle events until the task has ended and the agent knows it.
+
+        The last status waits for its acknowledgement at most ACKNOWLEDGE_SECONDS at a connected agent, and
+        `recovery_timeout` seconds for an absent one.
+        """
+        while not self._ended:
+            self._next(_TICK_SECONDS)
+            self._watch()
+        ended = time.monotonic()
+        while not self._agent.settled():
+            waited = time.monotonic() - ended
+            if waited > (ACKNOWLEDGE_SECONDS if self._agent.subscribed else recovery_timeout):
+                _LOG.error("the agent has not acknowledged the last status")
+                return
+            self._next(_TICK_SECONDS)
+
+    def _next(self, timeout: float) -> None:
+        try:
+            self._handle(self._events.get(timeout=timeout))
+        except Empty:
+            return
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Subscribed():
+                _LOG.info("the agent knows this executor")
+            case Launch():
+                self._on_launch(event)
+            case Installed(result):
+                self._on_installed(result)
+            case Held(lock):
+                self._on_held(lock)
+            case Polled():
+                self._on_polled(event)
+            case Kill():
+                self._on_kill(event)
+            case Shutdown():
+                self._on_shutdown(event)
+            case Drained(problem):
+                self._on_drained(problem)
+            case Message(data):
+                self._on_message(data)
+
+    # Launch.
+
+    def _on_launch(self, event: Launch) -> None:
+        try:
+            launch = parse_task(event.data)
+        except ProtocolError as error:
+            _LOG.error("task %s cannot be understood: %s", event.task_id, error)
+            self._agent.update(event.task_id, "TASK_FAILED", f"launch data: {error}")
+            self._ended = self._ended or self._task_id is None
+            return
+        if isinstance(launch, JobLaunch):
+            self._on_job(event.task_id, launch)
+        else:
+            self._on_node(event, launch)
+
+    def _on_job(self, task_id: str, launch: JobLaunch) -> None:
+        if self._task_id is None:
+            # Mesos starts an executor for a job whose own one has just ended: this one has nothing to do.
+            self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
+            self._ended = True
+        elif launch.node_task_id != self._task_id:
+            self._jobs.refuse(task_id, f"it is meant for {launch.node_task_id}, but {self._task_id} runs here")
+        elif self._facts is None or self._stop is not None or self._ended:
+            self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
+        else:
+            self._jobs.start(task_id, launch, self._facts)
+
+    def _on_node(self, event: Launch, launch: NodeLaunch) -> None:
+        if self._task_id is not None:
+            _LOG.error("task %s refused: this executor runs %s", event.task_id, self._task_id)
+            self._agent.update(event.task_id, "TASK_FAILED", f"launch: this executor already runs {self._task_id}")
+            return
+        self._task_id = event.task_id
+        self._launch = launch
+        _LOG.info("launching %s as task %s", self._launch.node, event.task_id)
+        self._agent.update(event.task_id, "TASK_STARTING")
+        worker = threading.Thread(target=self._install, args=(self._launch,), name="installation", daemon=True)
+        worker.start()
+
+    def _install(self, launch: NodeLaunch) -> None:
+        try:
+            if launch.paused:
+                self._events.put(Held(hold(launch, self._where, _LOG.info)))
+            else:
+                self._events.put(Installed(install(launch, self._where, _LOG.info)))
+        except LaunchError as error:
+            self._events.put(Installed(error))
+
+    def _on_installed(self, result: Installation | LaunchError) -> None:
+        if self._ended:
+            if isinstance(result, Installation):
+                result.lock.close()
+            return
+        if isinstance(result, LaunchError):
+            self._finish("TASK_FAILED", str(result))
+            return
+        try:
+            self._cassandra = Cassandra(result)
+        except LaunchError as error:
+            self._finish("TASK_FAILED", str(error))
+            return
+        assert self._launch is not None
+        self._facts = _facts(self._launch, self._where, self._cassandra)
+        _LOG.info("Cassandra is process %d, its log is %s", self._cassandra.pid, result.logs)
+        self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())
+        self._tell(self._report.told)
+        self._poller = Poller(self._cassandra, self._events)
+
+    def _on_held(self, lock: VolumeLock) -> None:
+        if self._ended:
+            lock.close()
+            return
+        assert self._launch is not None
+        self._held = lock
+        _LOG.info("paused: Cassandra stays off, the volume is at %s", self._where.sandbox / self._launch.volume)
+        self._report = reporting.Report(NodeStatus(mode=PAUSED, endpoint=self._where.address))
+        self._tell(self._report.told)
+
+    # Status.
+
+    def _on_polled(self, event: Polled) -> None:
+        for query in event.queries:
+            self._reply(query, event.status)
+        if self._report is None or self._ended:
+            return
+        if self._cassandra is not None and event.status.native_transport_running:
+            self._cassandra.serves()
+        self._report, to_tell = reporting.fold(self._report, event.status, time.monotonic())
+        if to_tell is not None:
+            _LOG.info("mode %s, native transport %s", to_tell.mode, to_tell.native_transport_running)
+            self._tell(to_tell)
+
+    def _tell(self, status: NodeStatus) -> None:
+        assert self._task_id is not None
+        self._agent.update(self._task_id, "TASK_RUNNING", data=encode_status(status))
+
+    def _on_message(self, data: str) -> None:
+        try:
+            message = parse_message(data)
+        except ProtocolError as error:
+            _LOG.warning("a message that cannot be read: %s", error)
+            return
+        match message:
+            case StatusQuery(id=query):
+                if self._poller is not None:
+                    self._poller.ask(query)
+                elif self._held is not None and self._report is not None:
+                    self._reply(query, self._report.told)
+                else:
+                    self._reply(query, NodeStatus(mode=UNKNOWN, error="Cassandra does not run"))
+            case JobTuning():
+                self._jobs.tune(message)
+            case SecretReply():
+                self._jobs.take_secrets(message)
+            case Question():
+                self._questions.ask(message, self._task_id or "", None if self._stop else self._facts)
+            case _:
+                _LOG.warning("a message that is not for an executor: %s", type(message).__name__)
+
+    def _reply(self, query: str, status: NodeStatus) -> None:
+        node = "" if self._launch is None else self._launch.node
+        self._agent.send(encode_message(StatusReply(query, node, self._task_id or "", status)))
+
+    # Stopping.
+
+    def _on_kill(self, event: Kill) -> None:
+        if self._jobs.cancel(event.task_id, "killed"):
+            return
+        if event.task_id != self._task_id:
+            _LOG.warning("kill of %s, which does not run here", event.task_id)
+            return
+        grace = DEFAULT_GRACE_SECONDS if event.grace is None else event.grace
+        drain = 0.0 if self._launch is None else self._launch.drain_seconds
+        self._begin_stop("killed", drain, grace)
+
+    def _on_shutdown(self, event: Shutdown) -> None:
+        _LOG.warning("shutting down: %s", event.reason)
+        if self._task_id is None:
+            self._ended = True
+            return
+        drain, grace = (0.0 if self._launch is None else self._launch.drain_seconds), DEFAULT_GRACE_SECONDS
+        if event.grace is not None:
+            drain = min(drain, event.grace * _DRAIN_SHARE)
+            grace = event.grace * (1 - _REPORT_SHARE) - drain
+        self._begin_stop(f"shut down: {event.reason}", drain, grace)
+
+    def _begin_stop(self, reason: str, drain: float, grace: float) -> None:
+        if self._ended:
+            return
+        if self._cassandra is None:
+            how = "before Cassandra was started" if self._held is None else "while it was paused"
+            self._finish("TASK_KILLED", f"{reason} {how}")
+            return
+        now = time.monotonic()
+        if self._stop is not None:
+            # A second request can only make it faster.
+            self._stop.terminate_at = min(self._stop.terminate_at, now + drain)
+            self._stop.grace = min(self._stop.grace, grace)
+            if self._stop.kill_at is not None:
+                self._stop.kill_at = min(self._stop.kill_at, now + grace)
+            return
+        self._jobs.stop(f"the node stops: {reason}")
+        _LOG.info("stopping Cassandra (%s): drain for at most %.1f s, then %.1f s to end", reason, drain, grace)
+        self._stop = _Stop(reason, now + drain, grace)
+        worker = threading.Thread(target=self._drain, args=(self._cassandra, drain), name="drain", daemon=True)
+        worker.start()
+
+    def _drain(self, cassandra: Cassandra, seconds: float) -> None:
+        self._events.put(Drained(cassandra.drain(seconds) if seconds > 0 else "no time to drain"))
+
+    def _on_drained(self, problem: str | None) -> None:
+        if self._stop is None:
+            return
+        self._stop.drained = "drained" if problem is None else f"not drained ({problem})"
+        self._stop.terminate_at = time.monotonic()
+
+    def _watch(self) -> None:
+        if self._cassandra is None or self._ended:
+            return
+        code = self._cassandra.exit_code()
+        if code is not None:
+            self._on_exit(self._cassandra, code)
+        elif self._stop is not None:
+            self._advance_stop(self._cassandra, self._stop)
+
+    def _advance_stop(self, cassandra: Cassandra, stop: _Stop) -> None:
+        now = time.monotonic()
+        if not stop.terminated and now >= stop.terminate_at:
+            stop.terminated, stop.kill_at = True, now + stop.grace
+            cassandra.terminate()
+        elif stop.kill_at is not None and not stop.killed and now >= stop.kill_at:
+            stop.killed = True
+            _LOG.warning("Cassandra did not end within %.1f s of SIGTERM: SIGKILL", stop.grace)
+            cassandra.kill()
+
+    def _on_exit(self, cassandra: Cassandra, code: int) -> None:
+        how = exit_cause.describe_exit(code)
+        if self._stop is not None:
+            self._finish("TASK_KILLED", f"{self._stop.reason}: {self._stop.drained}, ended with {how}")
+            return
+        cause = cassandra.cause()
+        self._finish(
+            "TASK_FAILED", exit_cause.shorten(f"Cassandra ended with {how}" + (f":\n{cause}" if cause else ""))
+        )
+
+    def _finish(self, state: str, message: str) -> None:
+        assert self._task_id is not None
+        _LOG.log(logging.ERROR if state == "TASK_FAILED" else logging.INFO, "%s: %s", state, message)
+        self._ended = True
+        self._jobs.stop("the node ended")
+        if self._held is not None:
+            self._held.close()
+        data = None if self._report is None else encode_status(self._report.told)
+        self._agent.update(self._task_id, state, message, data)
+        if self._poller is not None:
+            self._poller.stop()
+
+
+def _facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> NodeFacts:
+    volume = where.sandbox / launch.volume
+    return NodeFacts(
+        name=launch.node,
+        address=where.address,
+        native_port=launch.ports.native_transport,
+        jolokia=cassandra.jolokia,
+        data_directories=(volume / "data",),
+        scratch=volume / "maintenance",
+        surroundings=where,
+    )

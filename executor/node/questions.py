@@ -1,0 +1,82 @@
+"""Questions that only a node can answer, each on a thread of its own: an answer may take as long as S3 does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from executor.jmx.jolokia import JolokiaError
+from executor.jobs.config_check import check_settings
+from executor.jobs.context import NodeFacts, QuestionError
+from executor.jobs.runner import Reporter
+from executor.jobs.schema import read_schema
+from executor.protocol import Answer, Question, encode_message
+from executor.redaction import traceback_of, without
+
+_LOG = logging.getLogger(__name__)
+
+
+QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _when_asked(module: str, name: str) -> QuestionAnswer:
+    """A function of a module about backups, imported when it is first asked: boto3 takes tens of megabytes."""
+
+    def answer(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        found: QuestionAnswer = getattr(import_module(f"executor.jobs.{module}"), name)
+        return found(node, content)
+
+    return answer
+
+
+QUESTIONS: dict[str, QuestionAnswer] = {
+    "schema": read_schema,
+    "settings": check_settings,
+    "backups": _when_asked("backup_questions", "list_backups"),
+    "backup": _when_asked("backup_questions", "describe_backup"),
+    "restore-plan": _when_asked("restore_questions", "plan_restore"),
+}
+
+
+class Questions:
+    """Answers the scheduler's questions. A question's content may hold secrets and is never logged."""
+
+    def __init__(self, agent: Reporter) -> None:
+        self._agent = agent
+
+    def ask(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
+        """Answer on a thread; `node` is None while Cassandra does not run."""
+        arguments = (question, task_id, node)
+        threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
+
+    def _run(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
+        name = "" if node is None else node.name
+        kind, problem, content = "", "", dict[str, Any]()
+        try:
+            content = dict(_answer(question, node))
+        except QuestionError as error:
+            kind, problem = error.kind, str(error)
+        except JolokiaError as error:
+            kind, problem = "failed", str(error)
+        except Exception as error:  # noqa: BLE001 the border of a question: whatever goes wrong is told to who asked
+            secrets = _secrets(question)
+            _LOG.error("the question %s broke: %s", question.subject, without(secrets, traceback_of(error)))
+            kind, problem = "failed", without(secrets, f"{type(error).__name__}: {error}")
+        self._agent.send(encode_message(Answer(question.id, name, task_id, content, kind, problem)))
+
+
+def _answer(question: Question, node: NodeFacts | None) -> Mapping[str, Any]:
+    if node is None:
+        raise QuestionError("failed", "Cassandra does not run")
+    answer = QUESTIONS.get(question.subject)
+    if answer is None:
+        raise QuestionError("failed", f"this executor does not know the question {question.subject}")
+    return answer(node, question.content)
+
+
+def _secrets(question: Question) -> Mapping[str, str]:
+    given = question.content.get("secrets")
+    return {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}

@@ -1,0 +1,28 @@
+"""restore-empty-views: no row of the views of restored tables is left that their tables do not have any more.
+
+On all nodes before the first of them builds: what one builds goes to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from executor.jmx.jolokia import JolokiaError
+from executor.jobs.context import JobContext, JobError
+from executor.protocol import JobProgress
+from executor.restore.schema.selection import TableName
+from executor.restore.views import Views
+
+
+def restore_empty_views(context: JobContext) -> Mapping[str, Any]:
+    """This node's part of the views that Schema found. Raises JobError."""
+    views = [TableName(*str(name).split(".", 1)) for name in context.launch.parameters.get("views") or ()]
+    work = Views(context.node.jolokia, context.check)
+    try:
+        for index, view in enumerate(views):
+            context.tell(JobProgress(doing=f"emptying the view {view}", percent=100.0 * index / len(views)))
+            work.empty(view)
+    except JolokiaError as error:
+        raise JobError("views", str(error)) from error
+    return {"views": len(views)}

@@ -1,0 +1,192 @@
+"""restore-load: the data of some nodes of a backup into this cluster, table by table."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from executor.jobs.context import Cancelled, JobContext, JobError
+from executor.restore.loading.fetcher import Fetcher, FetchError
+from executor.restore.loading.loader import Loader, LoadError
+from executor.restore.loading.pipeline import Pipeline
+from executor.restore.loading.progress import Meter, Throttle
+from executor.restore.loading.staging import Staging
+from executor.restore.proof.restored_rows import Keeper, Prover
+from executor.restore.proof.samples import Samples
+from executor.restore.request import read
+from executor.restore.schema.selection import TableName
+from executor.restore.source.batches import Batch
+from executor.restore.source.chosen import chosen, planned
+from executor.restore.source.repository import open_repository
+from executor.restore.source.stored import Repository
+
+IMPORT, STREAM = "import", "stream"
+# Files at once. Each has a chunk in memory, not a file.
+_THREADS = 16
+# Small tables at once: each has Cassandra open and sync its files, which is more waiting than work.
+_LOADS = 4
+# A result is stored in ZooKeeper.
+_LISTED = 400
+
+
+def restore_load(context: JobContext) -> Mapping[str, Any]:
+    """Fetch what the sources had and load it: by taking the files over (`import`), or by streaming them to the owners.
+
+    What an earlier attempt has loaded is not loaded again. Raises JobError, which names the object or the table.
+    """
+    request = read(context.launch.parameters)
+    if request.mode not in (IMPORT, STREAM):
+        raise JobError("parameters", f"mode is {request.mode!r}", hopeless=True)
+    staging = Staging(context.node.scratch, request.operation)
+    staging.sweep()
+    with open_repository(context, request) as repository:
+        backup = repository.backup()
+        selection = chosen(backup, request)
+        found = planned(repository, request.sources, selection)
+        keeper = Keeper(
+            Prover(context.node.jolokia, context.check),
+            Samples(context.node.scratch, request.operation),
+            request.compare,
+            backup,
+            {new: old for old, new in selection.targets.items()},
+        )
+        run = _Run(context, request.mode, found, staging, keeper)
+        try:
+            run.go(repository)
+        except Cancelled:
+            run.tidy_up()
+            raise
+    staging.remove()
+    return run.result({str(table): "empty" for table in selection.targets.values()})
+
+
+@dataclass
+class _Run:
+    context: JobContext
+    mode: str
+    batches: Sequence[Batch]
+    staging: Staging
+    keeper: Keeper
+    done: set[int] = field(default_factory=set)
+    tables: dict[str, str] = field(default_factory=dict)
+    importing: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    meter: Meter = field(init=False)
+    loader: Loader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(sum(batch.size for batch in self.batches), len({batch.target for batch in self.batches}))
+        self.loader = Loader(self.context.node.jolokia, self._tick("loading"))
+        before = self.context.load()
+        if before.get("plan") == self._fingerprint:
+            self.done = {*range(int(before["next"])), *map(int, before.get("done", ()))}
+            self.tables = dict(before["tables"])
+        self.meter.skip(sum(batch.size for batch in self.batches if batch.number in self.done))
+
+    @cached_property
+    def _last_batches(self) -> Mapping[TableName, int]:
+        return {batch.target: batch.number for batch in self.batches}
+
+    def go(self, repository: Repository) -> None:
+        stopped = threading.Event()
+        throttle = Throttle(lambda: float(self.context.tuning.get("throttle") or 0), stopped.wait)
+        fetcher = Fetcher(repository, throttle.take, self.meter.fetched, stopped)
+        pipeline = Pipeline(
+            staging=self.staging.directory,
+            threads=_THREADS,
+            fetch=fetcher.fetch,
+            check=self._tick("fetching"),
+            stop=stopped.set,
+            loads=_LOADS,
+        )
+        try:
+            self.keeper.begin(self._fingerprint)
+            pipeline.run([batch for batch in self.batches if batch.number not in self.done], self._load)
+            self._tell("complete")
+        except FetchError as error:
+            raise JobError("fetch", str(error), error.hopeless) from error
+        except LoadError as error:
+            raise JobError("load", str(error)) from error
+        except OSError as error:
+            raise JobError("staging", str(error)) from error
+
+    def _tick(self, doing: str) -> Callable[[], None]:
+        def tick() -> None:
+            self.context.check()
+            self._tell(doing)
+
+        return tick
+
+    def _tell(self, doing: str) -> None:
+        limit = self.context.tuning.get("throttle")
+        self.context.tell(self.meter.progress(doing, {} if limit is None else {"throttle": limit}))
+
+    def _load(self, batch: Batch, directory: Path) -> None:
+        self._tell(f"loading {batch.target}")
+        self.keeper.keep(batch, directory)
+        how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
+        with self.lock:
+            self.done.add(batch.number)
+            self.tables[str(batch.target)] = how
+            self.meter.loaded(batch.size)
+            self.meter.tables(sum(last in self.done for last in self._last_batches.values()))
+            self._save()
+
+    def _save(self) -> None:
+        """Those before `next` are loaded, and of those behind it the ones in `done`."""
+        following = next((number for number in range(len(self.batches)) if number not in self.done), len(self.batches))
+        beyond = sorted(number for number in self.done if number > following)
+        self.context.save({"plan": self._fingerprint, "next": following, "done": beyond, "tables": self.tables})
+
+    def _take_over(self, batch: Batch, directory: Path) -> str:
+        with self.lock:
+            self.importing += 1
+        taken = self.loader.take_over(batch.target.key_space, batch.target.table, directory)
+        with self.lock:
+            self.importing -= 1
+        # Refused where the tokens are the same and the replicas are not: other racks, another replication.
+        return "imported" if taken else self._stream(batch, directory)
+
+    def _stream(self, batch: Batch, directory: Path) -> str:
+        self.loader.stream(directory, lambda sent: self._tell(f"streaming {batch.target}"))
+        return "streamed"
+
+    def tidy_up(self) -> None:
+        """After a cancellation. Files that Cassandra is taking over at this moment stay; the next restore sweeps."""
+        self.keeper.samples.give_up()
+        if not self.importing:
+            self.staging.remove()
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(self.mode.encode())
+        for batch in self.batches:
+            digest.update(f"{batch.number} {batch.source} {batch.target} {batch.size} {len(batch.pieces)}\n".encode())
+        return digest.hexdigest()
+
+    def result(self, tables: dict[str, str]) -> Mapping[str, Any]:
+        pieces = [piece for batch in self.batches for piece in batch.pieces]
+        outcome = {**tables, **self.tables}
+        listed = outcome if len(outcome) <= _LISTED else _by_key_space(outcome)
+        return {
+            "tables": listed,
+            "objects": len(pieces),
+            "bytes": sum(piece.size for piece in pieces),
+            "sstables": sum(batch.sstables for batch in self.batches),
+        }
+
+
+def _by_key_space(tables: Mapping[str, str]) -> dict[str, str]:
+    counts: dict[str, dict[str, int]] = {}
+    for name, how in tables.items():
+        own = counts.setdefault(name.partition(".")[0], {})
+        own[how] = own.get(how, 0) + 1
+    return {
+        f"{key_space}.*": ", ".join(f"{number} {how}" for how, number in sorted(own.items()))
+        for key_space, own in sorted(counts.items())
+    }

@@ -1,0 +1,164 @@
+"""What a restore would find and do: the question `restore-plan`. It asks what the check asks, and changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from executor.jmx.jolokia import Attribute, Jolokia, JolokiaError
+from executor.jobs.context import JobError, NodeFacts
+from executor.protocol import JobLaunch, JobProgress
+from executor.restore import findings
+from executor.restore.findings import NodeFindings, SchemaFindings
+from executor.restore.problems import Problem
+from executor.restore.request import Request, read
+from executor.restore.schema import plan
+from executor.restore.schema.plan import COLUMNS, INDEX, VIEW, Element
+from executor.restore.schema.selection import Selection, TableName
+from executor.restore.source.batches import Batch
+from executor.restore.source.chosen import chosen
+from executor.restore.source.repository import open_repository
+from executor.restore.source.stored import StoredBackup
+
+_ASK_SECONDS = 15.0
+_TABLE = "org.apache.cassandra.metrics:type=Table,keyspace={},scope={},name={}"
+# What tells that a table has data on this node: in files, or in memory.
+_DATA = ("LiveSSTableCount", "MemtableColumnsCount")
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """A question's surroundings, as a job has them: nobody watches it, nothing is kept."""
+
+    node: NodeFacts
+    content: Mapping[str, Any]
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def launch(self) -> JobLaunch:
+        return JobLaunch("restore-plan", "", self.node.name, "", {**self.content, "secrets": {}})
+
+    def tell(self, progress: JobProgress) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def secrets(self) -> Mapping[str, str]:
+        return {str(name): str(value) for name, value in (self.content.get("secrets") or {}).items()}
+
+    def load(self) -> Mapping[str, Any]:
+        return {}
+
+    def save(self, checkpoint: Mapping[str, Any]) -> None:
+        pass
+
+
+def plan_restore(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the check finds on this node, whatever stands against the restore, and what the restore would do."""
+    context = _Asking(node, content)
+    try:
+        request = read(context.launch.parameters)
+        with open_repository(context, request) as repository:
+            backup = repository.backup()
+            selection = chosen(backup, request)
+            found = _told(lambda: findings.of_schema(context, backup, selection))
+            own = _told(lambda: findings.of_node(context, repository, request, backup, selection))
+    except JobError as error:
+        return _answer(node, [error])
+    if isinstance(found, JobError) or isinstance(own, JobError):
+        return _answer(node, [found, own])
+    return {
+        **_answer(node, [found, own]),
+        "untried": found.untried,
+        **_of_schema(backup, selection, found),
+        **_of_node(node, request, found, own),
+    }
+
+
+Found = TypeVar("Found")
+
+
+def _told(look: Callable[[], Found]) -> Found | JobError:
+    """What a step of the check finds, or why it cannot look."""
+    try:
+        return look()
+    except JobError as error:
+        return error
+
+
+def _answer(node: NodeFacts, steps: Iterable[SchemaFindings | NodeFindings | JobError]) -> dict[str, Any]:
+    problems: list[Problem] = []
+    for step in steps:
+        if isinstance(step, JobError):
+            problems.append(Problem(step.step, node.name, str(step).removeprefix(f"{step.step}: ")))
+        else:
+            problems += step.problems
+    return {"problems": [problem.document() for problem in problems]}
+
+
+def _of_schema(backup: StoredBackup, selection: Selection, found: SchemaFindings) -> Mapping[str, Any]:
+    wanted = [element for element in plan.renamed(backup.schema, selection) if element.kind in (INDEX, VIEW)]
+    return {
+        "creates": [_named(element) for element in found.plan.create if element.kind != COLUMNS],
+        "builds": [_named(element) for element in wanted],
+        "targets": {str(old): str(new) for old, new in sorted(selection.targets.items())},
+        "rows": {str(new): backup.rows.get(old) for old, new in selection.targets.items()},
+        "left_out": _left_out(backup, selection),
+    }
+
+
+def _named(element: Element) -> Mapping[str, str]:
+    name = f"{element.key_space}.{element.name}" if element.name else element.key_space
+    return {"kind": element.kind, "name": name}
+
+
+def _left_out(backup: StoredBackup, selection: Selection) -> list[str]:
+    tables = {TableName(key_space, table) for key_space, names in backup.tables.items() for table in names}
+    return [str(table) for table in sorted(tables - selection.targets.keys())]
+
+
+def _of_node(node: NodeFacts, request: Request, found: SchemaFindings, own: NodeFindings) -> Mapping[str, Any]:
+    return {
+        "same_as": own.same_as,
+        "free_bytes": own.free_bytes,
+        "sources": {
+            source: _bytes(batch for batch in own.batches if batch.source == source) for source in request.share
+        },
+        "tables": _tables(own.batches),
+        "living": _living(node.jolokia, sorted(found.living)),
+    }
+
+
+def _bytes(batches: Iterable[Batch]) -> int:
+    return sum(batch.size for batch in batches)
+
+
+def _tables(batches: Iterable[Batch]) -> Mapping[str, Mapping[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for batch in batches:
+        own = found.setdefault(str(batch.target), {"bytes": 0, "sstables": 0})
+        own["bytes"] += batch.size
+        own["sstables"] += batch.sstables
+    return found
+
+
+def _living(jolokia: Jolokia, tables: Iterable[TableName]) -> Mapping[str, bool | None]:
+    """Whether each of these tables has data on this node; None where that cannot be asked."""
+    wanted = {
+        table: [Attribute(_TABLE.format(table.key_space, table.table, name), "Value") for name in _DATA]
+        for table in tables
+    }
+    try:
+        values = jolokia.read([item for items in wanted.values() for item in items], _ASK_SECONDS) if wanted else {}
+    except JolokiaError:
+        values = {}
+    return {
+        str(table): any(values[item] for item in items) if all(item in values for item in items) else None
+        for table, items in wanted.items()
+    }

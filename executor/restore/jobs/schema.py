@@ -1,0 +1,106 @@
+"""restore-schema: what the chosen tables need and this cluster does not have, from the backup's own DDL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra.cluster import Session
+
+from executor.cql import tokenizer
+from executor.cql.session import CQL_ERRORS, words
+from executor.cql.tokenizer import CqlError
+from executor.jmx.jolokia import JolokiaError
+from executor.jobs.agreement import wait_for_agreement
+from executor.jobs.context import JobContext, JobError
+from executor.protocol import JobProgress
+from executor.restore.request import read
+from executor.restore.roles import apply
+from executor.restore.schema import live
+from executor.restore.schema import plan as schema_plan
+from executor.restore.schema.plan import Element, Plan
+from executor.restore.schema.selection import Selection, TableName
+from executor.restore.source.chosen import chosen
+from executor.restore.source.repository import open_repository
+from executor.restore.views import Views, why_not
+
+# A result is stored in ZooKeeper.
+_LISTED = 300
+_PLURALS = {
+    schema_plan.KEY_SPACE: "keyspaces", schema_plan.TYPE: "types", schema_plan.FUNCTION: "functions", schema_plan.AGGREGATE: "aggregates",
+    schema_plan.TABLE: "tables", schema_plan.INDEX: "indexes", schema_plan.VIEW: "views", schema_plan.TRIGGER: "triggers",
+}  # fmt: skip
+
+
+def restore_schema(context: JobContext) -> Mapping[str, Any]:
+    """Create what is missing, keep what is there, and wait until all nodes agree. Raises JobError."""
+    request = read(context.launch.parameters)
+    with open_repository(context, request) as repository:
+        backup = repository.backup()
+        selection = chosen(backup, request)
+        roles = repository.roles() if selection.roles else None
+    created = [str(name) for name in context.load().get("created", ())]
+    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+        plan = _plan(session, backup.schema, selection, frozenset(created))
+        for index, element in enumerate(plan.create):
+            context.check()
+            _tell(context, index, len(plan.create), str(element))
+            _create(session, element)
+            created.append(str(element))
+            context.save({**context.load(), "created": created})
+    wait_for_agreement(context.node.jolokia, context.wait)
+    given = {} if roles is None else apply.restore(context, roles)
+    views = _views(context, selection)
+    kept = [str(element) for element in plan.keep if str(element) not in created]
+    return {
+        "created": _listed(created),
+        "kept": _listed(kept),
+        "views": [str(view) for view in views],
+        "left_out": _listed(schema_plan.left_out(backup.schema, selection)),
+        "message": _message(created),
+        **given,
+    }
+
+
+def _views(context: JobContext, selection: Selection) -> list[TableName]:
+    """Those of the tables that are restored, which are built anew after the loading."""
+    try:
+        return Views(context.node.jolokia, context.check).of(selection.targets.values())
+    except JolokiaError as error:
+        raise JobError("views", why_not(error)) from error
+
+
+def _message(created: Sequence[str]) -> str:
+    counts = Counter(name.partition(" ")[0] for name in created)
+    made = ", ".join(f"{number} {_PLURALS.get(kind, kind) if number != 1 else kind}" for kind, number in counts.items())
+    return f"made: {made}" if made else "made nothing: all of it was there"
+
+
+def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:
+    try:
+        existing = live.existing(session)
+        if problems := schema_plan.conflicts(stored, selection, existing):
+            raise JobError("schema", "; ".join(problems), hopeless=True)
+        return schema_plan.plan(stored, selection, existing, created)
+    except (CqlError, *CQL_ERRORS) as error:
+        raise JobError("schema", words(error)) from error
+
+
+def _create(session: Session, element: Element) -> None:
+    try:
+        session.execute(tokenizer.if_not_exists(element.text))
+    except InvalidRequest as error:
+        raise JobError("schema", f"{element}: {words(error)}", hopeless=True) from error
+    except CQL_ERRORS as error:
+        raise JobError("schema", f"{element}: {words(error)}") from error
+
+
+def _tell(context: JobContext, done: int, total: int, element: str) -> None:
+    context.tell(JobProgress(doing=f"creating {element}", percent=100.0 * done / total))
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    more = len(names) - _LISTED
+    return list(names) if more <= 0 else [*names[:_LISTED], f"and {more} more"]

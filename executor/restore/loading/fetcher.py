@@ -1,0 +1,202 @@
+"""From an object to a file that is byte for byte what was backed up."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from executor.backup.format.layout import COMPRESSED
+from executor.restore.source.batches import Piece
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_CHUNK = 1024 * 1024
+_BACK_OFF_SECONDS = (0.5, 2.0, 5.0, 10.0)
+_UNFINISHED = ".unfinished"
+# Files of which the content is kept in memory, and of how many bytes in all.
+_SMALL, _KEPT_BYTES = 16 * 1024, 16 * 1024**2
+
+
+class FetchError(Exception):
+    """An object cannot be had; the text names it and says why. `hopeless`: it is missing or damaged for good."""
+
+    def __init__(self, text: str, hopeless: bool = False) -> None:
+        super().__init__(text)
+        self.hopeless = hopeless
+
+
+class FetchStopped(Exception):
+    """Told to end."""
+
+
+class Contents:
+    """Small files that have come, by their hashes, the newest ones: small tables have most of theirs alike."""
+
+    def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._found: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, piece: Piece) -> bytes | None:
+        """The content of a piece, if it is known."""
+        with self._lock:
+            found = self._found.get(piece.sha256)
+            if found is None or len(found) != piece.size:
+                return None
+            self._found.move_to_end(piece.sha256)
+            return found
+
+    def put(self, piece: Piece, content: bytes) -> None:
+        """Keep one that is known to be right."""
+        with self._lock:
+            if piece.sha256 not in self._found:
+                self._found[piece.sha256] = content
+                self._bytes += len(content)
+            while self._bytes > self._most:
+                self._bytes -= len(self._found.popitem(last=False)[1])
+
+
+class Source(Protocol):
+    """Where objects come from."""
+
+    def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
+        """The bytes of an object from an offset on; raises FetchError, also while they come."""
+
+
+@dataclass
+class Fetcher:
+    """Fetches pieces, from several threads at once.
+
+    `pace` is told of bytes before they are worked on, and may sleep; `count` gets the bytes of files as they grow,
+    and negative ones if a file begins again.
+    """
+
+    source: Source
+    pace: Callable[[int], None]
+    count: Callable[[int], None]
+    stopped: threading.Event
+    known: Contents = field(default_factory=Contents)
+
+    def fetch(self, piece: Piece, path: Path) -> None:
+        """Put a piece at its path, unless it is there already. Raises FetchError, FetchStopped, OSError."""
+        if self._is_there(piece, path):
+            self.count(piece.size)
+            return
+        unfinished = path.with_name(path.name + _UNFINISHED)
+        with unfinished.open("wb") as file:
+            if (content := self.known.get(piece)) is not None:
+                file.write(content)
+                self.count(piece.size)
+            elif piece.size:
+                self._download(piece, _Growing(file.write, piece, self.count))
+            file.flush()
+            # Cassandra takes the file over by renaming it: it has to outlive a crash from now on.
+            os.fdatasync(file.fileno())
+        unfinished.replace(path)
+        if content is None and piece.size <= _SMALL:
+            self.known.put(piece, path.read_bytes())
+
+    def _is_there(self, piece: Piece, path: Path) -> bool:
+        try:
+            if path.stat().st_size != piece.size:
+                return False
+        except FileNotFoundError:
+            return False
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                self._check()
+                digest.update(chunk)
+        return digest.hexdigest() == piece.sha256
+
+    def _download(self, piece: Piece, growing: _Growing) -> None:
+        failures = 0
+        while True:
+            before = growing.received
+            try:
+                with self.source.stream(piece.key, before) as chunks:
+                    for chunk in chunks:
+                        self._check()
+                        self.pace(len(chunk))
+                        growing.feed(chunk)
+                growing.finish()
+                return
+            except FetchError as error:
+                # A connection that breaks now and then is no reason to give up a large file.
+                failures = failures + 1 if growing.received == before else 1
+                if error.hopeless or failures > len(_BACK_OFF_SECONDS):
+                    growing.give_up()
+                    raise
+            if self.stopped.wait(_BACK_OFF_SECONDS[failures - 1]):
+                raise FetchStopped
+
+    def _check(self) -> None:
+        if self.stopped.is_set():
+            raise FetchStopped
+
+
+class _Growing:
+    """A file as its object arrives; what has arrived stays when a connection breaks."""
+
+    def __init__(self, write: Callable[[bytes], object], piece: Piece, count: Callable[[int], None]) -> None:
+        self._write = write
+        self._piece = piece
+        self._count = count
+        self._digest = hashlib.sha256()
+        self._decompressor = zstd.ZstdDecompressor() if piece.key.endswith(COMPRESSED) else None
+        self._size = 0
+        self.received = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what has come."""
+        self.received += len(chunk)
+        for plain in self._plain(chunk):
+            if self._size + len(plain) > self._piece.size:
+                raise self._damaged(f"it holds more than {self._piece.size} bytes")
+            self._size += len(plain)
+            self._digest.update(plain)
+            self._write(plain)
+            self._count(len(plain))
+
+    def _plain(self, chunk: bytes) -> Iterator[bytes]:
+        if self._decompressor is None:
+            yield chunk
+            return
+        try:
+            while True:
+                plain = self._decompressor.decompress(chunk, _CHUNK)
+                if plain:
+                    yield plain
+                chunk = b""
+                if self._decompressor.eof or self._decompressor.needs_input:
+                    return
+        except (zstd.ZstdError, EOFError) as error:
+            raise self._damaged(f"it cannot be decompressed: {error}") from error
+
+    def finish(self) -> None:
+        """All has come: is it what was backed up?"""
+        if self.received < self._piece.stored_size:
+            raise FetchError(f"{self._piece.key}: {self.received} of {self._piece.stored_size} bytes came")
+        if self._size != self._piece.size:
+            raise self._damaged(f"it holds {self._size} bytes instead of {self._piece.size}")
+        if self._digest.hexdigest() != self._piece.sha256:
+            raise self._damaged(f"its SHA-256 is {self._digest.hexdigest()} instead of {self._piece.sha256}")
+
+    def give_up(self) -> None:
+        """What came does not count."""
+        self._count(-self._size)
+
+    def _damaged(self, why: str) -> FetchError:
+        return FetchError(f"{self._piece.key} ({self._piece.name}) is damaged: {why}", hopeless=True)

@@ -1,0 +1,133 @@
+"""Getting staged SSTables into a running Cassandra: by taking the files over, or by streaming them to their owners."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from executor.jmx import java_agent
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
+from executor.jobs.blocking import call
+
+_LOG = logging.getLogger(__name__)
+IMPORTER = "SSTableImport"
+_IMPORTER = java_agent.mbean(IMPORTER)
+_STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStreams")
+_CALL_SECONDS = 30.0
+# A table's data may take hours to stream; a connection that is lost ends the waiting long before.
+_LOAD_SECONDS = 7 * 24 * 3600.0
+# What Cassandra names its exceptions, before the cause in words.
+_WRAPPINGS = (
+    "java.lang.RuntimeException : ", "java.util.concurrent.ExecutionException: ", "java.lang.RuntimeException: ",
+    "org.apache.cassandra.streaming.StreamException: ", "java.lang.IllegalArgumentException: ",
+)  # fmt: skip
+
+
+class LoadError(Exception):
+    """Cassandra did not take the files; the text has its words."""
+
+
+@dataclass(frozen=True)
+class Loader:
+    """The loading functions of one node's Cassandra. `check` is called often, and may raise to end the waiting."""
+
+    jolokia: Jolokia
+    check: Callable[[], None]
+    _ready: threading.Event = field(default_factory=threading.Event, init=False, compare=False)
+
+    def can_import(self) -> bool:
+        """Whether files can be taken over here; makes Cassandra ready for it.
+
+        False with a bundle of another maker, and where agents may not be loaded. Raises LoadError.
+        """
+        if self._ready.is_set():
+            return True
+        try:
+            java_agent.attach(self.jolokia, IMPORTER)
+            self._ready.set()
+        except NotReachableError as error:
+            raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
+        except JolokiaError as error:
+            _LOG.warning("Cassandra does not load our agent, so that files are streamed: %s", error)
+            return False
+        return True
+
+    def take_over(self, key_space: str, table: str, directory: Path) -> bool:
+        """Move a directory's SSTables into a table; indexes are built for them. Their names do not matter.
+
+        False, with all files still where they were, if Cassandra refuses: above all because this node does not own
+        all of their tokens. Raises LoadError.
+        """
+        if not self.can_import():
+            return False
+        refused = self._finish(
+            lambda: self.jolokia.execute(_IMPORTER, "load", [key_space, table, str(directory)], _LOAD_SECONDS),
+            f"import into {key_space}.{table}",
+            self.check,
+        )
+        return not refused
+
+    def stream(self, directory: Path, tell: Callable[[int], None]) -> None:
+        """Send the SSTables of `…/<key space>/<table>` to the owners of their ranges, this node included.
+
+        `tell` gets the bytes sent so far. Raises LoadError, when one owner does not get everything.
+        """
+        path = str(directory)
+        mbean, operation = self._bulk_load()
+
+        def watch() -> None:
+            self.check()
+            tell(self._sent(path))
+
+        self._finish(
+            lambda: self.jolokia.execute(mbean, operation, [path], _LOAD_SECONDS),
+            f"streaming {directory.parent.name}.{directory.name}",
+            watch,
+        )
+
+    def _bulk_load(self) -> tuple[str, str]:
+        """The MBean and operation that stream: ours, which can do it for indexed tables too, or else Cassandra's."""
+        try:
+            return java_agent.attach(self.jolokia, "BulkLoad"), "stream"
+        except NotReachableError as error:
+            raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
+        except JolokiaError as error:
+            _LOG.warning("Cassandra does not load our agent, so that tables with SAI cannot be streamed: %s", error)
+            return STORAGE_SERVICE, "bulkLoad(java.lang.String)"
+
+    def _finish(self, run: Callable[[], Any], what: str, watch: Callable[[], None]) -> Any:
+        try:
+            return call(run, watch)
+        except JolokiaError as error:
+            raise LoadError(f"{what}: {cause(str(error))}") from error
+
+    def _sent(self, directory: str) -> int:
+        try:
+            streams = self.jolokia.read([_STREAMS], _CALL_SECONDS).get(_STREAMS)
+        except JolokiaError:
+            # The call itself will tell.
+            return 0
+        return sent_bytes(streams if isinstance(streams, list) else [], directory)
+
+
+def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
+    """What has been sent of the files in a directory, as StreamManager's CurrentStreams tell."""
+    total = 0
+    for stream in streams:
+        for session in stream.get("sessions") or ():
+            for file in session.get("sendingFiles") or ():
+                if Path(str(file.get("fileName", ""))).parent == Path(directory):
+                    total += int(file.get("currentBytes", 0))
+    return total
+
+
+def cause(text: str) -> str:
+    """The first lines of Cassandra's words, without names of exceptions around them and without a stack trace."""
+    while wrapping := next((found for found in _WRAPPINGS if text.startswith(found)), None):
+        text = text.removeprefix(wrapping)
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\t")]
+    return " ".join(lines)[:600] or "no reason given"

@@ -1,0 +1,239 @@
+"""Whether what is derived from a table follows from it: sampled rows of its views, and what its indexes find."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cassandra.cluster import Session
+
+from executor.cql.session import CQL_ERRORS, words
+from executor.cql.tokenizer import quote
+from executor.cql.tokenizer import words as split_words
+from executor.restore.schema.selection import TableName
+
+# From so many places of the ring, so many rows each.
+_PLACES, _ROWS = 4, 25
+# A view follows its table a moment later.
+_ATTEMPTS = 5
+_AGAIN_SECONDS = 1.0
+_COLUMNS = "SELECT column_name, kind, position FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
+_VIEWS = "SELECT base_table_name, view_name, where_clause FROM system_schema.views WHERE keyspace_name = %s"
+_INDEXES = "SELECT index_name, options FROM system_schema.indexes WHERE keyspace_name = %s AND table_name = %s"
+_MASKS = "SELECT column_name FROM system_schema.column_masks WHERE keyspace_name = %s AND table_name = %s"
+_BUILT = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = %s'
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Derived:
+    """What was found: differences, and what could not be compared, a sentence each."""
+
+    different: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table or a view: its columns, and those of its key in order."""
+
+    name: TableName
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    partition_key: tuple[str, ...]
+    static: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return f"{quote(self.name.key_space)}.{quote(self.name.table)}"
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """Compares at the session's consistency. `wait` waits, and may raise to end everything."""
+
+    session: Session
+    seed: str
+    wait: Callable[[float], None]
+
+    def compare(self, name: TableName) -> Derived:
+        """All views and indexes of a table. What cannot be read is a remark."""
+        found = Derived()
+        try:
+            views = [
+                row for row in self.session.execute(_VIEWS, (name.key_space,)) if row.base_table_name == name.table
+            ]
+            indexes = self.session.execute(_INDEXES, (name.key_space, name.table)).all()
+            if not views and not indexes:
+                return found
+            if self.session.execute(_MASKS, (name.key_space, name.table)).all():
+                found.remarks.append("its views and indexes were not compared: it has masked columns")
+                return found
+            base = self._table(name)
+        except CQL_ERRORS as error:
+            found.remarks.append(f"its views and indexes were not compared: {words(error)}")
+            return found
+        for row in views:
+            self._guard(found, f"its view {row.view_name}", lambda row=row: self._view(base, row, found))  # type: ignore[misc]
+        for row in indexes:
+            self._guard(found, f"its index {row.index_name}", lambda row=row: self._index(base, row, found))  # type: ignore[misc]
+        return found
+
+    def _guard(self, found: Derived, what: str, compare: Callable[[], None]) -> None:
+        try:
+            compare()
+        except CQL_ERRORS as error:
+            found.remarks.append(f"{what} was not compared: {words(error)}")
+
+    def _table(self, name: TableName) -> _Table:
+        rows = self.session.execute(_COLUMNS, (name.key_space, name.table)).all()
+        ordered = sorted(rows, key=lambda row: (row.position, row.column_name))
+        partition = tuple(row.column_name for row in ordered if row.kind == "partition_key")
+        clustering = tuple(row.column_name for row in ordered if row.kind == "clustering")
+        static = frozenset(row.column_name for row in ordered if row.kind == "static")
+        return _Table(name, tuple(row.column_name for row in rows), (*partition, *clustering), partition, static)
+
+    def _sample(self, table: _Table, columns: Sequence[str], condition: str = "") -> Iterator[Row]:
+        """Rows from some places of the ring, the same for each attempt."""
+        token = f"token({', '.join(map(quote, table.partition_key))})"
+        text = f"SELECT {', '.join(map(quote, columns))} FROM {table.text} WHERE {token} >= ?"
+        text += f" AND {condition} LIMIT {_ROWS} ALLOW FILTERING" if condition else f" LIMIT {_ROWS}"
+        statement = self.session.prepare(text)
+        places = random.Random(f"{self.seed} {table.name}")
+        starts = [-(2**63), *(places.randrange(-(2**63), 2**63) for _ in range(_PLACES - 1))]
+        seen = set()
+        for start in starts:
+            for row in self.session.execute(statement, (start,)):
+                if (shown := repr(tuple(row))) not in seen:
+                    seen.add(shown)
+                    yield tuple(row)
+
+    def _view(self, base: _Table, found: Any, result: Derived) -> None:
+        view = self._table(TableName(base.name.key_space, found.view_name))
+        what = f"its view {found.view_name}"
+        lacking, rows = self._differing(base, view, _condition(found.where_clause))
+        if lacking:
+            result.different.append(f"{what} lacks {lacking} of {rows} rows, or has them otherwise")
+        stale, rows = self._differing(view, base, "")
+        if stale:
+            result.different.append(f"{what} has {stale} of {rows} rows that do not follow from the table")
+
+    def _differing(self, one: _Table, other: _Table, condition: str) -> tuple[int, int]:
+        """How many sampled rows of one table are not in the other one as they are, and of how many.
+
+        Those that differ are looked at again, as they are then: a row may be on its way.
+        """
+        columns = tuple(name for name in one.columns if name in other.columns)
+        needed = tuple(dict.fromkeys([*one.key, *other.key, *columns]))
+        lookup, again = self._lookup(other, columns), self._lookup(one, needed)
+
+        def fits(row: Mapping[str, Any]) -> bool:
+            return self._is_in(row, other, columns, lookup)
+
+        rows = [dict(zip(needed, row, strict=True)) for row in self._sample(one, needed, condition)]
+        differing = [row for row in rows if not fits(row)]
+        for _ in range(_ATTEMPTS):
+            if not differing:
+                break
+            self.wait(_AGAIN_SECONDS)
+            present = [self._one(again, row, one.key) for row in differing]
+            anew = [dict(zip(needed, row, strict=True)) for row in present if row is not None]
+            differing = [row for row in anew if not fits(row)]
+        return len(differing), len(rows)
+
+    def _is_in(self, row: Mapping[str, Any], other: _Table, columns: Sequence[str], lookup: Any) -> bool:
+        if any(row[name] is None for name in other.key):
+            return True
+        found = self._one(lookup, row, other.key)
+        return found is not None and repr(found) == repr(tuple(row[name] for name in columns))
+
+    def _lookup(self, table: _Table, columns: Sequence[str]) -> Any:
+        where = " AND ".join(f"{quote(name)} = ?" for name in table.key)
+        return self.session.prepare(f"SELECT {', '.join(map(quote, columns))} FROM {table.text} WHERE {where}")
+
+    def _one(self, statement: Any, row: Mapping[str, Any], key: Sequence[str]) -> Row | None:
+        found = self.session.execute(statement, [row[name] for name in key]).one()
+        return None if found is None else tuple(found)
+
+    def _index(self, base: _Table, found: Any, result: Derived) -> None:
+        what = f"its index {found.index_name}"
+        built = {row.index_name for row in self.session.execute(_BUILT, (base.name.key_space,))}
+        if found.index_name not in built:
+            result.remarks.append(f"{what} is not built yet on the node that was asked")
+            return
+        column, kind = target(str(found.options.get("target", "")))
+        relation = _RELATIONS.get(kind)
+        if relation is None or column not in base.columns or column in base.key:
+            result.remarks.append(f"{what} was not compared: only that it is built")
+            return
+        lacking, rows = self._not_found(base, column, kind, relation.format(quote(column)))
+        if lacking:
+            result.different.append(f"{what} does not find {lacking} of {rows} rows")
+
+    def _not_found(self, base: _Table, column: str, kind: str, relation: str) -> tuple[int, int]:
+        """How many sampled rows that have a value the index does not find by it, and of how many."""
+        if column in base.static:
+            base = replace(base, key=base.partition_key)
+        where = " AND ".join(f"{quote(name)} = ?" for name in base.key)
+        search = self.session.prepare(f"SELECT {quote(base.key[0])} FROM {base.text} WHERE {where} AND {relation}")
+        again = self._lookup(base, (*base.key, column))
+
+        def finds(row: Row) -> bool:
+            searched = None if row[-1] is None else _searched(row[-1], kind)
+            return searched is None or self.session.execute(search, [*row[:-1], *searched]).one() is not None
+
+        rows = [row for row in self._sample(base, (*base.key, column)) if row[-1] is not None]
+        lacking = [row for row in rows if not finds(row)]
+        for _ in range(_ATTEMPTS):
+            if not lacking:
+                break
+            self.wait(_AGAIN_SECONDS)
+            present = [self.session.execute(again, list(row[:-1])).one() for row in lacking]
+            lacking = [tuple(row) for row in present if row is not None and not finds(tuple(row))]
+        return len(lacking), len(rows)
+
+
+_RELATIONS = {
+    "": "{} = ?",
+    "values": "{} CONTAINS ?",
+    "keys": "{} CONTAINS KEY ?",
+    "entries": "{}[?] = ?",
+    "full": "{} = ?",
+}
+
+
+def target(text: str) -> tuple[str, str]:
+    """Column and kind of what an index is on: `values(l)`, `"Odd"`, `name`."""
+    kind, bracket, rest = text.partition("(")
+    if not bracket or kind not in _RELATIONS:
+        kind, rest = "", text
+    name = rest[:-1] if kind else rest
+    return (name[1:-1].replace('""', '"') if name.startswith('"') else name), kind
+
+
+def _searched(value: Any, kind: str) -> list[Any] | None:
+    """What to look for so that a row is found; None if it has nothing that is in the index."""
+    if kind in ("", "full"):
+        return [value]
+    if not value:
+        return None
+    if kind == "entries":
+        return list(next(iter(value.items())))
+    if kind == "values" and hasattr(value, "values"):
+        return [next(iter(value.values()))]
+    return [next(iter(value))]
+
+
+def _condition(where: str) -> str:
+    """A view's condition beyond that columns of its key have a value."""
+    parts: list[list[str]] = [[]]
+    for word in split_words(where):
+        if word.says("AND"):
+            parts.append([])
+        else:
+            parts[-1].append(word.text)
+    kept = [part for part in parts if [text.upper() for text in part[-3:]] != ["IS", "NOT", "NULL"]]
+    return " AND ".join(" ".join(part) for part in kept if part)

@@ -1,0 +1,131 @@
+"""Rows of a backup's files that are kept on the volume until the cluster has answered for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from executor.cql.tokenizer import words
+from executor.restore.loading.staging import OperationDirectory
+from executor.restore.schema.plan import COLUMNS, Element
+from executor.restore.schema.selection import TableName
+from executor.restore.source.batches import Batch
+
+_PLAN, _RESULT = "plan.json", "result.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a batch: a file of rows, a directory with all of its SSTables, or nothing and why.
+
+    `drops` are the moments at which the backup's table lost columns, as `column=microseconds`; `taken_at` is the moment
+    of the backup's last snapshot in microseconds.
+    """
+
+    number: int
+    table: str
+    path: str = ""
+    why: str = ""
+    drops: tuple[str, ...] = ()
+    taken_at: int = 0
+
+
+@dataclass(frozen=True)
+class Samples(OperationDirectory):
+    """What one restore keeps on one node. Files are written whole or not at all, so that any attempt can go on."""
+
+    name = "restore-samples"
+
+    def plan(self) -> Mapping[str, Any] | None:
+        """What was noted before anything was loaded; None if nothing was."""
+        return self._read(_PLAN)
+
+    def begin(self, plan: Mapping[str, Any]) -> None:
+        """Note what is to be loaded; what is kept of another plan goes."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self._write(_PLAN, plan)
+
+    def path(self, number: int) -> Path:
+        """Where a batch's rows are kept: the name of a file, or of a directory."""
+        return self.directory / str(number)
+
+    def keep_files(self, batch: Batch, staged: Path) -> Path:
+        """Keep all of a batch's files, without taking space as long as they are somewhere else as well."""
+        kept = self.path(batch.number) / batch.target.key_space / batch.target.table
+        shutil.rmtree(self.path(batch.number), ignore_errors=True)
+        kept.mkdir(parents=True)
+        for piece in batch.pieces:
+            os.link(staged / piece.name, kept / piece.name)
+        return kept
+
+    def note(self, kept: Kept) -> None:
+        """What is kept of a batch, once it is there."""
+        self._write(f"{kept.number}.json", asdict(kept))
+
+    def has(self, number: int) -> bool:
+        """Whether that was noted."""
+        return (self.directory / f"{number}.json").exists()
+
+    def all(self) -> Iterator[Kept]:
+        """All that is kept, in order."""
+        for number in sorted(int(path.stem) for path in self.directory.glob("*.json") if path.stem.isdigit()):
+            found = self._read(f"{number}.json")
+            if found is not None:
+                yield Kept(**{**found, "drops": tuple(found["drops"])})
+
+    def result(self) -> Mapping[str, Any] | None:
+        """What came of comparing them, for an attempt that is made again."""
+        return self._read(_RESULT)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """They have been compared: the result stays, the rows go."""
+        self._write(_RESULT, result)
+        for path in self.directory.iterdir():
+            if path.name == _RESULT:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def give_up(self) -> None:
+        """The job is ended from outside, maybe for good: what may be large goes; the next attempt says so."""
+        for kept in self.all():
+            if kept.path and Path(kept.path).is_dir():
+                self.note(replace(kept, path="", why="its files were given up when the job was ended before its time"))
+                shutil.rmtree(self.path(kept.number), ignore_errors=True)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads((self.directory / name).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return found
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        partial = self.directory / f"{name}.partial"
+        with partial.open("w") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fdatasync(file.fileno())
+        partial.replace(self.directory / name)
+
+
+def dropped(schema: Iterable[Element], table: TableName) -> Sequence[str]:
+    """When a table lost columns, as its backup tells: `column=microseconds`, the last time of each."""
+    times: dict[str, int] = {}
+    for element in schema:
+        if element.kind != COLUMNS or (element.key_space, element.table) != (table.key_space, table.table):
+            continue
+        # ALTER TABLE keyspace . table DROP column USING TIMESTAMP microseconds
+        found = words(element.text)
+        if len(found) > 9 and found[5].says("DROP") and found[8].says("TIMESTAMP"):
+            times[str(found[6].name)] = int(found[9].text)
+    return [f"{name}={time}" for name, time in sorted(times.items())]

@@ -1,0 +1,191 @@
+"""The statements that bring a backup's roles and permissions back. Pure.
+
+What is there and not in the backup stays: roles, memberships and permissions that were given since. The login that
+the restore itself uses is never touched, nor the roles that it has its rights from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from executor.backup.roles import Permission, Role, Roles
+from executor.cql.tokenizer import quote
+
+CREATED, ALTERED, EQUAL, LEFT = "created", "altered", "as in the backup", "left as it is: the restore logs in with it"
+# The names of Cassandra's classes in the resources of functions.
+_TYPES = {
+    "AsciiType": "ascii", "BooleanType": "boolean", "ByteType": "tinyint", "BytesType": "blob",
+    "DecimalType": "decimal", "DoubleType": "double", "DurationType": "duration", "FloatType": "float",
+    "InetAddressType": "inet", "Int32Type": "int", "IntegerType": "varint", "LongType": "bigint",
+    "ShortType": "smallint",
+    "SimpleDateType": "date", "TimeType": "time", "TimeUUIDType": "timeuuid", "TimestampType": "timestamp",
+    "UTF8Type": "text", "UUIDType": "uuid",
+}  # fmt: skip
+_FUNCTION = re.compile(r"functions/(?P<key_space>[^/]+)/(?P<name>[^\[]+)\[(?P<types>.*)\]", re.DOTALL)
+_PACKAGE = "org.apache.cassandra.db.marshal."
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement about a role, and what it does in words that hold no secret."""
+
+    role: str
+    does: str
+    text: str
+
+
+def untouched(own: str | None, here: Roles) -> frozenset[str]:
+    """The restore's own login and all roles that it is a member of, directly or not."""
+    members = {role.name: role.member_of for role in here.roles}
+    found: set[str] = set()
+    open_ends = [own] if own else []
+    while open_ends:
+        name = open_ends.pop()
+        if name not in found:
+            found.add(name)
+            open_ends += members.get(name, ())
+    return frozenset(found)
+
+
+def outcome(stored: Roles, here: Roles, left: Collection[str]) -> dict[str, str]:
+    """What becomes of each of the backup's roles."""
+    there = {role.name: role for role in here.roles}
+    return {
+        role.name: LEFT if role.name in left
+        else CREATED if role.name not in there
+        else EQUAL if not list(_of_role(role, there[role.name]))
+        else ALTERED
+        for role in stored.roles
+    }  # fmt: skip
+
+
+def unknown(stored: Roles, here: Roles) -> list[str]:
+    """The roles that are here and not in the backup."""
+    return sorted({role.name for role in here.roles} - {role.name for role in stored.roles})
+
+
+def statements(stored: Roles, here: Roles, left: Collection[str]) -> Iterator[Statement]:
+    """All that makes the roles here have what the backup's had: roles first, then what is about several of them."""
+    there = {role.name: role for role in here.roles}
+    wanted = [role for role in stored.roles if role.name not in left]
+    for group, networks in stored.cidr_groups.items():
+        if group not in here.cidr_groups:
+            yield Statement("", f"the CIDR group {group}", _group(group, networks))
+    for role in wanted:
+        yield from _options(role, there.get(role.name))
+    for role in wanted:
+        yield from _given(role, there.get(role.name))
+
+
+def _of_role(role: Role, here: Role) -> Iterator[Statement]:
+    yield from _options(role, here)
+    yield from _given(role, here)
+
+
+def _options(role: Role, here: Role | None) -> Iterator[Statement]:
+    name = quote(role.name)
+    if here is None or _login(role) != _login(here):
+        options = [f"LOGIN = {_flag(role.can_login)}", f"SUPERUSER = {_flag(role.is_superuser)}"]
+        if role.salted_hash is not None:
+            options.insert(0, f"HASHED PASSWORD = {_text(role.salted_hash)}")
+        verb = "CREATE ROLE IF NOT EXISTS" if here is None else "ALTER ROLE"
+        yield Statement(role.name, "password, login and superuser", f"{verb} {name} WITH {' AND '.join(options)}")
+    if role.data_centers != (here.data_centers if here else None):
+        access = "ALL DATACENTERS" if role.data_centers is None else f"DATACENTERS {_set(role.data_centers)}"
+        yield Statement(role.name, "data centers", f"ALTER ROLE {name} WITH ACCESS TO {access}")
+    if role.cidr_groups != (here.cidr_groups if here else None):
+        access = "ALL CIDRS" if role.cidr_groups is None else f"CIDRS {_set(role.cidr_groups)}"
+        yield Statement(role.name, "CIDR groups", f"ALTER ROLE {name} WITH ACCESS FROM {access}")
+
+
+def _login(role: Role) -> tuple[bool, bool, str | None]:
+    return role.can_login, role.is_superuser, role.salted_hash
+
+
+def _given(role: Role, here: Role | None) -> Iterator[Statement]:
+    name = quote(role.name)
+    for other in sorted(set(role.member_of) - set(here.member_of if here else ())):
+        yield Statement(role.name, f"member of {other}", f"GRANT {quote(other)} TO {name}")
+    for identity in sorted(set(role.identities) - set(here.identities if here else ())):
+        text = f"ADD IDENTITY IF NOT EXISTS {_text(identity)} TO ROLE {_text(role.name)}"
+        yield Statement(role.name, f"identity {identity}", text)
+    had = {one.resource: set(one.permissions) for one in here.permissions} if here else {}
+    for permission in role.permissions:
+        missing = sorted(set(permission.permissions) - had.get(permission.resource, set()))
+        yield from (_grant(role.name, name, one, permission) for one in missing)
+
+
+def _grant(role: str, name: str, what: str, permission: Permission) -> Statement:
+    where = resource(permission.resource)
+    does = f"{what} on {permission.resource}"
+    return Statement(role, does, "" if where is None else f"GRANT {what} ON {where} TO {name}")
+
+
+def resource(stored: str) -> str | None:
+    """A resource as GRANT takes it, None for one that is not understood."""
+    kind, *parts = stored.split("/")
+    match kind, parts:
+        case "data", []:
+            return "ALL KEYSPACES"
+        case "data", [key_space]:
+            return f"KEYSPACE {quote(key_space)}"
+        case "data", [key_space, "*"]:
+            return f"ALL TABLES IN KEYSPACE {quote(key_space)}"
+        case "data", [key_space, table]:
+            return f"TABLE {quote(key_space)}.{quote(table)}"
+        case "roles", []:
+            return "ALL ROLES"
+        case "roles", _:
+            # The name of a role may hold a slash.
+            return f"ROLE {quote(stored.removeprefix('roles/'))}"
+        case "functions", []:
+            return "ALL FUNCTIONS"
+        case "functions", [key_space]:
+            return f"ALL FUNCTIONS IN KEYSPACE {quote(key_space)}"
+        case "functions", _:
+            return _function(stored)
+        case ("mbean", []) | ("mbeans", []):
+            return "ALL MBEANS"
+        case "mbean", _:
+            pattern = stored.removeprefix("mbean/")
+            return f"{'MBEANS' if '*' in pattern else 'MBEAN'} {_text(pattern)}"
+    return None
+
+
+def _function(stored: str) -> str | None:
+    found = _FUNCTION.fullmatch(stored)
+    if found is None:
+        return None
+    classes = [name.removeprefix(_PACKAGE) for name in found["types"].split("^") if name]
+    if not all(name in _TYPES for name in classes):
+        return None
+    types = ", ".join(_TYPES[name] for name in classes)
+    return f"FUNCTION {quote(found['key_space'])}.{quote(found['name'])}({types})"
+
+
+def _group(name: str, networks: Sequence[str]) -> str:
+    cidrs = ", ".join(f"({_text(address)}, {bits})" for address, _, bits in (one.partition("/") for one in networks))
+    return f"INSERT INTO system_auth.cidr_groups (cidr_group, cidrs) VALUES ({_text(name)}, {{{cidrs}}})"
+
+
+def _set(names: Sequence[str]) -> str:
+    return "{" + ", ".join(map(_text, names)) + "}"
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def told(results: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What became of each role, for people, with what could not be done."""
+    found = {
+        name: f"{what}; not given: {'; '.join(problems[name])}" if problems.get(name) else what
+        for name, what in results.items()
+    }
+    return found | {name: "; ".join(why) for name, why in problems.items() if name not in results}

@@ -1,0 +1,371 @@
+"""The statements that bring a backup's schema back, for what is wanted of it and not there yet. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from executor.cql import tokenizer
+from executor.cql.tokenizer import CqlError, Word, parenthesis, quote, words
+from executor.restore.schema.selection import Selection, TableName
+from executor.restore.schema.shape import Shape, column_types, differences, read
+
+KEY_SPACE, TYPE, FUNCTION, AGGREGATE = "keyspace", "type", "function", "aggregate"
+TABLE, COLUMNS, INDEX, VIEW, TRIGGER = "table", "columns", "index", "view", "trigger"
+_KINDS = {
+    "KEYSPACE": KEY_SPACE, "TYPE": TYPE, "FUNCTION": FUNCTION, "AGGREGATE": AGGREGATE, "TABLE": TABLE,
+    "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
+}  # fmt: skip
+_OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+# As DESCRIBE writes it.
+_CREATE_VIEW = "CREATE MATERIALIZED VIEW "
+# Of the names that indexes get from us. They are part of file names, which have 255 bytes.
+_INDEX_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class Element:
+    """One statement of a schema. `table` is the table that it is about, empty for what belongs to a key space.
+
+    COLUMNS is an ALTER TABLE, by which DESCRIBE tells of columns that were dropped. The name of a function has its
+    arguments. `position` is the word that stands for the name of an index or a trigger.
+    """
+
+    kind: str
+    key_space: str
+    name: str
+    text: str
+    table: str = ""
+    position: Word | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What there can be only one of."""
+        return (self.kind, self.key_space, self.name)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.key_space}" if self.kind == KEY_SPACE else f"{self.kind} {self.key_space}.{self.name}"
+        )
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What a cluster has: its elements, the ids of all its tables, and its data centers."""
+
+    elements: tuple[Element, ...] = ()
+    table_ids: frozenset[str] = frozenset()
+    data_centers: frozenset[str] = frozenset()
+
+    def identities(self) -> frozenset[tuple[str, str, str]]:
+        """Of all elements."""
+        return frozenset(element.identity for element in self.elements)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to create, in order, and what is there and stays."""
+
+    create: tuple[Element, ...]
+    keep: tuple[Element, ...]
+
+
+def elements(statements: Iterable[str]) -> tuple[Element, ...]:
+    """The elements of a schema in their order. A text may hold several statements. Raises CqlError."""
+    return tuple(_element(found) for text in statements for found in tokenizer.split(text))
+
+
+def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:
+    """The materialized views, each with its table."""
+    return {
+        TableName(view.key_space, view.name): TableName(view.key_space, view.table)
+        for view in found
+        if view.kind == VIEW
+    }
+
+
+def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
+    """The same, without reading the other statements. Raises CqlError."""
+    return views_of(elements(text for text in statements if text.startswith(_CREATE_VIEW)))
+
+
+def _element(text: str) -> Element:
+    found = words(text)
+    if len(found) > 4 and found[0].says("ALTER") and found[1].says("TABLE"):
+        key_space, name, _ = _name(found, 2)
+        return Element(COLUMNS, key_space, f"{name} {' '.join(word.text for word in found[5:7])}", text, name)
+    for index, word in enumerate(found[1:5], 1):
+        kind = _KINDS.get(word.text.upper())
+        if found[0].says("CREATE") and kind is not None:
+            return _created(kind, found, index + 1, text)
+    raise CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
+
+
+def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element:
+    if kind == KEY_SPACE:
+        return Element(kind, str(found[index].name), "", text)
+    if kind in (INDEX, TRIGGER):
+        on = next(at for at in range(index, len(found)) if found[at].says("ON"))
+        key_space, table, _ = _name(found, on + 1)
+        return Element(kind, key_space, str(found[index].name), text, table, found[index])
+    key_space, name, after = _name(found, index)
+    if kind in (FUNCTION, AGGREGATE):
+        first, last = parenthesis(found, after)
+        return Element(kind, key_space, name + "".join(word.text for word in found[first : last + 1]), text)
+    if kind == VIEW:
+        origin = next(at for at in range(after, len(found)) if found[at].says("FROM"))
+        return Element(kind, key_space, name, text, _name(found, origin + 1)[1])
+    return Element(kind, key_space, name, text, name if kind == TABLE else "")
+
+
+def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:
+    """Key space and name, and the index of the word after them."""
+    if index + 2 >= len(found) or found[index + 1].text != "." or found[index + 2].name is None:
+        raise CqlError(f"no full name in {' '.join(word.text for word in found[:8])!r}")
+    return str(found[index].name), str(found[index + 2].name), index + 3
+
+
+def plan(
+    stored: Sequence[Element], selection: Selection, existing: Existing, created: frozenset[str] = frozenset()
+) -> Plan:
+    """What of the backup's elements is to be created for the wanted tables, under their new names.
+
+    `created` names what an earlier attempt of the same restore has made.
+    """
+    create: list[Element] = []
+    keep: list[Element] = []
+    there = set(existing.identities())
+    tables_there = {(element.key_space, element.name) for element in existing.elements if element.kind == TABLE}
+    for element in renamed(stored, selection):
+        if element.identity in there:
+            keep.append(element)
+        elif element.kind == COLUMNS and _has_own_past(element, tables_there, created):
+            continue
+        else:
+            there.add(element.identity)
+            create.append(_with_free_id(element, selection, existing.table_ids))
+    return Plan(tuple(create), tuple(keep))
+
+
+def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created: frozenset[str]) -> bool:
+    """Whether the table was there before the restore, so that what it lost is its own affair."""
+    table = replace(columns, kind=TABLE, name=columns.table)
+    return (columns.key_space, columns.table) in tables and str(table) not in created
+
+
+def _with_free_id(element: Element, selection: Selection, taken: frozenset[str]) -> Element:
+    if element.kind not in (TABLE, VIEW):
+        return element
+    # A view never: its rows are made anew, and what was on its way to the old one is not to reach it.
+    moved = TableName(element.key_space, element.name) not in selection.targets
+    used = any(word.text.lower() in taken for word in words(element.text) if word.name is None)
+    return replace(element, text=tokenizer.without_id(element.text)) if used or moved else element
+
+
+def renamed(stored: Sequence[Element], selection: Selection) -> Iterator[Element]:
+    """The wanted elements as they are to be called, in the backup's order; a key space's own ones in each new place."""
+    wanted = set(selection.key_spaces())
+    indexes = indexes_renamed(stored, selection)
+    for element in stored:
+        if element.key_space not in wanted:
+            continue
+        for target in selection.target_key_spaces(element.key_space):
+            if _is_wanted(element, target, stored, selection):
+                yield _rename(element, target, selection, indexes.get(element.identity, element.name))
+
+
+def left_out(stored: Sequence[Element], selection: Selection) -> list[str]:
+    """The views that a restore does not make, a sentence each: those of a table that gets another name beside itself,
+    as the key space has the view's name once."""
+    return [
+        f"{element}: {table} becomes {new} in the same key space, where the view keeps its name and its table"
+        for element in stored
+        if element.kind == VIEW
+        and (new := selection.targets.get(table := TableName(element.key_space, element.table))) is not None
+        and _is_beside_itself(table, new)
+    ]
+
+
+def _is_beside_itself(old: TableName, new: TableName) -> bool:
+    return old.key_space == new.key_space and old != new
+
+
+def _is_wanted(element: Element, target: str, stored: Sequence[Element], selection: Selection) -> bool:
+    if element.kind == KEY_SPACE:
+        return True
+    if element.kind in _OF_KEY_SPACE and element.key_space in selection.whole:
+        return True
+    if element.kind in (TYPE, FUNCTION):
+        return element.identity in _needed(element.key_space, stored, selection)
+    if element.kind in _OF_KEY_SPACE:
+        return False
+    old = TableName(element.key_space, element.table)
+    new = selection.targets.get(old)
+    if new is None or (element.kind == VIEW and _is_beside_itself(old, new)):
+        return False
+    return new.key_space == target
+
+
+def _needed(key_space: str, stored: Sequence[Element], selection: Selection) -> set[tuple[str, str, str]]:
+    """The types and masking functions that the wanted tables of a key space are made of, also by way of other types."""
+    tables = [e.text for e in stored if e.kind == TABLE and TableName(e.key_space, e.name) in selection.targets]
+    masks = {name for text in tables for name in _masks(text)}
+    needed = {
+        e.identity
+        for e in stored
+        if e.kind == FUNCTION and e.key_space == key_space and (key_space, e.name.partition("(")[0]) in masks
+    }
+    types = {e.name: e for e in stored if e.kind == TYPE and e.key_space == key_space}
+    open_ends = [*tables, *(e.text for e in stored if e.identity in needed)]
+    while open_ends:
+        names = {word.name for word in words(open_ends.pop())}
+        found = [e for name, e in types.items() if name in names and e.identity not in needed]
+        needed |= {element.identity for element in found}
+        open_ends += [element.text for element in found]
+    return needed
+
+
+def _masks(table: str) -> Iterator[tuple[str, str]]:
+    """Key space and name of each function that masks a column: `MASKED WITH key space . name ( … )`."""
+    found = words(table)
+    for masked, of, key_space, dot, name in zip(found, found[1:], found[2:], found[3:], found[4:], strict=False):
+        if masked.says("MASKED") and of.says("WITH") and dot.text == ".":
+            yield str(key_space.name), str(name.name)
+
+
+def _rename(element: Element, target: str, selection: Selection, index: str) -> Element:
+    if element.kind == KEY_SPACE:
+        name = next(word for word in words(element.text)[2:] if word.name == element.key_space)
+        changed = replace(element, key_space=target)
+        return changed if target == element.key_space else replace(
+            changed, text=tokenizer.replace(element.text, [(name, quote(target))])
+        )  # fmt: skip
+
+    def called(key_space: str, name: str, is_function: bool) -> tuple[str, str]:
+        new = selection.targets.get(TableName(key_space, name)) if key_space == element.key_space else None
+        if new is not None and element.kind not in _OF_KEY_SPACE and not is_function:
+            return new.key_space, new.table
+        return (target, name) if key_space == element.key_space else (key_space, name)
+
+    changes = [(element.position, quote(index))] if element.position is not None and index != element.name else []
+    text = tokenizer.requalify(tokenizer.replace(element.text, changes), called)
+    # Read again, so that all of the element is what its new text says.
+    return _element(text)
+
+
+def indexes_renamed(stored: Sequence[Element], selection: Selection) -> Mapping[tuple[str, str, str], str]:
+    """New names for the indexes and triggers of tables that get another name: a key space has each index name once."""
+    found: dict[tuple[str, str, str], str] = {}
+    taken: set[tuple[str, str]] = set()
+    for element in stored:
+        new = selection.targets.get(TableName(element.key_space, element.table))
+        if element.position is None or new is None:
+            continue
+        name = element.name if new.table == element.table else _index_name(element, new.table)
+        if (new.key_space, name) in taken:
+            name = _shortened(f"{new.table}_{element.table}_{element.name}")
+        taken.add((new.key_space, name))
+        found[element.identity] = name
+    return found
+
+
+def _index_name(element: Element, table: str) -> str:
+    own = element.name.removeprefix(f"{element.table}_")
+    return _shortened(f"{table}_{own}")
+
+
+def _shortened(name: str) -> str:
+    """A name that files can have: Cassandra takes longer ones, and its disk failure policy then stops the node."""
+    if len(name) <= _INDEX_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: _INDEX_LENGTH - len(digest) - 1]}_{digest}"
+
+
+def shapes(found: Iterable[Element], kind: str) -> Mapping[tuple[str, str], Shape]:
+    """The shapes of all tables or types by key space and name, without the columns that were dropped."""
+    shapes: dict[tuple[str, str], Shape] = {}
+    for element in found:
+        if element.kind == kind:
+            shapes[element.key_space, element.name] = read(element.text)
+        elif element.kind == COLUMNS and (before := shapes.get((element.key_space, element.table))):
+            shapes[element.key_space, element.table] = replace(before, columns=_altered(before.columns, element.text))
+    return shapes
+
+
+def _altered(columns: Mapping[str, str], statement: str) -> Mapping[str, str]:
+    found = words(statement)
+    name = str(found[6].name)
+    if found[5].says("DROP"):
+        return {column: kind for column, kind in columns.items() if column != name}
+    return {**columns, **column_types(found[6:])}
+
+
+def conflicts(stored: Sequence[Element], selection: Selection, existing: Existing) -> list[str]:
+    """Why the wanted tables cannot be loaded here: a sentence each, empty if nothing stands against it."""
+    wanted = list(renamed(stored, selection))
+    found = []
+    for kind in (TYPE, TABLE):
+        here = shapes(existing.elements, kind)
+        for name, shape in shapes(wanted, kind).items():
+            if name in here and (problems := differences(shape, here[name])):
+                found.append(f"{kind} {'.'.join(name)}: {'; '.join(problems)}")
+    found += _twice(wanted)
+    found += _taken(wanted, existing)
+    identities = existing.identities()
+    for element in wanted:
+        if element.kind == KEY_SPACE and element.identity not in identities:
+            found += [
+                f"key space {element.key_space}: its data center {name} does not exist here"
+                f" ({', '.join(sorted(existing.data_centers))})"
+                for name in replication(element.text)
+                if name not in existing.data_centers
+            ]
+    return found
+
+
+def _twice(wanted: Sequence[Element]) -> list[str]:
+    """What would come from two places of the backup under one name, and is not the same."""
+    texts: dict[tuple[str, str, str], str] = {}
+    found = []
+    for element in wanted:
+        if (
+            element.kind not in (KEY_SPACE, COLUMNS)
+            and texts.setdefault(element.identity, element.text) != element.text
+        ):
+            found.append(f"{element} would be made twice, and differently: give one of its key spaces another name")
+    return found
+
+
+def _taken(wanted: Sequence[Element], existing: Existing) -> list[str]:
+    """Names that something else has here: a table's by a view, a view's or an index's by that of another table."""
+    relations = {(e.key_space, e.name): e for e in existing.elements if e.kind in (TABLE, VIEW)}
+    indexes = {(e.key_space, e.name): e for e in existing.elements if e.kind == INDEX}
+    found = []
+    for element in wanted:
+        here = (indexes if element.kind == INDEX else relations).get((element.key_space, element.name))
+        if here is None or element.kind not in (TABLE, VIEW, INDEX):
+            continue
+        if here.kind != element.kind:
+            found.append(
+                f"{element} cannot be made: the name is that of a {here.kind} here; use rename, or drop it first"
+            )
+        elif here.table != element.table:
+            found.append(
+                f"{element} of the table {element.table} cannot be made: here it is that of {here.table};"
+                " use rename, or drop it first"
+            )
+    return found
+
+
+def replication(key_space: str) -> list[str]:
+    """The data centers that a CREATE KEYSPACE names."""
+    found = words(key_space)
+    begin = next((index for index, word in enumerate(found) if word.says("REPLICATION")), len(found))
+    end = next((index for index in range(begin, len(found)) if found[index].text == "}"), len(found))
+    texts = [word.text[1:-1] for word in found[begin:end] if word.text.startswith("'")]
+    pairs = dict(zip(texts[::2], texts[1::2], strict=False))
+    if not pairs.get("class", "").endswith("NetworkTopologyStrategy"):
+        return []
+    return [name for name in pairs if name not in ("class", "replication_factor")]

@@ -1,0 +1,116 @@
+"""What a table or a type is made of, read off its CREATE statement, and what tells two of them apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from executor.cql.tokenizer import CqlError, Word, parenthesis, parts, split, words
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The columns of a table, or the fields of a type, with their types; `static` ones end in ` static`.
+
+    `partition_key` and `clustering` are empty for a type; a clustering column ordered backwards ends in ` desc`.
+    """
+
+    columns: Mapping[str, str]
+    partition_key: tuple[str, ...] = ()
+    clustering: tuple[str, ...] = ()
+    kind: str = field(default="table", compare=False)
+
+
+def read(statement: str) -> Shape:
+    """The shape that a CREATE TABLE or CREATE TYPE gives. Raises CqlError for anything else."""
+    text = split(statement)[0] if statement.strip() else ""
+    found = words(text)
+    if len(found) < 2 or not found[0].says("CREATE") or not (found[1].says("TABLE") or found[1].says("TYPE")):
+        raise CqlError(f"neither CREATE TABLE nor CREATE TYPE: {text[:80]!r}")
+    try:
+        first, last = parenthesis(found, 2)
+        return _read(found, first, last)
+    except (CqlError, IndexError) as error:
+        raise CqlError(f"{error}: {text[:80]!r}") from error
+
+
+def _read(found: Sequence[Word], first: int, last: int) -> Shape:
+    columns: dict[str, str] = {}
+    partition: tuple[str, ...] = ()
+    clustering: tuple[str, ...] = ()
+    for part in parts(found, first + 1, last):
+        if part[0].says("PRIMARY") and part[1].says("KEY"):
+            partition, clustering = _key(part)
+            continue
+        name, kind, is_key = _column(part)
+        columns[name] = kind
+        if is_key:
+            partition = (name,)
+    backwards = set(_backwards(found[last + 1 :]))
+    ordered = tuple(f"{name} desc" if name in backwards else name for name in clustering)
+    return Shape(columns, partition, ordered, "table" if found[1].says("TABLE") else "type")
+
+
+def column_types(found: Sequence[Word]) -> Mapping[str, str]:
+    """The column that `name type [static]` adds."""
+    name, kind, _ = _column(found)
+    return {name: kind}
+
+
+def _column(part: Sequence[Word]) -> tuple[str, str, bool]:
+    name = _name(part[0])
+    kind: list[str] = []
+    for index, word in enumerate(part[1:], 1):
+        if word.says("PRIMARY"):
+            return name, "".join(kind), True
+        if word.says("STATIC") and index > 1:
+            kind.append(" static")
+        elif word.says("MASKED"):
+            break
+        else:
+            kind.append(word.text if word.text.startswith(("'", '"')) else word.text.lower())
+    return name, "".join(kind), False
+
+
+def _key(part: Sequence[Word]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    first, last = parenthesis(part, 2)
+    items = list(parts(part, first + 1, last))
+    partition = [_name(word) for word in items[0] if word.text not in ("(", ")", ",")]
+    return tuple(partition), tuple(_name(item[0]) for item in items[1:])
+
+
+def _backwards(options: Sequence[Word]) -> Iterator[str]:
+    for index, word in enumerate(options):
+        if word.says("CLUSTERING") and options[index + 1].says("ORDER"):
+            first, last = parenthesis(options, index)
+            for part in parts(options, first + 1, last):
+                if part[-1].says("DESC"):
+                    yield _name(part[0])
+
+
+def _name(word: Word) -> str:
+    if word.name is None:
+        raise CqlError(f"{word.text!r} instead of a name")
+    return word.name
+
+
+def differences(backup: Shape, here: Shape) -> list[str]:
+    """Why data of the one cannot be loaded into the other: a sentence each, with both sides; empty if it can.
+
+    What exists only here does no harm: the backup's rows simply have no value there.
+    """
+    found = []
+    for name, kind in backup.columns.items():
+        if name not in here.columns:
+            found.append(f"{name} {kind} of the backup does not exist here")
+        elif here.columns[name] != kind:
+            found.append(f"{name} is {kind} in the backup and {here.columns[name]} here")
+    for what, before, now in (
+        ("the partition key", backup.partition_key, here.partition_key),
+        ("the clustering", backup.clustering, here.clustering),
+    ):
+        if before != now:
+            found.append(f"{what} is ({', '.join(before)}) in the backup and ({', '.join(now)}) here")
+    if backup.kind == "type" and list(backup.columns) != list(here.columns)[: len(backup.columns)] and not found:
+        found.append(f"the fields are {', '.join(backup.columns)} in the backup and {', '.join(here.columns)} here")
+    return found

@@ -1,0 +1,170 @@
+"""A backup's documents and objects in the bucket, as a restore reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from executor.backup import coverage
+from executor.backup.format import layout, manifest
+from executor.backup.format.document import DocumentError
+from executor.backup.format.layout import LayoutError
+from executor.backup.format.manifest import ClusterManifest, Schema
+from executor.backup.roles import Roles, read_roles
+from executor.cql.tokenizer import CqlError
+from executor.jobs.context import JobContext, JobError
+from executor.restore.loading.fetcher import FetchError
+from executor.restore.request import Request
+from executor.restore.schema.plan import Element, elements, views_of
+from executor.restore.schema.selection import TableName
+from executor.restore.source.batches import Piece
+from executor.restore.source.stored import StoredBackup
+from executor.s3.errors import StoreError
+from executor.s3.location import LocationError, parse
+from executor.s3.store import Store, open_store
+
+T = TypeVar("T")
+# A listing gives 1,000 objects at a time.
+_TABLES_LISTED_ALONE = 20
+_CONNECTIONS = 24
+
+
+@contextmanager
+def open_repository(context: JobContext, request: Request) -> Iterator[BackupRepository]:
+    """The backup that a restore is asked for. Raises JobError."""
+    node = context.node
+    try:
+        location = parse(request.location)
+        store = open_store(location, context.secrets(), context.wait, node.scratch, _CONNECTIONS)
+        with store as opened:
+            yield BackupRepository(opened, request.backup_name)
+    except LocationError as error:
+        raise JobError("location", str(error), hopeless=True) from error
+    except StoreError as error:
+        raise JobError("S3", str(error), error.hopeless) from error
+
+
+@dataclass
+class BackupRepository:
+    """One complete backup. Its documents are compared with the hashes that the cluster's manifest has of them."""
+
+    store: Store
+    name: str
+    _whole: ClusterManifest | None = None
+
+    def backup(self) -> StoredBackup:
+        """See `Repository`."""
+        whole = self._cluster()
+        schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
+        found = self._elements(whole.schema_key, schema)
+        views = views_of(found)
+        moments = [node.member.taken_at for node in whole.nodes.values()]
+        return StoredBackup(
+            tokens={node: frozenset(found.member.tokens) for node, found in whole.nodes.items()},
+            tables=_tables(schema, views),
+            schema=found,
+            views=views,
+            rows={TableName(t.key_space, t.name): t.rows for t in whole.tables if t.rows is not None},
+            table_bytes={TableName(t.key_space, t.name): t.bytes for t in whole.tables},
+            versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
+            partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
+            taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
+            lacks=coverage.told(whole.coverage, whole.absent),
+        )
+
+    def roles(self) -> Roles | None:
+        """See `Repository`."""
+        whole = self._cluster()
+        sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
+        return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
+
+    def counted_at(self) -> float | None:
+        """When the backup had counted its rows; None if it did not, or does not tell."""
+        key = layout.moments_key(self.name)
+        content = self.store.get(key)
+        try:
+            return None if content is None else manifest.read_moments(content, key).counted_at
+        except DocumentError:
+            return None
+
+    def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
+        """See `Repository`."""
+        summary = self._cluster().nodes.get(node)
+        if summary is None:
+            raise JobError("manifest", f"the backup {self.name} has no node {node}", hopeless=True)
+        found = self._document(manifest.read_node, summary.manifest_key, summary.manifest_sha256)
+        wanted = set(tables)
+        pieces: dict[TableName, list[Piece]] = {}
+        for table in found.tables:
+            name = TableName(table.key_space, table.name)
+            if name in wanted:
+                pieces.setdefault(name, []).extend(
+                    Piece(part.name, part.size, part.sha256, part.key, part.stored_size) for part in table.components
+                )
+        return {name: tuple(own) for name, own in pieces.items()}
+
+    def sizes(self, keys: Iterable[str]) -> Mapping[str, int]:
+        """See `Repository`."""
+        wanted = frozenset(keys)
+        return {
+            found.key: found.size
+            for prefix in _prefixes(wanted)
+            for found in self.store.objects(prefix)
+            if found.key in wanted
+        }  # fmt: skip
+
+    @contextmanager
+    def stream(self, key: str, offset: int) -> Iterator[Iterator[bytes]]:
+        """See `Repository`."""
+        try:
+            with self.store.stream(key, offset) as chunks:
+                yield chunks
+        except StoreError as error:
+            raise FetchError(str(error), error.hopeless) from error
+
+    def _cluster(self) -> ClusterManifest:
+        if self._whole is None:
+            try:
+                key = layout.manifest_key(self.name)
+            except LayoutError as error:
+                raise JobError("manifest", str(error), hopeless=True) from error
+            self._whole = self._document(manifest.read_cluster, key, None)
+        return self._whole
+
+    def _document(self, read: Callable[[bytes, str], T], key: str, sha256: str | None) -> T:
+        content = self.store.get(key)
+        if content is None:
+            what = f"there is no complete backup {self.name}: " if sha256 is None else ""
+            raise JobError("manifest", f"{what}{key} is missing", hopeless=True)
+        if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
+            raise JobError("manifest", f"{key} is damaged: its SHA-256 is {found} instead of {sha256}", hopeless=True)
+        try:
+            return read(content, key)
+        except DocumentError as error:
+            raise JobError("manifest", str(error), hopeless=True) from error
+
+    def _elements(self, key: str, schema: Schema) -> tuple[Element, ...]:
+        try:
+            return elements(statement for space in schema.key_spaces for statement in space.statements)
+        except CqlError as error:
+            raise JobError("manifest", f"{key}: {error}", hopeless=True) from error
+
+
+def _prefixes(keys: Iterable[str]) -> list[str]:
+    """What to list to see all these keys: their tables, or, if these are many, their nodes."""
+    parents = {key.rpartition("/")[0] for key in keys}
+    if len(parents) > _TABLES_LISTED_ALONE:
+        parents = {parent.rpartition("/")[0] for parent in parents}
+    return [f"{parent}/" for parent in sorted(parents)]
+
+
+def _tables(schema: Schema, views: Container[TableName]) -> dict[str, tuple[str, ...]]:
+    """By key space, also those without. Backups of earlier versions list their views as tables, too."""
+    found: dict[str, list[str]] = {space.name: [] for space in schema.key_spaces}
+    for table in schema.tables:
+        if TableName(table.key_space, table.name) not in views:
+            found.setdefault(table.key_space, []).append(table.name)
+    return {name: tuple(sorted(tables)) for name, tables in found.items()}

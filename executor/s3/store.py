@@ -1,0 +1,372 @@
+"""Objects of one location, with retries that can be interrupted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from executor.s3.client import SECRETS, Patience, connected
+from executor.s3.errors import CAUSES, StoreError, explain, is_beyond, is_missing, is_taken, passes
+from executor.s3.location import Location
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+T = TypeVar("T")
+
+_CHUNK = 256 * 1024
+# The most that one DeleteObjects takes.
+_DELETED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that is there. `key` is relative to the location; `modified` is in seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A part that an attempt before sent: its size, and its SHA-256 if the server tells it."""
+
+    size: int
+    etag: str
+    sha256: bytes | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an object that has arrived."""
+
+    number: int
+    etag: str
+    sha256: bytes
+
+
+class Body(Protocol):
+    """What is sent: read in pieces, and from its beginning again for another attempt."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+
+class Store:
+    """The objects of one location; all keys are relative to it. For use from several threads. Raises StoreError.
+
+    `wait` pauses between attempts, for a number of seconds, and may raise to end them.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        location: Location,
+        secrets: Iterable[str],
+        wait: Callable[[float], object],
+        patience: Patience,
+    ) -> None:
+        self.location = location
+        self._client = client
+        self._bucket = location.bucket
+        self._secrets = tuple(secrets)
+        self._wait = wait
+        self._patience = patience
+
+    def waiting(self, wait: Callable[[float], object]) -> Store:
+        """The same, with another way to wait."""
+        return Store(self._client, self.location, self._secrets, wait, self._patience)
+
+    # Whole objects.
+
+    def get(self, key: str) -> bytes | None:
+        """A small object, None if there is none."""
+
+        def call() -> bytes | None:
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
+            except self._client.exceptions.ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+            with answer["Body"] as body:
+                return body.read()
+
+        return self._try("GetObject", key, call)
+
+    def size(self, key: str) -> int | None:
+        """An object's size in bytes, None if there is none."""
+
+        def call() -> int | None:
+            try:
+                return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"]
+            except self._client.exceptions.ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+
+        return self._try("HeadObject", key, call)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a small object."""
+        self.send(key, content, hashlib.sha256(content).digest())
+
+    def put_new(self, key: str, content: bytes) -> bool:
+        """Write a small object unless there is one; says whether it did.
+
+        A server that does not know this condition is asked whether there is one before.
+        """
+        if self.get(key) is not None:
+            return False
+        checksum = _base64(hashlib.sha256(content).digest())
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "ChecksumSHA256": checksum}
+
+        def call() -> bool:
+            try:
+                self._client.put_object(**arguments, Body=content, IfNoneMatch="*")
+            except self._client.exceptions.ClientError as error:
+                if is_taken(error):
+                    # It may be what an earlier try of ours wrote, whose answer got lost.
+                    return self.get(key) == content
+                if error.response.get("Error", {}).get("Code") != "NotImplemented":
+                    raise
+                self._client.put_object(**arguments, Body=content)
+            return True
+
+        return self._try("PutObject", key, call)
+
+    def send(self, key: str, body: Body | bytes, sha256: bytes) -> None:
+        """Write an object; S3 compares what arrives with its SHA-256."""
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "Body": body}
+        arguments["ChecksumSHA256"] = _base64(sha256)
+
+        def call() -> None:
+            _rewind(body)
+            self._client.put_object(**arguments)
+
+        self._try("PutObject", key, call)
+
+    @contextmanager
+    def stream(self, key: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        """The bytes of an object from an offset on, in pieces; StoreError may also come while they do."""
+        limits: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
+
+        def call() -> Any:
+            try:
+                return self._client.get_object(Bucket=self._bucket, Key=self._key(key), **limits)["Body"]
+            except self._client.exceptions.ClientError as error:
+                if offset and is_beyond(error):
+                    return None
+                raise
+
+        body = self._try("GetObject", key, call)
+        if body is None:
+            yield iter(())
+            return
+        with body:
+            yield self._pieces(key, body)
+
+    def _pieces(self, key: str, body: Any) -> Iterator[bytes]:
+        try:
+            while piece := body.read(_CHUNK):
+                yield piece
+        except CAUSES as error:
+            raise self._explained(error, "GetObject", key) from error
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no error."""
+        batch: list[str] = []
+        for key in keys:
+            batch.append(key)
+            if len(batch) == _DELETED_AT_ONCE:
+                self._delete(batch)
+                batch = []
+        if batch:
+            self._delete(batch)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        objects: Any = [{"Key": self._key(key)} for key in keys]
+        call = lambda: self._client.delete_objects(  # noqa: E731
+            Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+        )
+        for error in self._try("DeleteObjects", keys[0], call).get("Errors", ()):
+            code = error.get("Code", "")
+            text = f"DeleteObjects {error.get('Key')}: {code}: {error.get('Message')}"
+            raise StoreError(text, hopeless=code == "AccessDenied", code=code)
+
+    # Listing.
+
+    def objects(self, prefix: str) -> Iterator[Stored]:
+        """All objects whose keys begin with the prefix, in order; a thousand at a time are asked for."""
+        for page in self.pages(prefix):
+            yield from page
+
+    def pages(self, prefix: str) -> Iterator[list[Stored]]:
+        """The same in pieces of up to a thousand: the next request is made when the next piece is wanted."""
+        for page in self._pages(prefix):
+            yield [
+                Stored(self._name(item["Key"]), item["Size"], item["LastModified"].timestamp())
+                for item in page.get("Contents", ())
+            ]
+
+    def directories(self, prefix: str) -> list[str]:
+        """The next parts of the names below a prefix that ends with a slash."""
+        pages = self._pages(prefix, Delimiter="/")
+        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
+        return [self._name(key)[len(prefix) : -1] for key in found]
+
+    def now(self) -> float:
+        """The time of S3's clock, which is the one of `Stored.modified`; in seconds since 1970."""
+        page = next(self._pages("", MaxKeys=1))
+        told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return time.time() if told is None else parsedate_to_datetime(told).timestamp()
+
+    def _pages(self, prefix: str, **more: Any) -> Iterator[Any]:
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix), **more}
+        while True:
+            page = self._try("ListObjectsV2", prefix, lambda: self._client.list_objects_v2(**arguments))
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            arguments["ContinuationToken"] = page["NextContinuationToken"]
+
+    # Objects in parts.
+
+    def begin(self, key: str) -> str:
+        """Begin an object of parts; gives the upload's id."""
+        call = lambda: self._client.create_multipart_upload(  # noqa: E731
+            Bucket=self._bucket, Key=self._key(key), ChecksumAlgorithm="SHA256"
+        )
+        return self._try("CreateMultipartUpload", key, call)["UploadId"]
+
+    def send_part(self, key: str, upload: str, number: int, body: Body | bytes, sha256: bytes) -> Part:
+        """Send one part, numbered from 1 on; S3 compares what arrives with its SHA-256."""
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "Body": body}
+        arguments |= {"UploadId": upload, "PartNumber": number, "ChecksumSHA256": _base64(sha256)}
+
+        def call() -> str:
+            _rewind(body)
+            return self._client.upload_part(**arguments)["ETag"]
+
+        return Part(number, self._try("UploadPart", key, call), sha256)
+
+    def finish(self, key: str, upload: str, parts: Iterable[Part], size: int) -> None:
+        """Make the object of its parts, which have all arrived and have this size together."""
+        listed: Any = [
+            {"PartNumber": part.number, "ETag": part.etag, "ChecksumSHA256": _base64(part.sha256)}
+            for part in sorted(parts, key=lambda part: part.number)
+        ]
+        call = lambda: self._client.complete_multipart_upload(  # noqa: E731
+            Bucket=self._bucket, Key=self._key(key), UploadId=upload, MultipartUpload={"Parts": listed}
+        )
+        try:
+            self._try("CompleteMultipartUpload", key, call)
+        except StoreError:
+            # A try whose answer got lost may have made it, and then there is nothing left to make it of.
+            if self.size(key) != size:
+                raise
+
+    def abort(self, key: str, upload: str) -> None:
+        """Give up an object of parts; its parts are removed."""
+        call = lambda: self._client.abort_multipart_upload(  # noqa: E731
+            Bucket=self._bucket, Key=self._key(key), UploadId=upload
+        )
+        try:
+            self._try("AbortMultipartUpload", key, call)
+        except StoreError as error:
+            if not error.missing:
+                raise
+
+    def arrived(self, key: str, upload: str) -> dict[int, Arrived]:
+        """The parts of an upload that have arrived by number."""
+        found: dict[int, Arrived] = {}
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "UploadId": upload}
+        while True:
+            page = self._try("ListParts", key, lambda: self._client.list_parts(**arguments))
+            for item in page.get("Parts", ()):
+                told = item.get("ChecksumSHA256")
+                sha256 = base64.b64decode(told) if told else None
+                found[item["PartNumber"]] = Arrived(item["Size"], item["ETag"], sha256)
+            if not page.get("IsTruncated"):
+                return found
+            arguments["PartNumberMarker"] = page["NextPartNumberMarker"]
+
+    def unfinished(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and id of all uploads in parts below a prefix that were never finished."""
+        found: list[tuple[str, str]] = []
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix)}
+        while True:
+            page = self._try("ListMultipartUploads", prefix, lambda: self._client.list_multipart_uploads(**arguments))
+            found += [(self._name(item["Key"]), item["UploadId"]) for item in page.get("Uploads", ())]
+            if not page.get("IsTruncated"):
+                return found
+            arguments["KeyMarker"] = page["NextKeyMarker"]
+            arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
+
+    def _key(self, key: str) -> str:
+        return self.location.key(key)
+
+    def _name(self, key: str) -> str:
+        return key[len(self.location.prefix) :]
+
+    def _try(self, operation: str, key: str, call: Callable[[], T]) -> T:
+        pause = self._patience.pause
+        for attempt in range(1, self._patience.attempts + 1):
+            try:
+                return call()
+            except CAUSES as error:
+                if attempt == self._patience.attempts or not passes(error):
+                    raise self._explained(error, operation, key) from error
+            # Several threads that failed together are not to come back together.
+            self._wait(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, self._patience.longest_pause)
+        raise AssertionError("unreachable")
+
+    def _explained(self, error: Exception, operation: str, key: str) -> StoreError:
+        return explain(error, f"{operation} {self._key(key)} in {self.location}", self._secrets)
+
+
+@contextmanager
+def open_store(
+    location: Location,
+    secrets: Mapping[str, str],
+    wait: Callable[[float], object],
+    scratch: Path,
+    connections: int = 16,
+    patience: Patience | None = None,
+) -> Iterator[Store]:
+    """A location's store, with one client; without S3 keys among the secrets, boto3 looks for credentials itself.
+
+    `scratch` is a directory for a moment's file. Raises StoreError for what cannot be a location.
+    """
+    patience = patience or Patience()
+    known = [secret for name in SECRETS if (secret := secrets.get(name))]
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(connected(location, secrets, scratch, connections, patience))
+        except (*CAUSES, ValueError) as error:
+            raise explain(error, f"a client for {location}", known) from error
+        yield Store(client, location, known, wait, patience)
+
+
+def _rewind(body: Body | bytes) -> None:
+    if not isinstance(body, bytes):
+        body.seek(0)
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,126 @@
+"""Carries out what an operator asks for: a changed state and the records to store, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from scheduler.core.commands.command import (
+    Command,
+    ForceComplete,
+    Interrupt,
+    NodeCommand,
+    Proceed,
+    Refusal,
+    RefusalKind,
+    RestartStep,
+    ResumeOperation,
+    SetTarget,
+    StartOperation,
+    StopOperation,
+    TuneOperation,
+)
+from scheduler.core.commands.maintenance import command_operation, command_plan, command_step
+from scheduler.core.commands.nodes import command_node
+from scheduler.core.maintenance.progress import steps
+from scheduler.core.nodes import deploy, recovery
+from scheduler.core.plans.nodes import build_plans, plan_names
+from scheduler.core.plans.plan import Phase, Step
+from scheduler.core.plans.uninstall import command_uninstall
+from scheduler.core.state.cluster import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation
+from scheduler.core.state.lifecycle import LIVE, may_live
+from scheduler.core.state.operation import StepRecord
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.target_commands import command_target
+
+Part = TypeVar("Part", Phase, Step)
+
+
+def apply_command(state: ClusterState, command: Command, now: float) -> ClusterState | Refusal:
+    """The state after the command, to be stored before it is answered, or a refusal."""
+    if state.uninstall is not None:
+        return command_uninstall(state, command)
+    if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
+        return command_operation(state, command, now)
+    if isinstance(command, NodeCommand):
+        return command_node(state, command, now)
+    if isinstance(command, SetTarget):
+        return command_target(state, command, now)
+    names = plan_names(state)
+    if command.plan not in names:
+        return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(names)}")
+    if isinstance(command, Interrupt | Proceed):
+        if command.plan in state.operations:
+            return command_plan(state, command)
+        return _mark(state, command.plan, interrupted=isinstance(command, Interrupt))
+    return _step_command(state, command, now)
+
+
+def _mark(state: ClusterState, name: str, interrupted: bool) -> ClusterState:
+    """Going on ends an interrupt; where there is none, it ends the wait for a canary."""
+    before = state.plans.get(name, PlanRecord(name))
+    after = replace(before, interrupted=interrupted)
+    if not interrupted and not before.interrupted:
+        after = replace(before, canary=None)
+    return state if before == after else replace(state, plans={**state.plans, name: after})
+
+
+def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> ClusterState | Refusal:
+    found = _find(state, command, now)
+    if isinstance(found, Refusal):
+        return found
+    phase, step = found
+    if command.plan in state.operations:
+        return command_step(state, command, _record(state, command.plan, phase.name, step.name))
+    if phase.name not in ("Deploy", "Recovery"):
+        return _other_step(state, command, step)
+    node = deploy.record_of(state, step.name)
+    if isinstance(command, RestartStep):
+        return _store(state, node, restarted(node))
+    if command.plan == recovery.PLAN:
+        return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
+    return _store(state, node, replace(node, forced=True))
+
+
+def restarted(node: NodeRecord) -> NodeRecord:
+    """The node, to be tried anew: without failures; and placed afresh if what it should hold was never seen."""
+    node = replace(node, failures=Failures(), forced=False, left=False, left_host="")
+    never_seen = node.reservation is not None and not node.reservation.seen and node.deployed is None
+    if never_seen and (node.task is None or node.task.state not in LIVE):
+        return deploy.abandon(node)
+    return node
+
+
+def _record(state: ClusterState, kind: str, phase: str, name: str) -> StepRecord:
+    operation = state.operations[kind]
+    chosen = next(item for item in KINDS[kind].phases if item.name == phase)
+    return next(step for step in steps(state, operation, chosen) if step.name == name)
+
+
+def _other_step(state: ClusterState, command: ForceComplete | RestartStep, step: Step) -> ClusterState | Refusal:
+    if isinstance(command, ForceComplete):
+        return Refusal(RefusalKind.INVALID, f"the step {step.name} cannot be forced: a task could be started twice")
+    pending = frozenset(node.name for node in state.nodes.values() if may_live(node))
+    again = Reconciliation(pending=pending, started=state.registered)
+    return replace(state, reconciliation=again)
+
+
+def _store(state: ClusterState, before: NodeRecord, after: NodeRecord) -> ClusterState:
+    return state if before == after else replace(state, nodes={**state.nodes, after.name: after})
+
+
+def _find(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> tuple[Phase, Step] | Refusal:
+    phases = build_plans(state, now)[command.plan].phases
+    if command.phase is not None:
+        phases = tuple(_named(phases, command.phase))
+        if not phases:
+            return Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no phase {command.phase!r}")
+    for phase in phases:
+        for step in _named(phase.steps, command.step):
+            return phase, step
+    return Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no step {command.step!r}")
+
+
+def _named(parts: Iterable[Part], name: str) -> list[Part]:
+    return [part for part in parts if name in (part.id, part.name)]

@@ -1,0 +1,169 @@
+"""What an operator asks of maintenance operations: begin, stop, go on, interrupt, and single steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scheduler.core.commands.command import (
+    ForceComplete,
+    Interrupt,
+    Proceed,
+    Refusal,
+    RefusalKind,
+    RestartStep,
+    ResumeOperation,
+    StartOperation,
+    StopOperation,
+    TuneOperation,
+)
+from scheduler.core.maintenance.progress import is_live, look, steps
+from scheduler.core.nodes import decommission
+from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
+
+# Who asked, where nobody said.
+OPERATOR = "an operator"
+
+OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
+
+
+def command_operation(state: ClusterState, command: OperationCommand, now: float) -> ClusterState | Refusal:
+    """The state after the command, or why it was refused."""
+    match command:
+        case StartOperation():
+            return _start(state, command, now)
+        case StopOperation():
+            return _stop(state, command, now)
+        case ResumeOperation():
+            return _resume(state, command)
+        case TuneOperation():
+            return _tune(state, command)
+
+
+def command_plan(state: ClusterState, command: Interrupt | Proceed) -> ClusterState | Refusal:
+    """Interrupt an operation's plan, or let it go on; one that was stopped goes on where it was, if its kind can."""
+    operation = state.operations[command.plan]
+    if isinstance(command, Proceed) and operation.state is OperationState.STOPPED:
+        return _resume(state, ResumeOperation(command.plan))
+    if not is_live(operation):
+        return _not_running(operation.kind)
+    return _with(state, replace(operation, interrupted=isinstance(command, Interrupt)))
+
+
+def command_step(state: ClusterState, command: ForceComplete | RestartStep, step: StepRecord) -> ClusterState | Refusal:
+    """Take a step for done, or begin it anew."""
+    operation = state.operations[command.plan]
+    if operation.state is not OperationState.RUNNING:
+        return _not_running(operation.kind)
+    if step.state is StepState.RUNNING:
+        words = f"the job of the step {step.phase} of {step.name} runs: stop the operation, or wait for its end"
+        return Refusal(RefusalKind.CONFLICT, words)
+    if isinstance(command, RestartStep):
+        if (reason := _too_late(state, operation, step)) is not None:
+            return Refusal(RefusalKind.CONFLICT, reason)
+        anew = replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, forced=False)
+    elif step.state is StepState.COMPLETE:
+        return state
+    else:
+        anew = replace(step, state=StepState.COMPLETE, forced=True)
+    after = replace(state, steps={**state.steps, anew.key: anew})
+    waited, others = failed_step(state, operation) is not None, after.operations.values()
+    if waited and any(holds_turn(after, other) for other in others if other.kind != operation.kind):
+        after = _with(after, replace(operation, queued=True))
+    return after
+
+
+def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
+    """Why a step cannot begin anew: the phases that follow used what it found, or removed what it needs."""
+    view = look(state, operation)
+    names = [phase.name for phase in view.kind.phases]
+    reached = names[min(view.current, len(names) - 1)]
+    if names.index(step.phase) >= names.index(reached):
+        return None
+    return f"the step {step.phase} of {step.name} cannot begin anew, since the phase {reached} has been reached"
+
+
+def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterState | Refusal:
+    if (reason := exclusion(state, command.plan, command.request)) is not None:
+        return Refusal(RefusalKind.CONFLICT, reason)
+    if unknown := [name for name in command.nodes if name not in state.nodes]:
+        return Refusal(RefusalKind.INVALID, f"nodes: there is no {', '.join(unknown)}")
+    if command.plan == decommission.KIND:
+        leaving = state.nodes[command.nodes[0]]
+        problem = decommission.departure_problem(state, leaving, bool(command.request.get("force")))
+        if problem is not None:
+            return Refusal(RefusalKind.CONFLICT, problem)
+    operation = OperationRecord(
+        kind=command.plan,
+        id=command.id,
+        state=OperationState.RUNNING,
+        nodes=command.nodes,
+        request=command.request,
+        started_at=now,
+        principal=command.principal,
+        facts=command.facts,
+        tuning=command.tuning,
+        sealed=command.sealed,
+    )
+    kept = {key: step for key, step in state.steps.items() if step.kind != command.plan}
+    return _with(replace(state, steps=kept), operation)
+
+
+def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterState | Refusal:
+    kind = command.plan
+    operation = state.operations.get(kind)
+    if operation is None or not is_live(operation):
+        return _not_running(kind)
+    if kind == decommission.KIND:
+        state = decommission.call_back(state, operation, now)
+    by = operation.stopped_by if operation.state is OperationState.STOPPING else command.principal or OPERATOR
+    return _with(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
+
+
+def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Refusal:
+    kind, operation = KINDS[command.plan], state.operations.get(command.plan)
+    if operation is None or operation.state is not OperationState.STOPPED:
+        return Refusal(RefusalKind.CONFLICT, f"no {kind.title} was stopped that could be continued")
+    if not kind.resumable:
+        return Refusal(RefusalKind.INVALID, f"a {kind.title} that was stopped cannot be continued; start it anew")
+    if (reason := exclusion(state, command.plan, operation.request)) is not None:
+        return Refusal(RefusalKind.CONFLICT, reason)
+    undone = [
+        step
+        for phase in kind.phases
+        for step in steps(state, operation, phase)
+        if step.state is not StepState.COMPLETE and step.key in state.steps
+    ]
+    anew = {
+        step.key: replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, finished_at=None)
+        for step in undone
+    }
+    again = replace(
+        operation,
+        state=OperationState.RUNNING,
+        finished_at=None,
+        sealed=command.sealed,
+        stopped_by="",
+        lapsed=False,
+        queued=False,
+    )
+    return _with(replace(state, steps={**state.steps, **anew}), again)
+
+
+def _tune(state: ClusterState, command: TuneOperation) -> ClusterState | Refusal:
+    operation = state.operations.get(command.plan)
+    if operation is None or not is_live(operation):
+        return _not_running(command.plan)
+    if unknown := sorted(command.values.keys() - operation.tuning.keys()):
+        return Refusal(RefusalKind.INVALID, f"{', '.join(unknown)} cannot be changed while a {command.plan} runs")
+    return _with(state, replace(operation, tuning={**operation.tuning, **command.values}))
+
+
+def _not_running(kind: str) -> Refusal:
+    return Refusal(RefusalKind.CONFLICT, f"{KINDS[kind].title} already not running")
+
+
+def _with(state: ClusterState, operation: OperationRecord) -> ClusterState:
+    return replace(state, operations={**state.operations, operation.kind: operation})

@@ -1,0 +1,195 @@
+"""What an operator asks of nodes: an intent stored with each, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scheduler.core.commands.command import (
+    CancelIntent,
+    NodeCommand,
+    PauseNode,
+    Refusal,
+    RefusalKind,
+    ReplaceNode,
+    RestartNodes,
+    ResumeNode,
+)
+from scheduler.core.nodes.intents import describe, is_over, look, ring_strain
+from scheduler.core.nodes.replacement import move_back, place_again
+from scheduler.core.ring.racks import rack_problem
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import ClusterState, Failures, Intent, IntentKind, NodeRecord
+from scheduler.core.state.lifecycle import UNSEEN, is_paused, may_live
+
+
+def command_node(state: ClusterState, command: NodeCommand, now: float) -> ClusterState | Refusal:
+    """The state with the nodes' intents, or a refusal that changes nothing."""
+    match command:
+        case RestartNodes():
+            return _restart(state, command, now)
+        case ReplaceNode():
+            return _replace(state, command, now)
+        case PauseNode():
+            return _pause(state, command, now)
+        case ResumeNode():
+            return _resume(state, command, now)
+        case CancelIntent():
+            return _cancel(state, command)
+
+
+def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterState | Refusal:
+    """Of several nodes those that are being restarted already are left as they are."""
+    nodes = _chosen(state, command.nodes)
+    if isinstance(nodes, Refusal):
+        return nodes
+    if len(nodes) > 1:
+        nodes = [node for node in nodes if node.intent is None or node.intent.kind is not IntentKind.RESTART]
+    if (problem := next((text for node in nodes if (text := _unfit(node)) is not None), None)) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
+    if command.by_rack and (problem := rack_problem(state)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"no rack can be restarted as a whole: {problem}")
+    if not command.forced and (problem := _strain(state, nodes)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is restarted all the same")
+    changed = {node.name: _intend_restart(node, command, now) for node in nodes}
+    return replace(state, nodes={**state.nodes, **changed})
+
+
+def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> NodeRecord:
+    assert node.task is not None
+    asked = "asked for by an operator"
+    intent = Intent(
+        IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced, by_rack=command.by_rack
+    )  # fmt: skip
+    return replace(node, intent=intent, failures=Failures())
+
+
+def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState | Refusal:
+    """A restart that is under way becomes a pause: of a node that does not come back, files are to be looked at."""
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
+    if (problem := _unfit(node if before is None else replace(node, intent=None))) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced and (problem := _strain(state, nodes)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is paused all the same")
+    assert node.task is not None
+    asked = "asked for by an operator"
+    intent = Intent(IntentKind.PAUSE, now, node.task.id, asked, command.principal, command.forced)
+    if before is not None and before.begun_at is not None:
+        intent = replace(intent, begun_at=now, by_rack=before.by_rack)
+    paused = replace(node, intent=intent, failures=Failures())
+    return replace(state, nodes={**state.nodes, node.name: paused})
+
+
+def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterState | Refusal:
+    """What was not stopped yet runs on; else it is a restart from here on."""
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    if node.intent is None or node.intent.kind is not IntentKind.PAUSE:
+        return Refusal(RefusalKind.CONFLICT, f"{node.name} is not paused")
+    resumed: Intent | None = None
+    if is_paused(node):
+        assert node.task is not None
+        asked = "it was paused, and is resumed"
+        resumed = replace(
+            node.intent, kind=IntentKind.RESTART, requested_at=now, task_id=node.task.id, reason=asked,
+            principal=command.principal, forced=True, begun_at=now,
+        )  # fmt: skip
+    return replace(state, nodes={**state.nodes, node.name: replace(node, intent=resumed, failures=Failures())})
+
+
+def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterState | Refusal:
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    if (again := place_again(node, command.forced)) is not None:
+        return replace(state, nodes={**state.nodes, node.name: again})
+    if (forced := _forced(node)) is not None and command.forced:
+        return replace(state, nodes={**state.nodes, node.name: forced})
+    if (problem := _irreplaceable(state, node)) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced and (problem := _strain(state, nodes)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is replaced all the same")
+    assert node.task is not None
+    asked = "asked for by an operator"
+    intent = Intent(IntentKind.REPLACE, now, node.task.id, asked, command.principal, command.forced)
+    return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
+
+
+def _forced(node: NodeRecord) -> NodeRecord | None:
+    """The node whose replacement is not held up any more by others that are down; None if it is not being replaced."""
+    intent = node.intent
+    if intent is None or intent.kind is not IntentKind.REPLACE or intent.forced:
+        return None
+    return replace(node, intent=replace(intent, forced=True))
+
+
+def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
+    if node.intent is not None and not _gives_way(node):
+        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+    if node.deployed is None or node.task is None:
+        return f"{node.name} is no member of the ring: there is nothing that a new node could take over"
+    if not any(other.deployed is not None and other.index != node.index for other in state.nodes.values()):
+        return f"{node.name} is the only member of the ring: nobody has its data but itself"
+    return None
+
+
+def _gives_way(node: NodeRecord) -> bool:
+    """Whether the node is to be restarted and does not run as far as anyone knows: its machine may be gone for good."""
+    if node.intent is None or node.intent.kind is not IntentKind.RESTART or node.task is None:
+        return False
+    return not may_live(node) or node.task.state in UNSEEN
+
+
+def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
+    nodes = _chosen(state, (command.node,))
+    if isinstance(nodes, Refusal):
+        return nodes
+    (node,) = nodes
+    if node.intent is None:
+        return Refusal(RefusalKind.CONFLICT, f"nothing is intended for {node.name} that could be cancelled")
+    if (back := move_back(node)) is not None:
+        return replace(state, nodes={**state.nodes, node.name: back})
+    if node.intent.begun_at is not None:
+        state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
+        text = f"{describe(node.intent.kind)} of {node.name} has begun: {state_of_it}"
+        return Refusal(RefusalKind.CONFLICT, text)
+    return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
+
+
+def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
+    found = []
+    for name in names:
+        if name not in state.nodes:
+            return Refusal(RefusalKind.UNKNOWN, f"there is no node {name}")
+        found.append(state.nodes[name])
+    return by_index(found)
+
+
+def _unfit(node: NodeRecord) -> str | None:
+    if node.intent is not None:
+        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+    if node.deployed is None or node.task is None:
+        return f"{node.name} is no member of the ring yet: the plan deploy launches it"
+    if node.task.state in UNSEEN:
+        return f"{node.name} may run on an agent that Mesos cannot reach: it cannot be told to end"
+    return None
+
+
+def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
+    """Why the ring could not stand it that these are away, one after another."""
+    ring = look(state)
+    for other in ring.begun:
+        if other.intent is not None and other.name not in {node.name for node in nodes}:
+            return f"{describe(other.intent.kind)} of {other.name} is under way"
+    if joining := next(iter(ring.joining), None):
+        return f"{joining} is joining the ring"
+    # Several are restarted one by one: each of them is another one's peer.
+    strain = ring_strain(ring, {nodes[0].name} if len(nodes) == 1 else set())
+    return None if strain is None else strain.sentence

@@ -1,0 +1,128 @@
+"""From the settings of this start to the state to begin with: a new target, the old one, or reasons against it.
+
+An allowed change becomes the target at once: nodes that are launched for the first time use it, the others keep
+their configuration until they are relaunched for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.state.cluster import ClusterState, Configuration
+from scheduler.core.state.codec import Stored
+from scheduler.core.state.documents import decode, encode
+from scheduler.core.state.spec import ClusterSpec
+from scheduler.core.targets import become
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """The state to begin with, and the configuration to store as the new target, if there is one."""
+
+    state: ClusterState
+    new_target: Configuration | None = None
+
+
+def adopt(
+    stored: Stored, wanted: Wanted | tuple[str, ...], now: float, new_id: Callable[[], str]
+) -> Adoption | tuple[str, ...]:
+    """Compare the wanted cluster, or the problems of its settings, with the stored one.
+
+    A refused change keeps the stored target, and the overrides, and says why in `configuration_errors`. A first start
+    that makes no sense has no target to keep: the reasons alone are returned.
+    """
+    old = None if stored.target is None else stored.configurations[stored.target]
+    if isinstance(wanted, tuple):
+        return wanted if old is None else Adoption(state_of(stored, old, wanted))
+    spec = wanted.spec
+    if old is None:
+        if errors := own_problems(spec):
+            return errors
+        new = Configuration(new_id(), now, spec, wanted.settings)
+        return Adoption(state_of(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new)
+    if errors := (*own_problems(spec), *refused_changes(old.spec, spec)):
+        return Adoption(state_of(stored, old, errors))
+    state = state_of(replace(stored, overrides=wanted.overrides), old)
+    if fingerprint(old.spec) == fingerprint(spec):
+        return Adoption(state)
+    new = Configuration(new_id(), now, spec, wanted.settings)
+    return Adoption(become(state, new), new)
+
+
+def fingerprint(spec: ClusterSpec) -> str:
+    """Equal for specs that mean the same."""
+    # As it is after being stored: 32 and 32.0 are the same amount.
+    stored = decode(ClusterSpec, json.loads(json.dumps(encode(spec))))
+    document = json.dumps(encode(stored), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def own_problems(spec: ClusterSpec) -> tuple[str, ...]:
+    """What makes no sense whatever was before."""
+    if spec.seeds <= spec.nodes:
+        return ()
+    return (
+        f"The number of configured seeds ({spec.seeds}) is greater than the current number of configured nodes "
+        f"({spec.nodes}). Reduce the number of seeds or increase the number of nodes",
+    )
+
+
+def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
+    """Every change that the stored cluster cannot follow, as a sentence for the plan."""
+    found = []
+    if new.disk_mb != old.disk_mb:
+        found.append(
+            f"The configured disk size can not be changed. Persisted disk size is ({old.disk_mb}) Mb. "
+            f"Configured disk size is ({new.disk_mb}) Mb"
+        )
+    for name, before, after in _fixed(old, new):
+        if before != after:
+            found.append(f"The configured {name} can not be changed. Old {name} is ({before}). New {name} is ({after})")
+    return tuple(found)
+
+
+def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
+    """What Cassandra, its data or its reservations cannot follow: (name, old, new)."""
+    one, other = old.cassandra, new.cassandra
+    pairs: list[tuple[str, Any, Any]] = [
+        ("disk type", old.disk_type, new.disk_type),
+        ("name", old.service_name, new.service_name),
+        ("role", old.role, new.role),
+        ("principal", old.principal, new.principal),
+        ("cluster", one.cluster_name, other.cluster_name),
+        ("data center", one.data_center, other.data_center),
+        ("rack", one.rack, other.rack),
+        ("rack attribute", old.rack_attribute, new.rack_attribute),
+    ]
+    for port in ("storage", "ssl_storage", "native_transport", "jolokia"):
+        pairs.append((f"{port} port", getattr(one.ports, port), getattr(other.ports, port)))
+    for option, default in (("partitioner", "org.apache.cassandra.dht.Murmur3Partitioner"), ("num_tokens", 16)):
+        pairs.append((option, one.options.get(option, default), other.options.get(option, default)))
+    return pairs
+
+
+def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
+    """What is stored, with this target."""
+    return ClusterState(
+        target=target,
+        configurations=stored.configurations,
+        nodes=stored.nodes,
+        plans=stored.plans,
+        framework_id=stored.framework_id,
+        cluster_id=stored.cluster_id,
+        operations=stored.operations,
+        steps=stored.steps,
+        history=stored.history,
+        journal=stored.journal,
+        garbage=stored.garbage,
+        released=stored.released,
+        uninstall=stored.uninstall,
+        configuration_errors=errors,
+        previous=stored.previous,
+        overrides=stored.overrides,
+    )

@@ -1,0 +1,107 @@
+"""What the scheduler wants done: frozen values, carried out by the loop and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from executor.protocol import NodeLaunch
+from scheduler.core.state.cluster import NodeRecord, PlanRecord
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Take these offers (all of one agent) and run these operations, in order; each is a Mesos Offer.Operation.
+
+    `job` is the key of the step whose job is launched beside the node; empty for the node's own launch. `resource_id`
+    is that of a reservation that is given back; `node` is empty if no node's record knows that.
+    """
+
+    node: str
+    offer_ids: tuple[str, ...]
+    operations: tuple[Json, ...]
+    job: str = ""
+    resource_id: str = ""
+
+
+@dataclass(frozen=True)
+class Decline:
+    """Give an offer back for `seconds`, and say why."""
+
+    offer_id: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Stop a task; `grace_seconds` goes into the call's kill policy."""
+
+    task_id: str
+    agent_id: str | None
+    grace_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """Ask Mesos about (task id, agent id) pairs: always with the agent. Empty: ask about all."""
+
+    tasks: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask a node's executor for its status now."""
+
+    node: str
+    executor_id: str
+    agent_id: str
+    task_id: str
+
+
+@dataclass(frozen=True)
+class Try:
+    """Have a node's executor try a configuration's settings with Cassandra's own classes."""
+
+    ask: Ask
+    configuration: str
+    launch: NodeLaunch
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Tell a running job to use other values."""
+
+    node: str
+    executor_id: str
+    agent_id: str
+    task_id: str
+    values: Json
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome of one cycle: first `records` are stored in one transaction, then the rest is sent.
+
+    `teardown`: have Mesos forget this framework, for good; the last thing that an uninstall does.
+
+    `decide` returns beside it the state that holds once all records are stored. `evaluations` say for every
+    (offer, node) pair looked at why it fit or did not: for people, under /v1/debug/offers.
+    """
+
+    records: tuple[NodeRecord | PlanRecord, ...] = ()
+    accepts: tuple[Accept, ...] = ()
+    declines: tuple[Decline, ...] = ()
+    kills: tuple[Kill, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    trials: tuple[Try, ...] = ()
+    tunings: tuple[Tuning, ...] = ()
+    reconcile: Reconcile | None = None
+    suppress: bool = False
+    revive: bool = False
+    teardown: bool = False
+    evaluations: tuple[Json, ...] = ()

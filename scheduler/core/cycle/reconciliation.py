@@ -1,0 +1,123 @@
+"""Concern: hear from Mesos about every task before anything is launched, killed as unknown, or released.
+
+Explicit questions name the agent, or Mesos would not know an unreachable one. After a master's restart there may be
+no answer for minutes: ask on. Any word on the task counts, that it cannot be reached too. When all have been heard,
+one implicit question (all tasks) finds those that nobody knows; it is repeated every hour. Tasks that are neither
+settled nor heard of for a while are asked about in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scheduler.core.cycle.decision import Kill, Reconcile
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.mesos.task_info import node_of_task
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import Asked, ClusterState, NodeRecord, Stray, TaskState
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, may_live
+from scheduler.core.state.operation import JobTask, StepRecord, StepState
+from scheduler.core.state.operation_kinds import KINDS
+
+LONGEST_PAUSE = 30.0
+IMPLICIT_EVERY = 3600.0
+PROBE_EVERY = 30.0
+PROBE_AFTER = 30.0
+UNANSWERED_LIMIT = 3
+KILL_AFTER = 5.0  # an agent that re-sends old updates may be about to send the end
+KILL_EVERY = 30.0
+JOB_SILENCE = 60.0
+
+_JOBS = frozenset(phase.job for kind in KINDS.values() for phase in kind.phases)
+_UNSETTLED = UNSEEN | {TaskState.STAGING, TaskState.STARTING, TaskState.KILLING}
+
+
+def reconcile(cycle: Cycle) -> None:
+    """Ask what is due to be asked."""
+    progress = cycle.state.reconciliation
+    if progress.pending:
+        if cycle.now >= progress.next_at:
+            cycle.reconcile = Reconcile(tuple(_pairs(cycle.state.nodes[name] for name in progress.pending)))
+            attempts = progress.attempts + 1
+            pause = min(LONGEST_PAUSE, 2.0 ** min(progress.attempts, 8))
+            later = replace(progress, attempts=attempts, next_at=cycle.now + pause)
+            cycle.replace_state(replace(cycle.state, reconciliation=later))
+        return
+    memory = cycle.state.memory
+    if cycle.now >= memory.implicit_at:
+        cycle.reconcile = Reconcile(())
+        memory = replace(memory, implicit_at=cycle.now + IMPLICIT_EVERY)
+    elif cycle.now >= memory.probe_at and (doubtful := _doubtful(cycle.state, cycle.now)):
+        cycle.reconcile = Reconcile(tuple(doubtful))
+        memory = replace(memory, probe_at=cycle.now + PROBE_EVERY)
+    cycle.replace_state(replace(cycle.state, memory=memory))
+
+
+def kill_strays(cycle: Cycle) -> None:
+    """End live tasks whose node or step has been launched anew since; repeated until they are gone.
+
+    A task whose node has no record, or none of a launch, is left alone: what would say that it is not needed?
+    """
+    strays = dict(cycle.state.memory.strays)
+    for task_id, stray in sorted(strays.items()):
+        reason = _why_superfluous(cycle.state, task_id)
+        if reason is not None and _is_due(stray, cycle.now):
+            grace = cycle.state.target.spec.executor.shutdown_grace_seconds
+            cycle.kills.append(Kill(task_id, stray.agent_id, grace, reason))
+            strays[task_id] = replace(stray, killed_at=cycle.now)
+    if cycle.kills:
+        cycle.replace_state(replace(cycle.state, memory=replace(cycle.state.memory, strays=strays)))
+
+
+def _pairs(nodes: Iterable[NodeRecord]) -> list[tuple[str, str]]:
+    return [(node.task.id, node.agent.id) for node in by_index(nodes) if node.task and node.agent]
+
+
+def _doubtful(state: ClusterState, now: float) -> list[tuple[str, str]]:
+    nodes = [node for node in state.nodes.values() if may_live(node) and _is_doubtful(state, node, now)]
+    jobs = [
+        (step.task.id, step.task.agent_id)
+        for step in state.steps.values()
+        if step.task is not None and step.state is StepState.RUNNING and _is_silent(state, step, step.task, now)
+    ]
+    return _pairs(nodes) + jobs
+
+
+def _is_silent(state: ClusterState, step: StepRecord, task: JobTask, now: float) -> bool:
+    """A job reports all the time while it runs; until then Mesos has to speak of it."""
+    if task.state in _UNSETTLED:
+        return now - task.updated_at >= PROBE_AFTER
+    sighting = state.jobs.get(step.key)
+    heard = task.updated_at if sighting is None or sighting.task_id != task.id else sighting.at
+    return now - heard >= JOB_SILENCE
+
+
+def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
+    assert node.task is not None
+    if node.task.state in _UNSETTLED:
+        return now - node.task.updated_at >= PROBE_AFTER
+    return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
+
+
+def _why_superfluous(state: ClusterState, task_id: str) -> str | None:
+    name = node_of_task(task_id)
+    if state.uninstall is not None:
+        return "the service is removed"
+    if _is_superseded(state, task_id):
+        return f"{name} has been launched anew since"
+    job, _, node = name.rpartition("-node-")
+    # A job is recorded before it is launched: one that no step waits for has been given up.
+    if job in _JOBS and f"node-{node}" in state.nodes:
+        return f"no step waits for the job {name} any more"
+    return None
+
+
+def _is_superseded(state: ClusterState, task_id: str) -> bool:
+    node = state.nodes.get(node_of_task(task_id))
+    return node is not None and node.task is not None and node.task.id != task_id
+
+
+def _is_due(stray: Stray, now: float) -> bool:
+    last, pause = (stray.seen_at, KILL_AFTER) if stray.killed_at is None else (stray.killed_at, KILL_EVERY)
+    return stray.state in LIVE and now - last >= pause

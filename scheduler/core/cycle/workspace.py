@@ -1,0 +1,193 @@
+"""The workspace of one cycle: what the concerns of `decide` read, and where they put what they want done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Try, Tuning
+from scheduler.core.leftovers import GarbageRecord
+from scheduler.core.mesos.offer import Offer, by_agent
+from scheduler.core.nodes.launch import Fit
+from scheduler.core.state.cluster import Asked, ClusterState, NodeRecord
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
+from scheduler.core.state.reason import Code, Reason
+
+# At most so many reservations that were given back are kept in mind.
+RELEASED_LIMIT = 1000
+
+
+class Cycle:
+    """One pass of `decide`. Concerns take offers out of `offers`; what is left over is declined."""
+
+    def __init__(self, state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]) -> None:
+        self.before = state
+        self.now = now
+        self.new_id = new_id
+        self._nodes = dict(state.nodes)
+        self._operations = dict(state.operations)
+        self._steps = dict(state.steps)
+        self._history = dict(state.history)
+        self._garbage = dict(state.garbage)
+        self.state = state
+        self.replace_state(state)
+        self.offers = by_agent(offers)
+        self.heard_offers = bool(self.offers)
+        self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
+        self._hosts = frozenset(offer.agent.hostname for offer in self.offers.values())
+        self._executors: dict[str, set[str]] = {}  # by agent id and by host name: all that its offers name
+        for offer in self.offers.values():
+            for where in (offer.agent.id, offer.agent.hostname):
+                self._executors.setdefault(where, set()).update(offer.executor_ids)
+        self.holders = {label: offer.agent.id for offer in self.offers.values() for label in offer.held}
+        self.accepts: list[Accept] = []
+        self.kills: list[Kill] = []
+        self.asks: list[Ask] = []
+        self.trials: list[Try] = []
+        self.tunings: list[Tuning] = []
+        self.reconcile: Reconcile | None = None
+        self.suppress = self.revive = self.teardown = False
+        self.wanted: set[str] = set()
+        self.waits: dict[str, str] = {}
+        self.verdicts: dict[str, tuple[Reason, float]] = {}  # by agent id
+        self._evaluations: list[Json] = []
+
+    def update(self, node: NodeRecord) -> None:
+        """Put a changed record in place of the old one."""
+        self._nodes[node.name] = node
+
+    def remove(self, node: NodeRecord) -> None:
+        """Forget a node."""
+        self._nodes.pop(node.name, None)
+
+    def update_step(self, step: StepRecord) -> None:
+        """Put a changed maintenance step in place of the old one."""
+        self._steps[step.key] = step
+
+    def remove_step(self, step: StepRecord) -> None:
+        """Forget a maintenance step."""
+        self._steps.pop(step.key, None)
+
+    def update_operation(self, operation: OperationRecord) -> None:
+        """Put a changed operation in place of the old one."""
+        self._operations[operation.kind] = operation
+
+    def update_history(self, record: HistoryRecord, gone: Iterable[str]) -> None:
+        """Add a record to the history, and remove those with these keys."""
+        self._history[record.key] = record
+        for key in gone:
+            self._history.pop(key, None)
+
+    def update_garbage(self, record: GarbageRecord) -> None:
+        """Put a changed record of garbage in place of the old one."""
+        self._garbage[record.id] = record
+
+    def remove_garbage(self, record: GarbageRecord) -> None:
+        """Forget a record of garbage."""
+        self._garbage.pop(record.id, None)
+
+    def replace_state(self, state: ClusterState) -> None:
+        """Go on with a state whose records are the same."""
+        self.state = replace(
+            state,
+            nodes=self._nodes,
+            operations=self._operations,
+            steps=self._steps,
+            history=self._history,
+            garbage=self._garbage,
+        )
+
+    def holder(self, resource_id: str) -> Offer | None:
+        """The offer that shows this reservation, if it is still free."""
+        return self.offers.get(self.holders.get(resource_id, ""))
+
+    def has_offered(self, agent_id: str, hostname: str) -> bool:
+        """Whether this agent's offers have come, be it under another id: they have shown all that is free there."""
+        return agent_id in self._offering or hostname in self._hosts
+
+    def executors_at(self, agent_id: str, hostname: str) -> set[str]:
+        """The executors of ours that this agent's offers name: each may hold what is not offered."""
+        return self._executors.get(agent_id, set()) | self._executors.get(hostname, set())
+
+    def note_released(self, resource_id: str) -> None:
+        """Keep in mind that all of this reservation was given back, whatever still turns up of it."""
+        others = [name for name in self.state.released if name != resource_id]
+        self.replace_state(replace(self.state, released=(*others, resource_id)[-RELEASED_LIMIT:]))
+
+    def take(self, fit: Fit, offer: Offer) -> None:
+        """Launch: the record first, then the operations."""
+        self.update(fit.record)
+        self.accepts.append(fit.accept)
+        self.offers.pop(offer.agent.id, None)
+        self.wanted -= {fit.record.name, anywhere(fit.record.name)}
+        self.waits.pop(fit.record.name, None)
+
+    def use(self, offer: Offer, accept: Accept) -> None:
+        """Use an offer for anything but a node's launch."""
+        self.accepts.append(accept)
+        self.offers.pop(offer.agent.id, None)
+
+    def judge(self, offer: Offer, reason: Reason, seconds: float) -> None:
+        """Remember why this offer is of no use; the shortest time that anyone asked for holds."""
+        known = self.verdicts.get(offer.agent.id)
+        if known is None or seconds < known[1]:
+            self.verdicts[offer.agent.id] = (reason, seconds)
+
+    def explain(self, node: NodeRecord, offer: Offer, reasons: tuple[Reason, ...], outcome: str) -> None:
+        """For people: how this offer was judged for this node."""
+        self._evaluations.append(
+            {
+                "node": node.name,
+                "offers": list(offer.ids),
+                "agent_id": offer.agent.id,
+                "hostname": offer.agent.hostname,
+                "outcome": outcome,
+                "reasons": [{"code": reason.code.value, "message": reason.sentence} for reason in reasons],
+                "at": self.now,
+            }
+        )
+
+    def ask(self, node: NodeRecord) -> None:
+        """Ask the node's executor for its status."""
+        assert node.task is not None
+        assert node.agent is not None
+        self.asks.append(Ask(node.name, node.task.executor_id, node.agent.id, node.task.id))
+
+    def note_asked(self) -> dict[str, Asked]:
+        """When each node was last asked, this cycle's questions included."""
+        asked = dict(self.state.memory.asked)
+        for ask in self.asks:
+            before = asked.get(ask.node)
+            asked[ask.node] = Asked(self.now, 1 if before is None else before.unanswered + 1)
+        return asked
+
+    def result(self, declines: Iterable[Decline]) -> tuple[Decision, ClusterState]:
+        """What is to be done, and the state that holds once its records are stored."""
+        before = self.before.nodes
+        records = tuple(node for name, node in self._nodes.items() if before.get(name) is not node)
+        decision = Decision(
+            records=records,
+            accepts=tuple(self.accepts),
+            declines=tuple(declines),
+            kills=tuple(self.kills),
+            asks=tuple(self.asks),
+            trials=tuple(self.trials),
+            tunings=tuple(self.tunings),
+            reconcile=self.reconcile,
+            suppress=self.suppress,
+            revive=self.revive,
+            teardown=self.teardown,
+            evaluations=tuple(self._evaluations),
+        )
+        memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked(), at=self.now)
+        return decision, replace(self.state, memory=memory)
+
+
+def anywhere(name: str) -> str:
+    """What a node wants that may go to any agent: other offers than its own agent's, hence new work."""
+    return f"{name} anywhere"
+
+
+def no_work() -> Reason:
+    """For an offer that nothing needs."""
+    return Reason(Code.NO_WORK, "nothing is to be launched")

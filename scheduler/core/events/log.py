@@ -1,0 +1,183 @@
+"""What a cycle has to tell people, and how it is kept: bounded, and written with what it tells of.
+
+The entries of a cycle are found by comparing the state that was stored before it with the one that will be. A cycle
+in which nothing happened has none, and then nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from scheduler.core.configuration.differences import as_text
+from scheduler.core.configuration.overrides import Overrides, Texts
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.events.commands import Outcome, command_entry
+from scheduler.core.events.maintenance import operation_entries, step_entries
+from scheduler.core.events.nodes import node_entries
+from scheduler.core.events.reservations import garbage_entries, release_entries, released_entries
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.event import Entry, EntryKind, JournalRecord
+from scheduler.core.state.lifecycle import shorten
+from scheduler.core.state.naming import named
+
+KEPT = 1000
+# Entries are added to the newest record until it has so many bytes; a cycle that tells much begins several.
+RECORD_BYTES = 8192
+SENTENCE_LIMIT = 400
+CAUSE_LIMIT = 300
+_NAME_LIMIT = 80
+_FIELDS_BYTES = 200
+
+
+def journal(
+    before: ClusterState,
+    heard: ClusterState,
+    after: ClusterState,
+    decision: Decision,
+    outcomes: Sequence[Outcome],
+    now: float,
+) -> ClusterState:
+    """`after`, with entries for all that happened since `before` was stored, in the order of cause and effect.
+
+    `heard` is the state with what was heard and asked for, before it was decided on.
+    """
+    entries = [command_entry(outcome, now) for outcome in outcomes]
+    entries += _connection(before, after, now)
+    entries += _target(before, after, now)
+    entries += node_entries(before, heard, now)
+    entries += node_entries(heard, after, now)
+    entries += garbage_entries(before, after, now)
+    entries += release_entries(decision.accepts, after, now)
+    entries += released_entries(before, after, now)
+    entries += operation_entries(before, after, now)
+    entries += step_entries(before, after, now)
+    entries += _kills(before, after, decision, now)
+    return add_entries(after, [replace(entry, cause=named(after, entry.cause)) for entry in entries])
+
+
+def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
+    """The state with these entries numbered and added; the oldest records go once `KEPT` entries are there without."""
+    records = dict(state.journal)
+    last = next(reversed(records.values()), None)
+    following = last.entries[-1].sequence + 1 if last is not None else 1
+    size = sum(map(_size, last.entries)) if last is not None else 0
+    for number, draft in enumerate(entries, following):
+        entry = _cut(draft, number)
+        if last is None or size + _size(entry) > RECORD_BYTES:
+            last, size = JournalRecord((entry,)), 0
+        else:
+            last = JournalRecord((*last.entries, entry))
+        size += _size(entry)
+        records[last.key] = last
+    if last is None or records.get(last.key) is state.journal.get(last.key):
+        return state
+    return replace(state, journal=_bounded(records))
+
+
+def entries_after(state: ClusterState, sequence: int, limit: int) -> list[Entry]:
+    """Up to `limit` entries with higher numbers, in their order."""
+    return list(islice((entry for entry in _all(state) if entry.sequence > sequence), limit))
+
+
+def sequence_before(state: ClusterState, at: float) -> int:
+    """The number of the last entry that is older than this time, in seconds since the epoch; 0 if there is none."""
+    return max((entry.sequence for entry in _all(state) if entry.at < at), default=0)
+
+
+def newest_sequence(state: ClusterState) -> int:
+    """The number of the newest entry, 0 if there is none."""
+    return state.journal[max(state.journal)].entries[-1].sequence if state.journal else 0
+
+
+def _all(state: ClusterState) -> Iterable[Entry]:
+    return (entry for kept in state.journal.values() for entry in kept.entries)
+
+
+def _bounded(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
+    room = sum(len(kept.entries) for kept in records.values()) - KEPT
+    for key, kept in list(records.items()):
+        room -= len(kept.entries)
+        if room < 0:
+            break
+        del records[key]
+    return records
+
+
+def _cut(draft: Entry, sequence: int) -> Entry:
+    return replace(
+        draft,
+        sequence=sequence,
+        sentence=shorten(draft.sentence, SENTENCE_LIMIT),
+        cause=shorten(draft.cause, CAUSE_LIMIT),
+        subject=shorten(draft.subject, _NAME_LIMIT),
+        principal=shorten(draft.principal, _NAME_LIMIT),
+    )
+
+
+def _size(entry: Entry) -> int:
+    """About what it takes in a record."""
+    return len(f"{entry.sentence}{entry.cause}{entry.subject}{entry.principal}".encode()) + _FIELDS_BYTES
+
+
+def _connection(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
+    if before.registered == after.registered and before.framework_id == after.framework_id:
+        return []
+    identifier = after.framework_id or ""
+    if not after.registered:
+        words = "the connection to Mesos is lost: nodes run on, nothing is decided until it is back"
+        return [Entry(0, now, EntryKind.MASTER, words, subject=identifier)]
+    words = f"Mesos subscribed the scheduler as framework {identifier}"
+    cause = (
+        "" if before.framework_id == identifier else f"the framework was {before.framework_id or 'not known'} before"
+    )
+    return [Entry(0, now, EntryKind.MASTER, words, subject=identifier, cause=cause)]
+
+
+def _target(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
+    if before.target.id == after.target.id:
+        return []
+    return [target_entry(after.target.id, before.target.id, now)]
+
+
+def target_entry(new: str, old: str | None, now: float) -> Entry:
+    """That a configuration became the target."""
+    was = f"before it was {old}" if old else "it is the first"
+    words = f"the configuration {new} is the target now; {was}"
+    return Entry(0, now, EntryKind.CONFIGURATION, words, subject=new)
+
+
+def start_entries(state: ClusterState, version: str, now: float) -> list[Entry]:
+    """That a scheduler of this version begins, and what it does not take of its settings."""
+    found = [Entry(0, now, EntryKind.SCHEDULER, f"a scheduler of version {version} begins to work", subject=version)]
+    for reason in state.configuration_errors:
+        words = "the new settings were not taken, the cluster goes on with the old ones"
+        found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=reason))
+    return found
+
+
+def lapse_entries(overrides: Overrides, state: ClusterState, environment: Texts, now: float) -> list[Entry]:
+    """That what was given through the API holds no more: the environment was changed since."""
+    found = []
+    for name in sorted(overrides.keys() - state.overrides.keys()):
+        was, is_now = as_text(name, overrides[name].text), as_text(name, environment.get(name, ""))
+        words = f"{name}, which the API had set to {was}, is what the environment says: {is_now}"
+        cause = "the environment was changed since"
+        found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=cause))
+    return found
+
+
+def _kills(before: ClusterState, after: ClusterState, decision: Decision, now: float) -> list[Entry]:
+    """A task that is told again, since it has not ended yet, is no news."""
+    found = []
+    for kill in decision.kills:
+        stray = before.memory.strays.get(kill.task_id)
+        if kill.task_id in before.memory.told or (stray is not None and stray.killed_at is not None):
+            continue
+        node = kill.task_id.partition("__")[0]
+        kind = EntryKind.STRAY if kill.task_id in after.memory.strays else EntryKind.KILLED
+        words = f"the task {kill.task_id} is told to end, with {kill.grace_seconds:g} s of grace"
+        name = node if node in before.nodes else ""
+        found.append(Entry(0, now, kind, words, node=name, subject=kill.task_id, cause=kill.reason))
+    return found

@@ -1,0 +1,188 @@
+"""What each job is told: from the operation's request, and from what the steps before it found. No secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from scheduler.core.maintenance import snapshots as maintenance_snapshots
+from scheduler.core.maintenance.progress import steps
+from scheduler.core.restoring import gather, plan, share
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.operation import OperationRecord
+from scheduler.core.state.operation_kinds import CLUSTER, KINDS
+
+Json = Mapping[str, Any]
+
+_LOCATION = ("external_location", "region", "endpoint", "tls_ca")
+_TABLES = ("key_spaces", "column_families")
+_REPAIR = ("incremental", "primary_range", "parallelism", "pending_compactions", "stall_seconds", "segment_mb")
+
+
+def parameters(state: ClusterState, operation: OperationRecord, job: str, node: str) -> Json:
+    """The parameters of a job on a node."""
+    return _BUILDERS[job](state, operation, node)
+
+
+def results(state: ClusterState, operation: OperationRecord, phase: str) -> dict[str, Json]:
+    """What the steps of a phase found, by their names."""
+    kind = KINDS[operation.kind]
+    found = next(item for item in kind.phases if item.name == phase)
+    return {step.name: step.result for step in steps(state, operation, found)}
+
+
+def _chosen(operation: OperationRecord, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: operation.request[name] for name in names if name in operation.request}
+
+
+def _tables(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return {**_chosen(operation, _TABLES), **_named(operation)}
+
+
+def _named(operation: OperationRecord) -> dict[str, Any]:
+    """The tables that the request meant when it was taken, where it names tables."""
+    return {name: operation.facts[name] for name in ("named",) if operation.facts.get(name)}
+
+
+def _repair(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return {**_chosen(operation, _TABLES + _REPAIR), **_named(operation)}
+
+
+def _decommission(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return _chosen(operation, ("force",))
+
+
+def _storage(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
+    location = {**_chosen(operation, _LOCATION), "path_style": operation.request.get("uses_emc", False)}
+    return {
+        "location": location,
+        "backup_name": operation.request.get("backup_name"),
+        "cluster": state.cluster_id or "",
+        "cluster_name": state.target.spec.cassandra.cluster_name,
+        "operation": operation.id,
+    }
+
+
+def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    tables = {**_chosen(operation, _TABLES), **_named(operation)}
+    return {**_storage(state, operation), **tables, "tag": f"backup-{operation.id}"}
+
+
+def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    """Executors of the version before look at `schema_versions` alone; the others at `schema`, if all tell theirs."""
+    without = maintenance_snapshots.absent(state, operation)
+    snapshots = {
+        name: found for name, found in results(state, operation, "Snapshot").items() if name not in without
+    }  # fmt: skip
+    versions = {str(found.get("schema_version")) for found in snapshots.values()}
+    compared = maintenance_snapshots.compare(snapshots)
+    told: dict[str, Any] = {
+        "count_rows": operation.request.get("count_rows"),
+        "schema_versions": sorted(versions),
+        "present": _addresses(state, snapshots),
+        **_absent(without),
+    }
+    if compared is not None:
+        told["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
+        told["last_round"] = maintenance_snapshots.is_last_round(operation)
+    return {**_backup(state, operation, node), **told, **_spread(state, operation)}
+
+
+def _addresses(state: ClusterState, names: Iterable[str]) -> list[str]:
+    found = [state.nodes[name].address for name in names if name in state.nodes]
+    return [address for address in found if address is not None]
+
+
+def _absent(without: Mapping[str, Json]) -> dict[str, Any]:
+    return {"absent": without} if without else {}
+
+
+def _spread(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
+    """How far apart the snapshots lie, if that is further than was wanted."""
+    found = maintenance_snapshots.spread_seconds(state, operation)
+    limit = operation.request.get("max_snapshot_spread_s", maintenance_snapshots.DEFAULT_SPREAD_S)
+    return {"spread_s": round(found, 1), "max_snapshot_spread_s": limit} if found > limit else {}
+
+
+def _upload(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    described = results(state, operation, "Describe")[CLUSTER]
+    left_out = {"left_out": sorted(described["left_out"])} if described.get("left_out") else {}
+    return {**_backup(state, operation, node), **left_out}
+
+
+def _complete(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    snapshots, uploads = results(state, operation, "Snapshot"), results(state, operation, "Upload")
+    without = maintenance_snapshots.absent(state, operation)
+    return {
+        **_backup(state, operation, node),
+        "started_at": operation.started_at,
+        "describe": results(state, operation, "Describe")[CLUSTER],
+        "nodes": {
+            name: {**_plain(snapshots[name]), **uploads[name]} for name in operation.nodes if name not in without
+        },
+        **_absent(without),
+    }
+
+
+def _plain(snapshot: Json) -> Json:
+    """Without the schema, which may be long and is nobody's business any more."""
+    return {name: value for name, value in snapshot.items() if name != "schema"}
+
+
+def _delete(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return {**_storage(state, operation), **_chosen(operation, ("keep_last", "keep_days"))}
+
+
+def _verify(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    shares = share(_backup_nodes(operation), operation.nodes)
+    return {**_storage(state, operation), "sources": list(shares[node])}
+
+
+def _restore(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename", "compare"))}
+
+
+def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    shares = share(_backup_nodes(operation), operation.nodes)
+    return {**_restore(state, operation, node), "sources": list(_backup_nodes(operation)), "share": list(shares[node])}
+
+
+def _restore_load(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    chosen = plan(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
+    return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
+
+
+def _restore_views(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    views = results(state, operation, "Schema")[CLUSTER].get("views", ())
+    return {**_restore(state, operation, node), "views": list(views)}
+
+
+def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    found = results(state, operation, "Digest")
+    silent = sorted(name for name, result in found.items() if "samples" not in result)
+    return {**_restore(state, operation, node), "samples": gather(found.values()), "silent": silent}
+
+
+def _backup_nodes(operation: OperationRecord) -> tuple[str, ...]:
+    """The nodes of the backup in question: the API found them out when the operation was asked for."""
+    return tuple(operation.facts.get("backup", {}).get("nodes", {}))
+
+
+_BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = {
+    **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables),
+    "repair": _repair,
+    "decommission": _decommission,
+    **dict.fromkeys(("snapshot", "clear"), _backup),
+    "upload": _upload,
+    "describe": _describe,
+    "complete": _complete,
+    "verify": _verify,
+    "delete": _delete,
+    "restore-check": _restore_check,
+    "restore-schema": _restore,
+    "restore-load": _restore_load,
+    "restore-empty-views": _restore_views,
+    "restore-build-views": _restore_views,
+    "restore-digest": _restore_load,
+    "restore-compare": _restore_compare,
+}

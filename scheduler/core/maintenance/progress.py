@@ -1,0 +1,204 @@
+"""A maintenance operation as it stands: its phases and steps, whose turn it is, and what holds a step back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scheduler.core.nodes.intents import describe
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.state.lifecycle import is_joining, is_up
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, step_key
+from scheduler.core.state.operation_kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
+from scheduler.core.state.reason import Code, Reason
+
+Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
+
+# All of it was done, whatever came of it.
+DONE = frozenset({OperationState.COMPLETE, OperationState.DIFFERENT})
+LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
+
+
+@dataclass(frozen=True)
+class View:
+    """One operation with its steps by phase. `current` is the index of the phase whose turn it is.
+
+    `running` has the steps of each phase whose jobs run. `busy` names, for each node, the step whose job runs there,
+    whatever operation it belongs to; of an operation that has ended it is empty. `joining` is a node on its way into
+    the ring. `failed` is the first step that failed for good. `begun` names the nodes on which a step was ever begun
+    that has to be tidied up after.
+    """
+
+    operation: OperationRecord
+    kind: Kind
+    phases: Phases
+    running: tuple[tuple[StepRecord, ...], ...]
+    current: int
+    failed: StepRecord | None
+    begun: frozenset[str]
+    busy: Mapping[str, StepRecord]
+    joining: NodeRecord | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.current == len(self.phases)
+
+
+def look(state: ClusterState, operation: OperationRecord) -> View:
+    """The operation as it stands."""
+    kind = KINDS[operation.kind]
+    phases = tuple(_phases(state, operation, kind))
+    begun = {step.name for phase, found in phases if not phase.always for step in found if step.started_at is not None}
+    return View(
+        operation=operation,
+        kind=kind,
+        phases=phases,
+        running=tuple(tuple(step for step in found if step.state is StepState.RUNNING) for _, found in phases),
+        current=_current(state, operation, phases, begun),
+        failed=next((step for _, found in phases for step in found if step.state is StepState.FAILED), None),
+        begun=frozenset(begun),
+        busy=_busy(state) if is_live(operation) else {},
+        joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
+    )
+
+
+def _phases(
+    state: ClusterState, operation: OperationRecord, kind: Kind
+) -> Iterator[tuple[PhaseKind, tuple[StepRecord, ...]]]:
+    """All phases; of an operation that is done, those that it had: an earlier version may have known fewer."""
+    for phase in kind.phases:
+        found = tuple(steps(state, operation, phase))
+        if operation.state not in DONE or any(step.state is not StepState.PENDING for step in found):
+            yield phase, found
+
+
+def steps(state: ClusterState, operation: OperationRecord, phase: PhaseKind) -> Iterator[StepRecord]:
+    """The steps of a phase in order, blank where nothing is recorded yet; none of a phase that nothing needs."""
+    if phase.needs is not None and not _is_needed(state, operation, *phase.needs):
+        return
+    for name in (CLUSTER,) if phase.once else operation.nodes:
+        found = state.steps.get(step_key(operation.kind, phase.name, name))
+        known = found is not None and found.operation == operation.id
+        yield found if found is not None and known else StepRecord(operation.kind, operation.id, phase.name, name)
+
+
+def _is_needed(state: ClusterState, operation: OperationRecord, phase: str, field: str) -> bool:
+    earlier = next(item for item in KINDS[operation.kind].phases if item.name == phase)
+    return any(step.result.get(field) for step in steps(state, operation, earlier))
+
+
+def is_live(operation: OperationRecord) -> bool:
+    """Whether it has not ended."""
+    return operation.state in LIVE_OPERATIONS
+
+
+def at_once(operation: OperationRecord, phase: PhaseKind) -> int:
+    """How many steps of a phase may run side by side."""
+    limit = phase.at_once if isinstance(phase.at_once, int) else operation.request.get(phase.at_once, 1)
+    return len(operation.nodes) if limit == ALL_AT_ONCE else int(limit)
+
+
+def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason | None:
+    """What holds a step back that concerns the operation; None if it is the step's turn."""
+    operation = view.operation
+    if step.state is StepState.FAILED:
+        return Reason(Code.FAILED, f"failed {step.failures.count} times; its last words: {step.failures.message}")
+    if not is_live(operation):
+        return Reason(Code.STOPPED, "the operation was stopped")
+    if operation.state is OperationState.STOPPING:
+        if not view.kind.phases[phase].always:
+            return Reason(Code.STOPPED, "the operation is being stopped")
+        if step.name not in view.begun:
+            return Reason(Code.STOPPED, "the operation is being stopped, and was not begun here")
+    if phase > view.current:
+        return Reason(Code.EARLIER_PHASE, f"waits for the phase {view.kind.phases[view.current].name}")
+    if view.failed is not None and operation.state is OperationState.RUNNING:
+        return Reason(Code.OTHER_FAILED, f"waits for an operator: the step {_title(view.failed)} failed")
+    if operation.state is OperationState.RUNNING and (other := _works(view)) is not None:
+        return other
+    if operation.interrupted and operation.state is OperationState.RUNNING:
+        return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
+    if now < step.failures.not_before:
+        failures = step.failures
+        left = failures.not_before - now
+        return Reason(Code.BACK_OFF, f"next try in {left:.0f} s, after {failures.count} failures: {failures.message}")
+    running = view.running[phase]
+    if len(running) >= at_once(operation, view.kind.phases[phase]):
+        return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
+    return None
+
+
+def _works(view: View) -> Reason | None:
+    """Another operation that works, while this one waited for an operator, or tidies up."""
+    if view.operation.queued:
+        return Reason(Code.OTHER_JOB, "waits for its turn: another operation began while it waited for an operator")
+    other = next((step for step in view.busy.values() if step.operation != view.operation.id), None)
+    if other is None:
+        return None
+    return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
+
+
+def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
+    """What holds back a job on this node; None if the node is ready for it."""
+    if node is None or not is_up(node):
+        mode = "it has no record" if node is None else f"its mode is {node.mode}"
+        return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {mode}")
+    if node.intent is not None and node.intent.begun_at is not None:
+        return Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {name}")
+    if (other := view.busy.get(name)) is not None:
+        return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
+    if view.joining is not None:
+        return Reason(Code.OTHER_JOINS, f"waits for {view.joining.name} to join the ring")
+    return None
+
+
+def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord | Reason:
+    """The node for a step: its own, or for one of the cluster the first that is ready."""
+    first = Reason(Code.NODE_DOWN, "waits for a node")
+    names = view.operation.nodes if step.name == CLUSTER else (step.name,)
+    for name in reversed(names):
+        first = node_block(view, state.nodes.get(name), name) or first
+    for name in names:
+        node = state.nodes.get(name)
+        if node is not None and node_block(view, node, name) is None:
+            return node
+    return first
+
+
+def stamp(seconds: float) -> str:
+    """A time for people: ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _busy(state: ClusterState) -> Mapping[str, StepRecord]:
+    return {step.task.node: step for step in state.steps.values() if step.task and step.state is StepState.RUNNING}
+
+
+def _current(state: ClusterState, operation: OperationRecord, phases: Phases, begun: Collection[str]) -> int:
+    if operation.state is OperationState.RUNNING:
+        undone = (index for index, (_, found) in enumerate(phases) if not all(map(_is_complete, found)))
+        return next(undone, len(phases))
+    if operation.state is OperationState.STOPPING:
+        for index, (phase, found) in enumerate(phases):
+            if any(step.state is StepState.RUNNING for step in found):
+                return index
+            if phase.always and any(_is_to_be_tidied(state, step) for step in found if step.name in begun):
+                return index
+    return len(phases)
+
+
+def _is_complete(step: StepRecord) -> bool:
+    return step.state is StepState.COMPLETE
+
+
+def _is_to_be_tidied(state: ClusterState, step: StepRecord) -> bool:
+    """After a stop: whether this is left to do, and can be done. What cannot now, a later operation does."""
+    node = state.nodes.get(step.name)
+    return step.state is StepState.PENDING and node is not None and is_up(node)
+
+
+def _title(step: StepRecord) -> str:
+    return f"{step.phase} of {step.name}"

@@ -1,0 +1,425 @@
+"""How the request for each kind of operation is checked: from the body to what is stored, or every problem with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.protocol import (
+    CASSANDRAS_KEY_SPACES,
+    KEY_SPACE_LENGTH,
+    NEVER_RESTORED,
+    ROLES_KEY_SPACE,
+    TABLE_LENGTH,
+    is_cassandras,
+)
+from scheduler.core.maintenance.backup_location import credentials, location, login
+from scheduler.core.maintenance.request_fields import Form, listed, shown
+
+# Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
+DEFAULT_THROTTLE = 50_000_000
+MAX_THROTTLE = 1_000_000_000_000
+MAX_AT_ONCE = 10_000
+ALL = "*"
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and must not begin with a dot or a dash"
+# How much of what was restored is compared with what the cluster answers afterwards.
+COMPARISONS = ("none", "count", "sample", "full")
+DEFAULT_COMPARISON = "sample"
+IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
+_NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True)
+class KeySpace:
+    """A key space that a request may name; `local`: each node has its own, so that no maintenance is done on it.
+
+    `views` are a backup's materialized views by name, each with its table.
+    """
+
+    tables: frozenset[str]
+    local: bool = False
+    views: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that is right: `request` has every default and no secret, `tuning` what may change while it runs."""
+
+    nodes: tuple[str, ...]
+    request: Mapping[str, Any]
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+Schema = Mapping[str, KeySpace]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a kind makes of its fields."""
+
+    request: Mapping[str, Any]
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    nodes: tuple[str, ...] | None = None
+
+
+def check(
+    kind: str, body: Mapping[str, Any], nodes: Sequence[str], schema: Schema | None = None
+) -> Request | tuple[str, ...]:
+    """The request that a body asks for, or its problems, each one sentence.
+
+    `nodes` are those that there are; `schema` is what key spaces and tables are looked up in: the cluster's, for a
+    restore the backup's, or None while it is not known: their names are not checked then.
+    """
+    form = Form(body)
+    parts = _KINDS[kind](form, nodes, schema)
+    problems = form.problems()
+    if problems:
+        return problems
+    return Request(tuple(nodes) if parts.nodes is None else parts.nodes, parts.request, parts.tuning, parts.secrets)
+
+
+def names_tables(request: Request) -> bool:
+    """Whether anything of it is to be looked up in the schema."""
+    return bool(request.request.get("key_spaces") or request.request.get("column_families"))
+
+
+def named_tables(request: Request, schema: Schema) -> list[str]:
+    """The tables that the request's column families mean now, by their full names: what is gone later was dropped."""
+    families = set(request.request.get("column_families") or ())
+    chosen = request.request.get("key_spaces") or [name for name, found in schema.items() if not found.local]
+    return [
+        f"{name}.{table}"
+        for name in sorted(chosen)
+        if name in schema and not schema[name].local
+        for table in sorted(schema[name].tables)
+        if table in families or f"{name}.{table}" in families
+    ]
+
+
+def check_login(body: Mapping[str, Any]) -> Mapping[str, str] | tuple[str, ...]:
+    """The login that a stopped operation goes on with, empty if none is given, or what is wrong with it."""
+    form = Form(body)
+    secrets = login(form)
+    return form.problems() or secrets
+
+
+def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]:
+    """New values of what may change while an operation runs, or what is wrong with them."""
+    form = Form(body)
+    throttle = form.whole("throttle", None, 0, MAX_THROTTLE)
+    if form.value("throttle") is None:
+        form.problem("throttle", "must be given: bytes per second and node, 0 for no limit")
+    return form.problems() or {"throttle": throttle}
+
+
+def check_location(body: Mapping[str, Any]) -> Request | tuple[str, ...]:
+    """Where to look for backups, and with which secrets."""
+    form = Form(body)
+    request, secrets = location(form), credentials(form)
+    return form.problems() or Request((), request, secrets=secrets)
+
+
+def schema_of(answer: Mapping[str, Any]) -> Schema:
+    """The cluster's key spaces, from a node's answer to the question `schema`."""
+    return {
+        name: KeySpace(frozenset(found.get("tables", ())), bool(found.get("local")))
+        for name, found in answer.get("key_spaces", {}).items()
+    }
+
+
+def schema_in(backup: Mapping[str, Any]) -> Schema:
+    """A backup's key spaces, from a node's answer to the question `backup`."""
+    views = backup.get("views", {})
+    return {
+        name: KeySpace(frozenset(tables), views=dict(views.get(name, {})))
+        for name, tables in backup.get("key_spaces", {}).items()
+    }
+
+
+def _tables_work(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+    chosen = _nodes(form, nodes)
+    request = {**_tables(form, schema), "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE)}
+    return _Parts(request, nodes=chosen)
+
+
+def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+    chosen = _nodes(form, nodes)
+    request = {
+        **_tables(form, schema),
+        "incremental": form.flag("incremental", default=False),
+        "primary_range": form.flag("primary_range", default=True),
+        "parallelism": form.word("parallelism", ("sequential", "parallel", "dc_parallel"), "sequential"),
+        "pending_compactions": form.whole("pending_compactions", 20, 0, 1_000_000),
+        "stall_seconds": form.whole("stall_seconds", 1800, 10, 604_800),
+        "segment_mb": form.whole("segment_mb", 256, 1, 1_048_576),
+    }
+    return _Parts(request, secrets=login(form), nodes=chosen)
+
+
+def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _Parts:
+    chosen = _nodes(form, nodes)
+    if form.value("nodes") is None or (chosen is not None and len(chosen) != 1):
+        form.problem("nodes", "must name exactly one node: one leaves the ring at a time")
+    request = {"force": form.flag("force", default=False), "rejoin": form.flag("rejoin", default=False)}
+    return _Parts(request, nodes=chosen)
+
+
+def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+    request = {
+        "backup_name": _backup_name(form, required=True),
+        **location(form),
+        **_tables(form, schema),
+        # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
+        "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
+        "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
+        "absent": form.word("absent", ("wait", "skip"), "wait"),
+        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", 60, 1, 86_400),
+    }
+    chosen = _nodes(form, nodes)
+    if chosen is not None and len(chosen) != len(nodes):
+        form.problem("nodes", f'must be ["{ALL}"]: a backup is of the whole cluster, not of {listed(chosen)} alone')
+    _restore_type(form)
+    return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
+
+
+def _verify(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+    request = {
+        "backup_name": _backup_name(form, required=True),
+        **location(form),
+        "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE),
+    }
+    return _Parts(request, secrets=credentials(form))
+
+
+def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+    name = _backup_name(form, required=False)
+    limits = {
+        "keep_last": form.whole("keep_last", None, 1, 1_000_000),
+        "keep_days": form.whole("keep_days", None, 1, 36_500),
+    }
+    limited = any(form.value(limit) is not None for limit in limits)
+    if bool(form.value("backup_name")) == limited:
+        form.problem("backup_name", "must be given, or keep_last, keep_days or both of these, but not both kinds")
+    request = {
+        "backup_name": name or None,
+        **location(form),
+        **{limit: value for limit, value in limits.items() if value is not None},
+    }
+    return _Parts(request, secrets=credentials(form))
+
+
+def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
+    tables = _tables(form, schema, of_backup=True)
+    rename = _rename(form, schema, tables["key_spaces"], tables["column_families"])
+    _refuse_roles(form, tables["key_spaces"], tables["column_families"], rename)
+    request = {
+        "backup_name": _backup_name(form, required=True),
+        **location(form),
+        **tables,
+        "rename": rename,
+        "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
+        "compare": form.word("compare", COMPARISONS, DEFAULT_COMPARISON),
+    }
+    _restore_type(form)
+    return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
+
+
+_KINDS: Mapping[str, Callable[[Form, Sequence[str], Schema | None], _Parts]] = {
+    **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables_work),
+    "repair": _repair,
+    "decommission": _decommission,
+    "backup": _backup,
+    "backup-verify": _verify,
+    "backup-delete": _delete,
+    "restore": _restore,
+}
+
+
+def _throttle(form: Form) -> Mapping[str, Any]:
+    return {"throttle": form.whole("throttle", DEFAULT_THROTTLE, 0, MAX_THROTTLE)}
+
+
+def _restore_type(form: Form) -> None:
+    """Only checked: whether files can be loaded as they are follows from the tokens."""
+    form.word("restore_type", ("existing", "new", ""), "")
+
+
+def _backup_name(form: Form, required: bool) -> str:
+    name = form.text("backup_name")
+    if not name and required and form.is_text("backup_name"):
+        form.problem("backup_name", "must be given")
+    elif name and not NAME.fullmatch(name):
+        form.problem("backup_name", f"{NAME_RULE}, not {shown(name)}")
+    return name
+
+
+def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
+    """`["*"]` alone, or names and indices; absent: all. None if something is wrong with them."""
+    items = form.items("nodes")
+    if items is None or items == (ALL,):
+        return tuple(known)
+    if not items:
+        form.problem("nodes", f'must not be empty: ["{ALL}"] for all, or names such as node-0')
+        return None
+    if ALL in items:
+        form.problem("nodes", f"must hold {ALL} alone, or names")
+        return None
+    names = {item: _node_name(item) for item in map(str, items)}
+    unknown = [item for item, name in names.items() if name not in known]
+    if unknown:
+        form.problem("nodes", f": there is no node {listed(unknown)}; there are {listed(known)}")
+        return None
+    return tuple(dict.fromkeys(name for name in names.values() if name is not None))
+
+
+def _node_name(text: str) -> str | None:
+    match = _NODE.fullmatch(text)
+    return f"node-{match[1]}" if match else None
+
+
+def _tables(form: Form, schema: Schema | None, of_backup: bool = False) -> dict[str, Any]:
+    key_spaces, families = form.names("key_spaces"), form.names("column_families")
+    if schema is not None:
+        _check_names(form, schema, key_spaces, families, of_backup)
+    return {"key_spaces": list(key_spaces), "column_families": list(families)}
+
+
+def _check_names(
+    form: Form, schema: Schema, key_spaces: Collection[str], families: Collection[str], of_backup: bool
+) -> None:
+    where = "in the backup" if of_backup else "in the cluster"
+    usable = {name for name, found in schema.items() if not found.local and not (of_backup and name in NEVER_RESTORED)}
+    for name in key_spaces:
+        if name not in schema and not (of_backup and name in NEVER_RESTORED):
+            form.problem(
+                "key_spaces", f": there is no key space {shown(name)} {where}; there are {listed(sorted(usable))}"
+            )
+        elif name not in usable and of_backup:
+            form.problem("key_spaces", f": {name} belongs to the cluster itself and is never restored")
+        elif name not in usable:
+            form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
+    chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
+    for name in families:
+        if any(_has(schema, key_space, name) for key_space in chosen):
+            continue
+        if (base := _base_of(schema, chosen, name)) is not None:
+            form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
+        else:
+            among = listed(chosen) if key_spaces else f"any key space {where}"
+            form.problem("column_families", f": there is no table {shown(name)} in {among}")
+
+
+def _has(schema: Schema, key_space: str, table: str) -> bool:
+    """By its name, or by its full name: `keyspace.table`."""
+    tables = schema[key_space].tables
+    space, dot, name = table.partition(".")
+    return table in tables or (bool(dot) and space == key_space and name in tables)
+
+
+def _refuse_roles(
+    form: Form, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> None:
+    if ROLES_KEY_SPACE in key_spaces and families and ROLES_KEY_SPACE not in rename:
+        form.problem(
+            "column_families",
+            f"must not be given with {ROLES_KEY_SPACE}: its roles are restored as statements, all of them",
+        )
+
+
+def _base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:
+    """The table that a materialized view of a backup is built from; None for what is no view."""
+    for key_space in key_spaces:
+        for view, table in schema[key_space].views.items():
+            if name in (view, f"{key_space}.{view}"):
+                return f"{key_space}.{table}"
+    return None
+
+
+def _rename(
+    form: Form, schema: Schema | None, key_spaces: Collection[str], families: Collection[str]
+) -> Mapping[str, str]:
+    """`{"ks": "ks2", "ks.t": "ks2.t2"}`."""
+    given = form.value("rename")
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(new, str) for new in given.values()):
+        form.problem("rename", 'must be an object such as {"shop": "shop2", "shop.users": "shop.old_users"}')
+        return {}
+    for old, new in given.items():
+        if (words := _rename_rule(old, new)) is not None:
+            form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
+        elif schema is not None and (base := _base_of(schema, schema, old)) is not None:
+            form.problem("rename", f": {old} is a materialized view and is built from {base}; name {base}")
+        elif schema is not None and not _is_restored(schema, old, key_spaces, families):
+            form.problem("rename", f": {shown(old)} is not among what is to be restored")
+    if schema is not None and not form.has_problem("rename"):
+        for new, olds in _taken_twice(_restored(schema, key_spaces, families, given), given).items():
+            form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
+    if schema is not None and given and families and not key_spaces:
+        _ask_where(form, schema, families, given)
+    return given
+
+
+def _restored(
+    schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Keyspace and name of each table that a restore brings; a rename alone selects what it names."""
+    chosen = key_spaces or [name for name in schema if name not in CASSANDRAS_KEY_SPACES]
+    alone = bool(rename) and not key_spaces and not families
+    return [
+        (name, table)
+        for name in sorted(chosen)
+        if name in schema
+        for table in sorted(schema[name].tables)
+        if not families or table in families or f"{name}.{table}" in families
+        if not alone or name in rename or f"{name}.{table}" in rename
+    ]
+
+
+def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
+    """The names that more than one of these tables would get, with those tables."""
+    become: dict[str, list[str]] = {}
+    for key_space, table in tables:
+        old = f"{key_space}.{table}"
+        new = rename.get(old) or f"{rename.get(key_space, key_space)}.{table}"
+        become.setdefault(new, []).append(old)
+    return {new: olds for new, olds in become.items() if len(olds) > 1}
+
+
+def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Mapping[str, str]) -> None:
+    """A table that several key spaces have, of which some would go under another name and some onto what lives."""
+    for family in families:
+        found = [name for name in sorted(schema) if family in schema[name].tables and name not in CASSANDRAS_KEY_SPACES]
+        kept = [f"{name}.{family}" for name in found if name not in rename and f"{name}.{family}" not in rename]
+        if kept and len(kept) < len(found):
+            form.problem(
+                "column_families",
+                f": {family} is also {listed(kept)}, which rename does not name: give key_spaces, or full names",
+            )
+
+
+def _rename_rule(old: str, new: str) -> str | None:
+    if old.count(".") > 1 or old.count(".") != new.count("."):
+        return "a key space becomes a key space, and keyspace.table becomes keyspace.table"
+    if not all(IDENTIFIER.fullmatch(part) for part in new.split(".")):
+        return "a name is letters, digits and underscores"
+    for part, longest in zip(new.split("."), (KEY_SPACE_LENGTH, TABLE_LENGTH), strict=False):
+        if len(part) > longest:
+            return f"{shown(part)} has {len(part)} characters, and Cassandra takes {longest}"
+    if is_cassandras(new.partition(".")[0]):
+        return "that key space belongs to the cluster itself"
+    return None
+
+
+def _is_restored(schema: Schema, old: str, key_spaces: Collection[str], families: Collection[str]) -> bool:
+    key_space, dot, table = old.partition(".")
+    if key_space not in schema or (key_spaces and key_space not in key_spaces):
+        return False
+    if not dot:
+        return True
+    return table in schema[key_space].tables and (not families or table in families or old in families)

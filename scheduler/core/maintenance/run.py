@@ -1,0 +1,238 @@
+"""Concern: carry maintenance operations on, one job at a time on a node, each on the share that is kept beside it.
+
+What is done, and what runs, is in the steps' records; so an operation goes on after any restart of the scheduler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from executor.protocol import JobLaunch
+from scheduler.core.cycle.decision import Accept, Kill, Tuning
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.history import close
+from scheduler.core.maintenance.job_parameters import parameters
+from scheduler.core.maintenance.progress import View, at_once, choose_node, is_live, look, turn_block
+from scheduler.core.maintenance.snapshots import settle
+from scheduler.core.maintenance.steps import give_up, interrupt
+from scheduler.core.mesos.offer import Offer
+from scheduler.core.mesos.offer_operations import Hold, build_launch
+from scheduler.core.mesos.resources import Share, node_needs, to_scalar
+from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
+from scheduler.core.state.cluster import NodeRecord, TaskState
+from scheduler.core.state.exclusion import holds_turn
+from scheduler.core.state.lifecycle import UNSEEN, has_ended
+from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import PhaseKind
+from scheduler.core.state.reason import Code, Reason
+
+REFUSED_SECONDS = 5.0
+TELL_EVERY = 10.0
+
+
+def maintain(cycle: Cycle) -> None:
+    """Go on with every operation that has not ended, the oldest first."""
+    _forget_steps(cycle)
+    _note_ended_nodes(cycle)
+    _pass_turn_on(cycle)
+    live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
+    for operation in sorted(live, key=_order):
+        view = look(cycle.state, operation)
+        while settle(cycle, view) or _leave_out(cycle, view):
+            view = look(cycle.state, cycle.state.operations[operation.kind])
+        if view.finished:
+            close(cycle, view)
+            continue
+        if operation.state is OperationState.STOPPING:
+            _cancel(cycle, view)
+        _tune(cycle, view)
+        _launch(cycle, view)
+    _forget_told(cycle)
+
+
+def _order(operation: OperationRecord) -> tuple[bool, float, str]:
+    """What is being stopped comes first: it only tidies up, and the others get on without it."""
+    return operation.state is not OperationState.STOPPING, operation.started_at, operation.kind
+
+
+def _pass_turn_on(cycle: Cycle) -> None:
+    """Once no operation works, the oldest of those goes on that waited for it."""
+    operations = cycle.state.operations.values()
+    if any(holds_turn(cycle.state, operation) for operation in operations):
+        return
+    queued = [found for found in operations if found.queued and holds_turn(cycle.state, replace(found, queued=False))]
+    if queued:
+        cycle.update_operation(replace(min(queued, key=_order), queued=False))
+
+
+def _forget_steps(cycle: Cycle) -> None:
+    """Steps whose operation's record is gone: nobody would end them, and they would hold up their nodes."""
+    for step in list(cycle.state.steps.values()):
+        operation = cycle.state.operations.get(step.kind)
+        if operation is None or operation.id != step.operation:
+            cycle.remove_step(step)
+
+
+def _note_ended_nodes(cycle: Cycle) -> None:
+    """A job ends with the executor that ran it, whether or not anyone says so."""
+    for step in list(cycle.state.steps.values()):
+        if step.state is not StepState.RUNNING or step.task is None:
+            continue
+        node = cycle.state.nodes.get(step.task.node)
+        if node is None or node.task is None or node.task.id != step.task.node_task_id or has_ended(node):
+            cycle.update_step(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
+
+
+def _leave_out(cycle: Cycle, view: View) -> bool:
+    """End the steps of nodes that have left the ring, which would be waited for; return whether there are any."""
+    if view.finished:
+        return False
+    phase, steps = view.phases[view.current]
+    if not phase.of_members:
+        return False
+    found = [step for step in steps if step.state in (StepState.PENDING, StepState.FAILED) and _has_left(cycle, step)]
+    for step in found:
+        result = {**step.result, "message": "skipped: the node has left the ring"}
+        cycle.update_step(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
+    return bool(found)
+
+
+def _has_left(cycle: Cycle, step: StepRecord) -> bool:
+    node = cycle.state.nodes.get(step.name)
+    return node is None or node.left
+
+
+def _cancel(cycle: Cycle, view: View) -> None:
+    """End the jobs of an operation. One that Mesos cannot see is not waited for: it ends when it is seen again."""
+    for phase, steps in view.phases:
+        for step in steps:
+            if step.state is not StepState.RUNNING or step.task is None:
+                continue
+            if step.task.state in UNSEEN:
+                cycle.update_step(give_up(step, cycle.now))
+            elif not phase.always and _may_tell(cycle, step.task.id):
+                reason = f"the operation {view.kind.name} is being stopped"
+                cycle.kills.append(Kill(step.task.id, step.task.agent_id, JOB_GRACE_SECONDS, reason))
+
+
+def _tune(cycle: Cycle, view: View) -> None:
+    wanted = view.operation.tuning
+    for step in view.busy.values():
+        sighting = cycle.state.jobs.get(step.key)
+        task = step.task
+        if step.operation != view.operation.id or task is None or sighting is None or sighting.task_id != task.id:
+            continue
+        used = sighting.progress.tuning
+        differs = any(used.get(name) != value for name, value in wanted.items() if name in used)
+        if differs and _may_tell(cycle, task.id):
+            cycle.tunings.append(Tuning(task.node, task.executor_id, task.agent_id, task.id, dict(wanted)))
+
+
+def _may_tell(cycle: Cycle, task_id: str) -> bool:
+    """Whether it is time to tell a job something (again); notes that it is done."""
+    told = cycle.state.memory.told
+    if cycle.now - told.get(task_id, float("-inf")) < TELL_EVERY:
+        return False
+    memory = replace(cycle.state.memory, told={**told, task_id: cycle.now})
+    cycle.replace_state(replace(cycle.state, memory=memory))
+    return True
+
+
+def _forget_told(cycle: Cycle) -> None:
+    told = cycle.state.memory.told
+    if told:
+        alive = {step.task.id for step in cycle.state.steps.values() if step.task and step.state is StepState.RUNNING}
+        alive |= {node.task.id for node in cycle.state.nodes.values() if node.intent is not None and node.task}
+        kept = {task_id: at for task_id, at in told.items() if task_id in alive}
+        cycle.replace_state(replace(cycle.state, memory=replace(cycle.state.memory, told=kept)))
+
+
+def _launch(cycle: Cycle, view: View) -> None:
+    """Launch steps of the current phase, in order, as many as may run side by side."""
+    phase, steps = view.phases[view.current]
+    room = at_once(view.operation, phase) - len(view.running[view.current])
+    for step in steps:
+        if room <= 0:
+            return
+        if step.state is not StepState.PENDING or turn_block(view, view.current, step, cycle.now) is not None:
+            continue
+        node = choose_node(cycle.state, view, step)
+        if isinstance(node, Reason):
+            continue
+        room -= 1
+        _launch_step(cycle, view, phase, step, node)
+
+
+def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, node: NodeRecord) -> None:
+    assert node.reservation is not None
+    offer = cycle.holder(node.reservation.id)
+    if offer is None:
+        cycle.wanted.add(step.key)
+        where = node.agent.hostname if node.agent is not None else "its agent"
+        cycle.waits[step.key] = f"waits for {where} to offer the share that is reserved for jobs of {node.name}"
+        return
+    if (short := _short(cycle, node, offer)) is not None:
+        cycle.wanted.add(step.key)
+        cycle.waits[step.key] = short
+        cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{step.key}: {short}"), REFUSED_SECONDS)
+        return
+    started = _started(cycle, phase, step, node)
+    cycle.update_step(started)
+    cycle.use(offer, _accept(cycle, view, started, node, offer))
+
+
+def _short(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
+    """Why the offer cannot carry a job of this node."""
+    assert node.reservation is not None
+    assert node.task is not None
+    if node.task.executor_id not in offer.executor_ids:
+        # The node has just ended, and its end is on its way: Mesos would start another executor for the job alone.
+        return f"the executor of {node.name} is not among those that run on {offer.agent.hostname}"
+    held = offer.held[node.reservation.id]
+    needs = node_needs(cycle.state.configurations[node.task.configuration].spec).spare
+    if held.cpus >= needs.cpus and held.mem >= needs.mem:
+        return None
+    offered = _share(Share(held.cpus, held.mem))
+    return f"the share for jobs of {node.name} is not offered whole: {offered} of {_share(needs)}"
+
+
+def _share(share: Share) -> str:
+    return f"{to_scalar(share.cpus):g} cpus and {to_scalar(share.mem):g} MB"
+
+
+def _started(cycle: Cycle, phase: PhaseKind, step: StepRecord, node: NodeRecord) -> StepRecord:
+    assert node.agent is not None
+    assert node.task is not None
+    task = JobTask(
+        id=job_task_id(phase.job, node.name, cycle.new_id()),
+        node=node.name,
+        agent_id=node.agent.id,
+        executor_id=node.task.executor_id,
+        node_task_id=node.task.id,
+        state=TaskState.STAGING,
+        launched_at=cycle.now,
+        updated_at=cycle.now,
+    )
+    begun = cycle.now if step.started_at is None else step.started_at
+    return replace(step, state=StepState.RUNNING, task=task, started_at=begun, finished_at=None)
+
+
+def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer: Offer) -> Accept:
+    assert node.reservation is not None
+    assert node.task is not None
+    assert step.task is not None
+    configuration = cycle.state.configurations[node.task.configuration]
+    hold = Hold(offer.held[node.reservation.id].reservations, configuration.spec.role)
+    executor = Executor(node.name, step.task.executor_id, configuration, cycle.state.framework_id, hold)
+    operation = view.operation
+    job = next(phase.job for phase in view.kind.phases if phase.name == step.phase)
+    launch = JobLaunch(
+        job=job,
+        operation=operation.id,
+        node=node.name,
+        node_task_id=node.task.id,
+        parameters=parameters(cycle.state, operation, job, node.name),
+        tuning=operation.tuning,
+        secret=bool(operation.sealed),
+    )
+    return Accept(node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), job=step.key)

@@ -1,0 +1,213 @@
+"""Mesos' offers as values: what is free on an agent, and what it holds for us.
+
+The framework subscribes with MULTI_ROLE and RESERVATION_REFINEMENT, so that resources come with `reservations`
+and `allocation_info`. Amounts are in thousandths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.core.mesos.resources import Ranges, to_milli
+from scheduler.core.state.cluster import Agent
+
+Json = Mapping[str, Any]
+
+RESOURCE_ID = "resource_id"
+CLUSTER_ID = "cluster_id"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A whole free disk; `source` is Mesos' disk.source as offered."""
+
+    root: str
+    size: int
+    source: Json
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an offer shows of one reservation of ours: free to use, hence used by no task.
+
+    `reservations` and `volumes` (by persistence id) are Mesos' JSON as offered, to be given back to the letter.
+    """
+
+    reservations: tuple[Json, ...]
+    cpus: int = 0
+    mem: int = 0
+    ports: Ranges = ()
+    disk: int = 0
+    mounts: tuple[Mount, ...] = ()
+    volumes: Mapping[str, Json] = field(default_factory=dict)
+
+    def label(self, key: str) -> str | None:
+        """The value of one of the reservation's labels."""
+        return _label(self.reservations, key)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """All that one agent offers in this cycle; more than one Mesos offer if `ids` says so."""
+
+    ids: tuple[str, ...]
+    agent: Agent
+    role: str | None
+    cpus: int = 0
+    mem: int = 0
+    disk: int = 0
+    mounts: tuple[Mount, ...] = ()
+    ports: Ranges = ()
+    held: Mapping[str, Held] = field(default_factory=dict)  # by resource id
+    executor_ids: tuple[str, ...] = ()
+
+
+def parse_offer(document: Json, role: str, principal: str) -> Offer:
+    """One offer of Mesos' OFFERS event.
+
+    Resources that are revocable, shared, of a resource provider or reserved by others are left out.
+    Raises KeyError, TypeError or ValueError for a document that is no offer.
+    """
+    free = _Tally()
+    held: dict[str, _Tally] = {}
+    for resource in document.get("resources", ()):
+        if "revocable" in resource or "shared" in resource or "provider_id" in resource:
+            continue
+        reservations = resource.get("reservations") or ()
+        if not reservations:
+            free.add(resource)
+        elif (label := _own_label(reservations, role, principal)) is not None:
+            held.setdefault(label, _Tally(tuple(reservations))).add(resource)
+    return Offer(
+        ids=(str(document["id"]["value"]),),
+        agent=Agent(
+            id=str(document["agent_id"]["value"]),
+            hostname=str(document["hostname"]),
+            attributes={str(item["name"]): _text(item) for item in document.get("attributes", ())},
+            url=_url(document.get("url") or {}),
+        ),
+        role=(document.get("allocation_info") or {}).get("role"),
+        cpus=free.cpus,
+        mem=free.mem,
+        disk=free.disk,
+        mounts=tuple(free.mounts),
+        ports=tuple(free.ports),
+        held={label: tally.held() for label, tally in held.items()},
+        executor_ids=tuple(str(item["value"]) for item in document.get("executor_ids", ())),
+    )
+
+
+def by_agent(offers: Iterable[Offer]) -> dict[str, Offer]:
+    """One offer for each agent: Mesos sends what a task leaves behind in several pieces, usable together."""
+    merged: dict[str, Offer] = {}
+    for offer in offers:
+        before = merged.get(offer.agent.id)
+        merged[offer.agent.id] = offer if before is None else _merge(before, offer)
+    return merged
+
+
+def _merge(one: Offer, other: Offer) -> Offer:
+    held = dict(one.held)
+    for label, piece in other.held.items():
+        held[label] = piece if label not in held else _merge_held(held[label], piece)
+    return Offer(
+        ids=one.ids + tuple(name for name in other.ids if name not in one.ids),
+        agent=other.agent,
+        role=one.role if one.role == other.role else None,
+        cpus=one.cpus + other.cpus,
+        mem=one.mem + other.mem,
+        disk=one.disk + other.disk,
+        mounts=one.mounts + other.mounts,
+        ports=one.ports + other.ports,
+        held=held,
+        executor_ids=tuple(dict.fromkeys(one.executor_ids + other.executor_ids)),
+    )
+
+
+def _merge_held(one: Held, other: Held) -> Held:
+    return Held(
+        reservations=one.reservations,
+        cpus=one.cpus + other.cpus,
+        mem=one.mem + other.mem,
+        ports=one.ports + other.ports,
+        disk=one.disk + other.disk,
+        mounts=one.mounts + other.mounts,
+        volumes={**one.volumes, **other.volumes},
+    )
+
+
+class _Tally:
+    """Adds up resources of one kind of owner."""
+
+    def __init__(self, reservations: tuple[Json, ...] = ()) -> None:
+        self.reservations = reservations
+        self.cpus = self.mem = self.disk = 0
+        self.ports: list[tuple[int, int]] = []
+        self.mounts: list[Mount] = []
+        self.volumes: dict[str, Json] = {}
+
+    def add(self, resource: Json) -> None:
+        name = resource["name"]
+        if name == "ports":
+            self.ports += [(int(item["begin"]), int(item["end"])) for item in resource["ranges"]["range"]]
+        elif name == "disk":
+            self._add_disk(resource)
+        elif name == "cpus":
+            self.cpus += to_milli(resource["scalar"]["value"])
+        elif name == "mem":
+            self.mem += to_milli(resource["scalar"]["value"])
+
+    def _add_disk(self, resource: Json) -> None:
+        size = to_milli(resource["scalar"]["value"])
+        disk = resource.get("disk") or {}
+        source = disk.get("source")
+        if "persistence" in disk:
+            self.volumes[str(disk["persistence"]["id"])] = resource
+        elif source is None:
+            self.disk += size
+        elif source.get("type") == "MOUNT":
+            self.mounts.append(Mount(str((source.get("mount") or {}).get("root", "")), size, source))
+
+    def held(self) -> Held:
+        return Held(
+            self.reservations,
+            self.cpus,
+            self.mem,
+            tuple(self.ports),
+            self.disk,
+            tuple(self.mounts),
+            self.volumes,
+        )
+
+
+def _own_label(reservations: Iterable[Json], role: str, principal: str) -> str | None:
+    top = tuple(reservations)[-1]
+    if top.get("type") != "DYNAMIC" or top.get("role") != role or top.get("principal") != principal:
+        return None
+    return _label(reservations, RESOURCE_ID)
+
+
+def _label(reservations: Iterable[Json], key: str) -> str | None:
+    for label in (tuple(reservations)[-1].get("labels") or {}).get("labels", ()):
+        if label.get("key") == key:
+            return str(label.get("value"))
+    return None
+
+
+def _url(url: Json) -> str:
+    address = url.get("address") or {}
+    host = address.get("ip") or address.get("hostname")
+    return f"{url.get('scheme', 'http')}://{host}:{address['port']}" if host and "port" in address else ""
+
+
+def _text(attribute: Json) -> str:
+    kind = attribute.get("type", "TEXT")
+    if kind == "SCALAR":
+        return f"{attribute['scalar']['value']:g}"
+    if kind == "RANGES":
+        return "[" + ",".join(f"{item['begin']}-{item['end']}" for item in attribute["ranges"]["range"]) + "]"
+    if kind == "SET":
+        return "{" + ",".join(attribute["set"]["item"]) + "}"
+    return str(attribute["text"]["value"])

@@ -1,0 +1,212 @@
+"""One node's TaskInfo, with the ExecutorInfo in it, as Mesos' JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from executor.protocol import JobLaunch, NodeLaunch, encode_job, encode_launch
+from scheduler.core.mesos.offer_operations import Hold, ports, shares
+from scheduler.core.mesos.resources import Needs, node_needs
+from scheduler.core.state.cluster import Agent, Configuration
+from scheduler.core.state.operation import JobTask
+from scheduler.core.state.spec import ClusterSpec, ExecutorSpec, Uri
+
+Json = Mapping[str, Any]
+
+TASK_TYPE = "CASSANDRA_DAEMON"
+JOB_TYPE = "CASSANDRA_MAINTENANCE"
+DRAIN_SECONDS = 60.0
+JOB_GRACE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Whom a node asks when it starts; with `self_seed` itself too, so that it starts without an answer."""
+
+    addresses: tuple[str, ...]
+    self_seed: bool
+
+
+@dataclass(frozen=True)
+class Executor:
+    """What makes a node's executor: equal for the node's own launch and for every job beside it.
+
+    Mesos refuses a task whose ExecutorInfo differs from that of the executor which runs already, so that all of it
+    follows from the configuration of that launch.
+    """
+
+    node: str
+    id: str
+    configuration: Configuration
+    framework_id: str | None
+    hold: Hold
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What makes one launch of one node; `volume` is the volume's resource JSON.
+
+    `replace_address` is the address of the node whose tokens it takes over, if it does; `paused`: without Cassandra.
+    """
+
+    node: str
+    task_id: str
+    executor: Executor
+    agent: Agent
+    rack: str
+    configuration: Configuration
+    seeds: Seeds
+    hold: Hold
+    volume: Json
+    replace_address: str | None = None
+    paused: bool = False
+
+
+def task_id(node: str, unique: str) -> str:
+    """The id of a node's task."""
+    return f"{node}__{unique}"
+
+
+def executor_id(node: str, unique: str) -> str:
+    """The id of a node's executor."""
+    return f"{node}_executor__{unique}"
+
+
+def node_of_executor(identifier: str) -> str:
+    """The node's name in an executor's id."""
+    return identifier.partition("_executor__")[0]
+
+
+def node_of_task(identifier: str) -> str:
+    """The node's name in a task id."""
+    return identifier.partition("__")[0]
+
+
+def build_task(launch: Launch) -> Json:
+    """TaskInfo of a node's Cassandra; its resources are those of the reservation, its volume included."""
+    spec = launch.configuration.spec
+    needs = node_needs(spec)
+    return {
+        "name": launch.node,
+        "task_id": {"value": launch.task_id},
+        "agent_id": {"value": launch.agent.id},
+        "resources": [*shares(launch.hold, needs.task), ports(launch.hold, needs.ports), launch.volume],
+        "executor": _executor(launch.executor, needs),
+        "data": encode_launch(node_launch(launch)),
+        "labels": _labels(launch),
+        "kill_policy": {"grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds)},
+        "discovery": _discovery(launch.node, spec),
+    }
+
+
+def build_job(task: JobTask, executor: Executor, launch: JobLaunch) -> Json:
+    """TaskInfo of a maintenance job; its resources are those kept beside the node, its executor is the node's."""
+    needs = node_needs(executor.configuration.spec)
+    labels = (("task_type", JOB_TYPE), ("job", launch.job), ("operation", launch.operation))
+    return {
+        "name": f"{launch.job}-{launch.node}",
+        "task_id": {"value": task.id},
+        "agent_id": {"value": task.agent_id},
+        "resources": shares(executor.hold, needs.spare),
+        "executor": _executor(executor, needs),
+        "data": encode_job(launch),
+        "labels": {"labels": [{"key": key, "value": value} for key, value in labels]},
+        "kill_policy": {"grace_period": _nanoseconds(JOB_GRACE_SECONDS)},
+    }
+
+
+def job_task_id(job: str, node: str, unique: str) -> str:
+    """The id of a job's task."""
+    return f"{job}-{node}__{unique}"
+
+
+def node_launch(launch: Launch) -> NodeLaunch:
+    """What the executor is told."""
+    spec = launch.configuration.spec
+    cassandra = spec.cassandra
+    return NodeLaunch(
+        node=launch.node,
+        cluster_name=cassandra.cluster_name,
+        configuration=launch.configuration.id,
+        data_center=cassandra.data_center,
+        rack=launch.rack,
+        seeds=launch.seeds.addresses,
+        self_seed=launch.seeds.self_seed,
+        heap_mb=cassandra.heap_mb,
+        ports=cassandra.ports,
+        options=dict(cassandra.options),
+        gc=cassandra.gc,
+        heap_new_mb=cassandra.heap_new_mb,
+        jvm_options=cassandra.jvm_options,
+        replace_address=launch.replace_address,
+        java_home=cassandra.java_home,
+        drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),
+        paused=launch.paused,
+    )
+
+
+def _executor(executor: Executor, needs: Needs) -> Json:
+    spec = executor.configuration.spec
+    info: dict[str, Any] = {
+        "type": "CUSTOM",
+        "executor_id": {"value": executor.id},
+        "name": f"{executor.node}_executor",
+        "source": spec.service_name,
+        "resources": shares(executor.hold, needs.executor),
+        "command": _command(spec.executor, spec.user),
+        "shutdown_grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds),
+    }
+    if executor.framework_id is not None:
+        info["framework_id"] = {"value": executor.framework_id}
+    return info
+
+
+def _command(executor: ExecutorSpec, user: str) -> Json:
+    variables = [
+        {"name": name, "type": "VALUE", "value": value} for name, value in sorted(executor.environment.items())
+    ]
+    command: dict[str, Any] = {
+        "shell": True,
+        "value": executor.command,
+        "uris": [_uri(uri) for uri in executor.uris],
+        "environment": {"variables": variables},
+    }
+    if user:
+        command["user"] = user
+    return command
+
+
+def _uri(uri: Uri) -> Json:
+    document: dict[str, Any] = {
+        "value": uri.value,
+        "extract": uri.extract,
+        "executable": uri.executable,
+        "cache": uri.cache,
+    }
+    if uri.output_file is not None:
+        document["output_file"] = uri.output_file
+    return document
+
+
+def _labels(launch: Launch) -> Json:
+    attributes = ";".join(f"{name}:{value}" for name, value in sorted(launch.agent.attributes.items()))
+    values = (
+        ("config_target", launch.configuration.id),
+        ("offer_hostname", launch.agent.hostname),
+        ("offer_attributes", attributes),
+        ("task_type", TASK_TYPE),
+    )
+    return {"labels": [{"key": key, "value": value} for key, value in values]}
+
+
+def _discovery(node: str, spec: ClusterSpec) -> Json:
+    native = spec.cassandra.ports.native_transport
+    vip = {"key": "VIP_0", "value": f"node:{native}"}
+    port = {"number": native, "name": "native", "protocol": "tcp", "labels": {"labels": [vip]}}
+    return {"visibility": "EXTERNAL", "name": node, "ports": {"ports": [port]}}
+
+
+def _nanoseconds(seconds: float) -> Json:
+    return {"nanoseconds": round(seconds * 1_000_000_000)}

@@ -1,0 +1,98 @@
+"""What happened, as values: the loop makes them of Mesos' events, `scheduler.core.fold` folds them into the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from executor.protocol import Answer, JobReport, StatusReply
+from scheduler.core.state.cluster import TaskState
+
+
+@dataclass(frozen=True)
+class TaskUpdate:
+    """Mesos' word on one task. `uuid` is absent where Mesos wants no acknowledgement; `data` as sent (base64)."""
+
+    task_id: str
+    state: TaskState
+    agent_id: str | None = None
+    reason: str = ""
+    source: str = ""
+    message: str = ""
+    data: str | None = None
+    uuid: str | None = None
+    timestamp: float = 0.0
+
+
+@dataclass(frozen=True)
+class OperationUpdate:
+    """Mesos' word on one RESERVE or CREATE: OPERATION_FINISHED, OPERATION_ERROR, …"""
+
+    operation_id: str
+    state: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ExecutorEnded:
+    """An executor's process ended with this wait status, before or after the end of its task is told."""
+
+    executor_id: str
+    status: int
+
+
+@dataclass(frozen=True)
+class ExecutorWords:
+    """What is known beside Mesos' own word of why a task ended."""
+
+    task_id: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Mesos subscribed this framework, for the first time or again."""
+
+    framework_id: str
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """The subscription is gone: nothing can be sent until Mesos subscribes this framework again."""
+
+
+Event = (
+    TaskUpdate
+    | OperationUpdate
+    | ExecutorEnded
+    | ExecutorWords
+    | StatusReply
+    | JobReport
+    | Answer
+    | Registered
+    | Disconnected
+)
+
+
+def parse_task_update(status: Mapping[str, Any]) -> TaskUpdate:
+    """The `status` of Mesos' UPDATE event; raises KeyError or ValueError if it has no task id or an unknown state."""
+    return TaskUpdate(
+        task_id=str(status["task_id"]["value"]),
+        state=TaskState(status["state"]),
+        agent_id=(status.get("agent_id") or {}).get("value"),
+        reason=str(status.get("reason", "")),
+        source=str(status.get("source", "")),
+        message=str(status.get("message", "")),
+        data=status.get("data"),
+        uuid=status.get("uuid"),
+        timestamp=float(status.get("timestamp", 0.0)),
+    )
+
+
+def parse_operation_update(status: Mapping[str, Any]) -> OperationUpdate | None:
+    """The `status` of Mesos' UPDATE_OPERATION_STATUS event; None if it names no operation of ours."""
+    operation = (status.get("operation_id") or {}).get("value")
+    if not operation:
+        return None
+    return OperationUpdate(str(operation), str(status.get("state", "")), str(status.get("message", "")))

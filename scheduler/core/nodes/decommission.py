@@ -1,0 +1,296 @@
+"""Concern: nodes that are not wanted any more leave the ring, the highest first, and what they held is released.
+
+That a node leaves is Cassandra's own work, done by the maintenance job `decommission`; begun here when the target has
+fewer nodes, or by an operator. That it has left is a fact which is learned from Cassandra, whoever asked for it: then
+its task is ended, its reservation and volume are given up, and its record is emptied, or removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.maintenance.progress import is_live
+from scheduler.core.nodes.intents import look, ring_strain
+from scheduler.core.nodes.replacement import vacate
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import ClusterState, Failures, Intent, IntentKind, NodeRecord, PlanRecord
+from scheduler.core.state.exclusion import exclusion, is_parked
+from scheduler.core.state.lifecycle import has_ended, is_leaving, is_running, may_live
+from scheduler.core.state.operation import SCHEDULER, UNWANTED, OperationRecord, OperationState, StepState, step_key
+from scheduler.core.state.operation_kinds import DECOMMISSION
+from scheduler.core.state.reason import Code, Reason
+
+PLAN = "deploy"
+KIND = DECOMMISSION
+PHASE = "Leave"
+# Cassandra's own words when it is started on the volume of a node that has left.
+_REFUSES = "decommissioned and will not rejoin"
+_LEFT = "DECOMMISSIONED"
+# What a node gets is compacted with what it has.
+HEADROOM = 1.2
+_MB = 1024 * 1024
+
+
+def depart(cycle: Cycle) -> None:
+    """Note who has left, remove what is not wanted and was never a member, and let the next one leave."""
+    for node in by_index(cycle.state.nodes.values()):
+        if has_left(cycle.state, node) and not is_leaving(node):
+            _note_left(cycle, node)
+    for node in surplus(cycle.state):
+        if node.deployed is None and node.intent is None and never_joined(cycle.state, node):
+            _forget(cycle, node)
+    _note_wishes(cycle)
+    _turn_round(cycle)
+    _begin(cycle)
+
+
+def surplus(state: ClusterState) -> list[NodeRecord]:
+    """The nodes that the target does not ask for, the highest first."""
+    nodes = [node for node in state.nodes.values() if node.index >= state.target.spec.nodes]
+    return sorted(nodes, key=lambda node: -node.index)
+
+
+def has_left(state: ClusterState, node: NodeRecord) -> bool:
+    """Whether Cassandra has said that this member is one no more."""
+    if node.deployed is None:
+        return False
+    if may_live(node) and node.mode == _LEFT:
+        return True
+    step = state.steps.get(step_key(KIND, PHASE, node.name))
+    if step is not None and step.state is StepState.COMPLETE and not step.forced and node.host_id:
+        return bool(step.result.get("host_id") == node.host_id)
+    return has_ended(node) and _REFUSES in node.failures.message
+
+
+def never_joined(state: ClusterState, node: NodeRecord) -> bool:
+    """Whether the node, which is no member as far as is recorded, surely does not run and is unknown to the ring."""
+    if node.task is None or node.address is None:
+        return not may_live(node)
+    if not has_ended(node):
+        return False
+    for peer in state.nodes.values():
+        if peer.deployed is None or not is_running(peer):
+            continue
+        sighting = state.sightings.get(peer.name)
+        if sighting is None or sighting.at <= node.task.updated_at:
+            return False
+        if node.address in (*sighting.status.live, *sighting.status.unreachable):
+            return False
+    return True
+
+
+def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> str | None:
+    """Why this node may not leave the ring now; None if it may. Replication factors are checked by its own executor."""
+    if node.intent is not None:
+        return f"something else is intended for {node.name}: {node.intent.reason}"
+    if node.deployed is None or not is_running(node) or node.mode not in ("NORMAL", "LEAVING", "DECOMMISSION_FAILED"):
+        return f"{node.name} is no member of the ring that is up: its mode is {node.mode}"
+    others = [other for other in by_index(state.nodes.values()) if other.deployed and other.index != node.index]
+    if not others:
+        return f"{node.name} is the only member of the ring: nobody else could hold its data"
+    ring = look(state)
+    if ring.begun:
+        return f"something is under way with {ring.begun[0].name}"
+    if ring.joining:
+        return f"{ring.joining[0]} is joining the ring"
+    if forced:
+        return None
+    if (strain := ring_strain(ring, {node.name})) is not None:
+        return strain.sentence
+    return _room_problem(state, node, others)
+
+
+def call_back(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
+    """For a decommission that is being stopped: a node that may be leaving is restarted, which keeps it in the ring."""
+    name = operation.nodes[0]
+    node, step = state.nodes.get(name), state.steps.get(step_key(KIND, PHASE, name))
+    runs = step is not None and step.operation == operation.id and step.state is StepState.RUNNING
+    if not runs or node is None or node.task is None or node.intent is not None:
+        return state
+    reason = "its decommission was stopped"
+    intent = Intent(IntentKind.RESTART, now, node.task.id, reason, operation.principal, forced=True)
+    return replace(state, nodes={**state.nodes, name: replace(node, intent=intent)})
+
+
+def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
+    """For people: what a node waits for that the target does not ask for."""
+    wanted = f"NODES is {state.target.spec.nodes}"
+    if node.deployed is None:
+        words = "it leaves once it has joined" if may_live(node) else "what it held is released"
+        return Reason(Code.LEAVES, f"{wanted}: {words}")
+    operation = state.operations.get(KIND)
+    if is_leaving(node):
+        return Reason(Code.LEAVES, f"{wanted}: it has left the ring, what it held is released")
+    if operation is not None and node.name in operation.nodes and is_live(operation):
+        return _under_way(state, node, operation)
+    highest = next(other for other in surplus(state) if other.deployed is not None)
+    if highest.index != node.index:
+        return Reason(Code.EARLIER_NODE, f"{wanted}: it leaves after {highest.name}")
+    return _hold_back(state, node) or Reason(Code.LEAVES, f"{wanted}: it is its turn to leave")
+
+
+def _under_way(state: ClusterState, node: NodeRecord, operation: OperationRecord) -> Reason:
+    """For people: how the decommission of a node stands that the target does not ask for."""
+    wanted = f"NODES is {state.target.spec.nodes}"
+    if operation.state is OperationState.STOPPING:
+        return Reason(Code.STOPPED, f"{wanted}: its {KIND} is being stopped, as {_who(operation)} asked")
+    step = state.steps.get(step_key(KIND, PHASE, node.name))
+    if step is not None and step.operation == operation.id and step.state is StepState.FAILED:
+        advice = f"restart that step once the cause is mended, or set NODES to more than {node.index}"
+        return Reason(Code.OTHER_FAILED, f"{wanted}: its {KIND} failed: {step.failures.message}; {advice}")
+    return Reason(Code.LEAVES, f"{wanted}: it leaves, see the plan {KIND}")
+
+
+def return_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """For people: of a member that leaves for fewer NODES than there are by now; None for any other."""
+    operation = state.operations.get(KIND)
+    if operation is None or node.name not in operation.nodes or node.index >= state.target.spec.nodes:
+        return None
+    leaves = is_live(operation) and _is_begun(state, operation)
+    if not operation.serves_settings or not (leaves or is_leaving(node)):
+        return None
+    words = f"NODES is {state.target.spec.nodes} again: it leaves, as NODES was less, and joins anew after that"
+    return Reason(Code.LEAVES, words)
+
+
+def _is_respected(operation: OperationRecord) -> bool:
+    """Whether an operator stopped it, and NODES has asked for fewer nodes ever since."""
+    stopped = operation.state is OperationState.STOPPED
+    return stopped and operation.stopped_by != SCHEDULER and not operation.lapsed
+
+
+def _who(operation: OperationRecord) -> str:
+    return operation.stopped_by or "an operator"
+
+
+def _hold_back(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """What holds the scheduler back from letting this node leave; None if nothing does."""
+    if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
+        return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+    if (excluded := exclusion(state, KIND, {})) is not None:
+        other = next(found for found in state.operations.values() if is_live(found))
+        simple = f"waits for the operation {other.kind} to end"
+        return Reason(Code.OTHER_JOB, simple if not is_parked(state, other) else excluded)
+    stopped = state.operations.get(KIND)
+    if stopped is not None and node.name in stopped.nodes and _is_respected(stopped):
+        words = f"its {KIND} was stopped by {_who(stopped)}: start it again, or set NODES to more than {node.index}"
+        return Reason(Code.STOPPED, words)
+    if (absent := _absent(state)) is not None:
+        return absent
+    problem = departure_problem(state, node, forced=False)
+    return None if problem is None else Reason(Code.NODE_DOWN, problem)
+
+
+def _absent(state: ClusterState) -> Reason | None:
+    """Where a node below the target's number was let go by itself, the others are as many as are asked for."""
+    nodes = by_index(state.nodes.values())
+    gone = [node.name for node in nodes if node.index < state.target.spec.nodes and node.left]
+    members = sum(1 for node in nodes if node.deployed is not None)
+    if not gone or members > state.target.spec.nodes:
+        return None
+    words = f"there are {members} members, since {gone[0]} was decommissioned: restart its step of the plan {PLAN} "
+    return Reason(Code.LEFT, f"{words}to have it again, and this one leaves then")
+
+
+def _room_problem(state: ClusterState, node: NodeRecord, others: list[NodeRecord]) -> str | None:
+    """Whether the others have room for what this node holds, spread evenly."""
+    load = _load(state, node)
+    if load is None:
+        return f"{node.name} has not told yet how much it holds"
+    share = load / len(others) * HEADROOM
+    for other in others:
+        room = _room(state, other)
+        if room is None:
+            return f"{other.name} has not told yet how much room it has"
+        if room < share:
+            return (
+                f"{other.name} has {room / _MB:.0f} MB of room, and needs {share / _MB:.0f} MB for its part of the "
+                f"{load / _MB:.0f} MB of {node.name}"
+            )
+    return None
+
+
+def _load(state: ClusterState, node: NodeRecord) -> int | None:
+    sighting = state.sightings.get(node.name)
+    return None if sighting is None else sighting.status.load_bytes
+
+
+def _room(state: ClusterState, node: NodeRecord) -> float | None:
+    """What its disk has left, and what its reservation leaves it of that."""
+    sighting = state.sightings.get(node.name)
+    if sighting is None or sighting.status.room_bytes is None or node.reservation is None:
+        return None
+    load = sighting.status.load_bytes
+    reserved = float("inf") if load is None else node.reservation.disk_mb * _MB - load
+    return min(float(sighting.status.room_bytes), reserved)
+
+
+def _note_left(cycle: Cycle, node: NodeRecord) -> None:
+    """From here on it is cleared away, in place of whatever else was intended for it."""
+    assert node.task is not None
+    reason = "it has left the ring"
+    intent = Intent(IntentKind.LEAVE, cycle.now, node.task.id, reason, forced=True)
+    if node.intent is not None:
+        intent = replace(intent, begun_at=node.intent.begun_at, by_rack=node.intent.by_rack)
+    cycle.update(replace(node, intent=intent, failures=Failures()))
+
+
+def _forget(cycle: Cycle, node: NodeRecord) -> None:
+    """Remove the record once nothing is left that it surely holds somewhere."""
+    if node.reservation is not None:
+        cycle.update(vacate(node, left=False))
+    elif not any(given_up.agent_id for given_up in node.abandoned):
+        cycle.remove(node)
+
+
+def _note_wishes(cycle: Cycle) -> None:
+    """Keep what NODES has said of the node since its decommission began, or was stopped: nobody could tell later."""
+    operation = cycle.state.operations.get(KIND)
+    if operation is None:
+        return
+    unwanted = operation.nodes[0] in {node.name for node in surplus(cycle.state)}
+    if is_live(operation) and unwanted and not operation.facts.get(UNWANTED):
+        cycle.update_operation(replace(operation, facts={**operation.facts, UNWANTED: True}))
+    elif operation.state is OperationState.STOPPED and not unwanted and not operation.lapsed:
+        cycle.update_operation(replace(operation, lapsed=True))
+
+
+def _turn_round(cycle: Cycle) -> None:
+    """A node that is wanted again, and has not begun to leave, stays."""
+    operation = cycle.state.operations.get(KIND)
+    if operation is None or operation.state is not OperationState.RUNNING or not operation.serves_settings:
+        return
+    wanted = operation.nodes[0] not in {node.name for node in surplus(cycle.state)}
+    if wanted and not _is_begun(cycle.state, operation) and not _is_done(cycle.state, operation):
+        cycle.update_operation(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
+
+
+def _is_begun(state: ClusterState, operation: OperationRecord) -> bool:
+    step = state.steps.get(step_key(KIND, PHASE, operation.nodes[0]))
+    return step is not None and step.operation == operation.id and step.state is StepState.RUNNING
+
+
+def _is_done(state: ClusterState, operation: OperationRecord) -> bool:
+    step = state.steps.get(step_key(KIND, PHASE, operation.nodes[0]))
+    return step is not None and step.operation == operation.id and step.state is StepState.COMPLETE
+
+
+def _begin(cycle: Cycle) -> None:
+    """Let the highest of those that are not wanted leave, if nothing stands against it."""
+    if any(node.intent is not None for node in cycle.state.nodes.values()):
+        return
+    node = next((node for node in surplus(cycle.state) if node.deployed is not None), None)
+    if node is None or _hold_back(cycle.state, node) is not None:
+        return
+    operation = OperationRecord(
+        kind=KIND,
+        id=cycle.new_id(),
+        state=OperationState.RUNNING,
+        nodes=(node.name,),
+        request={"force": False},
+        started_at=cycle.now,
+        principal=SCHEDULER,
+        facts={UNWANTED: True},
+    )
+    cycle.update_operation(operation)

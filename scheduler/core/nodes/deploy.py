@@ -1,0 +1,250 @@
+"""Concern: bring up the nodes of the target one after another, in numeric order.
+
+The next node starts when the previous one is a full member, and none starts while a member is down. That a node was
+once ready is recorded as a fact and never taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scheduler.core.canary import canary_block
+from scheduler.core.cycle.workspace import Cycle, anywhere
+from scheduler.core.mesos.offer import Offer
+from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
+from scheduler.core.nodes.intents import describe
+from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
+from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_place
+from scheduler.core.nodes.recovery import PLAN as RECOVERY
+from scheduler.core.nodes.replacement import has_moved, is_left_behind
+from scheduler.core.ring.readiness import assess, own_reason
+from scheduler.core.ring.seeds import by_index, choose_seeds
+from scheduler.core.state.cluster import Abandoned, Agent, ClusterState, Failures, NodeRecord, PlanRecord, TaskState
+from scheduler.core.state.lifecycle import is_down, is_joining, is_running, may_live
+from scheduler.core.state.reason import Code, Reason
+
+PLAN = "deploy"
+REFUSED_SECONDS = 5.0
+LONG_SECONDS = 3600.0
+# So long after a launch's end every offer that was made before it has been seen.
+SETTLE_SECONDS = 3.0
+ABANDONED_LIMIT = 8
+# So long after its launch a node that serves has left its failures behind: one that dies soon after is in a loop.
+STABLE_SECONDS = 60.0
+NO_OFFER = "waits for an offer"
+
+_NO_FAILURES = Failures()
+
+
+def node_names(state: ClusterState) -> tuple[str, ...]:
+    """The nodes of the target, in order."""
+    return tuple(f"node-{index}" for index in range(state.target.spec.nodes))
+
+
+def record_of(state: ClusterState, name: str) -> NodeRecord:
+    """The node's record, a blank one if it never had any."""
+    return state.nodes.get(name) or NodeRecord(index=int(name.removeprefix("node-")))
+
+
+def candidate(state: ClusterState) -> NodeRecord | None:
+    """The node that is being replaced, or else the first one, in order, that is not done."""
+    moved = next((node for node in by_index(state.nodes.values()) if has_moved(node)), None)
+    if moved is not None:
+        return moved
+    for name in node_names(state):
+        node = record_of(state, name)
+        if node.deployed is None and not node.forced and not node.left:
+            return node
+    return None
+
+
+def note_progress(cycle: Cycle) -> None:
+    """Record what has become true: a node is a member now; one that stays up has no failures any more."""
+    for node in list(cycle.state.nodes.values()):
+        if not is_running(node) or is_left_behind(node):
+            continue
+        assert node.task is not None
+        if node.deployed is None:
+            arrived = assess(cycle.state, node).reason is None
+        elif node.deployed == node.task.configuration and node.failures == _NO_FAILURES:
+            continue
+        else:
+            arrived = own_reason(cycle.state, node) is None
+        if not arrived:
+            continue
+        stable = cycle.now - node.task.launched_at >= STABLE_SECONDS
+        failures = Failures() if stable else node.failures
+        if node.deployed is None and node.intent is None:
+            _note_cleanup(cycle, node)
+        if (node.task.configuration, failures) != (node.deployed, node.failures):
+            cycle.update(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
+    _note_completed(cycle)
+
+
+def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
+    """A node has joined: those that were members before keep data that is not theirs any more, until a cleanup."""
+    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    if before.completed:
+        nodes = by_index(cycle.state.nodes.values())
+        older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
+        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
+
+
+def _note_completed(cycle: Cycle) -> None:
+    """The first deployment is done, which had no data to hand over."""
+    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    members = any(node.deployed is not None for node in cycle.state.nodes.values())
+    if not before.completed and members and candidate(cycle.state) is None:
+        _update_plan(cycle, replace(before, completed=True))
+
+
+def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
+    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, PLAN: plan}))
+
+
+def deploy(cycle: Cycle) -> None:
+    """Launch the next node, if its turn has come and an offer fits."""
+    node = candidate(cycle.state)
+    if node is None or may_live(node):
+        return
+    if deploy_block(cycle.state, node, cycle.now) is not None:
+        return
+    if node.reservation is not None:
+        cycle.wanted.add(node.name)
+        if try_in_place(cycle, node):
+            return
+        if not _is_void(cycle, node):
+            _hold(cycle, node)
+            return
+        node = abandon(node)
+        cycle.update(node)
+    cycle.wanted.add(anywhere(node.name))
+    _place(cycle, node)
+
+
+def _hold(cycle: Cycle, node: NodeRecord) -> None:
+    """See its agent's next offer soon: it tells whether the reservation was made."""
+    if node.agent is not None and (offer := cycle.offers.get(node.agent.id)) is not None:
+        cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may hold a reservation there"), PARTIAL_SECONDS)
+
+
+def abandon(node: NodeRecord) -> NodeRecord:
+    """The node without the reservation of which nothing was ever seen.
+
+    Should it turn up after all, it is released.
+    """
+    task = node.task
+    if node.reservation is None or task is None:
+        return replace(node, agent=None, reservation=None, rack="")
+    unused = task.state in (TaskState.ERROR, TaskState.DROPPED)
+    sure = [given_up for given_up in node.abandoned if given_up.agent_id]
+    doubtful = [given_up for given_up in node.abandoned if not given_up.agent_id]
+    abandoned = (*sure, *(*doubtful, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:])
+    if may_live(node):
+        task = replace(task, state=TaskState.LOST, message="given up by an operator")
+    return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
+
+
+def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
+    """Why the candidate may not be launched now, offers aside; None if it may."""
+    if (block := common_block(state, node, RECOVERY if has_moved(node) else PLAN, now)) is not None:
+        return block
+    others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
+    for other in others:
+        if other.intent is not None and other.intent.begun_at is not None:
+            text = f"{node.name} does not join during {describe(other.intent.kind)} of {other.name}"
+            return Reason(Code.OTHER_INTENT, text)
+    if not has_moved(node) and (block := canary_block(state)) is not None:
+        return block
+    down = [] if _is_forced(node) else [other.name for other in others if is_down(other)]
+    if down:
+        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
+    if joining := [other.name for other in others if is_joining(other)]:
+        return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
+    if choose_seeds(state, node) is None:
+        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up that it could ask")
+    return None
+
+
+def _is_forced(node: NodeRecord) -> bool:
+    """Whether the node is being replaced, whoever else is down."""
+    return has_moved(node) and node.intent is not None and node.intent.forced
+
+
+def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
+    """Whether the launch that was to make this reservation surely did not: its agent offers, but not that.
+
+    Or its offers were not valid any more. Whatever is less sure is an operator's to say, by restarting the step.
+    """
+    task, reservation = node.task, node.reservation
+    if task is None or reservation is None or node.agent is None:
+        return True
+    if reservation.seen or node.deployed is not None:
+        return False
+    if task.state is TaskState.DROPPED and task.reason == "REASON_INVALID_OFFERS":
+        return True
+    return cycle.now - task.updated_at >= SETTLE_SECONDS and node.agent.id in cycle.offers
+
+
+def _place(cycle: Cycle, node: NodeRecord) -> None:
+    others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
+    try:
+        fits = _fitting(cycle, node, [other.agent for other in others if other.agent is not None])
+    except PlacementError as error:  # settings are checked before they become the target: one of an older version
+        cycle.waits[node.name] = str(error)
+        return
+    chosen = _best(cycle, others, fits)
+    for offer in fits:
+        cycle.explain(node, offer, (), "launched" if offer is chosen else "fits")
+        if offer is not chosen:
+            cycle.judge(offer, Reason(Code.OTHER_CHOSEN, f"{node.name} goes to another agent"), LONG_SECONDS)
+    if chosen is None:
+        cycle.waits[node.name] = _summary(cycle, node)
+        return
+    seeds = choose_seeds(cycle.state, node)
+    assert seeds is not None
+    known = cycle.state
+    start = Start(known.target, seeds, known.framework_id, cycle.now, cycle.new_id, known.cluster_id or "")
+    cycle.take(launch_new(node, chosen, start), chosen)
+
+
+def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
+    """The offers that can carry the node; the others are judged, and with them for how long they are declined."""
+    spec = cycle.state.target.spec
+    spread = Spread(parse_constraints(spec.placement), agents)
+    taken = {agent.id for agent in agents}
+    fits = []
+    left = node.intent.previous.agent.id if node.intent is not None and node.intent.previous is not None else None
+    for offer in cycle.offers.values():
+        reasons = new_refusals(spec, offer, taken, spread)
+        if offer.agent.id == left or offer.agent.hostname == node.left_host:
+            reasons = (Reason(Code.AGENT_LEFT, f"{node.name} leaves this agent"), *reasons)
+        if not reasons:
+            fits.append(offer)
+            continue
+        cycle.explain(node, offer, reasons, "refused")
+        seconds = LONG_SECONDS if reasons[0].code in (Code.AGENT_TAKEN, Code.AGENT_LEFT) else REFUSED_SECONDS
+        text = "; ".join(reason.sentence for reason in reasons)
+        cycle.judge(offer, Reason(reasons[0].code, f"{node.name}: {text}"), seconds)
+    return fits
+
+
+def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
+    """The offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
+    spec = cycle.state.target.spec
+    counts: dict[str, int] = {}
+    for other in others:
+        counts[other.rack] = counts.get(other.rack, 0) + 1
+    return min(
+        fits,
+        key=lambda offer: (counts.get(rack_of(spec, offer.agent) or "", 0), offer.agent.hostname, offer.agent.id),
+        default=None,
+    )
+
+
+def _summary(cycle: Cycle, node: NodeRecord) -> str:
+    if not cycle.offers:
+        return cycle.state.memory.waits.get(node.name) or NO_OFFER
+    examples = [reason.sentence for reason, _ in cycle.verdicts.values()][:2]
+    return f"none of {len(cycle.offers)} offers fits: {' | '.join(examples)}"

@@ -1,0 +1,174 @@
+"""How a node comes to be replaced: its record is emptied, and what it was is kept until its replacement is a member.
+
+Between `move` and `settle` the record is one of a node that was never a member, placed by the plan deploy's rules on
+any agent but the one that it leaves, with a new reservation and volume, and launched with the address that it replaces.
+So whatever dies meanwhile, there is one replacement, and it never bootstraps under another identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scheduler.core.state.cluster import (
+    Abandoned,
+    Agent,
+    ClusterState,
+    Failures,
+    IntentKind,
+    Membership,
+    NodeRecord,
+    Reservation,
+    TaskState,
+)
+from scheduler.core.state.lifecycle import UNSEEN, is_running, may_live
+
+
+def has_moved(node: NodeRecord) -> bool:
+    """Whether the node was given up where it was, and its replacement is no member yet."""
+    return node.intent is not None and node.intent.previous is not None and node.deployed is None
+
+
+def is_given_up(node: NodeRecord) -> bool:
+    """Whether the node is not to be launched again where it was."""
+    intent = node.intent
+    return intent is not None and intent.kind is IntentKind.REPLACE and intent.begun_at is not None
+
+
+def awaits_peers(node: NodeRecord) -> bool:
+    """Whether the node is to be replaced, does not run as far as anyone knows, and still has its place."""
+    if not is_given_up(node) or node.intent is None or node.intent.previous is not None or node.task is None:
+        return False
+    return not may_live(node) or node.task.state in UNSEEN
+
+
+def is_left_behind(node: NodeRecord) -> bool:
+    """Whether the newest task is still the one that is replaced."""
+    return (
+        node.intent is not None
+        and node.intent.kind is IntentKind.REPLACE
+        and node.task is not None
+        and node.task.id == node.intent.task_id
+    )
+
+
+def seen_by(state: ClusterState, node: NodeRecord) -> str | None:
+    """A peer that still holds the node for alive: Cassandra would refuse to replace it. None if there is none."""
+    for peer in state.nodes.values():
+        sighting = state.sightings.get(peer.name)
+        if peer.index == node.index or sighting is None or not is_running(peer):
+            continue
+        if node.address in sighting.status.live:
+            return peer.name
+    return None
+
+
+def move(node: NodeRecord) -> NodeRecord:
+    """The node without its place, which is kept in the intent. The task has ended, or nobody can see it."""
+    assert node.intent is not None
+    assert node.agent is not None
+    assert node.reservation is not None
+    assert node.task is not None
+    assert node.deployed is not None
+    assert node.address is not None
+    previous = Membership(
+        agent=node.agent,
+        reservation=node.reservation,
+        gone=node.task.state is TaskState.GONE_BY_OPERATOR,
+        rack=node.rack,
+        deployed=node.deployed,
+        host_id=node.host_id,
+        address=node.address,
+    )
+    task = node.task
+    if may_live(node):
+        task = replace(task, state=TaskState.LOST, message="it is replaced, wherever it may be")
+    return replace(
+        node,
+        agent=None,
+        reservation=None,
+        rack="",
+        task=task,
+        deployed=None,
+        host_id=None,
+        address=None,
+        mode="UNKNOWN",
+        failures=Failures(),
+        intent=replace(node.intent, previous=previous),
+    )
+
+
+def move_back(node: NodeRecord) -> NodeRecord | None:
+    """The node as it was, to be launched there again; None once there may be a replacement of it."""
+    if not has_moved(node) or not is_left_behind(node) or node.reservation is not None:
+        return None
+    assert node.intent is not None
+    assert node.intent.previous is not None
+    before = node.intent.previous
+    return replace(
+        node,
+        agent=before.agent,
+        reservation=before.reservation,
+        rack=before.rack,
+        deployed=before.deployed,
+        host_id=before.host_id,
+        address=before.address,
+        intent=None,
+    )
+
+
+def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
+    """A replacement that has ended, to be placed afresh; None if it is not such a one.
+
+    One that nobody can see may be on its way into the ring: only an operator can say that it is not.
+    """
+    if not has_moved(node) or is_left_behind(node) or node.task is None or node.reservation is None:
+        return None
+    if may_live(node) and not (forced and node.task.state in UNSEEN):
+        return None
+    assert node.agent is not None
+    task = node.task
+    if may_live(node):
+        task = replace(task, state=TaskState.LOST, message="it is replaced, wherever it may be")
+    abandoned = (*node.abandoned, give_up(node.reservation, node.agent if node.reservation.seen else None))
+    return replace(
+        node,
+        agent=None,
+        reservation=None,
+        rack="",
+        task=task,
+        host_id=None,
+        address=None,
+        mode="UNKNOWN",
+        failures=Failures(),
+        abandoned=abandoned,
+    )
+
+
+def give_up(reservation: Reservation, agent: Agent | None) -> Abandoned:
+    """What is to be released, its volume with it; on `agent`, if it surely is there."""
+    if agent is None:
+        return Abandoned(reservation.id, unused=True)
+    return Abandoned(reservation.id, unused=True, agent_id=agent.id, hostname=agent.hostname)
+
+
+def settle(node: NodeRecord) -> NodeRecord:
+    """The node whose replacement is a member: what it held before is to be released wherever it turns up."""
+    assert node.intent is not None
+    assert node.intent.previous is not None
+    before = node.intent.previous
+    # An agent that an operator removed takes its reservations with it.
+    left = give_up(before.reservation, None if before.gone else before.agent)
+    return replace(node, intent=None, abandoned=(*node.abandoned, left))
+
+
+def vacate(node: NodeRecord, left: bool, left_host: str = "") -> NodeRecord:
+    """The node without anything, what it held to be released; `left`: it is not to come back by itself.
+
+    One that is to come back is placed anywhere but on `left_host`.
+    """
+    abandoned = node.abandoned
+    if node.reservation is not None and node.agent is not None:
+        gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
+        sure = node.reservation.seen and not gone
+        abandoned = (*abandoned, give_up(node.reservation, node.agent if sure else None))
+    return NodeRecord(index=node.index, abandoned=abandoned, left=left, left_host=left_host)

@@ -1,0 +1,225 @@
+"""Concern: members whose launch differs from what the target asks for are restarted with it, one after another.
+
+The next node begins when the one before is ready, so that settings with which a node does not come back stop at that
+node. What a node is to hold in addition is reserved before it is stopped: a node whose agent has not enough runs on.
+The decision lies in the node's intent; should the target change, what waits or fails is aimed at the newer one. With a
+canary the first node is the only one until an operator lets the plan go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scheduler.core.canary import canary_of, with_node
+from scheduler.core.configuration.differences import Difference, launch_differences, sentence
+from scheduler.core.configuration.trial import holds_back
+from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.mesos.offer import Held, Offer
+from scheduler.core.mesos.offer_operations import Hold, build_reserve, new_hold, operation_id, shares
+from scheduler.core.mesos.resources import Share, node_needs, to_scalar
+from scheduler.core.mesos.task_info import node_of_executor, node_of_task
+from scheduler.core.nodes.recovery import is_rolled_out
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import (
+    ClusterState,
+    Configuration,
+    Failures,
+    Intent,
+    IntentKind,
+    NodeRecord,
+    PlanRecord,
+    TaskState,
+)
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, is_down, may_live
+from scheduler.core.state.operation import StepRecord, StepState
+from scheduler.core.state.reason import Code, Reason
+
+PLAN = "deploy"
+GROWTH_SECONDS = 5.0
+
+
+def roll_out(cycle: Cycle) -> None:
+    """Go on with the roll-out: aim what is under way at the target, or begin with the next node."""
+    if any(node.intent is not None for node in cycle.state.nodes.values()):
+        for rolled in [node for node in by_index(cycle.state.nodes.values()) if is_rolled_out(node)]:
+            _aim(cycle, rolled)
+        if (under_way := _begun(cycle.state)) is not None:
+            cycle.replace_state(with_node(cycle.state, under_way.name))
+        return
+    if is_interrupted(cycle.state):
+        return
+    node = next_node(cycle.state)
+    if node is None or holds_back(cycle, node, _recorded(cycle.state, node).spec) or not _hold_enough(cycle, node):
+        return
+    assert node.task is not None
+    intent = Intent(
+        kind=IntentKind.RESTART,
+        requested_at=cycle.now,
+        task_id=node.task.id,
+        reason=sentence(differences_of(cycle.state, node)),
+        configuration=cycle.state.target.id,
+    )
+    cycle.replace_state(with_node(cycle.state, node.name))
+    cycle.update(replace(node, intent=intent, failures=Failures()))
+
+
+def first_node(state: ClusterState) -> NodeRecord | None:
+    """The member that has the target first, or will: what is under way is aimed at it."""
+    return _begun(state) or next_node(state)
+
+
+def _begun(state: ClusterState) -> NodeRecord | None:
+    rolled = [node for node in by_index(state.nodes.values()) if is_rolled_out(node)]
+    return next((node for node in rolled if node.intent and node.intent.begun_at is not None), None)
+
+
+def is_interrupted(state: ClusterState) -> bool:
+    """Whether an operator holds the roll-out back."""
+    return state.plans.get(PLAN, PlanRecord(PLAN)).interrupted
+
+
+def differences_of(state: ClusterState, node: NodeRecord) -> tuple[Difference, ...]:
+    """What the node was launched with and is not wanted any more; nothing for one that is no member."""
+    if node.deployed is None or node.task is None or node.task.configuration == state.target.id:
+        return ()
+    return launch_differences(_recorded(state, node).spec, state.target.spec)
+
+
+def outdated(state: ClusterState) -> dict[str, str]:
+    """The members that have to be restarted for the target, by name: what has changed, as a sentence."""
+    sentences: dict[str, str] = {}  # by configuration: there are few
+    found = {}
+    for node in by_index(state.nodes.values()):
+        if node.deployed is None or node.task is None or node.forced or node.task.configuration == state.target.id:
+            continue
+        name = node.task.configuration
+        if name not in sentences:
+            differences = differences_of(state, node)
+            sentences[name] = sentence(differences) if differences else ""
+        if sentences[name]:
+            found[node.name] = sentences[name]
+    return found
+
+
+def next_node(state: ClusterState) -> NodeRecord | None:
+    """The member that is to be restarted next: one that is down, since it holds up all others, or else the first.
+
+    One that nobody can see, or whose agent is gone for good, cannot be restarted. Beside a canary no other is.
+    """
+    canary = canary_of(state)
+    alone = canary.node if canary is not None else ""
+    outdated_nodes = (state.nodes[name] for name in outdated(state) if alone in ("", name))
+    nodes = [node for node in outdated_nodes if node.missing is None]
+    seen = [node for node in nodes if node.task and node.task.state not in {*UNSEEN, TaskState.GONE_BY_OPERATOR}]
+    return next((node for node in seen if is_down(node)), seen[0] if seen else None)
+
+
+def _aim(cycle: Cycle, node: NodeRecord) -> None:
+    """A waiting intent is dropped where nothing is left to be changed; one that has begun is carried through."""
+    state, intent = cycle.state, node.intent
+    assert intent is not None
+    assert node.task is not None
+    differences = differences_of(state, node)
+    if intent.begun_at is None:
+        if not differences or is_interrupted(state) or node.forced or intent.configuration != state.target.id:
+            cycle.update(replace(node, intent=None))
+        return
+    _hold_enough(cycle, node)
+    if intent.configuration == state.target.id:
+        return
+    # Its newest task may be one that was launched with what is not wanted any more, and never become ready.
+    stale = may_live(node) and bool(differences)
+    task_id = node.task.id if stale else intent.task_id
+    reason = sentence(differences) if differences else "settings changed back"
+    aimed = replace(intent, configuration=state.target.id, task_id=task_id, reason=reason)
+    cycle.update(replace(node, intent=aimed, failures=Failures()))
+
+
+def _recorded(state: ClusterState, node: NodeRecord) -> Configuration:
+    assert node.task is not None
+    return state.configurations.get(node.task.configuration, state.target)
+
+
+def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
+    """Whether the node surely holds what the target asks for; if not, it is reserved where an offer has it."""
+    assert node.task is not None
+    before, after = node_needs(_recorded(cycle.state, node).spec), node_needs(cycle.state.target.spec)
+    if after.total.cpus <= before.total.cpus and after.total.mem <= before.total.mem:
+        return True
+    if _has_job(cycle, node):
+        return _wait(cycle, node, "waits for its maintenance job: what it holds cannot be seen meanwhile")
+    assert node.agent is not None
+    assert node.reservation is not None
+    cycle.wanted.add(node.name)
+    offer = cycle.offers.get(node.agent.id)
+    if offer is None:
+        known = cycle.state.memory.waits.get(node.name)
+        return _wait(cycle, node, known or f"waits for an offer of {node.agent.hostname}, to hold more than it does")
+    if (former := _former_executor(node, offer)) is not None:
+        text = f"waits for the end of {former}, its former executor: what that holds is not offered yet"
+        cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{node.name} {text}"), GROWTH_SECONDS)
+        return _wait(cycle, node, text)
+    held = offer.held.get(node.reservation.id)
+    if held is None and (not may_live(node) or before.spare.cpus or before.spare.mem):
+        return _wait(cycle, node, f"waits for {node.agent.hostname} to offer what it holds beside its task")
+    used = before.launch if may_live(node) else Share(0, 0)
+    shown = held or Held(())
+    if used.cpus + shown.cpus < before.total.cpus or used.mem + shown.mem < before.total.mem:
+        text = f"waits for {offer.agent.hostname} to offer all that it holds: a part of it is on its way back"
+        cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{node.name} {text}"), GROWTH_SECONDS)
+        return _wait(cycle, node, text)
+    missing = Share(max(0, after.total.cpus - used.cpus - shown.cpus), max(0, after.total.mem - used.mem - shown.mem))
+    if missing == Share(0, 0):
+        return True
+    _grow(cycle, node, offer, missing)
+    return False
+
+
+def _has_job(cycle: Cycle, node: NodeRecord) -> bool:
+    """Whether a maintenance job uses a part of what the node holds, be it one that no step waits for any more."""
+    if any(step.state is StepState.RUNNING and step.task and step.task.node == node.name for step in _steps(cycle)):
+        return True
+    strays = cycle.state.memory.strays.items()
+    return any(stray.state in LIVE and node_of_task(name).endswith(f"-{node.name}") for name, stray in strays)
+
+
+def _former_executor(node: NodeRecord, offer: Offer) -> str | None:
+    """An executor that still holds a part of the node's reservation, though its task has ended."""
+    assert node.task is not None
+    present = node.task.executor_id if may_live(node) else None
+    mine = (name for name in offer.executor_ids if node_of_executor(name) == node.name)
+    return next((name for name in mine if name != present), None)
+
+
+def _grow(cycle: Cycle, node: NodeRecord, offer: Offer, missing: Share) -> None:
+    assert node.task is not None
+    assert node.reservation is not None
+    spec = cycle.state.target.spec
+    if offer.cpus < missing.cpus or offer.mem < missing.mem:
+        text = (
+            f"needs {_amounts(missing)} more than it holds, but {offer.agent.hostname} has "
+            f"{_amounts(Share(offer.cpus, offer.mem))} free"
+        )
+        _wait(cycle, node, text)
+        cycle.judge(offer, Reason(Code.NO_OFFER_FITS, f"{node.name} {text}"), GROWTH_SECONDS)
+        return
+    held = offer.held.get(node.reservation.id)
+    hold = new_hold(spec.role, spec.principal, node.reservation.id, node.reservation.cluster_id)
+    hold = hold if held is None else Hold(held.reservations, spec.role)
+    unique = f"{operation_id('grow', node.task.id)}.{cycle.new_id()}"
+    cycle.use(offer, Accept(node.name, offer.ids, (build_reserve(unique, shares(hold, missing)),)))
+    _wait(cycle, node, f"{_amounts(missing)} are being reserved for it in addition")
+
+
+def _wait(cycle: Cycle, node: NodeRecord, text: str) -> bool:
+    cycle.waits[node.name] = text
+    return False
+
+
+def _steps(cycle: Cycle) -> list[StepRecord]:
+    return list(cycle.state.steps.values())
+
+
+def _amounts(share: Share) -> str:
+    return f"{to_scalar(share.cpus):g} cpus and {to_scalar(share.mem):g} MB of memory"

@@ -1,0 +1,54 @@
+"""Concern: ask executors for what is not known, or may have changed, without asking too often."""
+
+from __future__ import annotations
+
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.nodes.replacement import awaits_peers, seen_by
+from scheduler.core.ring.missing import doubted
+from scheduler.core.ring.racks import unheard
+from scheduler.core.ring.readiness import assess
+from scheduler.core.state.cluster import Asked, ClusterState, NodeRecord, TaskState
+from scheduler.core.state.lifecycle import is_running
+
+UNANSWERED_SECONDS = 2.0  # until a question is put again
+URGENT_SECONDS = 0.5  # between answers while a node joins
+IDLE_SECONDS = 30.0  # age at which what a node said is refreshed
+
+_NEVER = Asked(at=float("-inf"))
+
+
+def ask(cycle: Cycle) -> None:
+    """Ask nodes without a status, those that stand between a joining node and its readiness, and old ones anew."""
+    state = cycle.state
+    urgent = {
+        name
+        for node in state.nodes.values()
+        if node.deployed is None and is_running(node)
+        for name in assess(state, node).ask
+    }
+    # A peer that still holds a node for alive that is to be replaced: it is the first to know better.
+    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := seen_by(state, node))}
+    urgent |= unheard(state) | doubted(state)
+    for node in state.nodes.values():
+        if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):
+            cycle.ask(node)
+
+
+def _may_answer(node: NodeRecord) -> bool:
+    """Running; or unseen, since an executor that answers shows that its task lives."""
+    return (
+        node.agent is not None and node.task is not None and (is_running(node) or node.task.state is TaskState.UNKNOWN)
+    )
+
+
+def _is_due(state: ClusterState, node: NodeRecord, urgent: bool, now: float) -> bool:
+    assert node.task is not None
+    sighting = state.sightings.get(node.name)
+    unknown = sighting is None or sighting.task_id != node.task.id
+    if not urgent and not unknown and sighting is not None and now - sighting.at < IDLE_SECONDS:
+        return False
+    asked = state.memory.asked.get(node.name, _NEVER)
+    pause = UNANSWERED_SECONDS if asked.unanswered else URGENT_SECONDS
+    if asked.unanswered > 3:  # silent: its agent may be away for long
+        pause = IDLE_SECONDS
+    return now - asked.at >= (pause if urgent or unknown else max(pause, UNANSWERED_SECONDS))

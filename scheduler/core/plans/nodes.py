@@ -1,0 +1,236 @@
+"""The plans as people see them, computed from the state: never stored."""
+
+from __future__ import annotations
+
+from scheduler.core.canary import canary_block
+from scheduler.core.configuration import trial
+from scheduler.core.maintenance import cleanup
+from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
+from scheduler.core.nodes.intents import describe
+from scheduler.core.plans import maintenance, uninstall
+from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
+from scheduler.core.ring.readiness import assess
+from scheduler.core.ring.seeds import by_index
+from scheduler.core.state.cluster import ClusterState, NodeRecord, PlanRecord, TaskState
+from scheduler.core.state.lifecycle import has_ended, has_given_up, is_down, is_leaving, is_paused, is_up, may_live
+from scheduler.core.state.naming import named
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.reason import Code, Reason
+
+ALWAYS = (deploy.PLAN, recovery.PLAN)
+_BLOCKED = {
+    Code.BACK_OFF: Status.DELAYED,
+    Code.FAILED: Status.ERROR,
+    Code.NOT_REGISTERED: Status.PENDING,
+    Code.RECONCILING: Status.PENDING,
+}
+
+
+_SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
+
+
+def plan_names(state: ClusterState) -> tuple[str, ...]:
+    """The plans that there are: deploy, recovery, and one for the newest operation of each kind."""
+    if state.uninstall is not None:
+        return (deploy.PLAN, uninstall.PLAN)
+    return (*ALWAYS, *(kind for kind in KINDS if kind in state.operations))
+
+
+def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
+    """All plans by name, in the order in which they come.
+
+    While the service is removed there is one alone, under its own name and where the deployment used to be.
+    """
+    if state.uninstall is not None:
+        return dict.fromkeys(plan_names(state), uninstall.build(state, _reconciliation_step(state)))
+    always = {deploy.PLAN: _deploy_plan(state, now), recovery.PLAN: _recovery_plan(state, now)}
+    return {**always, **maintenance.build(state, now)}
+
+
+def _deploy_plan(state: ClusterState, now: float) -> Plan:
+    steps = tuple(_deploy_steps(state, now))
+    phases = (
+        _phase(state, deploy.PLAN, "Reconciliation", (_reconciliation_step(state),)),
+        _phase(state, deploy.PLAN, "Sync Datacenter", ()),
+        _phase(state, deploy.PLAN, "Deploy", steps),
+    )
+    refused = trial.refusal(state)
+    errors = state.configuration_errors if refused is None else (*state.configuration_errors, refused)
+    return _plan(state, deploy.PLAN, phases, errors)
+
+
+def _recovery_plan(state: ClusterState, now: float) -> Plan:
+    nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
+    ring = intents.look(state) if any(node.intent for node in nodes) else intents.AT_REST
+    steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
+    return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
+
+
+def _plan(state: ClusterState, name: str, phases: tuple[Phase, ...], errors: tuple[str, ...]) -> Plan:
+    interrupted = state.plans.get(name, PlanRecord(name)).interrupted
+    status = aggregate((phase.status for phase in phases), interrupted, bool(errors))
+    return Plan(name, phases, status, errors)
+
+
+def _phase(state: ClusterState, plan: str, name: str, steps: tuple[Step, ...]) -> Phase:
+    interrupted = state.plans.get(plan, PlanRecord(plan)).interrupted and name not in ("Reconciliation",)
+    return Phase(stable_id(plan, name), name, steps, aggregate((step.status for step in steps), interrupted))
+
+
+def _reconciliation_step(state: ClusterState) -> Step:
+    progress = state.reconciliation
+    name = "Reconciliation"
+    identifier = stable_id(deploy.PLAN, name, name)
+    if progress.complete:
+        return Step(identifier, name, Status.COMPLETE, "Mesos has spoken of every task", Code.DONE)
+    if not progress.started:
+        return Step(identifier, name, Status.PENDING, "waits to be subscribed to Mesos", Code.NOT_REGISTERED)
+    nodes = by_index(state.nodes[pending] for pending in progress.pending)
+    shown = ", ".join(f"{node.name} (agent {node.agent.hostname if node.agent else '?'})" for node in nodes[:5])
+    more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
+    message = f"Mesos has not spoken yet of {shown}{more}; asked {progress.attempts} times, asking on"
+    return Step(identifier, name, Status.IN_PROGRESS, message, Code.RECONCILING)
+
+
+def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
+    steps = []
+    first: str | None = None
+    changed = rollout.outdated(state)
+    rolling = _rolling(state, changed)
+    ring = intents.look(state) if rolling is not None else None
+    for name in deploy.node_names(state):
+        node = deploy.record_of(state, name)
+        done = node.deployed is not None or node.forced
+        if not done and first is None:
+            first = name
+        if ring is not None and rolling is not None and (name in changed or recovery.is_rolled_out(node)):
+            status, reason = _roll_out_status(state, ring, node, rolling, now)
+            rolled = node.intent if recovery.is_rolled_out(node) else None
+            cause = changed[name] if rolled is None else rolled.reason
+            said = f"{cause}; {reason.sentence}"
+            steps.append(_as_step(state, node, status, Reason(reason.code, said)))
+            continue
+        steps.append(_as_step(state, node, *_deploy_status(state, node, first, now)))
+    for node in reversed(decommission.surplus(state)):
+        reason = decommission.shrink_reason(state, node)
+        steps.append(_as_step(state, node, _SHRINK.get(reason.code, Status.WAITING), reason))
+    return steps
+
+
+def _rolling(state: ClusterState, changed: dict[str, str]) -> str | None:
+    """The node that the roll-out is at, or that is next; None if there is no roll-out."""
+    for node in by_index(state.nodes.values()):
+        if recovery.is_rolled_out(node):
+            return node.name
+    chosen = rollout.next_node(state) if changed else None
+    return chosen.name if chosen is not None else next(iter(changed), None)
+
+
+def _roll_out_status(
+    state: ClusterState, ring: intents.Ring, node: NodeRecord, rolling: str, now: float
+) -> tuple[Status, Reason]:
+    if recovery.is_rolled_out(node):
+        status, reason = _recovery_status(state, ring, node, now)
+        return (Status.WAITING if status is Status.PENDING and not has_ended(node) else status), reason
+    if rollout.is_interrupted(state):
+        return Status.WAITING, Reason(Code.INTERRUPTED, f"the plan {deploy.PLAN} was interrupted by an operator")
+    if node.intent is not None:
+        return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
+    if canary_block(state, rolling) is not None and (block := canary_block(state, node.name)) is not None:
+        return Status.WAITING, block
+    if rolling != node.name:
+        return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")
+    if (tried := trial.block(state)) is not None:
+        return Status.WAITING, tried
+    text = state.memory.waits.get(node.name)
+    if text is not None:
+        return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)
+    return Status.PENDING, Reason(Code.OTHER_INTENT, "it is its turn")
+
+
+def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reason) -> Step:
+    message = named(state, f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
+    return Step(stable_id(deploy.PLAN, "Deploy", node.name), node.name, status, message, reason.code)
+
+
+def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
+    if (returning := decommission.return_reason(state, node)) is not None:
+        return Status.WAITING, returning
+    if node.deployed is not None:
+        return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
+    if node.left:
+        text = "decommissioned by an operator; restart this step to have it again"
+        return Status.COMPLETE, Reason(Code.LEFT, text)
+    if node.forced:
+        return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
+    if may_live(node):
+        return _live_status(state, node)
+    if has_given_up(node):
+        return Status.ERROR, recovery.given_up(node)
+    if first is not None and first != node.name:
+        return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {first}")
+    if (block := deploy.deploy_block(state, node, now)) is not None:
+        return _BLOCKED.get(block.code, Status.WAITING), block
+    return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
+    assert node.task is not None
+    reason = assess(state, node).reason or Reason(Code.DONE, "ready")
+    if reason.code is Code.UNREACHABLE or node.missing is not None:
+        return Status.WAITING, reason
+    return (Status.STARTING if node.task.state is TaskState.STAGING else Status.STARTED), reason
+
+
+def _remarks(state: ClusterState, node: NodeRecord) -> str:
+    assert node.deployed is not None
+    remarks = ""
+    if node.task is not None and node.task.configuration != state.target.id:
+        remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
+    if node.name in cleanup.cleanup_due(state):
+        remarks += ", to be cleaned up since nodes were added"
+    if node.mode == "LEAVING":
+        return f"{remarks}, but it leaves: see the plan {decommission.KIND}"
+    if not is_up(node):
+        return f"{remarks}, but down: see the plan recovery"
+    sighting = state.sightings.get(node.name)
+    return f"{remarks}, but {sighting.status.error}" if sighting is not None and sighting.status.error else remarks
+
+
+def _recovery_step(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> Step:
+    status, reason = _recovery_status(state, ring, node, now)
+    doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
+    message = named(state, f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
+    return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
+
+
+def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> tuple[Status, Reason]:
+    if node.intent is not None and node.intent.begun_at is None:
+        block = intents.turn_block(state, ring, node)
+        return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")
+    if replacement.awaits_peers(node):
+        peer = replacement.seen_by(state, node)
+        text = "its place is taken from it" if peer is None else f"{peer} still holds {node.address} for alive"
+        return Status.STARTED, Reason(Code.PEER_VIEW, text)
+    if node.intent is not None and not intents.is_over(node):
+        return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
+    if is_leaving(node):
+        return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; what it held is released")
+    if is_paused(node) and node.mode == "PAUSED":
+        where = node.agent.hostname if node.agent is not None else "its agent"
+        text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"
+        return Status.WAITING, Reason(Code.PAUSED, text)
+    if not has_ended(node):
+        return _live_status(state, node)
+    moved = replacement.has_moved(node)
+    block = deploy.deploy_block(state, node, now) if moved else recovery.common_block(state, node, recovery.PLAN, now)
+    if block is not None:
+        return _BLOCKED.get(block.code, Status.WAITING), block
+    return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _wait_for_offer(state: ClusterState, node: NodeRecord) -> Reason:
+    text = state.memory.waits.get(node.name)
+    if text is None or text == deploy.NO_OFFER:
+        return Reason(Code.NO_OFFER, deploy.NO_OFFER)
+    return Reason(Code.OWN_AGENT if node.reservation is not None else Code.NO_OFFER_FITS, text)

@@ -1,0 +1,81 @@
+"""What would become of other settings, before anybody gives them: what changes, what it takes, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from scheduler.core.configuration.differences import Difference, as_text, launch_differences
+from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.target import own_problems, refused_changes
+from scheduler.core.nodes.decommission import surplus
+from scheduler.core.nodes.rollout import outdated
+from scheduler.core.ring.logins import warnings
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.spec import ClusterSpec, Policy
+
+PREVIEW = "preview"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs from the target, as texts without secrets; `restart`: nodes have to be for it."""
+
+    name: str
+    old: str
+    new: str
+    restart: bool
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`refusals` are sentences: with any of them nothing would change, and no node be restarted. `warnings` are too."""
+
+    changes: tuple[Change, ...]
+    refusals: tuple[str, ...]
+    restarts: tuple[str, ...]
+    leaves: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def preview(state: ClusterState, asked: Wanted) -> Preview:
+    """What following these settings would do; `restarts` are all nodes that a roll-out would then go
+    over, `leaves` those that would leave the ring, in this order."""
+    old, wanted = state.target.spec, asked.spec
+    refusals = (*own_problems(wanted), *refused_changes(old, wanted))
+    changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
+    others = (*_others(old, wanted), *_policies(state.policy, asked.policy))
+    changes += [_change(item, restart=False) for item in others if item[1] != item[2]]
+    if refusals:
+        return Preview(tuple(changes), refusals, ())
+    target = replace(state.target, id=PREVIEW, spec=wanted)
+    configurations = {**state.configurations, state.target.id: state.target}
+    then = replace(state, target=target, configurations=configurations)
+    leaves = tuple(node.name for node in surplus(then) if node.deployed is not None)
+    return Preview(tuple(changes), (), tuple(outdated(then)), leaves, warnings(state, wanted))
+
+
+def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
+    """What reaches no launch by itself, or is refused."""
+    for name in ("nodes", "seeds", "placement", "rack_attribute", "disk_mb", "disk_type", "role", "principal"):
+        yield name, getattr(old, name), getattr(new, name)
+    yield "name", old.service_name, new.service_name
+    yield "rack", old.cassandra.rack, new.cassandra.rack
+    yield "executor command", old.executor.command, new.executor.command
+    yield "shutdown grace", old.executor.shutdown_grace_seconds, new.executor.shutdown_grace_seconds
+    yield "bundle addresses", _addresses(old), _addresses(new)
+
+
+def _policies(old: Policy, new: Policy) -> Iterator[Difference]:
+    yield "replace after", old.replace_after_seconds, new.replace_after_seconds
+    yield "cleanup after scale", old.cleanup_after_scale, new.cleanup_after_scale
+    yield "grace of garbage", old.garbage_grace_seconds, new.garbage_grace_seconds
+
+
+def _addresses(spec: ClusterSpec) -> tuple[str, ...]:
+    return tuple(uri.value for uri in spec.executor.uris)
+
+
+def _change(difference: Difference, restart: bool) -> Change:
+    name, old, new = difference
+    return Change(name, as_text(name, old), as_text(name, new), restart)

@@ -1,0 +1,150 @@
+"""Concern: reservations of this cluster that no record knows: told of at once, given back after a time of grace.
+
+Only what carries this cluster's own id in its label counts: another service of the same role and principal may hold
+more. That it was found is stored, so that the time of grace outlives this process. It is given back only after
+reconciliation, and only where an offer shows that no task uses it. Records that cannot be read have ended the process
+before this.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.leftovers import GarbageRecord
+from scheduler.core.mesos.offer import CLUSTER_ID, Held, Offer
+from scheduler.core.mesos.resources import to_scalar
+from scheduler.core.reservations.release import give_back, holders_of, is_used, known_reservations
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.reason import Code, Reason
+
+# Offers are called for so often only to see what nobody knows: while there is nothing to do, none come.
+LOOK_EVERY = 6 * 3600.0
+FIRST_LOOK = 600.0
+SHORTEST_LOOK = 60.0
+# So long it takes until every agent's offer has come.
+LOOK_SECONDS = 15.0
+USED_SECONDS = 60.0
+# At most so many are recorded at a time; the next are found once these are gone.
+LIMIT = 1000
+# A label of ours: anything else would be no name for a record.
+_RESOURCE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def note_garbage(cycle: Cycle) -> None:
+    """Record what offers show of this cluster and nobody knows; forget what a record knows after all."""
+    if not (cycle.offers or cycle.state.garbage):
+        return
+    known = known_reservations(cycle.state)
+    for record in list(cycle.state.garbage.values()):
+        if record.id in known:
+            cycle.remove_garbage(record)
+    for offer in cycle.offers.values():
+        for name, held in offer.held.items():
+            if name in cycle.state.garbage:
+                _add_shown(cycle, cycle.state.garbage[name], held)
+            elif name not in known and is_ours(cycle.state, name, held) and _is_new(cycle.state, name):
+                cycle.update_garbage(_found(cycle, offer, name, held))
+
+
+def _add_shown(cycle: Cycle, record: GarbageRecord, held: Held) -> None:
+    """Another offer may show another part of it: the volume beside what an executor held, for example."""
+    if record.destroyed or set(held.volumes) <= set(record.volumes):
+        return
+    volumes = tuple(sorted({*record.volumes, *held.volumes}))
+    more = sum(float(item["scalar"]["value"]) for name, item in held.volumes.items() if name not in record.volumes)
+    shown = replace(
+        record,
+        volumes=volumes,
+        cpus=max(record.cpus, to_scalar(held.cpus)),
+        memory_mb=max(record.memory_mb, to_scalar(held.mem)),
+        disk_mb=record.disk_mb + more,
+    )
+    cycle.update_garbage(shown)
+
+
+def collect_garbage(cycle: Cycle) -> None:
+    """Give back what was known of for long enough, until its agent's offers do not show it any more."""
+    _look(cycle)
+    for record in list(cycle.state.garbage.values()):
+        offer = cycle.holder(record.id)
+        if offer is None and record.destroyed and _is_all_shown(cycle, record):
+            cycle.remove_garbage(record)
+            cycle.note_released(record.id)
+        elif is_due(cycle.state, record, cycle.now):
+            cycle.wanted.add(f"release of {record.id}")
+            if offer is not None:
+                _release(cycle, record, offer)
+
+
+def is_due(state: ClusterState, record: GarbageRecord, now: float) -> bool:
+    """Whether its time of grace is over; it never is where GARBAGE_GRACE_S is 0."""
+    if state.uninstall is not None or record.destroyed:
+        return True
+    grace = state.policy.garbage_grace_seconds
+    return grace is not None and now - record.found_at >= grace
+
+
+def is_ours(state: ClusterState, name: str, held: Held) -> bool:
+    """Whether the reservation carries this cluster's own id."""
+    labelled = state.cluster_id is not None and held.label(CLUSTER_ID) == state.cluster_id
+    return labelled and _RESOURCE_ID.fullmatch(name) is not None
+
+
+def _is_new(state: ClusterState, name: str) -> bool:
+    return name not in state.garbage and len(state.garbage) < LIMIT
+
+
+def _is_all_shown(cycle: Cycle, record: GarbageRecord) -> bool:
+    """Whether the agent has offered all that is free there, and no executor is left that could give more back."""
+    running = cycle.executors_at(record.agent_id, record.hostname)
+    return cycle.has_offered(record.agent_id, record.hostname) and not running & set(record.executors)
+
+
+def _found(cycle: Cycle, offer: Offer, name: str, held: Held) -> GarbageRecord:
+    """What was given back before has no volume that a task could use."""
+    state, rest = cycle.state, name in cycle.state.released
+    volumes = sum(float(volume["scalar"]["value"]) for volume in held.volumes.values())
+    return GarbageRecord(
+        id=name,
+        agent_id=offer.agent.id,
+        hostname=offer.agent.hostname,
+        volumes=tuple(sorted(held.volumes)),
+        cpus=to_scalar(held.cpus),
+        memory_mb=to_scalar(held.mem),
+        disk_mb=volumes + to_scalar(held.disk + sum(mount.size for mount in held.mounts)),
+        found_at=cycle.now,
+        destroyed=rest,
+        executors=holders_of(state, name, offer.executor_ids) if rest else (),
+    )
+
+
+def _look(cycle: Cycle) -> None:
+    """Have offers called for once in a while, when nothing else does: what is not offered cannot be seen."""
+    memory = cycle.state.memory
+    grace = cycle.state.policy.garbage_grace_seconds or LOOK_EVERY
+    every = max(SHORTEST_LOOK, min(LOOK_EVERY, grace))
+    # The clock may have been set back: nothing is further away than it should be.
+    look_at = cycle.now + min(FIRST_LOOK, every) if memory.look_at is None else min(memory.look_at, cycle.now + every)
+    until = None if memory.look_until is None else min(memory.look_until, cycle.now + LOOK_SECONDS)
+    if until is None and cycle.now >= look_at and not cycle.wanted:
+        until = cycle.now + LOOK_SECONDS
+    elif until is not None and cycle.now >= until:
+        look_at, until = cycle.now + every, None
+    if until is not None:
+        cycle.wanted.add("a look at what nobody knows")
+    cycle.replace_state(replace(cycle.state, memory=replace(memory, look_at=look_at, look_until=until)))
+
+
+def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:
+    if is_used(cycle.state, record.id, offer) and not record.destroyed:
+        # By a task that no record knows either, and that may be of use to somebody.
+        reason = Reason(Code.GARBAGE, f"no record knows the reservation {record.id}, but a task uses its disk")
+        cycle.judge(offer, reason, USED_SECONDS)
+        return
+    # Its agent may have come back under another id.
+    executors = holders_of(cycle.state, record.id, offer.executor_ids)
+    seen = replace(record, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors)
+    cycle.update_garbage(seen)
+    give_back(cycle, "", record.id, offer, destroy=True)

@@ -1,0 +1,109 @@
+"""Whether a node is a full member in its own eyes and in those of its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from executor.protocol import NodeStatus
+from scheduler.core.ring.missing import sentence as missing_words
+from scheduler.core.state.cluster import ClusterState, NodeRecord, Sighting, TaskState
+from scheduler.core.state.lifecycle import is_running, shorten
+from scheduler.core.state.reason import Code, Reason
+from scheduler.core.state.spec import ClusterSpec
+
+_NOT_RUNNING = {
+    TaskState.STAGING: (Code.STAGING, "its agent fetches and starts its executor"),
+    TaskState.STARTING: (Code.STARTING, "its executor starts Cassandra"),
+    TaskState.KILLING: (Code.STOPPING, "it is being stopped"),
+    TaskState.UNREACHABLE: (Code.UNREACHABLE, "its agent cannot be reached; it may still run there"),
+    TaskState.UNKNOWN: (Code.UNREACHABLE, "Mesos does not know its agent at the moment; it may still run there"),
+}
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """`reason` is absent when ready; `ask` are the nodes whose word is missing or stands against it."""
+
+    reason: Reason | None = None
+    ask: tuple[str, ...] = ()
+
+
+def assess(state: ClusterState, node: NodeRecord) -> Readiness:
+    """Ready to count as a member: runs, NORMAL, serves CQL, seen as up by every running member, schemas agree."""
+    if (own := own_reason(state, node)) is not None:
+        return Readiness(own, (node.name,) if is_running(node) else ())
+    peers = [peer for peer in state.nodes.values() if peer.index != node.index and _has_a_say(peer)]
+    assert node.task is not None
+    assert node.address is not None
+    silent = [peer.name for peer in peers if sighting_since(state, peer, node.task.launched_at) is None]
+    if silent:
+        return Readiness(_about(Code.PEER_SILENT, "has not said yet how it sees it", silent), tuple(silent))
+    blind = [peer.name for peer in peers if node.address not in state.sightings[peer.name].status.live]
+    if blind:
+        return Readiness(_about(Code.PEER_VIEW, "does not see it as up", blind), tuple(blind))
+    return _schemas(state, node, peers)
+
+
+def _has_a_say(peer: NodeRecord) -> bool:
+    """Whether the peer is a member that runs; one whose Cassandra an operator keeps off sees nobody."""
+    return peer.deployed is not None and is_running(peer) and peer.mode != "PAUSED"
+
+
+def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Why the node is not ready as far as it can tell itself; None if it is."""
+    task = node.task
+    if task is None or task.state is not TaskState.RUNNING:
+        default = (Code.NOT_RUNNING, "it does not run")
+        code, sentence = default if task is None else _NOT_RUNNING.get(task.state, default)
+        return Reason(code, f"{node.name}: {sentence}")
+    if node.missing is not None:
+        return Reason(Code.PEER_VIEW, f"{node.name} is down: {missing_words(node)}")
+    sighting = sighting_since(state, node, 0.0)
+    if sighting is None:
+        return Reason(Code.NO_STATUS, f"{node.name} has not told its status yet")
+    status = sighting.status
+    if status.mode != "NORMAL":
+        words = f": {shorten(status.error)}" if status.error else ""
+        return Reason(Code.MODE, f"{node.name} is in mode {status.mode}{words}")
+    if needs_native_transport(state, node) and not status.native_transport_running:
+        return Reason(Code.NO_NATIVE_TRANSPORT, f"{node.name} does not serve CQL yet")
+    if node.address is None:
+        return Reason(Code.NO_STATUS, f"{node.name} has not told its address yet")
+    return None
+
+
+def needs_native_transport(state: ClusterState, node: NodeRecord) -> bool:
+    """Whether the node's configuration has it serve CQL."""
+    assert node.task is not None
+    configuration = state.configurations.get(node.task.configuration, state.target)
+    return serves_cql(configuration.spec)
+
+
+def serves_cql(spec: ClusterSpec) -> bool:
+    """Whether this configuration starts the native transport: Cassandra's default."""
+    return spec.cassandra.options.get("start_native_transport", True) is not False
+
+
+def _schemas(state: ClusterState, node: NodeRecord, peers: Iterable[NodeRecord]) -> Readiness:
+    statuses: dict[str, NodeStatus] = {peer.name: state.sightings[peer.name].status for peer in peers}
+    own = state.sightings[node.name].status
+    if not statuses:
+        return Readiness()
+    differing = [name for name, status in statuses.items() if status.schema != own.schema or status.schema is None]
+    if not differing:
+        return Readiness()
+    return Readiness(_about(Code.SCHEMA, "has another schema version", differing), (node.name, *differing))
+
+
+def sighting_since(state: ClusterState, node: NodeRecord, since: float) -> Sighting | None:
+    """What the node's newest task has said, if it has since then."""
+    sighting = state.sightings.get(node.name)
+    if sighting is None or node.task is None or sighting.task_id != node.task.id or sighting.at < since:
+        return None
+    return sighting
+
+
+def _about(code: Code, what: str, names: list[str]) -> Reason:
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return Reason(code, f"{names[0]} {what}{more}")

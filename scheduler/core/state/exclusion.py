@@ -1,0 +1,97 @@
+"""What excludes what among maintenance operations.
+
+One operation works at a time: all of them work on the same SSTables. One that waits for an operator, since a step of it
+failed and nothing of it runs, lets operations of other kinds begin. Where these could take away what it needs to go on,
+or make of it what nobody asked for, they are refused. Once its failed step is restarted it waits until the other one
+has ended, or waits for an operator too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scheduler.core.maintenance.progress import is_live, stamp, steps
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
+
+BACKUP, RESTORE, DELETE = "backup", "restore", "backup-delete"
+_ONE_PLACE = ("external_location", "endpoint")
+
+
+def failed_step(state: ClusterState, operation: OperationRecord) -> StepRecord | None:
+    """The first step for which it waits for an operator; None if it does not."""
+    if operation.state is not OperationState.RUNNING:
+        return None
+    return next((step for step in _steps(state, operation) if step.state is StepState.FAILED), None)
+
+
+def is_parked(state: ClusterState, operation: OperationRecord) -> bool:
+    """Whether it waits for an operator, and nothing of it runs."""
+    if failed_step(state, operation) is None:
+        return False
+    return all(step.state is not StepState.RUNNING for step in _steps(state, operation))
+
+
+def holds_turn(state: ClusterState, operation: OperationRecord) -> bool:
+    """Whether it is the one that works; at most one is."""
+    running = operation.state is OperationState.RUNNING and not operation.queued
+    return running and failed_step(state, operation) is None
+
+
+def exclusion(state: ClusterState, kind: str, request: Mapping[str, Any]) -> str | None:
+    """Why an operation of this kind cannot begin now, as a sentence without its end."""
+    for operation in state.operations.values():
+        if is_live(operation) and (reason := _excluded(state, operation, kind, request)) is not None:
+            return reason
+    return None
+
+
+def remarks(state: ClusterState, kind: str) -> str:
+    """What whoever begins an operation beside one that waits for an operator has to know; may be empty."""
+    restore = state.operations.get(RESTORE)
+    if kind != BACKUP or restore is None or failed_step(state, restore) is None:
+        return ""
+    return f"The restore {restore.id} waits in ERROR: what it has restored so far is backed up as it is now."
+
+
+def _excluded(state: ClusterState, other: OperationRecord, kind: str, request: Mapping[str, Any]) -> str | None:
+    title, found = KINDS[kind].title, KINDS[other.kind].title
+    step = failed_step(state, other)
+    if step is None or not is_parked(state, other):
+        word = "in progress" if other.state is OperationState.RUNNING else "being stopped"
+        since = f"{word} since {stamp(other.started_at)} (id {other.id})"
+        return f"{title} already {since}" if other.kind == kind else f"{title} cannot begin: {found} is {since}"
+    failed = f"failed in its step {step.phase} of {step.name}: {step.failures.message}"
+    out = f"restart that step, or stop the {other.kind}"
+    since = f"since {stamp(other.started_at)} (id {other.id})"
+    if other.kind == kind:
+        return f"{title} already in progress {since}, and {failed}; {out}"
+    needed = _needed(other, kind, request)
+    return None if needed is None else f"{title} cannot begin: {found}, in progress {since}, {failed}; {needed}: {out}"
+
+
+def _needed(other: OperationRecord, kind: str, request: Mapping[str, Any]) -> str | None:
+    """Why this kind may not begin beside one of another kind that may go on later."""
+    if kind == DECOMMISSION and other.kind in (BACKUP, RESTORE):
+        return "it needs all of its nodes to go on"
+    if kind == RESTORE and other.kind == BACKUP:
+        return "its snapshots are older than what would be restored"
+    if kind == DELETE and other.kind in (BACKUP, RESTORE, "backup-verify") and _may_be_same(request, other.request):
+        return "it needs its backup to go on"
+    if kind == BACKUP and other.kind == DELETE and _may_be_same(other.request, request):
+        return "it would delete the new backup of that name when it goes on"
+    return None
+
+
+def _may_be_same(deletion: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a deletion may mean the backup that the other request names. One by age never takes a new one."""
+    if any(deletion.get(name) != other.get(name) for name in _ONE_PLACE):
+        return False
+    return deletion.get("backup_name") in (None, other.get("backup_name"))
+
+
+def _steps(state: ClusterState, operation: OperationRecord) -> Iterator[StepRecord]:
+    for phase in KINDS[operation.kind].phases:
+        yield from steps(state, operation, phase)

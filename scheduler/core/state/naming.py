@@ -1,0 +1,33 @@
+"""Nodes by their names: executors and Cassandra know one another by addresses, which tell people nothing."""
+
+from __future__ import annotations
+
+import re
+
+from scheduler.core.state.cluster import ClusterState
+
+_V4 = r"\d{1,3}(?:\.\d{1,3}){3}"
+_V6 = r"[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){1,6}:[0-9a-fA-F]{1,4}"
+# As Java writes it too: /10.0.0.1:7000.
+_ADDRESS = re.compile(rf"(?<![\w.:/\[-])/?(?P<whole>(?:{_V4}|\[{_V6}\])(?::\d+)?|{_V6})(?![.:]?\w)")
+_NAMED = re.compile(r"node-\d+ \(/?\Z")
+
+
+def named(state: ClusterState, text: str) -> str:
+    """The text with `node-2 (10.0.0.3)` for each address of a node; what has its name already stays."""
+
+    def name(match: re.Match[str]) -> str:
+        address = _bare(match["whole"])
+        found = next((node.name for node in state.nodes.values() if node.address == address), None)
+        if found is None or _NAMED.search(text, 0, match.start()):
+            return match[0]
+        return f"{found} ({match['whole']})"
+
+    return _ADDRESS.sub(name, text)
+
+
+def _bare(text: str) -> str:
+    """Without a port, and without the brackets of IPv6."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

@@ -1,0 +1,380 @@
+"""The one user of pymesos' scheduler driver: subscription, events, calls.
+
+pymesos' own traps are kept out here: no callback can raise and none tears the framework down; a send without a
+subscription raises; calls carry the fields that pymesos drops; three missed heartbeats mean a new connection, and so
+does a call that failed, since nobody knows then which offers are still ours; an error event or a refusal ends the
+process with its reason instead of a loop.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import re
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pymesos import MesosSchedulerDriver, Scheduler
+from pymesos.process import Connection, Process
+
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.mesos.updates import Disconnected
+from scheduler.driver.detector import Detector
+from scheduler.driver.framework_info import FrameworkSettings
+from scheduler.driver.mesos_json import translate
+from scheduler.errors import Exit, FatalError, NotConnectedError
+from scheduler.loop.messages import Event, Fatal, Json
+from scheduler.mesos_calls import accept_body, decline_bodies, kill_body, message_body, reconcile_body
+from scheduler.storage.zookeeper import CLIENT_ERRORS
+
+logger = logging.getLogger(__name__)
+
+# Importing pymesos takes over SIGINT for its own thread's errors; this program has other ways.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# It also adds a handler of its own to its logger; ours are on the root.
+logging.getLogger("pymesos").handlers.clear()
+
+DEFAULT_HEARTBEAT = 15.0
+MISSED_HEARTBEATS = 3
+DEFAULT_PORT = 5050
+# Within this time a call is answered, or it has failed.
+CALL_SECONDS = 5.0
+# After a failed call the stream may still have to say why, for example that another scheduler took over.
+LAST_WORDS_SECONDS = 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+_SELECT_SECONDS = 0.5
+_STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
+_PASSING = {404, 408, 429, 500, 502, 503, 504}
+
+
+class Driver:
+    """Subscribes and sends. `post` receives every event; it is called on pymesos' thread and must not block."""
+
+    def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
+        self._mesos = _Subscription(settings, framework_id, post)
+
+    def start(self) -> None:
+        """Begin to look for a master and to subscribe; goes on for ever."""
+        self._mesos.start()
+
+    def stop(self) -> None:
+        """End the connection. Mesos keeps every task for the failover timeout."""
+        self._mesos.stop(failover=True)
+        self._mesos.join()
+
+    @property
+    def connected(self) -> bool:
+        """Whether Mesos has us subscribed."""
+        return self._mesos.connected
+
+    def accept(self, accept: Accept) -> None:
+        """ACCEPT: carry out operations on offers."""
+        self._call("ACCEPT", accept=accept_body(accept))
+
+    def decline(self, declines: Iterable[Decline]) -> None:
+        """DECLINE: give offers back."""
+        for body in decline_bodies(declines):
+            self._call("DECLINE", decline=body)
+
+    def kill(self, kill: Kill) -> None:
+        """KILL a task."""
+        self._call("KILL", kill=kill_body(kill))
+
+    def reconcile(self, reconcile: Reconcile) -> None:
+        """RECONCILE: have Mesos say what it knows of tasks."""
+        self._call("RECONCILE", reconcile=reconcile_body(reconcile))
+
+    def message(self, ask: Ask, data: str) -> None:
+        """MESSAGE to a node's executor; `data` is base64."""
+        self._call("MESSAGE", message=message_body(ask, data))
+
+    def suppress(self) -> None:
+        """SUPPRESS: no more offers for now."""
+        self._call("SUPPRESS")
+
+    def revive(self) -> None:
+        """REVIVE: offers again, also of declined agents."""
+        self._call("REVIVE")
+
+    def acknowledge(self, acknowledgement: Json) -> None:
+        """ACKNOWLEDGE a task's status."""
+        self._call("ACKNOWLEDGE", acknowledge=acknowledgement)
+
+    def acknowledge_operation(self, acknowledgement: Json) -> None:
+        """ACKNOWLEDGE_OPERATION_STATUS."""
+        self._call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status=acknowledgement)
+
+    def teardown(self) -> None:
+        """TEARDOWN: Mesos ends every task of this framework and forgets it. Only an uninstall may."""
+        self._call("TEARDOWN")
+
+    def _call(self, kind: str, **body: Any) -> None:
+        self._mesos.call(kind, body)
+
+
+class _Subscription(MesosSchedulerDriver):
+    """pymesos' driver with a thread loop and an event handler of our own."""
+
+    def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
+        super().__init__(
+            Scheduler(),
+            settings.info(framework_id),
+            settings.master,
+            implicit_acknowledgements=False,
+            principal=settings.principal if settings.secret else None,
+            secret=settings.secret,
+            failover=True,
+            timeout=CALL_SECONDS,  # pymesos' default is a day
+        )
+        self._post = post
+        self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
+        self._told_connected = False
+        self._failed_at: float | None = None
+        self._refused_in_pieces = False
+        self._heartbeat = DEFAULT_HEARTBEAT
+        self._heard_at = time.monotonic()
+
+    @property
+    def framework(self) -> dict[str, Any]:
+        """FrameworkInfo to the letter: pymesos would add GPU_RESOURCES."""
+        return dict(self._framework)
+
+    @property
+    def connected(self) -> bool:
+        """Whether Mesos has us subscribed, and every call since has arrived."""
+        return self._failed_at is None and self.stream_id is not None
+
+    def call(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Send one call; NotConnectedError when it did not surely arrive, and then for every call until reconnected."""
+        framework_id = self.framework_id
+        if not self.connected or not framework_id:
+            raise NotConnectedError(f"{kind} was not sent: Mesos has no subscription of this framework")
+        try:
+            # The header dictionary is given because pymesos shares its default one between all drivers.
+            self._send({"type": kind, "framework_id": {"value": framework_id}, **body}, headers={})
+        except (RuntimeError, OSError, http.client.HTTPException) as error:
+            self._failed_at = time.monotonic()
+            # Its further lines are the call itself.
+            raise NotConnectedError(f"{kind} did not arrive: {str(error).partition(chr(10))[0]}") from error
+        finally:
+            # A kept connection that the master has closed meanwhile would lose the next call.
+            with self._lock:
+                self._close()
+
+    def start(self) -> None:
+        """Start the thread, which alone looks for the master."""
+        Process.start(self)
+
+    def stop(self, failover: bool = True) -> None:
+        """End the thread; never tears down."""
+        with self._lock:
+            self._started = False
+            detector, self.detector = self.detector, None
+        if detector is not None:
+            detector.stop()
+        self._notify()
+
+    def _get_version(self, master: str | None) -> None:
+        """Nothing here needs the version, for which pymesos would block."""
+
+    def on_close(self) -> None:
+        """The connection is gone: tell it once."""
+        with self._lock:
+            self._close()
+        if self._told_connected:
+            self._told_connected = False
+            self._post(Disconnected())
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Turn an event into a value for the loop. What cannot be understood is logged, and does not end anything."""
+        self._heard_at = time.monotonic()
+        try:
+            if event.get("type") == "SUBSCRIBED":
+                subscribed = event["subscribed"]
+                self.framework_id = subscribed["framework_id"]["value"]
+                self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
+                self._told_connected = True
+            translated = translate(event)
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("an event of Mesos cannot be understood (%r): %.500s", error, event)
+            return
+        if translated is not None:
+            self._post(translated)
+            if isinstance(translated, Fatal):
+                self.stop()
+
+    def _run(self) -> None:
+        """The thread: one connection after another until stopped."""
+        pause = FIRST_PAUSE
+        try:
+            while self._started:
+                self._heard_at, self._failed_at = time.monotonic(), None
+                self._find_master()
+                well = self._connect_once() and self._failed_at is None
+                pause = FIRST_PAUSE if well else min(LONGEST_PAUSE, pause * 2)
+                self._pause(pause)
+        except FatalError as error:
+            self._post(Fatal(error))
+        except Exception as error:  # the thread's border: its end must be seen, or the loop would wait for ever
+            logger.exception("the Mesos connection failed")
+            self._post(Fatal(FatalError(Exit.FAILED, f"the Mesos connection failed: {error!r}")))
+        finally:
+            with self._lock:
+                self._started = False
+                fds, self._wakeup_fds = self._wakeup_fds, None
+            for fd in fds or ():
+                os.close(fd)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless told to stop or of a new leading master meanwhile. What was told before does not count."""
+        while select.select([self._wake_fd()], [], [], 0.0)[0]:
+            self._drain_wakeups([self._wake_fd()])
+        if self._started:
+            readable, _, _ = select.select([self._wake_fd()], [], [], seconds)
+            self._drain_wakeups(readable)
+
+    def onNewMasterDetectedMessage(self, data: bytes) -> None:
+        """On the detector's thread: somebody leads."""
+        with self._lock:
+            super().onNewMasterDetectedMessage(data)
+            self._home = self._new_master
+
+    def onNoMasterDetectedMessage(self) -> None:
+        """On the detector's thread: nobody leads."""
+        with self._lock:
+            self._home = None
+            super().onNoMasterDetectedMessage()
+
+    def _find_master(self) -> None:
+        """Ask where a leader is to be found, unless that has just named another, which may be gone already."""
+        if self._home is None and self.master_uri.startswith("zk://"):
+            self._begin_to_detect()
+        with self._lock:
+            if self._new_master in (None, self._master):
+                self._new_master = self._home
+
+    def _begin_to_detect(self) -> None:
+        if isinstance(self.detector, Detector) and not self.detector.ended:
+            return
+        detector = Detector(self.master_uri.removeprefix("zk://"), self)
+        with self._lock:
+            if not self._started:
+                return
+            self.detector = detector
+        try:
+            detector.start()
+        except CLIENT_ERRORS as error:
+            logger.warning("the leading Mesos master cannot be looked up: %r", error)
+            detector.stop()
+
+    def _connect_once(self) -> bool:
+        """One connection to the present master, for as long as it lasts; whether it came to a subscription."""
+        self._master = self._new_master
+        if not self._master:
+            self._wait_for_master()
+            return not self._has_lost_detector()
+        try:
+            connection = _Connection(self._master, self)
+        except OSError as error:
+            logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
+            return False
+        try:
+            return self._serve(connection)
+        finally:
+            self.stream_id = None
+            connection.close()
+
+    def _serve(self, connection: _Connection) -> bool:
+        while self._started and self._new_master == self._master:
+            if self._is_silent() or self._is_doubtful():
+                return self._told_connected
+            socket = connection.fileno()
+            writers = [socket] if connection.want_write() or not connection.connected else []
+            readable, writable, _ = select.select([socket, self._wake_fd()], writers, [], _SELECT_SECONDS)
+            self._drain_wakeups(readable)
+            if not connection.connected and (writable or socket in readable) and not self._finish_connect(connection):
+                return False
+            if socket in writable and not connection.write():
+                return self._told_connected
+            if socket in readable and not self._read(connection):
+                return self._told_connected
+        return self._told_connected
+
+    def _finish_connect(self, connection: _Connection) -> bool:
+        error = connection.handle_connect_event()
+        if error:
+            logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
+        return not error
+
+    def _read(self, connection: _Connection) -> bool:
+        try:
+            return connection.read()
+        except OSError as error:
+            logger.warning("the connection to the Mesos master broke: %s", error)
+        except (KeyError, ValueError) as error:
+            logger.warning("the answer of %s is not that of a Mesos master: %r", self._master, error)
+        except TypeError as error:  # pymesos' own, for a refusal whose body came in pieces
+            if self._refused_in_pieces:
+                raise self._refusal("<its words came in pieces>") from error
+            logger.warning("the Mesos master %s refused the subscription; asking again for its words", self._master)
+            self._refused_in_pieces = True
+        except RuntimeError as error:
+            found = _STATUS.match(str(error))
+            if found is not None and int(found[1]) not in _PASSING:
+                raise self._refusal(f"HTTP {found[1]}: {found[2]}") from error
+            logger.warning("the Mesos master %s answered: %s", self._master, error)
+        return False
+
+    def _refusal(self, words: str) -> FatalError:
+        return FatalError(Exit.REFUSED, f"the Mesos master {self._master} refuses the subscription with {words}")
+
+    def _is_doubtful(self) -> bool:
+        failed_at = self._failed_at
+        if failed_at is None or time.monotonic() - failed_at < LAST_WORDS_SECONDS:
+            return False
+        logger.warning("a call to the Mesos master %s failed: connecting anew", self._master)
+        return True
+
+    def _is_silent(self) -> bool:
+        silence = time.monotonic() - self._heard_at
+        if silence <= MISSED_HEARTBEATS * self._heartbeat:
+            return False
+        logger.warning("nothing heard from the Mesos master %s for %.0f s: connecting anew", self._master, silence)
+        return True
+
+    def _wait_for_master(self) -> None:
+        logger.warning("no leading Mesos master is known; waiting for one")
+        while self._started and not self._new_master and not self._has_lost_detector():
+            readable, _, _ = select.select([self._wake_fd()], [], [], _SELECT_SECONDS)
+            self._drain_wakeups(readable)
+
+    def _has_lost_detector(self) -> bool:
+        return isinstance(self.detector, Detector) and self.detector.ended
+
+    def _wake_fd(self) -> int:
+        assert self._wakeup_fds is not None
+        return self._wakeup_fds[0]
+
+    def _drain_wakeups(self, readable: Iterable[int]) -> None:
+        if self._wake_fd() in readable:
+            os.read(self._wake_fd(), 4096)
+
+
+def _with_port(master: str) -> str:
+    return master if ":" in master else f"{master}:{DEFAULT_PORT}"
+
+
+class _Connection(Connection):
+    """pymesos' connection, which does not leak its socket when nobody listens."""
+
+    def __init__(self, address: str, callback: _Subscription) -> None:
+        try:
+            super().__init__(address, callback)
+        except OSError:
+            if self._sock is not None:
+                self._sock.close()
+            raise

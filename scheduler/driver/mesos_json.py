@@ -1,0 +1,80 @@
+"""Mesos' events as values for the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scheduler.core.mesos.updates import ExecutorEnded, Registered, parse_operation_update, parse_task_update
+from scheduler.errors import Exit, FatalError
+from scheduler.loop.messages import Event, Fatal, Json, Lost, Message, Offers, OperationStatus, Rescinded, Update
+
+
+def translate(event: Mapping[str, Any]) -> Event | None:
+    """Mesos' event as a value; None for those that say nothing new. KeyError, TypeError or ValueError if malformed."""
+    kind = event["type"]
+    body = event.get(str(kind).lower(), {})
+    match kind:
+        case "SUBSCRIBED":
+            return Registered(str(body["framework_id"]["value"]))
+        case "OFFERS":
+            return Offers(tuple(body.get("offers", ())))
+        case "RESCIND":
+            return Rescinded(str(body["offer_id"]["value"]))
+        case "UPDATE":
+            status = body["status"]
+            return Update(parse_task_update(status), _task_acknowledgement(status))
+        case "UPDATE_OPERATION_STATUS":
+            return _operation(body["status"])
+        case "MESSAGE":
+            return Message(str(body["data"]))
+        case "FAILURE":
+            return Lost(_failure(body), _executor(body))
+        case "ERROR":
+            return Fatal(_error(str(body.get("message", ""))))
+        case _:
+            return None
+
+
+def _task_acknowledgement(status: Mapping[str, Any]) -> Json | None:
+    if not status.get("uuid"):
+        return None
+    return {name: status[name] for name in ("agent_id", "task_id", "uuid")}
+
+
+def _operation(status: Mapping[str, Any]) -> OperationStatus:
+    acknowledgement = None
+    uuid = (status.get("uuid") or {}).get("value")
+    if uuid and status.get("operation_id"):
+        # Mesos wants the bare uuid here, unlike in the status it sends.
+        acknowledgement = {"uuid": uuid, "operation_id": status["operation_id"]}
+        acknowledgement |= {name: status[name] for name in ("agent_id", "resource_provider_id") if name in status}
+    name = (status.get("operation_id") or {}).get("value", "?")
+    words = f"operation {name}: {status.get('state')} {status.get('message', '')}".rstrip()
+    return OperationStatus(parse_operation_update(status), acknowledgement, words)
+
+
+def _executor(body: Mapping[str, Any]) -> ExecutorEnded | None:
+    name, status = (body.get("executor_id") or {}).get("value"), body.get("status")
+    return None if name is None or not isinstance(status, int) else ExecutorEnded(str(name), status)
+
+
+def _failure(body: Mapping[str, Any]) -> str:
+    agent = (body.get("agent_id") or {}).get("value", "?")
+    executor = (body.get("executor_id") or {}).get("value")
+    if executor is None:
+        return f"agent {agent} is lost"
+    return f"executor {executor} on agent {agent} ended with wait status {body.get('status')}"
+
+
+def _error(message: str) -> FatalError:
+    if "Framework has been removed" in message:
+        return FatalError(
+            Exit.REMOVED,
+            "Mesos removed this framework (torn down, or away for longer than SERVICE_FAILOVER_TIMEOUT_S) "
+            f"and its tasks: {message}. The volumes are still reserved. "
+            "See docs/operations/exit-codes.md before starting again.",
+        )
+    if "failed over" in message:
+        return FatalError(Exit.FAILED_OVER, f"another scheduler subscribed with this framework's id: {message}")
+    return FatalError(Exit.REFUSED, f"Mesos refuses this framework: {message}")

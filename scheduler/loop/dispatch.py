@@ -1,0 +1,154 @@
+"""Carries out a decision through the driver, and says in the log what is done and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
+from scheduler.core.configuration.trial import question_id
+from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
+from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.state.operation import StepRecord
+from scheduler.errors import NotConnectedError
+from scheduler.loop.messages import Json
+
+logger = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """What the loop needs of the driver; every call raises NotConnectedError when it did not surely arrive."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a subscription."""
+
+    def accept(self, accept: Accept) -> None: ...
+    def decline(self, declines: Iterable[Decline]) -> None: ...
+    def kill(self, kill: Kill) -> None: ...
+    def reconcile(self, reconcile: Reconcile) -> None: ...
+    def message(self, ask: Ask, data: str) -> None: ...
+    def suppress(self) -> None: ...
+    def revive(self) -> None: ...
+    def acknowledge(self, acknowledgement: Json) -> None: ...
+    def acknowledge_operation(self, acknowledgement: Json) -> None: ...
+    def teardown(self) -> None: ...
+
+
+class Dispatch:
+    """Sends decisions and acknowledgements; `count` is told what was sent."""
+
+    def __init__(self, sender: Sender, count: Callable[[str, float], None]) -> None:
+        self._sender = sender
+        self._count = count
+        self._unacknowledged: list[Callable[[], None]] = []
+        self.torn_down = False  # the framework is no more
+
+    def acknowledge_later(self, acknowledgement: Json | None) -> None:
+        """Remember to acknowledge a task's status once it is stored."""
+        if acknowledgement is not None:
+            self._unacknowledged.append(lambda: self._sender.acknowledge(acknowledgement))
+
+    def acknowledge_operation_later(self, acknowledgement: Json | None) -> None:
+        """Remember to acknowledge an operation's status once it is stored."""
+        if acknowledgement is not None:
+            self._unacknowledged.append(lambda: self._sender.acknowledge_operation(acknowledgement))
+
+    def forget(self) -> None:
+        """Acknowledge nothing of what came so far: it belongs to a subscription that is no more."""
+        self._unacknowledged.clear()
+
+    def acknowledge(self) -> None:
+        """Acknowledge what was remembered. What cannot be acknowledged now comes again."""
+        pending, self._unacknowledged = self._unacknowledged, []
+        for index, send in enumerate(pending):
+            try:
+                send()
+            except NotConnectedError as error:
+                logger.warning("%d updates stay unacknowledged and come again: %s", len(pending) - index, error)
+                return
+
+    def carry_out(self, decision: Decision, state: ClusterState) -> None:
+        """Send all of a decision. `state` is the one that holds after it.
+
+        What cannot be sent is not lost: the records say what was meant, and reconciliation tells what came of it.
+        """
+        try:
+            self._send(decision, state)
+        except NotConnectedError as error:
+            logger.warning("%s", error)
+
+    def _send(self, decision: Decision, state: ClusterState) -> None:
+        for accept in decision.accepts:
+            if accept.job:
+                self._accept_job(accept, state.steps[accept.job])
+            else:
+                self._accept(accept, state.nodes.get(accept.node))
+        for kill in decision.kills:
+            logger.info("killing task %s: %s", kill.task_id, kill.reason)
+            self._sender.kill(kill)
+            self._count("kills_total", 1)
+        if decision.reconcile is not None:
+            logger.debug("reconciling %d tasks", len(decision.reconcile.tasks))
+            self._sender.reconcile(decision.reconcile)
+        if decision.declines:
+            for decline in decision.declines:
+                logger.debug("declining offer %s for %g s: %s", decline.offer_id, decline.seconds, decline.reason)
+            self._sender.decline(decision.declines)
+            self._count("declines_total", len(decision.declines))
+        self._send_calls(decision)
+
+    def _accept(self, accept: Accept, node: NodeRecord | None) -> None:
+        kinds = [operation["type"] for operation in accept.operations]
+        where = node.agent.hostname if node is not None and node.agent is not None else "an agent"
+        if kinds == ["RESERVE"]:
+            logger.info("reserving more for %s where it runs", accept.node)
+            self._sender.accept(accept)
+            return
+        if "LAUNCH" not in kinds:
+            unknown = f"the reservation {accept.resource_id}, which no record knows"
+            what = f"what {accept.node} had reserved" if accept.node else unknown
+            logger.info("giving back %s: %s", what, ", ".join(kinds))
+            self._sender.accept(accept)
+            self._count("releases_total", 1)
+            return
+        why = "on its own reservation" if kinds == ["LAUNCH"] else f"with {', '.join(kinds[:-1])}"
+        task = node.task.id if node is not None and node.task is not None else accept.node
+        logger.info("launching %s on %s %s: offer %s fits", task, where, why, ", ".join(accept.offer_ids))
+        self._sender.accept(accept)
+        self._count("launches_total", 1)
+
+    def _accept_job(self, accept: Accept, step: StepRecord) -> None:
+        task = step.task.id if step.task is not None else accept.job
+        why = f"it is the turn of {step.phase} of {step.name} in the operation {step.kind} {step.operation}"
+        logger.info("launching %s beside %s: %s", task, accept.node, why)
+        self._sender.accept(accept)
+        self._count("job_launches_total", 1)
+
+    def _send_calls(self, decision: Decision) -> None:
+        if decision.suppress:
+            logger.info("nothing to do: offers are suppressed")
+            self._sender.suppress()
+        if decision.revive:
+            logger.info("work to do: offers are revived")
+            self._sender.revive()
+            self._count("revives_total", 1)
+        for ask in decision.asks:
+            self._sender.message(ask, encode_message(StatusQuery("")))
+        for trial in decision.trials:
+            logger.info("having %s try the settings of the configuration %s", trial.ask.node, trial.configuration)
+            content = {"launch": encode_launch(trial.launch)}
+            question = Question(question_id(trial.configuration), "settings", content)
+            self._sender.message(trial.ask, encode_message(question))
+        for tuning in decision.tunings:
+            self._tune(tuning)
+        if decision.teardown:
+            logger.info("nothing is reserved any more: telling Mesos to forget this framework")
+            self._sender.teardown()
+            self.torn_down = True
+
+    def _tune(self, tuning: Tuning) -> None:
+        logger.info("telling %s to use %s", tuning.task_id, dict(tuning.values))
+        ask = Ask(tuning.node, tuning.executor_id, tuning.agent_id, tuning.task_id)
+        self._sender.message(ask, encode_message(JobTuning(tuning.task_id, tuning.values)))

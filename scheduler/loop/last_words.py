@@ -1,0 +1,129 @@
+"""What an executor wrote before it ended, read from its sandbox: one that its agent refuses can say nothing else.
+
+Asked of the agent's own endpoint for files, on a thread of its own and within seconds. Where that does not answer, or
+wants to know who asks, the words are where to look. The secret with which this framework speaks to the master is not
+given to agents.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import ProxyHandler, build_opener
+
+from scheduler.core.mesos.task_info import node_of_task
+from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
+from scheduler.core.state.cluster import ClusterState, TaskState
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 3.0  # for each of two requests
+TAIL_BYTES = 4096
+LINES = 6
+WAITING = 50
+# Ends of which the executor itself has not told.
+_UNTOLD = frozenset(
+    {
+        "REASON_EXECUTOR_TERMINATED",
+        "REASON_CONTAINER_LAUNCH_FAILED",
+        "REASON_EXECUTOR_REGISTRATION_TIMEOUT",
+        "REASON_CONTAINER_LIMITATION",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where an executor ran; `url` is its agent's, empty where an earlier version has launched it."""
+
+    task_id: str
+    framework_id: str
+    executor_id: str
+    hostname: str
+    url: str
+
+    @property
+    def file(self) -> str:
+        """The path by which an agent knows it, whatever its work directory."""
+        return f"/frameworks/{self.framework_id}/executors/{self.executor_id}/runs/latest/stderr"
+
+
+def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
+    """Where to read why a node's newest task ended; None if that is told, or is no such task."""
+    node = state.nodes.get(node_of_task(update.task_id))
+    if update.state is not TaskState.FAILED or update.reason not in _UNTOLD or update.source != "SOURCE_AGENT":
+        return None
+    if node is None or node.task is None or node.agent is None or node.task.id != update.task_id:
+        return None
+    if state.framework_id is None:
+        return None
+    return Sandbox(update.task_id, state.framework_id, node.task.executor_id, node.agent.hostname, node.agent.url)
+
+
+class LastWords:
+    """Reads one sandbox after another, and gives what was found to `put`. `ask` may be called by any thread."""
+
+    def __init__(self, put: Callable[[ExecutorWords], object]) -> None:
+        self._put = put
+        self._waiting: deque[Sandbox] = deque(maxlen=WAITING)
+        self._lock = threading.Lock()
+        self._works = False
+
+    def ask(self, sandbox: Sandbox) -> None:
+        """Read it soon."""
+        with self._lock:
+            self._waiting.append(sandbox)
+            if self._works:
+                return
+            self._works = True
+        threading.Thread(target=self._work, name="last words", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._works = False
+                    return
+                sandbox = self._waiting.popleft()
+            words = read(sandbox)
+            logger.warning("the end of %s: %s", sandbox.task_id, words)
+            self._put(ExecutorWords(sandbox.task_id, words))
+
+
+def read(sandbox: Sandbox) -> str:
+    """The last lines of its stderr, or where they are. Never raises."""
+    where = f"stderr in the sandbox of executor {sandbox.executor_id} on {sandbox.hostname}"
+    if not sandbox.url:
+        return f"its last words are in {where}"
+    try:
+        lines = _tail(sandbox)
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        return f"its last words could not be read ({_problem(error)}); look at {where}"
+    return f"its last words: {' | '.join(lines)}" if lines else f"it wrote nothing to {where}"
+
+
+def _tail(sandbox: Sandbox) -> list[str]:
+    size = int(str(_get(sandbox, -1, 0)["offset"]))
+    text = str(_get(sandbox, max(0, size - TAIL_BYTES), TAIL_BYTES)["data"])
+    return [line.strip() for line in text.splitlines() if line.strip()][-LINES:]
+
+
+def _get(sandbox: Sandbox, offset: int, length: int) -> dict[str, object]:
+    query = f"path={quote(sandbox.file, safe='')}&offset={offset}" + (f"&length={length}" if length else "")
+    opener = build_opener(ProxyHandler({}))
+    with opener.open(f"{sandbox.url}/files/read?{query}", timeout=SECONDS) as response:
+        found: dict[str, object] = json.loads(response.read(4 * TAIL_BYTES))
+        return found
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"the agent answers {error.code} {error.reason}"
+    return str(error.reason if isinstance(error, URLError) else error)

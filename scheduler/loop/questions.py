@@ -1,0 +1,67 @@
+"""Live questions to executors: asked by an API thread, sent by the loop, answered by a framework message."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from executor.protocol import Answer, NodeStatus, StatusQuery, StatusReply, encode_message
+from scheduler.core.cycle.decision import Ask
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import is_running
+from scheduler.errors import NotConnectedError
+from scheduler.loop.dispatch import Sender
+from scheduler.loop.messages import QuestionAsked, StatusAsked
+from scheduler.loop.snapshot import Unavailable
+
+Value = TypeVar("Value")
+
+
+class Questions:
+    """Those that wait for an answer. Who asked may have gone meanwhile."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._statuses: dict[str, Future[NodeStatus]] = {}
+        self._answers: dict[str, Future[Answer]] = {}
+
+    def ask(self, asked: StatusAsked | QuestionAsked, state: ClusterState) -> None:
+        """Send the question, or say at once why it has no answer."""
+        self._statuses = {name: future for name, future in self._statuses.items() if not future.cancelled()}
+        self._answers = {name: future for name, future in self._answers.items() if not future.cancelled()}
+        node = state.nodes.get(asked.node)
+        if node is None or node.task is None or node.agent is None or not is_running(node):
+            refuse(asked.answer, f"{asked.node} does not run")
+            return
+        ask = Ask(node.name, node.task.executor_id, node.agent.id, node.task.id)
+        question = StatusQuery(asked.id) if isinstance(asked, StatusAsked) else asked.question
+        try:
+            self._sender.message(ask, encode_message(question))
+        except NotConnectedError as error:
+            refuse(asked.answer, str(error))
+            return
+        if isinstance(asked, StatusAsked):
+            self._statuses[asked.id] = asked.answer
+        else:
+            self._answers[asked.question.id] = asked.answer
+
+    def answer(self, reply: StatusReply | Answer) -> None:
+        """Pass the executor's words on to who asked for them, if anyone did."""
+        if isinstance(reply, StatusReply):
+            if (status := self._statuses.pop(reply.id, None)) is not None:
+                fulfil(status, reply.status)
+        elif (answer := self._answers.pop(reply.id, None)) is not None:
+            fulfil(answer, reply)
+
+
+def fulfil(future: Future[Value], value: Value) -> None:
+    """Answer, unless nobody waits any more."""
+    with suppress(InvalidStateError):
+        future.set_result(value)
+
+
+def refuse(future: Future[Any], words: str) -> None:
+    """Say that there is no answer now, unless nobody waits any more."""
+    with suppress(InvalidStateError):
+        future.set_exception(Unavailable(words))

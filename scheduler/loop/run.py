@@ -1,0 +1,357 @@
+"""The one thread that decides: fold, decide, store, send, acknowledge, publish.
+
+Nothing is sent that is not stored, nothing acknowledged that is not stored. When a step fails, the cycle ends there and
+the next one begins with what is known then.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from executor.protocol import Answer, JobReport, ProtocolError, SecretQuery, StatusReply, parse_message
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import Command, Refusal, StartOperation
+from scheduler.core.cycle.decision import Decision
+from scheduler.core.decide import decide
+from scheduler.core.events.commands import Outcome
+from scheduler.core.events.log import journal
+from scheduler.core.fold import fold_updates
+from scheduler.core.maintenance.progress import is_live
+from scheduler.core.mesos.offer import Offer, parse_offer
+from scheduler.core.mesos.updates import Event as CoreEvent
+from scheduler.core.mesos.updates import ExecutorWords, Registered, TaskUpdate
+from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.plan import Plan, Status
+from scheduler.core.state.cluster import ClusterState
+from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.loop.credentials import Credentials
+from scheduler.loop.dispatch import Dispatch, Sender
+from scheduler.loop.last_words import Sandbox, sandbox_of
+from scheduler.loop.messages import (
+    Asked,
+    Event,
+    Fatal,
+    Json,
+    Lost,
+    Message,
+    Offers,
+    OperationStatus,
+    QuestionAsked,
+    Rescinded,
+    StatusAsked,
+    Update,
+    Wake,
+)
+from scheduler.loop.questions import Questions, fulfil, refuse
+from scheduler.loop.snapshot import Snapshot
+from scheduler.security.sealing import Sealer
+from scheduler.storage.port import Store
+from scheduler.storage.saver import Saver
+
+logger = logging.getLogger(__name__)
+
+WORKING_SECONDS = 0.5
+IDLE_SECONDS = 2.0
+KEPT_EVALUATIONS = 500
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the loop gets the time, in seconds since the epoch, and unused ids."""
+
+    now: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+class Loop:
+    """The scheduler's loop. `put` may be called by any thread; everything else belongs to the loop's thread.
+
+    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for; `read_words` reads a
+    sandbox in its own time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        state: ClusterState,
+        sources: Sources,
+        publish: Callable[[Snapshot], object],
+        sealer: Sealer | None = None,
+        read_words: Callable[[Sandbox], object] | None = None,
+    ) -> None:
+        self._saver = Saver(store, state)
+        self._sender = sender
+        self._dispatch = Dispatch(sender, self._count)
+        self._questions = Questions(sender)
+        self._read_words = read_words
+        self._credentials = Credentials(sender, sealer)
+        self._state = state
+        self._sources = sources
+        self._publish = publish
+        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._stopping = False
+        self._offers: dict[str, Offer] = {}
+        self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
+        self._plans: Mapping[str, Plan] = {}
+        self._counters: dict[str, float] = {}
+        self._store_was_unavailable = False
+        self._last: Snapshot | None = None
+
+    def put(self, event: Event) -> None:
+        """Hand an event to the loop and wake it."""
+        self._queue.put(event)
+
+    def stop(self) -> None:
+        """Let the loop end after its present cycle."""
+        self._stopping = True
+        self.put(Wake())
+
+    def run(self) -> bool:
+        """Cycle until stopped, or until the framework is torn down at the end of an uninstall: whether it was.
+
+        Raises FatalError when the process has to end.
+        """
+        while not (self._stopping or self._dispatch.torn_down):
+            self.cycle(self._next_events())
+        return self._dispatch.torn_down
+
+    def cycle(self, events: Iterable[Event]) -> None:
+        """One cycle over these events."""
+        began = self._sources.now()
+        self._count("cycles_total")
+        commands = self._take(events, began)
+        state, answers = self._apply(commands, began)
+        decision, after = decide(state, self._offers.values(), began, self._sources.new_id)
+        after = journal(self._saver.stored, state, after, decision, _accepted(answers), began)
+        try:
+            self._save(after)
+        except StoreUnavailableError as error:
+            self._fail_store(error, answers)
+            return
+        self._store_was_unavailable = False
+        self._state = after
+        self._let_go_of_offers(decision)
+        self._dispatch.carry_out(decision, after)
+        self._dispatch.acknowledge()
+        self._show(decision, began)
+        # Last, so that who has an answer reads a snapshot that knows of it.
+        self._answer(answers)
+
+    def _next_events(self) -> list[Event]:
+        ended = {kind for kind, operation in self._state.operations.items() if not is_live(operation)}
+        open_plans = (plan for plan in self._plans.values() if plan.name not in ended)
+        busy = any(plan.status is not Status.COMPLETE for plan in open_plans) or not self._plans
+        events: list[Event] = []
+        try:
+            events.append(self._queue.get(timeout=WORKING_SECONDS if busy else IDLE_SECONDS))
+            while True:
+                events.append(self._queue.get_nowait())
+        except queue.Empty:
+            return events
+
+    # 1. fold
+
+    def _take(self, events: Iterable[Event], now: float) -> list[Asked]:
+        folded: list[CoreEvent] = []
+        commands: list[Asked] = []
+        for event in events:
+            match event:
+                case Fatal(error=error):
+                    self._end_with(error)
+                case Offers(offers=offers):
+                    self._take_offers(offers)
+                case Rescinded(offer_id=offer_id):
+                    self._offers.pop(offer_id, None)
+                case Update(event=update, acknowledgement=acknowledgement):
+                    folded.append(update)
+                    if isinstance(update, TaskUpdate):
+                        self._look_for_words(update)
+                    self._dispatch.acknowledge_later(acknowledgement)
+                case OperationStatus():
+                    folded += self._take_operation(event)
+                case Message(data=data):
+                    folded += self._take_message(data)
+                case Lost(words=words, event=ended):
+                    logger.info("%s", words)
+                    folded += [] if ended is None else [ended]
+                case Asked(answer=answer):
+                    if answer.set_running_or_notify_cancel():  # else who asked has been told that it was not done
+                        commands.append(event)
+                case StatusAsked() | QuestionAsked():
+                    self._questions.ask(event, self._state)
+                case ExecutorWords():
+                    folded.append(event)
+                case Wake():
+                    pass
+                case _:
+                    folded.append(event)
+                    self._forget_connection(event)
+        if folded:
+            self._count("events_total", len(folded))
+            self._state = fold_updates(self._state, folded, now)
+        return commands
+
+    def _look_for_words(self, update: TaskUpdate) -> None:
+        """Have the sandbox read of an executor that could not say why it ended."""
+        sandbox = sandbox_of(self._state, update) if self._read_words is not None else None
+        if sandbox is not None and self._read_words is not None:
+            self._read_words(sandbox)
+
+    def _end_with(self, error: FatalError) -> None:
+        """Mesos has no such framework any more: at the end of an uninstall, that is what was wanted."""
+        record = self._state.uninstall
+        if error.code is not Exit.REMOVED or record is None or not record.released:
+            raise error
+        self._dispatch.torn_down = True
+
+    def _take_offers(self, offers: Iterable[Json]) -> None:
+        spec = self._state.target.spec
+        for document in offers:
+            try:
+                offer = parse_offer(document, spec.role, spec.principal)
+            except (KeyError, TypeError, ValueError) as error:
+                logger.error("an offer cannot be understood (%r): %.500s", error, document)
+                continue
+            self._count("offers_total")
+            self._offers[offer.ids[0]] = offer
+
+    def _take_operation(self, event: OperationStatus) -> list[CoreEvent]:
+        logger.info("%s", event.words)
+        self._dispatch.acknowledge_operation_later(event.acknowledgement)
+        return [] if event.event is None else [event.event]
+
+    def _take_message(self, data: str) -> list[CoreEvent]:
+        try:
+            message = parse_message(data)
+        except ProtocolError as error:
+            logger.warning("a message of an executor cannot be understood: %s", error)
+            return []
+        match message:
+            case StatusReply():
+                self._questions.answer(message)
+                return [message]
+            case JobReport():
+                return [message]
+            case Answer():
+                self._questions.answer(message)
+                return [message]
+            case SecretQuery():
+                self._credentials.answer(message, self._state)
+        return []
+
+    def _forget_connection(self, event: CoreEvent) -> None:
+        """Offers and acknowledgements belong to the subscription that brought them."""
+        self._offers.clear()
+        self._dispatch.forget()
+        if isinstance(event, Registered):
+            logger.info("subscribed to Mesos as framework %s", event.framework_id)
+        else:
+            logger.warning("the connection to Mesos is gone; nodes run on, nothing is decided until it is back")
+
+    def _apply(self, commands: Iterable[Asked], now: float) -> tuple[ClusterState, list[tuple[Asked, Refusal | None]]]:
+        state = self._state
+        answers: list[tuple[Asked, Refusal | None]] = []
+        for asked in commands:
+            outcome = apply_command(state, asked.command, now)
+            if isinstance(outcome, Refusal):
+                answers.append((asked, outcome))
+                continue
+            state = outcome
+            answers.append((asked, None))
+        return state, answers
+
+    # 3. store
+
+    def _save(self, after: ClusterState) -> None:
+        try:
+            self._count("records_written_total", self._saver.save(after))
+        except StaleWriteError as error:
+            raise FatalError(
+                Exit.STALE,
+                f"{error}: another scheduler, or a person, writes to this state; nothing more is decided here",
+            ) from error
+
+    def _fail_store(self, error: StoreUnavailableError, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
+        if not self._store_was_unavailable:
+            logger.warning("nothing is decided until the state can be stored again: %s", error)
+        self._store_was_unavailable = True
+        self._count("store_failures_total")
+        if self._last is not None:
+            # The state is as old as it says; whether Mesos has us subscribed is known all the same.
+            self._last = replace(self._last, connected=self._sender.connected, tried_at=self._sources.now())
+            self._publish(self._last)
+        for asked, _ in answers:
+            refuse(asked.answer, f"the command was not stored: {error}")
+
+    def _answer(self, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
+        for asked, refusal in answers:
+            outcome = "done" if refusal is None else f"refused: {refusal.message}"
+            logger.info("%s asked for %s: %s", asked.principal, _words(asked.command), outcome)
+            fulfil(asked.answer, refusal)
+
+    # 4. send
+
+    def _let_go_of_offers(self, decision: Decision) -> None:
+        used = {offer_id for accept in decision.accepts for offer_id in accept.offer_ids}
+        used |= {decline.offer_id for decline in decision.declines}
+        self._offers = {name: offer for name, offer in self._offers.items() if not used & set(offer.ids)}
+
+    # 6. publish
+
+    def _show(self, decision: Decision, began: float) -> None:
+        self._evaluations.extend(decision.evaluations)
+        plans = build_plans(self._state, began)
+        self._log_changes(plans)
+        self._plans = plans
+        self._counters["cycle_seconds_sum"] = self._counters.get("cycle_seconds_sum", 0.0) + (
+            self._sources.now() - began
+        )
+        self._last = Snapshot(
+            state=self._state,
+            plans=plans,
+            at=began,
+            connected=self._sender.connected,
+            evaluations=tuple(self._evaluations),
+            counters=dict(self._counters),
+        )
+        self._publish(self._last)
+
+    def _log_changes(self, plans: Mapping[str, Plan]) -> None:
+        if not self._plans:
+            for name, status in {plan.name: plan.status for plan in plans.values()}.items():
+                logger.info("plan %s: %s", name, status)
+            return
+        before = _steps(self._plans)
+        for key, (status, message) in _steps(plans).items():
+            # The steps of a new operation are no news before anything becomes of them.
+            if status is not (before[key][0] if key in before else Status.PENDING):
+                logger.info("plan %s, step %s: %s: %s", key[0], key[-1], status, message)
+
+    def _count(self, name: str, by: float = 1.0) -> None:
+        self._counters[name] = self._counters.get(name, 0.0) + by
+
+
+def _accepted(answers: Iterable[tuple[Asked, Refusal | None]]) -> list[Outcome]:
+    return [Outcome(asked.command, asked.principal) for asked, refusal in answers if refusal is None]
+
+
+def _words(command: Command) -> str:
+    """A command as the log tells it: what was found out for it, and a certificate, would fill a page."""
+    if not isinstance(command, StartOperation):
+        return str(command)
+    request = {name: value for name, value in command.request.items() if name != "tls_ca"}
+    return f"{command.plan} {command.id} on {len(command.nodes)} nodes: {request}"
+
+
+def _steps(plans: Mapping[str, Plan]) -> dict[tuple[str, str, str], tuple[Status, str]]:
+    return {
+        (plan.name, phase.name, step.name): (step.status, step.message)
+        for plan in plans.values()
+        for phase in plan.phases
+        for step in phase.steps
+    }

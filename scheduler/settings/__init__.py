@@ -1,0 +1,210 @@
+"""The settings of one start: parsed from the environment, all problems reported at once.
+
+`python -m scheduler.settings --check` reports problems of the present environment; `--write` renders
+docs/configuration.md and marathon.json from the same table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from executor.protocol import Ports
+from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
+from scheduler.settings.cassandra_options import OPTIONS
+from scheduler.settings.parse import read
+from scheduler.settings.render import configuration, marathon
+from scheduler.settings.table import TABLE
+
+NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
+
+
+class InvalidSettings(ValueError):
+    """Settings that cannot be used. `problems` are sentences, each naming the setting and the rule that it breaks."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting under its own name in lower case; `_s` are seconds, `_mb` MB, an empty text is unset.
+
+    `cassandra_options` are cassandra.yaml keys in their 5.0 spelling. `warnings` are sentences for the log. `given` are
+    the texts from which all of it was read, of what was set.
+    """
+
+    service_name: str
+    service_user: str
+    service_role: str
+    service_principal: str
+    service_secret_file: str
+    service_failover_timeout_s: float
+    service_uninstall: str
+    log_level: str
+    log_format: str
+    mesos_master: str
+    mesos_servers: str
+    mesos_path: str
+    zookeeper_servers: str
+    zookeeper_session_timeout_s: float
+    api_host: str
+    api_port: int
+    api_threads: int
+    api_token_file: str
+    secrets_key_file: str
+    secrets_key: str = field(repr=False)
+    artifacts_dir: str
+    artifacts_url: str
+    dc_url: str
+    nodes: int
+    seed_nodes: int
+    placement_constraint: str
+    rack_attribute: str
+    replace_after_s: float
+    garbage_grace_s: float
+    cleanup_after_scale: bool
+    cluster_task_cpus: float
+    cluster_task_memory_mb: int
+    cassandra_cluster_name: str
+    cassandra_version: str
+    cassandra_cpus: float
+    cassandra_memory_mb: int
+    cassandra_disk_mb: int
+    cassandra_disk_type: DiskType
+    cassandra_heap_size_mb: int
+    cassandra_heap_new_mb: int | None
+    cassandra_heap_gc: str
+    cassandra_jvm_options: str
+    cassandra_location_data_center: str
+    cassandra_location_rack: str
+    cassandra_storage_port: int
+    cassandra_ssl_storage_port: int
+    cassandra_native_transport_port: int
+    cassandra_jmx_port: int
+    cassandra_yaml: str = field(repr=False)  # may hold passwords
+    cassandra_yaml_file: str
+    executor_cpus: float
+    executor_memory_mb: int
+    executor_command: str
+    executor_java_home: str
+    executor_location: str
+    executor_cassandra_location: str
+    executor_jre_location: str
+    executor_cache_fetched_uris: bool
+    executor_shutdown_grace_s: float
+    cassandra_options: Mapping[str, Any] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
+
+    @property
+    def zookeeper_root(self) -> str:
+        """The folder of this service's state in ZooKeeper."""
+        return "/dcos-service-" + self.service_name.replace("/", "__")
+
+    def cluster_spec(self) -> ClusterSpec:
+        """The part that becomes a configuration: what nodes are launched with. Equal settings give equal specs."""
+        return ClusterSpec(
+            service_name=self.service_name,
+            role=self.service_role,
+            principal=self.service_principal,
+            user=self.service_user,
+            nodes=self.nodes,
+            seeds=self.seed_nodes,
+            resources=Resources(self.cassandra_cpus, self.cassandra_memory_mb),
+            disk_mb=self.cassandra_disk_mb,
+            disk_type=self.cassandra_disk_type,
+            task=Resources(self.cluster_task_cpus, self.cluster_task_memory_mb),
+            executor=self._executor(),
+            cassandra=self._cassandra(),
+            placement=self.placement_constraint,
+            rack_attribute=self.rack_attribute,
+        )
+
+    def policy(self) -> Policy:
+        """What the scheduler may do by itself."""
+        return Policy(self.replace_after_s or None, self.cleanup_after_scale, self.garbage_grace_s or None)
+
+    def _executor(self) -> ExecutorSpec:
+        # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.
+        uris = [Uri(self.executor_location, cache=False)]
+        for location in (self.executor_cassandra_location, self.executor_jre_location):
+            if location:
+                uris.append(Uri(location, cache=self.executor_cache_fetched_uris))
+        return ExecutorSpec(
+            resources=Resources(self.executor_cpus, self.executor_memory_mb),
+            command=self.executor_command,
+            uris=tuple(uris),
+            shutdown_grace_seconds=self.executor_shutdown_grace_s,
+        )
+
+    def _cassandra(self) -> CassandraSpec:
+        return CassandraSpec(
+            cluster_name=self.cassandra_cluster_name,
+            data_center=self.cassandra_location_data_center,
+            rack=self.cassandra_location_rack,
+            heap_mb=self.cassandra_heap_size_mb,
+            ports=Ports(
+                storage=self.cassandra_storage_port,
+                ssl_storage=self.cassandra_ssl_storage_port,
+                native_transport=self.cassandra_native_transport_port,
+                jolokia=self.cassandra_jmx_port,
+            ),
+            options=self.cassandra_options,
+            gc=self.cassandra_heap_gc,
+            heap_new_mb=self.cassandra_heap_new_mb,
+            jvm_options=tuple(shlex.split(self.cassandra_jvm_options)),
+            java_home=self.executor_java_home or None,
+            version=self.cassandra_version,
+        )
+
+
+def parse(environ: Mapping[str, str]) -> Settings:
+    """The settings in the environment, defaults for what is unset or empty.
+
+    Reads the files that settings name, and looks for the bundles. Raises InvalidSettings with every problem found.
+    """
+    reading = read(environ)
+    if reading.problems:
+        raise InvalidSettings(tuple(reading.problems))
+    fields = {setting.field: reading.values[setting.name] for setting in TABLE}
+    given = {name: environ[name].strip() for name in NAMES if environ.get(name, "").strip()}
+    return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)
+
+
+def render() -> Mapping[str, str]:
+    """The files made from the table, by their path in the repository."""
+    return {"docs/configuration.md": configuration(), "marathon.json": marathon()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: exit code 1 when the environment's settings have problems."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scheduler.settings", description=(__doc__ or "").partition("\n")[0]
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--check", action="store_true", help="report the problems of the present environment")
+    what.add_argument("--write", action="store_true", help="write docs/configuration.md and marathon.json")
+    if parser.parse_args(arguments).write:
+        root = Path(__file__).resolve().parents[1]
+        for path, text in render().items():
+            (root / path).write_text(text)
+        return 0
+    try:
+        settings = parse(os.environ)
+    except InvalidSettings as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.writelines(f"Warning: {warning}\n" for warning in settings.warnings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""What must hold between settings, and of the files that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scheduler.security.tokens import TokenFileError, parse_tokens
+from scheduler.settings.cassandra_options import OPTIONS
+from scheduler.settings.table import EXECUTOR_BUNDLE
+from scheduler.settings_reading import Reading
+
+_PORTS = (
+    "CASSANDRA_STORAGE_PORT",
+    "CASSANDRA_SSL_STORAGE_PORT",
+    "CASSANDRA_NATIVE_TRANSPORT_PORT",
+    "CASSANDRA_JMX_PORT",
+)
+# The first must be less than the second, or at most equal to it.
+_BELOW = (("CASSANDRA_HEAP_SIZE_MB", "CASSANDRA_MEMORY_MB"), ("CASSANDRA_HEAP_NEW_MB", "CASSANDRA_HEAP_SIZE_MB"))
+_AT_MOST = (("SEED_NODES", "NODES"),)
+
+
+def read_options(given: Mapping[str, str], reading: Reading) -> None:
+    """The keys of cassandra.yaml: the settings' first, then those of CASSANDRA_YAML_FILE and CASSANDRA_YAML."""
+    places: dict[str, str] = {}
+    for option in OPTIONS:
+        text = given.get(option.name, option.default)
+        if not text:
+            continue
+        try:
+            value = option.render(text)
+        except ValueError as error:
+            reading.problems.append(f"{option.name} {error}, not {text!r}.")
+            continue
+        if value is not None:
+            reading.options[option.key] = value
+        if option.name in given:
+            places[option.key] = option.name
+    for source in ("CASSANDRA_YAML_FILE", "CASSANDRA_YAML"):
+        _add_yaml(source, reading, places)
+
+
+def _add_yaml(source: str, reading: Reading, places: dict[str, str]) -> None:
+    text = reading.values.get(source, "")
+    if text and source == "CASSANDRA_YAML_FILE":
+        text = _read_file(source, text, reading)
+    if not text:
+        return
+    # Few need it, and with it PyYAML.
+    from scheduler.settings import cassandra_yaml
+
+    options, problems = cassandra_yaml.parse(text, source)
+    reading.problems += problems
+    for key, value in options.items():
+        if key in places:
+            reading.problems.append(f"{source} must not set {key}, which {places[key]} sets too.")
+        places[key] = source
+        reading.options[key] = value
+
+
+def misfits(reading: Reading) -> Iterator[str]:
+    """Settings that are right by themselves and wrong together."""
+    values = reading.values
+    for low, high in _BELOW:
+        if reading.has(low, high) and values[low] >= values[high]:
+            yield f"{low} must be less than {high}, which is {values[high]}, not {values[low]}."
+    for low, high in _AT_MOST:
+        if reading.has(low, high) and values[low] > values[high]:
+            yield f"{low} must be at most {high}, which is {values[high]}, not {values[low]}."
+    name, removed = values.get("SERVICE_NAME"), values.get("SERVICE_UNINSTALL")
+    if removed and name and removed.removeprefix("/") != name:
+        yield f"SERVICE_UNINSTALL must be the name of the service, {name}, to have it removed, not {removed}."
+    taken: dict[Any, str] = {}
+    for name in _PORTS:
+        if reading.has(name):
+            other = taken.setdefault(values[name], name)
+            if other != name:
+                yield f"{name} must not be {values[name]}, which is {other} too."
+    warn, fail = reading.options.get("tombstone_warn_threshold"), reading.options.get("tombstone_failure_threshold")
+    if warn is not None and fail is not None and warn > fail:
+        yield f"tombstone_warn_threshold must be at most tombstone_failure_threshold, which is {fail}, not {warn}."
+
+
+def unusable_files(reading: Reading) -> Iterator[str]:
+    """Files that settings name and that cannot be used, and bundles that agents would ask for in vain."""
+    before = len(reading.problems)
+    if reading.has("API_TOKEN_FILE"):
+        text = _read_file("API_TOKEN_FILE", reading.values["API_TOKEN_FILE"], reading)
+        if len(reading.problems) == before:
+            try:
+                parse_tokens(text)
+            except TokenFileError as error:
+                yield f"API_TOKEN_FILE {reading.values['API_TOKEN_FILE']} cannot be used: {error}."
+    if reading.has("SERVICE_SECRET_FILE"):
+        _read_file("SERVICE_SECRET_FILE", reading.values["SERVICE_SECRET_FILE"], reading)
+    yield from _unusable_keys(reading)
+    yield from _missing_bundles(reading)
+
+
+def cassandra_bundle(reading: Reading) -> str:
+    """The file name of Cassandra's bundle."""
+    return f"cassandra-{reading.values.get('CASSANDRA_VERSION')}.tar.gz"
+
+
+def _unusable_keys(reading: Reading) -> Iterator[str]:
+    if not reading.has("SECRETS_KEY_FILE"):
+        return
+    if reading.has("SECRETS_KEY"):
+        yield "SECRETS_KEY must not be set beside SECRETS_KEY_FILE."
+    path, before = reading.values["SECRETS_KEY_FILE"], len(reading.problems)
+    text = _read_file("SECRETS_KEY_FILE", path, reading)
+    if len(reading.problems) > before:
+        return
+    # cryptography takes a while to import, and few settings need it.
+    from scheduler.security.sealing import KeyFileError, parse_keys
+
+    try:
+        parse_keys(text)
+    except KeyFileError as error:
+        yield f"SECRETS_KEY_FILE {path} cannot be used: {error}."
+
+
+def _missing_bundles(reading: Reading) -> Iterator[str]:
+    # Bundles that come from elsewhere, ARTIFACTS_URL included, are not ours to look for.
+    if "ARTIFACTS_URL" not in reading.derived or not reading.has("ARTIFACTS_DIR"):
+        return
+    directory = Path(reading.values["ARTIFACTS_DIR"])
+    bundles = {"EXECUTOR_LOCATION": EXECUTOR_BUNDLE, "EXECUTOR_CASSANDRA_LOCATION": cassandra_bundle(reading)}
+    for setting, name in bundles.items():
+        if setting in reading.derived and not (directory / name).is_file():
+            yield f"ARTIFACTS_DIR {directory} must hold {name}, or {setting} must say where agents fetch it."
+
+
+def _read_file(setting: str, path: str, reading: Reading) -> str:
+    try:
+        return Path(path).read_text()
+    except UnicodeDecodeError:
+        reading.problems.append(f"{setting} {path} is not a text file.")
+    except OSError as error:
+        reading.problems.append(f"{setting} {path} cannot be read: {error.strerror}.")
+    return ""

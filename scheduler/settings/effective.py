@@ -1,0 +1,46 @@
+"""Settings that are given through the API: which may be, and what they come to on top of the environment's."""
+
+from __future__ import annotations
+
+from scheduler.core.configuration.overrides import Overrides, Texts, Wanted, holding, laid_over
+from scheduler.core.state.spec import Policy
+from scheduler.settings import InvalidSettings, Settings, parse
+from scheduler.settings.cassandra_options import OPTIONS
+from scheduler.settings.table import SECTIONS
+
+_SECTIONS = ("Cluster", "Cassandra", "Executor")
+_TABLE = {setting.name for name in _SECTIONS for setting in SECTIONS[name]}
+# What is read from a file of the scheduler's machine is its owner's to say.
+_FROM_FILES = ("_FILE", "_DIR")
+_POLICY = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S"}
+
+CHANGEABLE = frozenset(
+    name for name in {*_TABLE, *(option.name for option in OPTIONS), "SERVICE_USER"} if not name.endswith(_FROM_FILES)
+)
+# Those that make a configuration.
+RECORDED = CHANGEABLE - _POLICY
+
+
+def wanted(environment: Texts, overrides: Overrides) -> Wanted:
+    """What these settings come to; reads the files that they name. Raises InvalidSettings."""
+    texts = laid_over(environment, overrides)
+    settings = parse(texts)
+    recorded = {name: text for name, text in sorted(texts.items()) if name in RECORDED}
+    return Wanted(settings.cluster_spec(), recorded, overrides, settings.policy())
+
+
+def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | tuple[str, ...], Policy]:
+    """The environment of this start with those stored overrides that hold, or the problems of both together; and what
+    the scheduler may do by itself in either case."""
+    held = holding(overrides, settings.given, CHANGEABLE)
+    try:
+        found = wanted(settings.given, held)
+    except InvalidSettings as error:
+        problems = tuple(error.problems)
+    else:
+        return found, found.policy
+    try:
+        own = {name: override for name, override in held.items() if name in _POLICY}
+        return problems, wanted(settings.given, own).policy
+    except InvalidSettings:
+        return problems, settings.policy()

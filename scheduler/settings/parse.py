@@ -1,0 +1,156 @@
+"""From the environment to values: each setting by itself, then what is computed, then what must fit together."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import pwd
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scheduler.settings.cassandra_keys import KINDS, RENAMED
+from scheduler.settings.cassandra_options import OPTIONS, REMOVED
+from scheduler.settings.checks import cassandra_bundle, misfits, read_options, unusable_files
+from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
+from scheduler.settings_reading import Reading
+
+# All variables that begin so are ours: one that is no setting is a mistake.
+_OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
+# Of other variables only those that look like a misspelt setting are: the rest of an environment is not ours.
+_LOOKS_LIKE = 0.85
+# Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
+_FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR", "CASSANDRA_START_CACHE"}
+_WILDCARDS = {"0.0.0.0", "::"}
+
+
+def read(environ: Mapping[str, str]) -> Reading:
+    """Every setting of the environment, and every problem in it."""
+    given = {name: text.strip() for name, text in environ.items() if text.strip()}
+    reading = Reading()
+    reading.problems += _unknown(given)
+    _retired(given, reading)
+    for setting in TABLE:
+        _read_one(setting, given.get(setting.name, setting.default), reading)
+    _derive(reading)
+    read_options(given, reading)
+    reading.problems += misfits(reading)
+    reading.problems += unusable_files(reading)
+    return reading
+
+
+def _unknown(given: Mapping[str, str]) -> Iterator[str]:
+    settings = {row.name for row in TABLE} | {row.name for row in OPTIONS}
+    known = settings | set(RETIRED) | set(REMOVED) | _FOREIGN
+    for name in sorted(set(given) - known):
+        ours = name.startswith(_OUR_PREFIXES)
+        near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if ours else _LOOKS_LIKE)
+        if not ours and not (near and near[0][:2] == name[:2]):
+            continue
+        key = name.removeprefix("CASSANDRA_").lower()
+        hint = f"; did you mean {near[0]}?" if near else "."
+        if name.startswith("CASSANDRA_") and RENAMED.get(key, key) in KINDS:
+            hint = f"; write {RENAMED.get(key, key)} into CASSANDRA_YAML."
+        yield f"{name} is not a setting{hint}"
+
+
+def _retired(given: Mapping[str, str], reading: Reading) -> None:
+    for name, (accepted, sentence) in {**RETIRED, **REMOVED}.items():
+        if name not in given:
+            continue
+        if accepted is None or given[name] in accepted:
+            reading.warnings.append(f"{name} has no effect: {sentence}.")
+        elif accepted:
+            words = " or ".join(filter(None, accepted)) or "empty"
+            reading.problems.append(f"{name} must be {words}: {sentence}.")
+        else:
+            reading.problems.append(f"{name} is not a setting: {sentence}.")
+
+
+def _read_one(setting: Setting, text: str, reading: Reading) -> None:
+    try:
+        value = _typed(setting, text)
+        rule = _broken_rule(setting, value) if text else None
+    except ValueError as error:
+        rule = str(error)
+    if rule:
+        # Text before an @ may be a password.
+        shown = rule.startswith("must") and not rule.startswith("must not hold") and "@" not in text
+        found = f", not {text!r}" if shown else ""
+        reading.problems.append(f"{setting.name} {rule}{found}.")
+    else:
+        reading.values[setting.name] = value
+
+
+def _typed(setting: Setting, text: str) -> Any:
+    if setting.kind == "text":
+        return text
+    if not text:
+        return None
+    if setting.kind == "boolean":
+        if text.lower() not in ("true", "false"):
+            raise ValueError("must be true or false")
+        return text.lower() == "true"
+    try:
+        value = int(text) if setting.kind == "integer" else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError("must be a whole number" if setting.kind == "integer" else "must be a number")
+    return value
+
+
+def _broken_rule(setting: Setting, value: Any) -> str | None:
+    if setting.minimum is not None and value < setting.minimum:
+        return f"must be at least {setting.minimum:g}"
+    if setting.maximum is not None and value > setting.maximum:
+        return f"must be at most {setting.maximum:.0f}"
+    if setting.words and value not in setting.words:
+        return f"must be one of {', '.join(setting.words)}"
+    return setting.rule(value) if setting.rule else None
+
+
+def _derive(reading: Reading) -> None:
+    """Fill in the settings whose default is made from others."""
+    if not reading.has("SERVICE_NAME"):
+        return
+    values = reading.values
+    name = values["SERVICE_NAME"] = values["SERVICE_NAME"].removeprefix("/")
+    flat = name.replace("/", "__")
+    defaults = {
+        "SERVICE_ROLE": f"{flat}-role",
+        "SERVICE_PRINCIPAL": f"{flat}-principal",
+        "MESOS_MASTER": f"zk://{values.get('MESOS_SERVERS')}{values.get('MESOS_PATH')}",
+        "SERVICE_USER": _running_user(),
+        **_locations(reading, name),
+    }
+    for setting, default in defaults.items():
+        if values.get(setting) == "":
+            values[setting] = default
+            reading.derived.add(setting)
+    if reading.has("ARTIFACTS_URL"):
+        values["ARTIFACTS_URL"] = values["ARTIFACTS_URL"].rstrip("/") + "/"
+    if values.get("SERVICE_USER") == "":
+        reading.problems.append("SERVICE_USER must be set, as the user that runs the scheduler has no name.")
+
+
+def _locations(reading: Reading, name: str) -> dict[str, str]:
+    host, port = reading.values.get("API_HOST", ""), reading.values.get("API_PORT")
+    if host in _WILDCARDS:
+        # One that stays the same wherever the scheduler runs: with another one every node would be restarted.
+        host = "-".join(reversed(name.split("/"))) + ".marathon.mesos"
+    base = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    artifacts = (reading.values.get("ARTIFACTS_URL") or f"{base}/artifacts").rstrip("/") + "/"
+    return {
+        "ARTIFACTS_URL": artifacts,
+        "DC_URL": f"{base}/datacenter",
+        "EXECUTOR_LOCATION": artifacts + EXECUTOR_BUNDLE,
+        "EXECUTOR_CASSANDRA_LOCATION": artifacts + cassandra_bundle(reading),
+    }
+
+
+def _running_user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return ""

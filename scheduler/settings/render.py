@@ -1,0 +1,189 @@
+"""docs/configuration.md and marathon.json, rendered from the table of settings: pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scheduler import __version__
+from scheduler.settings.cassandra_keys import KINDS
+from scheduler.settings.cassandra_options import OPTIONS, OWNED, REMOVED
+from scheduler.settings.table import RETIRED, SECTIONS, Setting
+
+IMAGE = "cassandra-mesos"
+
+_ROWS = {setting.name: setting for rows in SECTIONS.values() for setting in rows}
+
+_INTRODUCTION = """\
+# Configuration
+
+<!-- Written by `python -m scheduler.settings --write` from scheduler/settings/table.py; do not edit. -->
+
+Every setting is an environment variable of the scheduler. An empty one counts as unset. The scheduler reads them
+once, at its start; to change a setting, restart it with the new environment, or, for those of the sections Cluster,
+Cassandra and Executor, for options of cassandra.yaml and SERVICE_USER, give it [through the
+API](operations/settings.md). What concerns the nodes becomes a new target configuration, if it is a change
+that a running cluster can take.
+
+All problems are reported together, each in one sentence, and nothing is started: unknown names that begin with
+`CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_` or `SERVICE_`, and names that look like a misspelt setting; wrong types and
+values out of range; settings that contradict each other (seeds and nodes, heap and memory, two equal ports); files that
+cannot be read; bundles that are not there. `python -m scheduler.settings --check` does the same without starting.
+"""
+
+_YAML = """\
+## More keys of cassandra.yaml
+
+`CASSANDRA_YAML` holds YAML itself, `CASSANDRA_YAML_FILE` the path of a file with it; both may be set, for different
+keys. Every key of Cassandra 5.0.8 is known, with the kind of its value: an unknown key, a key of an earlier version, or
+a value of the wrong kind is refused with its line. A key that one of the settings above sets too is refused if that
+setting is given. Passwords are refused: what a node is launched with can be read in Mesos.
+
+```
+CASSANDRA_YAML='
+native_transport_idle_timeout: 10m
+audit_logging_options:
+  enabled: true
+'
+```
+
+These keys are this service's own:
+
+| Key | Why, and what to use |
+|---|---|
+"""
+
+_RETIRED = """\
+## Settings of the original service without effect
+
+An application definition of the original service still starts: these names are accepted with a warning while they
+hold the value given here (`any`: whatever they hold), and refused otherwise.
+
+| Setting | Accepted value | Why |
+|---|---|---|
+"""
+
+
+def configuration() -> str:
+    """docs/configuration.md."""
+    parts = [_INTRODUCTION]
+    for title, rows in SECTIONS.items():
+        parts.append(f"## {title}\n\n" + _table(("Setting", "Default", "Rule", "Meaning"), map(_row, rows)))
+    parts.append(_options())
+    owned = "".join(f"| `{key}` | {reason} |\n" for key, reason in sorted(OWNED.items()))
+    retired = "".join(_retired(name, *row) for name, row in sorted({**RETIRED, **REMOVED}.items()))
+    return "\n".join([*parts, _YAML + owned, _RETIRED + retired])
+
+
+def _options() -> str:
+    rows = ((f"`{row.name}`", f"`{row.default}`" if row.default else "Cassandra's", row.sentence) for row in OPTIONS)
+    introduction = (
+        "## cassandra.yaml\n\nThe original service's settings of cassandra.yaml, with the keys and units of "
+        f"Cassandra 5.0. They are {len(OPTIONS)} of its {len(KINDS)} keys; for the others see below.\n\n"
+    )
+    return introduction + _table(("Setting", "Default", "Meaning"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join("|" + "|".join(f" {_cell(cell)} " for cell in line) + "|\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _row(setting: Setting) -> tuple[str, ...]:
+    default = setting.derived or (f"`{setting.default}`" if setting.default else "unset")
+    return f"`{setting.name}`", default, _rule(setting), setting.sentence
+
+
+def _rule(setting: Setting) -> str:
+    if setting.words:
+        return "one of " + ", ".join(f"`{word}`" for word in setting.words)
+    kind = {"integer": "whole number", "boolean": "`true` or `false`"}.get(setting.kind, setting.kind)
+    low, high = setting.minimum, setting.maximum
+    if low is not None and high is not None:
+        return f"{kind}, {low:g} to {high:.0f}"
+    return f"{kind}, at least {low:g}" if low is not None else kind
+
+
+def _retired(name: str, accepted: tuple[str, ...] | None, reason: str) -> str:
+    values = "any" if accepted is None else ", ".join(f"`{value}`" for value in accepted if value) or "none"
+    return f"| `{name}` | {values} | {reason} |\n"
+
+
+def marathon() -> str:
+    """marathon.json: an application definition for one scheduler."""
+    return json.dumps(_application(), indent=2) + "\n"
+
+
+def _application() -> Mapping[str, Any]:
+    name = _ROWS["SERVICE_NAME"].default
+    return {
+        "id": f"/{name}",
+        "instances": 1,
+        "cpus": 0.5,
+        "mem": 1024,
+        "disk": 0,
+        "container": {"type": "DOCKER", "docker": {"image": f"{IMAGE}:{__version__}"}},
+        "networks": [{"mode": "host"}],
+        "portDefinitions": [{"port": int(_ROWS["API_PORT"].default), "protocol": "tcp", "name": "api"}],
+        "requirePorts": True,
+        "env": _environment(),
+        "labels": {
+            "DCOS_PACKAGE_FRAMEWORK_NAME": name,
+            "DCOS_SERVICE_NAME": name,
+            "DCOS_SERVICE_PORT_INDEX": "0",
+            "DCOS_SERVICE_SCHEME": "http",
+            "MARATHON_SINGLE_INSTANCE_APP": "true",
+        },
+        # The old scheduler ends before the new one starts: never two.
+        "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0},
+        "killSelection": "OLDEST_FIRST",
+        "taskKillGracePeriodSeconds": 15,
+        "backoffSeconds": 2,
+        "backoffFactor": 1.5,
+        "maxLaunchDelaySeconds": 60,
+        # A scheduler on a lost agent is replaced at once: its lock in ZooKeeper keeps the old one from acting.
+        "unreachableStrategy": {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0},
+        "healthChecks": [
+            {
+                "protocol": "MESOS_HTTP",
+                "path": "/v1/health",
+                "portIndex": 0,
+                "gracePeriodSeconds": 120,
+                "intervalSeconds": 30,
+                "timeoutSeconds": 10,
+                # Ten minutes: a ZooKeeper that is away for a while is no reason to restart.
+                "maxConsecutiveFailures": 20,
+            }
+        ],
+    }
+
+
+def _environment() -> Mapping[str, str]:
+    """What marathon.json sets: the settings that an operator is most likely to change, and what a container needs."""
+    named = {name: _ROWS[name].default for name in _SHOWN}
+    needed = {name: row.marathon for name, row in _ROWS.items() if row.marathon is not None}
+    return {**named, **needed}
+
+
+_SHOWN = (
+    "SERVICE_NAME",
+    "ZOOKEEPER_SERVERS",
+    "MESOS_SERVERS",
+    "MESOS_PATH",
+    "API_PORT",
+    "NODES",
+    "SEED_NODES",
+    "PLACEMENT_CONSTRAINT",
+    "CASSANDRA_CLUSTER_NAME",
+    "CASSANDRA_LOCATION_DATA_CENTER",
+    "CASSANDRA_CPUS",
+    "CASSANDRA_MEMORY_MB",
+    "CASSANDRA_HEAP_SIZE_MB",
+    "CASSANDRA_DISK_MB",
+    "CASSANDRA_DISK_TYPE",
+)

@@ -1,0 +1,311 @@
+"""The one table of settings: what each is called, what it may be, what it is when unset, and what it is for.
+
+Every setting is an environment variable. `scheduler.settings` parses them, `scheduler.settings_docs` writes
+docs/configuration.md and marathon.json from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scheduler.settings import rules
+
+Kind = Literal["text", "integer", "number", "boolean"]
+
+CASSANDRA_VERSION = "5.0.8"
+EXECUTOR_BUNDLE = "executor.tar.gz"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. `default` is what the variable would hold; `derived` says in words how a computed default comes.
+
+    `rule` takes the parsed value and returns the rule that it breaks, or None. `marathon` is the value in
+    marathon.json where that differs from the default.
+    """
+
+    name: str
+    kind: Kind
+    default: str
+    sentence: str
+    minimum: float | None = None
+    maximum: float | None = None
+    words: tuple[str, ...] = ()
+    rule: Callable[[Any], str | None] | None = None
+    derived: str = ""
+    marathon: str | None = None
+
+    @property
+    def field(self) -> str:
+        """The name of its field in Settings."""
+        return self.name.lower()
+
+
+def _text(name: str, default: str, sentence: str, **more: Any) -> Setting:
+    return Setting(name, "text", default, sentence, **more)
+
+
+def _integer(name: str, default: str, sentence: str, **more: Any) -> Setting:
+    return Setting(name, "integer", default, sentence, **more)
+
+
+def _number(name: str, default: str, sentence: str, **more: Any) -> Setting:
+    return Setting(name, "number", default, sentence, **more)
+
+
+def _port(name: str, default: str, sentence: str, **more: Any) -> Setting:
+    return Setting(name, "integer", default, sentence, minimum=1, maximum=65535, **more)
+
+
+_SERVICE = (
+    _text(
+        "SERVICE_NAME",
+        "cassandra",
+        "Name of the service, of the framework and of its folder in ZooKeeper.",
+        rule=rules.service_name,
+    ),
+    _text(
+        "SERVICE_USER",
+        "",
+        "User on the agents that runs executor and Cassandra.",
+        rule=rules.user,
+        derived="the user that runs the scheduler",
+        marathon="nobody",
+    ),
+    _text("SERVICE_ROLE", "", "Mesos role that holds the reservations.", rule=rules.role, derived="`<name>-role`"),
+    _text(
+        "SERVICE_PRINCIPAL",
+        "",
+        "Mesos principal; the reservations and volumes carry it for life.",
+        rule=rules.plain,
+        derived="`<name>-principal`",
+    ),
+    _text("SERVICE_SECRET_FILE", "", "File with the principal's secret, for masters that authenticate frameworks."),
+    _number(
+        "SERVICE_FAILOVER_TIMEOUT_S",
+        "604800",
+        "How long Mesos keeps all tasks while no scheduler is connected, in seconds.",
+        minimum=60,
+        maximum=31_536_000,
+    ),
+    _text(
+        "SERVICE_UNINSTALL",
+        "",
+        "The service's own name: it is removed then, with all data. For Marathon; see docs/operations/uninstall.md.",
+    ),
+    _text("LOG_LEVEL", "INFO", "Least important messages that are logged.", words=rules.LOG_LEVELS),
+    _text("LOG_FORMAT", "text", "Log lines for people, or one JSON object a line.", words=("text", "json")),
+)
+
+_MESOS = (
+    _text(
+        "MESOS_MASTER",
+        "",
+        "The master, as host:port or as zk://host:port,host:port/path with a changing leader.",
+        rule=rules.master,
+        derived="`zk://<MESOS_SERVERS><MESOS_PATH>`",
+    ),
+    _text("MESOS_SERVERS", "master.mesos:2181", "ZooKeeper servers that know the leading master.", rule=rules.servers),
+    _text("MESOS_PATH", "/mesos", "Path of the masters in that ZooKeeper.", rule=rules.zookeeper_path),
+)
+
+_ZOOKEEPER = (
+    _text("ZOOKEEPER_SERVERS", "master.mesos:2181", "ZooKeeper servers that hold the state.", rule=rules.servers),
+    _number(
+        "ZOOKEEPER_SESSION_TIMEOUT_S",
+        "20",
+        "Session time-out in seconds; the lock of a dead scheduler is free after it.",
+        minimum=2,
+        maximum=600,
+    ),
+)
+
+_API = (
+    _text("API_HOST", "0.0.0.0", "Address on which the API listens.", rule=rules.host),
+    _port("API_PORT", "9000", "Port on which the API listens."),
+    _integer("API_THREADS", "16", "Threads that answer requests.", minimum=2, maximum=256),
+    _text(
+        "API_TOKEN_FILE",
+        "",
+        "File with one token (or name:token) a line; without it the router before the API is trusted.",
+    ),
+    _text(
+        "SECRETS_KEY_FILE",
+        "",
+        "File with one key a line (32 random bytes in URL-safe base64): the first seals the credentials of backups and "
+        "restores while they run, all of them open; without one, requests with credentials are refused.",
+    ),
+    _text(
+        "SECRETS_KEY",
+        "",
+        "Such a key itself, for platforms that put secrets into the environment; a file is better.",
+        rule=rules.secrets_key,
+    ),
+    _text("ARTIFACTS_DIR", "artifacts", "Directory with the bundles that the API serves to the agents."),
+    _text(
+        "ARTIFACTS_URL",
+        "",
+        "Where agents fetch the bundles; keep it the same wherever the scheduler runs.",
+        rule=rules.url,
+        derived="`http://<API_HOST, or <name>.marathon.mesos when that is a wildcard>:<API_PORT>/v1/artifacts/`",
+    ),
+    _text(
+        "DC_URL",
+        "",
+        "Where other data centers reach this one.",
+        rule=rules.url,
+        derived="as ARTIFACTS_URL, with `/v1/datacenter`",
+    ),
+)
+
+_CLUSTER = (
+    _integer("NODES", "3", "Number of Cassandra nodes.", minimum=1, maximum=10_000),
+    _integer("SEED_NODES", "2", "How many of them are seeds, at most NODES.", minimum=1, maximum=10_000),
+    _text(
+        "PLACEMENT_CONSTRAINT",
+        "",
+        "Marathon constraints, such as `hostname:UNIQUE,rack:GROUP_BY:3`.",
+        rule=rules.placement,
+    ),
+    _text(
+        "RACK_ATTRIBUTE",
+        "",
+        "Agent attribute that is a node's rack; without it every node is in CASSANDRA_LOCATION_RACK.",
+        rule=rules.plain,
+    ),
+    _number(
+        "REPLACE_AFTER_S",
+        "0",
+        "After how many seconds a member that Mesos cannot see is replaced by a new one elsewhere; 0: never.",
+        rule=rules.replace_after,
+    ),
+    _number(
+        "GARBAGE_GRACE_S",
+        "604800",
+        "For how many seconds reservations of this cluster that no record knows are reported before they are given "
+        "back, the volumes on them destroyed; 0: only reported.",
+        rule=rules.garbage_grace,
+    ),
+    Setting(
+        "CLEANUP_AFTER_SCALE",
+        "boolean",
+        "false",
+        "Whether a cleanup of all nodes follows by itself when nodes have been added.",
+    ),
+    _number("CLUSTER_TASK_CPUS", "0.1", "Cores kept beside each node for its maintenance jobs.", minimum=0),
+    _integer("CLUSTER_TASK_MEMORY_MB", "32", "Memory kept beside each node for its maintenance jobs.", minimum=0),
+)
+
+_CASSANDRA = (
+    _text("CASSANDRA_CLUSTER_NAME", "cassandra", "Cluster name; cannot be changed later.", rule=rules.cluster_name),
+    _text(
+        "CASSANDRA_VERSION",
+        CASSANDRA_VERSION,
+        "Version of Cassandra, in the name of its bundle.",
+        words=(CASSANDRA_VERSION,),
+    ),
+    _number("CASSANDRA_CPUS", "0.5", "Cores of one node.", minimum=0.01),
+    _integer("CASSANDRA_MEMORY_MB", "4096", "Memory of one node, heap and all.", minimum=256),
+    _integer("CASSANDRA_DISK_MB", "10240", "Persistent volume of one node; cannot be changed later.", minimum=64),
+    _text("CASSANDRA_DISK_TYPE", "ROOT", "Kind of disk of that volume.", words=("ROOT", "MOUNT")),
+    _integer("CASSANDRA_HEAP_SIZE_MB", "2048", "Java heap, less than CASSANDRA_MEMORY_MB.", minimum=128),
+    _integer("CASSANDRA_HEAP_NEW_MB", "", "Young generation, less than the heap; unset: Java decides.", minimum=16),
+    _text("CASSANDRA_HEAP_GC", "G1", "Garbage collector.", words=("G1", "SERIAL")),
+    _text("CASSANDRA_JVM_OPTIONS", "", "More options of Java, parted by blanks.", rule=rules.jvm_options),
+    _text("CASSANDRA_LOCATION_DATA_CENTER", "dc1", "Data center; cannot be changed later.", rule=rules.plain),
+    _text("CASSANDRA_LOCATION_RACK", "rac1", "Rack of nodes without RACK_ATTRIBUTE.", rule=rules.plain),
+    _port("CASSANDRA_STORAGE_PORT", "7000", "Port between nodes."),
+    _port("CASSANDRA_SSL_STORAGE_PORT", "7001", "Port between nodes with TLS in the old way."),
+    _port("CASSANDRA_NATIVE_TRANSPORT_PORT", "9042", "Port of CQL."),
+    _port("CASSANDRA_JMX_PORT", "7199", "Port on which the executor reaches JMX over HTTP (Jolokia)."),
+    _text("CASSANDRA_YAML", "", "More keys of cassandra.yaml, as YAML; see below."),
+    _text("CASSANDRA_YAML_FILE", "", "File with more keys of cassandra.yaml; see below."),
+)
+
+_EXECUTOR = (
+    _number("EXECUTOR_CPUS", "0.1", "Cores of the executor itself.", minimum=0.01),
+    _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself.", minimum=32),
+    _text(
+        "EXECUTOR_COMMAND",
+        "exec ./executor-bundle/run",
+        "Shell command that starts the executor in its sandbox; the bundle's own needs Python 3.11 on the agent.",
+    ),
+    _text(
+        "EXECUTOR_JAVA_HOME",
+        "",
+        "Java 17 on the agents, or in the sandbox; unset: JAVA_HOME there, or `java` of the PATH.",
+    ),
+    _text(
+        "EXECUTOR_LOCATION",
+        "",
+        "Where agents fetch the executor's bundle.",
+        rule=rules.uri,
+        derived=f"`<ARTIFACTS_URL>{EXECUTOR_BUNDLE}`",
+    ),
+    _text(
+        "EXECUTOR_CASSANDRA_LOCATION",
+        "",
+        "Where agents fetch Cassandra's bundle.",
+        rule=rules.uri,
+        derived="`<ARTIFACTS_URL>cassandra-<CASSANDRA_VERSION>.tar.gz`",
+    ),
+    _text("EXECUTOR_JRE_LOCATION", "", "An archive with Java 17 that agents unpack in the sandbox.", rule=rules.uri),
+    Setting(
+        "EXECUTOR_CACHE_FETCHED_URIS",
+        "boolean",
+        "true",
+        "Whether agents keep the bundles of Cassandra and Java for the next fetch.",
+    ),
+    _number(
+        "EXECUTOR_SHUTDOWN_GRACE_S",
+        "120",
+        "How long a node may take to drain and stop, in seconds.",
+        minimum=1,
+        maximum=86_400,
+    ),
+)
+
+SECTIONS: Mapping[str, tuple[Setting, ...]] = {
+    "Service": _SERVICE,
+    "Mesos": _MESOS,
+    "ZooKeeper": _ZOOKEEPER,
+    "API": _API,
+    "Cluster": _CLUSTER,
+    "Cassandra": _CASSANDRA,
+    "Executor": _EXECUTOR,
+}
+
+TABLE: tuple[Setting, ...] = tuple(setting for rows in SECTIONS.values() for setting in rows)
+
+# Settings of the original service that have no effect here. A value listed (or, with `None`, any value) is accepted
+# with a warning, so that an old Marathon app still starts; another one asks for what cannot be had and is refused.
+RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
+    "SERVICE_VERSION": (None, "the version is the program's own"),
+    "SERVICE_CLUSTER": (None, "frameworks have no cluster name"),
+    "SERVICE_CHECKPOINT": (("true",), "the framework is always checkpointed"),
+    "MESOS_REFUSE_SECONDS": (("5",), "how long an offer is declined for depends on the reason"),
+    "MESOS_TIMEOUT_MS": (None, "it never had an effect"),
+    "ZOOKEEPER_SERVERS_USERNAME": (("",), "access control in ZooKeeper is not supported"),
+    "ZOOKEEPER_SERVERS_PASSWORD": (("",), "access control in ZooKeeper is not supported"),
+    "API_TOKEN": ((), "tokens are read from API_TOKEN_FILE, so that no environment holds a secret"),
+    "DC_SYNC_MS": (None, "there is one data center"),
+    "SEEDS_URL": (None, "seeds are in a node's launch, not fetched"),
+    "EXTERNAL_DCS": (("",), "more than one data center is not supported"),
+    "ENABLE_UPGRADE_SSTABLE_ENDPOINT": (("false", "true"), "the endpoint is always there"),
+    "PHASE_STRATEGY": (None, "nodes are always deployed one after another"),
+    "HTTP_CLIENT_TIMEOUT": (None, "nodes are asked through Mesos"),
+    "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are asked through Mesos"),
+    "LOG_FILE": (None, "logs go to standard output"),
+    "CASSANDRA_GC_TYPE": ((), "it is called CASSANDRA_HEAP_GC"),
+    "CASSANDRA_PUBLISH_DISCOVERY_INFO": (None, "tasks always carry discovery info"),
+    "CASSANDRA_ROLLING_RESTART_NAME": (("00000000-0000-0000-0000-000000000000",), "nodes are restarted one by one"),
+    "CASSANDRA_VOLUME_SIZE_MB": (None, "the volume's size is CASSANDRA_DISK_MB"),
+    "CLUSTER_TASK_DISK_MB": (("0",), "maintenance jobs work on the node's volume"),
+    "EXECUTOR_HEAP_MB": (None, "the executor is not a Java program"),
+    "EXECUTOR_DISK_MB": (None, "the executor's files are in its sandbox"),
+    "EXECUTOR_API_PORT": (None, "executors are reached through Mesos and open no port"),
+    "EXECUTOR_ARGS": (("", "[]"), "write the arguments into EXECUTOR_COMMAND"),
+    "EXECUTOR_LIBMESOS_LOCATION": (None, "nothing here needs libmesos"),
+}

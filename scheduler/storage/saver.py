@@ -1,0 +1,62 @@
+"""Keeps the store in step with the state: what a cycle changed is written before anything is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scheduler.core.state import codec
+from scheduler.core.state.cluster import ClusterState
+from scheduler.errors import StoreUnavailableError
+from scheduler.storage.port import Store, Writes, split
+
+
+class Saver:
+    """Writes the difference between the state that is stored and the next one."""
+
+    def __init__(self, store: Store, stored: ClusterState) -> None:
+        self._store = store
+        self._stored = stored
+        self._doubtful: set[str] = set()
+
+    @property
+    def stored(self) -> ClusterState:
+        """The last state of which all is surely stored."""
+        return self._stored
+
+    def save(self, state: ClusterState) -> int:
+        """Store all of `state` that is not stored yet; returns the number of records written or removed.
+
+        A cycle that changes more than one transaction holds is written in several: each record stands for itself, and
+        nothing is done about any of them before all are stored. StoreUnavailableError: some may be stored. What became
+        of them is written over by the next call, whatever is wanted then. StaleWriteError as in the store.
+        """
+        writes = self._writes(state)
+        try:
+            for part in split(writes):
+                self._store.commit(part)
+        except StoreUnavailableError:
+            self._doubtful.update(writes)
+            raise
+        self._stored = state
+        self._doubtful.clear()
+        return len(writes)
+
+    def _writes(self, state: ClusterState) -> Writes:
+        writes: dict[str, bytes | None] = {}
+        if state.framework_id is not None and state.framework_id != self._stored.framework_id:
+            writes[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+        for record in codec.changes(self._stored, state):
+            writes[codec.path_of(record)] = codec.encode_record(record)
+        writes |= dict.fromkeys(codec.removals(self._stored, state))
+        if doubtful := self._doubtful - writes.keys():
+            known = _contents(state)
+            writes |= {path: known.get(path) for path in sorted(doubtful)}
+        return writes
+
+
+def _contents(state: ClusterState) -> Mapping[str, bytes]:
+    """Every record of the state that may change, by path."""
+    contents = {path: codec.encode_record(record) for path, record in codec.contents(state).items()}
+    if state.framework_id is not None:
+        contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+    return contents

@@ -1,0 +1,306 @@
+"""The one user of kazoo: connection, lock and records in ZooKeeper.
+
+SUSPENDED means that nothing is known: calls fail at once with StoreUnavailableError. LOST means that the lock is gone
+and another scheduler may run: `on_lost` is called, and the process has to end.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kazoo.client import KazooClient, TransactionRequest
+from kazoo.exceptions import (
+    BadVersionError,
+    ConnectionClosedError,
+    ConnectionLoss,
+    KazooException,
+    LockTimeout,
+    NodeExistsError,
+    NoNodeError,
+    NotEmptyError,
+    OperationTimeoutError,
+    RolledBackError,
+    RuntimeInconsistency,
+    SessionExpiredError,
+)
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.interfaces import IAsyncResult
+from kazoo.protocol.states import KazooState, ZnodeStat
+
+from scheduler.core.state.codec import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
+from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.storage.lock_holder import is_dead, parse_holder, this_process
+from scheduler.storage.port import Writes, check_size
+
+Value = TypeVar("Value")
+logger = logging.getLogger(__name__)
+
+LOCK = "lock"
+# How often to look whether the holder has died.
+LOCK_LOOK_SECONDS = 1.0
+ANSWER_SECONDS = 10.0
+# kazoo's own pauses grow to a minute: after an absence of some minutes the session would end before they do.
+RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
+# What kazoo raises; its time-out is of no family.
+CLIENT_ERRORS = (KazooException, KazooTimeoutError)
+_UNKNOWN_OUTCOME = (
+    ConnectionLoss,
+    ConnectionClosedError,
+    SessionExpiredError,
+    OperationTimeoutError,
+    KazooTimeoutError,
+)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A transaction of which it is not known whether it happened: what was to be written over which versions."""
+
+    writes: Writes
+    versions: Mapping[str, int]
+
+
+class ZooKeeper:
+    """The connection to ZooKeeper for one service; `root` is its folder."""
+
+    def __init__(self, servers: str, root: str, session_seconds: float, on_lost: Callable[[], object]) -> None:
+        self.root = root
+        self._session_seconds = session_seconds
+        self._on_lost = on_lost
+        self._closing = False
+        self.lost = False
+        self.client = KazooClient(hosts=servers, timeout=session_seconds, connection_retry=RECONNECT)
+        self.client.add_listener(self._listen)
+        self._me = this_process()
+        self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=str(self._me))
+
+    def connect(self, seconds: float) -> None:
+        """Wait for the first session; StoreUnavailableError when there is none within `seconds`."""
+        try:
+            self.client.start(timeout=seconds)
+        except KazooTimeoutError as error:
+            raise StoreUnavailableError(f"no connection to ZooKeeper after {seconds:.0f} s") from error
+
+    def take_lock(self, seconds: float) -> None:
+        """Hold the service's lock for as long as this session lives. FatalError names the holder after `seconds`.
+
+        StoreUnavailableError when ZooKeeper cannot say who holds it.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                self._remove_dead()
+                try:
+                    self._lock.acquire(timeout=min(LOCK_LOOK_SECONDS, max(0.01, deadline - time.monotonic())))
+                except LockTimeout:
+                    if time.monotonic() >= deadline:
+                        raise
+                else:
+                    return
+        except LockTimeout as error:
+            raise FatalError(
+                Exit.LOCKED,
+                f"another scheduler of this service runs: {self.holder()} has held {self.root}/{LOCK} for more than "
+                f"the {seconds:.0f} s that a dead one's session can last. One service has one scheduler: stop one of "
+                "them, or give this one another SERVICE_NAME.",
+            ) from error
+        except KazooException as error:
+            raise StoreUnavailableError(f"the lock cannot be had: {error!r}") from error
+
+    def _remove_dead(self) -> None:
+        """Take from the queue for the lock who died on this machine, so that nobody waits for their sessions."""
+        folder = f"{self.root}/{LOCK}"
+        for name in self.client.get_children(folder) if self.client.exists(folder) else ():
+            try:
+                text = self.client.get(f"{folder}/{name}")[0].decode(errors="replace")
+                holder = parse_holder(text)
+                if holder is not None and is_dead(holder, self._me):
+                    self.client.delete(f"{folder}/{name}")
+                    logger.info("took the lock from a scheduler that has died: %s", text)
+            except NoNodeError:
+                continue  # its session has ended just now
+
+    def holder(self) -> str:
+        """Who holds the lock, in its own words."""
+        try:
+            contenders = self._lock.contenders()
+        except KazooException as error:
+            return f"somebody ({error!r})"
+        return contenders[0] if contenders else "nobody"
+
+    def remove_all(self) -> None:
+        """Remove every record, the framework's id first and `uninstall` last; then give the lock back, and go.
+
+        Can be called again after StoreUnavailableError. A scheduler that waits for the lock meanwhile may have it.
+        """
+        try:
+            names = self.client.get_children(self.root) if self.client.exists(self.root) else []
+            for name in sorted(set(names) - {LOCK, UNINSTALL}, key=lambda name: (name != FRAMEWORK_ID, name)):
+                self.client.delete(f"{self.root}/{name}", recursive=True)
+            if UNINSTALL in names:
+                self.client.delete(f"{self.root}/{UNINSTALL}")
+            self._lock.release()
+            for path in (f"{self.root}/{LOCK}", self.root):
+                self.client.delete(path)
+        except (NotEmptyError, NoNodeError):
+            logger.info("%s stays: another scheduler of that name waits for its lock", self.root)
+        except CLIENT_ERRORS as error:
+            raise StoreUnavailableError(f"the records could not be removed: {error!r}") from error
+
+    def close(self) -> None:
+        """Give the lock back and end the session. Can be called more than once."""
+        self._closing = True
+        try:
+            if self.client.state == KazooState.CONNECTED and self._lock.is_acquired:
+                self._lock.release()
+        except KazooException as error:
+            logger.warning("the lock was not given back, it ends with the session: %r", error)
+        self.client.stop()
+        self.client.close()
+
+    def _listen(self, state: str) -> None:
+        # Called on kazoo's own thread, which must not be blocked.
+        if self._closing:
+            return
+        level = logging.INFO if state == KazooState.CONNECTED else logging.WARNING
+        logger.log(level, "the connection to ZooKeeper is %s", state)
+        if state == KazooState.LOST:
+            # kazoo goes on with a new session, which does not hold the lock: nothing may be written with it.
+            self.lost = True
+            self._on_lost()
+
+
+class ZooKeeperStore:
+    """The records of one service. Versions are those that this store last read or wrote."""
+
+    def __init__(self, zookeeper: ZooKeeper) -> None:
+        self._zookeeper = zookeeper
+        self._client = zookeeper.client
+        self._versions: dict[str, int] = {}
+        self._folders: set[str] = set()
+        self._doubtful: _Attempt | None = None
+
+    def load(self) -> Mapping[str, bytes]:
+        """Every record, in one pass of requests that do not wait for each other."""
+        self._check_connected()
+        found = self._read(self._paths())
+        self._versions = {path: stat.version for path, (_, stat) in found.items()}
+        return {path: content for path, (content, _) in found.items()}
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a record."""
+        self._check_connected()
+        return bool(self._read([path]))
+
+    def commit(self, writes: Writes) -> None:
+        """All or none, as the port says."""
+        self._check_connected()
+        self._settle()
+        check_size(writes)
+        writes = {path: content for path, content in writes.items() if content is not None or path in self._versions}
+        if not writes:
+            return
+        self._make_folders(writes)
+        try:
+            results = self._request(writes).commit_async().get(timeout=ANSWER_SECONDS)
+        except _UNKNOWN_OUTCOME as error:
+            self.forget_answer(writes)
+            raise StoreUnavailableError(f"ZooKeeper did not answer a write: {error!r}") from error
+        self._note(writes, results)
+
+    def _request(self, writes: Writes) -> TransactionRequest:
+        request = self._client.transaction()
+        for path, content in writes.items():
+            version = self._versions.get(path)
+            if version is None:
+                request.create(self._absolute(path), content or b"")
+            elif content is None:
+                request.delete(self._absolute(path), version=version)
+            else:
+                request.set_data(self._absolute(path), content, version=version)
+        return request
+
+    def forget_answer(self, writes: Writes) -> None:
+        """Take it for unknown whether this transaction, the last one sent, happened."""
+        versions = {path: self._versions[path] for path in writes if path in self._versions}
+        self._doubtful = _Attempt(dict(writes), versions)
+
+    def _note(self, writes: Writes, results: Iterable[object]) -> None:
+        for (path, content), result in zip(writes.items(), results, strict=True):
+            if isinstance(result, RolledBackError | RuntimeInconsistency):
+                continue  # another operation of the transaction says why
+            if isinstance(result, BadVersionError | NodeExistsError | NoNodeError):
+                raise StaleWriteError(f"{path} was changed by somebody else ({type(result).__name__})")
+            if isinstance(result, Exception):
+                raise StoreUnavailableError(f"ZooKeeper refused to write {path}: {result!r}")
+            if content is None:
+                del self._versions[path]
+            else:
+                self._versions[path] = result.version if isinstance(result, ZnodeStat) else 0
+
+    def _settle(self) -> None:
+        """Find out what became of a transaction whose answer was lost."""
+        attempt = self._doubtful
+        if attempt is None:
+            return
+        found = self._read(attempt.writes)
+        for path, content in attempt.writes.items():
+            record = found.get(path)
+            version = None if record is None else record[1].version
+            if version == attempt.versions.get(path):
+                continue  # it did not happen
+            if (None if record is None else record[0]) != content:
+                raise StaleWriteError(f"{path} was changed by somebody else")
+            if record is None:
+                self._versions.pop(path, None)
+            else:
+                self._versions[path] = record[1].version
+        self._doubtful = None
+
+    def _paths(self) -> list[str]:
+        results = {name: self._client.get_children_async(self._absolute(name)) for name in FOLDERS}
+        paths = list(SINGLE)
+        for folder, result in results.items():
+            try:
+                paths += [f"{folder}/{name}" for name in self._answer(result)]
+            except NoNodeError:
+                continue
+            self._folders.add(folder)
+        return paths
+
+    def _read(self, paths: Iterable[str]) -> dict[str, tuple[bytes, ZnodeStat]]:
+        results = {path: self._client.get_async(self._absolute(path)) for path in paths}
+        found = {}
+        for path, result in results.items():
+            try:
+                found[path] = self._answer(result)
+            except NoNodeError:
+                continue
+        return found
+
+    def _answer(self, result: IAsyncResult[Value]) -> Value:
+        try:
+            return result.get(timeout=ANSWER_SECONDS)
+        except _UNKNOWN_OUTCOME as error:
+            raise StoreUnavailableError(f"ZooKeeper did not answer a read: {error!r}") from error
+
+    def _make_folders(self, writes: Iterable[str]) -> None:
+        for folder in {path.rpartition("/")[0] for path in writes} - self._folders:
+            try:
+                self._client.ensure_path(self._absolute(folder))
+            except _UNKNOWN_OUTCOME as error:
+                raise StoreUnavailableError(f"ZooKeeper did not make the folder {folder}: {error!r}") from error
+            self._folders.add(folder)
+
+    def _check_connected(self) -> None:
+        if self._zookeeper.lost:
+            raise StoreUnavailableError("the ZooKeeper session that held the lock is lost")
+        if self._client.state != KazooState.CONNECTED:
+            raise StoreUnavailableError(f"the connection to ZooKeeper is {self._client.state}")
+
+    def _absolute(self, path: str) -> str:
+        return f"{self._zookeeper.root}/{path}".rstrip("/")

@@ -1,0 +1,71 @@
+"""`python -m scheduler` serves. `python -m scheduler uninstall` removes the service for good."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from dataclasses import replace
+
+from scheduler.errors import Exit
+from scheduler.settings import InvalidSettings, Settings, parse
+from service import logs
+
+UNINSTALL = "uninstall"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until ended; returns the process' exit code (see scheduler.errors.Exit)."""
+    given = _parser().parse_args(arguments)
+    try:
+        settings = parse(os.environ)
+    except InvalidSettings as error:
+        sys.stderr.write("The scheduler cannot start with these settings:\n")
+        sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
+        return Exit.SETTINGS
+    if given.command == UNINSTALL:
+        return _uninstall(settings, given.service)
+    _log(settings)
+    # pymesos must be imported by the main thread, and not before the settings are known to be good.
+    from service.server import Server
+
+    Server(settings).run()
+    return Exit.OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scheduler", description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", metavar=f"[{UNINSTALL}]")
+    words = (
+        "end all nodes, destroy their volumes, give all reservations back, tear the framework down, remove all records"
+    )
+    uninstall = commands.add_parser(UNINSTALL, help=words, description=words)
+    uninstall.add_argument("--service", metavar="NAME", help="the service's name, which is asked for otherwise")
+    return parser
+
+
+def _uninstall(settings: Settings, name: str | None) -> int:
+    """Remove the service once its name was given; its scheduler must have been stopped before."""
+    if name is None:
+        sys.stdout.write(f"This destroys all data of the service {settings.service_name}, for good.\n")
+        sys.stdout.write("Type its name to go on: ")
+        sys.stdout.flush()
+        name = sys.stdin.readline().strip()
+    if name.removeprefix("/") != settings.service_name:
+        sys.stderr.write(f"Nothing was done: {name!r} is not the service's name, {settings.service_name}.\n")
+        return Exit.SETTINGS
+    _log(settings)
+    from scheduler.uninstaller import uninstall
+
+    return uninstall(replace(settings, service_uninstall=settings.service_name))
+
+
+def _log(settings: Settings) -> None:
+    logs.set_up(settings.log_level, settings.log_format)
+    for warning in settings.warnings:
+        logging.getLogger(__name__).warning("%s", warning)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
