@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
-from api import backups, garbage, previews
-from api.application import Application
-from api.endpoints import artifacts, configuration, connection, events, health, nodes, operations, plans, restore_plan
-from api.endpoints import settings as endpoints_settings
+from api.endpoints import (
+    artifacts,
+    configuration,
+    connection,
+    events,
+    health,
+    nodes,
+    operations,
+    plans,
+    restore_plan,
+    settings,
+)
 from api.http import access, arguments, auth, errors
 from api.openapi import document
 from scheduler.loop.snapshot import Gateway
 from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -24,36 +38,33 @@ _BLUEPRINTS = (
     connection.blueprint,
     nodes.blueprint,
     operations.blueprint,
-    backups.blueprint,
     configuration.blueprint,
-    previews.blueprint,
     restore_plan.blueprint,
-    endpoints_settings.blueprint,
+    settings.blueprint,
     events.blueprint,
-    garbage.blueprint,
     health.blueprint,
     artifacts.blueprint,
     document.blueprint,
 )
 
 
-def create_app(gateway: Gateway, settings: Settings) -> Flask:
+def create_app(gateway: Gateway, given: Settings) -> Flask:
     """The application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
     app = Application(__name__, static_folder=None)
     app.extensions[access.EXTENSION] = access.Access(
         gateway,
-        settings,
-        sealer(settings.secrets_key_file, settings.secrets_key),
-        streams=access.Streams(settings.api_threads),
+        given,
+        sealer(given.secrets_key_file, given.secrets_key),
+        streams=access.Streams(given.api_threads),
     )
-    app.extensions[auth.EXTENSION] = _tokens(settings)
+    app.extensions[auth.EXTENSION] = _tokens(given)
     app.url_map.strict_slashes = False
     app.before_request(auth.check)
     app.before_request(arguments.check_size)
     app.after_request(access.mark_stale)
     app.after_request(_not_to_be_kept)
     errors.register(app)
-    for mount, prefix in _mounts(settings.service_name).items():
+    for mount, prefix in _mounts(given.service_name).items():
         for blueprint in _BLUEPRINTS:
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
     return app
@@ -77,3 +88,15 @@ def _tokens(settings: Settings) -> auth.TokenFile | None:
 def _not_to_be_kept(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+class Application(Flask):
+    """Takes `//` in a path for `/`: the reference itself has it in one of its lines.
+
+    A redirect, Flask's own way, would not do: curl does not follow one unless told.
+    """
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        environ["PATH_INFO"] = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
+        return super().wsgi_app(environ, start_response)

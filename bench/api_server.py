@@ -18,7 +18,7 @@ from bench import large
 from executor.protocol import encode_status
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Registered, TaskUpdate
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 from scheduler.loop.messages import Json, Update
 from scheduler.loop.run import Loop, Sources
 from scheduler.settings import parse

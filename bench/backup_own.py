@@ -55,10 +55,10 @@ def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
 
 def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
     """As a restore stages files, batch by batch; a batch that Cassandra would take over is removed at once."""
+    from executor.cql.names import TableName
     from executor.restore.jobs.load import _THREADS
     from executor.restore.loading.fetcher import Fetcher
     from executor.restore.loading.pipeline import Pipeline
-    from executor.restore.schema.selection import TableName
     from executor.restore.source.batches import Batch, Piece, plan
     from executor.restore.source.repository import BackupRepository
 

@@ -6,19 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobProgress, NodeStatus
-from scheduler.core.state.cluster import (
-    Agent,
-    ClusterState,
-    Configuration,
-    JobSighting,
-    NodeRecord,
-    PlanRecord,
-    Reconciliation,
-    Reservation,
-    Sighting,
-    TaskRecord,
-    TaskState,
-)
+from scheduler.core.state.cluster import ClusterState, JobSighting, Reconciliation, Sighting
+from scheduler.core.state.configuration import Configuration, PlanRecord
+from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 

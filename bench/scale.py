@@ -19,9 +19,9 @@ from scheduler.core.decide import decide
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.build import build_plans
 from scheduler.core.state import codec
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 
 UPDATES = 10_000
 

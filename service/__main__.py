@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import queue
+import signal
 import sys
+import uuid
 from dataclasses import replace
 
 from scheduler.errors import Exit
+from scheduler.loop.gateway import LoopGateway
 from scheduler.settings import InvalidSettings, Settings, parse
 from service import logs
 
 UNINSTALL = "uninstall"
+
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,8 +62,6 @@ def _uninstall(settings: Settings, name: str | None) -> int:
         sys.stderr.write(f"Nothing was done: {name!r} is not the service's name, {settings.service_name}.\n")
         return Exit.SETTINGS
     _log(settings)
-    from scheduler.uninstaller import uninstall
-
     return uninstall(replace(settings, service_uninstall=settings.service_name))
 
 
@@ -65,6 +69,24 @@ def _log(settings: Settings) -> None:
     logs.set_up(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         logging.getLogger(__name__).warning("%s", warning)
+
+
+def uninstall(settings: Settings) -> Exit:
+    """Run on the calling thread, the main one, until done or told to stop; what is done then can be gone on with."""
+    # It takes pymesos with it, which must be imported by the main thread.
+    from service.startup import Service
+
+    codes: queue.SimpleQueue[Exit | None] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: codes.put(None))
+    service = Service(settings, LoopGateway(lambda: uuid.uuid4().hex), codes.put, stays=False)
+    service.start()
+    code = codes.get()
+    if code is None:
+        logger.warning("stopped before the uninstall has ended: start it again to go on")
+        service.stop()
+        return Exit.STOPPED
+    return code
 
 
 if __name__ == "__main__":

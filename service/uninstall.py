@@ -9,10 +9,10 @@ from dataclasses import replace
 from scheduler.core.configuration.target import state_of
 from scheduler.core.events.log import add_entries
 from scheduler.core.events.reservations import uninstall_entry
-from scheduler.core.leftovers import UninstallRecord
-from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.build import build_plans
 from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState, Configuration, Reconciliation
+from scheduler.core.state.cluster import ClusterState, Reconciliation, UninstallRecord
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.errors import Exit, FatalError
 from scheduler.loop.snapshot import Snapshot

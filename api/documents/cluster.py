@@ -7,14 +7,14 @@ from typing import Any
 
 from executor.protocol import NodeStatus
 from scheduler.core.configuration.differences import as_text
-from scheduler.core.leftovers import GarbageRecord
-from scheduler.core.maintenance.progress import stamp
 from scheduler.core.plans.plan import Phase, Plan, Step
 from scheduler.core.plans.preview import Preview
 from scheduler.core.reservations.release import refusal
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
+from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import Entry
+from scheduler.core.state.lifecycle import by_index
+from scheduler.core.state.node import NodeRecord, TaskState
+from scheduler.core.state.operation import stamp
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec
 
 Json = Mapping[str, Any]

@@ -91,3 +91,9 @@ def _framework(found: Snapshot, settings: Settings) -> cluster.Json:
         "checkpoint": True,
         "failover_timeout_s": settings.service_failover_timeout_s,
     }
+
+
+@blueprint.get("/v1/garbage")
+def found() -> Response:
+    """All that is known of, oldest first."""
+    return answer("garbage", lambda of: [cluster.garbage(of.state, item) for item in cluster.all_garbage(of.state)])

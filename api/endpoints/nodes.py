@@ -9,13 +9,12 @@ from http import HTTPStatus
 from flask import Blueprint, Response, g, jsonify
 
 from api.documents import cluster
-from api.endpoints.operations import accepted
 from api.endpoints.start_operation import start
-from api.http.access import access, answer, snapshot
+from api.http.access import accepted, access, answer, snapshot
 from api.http.arguments import body, choice, flag, query
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
-from scheduler.core.state.cluster import NodeRecord
+from scheduler.core.state.node import NodeRecord
 
 blueprint = Blueprint("nodes", __name__)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, g, jsonify, request
 
 from api.documents import operations
-from api.endpoints.start_operation import check_key, seal, start
-from api.http.access import access, answer, snapshot
+from api.endpoints.start_operation import ask_storage, check_key, seal, start
+from api.http.access import accepted, access, answer, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import OperationCommand, ResumeOperation, StopOperation, TuneOperation
-from scheduler.core.maintenance.request import check_login, check_tuning
+from scheduler.core.maintenance.request import Request, check_location, check_login, check_tuning
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.loop.snapshot import QuestionRefused
 
 blueprint = Blueprint("operations", __name__)
 
@@ -28,6 +30,13 @@ _LOGIN = ("cassandra_username", "cassandra_password")
 
 _KIND = f"/v1/<any({', '.join(PATHS)}):kind>"
 _WORK = f"/v1/backup/<any({', '.join(WORKS)}):work>"
+
+PARAMETERS = ("external_location", "region", "endpoint", "tls_ca", "uses_emc")
+HEADERS = {
+    "X-S3-Access-Key": "s3_access_key",
+    "X-S3-Secret-Key": "s3_secret_key",
+    "X-S3-Session-Token": "s3_session_token",
+}
 
 
 @blueprint.route(f"{_KIND}/start", methods=["POST", "PUT"])
@@ -125,13 +134,6 @@ def _carry_out(command: OperationCommand, word: str) -> Response:
     return accepted(word, None if found is None else found.id)
 
 
-def accepted(word: str, identifier: str | None, message: str = "") -> Response:
-    """202: it is stored, and carried out from now on."""
-    response = jsonify(status=word, message=message, id=identifier)
-    response.status_code = HTTPStatus.ACCEPTED
-    return response
-
-
 def _status(kind: str) -> Response:
     query()
     return answer(f"{kind}/status", lambda found: operations.status(found, kind))
@@ -140,3 +142,36 @@ def _status(kind: str) -> Response:
 def _history(kind: str) -> Response:
     query()
     return answer(f"{kind}/history", lambda found: operations.history(found, kind))
+
+
+@blueprint.get("/v1/backups")
+def listed() -> Response:
+    """All backups at a place, unfinished ones too. The credentials come in headers: addresses are logged on the way."""
+    try:
+        return jsonify(dict(ask_storage("backups", _place())))
+    except QuestionRefused:
+        return jsonify(backups=[])
+
+
+@blueprint.get("/v1/backups/<backup>")
+def one(backup: str) -> Response:
+    """One backup: its nodes and tables, and what it lacks."""
+    found = _place()
+    try:
+        return jsonify(backup_name=backup, **ask_storage("backup", found, backup_name=backup))
+    except QuestionRefused as error:
+        place = found.request["external_location"]
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {backup} at {place}.") from error
+
+
+def _place() -> Request:
+    """Where to look, from the query and the headers. Raises RequestError."""
+    given: dict[str, Any] = dict(query(*PARAMETERS))
+    emc = given.get("uses_emc")
+    if emc is not None:
+        given["uses_emc"] = {"true": True, "false": False}.get(emc.lower(), emc)
+    given |= {field: request.headers[header] for header, field in HEADERS.items() if header in request.headers}
+    found = check_location(given)
+    if isinstance(found, tuple):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
+    return found

@@ -10,9 +10,9 @@ from api.documents.cluster import launched
 from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, storage_question
 from api.http.access import access, snapshot
 from api.http.arguments import document, query
+from scheduler.core.maintenance.job_parameters import share
 from scheduler.core.maintenance.request import Request
 from scheduler.core.maintenance.restore_preview import preview
-from scheduler.core.restoring import share
 
 blueprint = Blueprint("restore_plans", __name__)
 

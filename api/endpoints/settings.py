@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Response, g, jsonify
 
 from api.documents import cluster
 from api.endpoints.settings_trial import tried
-from api.given import CHECK, flag, on_top, present, read_changes
 from api.http.access import access, snapshot
-from api.http.arguments import body, query
+from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refused
-from scheduler.core.canary import canary_of
+from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences
-from scheduler.core.configuration.overrides import Overrides, Wanted, bringing_back
+from scheduler.core.configuration.overrides import Wanted, bringing_back, given, holding
+from scheduler.core.configuration.target import canary_of
 from scheduler.core.nodes.rollout import first_node
 from scheduler.core.plans.preview import preview
-from scheduler.core.state.cluster import ClusterState, Configuration
-from scheduler.core.target_commands import command_target
-from scheduler.settings import InvalidSettings
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Configuration, Overrides
+from scheduler.settings import NAMES, InvalidSettings
 from scheduler.settings.effective import CHANGEABLE, RECORDED, wanted
 
 blueprint = Blueprint("changes", __name__)
+
+CANARY = "canary"
+CHECK = "check"
+
+# What is read from a file, or is a secret, is nobody's to try out through the API.
+_AT_START = ("_FILE", "_DIR", "SECRETS_KEY")
 
 
 @blueprint.put("/v1/config")
@@ -124,3 +133,80 @@ def _differs(name: str, before: Overrides, after: Overrides) -> bool:
 
 def _not_now(message: str) -> RequestError:
     return RequestError(HTTPStatus.CONFLICT, message)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a body asks for: settings as texts, None for one that is taken back; a canary; a trial by Cassandra."""
+
+    changes: Mapping[str, str | None]
+    canary: bool
+    check: bool
+
+
+def read_changes(problem: Callable[[str], str | None]) -> Given:
+    """Read the settings of the body. `problem` says what is wrong with giving this setting, if anything is."""
+    query()
+    fields = dict(document())
+    canary, check = flag(fields, CANARY, default=False), flag(fields, CHECK, default=True)
+    for name in fields:
+        if name not in NAMES:
+            raise _bad(f"{name} is not a setting.")
+        if (words := problem(name)) is not None:
+            raise _bad(words)
+    return Given({name: _text(name, value) for name, value in fields.items()}, canary, check)
+
+
+def flag(fields: dict[str, Any], name: str, default: bool) -> bool:
+    """Take a field that is true or false out of a body."""
+    value = fields.pop(name, default)
+    if not isinstance(value, bool):
+        raise _bad(f"{name} must be true or false.")
+    return value
+
+
+def present(state: ClusterState) -> Overrides:
+    """The settings given through the API before that hold."""
+    return holding(state.overrides, access().settings.given, CHANGEABLE)
+
+
+def on_top(state: ClusterState, changes: Mapping[str, str | None]) -> Overrides:
+    """Those with these changes."""
+    return given(present(state), access().settings.given, changes)
+
+
+def _text(name: str, value: Any) -> str | None:
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value).strip()
+    raise _bad(f"{name} must be a text, a number, true, false or null.")
+
+
+def _bad(message: str) -> RequestError:
+    return RequestError(HTTPStatus.BAD_REQUEST, message)
+
+
+@blueprint.post("/v1/config/preview")
+def ask() -> Response:
+    """What the settings of the body would do on top of the present ones; null takes one of the API back."""
+    asked = read_changes(_previews_problem)
+    state = snapshot().state
+    try:
+        found = wanted(access().settings.given, on_top(state, asked.changes))
+    except InvalidSettings as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+    outlook = preview(state, found)
+    trial = tried(state, found.spec, outlook, asked.check)
+    if (refusal := trial.refusal) is not None:
+        outlook = replace(outlook, refusals=(refusal,), restarts=(), leaves=())
+    return jsonify({**cluster.preview(outlook), "cassandra_check": trial.document()})
+
+
+def _previews_problem(name: str) -> str | None:
+    if name.endswith(_AT_START):
+        return f"{name} is read at the scheduler's start only: it has no preview."
+    return None

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, g
+from flask import Response, current_app, g, jsonify
 
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.security.sealing import Sealer
@@ -96,4 +97,11 @@ def mark_stale(response: Response) -> Response:
     at = g.get("snapshot_at")
     if at is not None and (age := time.time() - at) > FRESH_SECONDS:
         response.headers["X-State-Age"] = str(round(age))
+    return response
+
+
+def accepted(word: str, identifier: str | None, message: str = "") -> Response:
+    """202: it is stored, and carried out from now on."""
+    response = jsonify(status=word, message=message, id=identifier)
+    response.status_code = HTTPStatus.ACCEPTED
     return response

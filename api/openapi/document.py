@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify
 
-from api import backups
+from api.endpoints import operations
 from api.endpoints.operations import PATHS, WORKS
 from api.endpoints.plans import COMMANDS
 from api.openapi.schemas import INTEGER, OBJECT, SCHEMAS, STRING, STRINGS, Json, list_of, ref
@@ -271,9 +271,9 @@ def _place() -> list[Json]:
     """What names a place with backups, and the credentials for it."""
     parameters = [
         _parameter(name, "query", "As in a backup's request", required=name == "external_location")
-        for name in backups.PARAMETERS
+        for name in operations.PARAMETERS
     ]
-    return parameters + [_parameter(name, "header", f"As {field} there") for name, field in backups.HEADERS.items()]
+    return parameters + [_parameter(name, "header", f"As {field} there") for name, field in operations.HEADERS.items()]
 
 
 def _failures(path: str, *codes: str) -> Json:

@@ -10,12 +10,12 @@ from cassandra.cluster import Session
 
 from executor.backup.format.manifest import KeySpace, RingMember, Table
 from executor.cql import row_count
+from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import quote
 from executor.jmx.jolokia import Attribute, Jolokia
 from executor.jobs.context import JobError
 from executor.protocol import CASSANDRAS_KEY_SPACES
-from executor.restore.schema.selection import TableName
 
 _LOG = logging.getLogger(__name__)
 # On one node. What is larger is only counted when that was asked for: every row is read.

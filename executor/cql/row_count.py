@@ -11,9 +11,9 @@ from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Timeout, U
 from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
 from cassandra.query import SimpleStatement
 
+from executor.cql.names import TableName
 from executor.cql.session import words
 from executor.cql.tokenizer import quote
-from executor.restore.schema.selection import TableName
 
 _MURMUR3 = "org.apache.cassandra.dht.Murmur3Partitioner"
 _FIRST, _LAST = -(2**63), 2**63 - 1

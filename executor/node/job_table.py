@@ -10,26 +10,17 @@ from executor.jobs.context import Job, JobContext
 from executor.jobs.table_jobs import table_jobs
 
 _BACKUP = ("snapshot", "describe", "upload", "complete", "clear", "verify", "delete")
-_RESTORE = (
-    "restore-check",
-    "restore-schema",
-    "restore-load",
-    "restore-digest",
-    "restore-compare",
-    "restore-empty-views",
-    "restore-build-views",
-)
+_RESTORE = ("check", "schema", "load", "digest", "compare", "empty-views", "build-views")
 
 
-def _when_needed(name: str) -> Job:
-    """The job `name` of the module of the same name, imported when it is first run.
+def _when_needed(module: str, name: str) -> Job:
+    """Return the job `name` of a module, which is imported when the job first runs.
 
     boto3 and CQL's driver take tens of megabytes, which an executor without backups is not to pay for.
     """
-    plain = name.replace("-", "_")
 
     def run(context: JobContext) -> Mapping[str, Any]:
-        job: Job = getattr(import_module(f"executor.jobs.{plain}"), plain)
+        job: Job = getattr(import_module(module), name.replace("-", "_"))
         return job(context)
 
     return run
@@ -37,8 +28,11 @@ def _when_needed(name: str) -> Job:
 
 JOBS: dict[str, Job] = {
     **table_jobs(),
-    "repair": _when_needed("repair"),
-    "decommission": _when_needed("decommission"),
-    **{name: _when_needed(f"backup-{name}") for name in _BACKUP},
-    **{name: _when_needed(name) for name in _RESTORE},
+    "repair": _when_needed("executor.repair.job", "repair"),
+    "decommission": _when_needed("executor.jobs.decommission", "decommission"),
+    **{name: _when_needed(f"executor.backup.jobs.{name}", f"backup-{name}") for name in _BACKUP},
+    **{
+        f"restore-{name}": _when_needed(f"executor.restore.jobs.{name.replace('-', '_')}", f"restore-{name}")
+        for name in _RESTORE
+    },
 }

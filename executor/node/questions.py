@@ -26,7 +26,7 @@ def _when_asked(module: str, name: str) -> QuestionAnswer:
     """A function of a module about backups, imported when it is first asked: boto3 takes tens of megabytes."""
 
     def answer(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        found: QuestionAnswer = getattr(import_module(f"executor.jobs.{module}"), name)
+        found: QuestionAnswer = getattr(import_module(module), name)
         return found(node, content)
 
     return answer
@@ -35,9 +35,9 @@ def _when_asked(module: str, name: str) -> QuestionAnswer:
 QUESTIONS: dict[str, QuestionAnswer] = {
     "schema": read_schema,
     "settings": check_settings,
-    "backups": _when_asked("backup_questions", "list_backups"),
-    "backup": _when_asked("backup_questions", "describe_backup"),
-    "restore-plan": _when_asked("restore_questions", "plan_restore"),
+    "backups": _when_asked("executor.backup.jobs.questions", "list_backups"),
+    "backup": _when_asked("executor.backup.jobs.questions", "describe_backup"),
+    "restore-plan": _when_asked("executor.restore.jobs.questions", "plan_restore"),
 }
 
 

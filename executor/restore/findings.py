@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
+from executor.cql.ddl import TABLE
+from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import CqlError
 from executor.jmx.java_agent import NoAgentError
 from executor.jmx.jolokia import JolokiaError
+from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import ROLES_KEY_SPACE, JobProgress
 from executor.restore import checking
@@ -20,8 +23,8 @@ from executor.restore.request import FULL, Request
 from executor.restore.roles import apply
 from executor.restore.schema import drop_history, live, trial
 from executor.restore.schema import plan as schema_plan
-from executor.restore.schema.plan import TABLE, Existing, Plan
-from executor.restore.schema.selection import Selection, TableName
+from executor.restore.schema.plan import Existing, Plan
+from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.chosen import planned
 from executor.restore.source.stored import Repository, StoredBackup
@@ -61,7 +64,7 @@ def step(problem: Problem) -> str:
 def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> SchemaFindings:
     """Versions, tables, drop times, and whether what is missing can be created. Raises JobError."""
     secrets = context.secrets()
-    with live.connect(context.node, secrets, ConsistencyLevel.LOCAL_ONE) as session:
+    with cql.connect(context.node, secrets, ConsistencyLevel.LOCAL_ONE) as session:
         try:
             here = live.existing(session)
             found = _standing(session, backup, selection, here)
@@ -125,7 +128,7 @@ def _roles(
     if not selection.roles:
         return []
     own = context.secrets().get("cassandra_username")
-    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+    with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         try:
             found = apply.problem(session, request.backup_name, repository.roles(), own)
         except CQL_ERRORS as error:

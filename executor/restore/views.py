@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from executor.cql.names import TableName
 from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs.blocking import call
-from executor.restore.schema.selection import TableName
 
 _BEAN = "Views"
 _ASK_SECONDS = 30.0

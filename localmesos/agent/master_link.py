@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from localmesos.election.detector import Detector
-from localmesos.recordio import Decoder, RecordError
+from localmesos.protocol.streams import Decoder, RecordError
 
 Json = dict[str, Any]
 

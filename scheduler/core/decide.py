@@ -9,13 +9,14 @@ from scheduler.core.cycle.decision import Decision
 from scheduler.core.cycle.declines import call, declines
 from scheduler.core.cycle.reconciliation import kill_strays, reconcile
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.maintenance.cleanup import clean_up, replace_lost
+from scheduler.core.maintenance.cleanup import clean_up
 from scheduler.core.maintenance.run import maintain
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.nodes.decommission import depart
 from scheduler.core.nodes.deploy import deploy, note_progress
 from scheduler.core.nodes.intents import pursue
 from scheduler.core.nodes.recovery import note_evidence, recover
+from scheduler.core.nodes.replacement import replace_lost
 from scheduler.core.nodes.rollout import roll_out
 from scheduler.core.nodes.status_queries import ask
 from scheduler.core.reservations.garbage import collect_garbage, note_garbage

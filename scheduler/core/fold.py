@@ -25,7 +25,6 @@ from dataclasses import replace
 
 from executor.protocol import Answer, JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
 from scheduler.core.configuration.trial import fold_answer
-from scheduler.core.maintenance.progress import is_live
 from scheduler.core.maintenance.steps import advance_job, expects, is_sound
 from scheduler.core.mesos.offer_operations import operation_task, parse_release
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
@@ -38,20 +37,10 @@ from scheduler.core.mesos.updates import (
     Registered,
     TaskUpdate,
 )
-from scheduler.core.state.cluster import (
-    Asked,
-    ClusterState,
-    JobSighting,
-    NodeRecord,
-    Reconciliation,
-    Refused,
-    Sighting,
-    Stray,
-    TaskRecord,
-    TaskState,
-)
+from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Reconciliation, Refused, Sighting, Stray
 from scheduler.core.state.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
-from scheduler.core.state.operation import OperationState, StepState
+from scheduler.core.state.node import NodeRecord, TaskRecord, TaskState
+from scheduler.core.state.operation import OperationState, StepState, is_live
 
 _RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 _BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}

@@ -25,10 +25,9 @@ from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected
 from scheduler.driver.detector import Detector
 from scheduler.driver.framework_info import FrameworkSettings
-from scheduler.driver.mesos_json import translate
+from scheduler.driver.mesos_json import accept_body, decline_bodies, kill_body, message_body, reconcile_body, translate
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Json
-from scheduler.mesos_calls import accept_body, decline_bodies, kill_body, message_body, reconcile_body
 from scheduler.storage.zookeeper import CLIENT_ERRORS
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,8 @@ import logging
 
 from executor.protocol import SecretQuery, SecretReply, encode_message
 from scheduler.core.cycle.decision import Ask
-from scheduler.core.maintenance.progress import is_live
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.operation import JobTask, OperationRecord
+from scheduler.core.state.operation import JobTask, OperationRecord, is_live
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
 from scheduler.security.sealing import SETTINGS, Sealer, SealError

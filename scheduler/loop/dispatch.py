@@ -9,7 +9,8 @@ from typing import Protocol
 from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
 from scheduler.core.configuration.trial import question_id
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
-from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import StepRecord
 from scheduler.errors import NotConnectedError
 from scheduler.loop.messages import Json

@@ -20,7 +20,8 @@ from urllib.request import ProxyHandler, build_opener
 
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
-from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import TaskState
 
 logger = logging.getLogger(__name__)
 

@@ -20,13 +20,13 @@ from scheduler.core.decide import decide
 from scheduler.core.events.commands import Outcome
 from scheduler.core.events.log import journal
 from scheduler.core.fold import fold_updates
-from scheduler.core.maintenance.progress import is_live
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Event as CoreEvent
 from scheduler.core.mesos.updates import ExecutorWords, Registered, TaskUpdate
-from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.operation import is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender

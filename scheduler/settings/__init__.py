@@ -6,20 +6,16 @@ docs/configuration.md and marathon.json from the same table.
 
 from __future__ import annotations
 
-import argparse
-import os
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
 from scheduler.settings.cassandra_options import OPTIONS
-from scheduler.settings.parse import read
-from scheduler.settings.render import configuration, marathon
+from scheduler.settings.parsing import read
+from scheduler.settings.rendering import configuration, marathon
 from scheduler.settings.table import TABLE
 
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
@@ -182,29 +178,3 @@ def parse(environ: Mapping[str, str]) -> Settings:
 def render() -> Mapping[str, str]:
     """The files made from the table, by their path in the repository."""
     return {"docs/configuration.md": configuration(), "marathon.json": marathon()}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: exit code 1 when the environment's settings have problems."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scheduler.settings", description=(__doc__ or "").partition("\n")[0]
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--check", action="store_true", help="report the problems of the present environment")
-    what.add_argument("--write", action="store_true", help="write docs/configuration.md and marathon.json")
-    if parser.parse_args(arguments).write:
-        root = Path(__file__).resolve().parents[1]
-        for path, text in render().items():
-            (root / path).write_text(text)
-        return 0
-    try:
-        settings = parse(os.environ)
-    except InvalidSettings as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stderr.writelines(f"Warning: {warning}\n" for warning in settings.warnings)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

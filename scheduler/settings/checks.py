@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import EXECUTOR_BUNDLE
-from scheduler.settings_reading import Reading
 
 _PORTS = (
     "CASSANDRA_STORAGE_PORT",
@@ -141,3 +141,18 @@ def _read_file(setting: str, path: str, reading: Reading) -> str:
     except OSError as error:
         reading.problems.append(f"{setting} {path} cannot be read: {error.strerror}.")
     return ""
+
+
+@dataclass
+class Reading:
+    """Values by setting; one with a problem has none. `derived` are those whose value was computed from others."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    derived: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def has(self, *settings: str) -> bool:
+        """Whether all of these were read without a problem and are set."""
+        return all(self.values.get(name) not in (None, "") for name in settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.core.configuration.overrides import Overrides, Texts, Wanted, holding, laid_over
+from scheduler.core.configuration.overrides import Wanted, holding, laid_over
+from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import Policy
 from scheduler.settings import InvalidSettings, Settings, parse
 from scheduler.settings.cassandra_options import OPTIONS

@@ -21,7 +21,7 @@ from devcluster.processes import ProcessTable, python_module
 from devcluster.requests import answers, get
 from scheduler.core.cycle.decision import Accept, Reconcile
 from scheduler.core.mesos.updates import Disconnected, OperationUpdate, Registered, TaskUpdate
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 from scheduler.driver.driver import CALL_SECONDS, Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, NotConnectedError

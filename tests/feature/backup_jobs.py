@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from executor.node.job_table import JOBS
 from executor.protocol import JobLaunch
-from scheduler.core import restoring
+from scheduler.core.maintenance import job_parameters
 from scheduler.core.maintenance import snapshots as maintenance_snapshots
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.job_context import LocalContext, Running
@@ -154,13 +154,13 @@ class Operator:
         operation = f"r{next(self.counter)}"
         common = {"backup_name": name, **request}
         names = [node.launch.node for node in self.nodes]
-        shares = restoring.share(backup_nodes, names)
+        shares = job_parameters.share(backup_nodes, names)
         checks = self.everywhere(
             "restore-check", operation,
             {node: {**common, "sources": list(backup_nodes), "share": list(shares[node])} for node in names},
         )  # fmt: skip
         created = self.run("restore-schema", self.nodes[0], operation, common)
-        loading = restoring.plan(checks, backup_nodes, names)
+        loading = job_parameters.plan(checks, backup_nodes, names)
         own = {node: {**common, "mode": mode or loading.mode, "sources": list(loading.sources[node])} for node in names}
         loaded = self.everywhere("restore-load", operation, own)
         built = {}
@@ -171,7 +171,7 @@ class Operator:
         meanwhile()
         digests = self.everywhere("restore-digest", operation, own)
         silent = sorted(node for node, found in digests.items() if "samples" not in found)
-        samples = {"samples": restoring.gather(digests.values()), "silent": silent}
+        samples = {"samples": job_parameters.gather(digests.values()), "silent": silent}
         compared = self.run("restore-compare", self.nodes[0], operation, {**common, **samples})
         return {
             "check": checks, "schema": created, "mode": loading.mode, "load": loaded, "digest": digests, "views": built,

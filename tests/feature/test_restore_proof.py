@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from executor.cql.names import TableName
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.restore.loading.loader import Loader
 from executor.restore.proof.derived import Comparer
-from executor.restore.schema.selection import TableName
 from tests.feature.backup_jobs import Operator, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, make_ring
 from tests.waiting import wait_for

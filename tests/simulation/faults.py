@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from scheduler.core.commands.command import Command, Interrupt, Proceed, RestartNodes, ResumeOperation, StopOperation
-from scheduler.core.maintenance.progress import is_live
+from scheduler.core.state.operation import is_live
 from tests.simulation.happenings import Happening, Kind, log_uniform
 from tests.simulation.life import Life
 from tests.simulation.machines import Agent

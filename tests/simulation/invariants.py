@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from scheduler.core.canary import canary_of
-from scheduler.core.history import KEPT
-from scheduler.core.maintenance.progress import DONE, is_live, steps
-from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.configuration.target import canary_of
+from scheduler.core.maintenance.progress import DONE
+from scheduler.core.maintenance.run import KEPT
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import holds_turn
 from scheduler.core.state.lifecycle import is_joining
-from scheduler.core.state.operation import OperationRecord, StepRecord, StepState
+from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.operation import OperationRecord, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_steps import steps
 
 
 def invariants(state: ClusterState) -> tuple[str, ...]:

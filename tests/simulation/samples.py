@@ -7,7 +7,8 @@ from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.commands.command import StartOperation
-from scheduler.core.configuration.overrides import Overrides, Texts, Wanted, laid_over
+from scheduler.core.configuration.overrides import Wanted, laid_over
+from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from tests.simulation.machines import Agent
 from tests.simulation.resources import Bundle

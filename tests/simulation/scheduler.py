@@ -17,9 +17,9 @@ from scheduler.core.events.log import journal
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Disconnected, Event, OperationUpdate, Registered, TaskUpdate, parse_task_update
-from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
-from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import (
     CLUSTER_ID,
     FRAMEWORK_ID,
@@ -33,6 +33,7 @@ from scheduler.core.state.codec import (
     path_of,
     removals,
 )
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationState, StepState
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.storage.port import MemoryStore

@@ -9,9 +9,8 @@ from typing import Any
 from executor.protocol import JobResult
 from scheduler.core.commands.command import Command, RefusalKind
 from scheduler.core.cycle.decision import Decision
-from scheduler.core.maintenance.progress import is_live
 from scheduler.core.plans.plan import Status, Step
-from scheduler.core.state.operation import OperationState, StepState
+from scheduler.core.state.operation import OperationState, StepState, is_live
 from scheduler.core.state.spec import ClusterSpec
 from tests.simulation.invariants import invariants
 from tests.simulation.machines import Agent

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.commands.command import Proceed, RefusalKind, ReplaceNode, SetTarget
-from scheduler.core.configuration.overrides import Override, Overrides, bringing_back, given, holding
+from scheduler.core.configuration.overrides import bringing_back, given, holding
 from scheduler.core.plans.plan import Status
+from scheduler.core.state.configuration import Override, Overrides
 from tests.simulation.samples import SETTINGS, agents, wanted
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.test_departures import until

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scheduler.core.commands.command import Interrupt, Proceed, RestartStep
-from scheduler.core.maintenance.progress import is_live
-from scheduler.core.plans.nodes import ALWAYS
+from scheduler.core.plans.build import ALWAYS
 from scheduler.core.plans.plan import Status, Step
+from scheduler.core.state.operation import is_live
 from scheduler.core.state.reason import Code
 from tests.simulation.machines import Agent
 from tests.simulation.model import Mesos

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from scheduler.core.commands.command import StopOperation
-from scheduler.core.maintenance.progress import is_live
-from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation import OperationState, is_live
 from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Send, World, play, wrongs

@@ -17,8 +17,7 @@ from scheduler.core.commands.command import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.maintenance.progress import is_live
-from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation import OperationState, is_live
 from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.model import Mesos
 from tests.simulation.samples import Ids, agents, begin, spec

@@ -12,7 +12,8 @@ from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer_operations import UNRESERVE, release_id
 from scheduler.core.mesos.updates import OperationUpdate
 from scheduler.core.plans.plan import Status
-from scheduler.core.state.cluster import Stray, TaskState
+from scheduler.core.state.cluster import Stray
+from scheduler.core.state.node import TaskState
 from scheduler.core.state.spec import Policy
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Line, Send, World, play

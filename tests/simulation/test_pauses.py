@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.core.commands.command import CancelIntent, PauseNode, RefusalKind, ResumeNode
 from scheduler.core.plans.plan import Status
-from scheduler.core.state.cluster import IntentKind
+from scheduler.core.state.node import IntentKind
 from tests.simulation.samples import begin
 from tests.simulation.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.test_restarts import UP, restart, settled, until_settled

@@ -19,9 +19,10 @@ from scheduler.core.decide import decide
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Registered, TaskUpdate
-from scheduler.core.plans.nodes import build_plans
-from scheduler.core.state.cluster import Agent, ClusterState, NodeRecord, Reservation, Sighting, TaskRecord, TaskState
+from scheduler.core.plans.build import build_plans
+from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.codec import TARGET, Stored, Target, changes, encode_record, load, path_of
+from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
 from scheduler.core.state.operation import StepState
 from tests.simulation.samples import Ids, begin, spec
 

@@ -9,7 +9,7 @@ from scheduler.core.commands.command import ForceComplete, RestartStep
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.plans.plan import Status
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 from tests.simulation.samples import agents, spec
 from tests.simulation.script import Expect, Send, World, play
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, precondition, rule
 
 from scheduler.core.commands.command import ForceComplete
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 from tests.simulation.script import wrongs
 from tests.simulation.test_machine import Cluster
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from scheduler.core.commands.command import CancelIntent, Proceed, Refusal, ReplaceNode, RestartStep
-from scheduler.core.maintenance.progress import is_live
-from scheduler.core.plans.nodes import ALWAYS
+from scheduler.core.plans.build import ALWAYS
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.reservations.garbage import LOOK_EVERY
 from scheduler.core.reservations.release import known_reservations
+from scheduler.core.state.operation import is_live
 from scheduler.core.state.reason import Code
 from scheduler.core.state.spec import Policy
 from tests.simulation.faults import HOUR, Faults

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from executor.backup import claim, coverage
+from executor.backup import catalog, coverage
 from executor.backup.catalog import Catalog
 from executor.backup.completion import Part, summarise
 from executor.backup.format import document, layout
@@ -36,7 +36,7 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
         raise JobError("parameters", f"{type(error).__name__}: {error}", hopeless=True) from error
     with opened(context, request) as store:
         key = layout.manifest_key(request.backup_name)
-        claim.check(store, request.backup_name, request.operation)
+        catalog.check(store, request.backup_name, request.operation)
         found = Catalog(store).manifest(request.backup_name)
         if found is None:
             context.tell(JobProgress(doing="reading the manifests of all nodes", total={"nodes": len(parts)}))
@@ -45,7 +45,7 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
             _put_moments(store, request.backup_name, parameters["describe"])
             store.put(key, document.write(found))
             try:
-                claim.check(store, request.backup_name, request.operation)
+                catalog.check(store, request.backup_name, request.operation)
             except JobError:
                 store.delete([key])
                 raise

@@ -12,20 +12,19 @@ from typing import Any
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from executor.backup import claim, coverage, description, fingerprint
+from executor.backup import catalog, coverage, description, fingerprint
 from executor.backup.description import Counting
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import KeySpace, RingMember, Schema, Started, Table
 from executor.backup.request import Request, opened, read
 from executor.backup.roles import roles
+from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute
-from executor.jobs import schema
+from executor.jobs import cql, schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import ROLES_KEY_SPACE, JobProgress
-from executor.restore.schema import live
-from executor.restore.schema.selection import TableName
 from executor.s3.store import Store
 
 _VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
@@ -50,9 +49,9 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         request.backup_name, request.operation, request.cluster, request.cluster_name, time.time()
     )  # fmt: skip
     with opened(context, request) as store:
-        claim.claim(store, started)
+        catalog.claim(store, started)
         wait_for_agreement(context.node.jolokia, context.wait)
-        with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+        with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
             fit, text = _written_down(context, request, session)
             if text is None:
                 return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}

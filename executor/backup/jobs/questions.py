@@ -13,10 +13,10 @@ from executor.backup.catalog import Catalog, Entry
 from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest
+from executor.cql.ddl import views_in
+from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import NodeFacts, QuestionError
-from executor.restore.schema.plan import views_in
-from executor.restore.schema.selection import TableName
 from executor.s3.client import Patience
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse

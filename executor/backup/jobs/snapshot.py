@@ -15,10 +15,9 @@ from executor.backup.snapshots import Note
 from executor.backup.upload.files import snapshot_files
 from executor.cql.session import CQL_ERRORS, words
 from executor.jmx.jolokia import JolokiaError, NotReachableError
-from executor.jobs import chosen, schema
+from executor.jobs import chosen, cql, schema
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.schema import live
 
 _STEP = "snapshot"
 # A schema that changes under the snapshot is not waited for long here: the scheduler tries again as well.
@@ -33,7 +32,7 @@ def backup_snapshot(context: JobContext) -> Mapping[str, Any]:
     """
     request = read(context.launch.parameters)
     node = context.node
-    with reported(_STEP), live.connect(node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+    with reported(_STEP), cql.connect(node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         note, found, gone = _taken(context, request, session)
         files = snapshot_files(node.data_directories, request.tag)
         message = chosen.told(gone, anything_left=True)

@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from executor.backup import claim, snapshots, sweeps
+from executor.backup import catalog, removal, snapshots
 from executor.backup.format import document, layout, manifest
 from executor.backup.format.manifest import Component, NodeManifest, SSTable, TableFiles
 from executor.backup.request import Request, opened, read
 from executor.backup.snapshots import Note, SnapshotTable
 from executor.backup.upload.files import SnapshotFile, TableId, snapshot_directories, snapshot_files
 from executor.backup.upload.run import Control, Uploaded, upload_files
+from executor.cql.ddl import views_in
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.schema.plan import views_in
 from executor.s3.store import Store
 
 _HASHES = "sha256.txt"
@@ -30,9 +30,9 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
     with opened(context, request) as store:
         prefix = layout.data_prefix(request.cluster, context.launch.node)
         key = layout.node_key(request.backup_name, context.launch.node)
-        claim.check(store, request.backup_name, request.operation)
+        catalog.check(store, request.backup_name, request.operation)
         note = _note(context, request)
-        sweeps.wait_for_end(store, context.wait, lambda words: context.tell(JobProgress(waiting=words)))
+        removal.wait_for_end(store, context.wait, lambda words: context.tell(JobProgress(waiting=words)))
         views = _views(store, request)
         left_out = _left_out(context)
         found = snapshot_files(context.node.data_directories, request.tag)
@@ -42,7 +42,7 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
             if (file.table.key_space, file.table.name) not in views and not _is_out(file.table, left_out)
         ]
         uploaded = upload_files(store, prefix, files, context.node.scratch / _HASHES, control(context))
-        claim.check(store, request.backup_name, request.operation)
+        catalog.check(store, request.backup_name, request.operation)
         written = _manifest(context, request, without(note, views), uploaded)
         content = document.write(written)
         store.put(key, content)

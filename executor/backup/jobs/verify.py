@@ -15,9 +15,9 @@ from executor.backup.upload.sender import THREADS
 from executor.backup.verification import Verifier
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.loading.progress import Throttle
 from executor.s3.crew import Crew
 from executor.s3.store import Store
+from executor.s3.throttle import Throttle
 
 _NAMED = 5
 

@@ -14,10 +14,10 @@ from executor.backup.upload.index import Index
 from executor.backup.upload.progress import Meter
 from executor.backup.upload.sender import THREADS, Sender, largest_first
 from executor.protocol import JobProgress
-from executor.restore.loading.progress import Throttle
 from executor.s3.crew import Crew, StoppedError
 from executor.s3.errors import StoreError
 from executor.s3.store import Store
+from executor.s3.throttle import Throttle
 
 # What is removed between two looks is sent again; who removes that often is no race.
 _LOOKS = 3

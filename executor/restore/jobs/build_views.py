@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from executor.cql.names import TableName
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.schema.selection import TableName
 from executor.restore.views import ViewError, Views
 
 

@@ -14,8 +14,10 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
 from executor.cql import row_count
+from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import CqlError
+from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore.problems import Problem
@@ -24,7 +26,7 @@ from executor.restore.proof.derived import Comparer, Derived
 from executor.restore.proof.verdict import Finding, Rows, Sampled, Table
 from executor.restore.request import FULL, NOTHING, SAMPLE, Request, read
 from executor.restore.schema import drop_history, live, plan
-from executor.restore.schema.selection import Selection, TableName
+from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import chosen
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import StoredBackup
@@ -75,7 +77,7 @@ def _derived(context: JobContext, backup: StoredBackup, selection: Selection) ->
     targets = sorted(selection.targets.values())
     found: dict[TableName, Derived] = {}
     try:
-        with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+        with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
             comparer = Comparer(session, context.launch.operation, context.wait)
             for table in targets:
                 context.check()
@@ -162,7 +164,7 @@ class _Counts:
     @contextmanager
     def _session(self) -> Iterator[Session]:
         node, secrets = self._context.node, self._context.secrets()
-        with live.connect(node, secrets, ConsistencyLevel.LOCAL_QUORUM) as session:
+        with cql.connect(node, secrets, ConsistencyLevel.LOCAL_QUORUM) as session:
             yield session
 
     def _count(self, session: Session, new: TableName, old: TableName) -> Rows:

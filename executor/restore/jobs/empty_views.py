@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from executor.cql.names import TableName
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.schema.selection import TableName
 from executor.restore.views import Views
 
 

@@ -10,20 +10,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from executor.cql.names import TableName
 from executor.jobs.context import Cancelled, JobContext, JobError
-from executor.restore.loading.fetcher import Fetcher, FetchError
+from executor.restore.loading.fetcher import Fetcher
 from executor.restore.loading.loader import Loader, LoadError
 from executor.restore.loading.pipeline import Pipeline
-from executor.restore.loading.progress import Meter, Throttle
+from executor.restore.loading.progress import Meter
 from executor.restore.loading.staging import Staging
 from executor.restore.proof.restored_rows import Keeper, Prover
 from executor.restore.proof.samples import Samples
 from executor.restore.request import read
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Batch
 from executor.restore.source.chosen import chosen, planned
 from executor.restore.source.repository import open_repository
-from executor.restore.source.stored import Repository
+from executor.restore.source.stored import FetchError, Repository
+from executor.s3.throttle import Throttle
 
 IMPORT, STREAM = "import", "stream"
 # Files at once. Each has a chunk in memory, not a file.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from executor.cql.ddl import COLUMNS, INDEX, VIEW, Element
+from executor.cql.names import TableName
 from executor.jmx.jolokia import Attribute, Jolokia, JolokiaError
 from executor.jobs.context import JobError, NodeFacts
 from executor.protocol import JobLaunch, JobProgress
@@ -15,8 +17,7 @@ from executor.restore.findings import NodeFindings, SchemaFindings
 from executor.restore.problems import Problem
 from executor.restore.request import Request, read
 from executor.restore.schema import plan
-from executor.restore.schema.plan import COLUMNS, INDEX, VIEW, Element
-from executor.restore.schema.selection import Selection, TableName
+from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch
 from executor.restore.source.chosen import chosen
 from executor.restore.source.repository import open_repository

@@ -9,10 +9,13 @@ from typing import Any
 from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import Session
 
-from executor.cql import tokenizer
+from executor.cql import ddl, tokenizer
+from executor.cql.ddl import Element
+from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import CqlError
 from executor.jmx.jolokia import JolokiaError
+from executor.jobs import cql
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
@@ -20,8 +23,8 @@ from executor.restore.request import read
 from executor.restore.roles import apply
 from executor.restore.schema import live
 from executor.restore.schema import plan as schema_plan
-from executor.restore.schema.plan import Element, Plan
-from executor.restore.schema.selection import Selection, TableName
+from executor.restore.schema.plan import Plan
+from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import chosen
 from executor.restore.source.repository import open_repository
 from executor.restore.views import Views, why_not
@@ -29,8 +32,8 @@ from executor.restore.views import Views, why_not
 # A result is stored in ZooKeeper.
 _LISTED = 300
 _PLURALS = {
-    schema_plan.KEY_SPACE: "keyspaces", schema_plan.TYPE: "types", schema_plan.FUNCTION: "functions", schema_plan.AGGREGATE: "aggregates",
-    schema_plan.TABLE: "tables", schema_plan.INDEX: "indexes", schema_plan.VIEW: "views", schema_plan.TRIGGER: "triggers",
+    ddl.KEY_SPACE: "keyspaces", ddl.TYPE: "types", ddl.FUNCTION: "functions", ddl.AGGREGATE: "aggregates",
+    ddl.TABLE: "tables", ddl.INDEX: "indexes", ddl.VIEW: "views", ddl.TRIGGER: "triggers",
 }  # fmt: skip
 
 
@@ -42,7 +45,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         selection = chosen(backup, request)
         roles = repository.roles() if selection.roles else None
     created = [str(name) for name in context.load().get("created", ())]
-    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+    with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         plan = _plan(session, backup.schema, selection, frozenset(created))
         for index, element in enumerate(plan.create):
             context.check()

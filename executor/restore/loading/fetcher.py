@@ -15,6 +15,7 @@ from typing import Protocol
 
 from executor.backup.format.layout import COMPRESSED
 from executor.restore.source.batches import Piece
+from executor.restore.source.stored import FetchError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,14 +27,6 @@ _BACK_OFF_SECONDS = (0.5, 2.0, 5.0, 10.0)
 _UNFINISHED = ".unfinished"
 # Files of which the content is kept in memory, and of how many bytes in all.
 _SMALL, _KEPT_BYTES = 16 * 1024, 16 * 1024**2
-
-
-class FetchError(Exception):
-    """An object cannot be had; the text names it and says why. `hopeless`: it is missing or damaged for good."""
-
-    def __init__(self, text: str, hopeless: bool = False) -> None:
-        super().__init__(text)
-        self.hopeless = hopeless
 
 
 class FetchStopped(Exception):

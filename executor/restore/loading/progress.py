@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from executor.protocol import JobProgress
+from executor.s3.throttle import PAUSE_SECONDS
 
 _WINDOW_SECONDS = 30.0
-_PAUSE_SECONDS = 0.5
-_BURST_SECONDS = 0.1
 
 
 class Meter:
@@ -57,7 +56,7 @@ class Meter:
                 self._recent.popleft()
             since, before = self._recent[0]
             rate = (self._fetched - before) / (now - since) if now > since else None
-            if now - self._recent[-1][0] >= _PAUSE_SECONDS:
+            if now - self._recent[-1][0] >= PAUSE_SECONDS:
                 self._recent.append((now, self._fetched))
             share = (self._fetched + self._loaded) / (2 * self._total) if self._total else 1.0
             left = (now - self._begun) * (1 - share) / share if share > 0 else None
@@ -70,56 +69,3 @@ class Meter:
                 seconds_left=left,
                 tuning=tuning,
             )
-
-
-class Throttle:
-    """Spreads bytes over time. `limit` gives bytes per second as they are to be now, 0 for no limit.
-
-    `sleep` sleeps, and says whether to give up waiting.
-    """
-
-    def __init__(
-        self,
-        limit: Callable[[], float],
-        sleep: Callable[[float], bool],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit = limit
-        self._sleep = sleep
-        self._clock = clock
-        self._lock = threading.Lock()
-        # Bytes since the beginning: asked for, and paid for by the time that has passed.
-        self._taken = 0.0
-        self._paid = 0.0
-        self._at = clock()
-
-    def take(self, number: int) -> None:
-        """Wait until so many bytes may pass: in the order of the calls, so that threads wake one at a time.
-
-        A limit that changes counts at once.
-        """
-        with self._lock:
-            self._pay(self._limit())
-            before = self._taken
-            self._taken += number
-        while (pause := self._left(before)) > 0:
-            if self._sleep(pause):
-                return
-
-    def _left(self, before: float) -> float:
-        """Seconds until what was asked for before is paid for, or until it is time to look again."""
-        limit = self._limit()
-        with self._lock:
-            self._pay(limit)
-            # Less than a byte is owed to rounding.
-            owed = before - self._paid
-            return min(_PAUSE_SECONDS, owed / limit) if limit > 0 and owed > 1 else 0.0
-
-    def _pay(self, limit: float) -> None:
-        now = self._clock()
-        elapsed, self._at = now - self._at, now
-        if limit <= 0:
-            self._paid = self._taken
-            return
-        # What was not used is lost, but for a moment's worth.
-        self._paid = min(self._paid + elapsed * limit, self._taken + limit * _BURST_SECONDS)

@@ -9,10 +9,10 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import quote
 from executor.cql.tokenizer import words as split_words
-from executor.restore.schema.selection import TableName
 
 # From so many places of the ring, so many rows each.
 _PLACES, _ROWS = 4, 25

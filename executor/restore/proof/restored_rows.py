@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from executor.cql.names import TableName
 from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs.blocking import call
 from executor.restore.loading.loader import cause
 from executor.restore.proof.samples import Kept, Samples, dropped
 from executor.restore.request import FULL, SAMPLE
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Batch
 from executor.restore.source.stored import StoredBackup
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from executor.cql.ddl import COLUMNS, Element
+from executor.cql.names import TableName
 from executor.cql.tokenizer import words
 from executor.restore.loading.staging import OperationDirectory
-from executor.restore.schema.plan import COLUMNS, Element
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Batch
 
 _PLAN, _RESULT = "plan.json", "result.json"

@@ -11,10 +11,10 @@ from cassandra.protocol import SyntaxException
 
 from executor.backup.roles import Roles, roles
 from executor.cql.session import CQL_ERRORS, words
+from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.restore.roles.statements import outcome, statements, told, unknown, untouched
-from executor.restore.schema import live
 
 _STEP = "roles"
 # A result is stored in ZooKeeper.
@@ -49,7 +49,7 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     """Run what is missing; the restore's own login works at the end. Raises JobError."""
     own = context.secrets().get("cassandra_username")
     problems: dict[str, list[str]] = {}
-    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+    with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
         try:
             here = roles(session)
             left = untouched(own, here)
@@ -64,7 +64,7 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
                     problems.setdefault(statement.role, []).append(f"{statement.does} ({why[:_WHY]})")
         except CQL_ERRORS as error:
             raise JobError(_STEP, words(error)) from error
-    with live.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
+    with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
         session.execute("SELECT host_id FROM system.local")
     found = told(results, problems)
     return {"roles": dict(list(found.items())[:_LISTED]), "other_roles": unknown(stored, here)[:_LISTED]}

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from executor.cql.ddl import COLUMNS, TABLE, Element
 from executor.cql.tokenizer import CqlError, words
 from executor.restore.problems import Problem
-from executor.restore.schema.plan import COLUMNS, TABLE, Element
 from executor.restore.schema.shape import column_types, read
 
 KIND = "dropped column"

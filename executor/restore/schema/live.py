@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-
 from cassandra.cluster import Session
 
-from executor.cql import session as cql_session
+from executor.cql.ddl import Element, elements
 from executor.cql.tokenizer import quote
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
-from executor.jobs.context import JobError, NodeFacts
+from executor.jobs.context import JobError
 from executor.protocol import NEVER_RESTORED
-from executor.restore.schema.plan import Element, Existing, elements
+from executor.restore.schema.plan import Existing
 
 _JMX_SECONDS = 30.0
 _TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
-_LOGIN = (
-    "Cassandra on {} asks its clients for a login, and none was given; give cassandra_username and cassandra_password"
-    " of a role that may read, and create what is restored"
-)
-
-
-@contextmanager
-def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> Iterator[Session]:
-    """A CQL session with this node alone. Raises JobError when it does not take us."""
-    try:
-        with cql_session.connect(node.address, node.native_port, secrets, consistency) as session:
-            yield session
-    except cql_session.ConnectError as error:
-        if error.refused and not secrets.get("cassandra_username"):
-            raise JobError("connect", _LOGIN.format(node.address), hopeless=True) from error
-        raise JobError("connect", str(error), error.refused) from error
 
 
 def existing(session: Session) -> Existing:

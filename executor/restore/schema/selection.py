@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from executor.cql.names import TableName
 from executor.protocol import (
     CASSANDRAS_KEY_SPACES,
     KEY_SPACE_LENGTH,
@@ -22,17 +23,6 @@ _NAME = re.compile(r"\w+", re.ASCII)
 
 class SelectionError(ValueError):
     """A request that this backup cannot fulfil; the text names what is wrong."""
-
-
-@dataclass(frozen=True, order=True)
-class TableName:
-    """A table's full name."""
-
-    key_space: str
-    table: str
-
-    def __str__(self) -> str:
-        return f"{self.key_space}.{self.table}"
 
 
 @dataclass(frozen=True)

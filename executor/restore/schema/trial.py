@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from cassandra.cluster import Session
 
 from executor.cql import tokenizer
+from executor.cql.ddl import AGGREGATE, FUNCTION, INDEX, KEY_SPACE, TABLE, VIEW, Element
 from executor.cql.session import CQL_ERRORS
 from executor.cql.tokenizer import Word
 from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.restore.problems import Problem
-from executor.restore.schema.plan import AGGREGATE, FUNCTION, INDEX, KEY_SPACE, TABLE, VIEW, Element
 
 _LOG = logging.getLogger(__name__)
 KIND = "schema"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.restore.schema.selection import TableName
+from executor.cql.names import TableName
 
 # A portion is staged whole before Cassandra takes it; an SSTable is never torn apart.
 BATCH_BYTES = 4 * 1024**3

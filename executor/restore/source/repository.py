@@ -14,14 +14,13 @@ from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest, Schema
 from executor.backup.roles import Roles, read_roles
+from executor.cql.ddl import Element, elements, views_of
+from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import JobContext, JobError
-from executor.restore.loading.fetcher import FetchError
 from executor.restore.request import Request
-from executor.restore.schema.plan import Element, elements, views_of
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Piece
-from executor.restore.source.stored import StoredBackup
+from executor.restore.source.stored import FetchError, StoredBackup
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import Store, open_store

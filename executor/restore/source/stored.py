@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from executor.backup.roles import Roles
-from executor.restore.schema.plan import Element
-from executor.restore.schema.selection import TableName
+from executor.cql.ddl import Element
+from executor.cql.names import TableName
 from executor.restore.source.batches import Piece
 
 
@@ -51,3 +51,11 @@ class Repository(Protocol):
 
     def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
         """The bytes of an object from an offset on; raises FetchError, also while they come."""
+
+
+class FetchError(Exception):
+    """An object cannot be had; the text names it and says why. `hopeless`: it is missing or damaged for good."""
+
+    def __init__(self, text: str, hopeless: bool = False) -> None:
+        super().__init__(text)
+        self.hopeless = hopeless

@@ -10,7 +10,7 @@ from localmesos.agent.agent import Agent
 from localmesos.agent.containers.executors import EventStream, Executor, ExecutorState, Framework
 from localmesos.protocol import executor_tokens
 from localmesos.protocol.executor_calls import BadCallError, parse_call
-from localmesos.recordio import encode
+from localmesos.protocol.streams import encode
 
 Json = dict[str, Any]
 

@@ -23,18 +23,23 @@ from scheduler.core.commands.command import (
 )
 from scheduler.core.commands.maintenance import command_operation, command_plan, command_step
 from scheduler.core.commands.nodes import command_node
-from scheduler.core.maintenance.progress import steps
+from scheduler.core.commands.uninstall import command_uninstall
+from scheduler.core.configuration.differences import outdated
+from scheduler.core.configuration.target import become, fingerprint, own_problems, refused_changes
 from scheduler.core.nodes import deploy, recovery
-from scheduler.core.plans.nodes import build_plans, plan_names
+from scheduler.core.plans.build import build_plans, plan_names
 from scheduler.core.plans.plan import Phase, Step
-from scheduler.core.plans.uninstall import command_uninstall
-from scheduler.core.state.cluster import ClusterState, Failures, NodeRecord, PlanRecord, Reconciliation
+from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial
+from scheduler.core.state.configuration import Configuration, PlanRecord
 from scheduler.core.state.lifecycle import LIVE, may_live
+from scheduler.core.state.node import Failures, NodeRecord
 from scheduler.core.state.operation import StepRecord
 from scheduler.core.state.operation_kinds import KINDS
-from scheduler.core.target_commands import command_target
+from scheduler.core.state.operation_steps import steps
 
 Part = TypeVar("Part", Phase, Step)
+
+MEANWHILE = "The settings were changed by somebody else meanwhile: nothing was done. Look at them, and ask again."
 
 
 def apply_command(state: ClusterState, command: Command, now: float) -> ClusterState | Refusal:
@@ -124,3 +129,24 @@ def _find(state: ClusterState, command: ForceComplete | RestartStep, now: float)
 
 def _named(parts: Iterable[Part], name: str) -> list[Part]:
     return [part for part in parts if name in (part.id, part.name)]
+
+
+def command_target(state: ClusterState, command: SetTarget, now: float) -> ClusterState | Refusal:
+    """The state after the command, the same one if nothing differs; or why the cluster cannot follow."""
+    if (state.target.id, state.overrides) != (command.base, command.base_overrides):
+        return Refusal(RefusalKind.CONFLICT, MEANWHILE)
+    wanted = command.wanted
+    problems = (*own_problems(wanted.spec), *refused_changes(state.target.spec, wanted.spec))
+    if problems:
+        return Refusal(RefusalKind.CONFLICT, ". ".join(problems) + ".")
+    after = replace(state, overrides=wanted.overrides, policy=wanted.policy, configuration_errors=())
+    wanted_print = fingerprint(wanted.spec)
+    if wanted_print == fingerprint(state.target.spec):
+        return state if after == state else after
+    known = state.configurations.get(command.configuration)
+    if known is None or fingerprint(known.spec) != wanted_print:
+        known = Configuration(command.new_id, now, wanted.spec, wanted.settings)
+    if command.tried:
+        after = replace(after, memory=replace(after.memory, trial=Trial(known.id, over=True)))
+    then = become(after, known)
+    return become(after, known, canary=True) if command.canary and outdated(then) else then

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from scheduler.core.configuration.overrides import Overrides, Wanted
+from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.state.configuration import Overrides
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ from scheduler.core.commands.command import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.maintenance.progress import is_live, look, steps
+from scheduler.core.maintenance.progress import look
 from scheduler.core.nodes import decommission
-from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
-from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.node import Failures
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_steps import steps
 
 # Who asked, where nobody said.
 OPERATOR = "an operator"

@@ -15,12 +15,13 @@ from scheduler.core.commands.command import (
     RestartNodes,
     ResumeNode,
 )
-from scheduler.core.nodes.intents import describe, is_over, look, ring_strain
+from scheduler.core.nodes.intents import is_over
 from scheduler.core.nodes.replacement import move_back, place_again
+from scheduler.core.ring.availability import look, ring_strain
 from scheduler.core.ring.racks import rack_problem
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, Failures, Intent, IntentKind, NodeRecord
-from scheduler.core.state.lifecycle import UNSEEN, is_paused, may_live
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import UNSEEN, by_index, describe, is_paused, may_live
+from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 
 
 def command_node(state: ClusterState, command: NodeCommand, now: float) -> ClusterState | Refusal:

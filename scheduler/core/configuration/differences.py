@@ -12,6 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.lifecycle import by_index
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.spec import ClusterSpec
 
 ABSENT = "unset"
@@ -20,6 +24,7 @@ HIDDEN = "(not shown)"
 # The ends of the names of options whose values are nobody's to read. What only has such a word in its name
 # (credentials_validity, passwordFile, num_tokens) or as its value (PasswordAuthenticator) is no secret.
 _SECRET = r"(?i:passwords?|passwd|pwd|passphrase|secrets?|credentials?|(?:secret|private|access|api)[_.-]?key"
+
 _SECRET += r"|(?:auth|access|bearer|session|security)[_.-]?token)"
 _SECRET_NAME = re.compile(rf"{_SECRET}$")
 # The same inside of a value: an option of Java, a nested key; or a login in an address.
@@ -82,3 +87,31 @@ def as_text(name: str, value: Any) -> str:
         return HIDDEN
     text = ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def differences_of(state: ClusterState, node: NodeRecord) -> tuple[Difference, ...]:
+    """What the node was launched with and is not wanted any more; nothing for one that is no member."""
+    if node.deployed is None or node.task is None or node.task.configuration == state.target.id:
+        return ()
+    return launch_differences(recorded(state, node).spec, state.target.spec)
+
+
+def outdated(state: ClusterState) -> dict[str, str]:
+    """The members that have to be restarted for the target, by name: what has changed, as a sentence."""
+    sentences: dict[str, str] = {}  # by configuration: there are few
+    found = {}
+    for node in by_index(state.nodes.values()):
+        if node.deployed is None or node.task is None or node.forced or node.task.configuration == state.target.id:
+            continue
+        name = node.task.configuration
+        if name not in sentences:
+            differences = differences_of(state, node)
+            sentences[name] = sentence(differences) if differences else ""
+        if sentences[name]:
+            found[node.name] = sentences[name]
+    return found
+
+
+def recorded(state: ClusterState, node: NodeRecord) -> Configuration:
+    assert node.task is not None
+    return state.configurations.get(node.task.configuration, state.target)

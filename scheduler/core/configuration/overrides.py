@@ -9,28 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from scheduler.core.state.configuration import Override, Overrides, Texts
 from scheduler.core.state.spec import ClusterSpec, Policy
-
-Texts = Mapping[str, str]  # by setting; what is unset is not there
-
-
-@dataclass(frozen=True)
-class Override:
-    """A setting given through the API: its text (empty: unset), and what the environment said when it was given."""
-
-    text: str
-    over: str
-
-
-Overrides = Mapping[str, Override]
-
-
-@dataclass(frozen=True)
-class Canary:
-    """The node that has a new target alone until an operator lets the plan go on; `node` is empty before it begins."""
-
-    configuration: str
-    node: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scheduler.core.configuration.overrides import Wanted
-from scheduler.core.state.cluster import ClusterState, Configuration
-from scheduler.core.state.codec import Stored
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.codec import Stored, named_by
+from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
 from scheduler.core.state.documents import decode, encode
+from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
-from scheduler.core.targets import become
+
+PLAN = "deploy"
+# Beside those that any record names.
+KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -126,3 +131,47 @@ def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()
         previous=stored.previous,
         overrides=stored.overrides,
     )
+
+
+def become(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
+    """The state with another target; with `canary` one node gets it before all others. An older canary is over."""
+    before = state.plans.get(PLAN, PlanRecord(PLAN))
+    plan = replace(before, canary=Canary(target.id) if canary else None)
+    plans = state.plans if plan == before else {**state.plans, PLAN: plan}
+    known = {**state.configurations, target.id: target}
+    after = replace(state, target=target, previous=state.target.id, configurations=known, plans=plans)
+    return replace(after, configurations=_kept(after))
+
+
+def _kept(state: ClusterState) -> dict[str, Configuration]:
+    """What any record names, and of the others the newest."""
+    named = {state.target.id, state.previous}.union(*map(named_by, state.nodes.values()))
+    others = [found for found in state.configurations.values() if found.id not in named]
+    newest = {found.id for found in sorted(others, key=lambda found: found.created_at)[-KEPT:]}
+    return {name: found for name, found in state.configurations.items() if name in named | newest}
+
+
+def canary_of(state: ClusterState) -> Canary | None:
+    """That of the present target, if it has one."""
+    canary = state.plans.get(PLAN, PlanRecord(PLAN)).canary
+    return canary if canary is not None and canary.configuration == state.target.id else None
+
+
+def with_node(state: ClusterState, name: str) -> ClusterState:
+    """The state in which this node is the canary, if one is still to be chosen."""
+    canary = canary_of(state)
+    if canary is None or canary.node:
+        return state
+    plan = replace(state.plans[PLAN], canary=replace(canary, node=name))
+    return replace(state, plans={**state.plans, PLAN: plan})
+
+
+def canary_block(state: ClusterState, name: str = "") -> Reason | None:
+    """Why this node, or a new one, does not get the target yet; None if it may."""
+    canary = canary_of(state)
+    if canary is None or (name and name == canary.node):
+        return None
+    if not canary.node:
+        return None if name else Reason(Code.CANARY, "waits for the first node with the new settings")
+    text = f"waits for an operator: {canary.node} has the new settings; continue the plan {PLAN}, or roll back"
+    return Reason(Code.CANARY, text)

@@ -13,9 +13,9 @@ from executor.protocol import Answer, NodeLaunch
 from scheduler.core.configuration.differences import bundles, launch_differences
 from scheduler.core.cycle.decision import Ask, Try
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord, Trial
-from scheduler.core.state.lifecycle import is_up
+from scheduler.core.state.cluster import ClusterState, Trial
+from scheduler.core.state.lifecycle import by_index, is_up
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 

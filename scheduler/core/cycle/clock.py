@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from scheduler.core.maintenance.steps import delay_after as job_delay_after
-from scheduler.core.state.cluster import ClusterState, Failures, Intent, Memory, NodeRecord, Stray, TaskRecord
+from scheduler.core.state.cluster import ClusterState, Memory, Stray
 from scheduler.core.state.lifecycle import delay_after
+from scheduler.core.state.node import Failures, Intent, NodeRecord, TaskRecord
 from scheduler.core.state.operation import JobTask, StepRecord
+from scheduler.core.state.operation import delay_after as job_delay_after
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.protocol import NodeLaunch
-from scheduler.core.state.cluster import NodeRecord, PlanRecord
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.node import NodeRecord
 
 Json = Mapping[str, Any]
 
@@ -105,3 +106,11 @@ class Decision:
     revive: bool = False
     teardown: bool = False
     evaluations: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A launch: the record to be stored first, then the accept to be sent."""
+
+    record: NodeRecord
+    accept: Accept

@@ -14,9 +14,9 @@ from dataclasses import replace
 from scheduler.core.cycle.decision import Kill, Reconcile
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.task_info import node_of_task
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import Asked, ClusterState, NodeRecord, Stray, TaskState
-from scheduler.core.state.lifecycle import LIVE, UNSEEN, may_live
+from scheduler.core.state.cluster import Asked, ClusterState, Stray
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, may_live
+from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
 

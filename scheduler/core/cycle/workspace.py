@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Json, Kill, Reconcile, Try, Tuning
-from scheduler.core.leftovers import GarbageRecord
+from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Fit, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.mesos.offer import Offer, by_agent
-from scheduler.core.nodes.launch import Fit
-from scheduler.core.state.cluster import Asked, ClusterState, NodeRecord
+from scheduler.core.state.cluster import Asked, ClusterState, GarbageRecord
+from scheduler.core.state.lifecycle import UNSEEN
+from scheduler.core.state.node import Agent, NodeRecord, TaskRecord
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.reason import Code, Reason
 
 # At most so many reservations that were given back are kept in mind.
 RELEASED_LIMIT = 1000
+
+KILL_AGAIN_SECONDS = 30.0
 
 
 class Cycle:
@@ -191,3 +193,14 @@ def anywhere(name: str) -> str:
 def no_work() -> Reason:
     """For an offer that nothing needs."""
     return Reason(Code.NO_WORK, "nothing is to be launched")
+
+
+def end_task(cycle: Cycle, task: TaskRecord, agent: Agent, reason: str) -> None:
+    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
+    told = cycle.state.memory.told
+    if cycle.now - told.get(task.id, float("-inf")) < KILL_AGAIN_SECONDS or task.state in UNSEEN:
+        return
+    grace = cycle.state.target.spec.executor.shutdown_grace_seconds
+    cycle.kills.append(Kill(task.id, agent.id, grace, reason))
+    memory = replace(cycle.state.memory, told={**told, task.id: cycle.now})
+    cycle.replace_state(replace(cycle.state, memory=memory))

@@ -11,13 +11,13 @@ from dataclasses import replace
 from itertools import islice
 
 from scheduler.core.configuration.differences import as_text
-from scheduler.core.configuration.overrides import Overrides, Texts
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.events.commands import Outcome, command_entry
 from scheduler.core.events.maintenance import operation_entries, step_entries
 from scheduler.core.events.nodes import node_entries
 from scheduler.core.events.reservations import garbage_entries, release_entries, released_entries
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.event import Entry, EntryKind, JournalRecord
 from scheduler.core.state.lifecycle import shorten
 from scheduler.core.state.naming import named

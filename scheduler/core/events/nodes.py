@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scheduler.core.ring.missing import sentence
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, Intent, IntentKind, NodeRecord
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
-from scheduler.core.state.lifecycle import ENDED, UNSEEN, has_ended, has_given_up, is_down, shorten
+from scheduler.core.state.lifecycle import ENDED, UNSEEN, by_index, has_ended, has_given_up, is_down, shorten
+from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 
 _NAMES = {
     IntentKind.RESTART: "restart",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scheduler.core.cycle.decision import Accept
-from scheduler.core.leftovers import GarbageRecord
-from scheduler.core.state.cluster import ClusterState, NodeRecord
+from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import Entry, EntryKind
+from scheduler.core.state.node import NodeRecord
 
 
 def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) -> list[Entry]:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from scheduler.core.nodes.intents import describe
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord
-from scheduler.core.state.lifecycle import is_joining, is_up
-from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, step_key
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import by_index, describe, is_joining, is_up
+from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
+from scheduler.core.state.operation_steps import steps
 from scheduler.core.state.reason import Code, Reason
 
 Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
 
 # All of it was done, whatever came of it.
 DONE = frozenset({OperationState.COMPLETE, OperationState.DIFFERENT})
-LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
 
 
 @dataclass(frozen=True)
@@ -73,26 +71,6 @@ def _phases(
         found = tuple(steps(state, operation, phase))
         if operation.state not in DONE or any(step.state is not StepState.PENDING for step in found):
             yield phase, found
-
-
-def steps(state: ClusterState, operation: OperationRecord, phase: PhaseKind) -> Iterator[StepRecord]:
-    """The steps of a phase in order, blank where nothing is recorded yet; none of a phase that nothing needs."""
-    if phase.needs is not None and not _is_needed(state, operation, *phase.needs):
-        return
-    for name in (CLUSTER,) if phase.once else operation.nodes:
-        found = state.steps.get(step_key(operation.kind, phase.name, name))
-        known = found is not None and found.operation == operation.id
-        yield found if found is not None and known else StepRecord(operation.kind, operation.id, phase.name, name)
-
-
-def _is_needed(state: ClusterState, operation: OperationRecord, phase: str, field: str) -> bool:
-    earlier = next(item for item in KINDS[operation.kind].phases if item.name == phase)
-    return any(step.result.get(field) for step in steps(state, operation, earlier))
-
-
-def is_live(operation: OperationRecord) -> bool:
-    """Whether it has not ended."""
-    return operation.state in LIVE_OPERATIONS
 
 
 def at_once(operation: OperationRecord, phase: PhaseKind) -> int:
@@ -166,11 +144,6 @@ def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord
         if node is not None and node_block(view, node, name) is None:
             return node
     return first
-
-
-def stamp(seconds: float) -> str:
-    """A time for people: ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _busy(state: ClusterState) -> Mapping[str, StepRecord]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scheduler.core.restoring import IMPORT, Loading, plan
+from scheduler.core.maintenance.job_parameters import IMPORT, Loading, plan
 
 Json = Mapping[str, Any]
 

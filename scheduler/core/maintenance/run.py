@@ -5,29 +5,48 @@ What is done, and what runs, is in the steps' records; so an operation goes on a
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from executor.protocol import JobLaunch
 from scheduler.core.cycle.decision import Accept, Kill, Tuning
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.history import close
 from scheduler.core.maintenance.job_parameters import parameters
-from scheduler.core.maintenance.progress import View, at_once, choose_node, is_live, look, turn_block
+from scheduler.core.maintenance.progress import View, at_once, choose_node, look, turn_block
 from scheduler.core.maintenance.snapshots import settle
-from scheduler.core.maintenance.steps import give_up, interrupt
+from scheduler.core.maintenance.steps import give_up, interrupt, plain_values
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import Hold, build_launch
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
-from scheduler.core.state.cluster import NodeRecord, TaskState
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import holds_turn
-from scheduler.core.state.lifecycle import UNSEEN, has_ended
-from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
+from scheduler.core.state.node import NodeRecord, TaskState
+from scheduler.core.state.operation import (
+    HistoryRecord,
+    JobTask,
+    OperationRecord,
+    OperationState,
+    StepRecord,
+    StepState,
+    is_live,
+)
 from scheduler.core.state.operation_kinds import PhaseKind
 from scheduler.core.state.reason import Code, Reason
 
 REFUSED_SECONDS = 5.0
 TELL_EVERY = 10.0
+
+KEPT = 20
+# One record of ZooKeeper may have 1 MB.
+SIZE_LIMIT = 200_000
+# The word under `verdict` in the result of a step that found what it should not have.
+DIFFERENT = "different"
+# The phases whose steps judge.
+JUDGING = frozenset({"Digest", "Compare"})
 
 
 def maintain(cycle: Cycle) -> None:
@@ -236,3 +255,70 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
         secret=bool(operation.sealed),
     )
     return Accept(node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), job=step.key)
+
+
+def close(cycle: Cycle, view: View) -> None:
+    """The operation is over: complete, different, or stopped. Its secrets are forgotten, its steps stay until the next
+    one."""
+    steps = [step for _, found in view.phases for step in found]
+    stopped = view.operation.state is OperationState.STOPPING
+    state, message = (OperationState.STOPPED, "") if stopped else verdict(steps)
+    ended = replace(
+        view.operation, state=state, message=message, finished_at=cycle.now, interrupted=False, sealed=""
+    )  # fmt: skip
+    cycle.update_operation(ended)
+    cycle.update_history(_summary(ended, steps), _oldest(cycle.state, ended))
+
+
+def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
+    """What the steps of an operation that is done say of it: `verdict` and `message` of their results.
+
+    One that found a difference makes it DIFFERENT. A step that was to judge and was forced has not judged.
+    """
+    state, words = OperationState.COMPLETE, []
+    for step in steps:
+        if step.result.get("verdict") == DIFFERENT:
+            state = OperationState.DIFFERENT
+        if step.forced and step.phase in JUDGING:
+            words.append(f"not compared: the step {step.phase} of {step.name} was forced complete by an operator")
+        elif said := str(step.result.get("message") or ""):
+            words.append(said)
+    # Nodes that found the same say it once.
+    return state, shorten("; ".join(dict.fromkeys(words)))
+
+
+def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:
+    """Of very many nodes, or tables, only the numbers; else only what failed, as much as there is room for."""
+    begun = {f"{step.phase}.{step.name}": step for step in steps if step.started_at is not None}
+    whole = {name: _step(step, step.result) for name, step in begun.items()}
+    if len(json.dumps(whole)) <= SIZE_LIMIT:
+        return HistoryRecord(operation, whole)
+    short = {name: _step(step, plain_values(step.result)) for name, step in begun.items()}
+    if len(json.dumps(short)) <= SIZE_LIMIT:
+        return HistoryRecord(operation, short)
+    kept, room = {}, SIZE_LIMIT
+    for name, found in short.items():
+        room -= len(json.dumps({name: found})) if found["error"] else 0
+        if found["error"] and room >= 0:
+            kept[name] = found
+    return HistoryRecord(operation, kept)
+
+
+def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "state": step.state.value,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "error": step.failures.message,
+        "result": result,
+    }
+
+
+def _oldest(state: ClusterState, operation: OperationRecord) -> list[str]:
+    """The keys of this kind that are too many, once one more is added."""
+    same = sorted(
+        (record for record in state.history.values() if record.operation.kind == operation.kind),
+        key=lambda record: record.operation.started_at,
+    )
+    others = [record.key for record in same if record.operation.id != operation.id]
+    return others[: max(0, len(others) - KEPT + 1)]

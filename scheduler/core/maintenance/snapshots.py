@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.maintenance.progress import View, steps
-from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.maintenance.progress import View
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import UNSEEN, is_up
+from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_steps import steps
 
 Json = Mapping[str, Any]
 

@@ -20,14 +20,13 @@ from typing import Any
 
 from executor.protocol import JobProgress, JobResult, ProtocolError, parse_result
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.state.cluster import Failures, TaskState
 from scheduler.core.state.documents import DocumentError, decode, encode
 from scheduler.core.state.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
-from scheduler.core.state.operation import JobTask, StepRecord, StepState
+from scheduler.core.state.node import Failures, TaskState
+from scheduler.core.state.operation import JobTask, StepRecord, StepState, delay_after
 
 FAILURE_LIMIT = 3
 INTERRUPTION_LIMIT = 10
-FIRST_DELAY = 5.0
 RESULT_LIMIT = 400_000  # of base64: one record of ZooKeeper may have 1 MB
 # The master repeats these without what the job found: the agent says it again until it is acknowledged.
 _TOLD_BY_EXECUTORS = frozenset({TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED})
@@ -103,11 +102,6 @@ def is_sound(said: JobResult | JobProgress) -> bool:
 def plain_values(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """The numbers and texts of a result, without its lists and tables."""
     return {name: value for name, value in result.items() if isinstance(value, int | float | str)}
-
-
-def delay_after(count: int) -> float:
-    """Seconds to wait after the count-th failure: 5, then four times as long as before."""
-    return FIRST_DELAY * 4.0 ** (count - 1)
 
 
 def fail(step: StepRecord, words: str, now: float, hopeless: bool = False) -> StepRecord:

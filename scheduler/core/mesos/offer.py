@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.core.mesos.resources import Ranges, to_milli
-from scheduler.core.state.cluster import Agent
+from scheduler.core.state.node import Agent
 
 Json = Mapping[str, Any]
 

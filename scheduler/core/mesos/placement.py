@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.core.state.cluster import Agent
+from scheduler.core.state.node import Agent
 
 _HOSTNAMES = ("hostname", "@hostname")
 

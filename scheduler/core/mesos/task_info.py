@@ -9,7 +9,8 @@ from typing import Any
 from executor.protocol import JobLaunch, NodeLaunch, encode_job, encode_launch
 from scheduler.core.mesos.offer_operations import Hold, ports, shares
 from scheduler.core.mesos.resources import Needs, node_needs
-from scheduler.core.state.cluster import Agent, Configuration
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import Agent
 from scheduler.core.state.operation import JobTask
 from scheduler.core.state.spec import ClusterSpec, ExecutorSpec, Uri
 

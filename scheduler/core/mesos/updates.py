@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.protocol import Answer, JobReport, StatusReply
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 
 
 @dataclass(frozen=True)

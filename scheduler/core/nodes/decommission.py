@@ -10,14 +10,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.maintenance.progress import is_live
-from scheduler.core.nodes.intents import look, ring_strain
 from scheduler.core.nodes.replacement import vacate
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, Failures, Intent, IntentKind, NodeRecord, PlanRecord
+from scheduler.core.ring.availability import look, ring_strain
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion, is_parked
-from scheduler.core.state.lifecycle import has_ended, is_leaving, is_running, may_live
-from scheduler.core.state.operation import SCHEDULER, UNWANTED, OperationRecord, OperationState, StepState, step_key
+from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, may_live
+from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
+from scheduler.core.state.operation import (
+    SCHEDULER,
+    UNWANTED,
+    OperationRecord,
+    OperationState,
+    StepState,
+    is_live,
+    step_key,
+)
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 

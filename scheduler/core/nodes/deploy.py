@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.canary import canary_block
+from scheduler.core.configuration.target import canary_block
 from scheduler.core.cycle.workspace import Cycle, anywhere
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
-from scheduler.core.nodes.intents import describe
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
 from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_place
 from scheduler.core.nodes.recovery import PLAN as RECOVERY
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
-from scheduler.core.ring.seeds import by_index, choose_seeds
-from scheduler.core.state.cluster import Abandoned, Agent, ClusterState, Failures, NodeRecord, PlanRecord, TaskState
-from scheduler.core.state.lifecycle import is_down, is_joining, is_running, may_live
+from scheduler.core.ring.seeds import choose_seeds
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.lifecycle import by_index, describe, is_down, is_joining, is_running, may_live
+from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
 PLAN = "deploy"

@@ -12,42 +12,20 @@ A replacement is launched by the plan deploy's rules, see `scheduler.core.replac
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from scheduler.core.cycle.decision import Kill
-from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.nodes.replacement import awaits_peers, move, seen_by, settle, vacate
-from scheduler.core.ring.racks import rack_problem
-from scheduler.core.ring.readiness import assess, own_reason
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import Agent, ClusterState, Intent, IntentKind, NodeRecord, PlanRecord, TaskRecord
-from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, is_joining, may_live
-from scheduler.core.state.operation import StepState
+from scheduler.core.ring.availability import AT_REST, Ring, begun, look, ring_strain
+from scheduler.core.ring.readiness import assess
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.lifecycle import UNSEEN, describe, has_ended, is_down, may_live
+from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
 PLAN = "recovery"
-KILL_AGAIN_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Ring:
-    """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
-
-    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `mates` are, by
-    rack, those that have begun and beside which more of their rack may.
-    """
-
-    begun: tuple[NodeRecord, ...]
-    joining: tuple[str, ...]
-    down: tuple[str, ...]
-    unsettled: Mapping[str, Reason]
-    busy: frozenset[str]  # nodes with a maintenance job
-    mates: Mapping[str, frozenset[str]]
-
-
-AT_REST = Ring((), (), (), {}, frozenset(), {})
 
 
 def pursue(cycle: Cycle) -> None:
@@ -84,11 +62,6 @@ def _begin(cycle: Cycle, node: NodeRecord) -> None:
     cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
-def begun(state: ClusterState) -> list[NodeRecord]:
-    """The nodes whose intent is being carried out."""
-    return [node for node in by_index(state.nodes.values()) if node.intent and node.intent.begun_at is not None]
-
-
 def waiting(state: ClusterState) -> list[NodeRecord]:
     """The nodes whose intent has not begun, the oldest intent first."""
     found = [node for node in state.nodes.values() if node.intent and node.intent.begun_at is None]
@@ -99,30 +72,6 @@ def _candidates(state: ClusterState) -> list[NodeRecord]:
     """What may be next: the first that waits, and those that are down, since they hold up all others."""
     found = waiting(state)
     return [node for number, node in enumerate(found) if number == 0 or is_down(node)]
-
-
-def look(state: ClusterState) -> Ring:
-    """The ring as of now."""
-    nodes = by_index(state.nodes.values())
-    members = [node for node in nodes if node.deployed is not None]
-    return Ring(
-        begun=tuple(begun(state)),
-        joining=tuple(node.name for node in nodes if is_joining(node)),
-        down=tuple(node.name for node in members if is_down(node)),
-        unsettled=_unsettled(state, [node for node in members if not is_down(node)]),
-        busy=frozenset(
-            step.task.node for step in state.steps.values() if step.task and step.state is StepState.RUNNING
-        ),
-        mates=_mates(state),
-    )
-
-
-def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
-    together = [node for node in begun(state) if node.intent is not None and node.intent.by_rack]
-    if not together or rack_problem(state) is not None:
-        return {}
-    racks = {node.rack for node in together}
-    return {rack: frozenset(node.name for node in together if node.rack == rack) for rack in racks}
 
 
 def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | None:
@@ -148,44 +97,9 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
     return None
 
 
-def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
-    """Why these members may not be taken out of the ring now: another is down or not settled; None if they may."""
-    if down := [other for other in ring.down if other not in names]:
-        return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
-    return next((reason for other, reason in ring.unsettled.items() if other not in names), None)
-
-
-def describe(kind: IntentKind) -> str:
-    """A kind in a sentence."""
-    return {
-        IntentKind.RESTART: "the restart",
-        IntentKind.PAUSE: "the pause",
-        IntentKind.REPLACE: "the replacement",
-        IntentKind.LEAVE: "the departure",
-    }[kind]
-
-
 def is_over(node: NodeRecord) -> bool:
     """Whether the task that the node's intent is about has ended."""
     return node.intent is not None and (node.task is None or node.task.id != node.intent.task_id or has_ended(node))
-
-
-def _unsettled(state: ClusterState, members: list[NodeRecord]) -> dict[str, Reason]:
-    found = {node.name: reason for node in members if (reason := own_reason(state, node)) is not None}
-    spoken = [node for node in members if node.name not in found]
-    addresses = {node.address: node.name for node in members}
-    schemas: dict[str | None, str] = {}
-    for node in spoken:
-        status = state.sightings[node.name].status
-        schemas.setdefault(status.schema, node.name)
-        blind = next((addresses[address] for address in status.unreachable if address in addresses), None)
-        if blind is not None:
-            found.setdefault(blind, Reason(Code.PEER_VIEW, f"{node.name} does not see {blind} as up"))
-    if len(schemas) > 1:
-        one, other = list(schemas.values())[:2]
-        found.setdefault(other, Reason(Code.SCHEMA, f"{one} and {other} have different schema versions"))
-        found.setdefault(one, Reason(Code.SCHEMA, f"{one} and {other} have different schema versions"))
-    return found
 
 
 def _go_on(cycle: Cycle, node: NodeRecord) -> None:
@@ -233,14 +147,3 @@ def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     assert node.task is not None
     assert agent is not None
     end_task(cycle, node.task, agent, f"{describe(intent.kind)} of {node.name}")
-
-
-def end_task(cycle: Cycle, task: TaskRecord, agent: Agent, reason: str) -> None:
-    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
-    told = cycle.state.memory.told
-    if cycle.now - told.get(task.id, float("-inf")) < KILL_AGAIN_SECONDS or task.state in UNSEEN:
-        return
-    grace = cycle.state.target.spec.executor.shutdown_grace_seconds
-    cycle.kills.append(Kill(task.id, agent.id, grace, reason))
-    memory = replace(cycle.state.memory, told={**told, task.id: cycle.now})
-    cycle.replace_state(replace(cycle.state, memory=memory))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Fit
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
 from scheduler.core.mesos.offer_operations import (
     Hold,
@@ -25,20 +25,13 @@ from scheduler.core.mesos.offer_operations import (
 from scheduler.core.mesos.placement import Spread
 from scheduler.core.mesos.resources import Needs, Share, contains, node_needs, to_scalar
 from scheduler.core.mesos.task_info import Executor, Launch, Seeds, build_task, executor_id, task_id
-from scheduler.core.state.cluster import Agent, Configuration, NodeRecord, Reservation, TaskRecord, TaskState
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import is_paused
+from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
 ATTRIBUTES_LIMIT = 1200
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A launch: the record to be stored first, then the accept to be sent."""
-
-    record: NodeRecord
-    accept: Accept
 
 
 @dataclass(frozen=True)

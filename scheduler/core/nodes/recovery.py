@@ -13,9 +13,11 @@ from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.resources import node_needs
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.nodes.replacement import is_given_up
-from scheduler.core.ring.seeds import by_index, choose_seeds
-from scheduler.core.state.cluster import ClusterState, Configuration, IntentKind, NodeRecord, PlanRecord, TaskState
-from scheduler.core.state.lifecycle import UNSEEN, has_ended, has_given_up, is_leaving
+from scheduler.core.ring.seeds import choose_seeds
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Configuration, PlanRecord
+from scheduler.core.state.lifecycle import UNSEEN, by_index, has_ended, has_given_up, is_leaving
+from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
 PLAN = "recovery"

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.state.cluster import (
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import UNSEEN, by_index, is_running, may_live
+from scheduler.core.state.node import (
     Abandoned,
     Agent,
-    ClusterState,
     Failures,
+    Intent,
     IntentKind,
     Membership,
     NodeRecord,
     Reservation,
     TaskState,
 )
-from scheduler.core.state.lifecycle import UNSEEN, is_running, may_live
+from scheduler.core.state.operation import SCHEDULER
+
+# The master's word that it knows nothing of a task; its agent may come back with it.
+_ABSENT = UNSEEN | {TaskState.LOST, TaskState.GONE}
 
 
 def has_moved(node: NodeRecord) -> bool:
@@ -172,3 +178,50 @@ def vacate(node: NodeRecord, left: bool, left_host: str = "") -> NodeRecord:
         sure = node.reservation.seen and not gone
         abandoned = (*abandoned, give_up(node.reservation, node.agent if sure else None))
     return NodeRecord(index=node.index, abandoned=abandoned, left=left, left_host=left_host)
+
+
+def replace_lost(cycle: Cycle) -> None:
+    """Intend the replacement of the first member that is lost; the intent waits its turn like any other."""
+    state = cycle.state
+    for node in by_index(state.nodes.values()):
+        if _is_pointless(node):
+            cycle.update(replace(node, intent=None))
+    if any(node.intent is not None for node in cycle.state.nodes.values()):
+        return
+    if sum(1 for node in state.nodes.values() if node.deployed is not None) < 2:
+        return
+    for node in by_index(state.nodes.values()):
+        reason = lost_reason(state, node, cycle.now)
+        if reason is None or _is_offered(cycle, node):
+            continue
+        assert node.task is not None
+        intent = Intent(IntentKind.REPLACE, cycle.now, node.task.id, reason, SCHEDULER)
+        cycle.update(replace(node, intent=intent))
+        return
+
+
+def lost_reason(state: ClusterState, node: NodeRecord, now: float) -> str | None:
+    """Why this member is to be replaced without anybody asking; None if it is not."""
+    if node.deployed is None or node.intent is not None or node.task is None or node.address is None:
+        return None
+    if node.task.state is TaskState.GONE_BY_OPERATOR:
+        return "an operator marked its agent as gone"
+    after = state.policy.replace_after_seconds
+    away = now - node.task.updated_at
+    if after is None or node.task.state not in _ABSENT or away < after:
+        return None
+    return f"it was not seen for {away:.0f} s, and REPLACE_AFTER_S is {after:.0f}"
+
+
+def _is_pointless(node: NodeRecord) -> bool:
+    """Whether a replacement that nobody asked for still waits its turn, and its node was seen again meanwhile."""
+    intent, task = node.intent, node.task
+    if intent is None or intent.kind is not IntentKind.REPLACE or intent.principal != SCHEDULER or task is None:
+        return False
+    return intent.begun_at is None and task.state not in _ABSENT | {TaskState.GONE_BY_OPERATOR}
+
+
+def _is_offered(cycle: Cycle, node: NodeRecord) -> bool:
+    """Whether its agent is back after all: then it is launched where it was."""
+    gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
+    return not gone and node.reservation is not None and cycle.holder(node.reservation.id) is not None

@@ -10,8 +10,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.canary import canary_of, with_node
-from scheduler.core.configuration.differences import Difference, launch_differences, sentence
+from scheduler.core.configuration.differences import (
+    differences_of,
+    outdated,
+    recorded,
+    sentence,
+)
+from scheduler.core.configuration.target import canary_of, with_node
 from scheduler.core.configuration.trial import holds_back
 from scheduler.core.cycle.decision import Accept
 from scheduler.core.cycle.workspace import Cycle
@@ -20,18 +25,10 @@ from scheduler.core.mesos.offer_operations import Hold, build_reserve, new_hold,
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
 from scheduler.core.nodes.recovery import is_rolled_out
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import (
-    ClusterState,
-    Configuration,
-    Failures,
-    Intent,
-    IntentKind,
-    NodeRecord,
-    PlanRecord,
-    TaskState,
-)
-from scheduler.core.state.lifecycle import LIVE, UNSEEN, is_down, may_live
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_down, may_live
+from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskState
 from scheduler.core.state.operation import StepRecord, StepState
 from scheduler.core.state.reason import Code, Reason
 
@@ -50,7 +47,7 @@ def roll_out(cycle: Cycle) -> None:
     if is_interrupted(cycle.state):
         return
     node = next_node(cycle.state)
-    if node is None or holds_back(cycle, node, _recorded(cycle.state, node).spec) or not _hold_enough(cycle, node):
+    if node is None or holds_back(cycle, node, recorded(cycle.state, node).spec) or not _hold_enough(cycle, node):
         return
     assert node.task is not None
     intent = Intent(
@@ -77,29 +74,6 @@ def _begun(state: ClusterState) -> NodeRecord | None:
 def is_interrupted(state: ClusterState) -> bool:
     """Whether an operator holds the roll-out back."""
     return state.plans.get(PLAN, PlanRecord(PLAN)).interrupted
-
-
-def differences_of(state: ClusterState, node: NodeRecord) -> tuple[Difference, ...]:
-    """What the node was launched with and is not wanted any more; nothing for one that is no member."""
-    if node.deployed is None or node.task is None or node.task.configuration == state.target.id:
-        return ()
-    return launch_differences(_recorded(state, node).spec, state.target.spec)
-
-
-def outdated(state: ClusterState) -> dict[str, str]:
-    """The members that have to be restarted for the target, by name: what has changed, as a sentence."""
-    sentences: dict[str, str] = {}  # by configuration: there are few
-    found = {}
-    for node in by_index(state.nodes.values()):
-        if node.deployed is None or node.task is None or node.forced or node.task.configuration == state.target.id:
-            continue
-        name = node.task.configuration
-        if name not in sentences:
-            differences = differences_of(state, node)
-            sentences[name] = sentence(differences) if differences else ""
-        if sentences[name]:
-            found[node.name] = sentences[name]
-    return found
 
 
 def next_node(state: ClusterState) -> NodeRecord | None:
@@ -136,15 +110,10 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
     cycle.update(replace(node, intent=aimed, failures=Failures()))
 
 
-def _recorded(state: ClusterState, node: NodeRecord) -> Configuration:
-    assert node.task is not None
-    return state.configurations.get(node.task.configuration, state.target)
-
-
 def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
     """Whether the node surely holds what the target asks for; if not, it is reserved where an offer has it."""
     assert node.task is not None
-    before, after = node_needs(_recorded(cycle.state, node).spec), node_needs(cycle.state.target.spec)
+    before, after = node_needs(recorded(cycle.state, node).spec), node_needs(cycle.state.target.spec)
     if after.total.cpus <= before.total.cpus and after.total.mem <= before.total.mem:
         return True
     if _has_job(cycle, node):

@@ -7,8 +7,9 @@ from scheduler.core.nodes.replacement import awaits_peers, seen_by
 from scheduler.core.ring.missing import doubted
 from scheduler.core.ring.racks import unheard
 from scheduler.core.ring.readiness import assess
-from scheduler.core.state.cluster import Asked, ClusterState, NodeRecord, TaskState
+from scheduler.core.state.cluster import Asked, ClusterState
 from scheduler.core.state.lifecycle import is_running
+from scheduler.core.state.node import NodeRecord, TaskState
 
 UNANSWERED_SECONDS = 2.0  # until a question is put again
 URGENT_SECONDS = 0.5  # between answers while a node joins

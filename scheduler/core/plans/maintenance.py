@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from scheduler.core.history import DIFFERENT
-from scheduler.core.maintenance.progress import View, choose_node, is_live, look, turn_block
+from scheduler.core.maintenance.progress import View, choose_node, look, turn_block
+from scheduler.core.maintenance.run import DIFFERENT
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
-from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
-from scheduler.core.state.operation import OperationState, StepRecord, StepState
+from scheduler.core.state.node import TaskState
+from scheduler.core.state.operation import OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.reason import Code, Reason
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from scheduler.core.canary import canary_block
-from scheduler.core.configuration import trial
+from scheduler.core.configuration import differences, trial
+from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
 from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
-from scheduler.core.nodes.intents import describe
-from scheduler.core.plans import maintenance, uninstall
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
+from scheduler.core.ring import availability
 from scheduler.core.ring.readiness import assess
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord, PlanRecord, TaskState
-from scheduler.core.state.lifecycle import has_ended, has_given_up, is_down, is_leaving, is_paused, is_up, may_live
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.lifecycle import (
+    by_index,
+    describe,
+    has_ended,
+    has_given_up,
+    is_down,
+    is_leaving,
+    is_paused,
+    is_up,
+    may_live,
+)
 from scheduler.core.state.naming import named
-from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
-ALWAYS = (deploy.PLAN, recovery.PLAN)
 _BLOCKED = {
     Code.BACK_OFF: Status.DELAYED,
     Code.FAILED: Status.ERROR,
@@ -29,28 +37,10 @@ _BLOCKED = {
 _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 
-def plan_names(state: ClusterState) -> tuple[str, ...]:
-    """The plans that there are: deploy, recovery, and one for the newest operation of each kind."""
-    if state.uninstall is not None:
-        return (deploy.PLAN, uninstall.PLAN)
-    return (*ALWAYS, *(kind for kind in KINDS if kind in state.operations))
-
-
-def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
-    """All plans by name, in the order in which they come.
-
-    While the service is removed there is one alone, under its own name and where the deployment used to be.
-    """
-    if state.uninstall is not None:
-        return dict.fromkeys(plan_names(state), uninstall.build(state, _reconciliation_step(state)))
-    always = {deploy.PLAN: _deploy_plan(state, now), recovery.PLAN: _recovery_plan(state, now)}
-    return {**always, **maintenance.build(state, now)}
-
-
-def _deploy_plan(state: ClusterState, now: float) -> Plan:
+def deploy_plan(state: ClusterState, now: float) -> Plan:
     steps = tuple(_deploy_steps(state, now))
     phases = (
-        _phase(state, deploy.PLAN, "Reconciliation", (_reconciliation_step(state),)),
+        _phase(state, deploy.PLAN, "Reconciliation", (reconciliation_step(state),)),
         _phase(state, deploy.PLAN, "Sync Datacenter", ()),
         _phase(state, deploy.PLAN, "Deploy", steps),
     )
@@ -59,9 +49,9 @@ def _deploy_plan(state: ClusterState, now: float) -> Plan:
     return _plan(state, deploy.PLAN, phases, errors)
 
 
-def _recovery_plan(state: ClusterState, now: float) -> Plan:
+def recovery_plan(state: ClusterState, now: float) -> Plan:
     nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
-    ring = intents.look(state) if any(node.intent for node in nodes) else intents.AT_REST
+    ring = availability.look(state) if any(node.intent for node in nodes) else availability.AT_REST
     steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
     return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
 
@@ -77,7 +67,7 @@ def _phase(state: ClusterState, plan: str, name: str, steps: tuple[Step, ...]) -
     return Phase(stable_id(plan, name), name, steps, aggregate((step.status for step in steps), interrupted))
 
 
-def _reconciliation_step(state: ClusterState) -> Step:
+def reconciliation_step(state: ClusterState) -> Step:
     progress = state.reconciliation
     name = "Reconciliation"
     identifier = stable_id(deploy.PLAN, name, name)
@@ -95,9 +85,9 @@ def _reconciliation_step(state: ClusterState) -> Step:
 def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
     steps = []
     first: str | None = None
-    changed = rollout.outdated(state)
+    changed = differences.outdated(state)
     rolling = _rolling(state, changed)
-    ring = intents.look(state) if rolling is not None else None
+    ring = availability.look(state) if rolling is not None else None
     for name in deploy.node_names(state):
         node = deploy.record_of(state, name)
         done = node.deployed is not None or node.forced
@@ -127,7 +117,7 @@ def _rolling(state: ClusterState, changed: dict[str, str]) -> str | None:
 
 
 def _roll_out_status(
-    state: ClusterState, ring: intents.Ring, node: NodeRecord, rolling: str, now: float
+    state: ClusterState, ring: availability.Ring, node: NodeRecord, rolling: str, now: float
 ) -> tuple[Status, Reason]:
     if recovery.is_rolled_out(node):
         status, reason = _recovery_status(state, ring, node, now)
@@ -197,14 +187,16 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     return f"{remarks}, but {sighting.status.error}" if sighting is not None and sighting.status.error else remarks
 
 
-def _recovery_step(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> Step:
+def _recovery_step(state: ClusterState, ring: availability.Ring, node: NodeRecord, now: float) -> Step:
     status, reason = _recovery_status(state, ring, node, now)
     doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
     message = named(state, f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
     return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
 
 
-def _recovery_status(state: ClusterState, ring: intents.Ring, node: NodeRecord, now: float) -> tuple[Status, Reason]:
+def _recovery_status(
+    state: ClusterState, ring: availability.Ring, node: NodeRecord, now: float
+) -> tuple[Status, Reason]:
     if node.intent is not None and node.intent.begun_at is None:
         block = intents.turn_block(state, ring, node)
         return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from scheduler.core.commands.command import Command, ForceComplete, Refusal, RefusalKind
-from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.reservations.release import refusal
-from scheduler.core.reservations.uninstall import emptied, forget_holdings, holds_nothing
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
-from scheduler.core.state.lifecycle import UNSEEN, may_live
+from scheduler.core.reservations.uninstall import holds_nothing
+from scheduler.core.state.cluster import ClusterState, GarbageRecord
+from scheduler.core.state.lifecycle import UNSEEN, by_index, may_live
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 
 PLAN = "uninstall"
@@ -33,37 +29,6 @@ def build(state: ClusterState, reconciliation: Step) -> Plan:
         _phase(FRAMEWORK, (_step(FRAMEWORK, "teardown", *_framework_status(state)),)),
     )
     return Plan(PLAN, phases, aggregate(phase.status for phase in phases))
-
-
-def command_uninstall(state: ClusterState, command: Command) -> ClusterState | Refusal:
-    """Only one thing can be said: that something which cannot be reached is not to be waited for."""
-    if not isinstance(command, ForceComplete) or command.plan not in (PLAN, "deploy"):
-        return Refusal(RefusalKind.CONFLICT, f"the service is being removed: see the plan {PLAN}")
-    node = next((node for node in state.nodes.values() if _is_named(command, TASKS, node.name)), None)
-    if node is not None and may_live(node):
-        return _give_up_task(state, node)
-    node = next((node for node in state.nodes.values() if _is_named(command, RESERVATIONS, node.name)), None)
-    if node is not None and not may_live(node) and not holds_nothing(node):
-        return forget_holdings(state, emptied(node))
-    record = next((item for item in state.garbage.values() if _is_named(command, RESERVATIONS, item.id)), None)
-    if record is not None and state.uninstall is not None:
-        others = {name: item for name, item in state.garbage.items() if name != record.id}
-        left = replace(state.uninstall, left=(*state.uninstall.left, record.id))
-        return replace(state, garbage=others, uninstall=left)
-    return Refusal(RefusalKind.UNKNOWN, f"the plan {PLAN} waits for no step {command.step!r}")
-
-
-def _is_named(command: ForceComplete, phase: str, name: str) -> bool:
-    in_phase = command.phase in (None, phase, stable_id(PLAN, phase))
-    return in_phase and command.step in (name, stable_id(PLAN, phase, name))
-
-
-def _give_up_task(state: ClusterState, node: NodeRecord) -> ClusterState | Refusal:
-    assert node.task is not None
-    if node.task.state not in UNSEEN:
-        return Refusal(RefusalKind.CONFLICT, f"the task of {node.name} is seen, and is being ended: wait for it")
-    task = replace(node.task, state=TaskState.LOST, message="given up by an operator")
-    return replace(state, nodes={**state.nodes, node.name: replace(node, task=task)})
 
 
 def _task_status(node: NodeRecord) -> tuple[Status, Reason]:

@@ -12,11 +12,10 @@ import re
 from dataclasses import replace
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.mesos.offer import CLUSTER_ID, Held, Offer
 from scheduler.core.mesos.resources import to_scalar
 from scheduler.core.reservations.release import give_back, holders_of, is_used, known_reservations
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.reason import Code, Reason
 
 # Offers are called for so often only to see what nobody knows: while there is nothing to do, none come.

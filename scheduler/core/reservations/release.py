@@ -29,8 +29,9 @@ from scheduler.core.mesos.offer_operations import (
     without_volume,
 )
 from scheduler.core.mesos.resources import Share
-from scheduler.core.state.cluster import Abandoned, ClusterState, Refused
+from scheduler.core.state.cluster import ClusterState, Refused
 from scheduler.core.state.lifecycle import LIVE
+from scheduler.core.state.node import Abandoned
 from scheduler.core.state.reason import Code, Reason
 
 # Between two tries where Mesos refuses.

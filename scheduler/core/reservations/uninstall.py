@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.nodes.intents import end_task
+from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.nodes.replacement import give_up
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
-from scheduler.core.state.lifecycle import LIVE, may_live
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import LIVE, by_index, may_live
+from scheduler.core.state.node import NodeRecord, TaskState
 
 # So long nothing of this cluster may have been offered, while offers are called for.
 CALM_SECONDS = 10.0

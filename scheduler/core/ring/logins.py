@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.core.ring.seeds import by_index
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import is_up
+from scheduler.core.state.lifecycle import by_index, is_up
 from scheduler.core.state.spec import ClusterSpec
 
 # Any other value than these keeps something in system_auth.

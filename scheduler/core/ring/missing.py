@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import Asked, ClusterState, Missing, NodeRecord, Sighting
-from scheduler.core.state.lifecycle import is_running, is_up
+from scheduler.core.state.cluster import Asked, ClusterState, Sighting
+from scheduler.core.state.lifecycle import by_index, is_running, is_up
+from scheduler.core.state.node import Missing, NodeRecord
 
 # So many questions without an answer are silence: the second is put two seconds after the first.
 SILENT = 2

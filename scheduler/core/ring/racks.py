@@ -7,9 +7,9 @@ as replicas. How many there are, and whether a key space disregards racks, each 
 from __future__ import annotations
 
 from scheduler.core.ring.readiness import sighting_since
-from scheduler.core.ring.seeds import by_index
-from scheduler.core.state.cluster import ClusterState, NodeRecord
-from scheduler.core.state.lifecycle import is_up
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import by_index, is_up
+from scheduler.core.state.node import NodeRecord
 
 # With fewer, no majority of the racks is left.
 LEAST_RACKS = 3

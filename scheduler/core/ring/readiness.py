@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from executor.protocol import NodeStatus
 from scheduler.core.ring.missing import sentence as missing_words
-from scheduler.core.state.cluster import ClusterState, NodeRecord, Sighting, TaskState
+from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.lifecycle import is_running, shorten
+from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 

@@ -7,15 +7,10 @@ other member is up, since Cassandra refuses to start when none of its seeds answ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from scheduler.core.mesos.task_info import Seeds
-from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
-
-
-def by_index(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
-    """The nodes in numeric order."""
-    return sorted(nodes, key=lambda node: node.index)
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import by_index
+from scheduler.core.state.node import NodeRecord, TaskState
 
 
 def seed_addresses(state: ClusterState) -> tuple[str, ...]:

@@ -7,225 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from executor.protocol import JobProgress, NodeStatus
-from scheduler.core.configuration.overrides import Canary, Override
-from scheduler.core.state.spec import ClusterSpec, Policy
+from scheduler.core.state.configuration import Configuration, Override, PlanRecord
+from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord, TaskState
+from scheduler.core.state.spec import Policy
 
 if TYPE_CHECKING:
-    from scheduler.core.leftovers import GarbageRecord, UninstallRecord
+    pass
     from scheduler.core.state.event import JournalRecord
     from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
-
-SCHEMA_VERSION = 1
-
-
-class TaskState(StrEnum):
-    """Mesos' task states."""
-
-    STAGING = "TASK_STAGING"
-    STARTING = "TASK_STARTING"
-    RUNNING = "TASK_RUNNING"
-    KILLING = "TASK_KILLING"
-    FINISHED = "TASK_FINISHED"
-    FAILED = "TASK_FAILED"
-    KILLED = "TASK_KILLED"
-    ERROR = "TASK_ERROR"
-    LOST = "TASK_LOST"
-    DROPPED = "TASK_DROPPED"
-    UNREACHABLE = "TASK_UNREACHABLE"
-    GONE = "TASK_GONE"
-    GONE_BY_OPERATOR = "TASK_GONE_BY_OPERATOR"
-    UNKNOWN = "TASK_UNKNOWN"
-
-
-@dataclass(frozen=True)
-class Agent:
-    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack.
-
-    `url` is where the agent itself answers; empty in records of earlier versions.
-    """
-
-    id: str
-    hostname: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class Reservation:
-    """What a node holds on its agent for life; `seen` once Mesos has shown it (an offer, or a running task).
-
-    `id` is the value of the label resource_id on every reserved resource; `volume_id` the persistence id.
-    `mount_root` is the disk's root of a MOUNT volume, `disk_mb` the volume's size (of a MOUNT disk: the whole disk).
-    `cluster_id` is that of the label of the same name; reservations of earlier versions have none.
-    """
-
-    id: str
-    volume_id: str
-    seen: bool = False
-    mount_root: str | None = None
-    disk_mb: float = 0.0
-    cluster_id: str = ""
-
-
-@dataclass(frozen=True)
-class Abandoned:
-    """A reservation that nobody needs any more: no task on it was ever seen, or its node lives elsewhere now.
-
-    `unused`: no data on it is needed, since Mesos said that its launch never ran, or the node was replaced; only then
-    is its volume destroyed. `agent_id` where it surely is: it is waited for there until its volume was offered, which
-    proves that no task is left, `destroyed`, and not seen there any more. `executors` ran there then: Mesos gives back
-    what an executor holds only when that has ended, so each may still hold a part. An agent that comes back under
-    another id is known by its `hostname`.
-    """
-
-    id: str
-    unused: bool
-    agent_id: str = ""
-    destroyed: bool = False
-    hostname: str = ""
-    executors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class TaskRecord:
-    """The newest launch of a node. `state` is the last word of Mesos or the executor on it."""
-
-    id: str
-    executor_id: str
-    configuration: str
-    state: TaskState
-    launched_at: float
-    updated_at: float
-    reason: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Failures:
-    """Failed launches in a row: `not_before` is when the next may be tried; `message` the last words."""
-
-    count: int = 0
-    not_before: float = 0.0
-    message: str = ""
-
-
-class IntentKind(StrEnum):
-    """What is to become of a node that is more than being launched where it was."""
-
-    RESTART = "RESTART"  # its task is ended, and launched again in place
-    PAUSE = "PAUSE"  # as RESTART, but Cassandra stays off and the volume mounted until it is resumed
-    REPLACE = "REPLACE"  # a new node on another agent takes over its tokens
-    LEAVE = "LEAVE"  # it has left the ring: its task is ended, what it holds released, its record removed
-
-
-@dataclass(frozen=True)
-class Membership:
-    """What a node was before it is replaced: kept until its replacement is a member, then released.
-
-    `gone`: an operator removed its agent, and with it the reservation.
-    """
-
-    agent: Agent
-    reservation: Reservation
-    gone: bool
-    rack: str
-    deployed: str
-    host_id: str | None
-    address: str
-
-
-@dataclass(frozen=True)
-class Intent:
-    """Stored before anything is done about it, and until it has come true; so a crash of anything only delays it.
-
-    `task_id` is the task that has to end, `begun_at` when it was first told to: until then the intent waits its turn
-    and can be taken back. `configuration` is what the next launch takes (None: the node's own). `reason` is for people.
-    `by_rack`: it does not wait for those of the node's own rack that are intended in the same way.
-    """
-
-    kind: IntentKind
-    requested_at: float
-    task_id: str
-    reason: str = ""
-    principal: str = ""
-    forced: bool = False
-    begun_at: float | None = None
-    configuration: str | None = None
-    previous: Membership | None = None
-    by_rack: bool = False
-
-
-@dataclass(frozen=True)
-class Missing:
-    """That `peers` do not see a node which Mesos holds for running: noted `since`, not heard of `silent_since`."""
-
-    since: float
-    silent_since: float
-    peers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class NodeRecord:
-    """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
-
-    `deployed` is the configuration with which it was once seen ready: a fact, never derived again from a later
-    health check. `abandoned` are released where they turn up after all. `host_id` and `address` are Cassandra's
-    own; `mode` the last one reported by the running task.
-    """
-
-    index: int
-    agent: Agent | None = None
-    reservation: Reservation | None = None
-    task: TaskRecord | None = None
-    rack: str = ""
-    deployed: str | None = None
-    abandoned: tuple[Abandoned, ...] = ()
-    host_id: str | None = None
-    address: str | None = None
-    mode: str = "UNKNOWN"
-    failures: Failures = Failures()
-    forced: bool = False  # an operator forced this node's deploy step complete
-    intent: Intent | None = None
-    left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
-    left_host: str = ""  # it was decommissioned there, to be placed elsewhere
-    missing: Missing | None = None  # its peers do not see it, and it does not answer: down until it is heard of
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def name(self) -> str:
-        """The task's name: node-<index>."""
-        return f"node-{self.index}"
-
-
-@dataclass(frozen=True)
-class PlanRecord:
-    """What an operator told a plan; stored under plans/<name>."""
-
-    name: str
-    interrupted: bool = False
-    completed: bool = False  # all nodes were members once: what joins later takes data over
-    cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
-    cleanup_due: tuple[str, ...] | None = None  # on the nodes that were members before; earlier versions named none
-    canary: Canary | None = None  # of the plan deploy: until an operator lets it go on, no other node has the target
-    schema_version: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """An immutable configuration, stored under configurations/<id>.
-
-    `settings` are the texts of which it was made; earlier versions recorded none.
-    """
-
-    id: str
-    created_at: float
-    spec: ClusterSpec
-    settings: Mapping[str, str] | None = None
-    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
@@ -365,3 +157,51 @@ class ClusterState:
     previous: str | None = None
     overrides: Mapping[str, Override] = field(default_factory=dict)  # by setting
     policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True)
+class GarbageRecord:
+    """A reservation with this cluster's label that no node's record knows, stored under garbage/<resource id>.
+
+    `volumes` are the persistence ids on it; amounts are those of the offer that showed it: cores, and MB. `destroyed`
+    once its volume was offered, and so is used by no task: what turns up of it is given back. `executors` ran there
+    then, and may hold a part of it: the record goes when its agent's offers show neither it nor them any more.
+    """
+
+    id: str
+    agent_id: str
+    hostname: str
+    volumes: tuple[str, ...]
+    cpus: float
+    memory_mb: float
+    disk_mb: float
+    found_at: float
+    destroyed: bool = False
+    executors: tuple[str, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class ReleasedRecord:
+    """The newest reservations that were given back whole, oldest first: stored under `released`.
+
+    No task can use what still turns up of them, since their volume was destroyed.
+    """
+
+    ids: tuple[str, ...]
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class UninstallRecord:
+    """That this service is being removed, for good: stored under `uninstall`, and the last record to go.
+
+    `left` are the reservations that an operator said are not to be waited for. `released` once nothing is held any
+    more: the framework is torn down then, and the records go.
+    """
+
+    started_at: float
+    principal: str
+    left: tuple[str, ...] = ()
+    released: bool = False
+    schema_version: int = SCHEMA_VERSION

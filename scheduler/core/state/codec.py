@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.core.configuration.overrides import Override
-from scheduler.core.leftovers import GarbageRecord, ReleasedRecord, UninstallRecord
-from scheduler.core.state.cluster import SCHEMA_VERSION, ClusterState, Configuration, NodeRecord, PlanRecord
+from scheduler.core.state.cluster import ClusterState, GarbageRecord, ReleasedRecord, UninstallRecord
+from scheduler.core.state.configuration import Configuration, Override, PlanRecord
 from scheduler.core.state.documents import DocumentError, decode, encode
 from scheduler.core.state.event import JournalRecord
+from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.operation_kinds import KINDS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.core.state.cluster import SCHEMA_VERSION
+from scheduler.core.state.node import SCHEMA_VERSION
 
 
 class EntryKind(StrEnum):

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scheduler.core.maintenance.progress import is_live, stamp, steps
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
 from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
+from scheduler.core.state.operation_steps import steps
 
 BACKUP, RESTORE, DELETE = "backup", "restore", "backup-delete"
 _ONE_PLACE = ("external_location", "endpoint")

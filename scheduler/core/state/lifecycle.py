@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.state.cluster import Failures, IntentKind, NodeRecord, TaskState
+from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
 
 LIVE = frozenset({TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING})
 # Neither alive nor dead: Mesos cannot see it, or does not know its agent.
@@ -86,3 +87,18 @@ def shorten(words: str, limit: int = WORDS_LIMIT) -> str:
     """The end of a text, at most `limit` bytes in UTF-8: the last words say most."""
     encoded = words.strip().encode()
     return words.strip() if len(encoded) <= limit else "…" + encoded[-limit + 3 :].decode(errors="ignore")
+
+
+def by_index(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
+    """The nodes in numeric order."""
+    return sorted(nodes, key=lambda node: node.index)
+
+
+def describe(kind: IntentKind) -> str:
+    """A kind in a sentence."""
+    return {
+        IntentKind.RESTART: "the restart",
+        IntentKind.PAUSE: "the pause",
+        IntentKind.REPLACE: "the replacement",
+        IntentKind.LEAVE: "the departure",
+    }[kind]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.state.cluster import SCHEMA_VERSION, Failures, TaskState
+from scheduler.core.state.node import SCHEMA_VERSION, Failures, TaskState
 
 # The principal of what the scheduler begins, or stops, by itself.
 SCHEDULER = "the scheduler"
 # Among the facts of a decommission: NODES did not ask for its node, when it began or since.
 UNWANTED = "unwanted"
+
+FIRST_DELAY = 5.0
 
 
 class OperationState(StrEnum):
@@ -24,6 +27,9 @@ class OperationState(StrEnum):
     STOPPED = "STOPPED"
     COMPLETE = "COMPLETE"
     DIFFERENT = "DIFFERENT"  # all was done, and what came of it is not what was asked for: `message` says where
+
+
+LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
 
 
 class StepState(StrEnum):
@@ -132,3 +138,18 @@ class HistoryRecord:
     def key(self) -> str:
         """Its name in the history."""
         return f"{self.operation.kind}.{round(self.operation.started_at * 1000)}"
+
+
+def is_live(operation: OperationRecord) -> bool:
+    """Whether it has not ended."""
+    return operation.state in LIVE_OPERATIONS
+
+
+def stamp(seconds: float) -> str:
+    """A time for people: ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def delay_after(count: int) -> float:
+    """Seconds to wait after the count-th failure: 5, then four times as long as before."""
+    return FIRST_DELAY * 4.0 ** (count - 1)

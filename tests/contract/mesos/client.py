@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
-from localmesos.recordio import Decoder
+from localmesos.protocol.streams import Decoder
 
 Json = dict[str, Any]
 

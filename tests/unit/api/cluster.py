@@ -13,17 +13,10 @@ from werkzeug.test import TestResponse
 from executor.protocol import NodeStatus
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal
-from scheduler.core.plans.nodes import build_plans
-from scheduler.core.state.cluster import (
-    Agent,
-    ClusterState,
-    Configuration,
-    NodeRecord,
-    Reconciliation,
-    Sighting,
-    TaskRecord,
-    TaskState,
-)
+from scheduler.core.plans.build import build_plans
+from scheduler.core.state.cluster import ClusterState, Reconciliation, Sighting
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import Agent, NodeRecord, TaskRecord, TaskState
 from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 from scheduler.settings import Settings, parse
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.state.cluster import Failures, JobSighting, TaskState
+from scheduler.core.state.cluster import JobSighting
+from scheduler.core.state.node import Failures, TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused

@@ -12,9 +12,8 @@ from flask.testing import FlaskClient
 from api import create_app
 from api.openapi.document import describe
 from scheduler.core.commands.command import Refusal, RefusalKind, SetTarget
-from scheduler.core.configuration.overrides import Canary, Override
 from scheduler.core.events.commands import Outcome, command_entry
-from scheduler.core.state.cluster import Configuration
+from scheduler.core.state.configuration import Canary, Configuration, Override
 from scheduler.settings import Settings
 from scheduler.settings.effective import CHANGEABLE, RECORDED
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state

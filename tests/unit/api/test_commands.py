@@ -18,7 +18,7 @@ from scheduler.core.commands.command import (
     RefusalKind,
     RestartStep,
 )
-from scheduler.core.state.cluster import Failures
+from scheduler.core.state.node import Failures
 from tests.unit.api.cluster import CoreGateway, document, make_node
 
 PREFIXES = ("", "/service/cassandra", "/cassandra")

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from scheduler.core.leftovers import GarbageRecord
 from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import GarbageRecord
 from scheduler.settings import Settings
 from tests.unit.api.cluster import CoreGateway, document, make_status
 

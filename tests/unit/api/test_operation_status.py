@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from api.openapi.document import describe
 from api.openapi.schemas import REQUESTS
 from scheduler.core.maintenance.request import check
-from scheduler.core.state.cluster import Failures
+from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import HistoryRecord, OperationState, StepState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused

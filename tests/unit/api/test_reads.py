@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from api import create_app
 from executor.protocol import Ports
 from scheduler import __version__
-from scheduler.core.leftovers import GarbageRecord, UninstallRecord
-from scheduler.core.state.cluster import Configuration, Missing, NodeRecord, Sighting, TaskState
+from scheduler.core.state.cluster import GarbageRecord, Sighting, UninstallRecord
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import Missing, NodeRecord, TaskState
 from scheduler.core.state.spec import Policy
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state, make_status
 

@@ -17,9 +17,9 @@ from flask.testing import FlaskClient
 from api import create_app
 from api.openapi.document import describe
 from scheduler.core.commands.command import PauseNode, RestartNodes, SetTarget
-from scheduler.core.configuration.overrides import Override
 from scheduler.core.events.log import add_entries
-from scheduler.core.leftovers import GarbageRecord
+from scheduler.core.state.cluster import GarbageRecord
+from scheduler.core.state.configuration import Override
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.security.sealing import new_key
 from scheduler.settings.effective import wanted

@@ -8,17 +8,9 @@ from typing import Any
 
 from executor.protocol import NodeStatus
 from scheduler.core.mesos.offer import Offer, parse_offer
-from scheduler.core.state.cluster import (
-    Agent,
-    ClusterState,
-    Configuration,
-    NodeRecord,
-    Reconciliation,
-    Reservation,
-    Sighting,
-    TaskRecord,
-    TaskState,
-)
+from scheduler.core.state.cluster import ClusterState, Reconciliation, Sighting
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.spec import ClusterSpec
 from tests.simulation.samples import Ids, begin, spec

@@ -10,8 +10,8 @@ import pytest
 from executor.protocol import Ports
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.target import Adoption, adopt, fingerprint, refused_changes
-from scheduler.core.state.cluster import Configuration
 from scheduler.core.state.codec import Stored
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources
 from tests.unit.core.samples import TARGET, Ids, spec, up
 

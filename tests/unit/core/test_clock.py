@@ -9,19 +9,8 @@ import pytest
 from executor.protocol import JobProgress
 from scheduler.core.cycle.clock import set_back
 from scheduler.core.decide import decide
-from scheduler.core.state.cluster import (
-    Asked,
-    ClusterState,
-    Failures,
-    Intent,
-    IntentKind,
-    JobSighting,
-    Memory,
-    NodeRecord,
-    Reconciliation,
-    Stray,
-    TaskState,
-)
+from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Memory, Reconciliation, Stray
+from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskState
 from tests.unit.core.samples import node, state, step, up
 
 BEFORE = 10_000.0

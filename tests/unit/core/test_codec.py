@@ -9,21 +9,7 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobProgress
-from scheduler.core.configuration.overrides import Canary, Override
-from scheduler.core.leftovers import GarbageRecord, ReleasedRecord
-from scheduler.core.state.cluster import (
-    Abandoned,
-    Agent,
-    Configuration,
-    Failures,
-    Intent,
-    IntentKind,
-    Membership,
-    NodeRecord,
-    PlanRecord,
-    Reservation,
-    TaskState,
-)
+from scheduler.core.state.cluster import GarbageRecord, ReleasedRecord
 from scheduler.core.state.codec import (
     ClusterId,
     FrameworkId,
@@ -38,7 +24,19 @@ from scheduler.core.state.codec import (
     path_of,
     removals,
 )
+from scheduler.core.state.configuration import Canary, Configuration, Override, PlanRecord
 from scheduler.core.state.lifecycle import WORDS_LIMIT
+from scheduler.core.state.node import (
+    Abandoned,
+    Agent,
+    Failures,
+    Intent,
+    IntentKind,
+    Membership,
+    NodeRecord,
+    Reservation,
+    TaskState,
+)
 from scheduler.core.state.operation import HistoryRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.spec import Uri
 from tests.unit.core.samples import TARGET, node, operation, spec, state, step, up

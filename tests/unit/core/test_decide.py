@@ -9,15 +9,9 @@ import pytest
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.decide import decide
 from scheduler.core.mesos.offer import Offer
-from scheduler.core.state.cluster import (
-    ClusterState,
-    Failures,
-    Memory,
-    PlanRecord,
-    Reconciliation,
-    Reservation,
-    TaskState,
-)
+from scheduler.core.state.cluster import ClusterState, Memory, Reconciliation
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.node import Failures, Reservation, TaskState
 from tests.unit.core.samples import (
     Ids,
     down,

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from executor.protocol import parse_launch
+from scheduler.core.cycle.decision import Fit
 from scheduler.core.mesos.offer import Offer, by_agent
 from scheduler.core.mesos.placement import Spread, parse_constraints
 from scheduler.core.mesos.task_info import Seeds
 from scheduler.core.nodes.launch import (
     ATTRIBUTES_LIMIT,
-    Fit,
     Start,
     in_place_refusals,
     is_unused,
@@ -21,7 +21,8 @@ from scheduler.core.nodes.launch import (
     launch_new,
     new_refusals,
 )
-from scheduler.core.state.cluster import Configuration, NodeRecord, Reservation, TaskState
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import NodeRecord, Reservation, TaskState
 from scheduler.core.state.spec import ClusterSpec
 from tests.unit.core.samples import PRINCIPAL, ROLE, TARGET, Ids, node, offer, scalar, spec
 

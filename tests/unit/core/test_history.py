@@ -10,12 +10,13 @@ import pytest
 
 from scheduler.core.decide import decide
 from scheduler.core.events.maintenance import operation_entries
-from scheduler.core.history import KEPT, SIZE_LIMIT
+from scheduler.core.maintenance.run import KEPT, SIZE_LIMIT
 from scheduler.core.plans.maintenance import build
 from scheduler.core.plans.plan import Status
-from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import encode_record
 from scheduler.core.state.exclusion import exclusion
+from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.reason import Code

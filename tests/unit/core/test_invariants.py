@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.state.cluster import ClusterState, Reservation, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import Reservation, TaskState
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
 from tests.simulation.invariants import invariants
 from tests.unit.core.samples import node, operation, state, step, up

@@ -24,8 +24,9 @@ from scheduler.core.maintenance.steps import (
     result_of,
 )
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.state.cluster import ClusterState, Failures, TaskState
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import ENDED, PRESUMED
+from scheduler.core.state.node import Failures, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from tests.unit.core.samples import operation, state, up
 

@@ -22,8 +22,9 @@ from scheduler.core.events.log import (
 )
 from scheduler.core.events.maintenance import operation_entries
 from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState, Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
+from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
 from scheduler.core.state.operation import OperationState
 from tests.unit.core.samples import down, operation, up
 from tests.unit.core.samples import state as make_state

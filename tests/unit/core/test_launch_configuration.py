@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.nodes.recovery import launch_configuration
-from scheduler.core.state.cluster import ClusterState, Configuration, NodeRecord, Reservation, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import NodeRecord, Reservation, TaskState
 from scheduler.core.state.spec import ClusterSpec, Resources
 from tests.unit.core.samples import TARGET, node, spec, state, up
 

@@ -13,7 +13,9 @@ from scheduler.core.decide import decide
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import new_hold
 from scheduler.core.mesos.task_info import Executor, build_job
-from scheduler.core.state.cluster import ClusterState, Configuration, JobSighting, Memory, NodeRecord, Stray, TaskState
+from scheduler.core.state.cluster import ClusterState, JobSighting, Memory, Stray
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
 from tests.unit.core.samples import PRINCIPAL, ROLE, Ids, down, node, offer, operation, scalar, spec, state, step, up
 

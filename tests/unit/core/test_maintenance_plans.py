@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobProgress
-from scheduler.core.plans.nodes import build_plans, plan_names
+from scheduler.core.plans.build import build_plans, plan_names
 from scheduler.core.plans.plan import Plan, stable_id
-from scheduler.core.state.cluster import ClusterState, Failures, JobSighting, Memory, Reconciliation, TaskState
+from scheduler.core.state.cluster import ClusterState, JobSighting, Memory, Reconciliation
+from scheduler.core.state.node import Failures, TaskState
 from scheduler.core.state.operation import OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
 from tests.unit.core.samples import down, operation, state, step, up

@@ -9,7 +9,8 @@ import pytest
 
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.ring.missing import doubted, note_missing, sentence
-from scheduler.core.state.cluster import Asked, ClusterState, Missing, NodeRecord, Sighting, TaskState
+from scheduler.core.state.cluster import Asked, ClusterState, Sighting
+from scheduler.core.state.node import Missing, NodeRecord, TaskState
 from tests.unit.core.samples import Ids, state, status, up
 
 NOW = 1_764_000_000.0

@@ -7,8 +7,10 @@ import pytest
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, Refusal, RestartStep
 from scheduler.core.plans.plan import stable_id
-from scheduler.core.state.cluster import ClusterState, Failures, PlanRecord, Reservation, TaskState
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import Changing, changes
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.node import Failures, Reservation, TaskState
 from tests.unit.core.samples import node, state, up
 
 NOW = 100.0

@@ -7,19 +7,12 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.maintenance.progress import (
-    at_once,
-    choose_node,
-    is_live,
-    look,
-    node_block,
-    stamp,
-    steps,
-    turn_block,
-)
-from scheduler.core.state.cluster import ClusterState, Failures, NodeRecord, TaskState
-from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.maintenance.progress import at_once, choose_node, look, node_block, turn_block
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import Failures, NodeRecord, TaskState
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_steps import steps
 from scheduler.core.state.reason import Reason
 from tests.unit.core.samples import down, node, operation, state, step, up
 

@@ -20,9 +20,10 @@ from scheduler.core.commands.command import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.state.cluster import ClusterState, Failures
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import changes, path_of, removals
 from scheduler.core.state.exclusion import exclusion, remarks
+from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
 from tests.unit.core.samples import begin, operation, state, step, up

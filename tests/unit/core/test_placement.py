@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.mesos.placement import Constraint, Operator, PlacementError, Spread, parse_constraints
-from scheduler.core.state.cluster import Agent
+from scheduler.core.state.node import Agent
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan, Status, Step, stable_id
-from scheduler.core.state.cluster import (
-    ClusterState,
-    Configuration,
-    Failures,
-    Memory,
-    NodeRecord,
-    PlanRecord,
-    Reconciliation,
-    TaskState,
-)
+from scheduler.core.state.cluster import ClusterState, Memory, Reconciliation
+from scheduler.core.state.configuration import Configuration, PlanRecord
+from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from tests.unit.core.samples import TARGET, node, spec, state, up
 
 NOW = 100.0

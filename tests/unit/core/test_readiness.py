@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from scheduler.core.ring.readiness import assess, own_reason, serves_cql
-from scheduler.core.state.cluster import ClusterState, NodeRecord, Sighting, TaskState
+from scheduler.core.state.cluster import ClusterState, Sighting
+from scheduler.core.state.node import NodeRecord, TaskState
 from tests.unit.core.samples import node, spec, state, status, up
 
 OWN = "127.0.0.4"

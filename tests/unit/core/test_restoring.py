@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.restoring import IMPORT, STREAM, Loading, gather, plan, share
+from scheduler.core.maintenance.job_parameters import IMPORT, STREAM, Loading, gather, plan, share
 
 
 def checks(**same_as: str | None) -> Mapping[str, Mapping[str, Any]]:

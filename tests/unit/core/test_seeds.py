@@ -10,7 +10,8 @@ import pytest
 from bench import large
 from scheduler.core.mesos.task_info import Seeds
 from scheduler.core.ring.seeds import choose_seeds, seed_addresses
-from scheduler.core.state.cluster import ClusterState, NodeRecord, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import NodeRecord, TaskState
 
 ADDRESSES = tuple(large.address(index) for index in range(5))
 

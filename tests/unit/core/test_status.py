@@ -21,8 +21,9 @@ from scheduler.core.mesos.updates import (
     parse_operation_update,
     parse_task_update,
 )
-from scheduler.core.state.cluster import Asked, ClusterState, Failures, NodeRecord, Reconciliation, TaskState
+from scheduler.core.state.cluster import Asked, ClusterState, Reconciliation
 from scheduler.core.state.lifecycle import ENDED, FINAL, LIVE, UNSEEN, delay_after, may_live
+from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from tests.unit.core.samples import node, state, status, up
 
 S = TaskState

@@ -9,21 +9,15 @@ import pytest
 
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Interrupt, Proceed, Refusal, RefusalKind, SetTarget
-from scheduler.core.configuration.overrides import Canary, Override, Overrides, Wanted
+from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.target import KEPT, become
 from scheduler.core.nodes.rollout import first_node, next_node
-from scheduler.core.plans.nodes import build_plans
+from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Status
-from scheduler.core.state.cluster import (
-    ClusterState,
-    Configuration,
-    Intent,
-    IntentKind,
-    Membership,
-    NodeRecord,
-    PlanRecord,
-)
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Canary, Configuration, Override, Overrides, PlanRecord
+from scheduler.core.state.node import Intent, IntentKind, Membership, NodeRecord
 from scheduler.core.state.spec import ClusterSpec, Policy
-from scheduler.core.targets import KEPT, become
 from tests.unit.core.samples import TARGET, down, spec, state, up
 
 GIVEN = {"CASSANDRA_HEAP_SIZE_MB": Override("300", "")}

@@ -9,17 +9,8 @@ import pytest
 from scheduler.core.cycle.decision import Decision, Kill, Reconcile
 from scheduler.core.decide import decide
 from scheduler.core.mesos.offer import Offer
-from scheduler.core.state.cluster import (
-    Abandoned,
-    Asked,
-    ClusterState,
-    Memory,
-    NodeRecord,
-    Reconciliation,
-    Sighting,
-    Stray,
-    TaskState,
-)
+from scheduler.core.state.cluster import Asked, ClusterState, Memory, Reconciliation, Sighting, Stray
+from scheduler.core.state.node import Abandoned, NodeRecord, TaskState
 from tests.unit.core.samples import (
     PRINCIPAL,
     ROLE,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from scheduler.core.configuration.overrides import Override, bringing_back, given, holding, laid_over
+from scheduler.core.configuration.overrides import bringing_back, given, holding, laid_over
+from scheduler.core.state.configuration import Override
 
 HEAP = {"HEAP": Override("512", "256")}
 ENVIRONMENT = {"HEAP": "256", "CPUS": "1"}

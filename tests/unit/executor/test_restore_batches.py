@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from executor.cql.names import TableName
 from executor.restore.loading.pipeline import Pipeline
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Batch, DamagedBackupError, Piece, is_wanted, plan, sstable
 
 T, U = TableName("a", "t"), TableName("a", "u")

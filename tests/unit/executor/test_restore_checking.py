@@ -11,12 +11,12 @@ from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Unavailabl
 from cassandra.cluster import NoHostAvailable
 
 from executor.cql import row_count
+from executor.cql.names import TableName
 from executor.cql.row_count import split
 from executor.restore import checking
 from executor.restore.loading.loader import cause, sent_bytes
 from executor.restore.loading.pipeline import AHEAD_BYTES
 from executor.restore.loading.staging import Staging
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.stored import StoredBackup
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from executor.restore.loading.fetcher import Contents, Fetcher, FetchError, FetchStopped
+from executor.restore.loading.fetcher import Contents, Fetcher, FetchStopped
 from executor.restore.source.batches import Piece
+from executor.restore.source.stored import FetchError
 
 PLAIN = os.urandom(300_000) + b"\0" * 5_000_000
 PACKED = zstd.compress(PLAIN)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from executor.cql.ddl import elements
 from executor.cql.tokenizer import CqlError
 from executor.restore.problems import Problem, sentence
 from executor.restore.schema import drop_history
 from executor.restore.schema.drop_history import stamp
-from executor.restore.schema.plan import elements
 
 EARLY, LATE = 1795880450469000, 1795880459000001
 EARLY_WORDS, LATE_WORDS = "2026-11-28T15:40:50.469000Z", "2026-11-28T15:40:59.000001Z"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from executor.restore.loading.progress import Meter, Throttle
+from executor.restore.loading.progress import Meter
+from executor.s3.throttle import Throttle
 
 
 class Clock:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from executor.cql.ddl import elements
+from executor.cql.names import TableName
 from executor.restore.proof.samples import Kept, Samples, dropped
-from executor.restore.schema.plan import elements
-from executor.restore.schema.selection import TableName
 from executor.restore.source.batches import Batch, Piece
 
 TABLE = TableName("shop", "users")

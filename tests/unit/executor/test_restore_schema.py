@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from executor.cql import ddl
+from executor.cql.ddl import elements
 from executor.cql.tokenizer import CqlError
 from executor.restore.schema import plan as schema_plan
-from executor.restore.schema.plan import Existing, Plan, conflicts, elements, plan, replication
+from executor.restore.schema.plan import Existing, Plan, conflicts, plan, replication
 from executor.restore.schema.selection import Selection, select
 
 ID = "f228ac90-e75e-11f1-8a01-615e18057280"
@@ -98,14 +100,14 @@ def test_a_view_is_left_out_beside_its_own_table_and_that_is_said() -> None:
         "view a.view: a.users becomes a.people in the same key space, where the view keeps its name and its table"
     ]
     assert schema_plan.left_out(elements(STORED), elsewhere) == []
-    (view,) = [e.text for e in made(elsewhere).create if e.kind == schema_plan.VIEW]
+    (view,) = [e.text for e in made(elsewhere).create if e.kind == ddl.VIEW]
     assert view.splitlines()[0] == 'CREATE MATERIALIZED VIEW "b".view AS'
     assert view.splitlines()[2].strip().startswith('FROM "b"."people"')
 
 
 def test_a_view_never_keeps_its_id() -> None:
     stored = [KEY_SPACE, USERS, VIEW.replace("(id);", f"(id) WITH ID = {ID.replace('f', 'e')}\n AND comment = '';")]
-    texts = [e.text for e in plan(elements(stored), of([], ["users"], {}), HERE).create if e.kind == schema_plan.VIEW]
+    texts = [e.text for e in plan(elements(stored), of([], ["users"], {}), HERE).create if e.kind == ddl.VIEW]
     assert "ID =" not in texts[0]
 
 
@@ -123,7 +125,7 @@ def test_indexes_of_a_table_that_gets_another_name(
     stored = [KEY_SPACE, f"CREATE TABLE a.{table} (id int PRIMARY KEY, v int);"]
     stored += [f"CREATE INDEX {index} ON a.{table} (v);" for index in indexes]
     selection = select({"a": [table]}, [], [], {f"a.{table}": f"a.{new}"})
-    found = [e.name for e in plan(elements(stored), selection, HERE).create if e.kind == schema_plan.INDEX]
+    found = [e.name for e in plan(elements(stored), selection, HERE).create if e.kind == ddl.INDEX]
     # Two that differ in their ends alone are told apart by a digest.
     assert [name[: len(text)] for name, text in zip(found, expected, strict=True)] == expected
     assert all(len(name) <= 128 for name in found)
@@ -132,7 +134,7 @@ def test_indexes_of_a_table_that_gets_another_name(
 def test_a_function_that_masks_a_column_is_no_table_of_its_name() -> None:
     stored = [KEY_SPACE, "CREATE TABLE a.users (id int PRIMARY KEY, p text MASKED WITH a.users());"]
     selection = select({"a": ["users"]}, [], [], {"a.users": "b.people"})
-    (table,) = [e.text for e in plan(elements(stored), selection, HERE).create if e.kind == schema_plan.TABLE]
+    (table,) = [e.text for e in plan(elements(stored), selection, HERE).create if e.kind == ddl.TABLE]
     assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b".users())'
 
 

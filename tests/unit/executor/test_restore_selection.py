@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from executor.restore.schema.selection import SelectionError, TableName, select
+from executor.cql.names import TableName
+from executor.restore.schema.selection import SelectionError, select
 
 STORED = {
     "shop": ["user", "users", "orders"],

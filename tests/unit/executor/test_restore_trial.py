@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from executor.cql.ddl import elements
 from executor.restore.schema import trial
-from executor.restore.schema.plan import elements
 
 FUNCTION = "CREATE FUNCTION k.hide(x text)\n CALLED ON NULL INPUT\n RETURNS text\n LANGUAGE java\n AS $$return x;$$;"
 AGGREGATE = "CREATE AGGREGATE k.total(int)\n    SFUNC plus\n    STYPE int;"

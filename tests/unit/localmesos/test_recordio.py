@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localmesos.recordio import Decoder, RecordError, encode
+from localmesos.protocol.streams import Decoder, RecordError, encode
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.integers(min_value=1, max_value=50))

@@ -22,7 +22,8 @@ from executor.protocol import (
 )
 from scheduler.core.cycle.decision import Accept, Ask
 from scheduler.core.mesos.updates import Registered, TaskUpdate
-from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import TaskState
 from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.messages import Json, Offers
 from scheduler.loop.messages import Message as MessageEvent

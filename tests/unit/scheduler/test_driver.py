@@ -16,7 +16,7 @@ import pytest
 
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.driver.mesos_json import translate

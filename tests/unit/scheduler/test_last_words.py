@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
-from scheduler.core.state.cluster import TaskState
+from scheduler.core.state.node import TaskState
 from scheduler.loop.last_words import LINES, TAIL_BYTES, LastWords, Sandbox, read, sandbox_of
 from tests.unit.core.samples import node, state
 

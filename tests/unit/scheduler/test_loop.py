@@ -16,7 +16,8 @@ from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
 from scheduler.core.plans.plan import Status
 from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
 from scheduler.loop.run import Loop, Sources

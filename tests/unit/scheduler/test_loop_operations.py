@@ -21,7 +21,8 @@ from executor.protocol import (
     encode_message,
     parse_message,
 )
-from scheduler.core.state.cluster import ClusterState, TaskState
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.loop.messages import Message, QuestionAsked
 from scheduler.loop.snapshot import Unavailable

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.configuration.target import Adoption, adopt
-from scheduler.core.leftovers import UninstallRecord
 from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import UninstallRecord
 from scheduler.core.state.codec import FrameworkId, Single, StateCorruptError, Stored, contents, encode_record, load
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.errors import Exit, FatalError

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bench import large
-from scheduler.core.configuration.overrides import Override
 from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState, PlanRecord
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Override, PlanRecord
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord
 from scheduler.errors import StaleWriteError, StoreUnavailableError
 from scheduler.storage.port import Memory, MemoryStore, Writes

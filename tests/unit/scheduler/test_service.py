@@ -10,10 +10,10 @@ import pytest
 
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import SetTarget
-from scheduler.core.configuration.overrides import Canary, Override
+from scheduler.core.configuration.target import KEPT
 from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState, PlanRecord
-from scheduler.core.targets import KEPT
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Canary, Override, PlanRecord
 from scheduler.errors import Exit, FatalError
 from scheduler.loop.run import Sources
 from scheduler.settings import Settings, parse

@@ -13,8 +13,9 @@ import pytest
 
 from executor.protocol import Ports
 from scheduler.core.state.spec import Resources, Uri
-from scheduler.settings import InvalidSettings, Settings, main, parse, render
-from scheduler.settings.render import configuration
+from scheduler.settings import InvalidSettings, Settings, parse, render
+from scheduler.settings.__main__ import main
+from scheduler.settings.rendering import configuration
 from scheduler.settings.table import RETIRED, TABLE, Setting
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor.backup import claim
+from executor.backup import catalog
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import KeySpace, Member, RingMember, Schema, Started, Table
 from executor.backup.snapshots import Note, SnapshotTable
@@ -79,7 +79,7 @@ class SmallCluster:
 
     def describe(self, store: Store, name: str, operation: str) -> dict[str, str]:
         """What the job `describe` leaves, and answers."""
-        claim.claim(store, Started(name, operation, self.id, "small", store.now()))
+        catalog.claim(store, Started(name, operation, self.id, "small", store.now()))
         tables = {
             table: None
             for node in self.nodes.values()

@@ -11,9 +11,8 @@ from typing import Any
 
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
-from scheduler.settings.checks import cassandra_bundle, misfits, read_options, unusable_files
+from scheduler.settings.checks import Reading, cassandra_bundle, misfits, read_options, unusable_files
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
-from scheduler.settings_reading import Reading
 
 # All variables that begin so are ours: one that is no setting is a mistake.
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")

@@ -1,0 +1,100 @@
+"""Parse the statements of a schema, as DESCRIBE writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from executor.cql import tokenizer
+from executor.cql.names import TableName
+from executor.cql.tokenizer import CqlError, Word, parenthesis, words
+
+KEY_SPACE, TYPE, FUNCTION, AGGREGATE = "keyspace", "type", "function", "aggregate"
+TABLE, COLUMNS, INDEX, VIEW, TRIGGER = "table", "columns", "index", "view", "trigger"
+_KINDS = {
+    "KEYSPACE": KEY_SPACE, "TYPE": TYPE, "FUNCTION": FUNCTION, "AGGREGATE": AGGREGATE, "TABLE": TABLE,
+    "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
+}  # fmt: skip
+# As DESCRIBE writes it.
+_CREATE_VIEW = "CREATE MATERIALIZED VIEW "
+
+
+@dataclass(frozen=True)
+class Element:
+    """One statement of a schema. `table` is the table that it is about, empty for what belongs to a key space.
+
+    COLUMNS is an ALTER TABLE, by which DESCRIBE tells of columns that were dropped. The name of a function has its
+    arguments. `position` is the word that stands for the name of an index or a trigger.
+    """
+
+    kind: str
+    key_space: str
+    name: str
+    text: str
+    table: str = ""
+    position: Word | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What there can be only one of."""
+        return (self.kind, self.key_space, self.name)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.key_space}" if self.kind == KEY_SPACE else f"{self.kind} {self.key_space}.{self.name}"
+        )
+
+
+def elements(statements: Iterable[str]) -> tuple[Element, ...]:
+    """The elements of a schema in their order. A text may hold several statements. Raises CqlError."""
+    return tuple(parse_element(found) for text in statements for found in tokenizer.split(text))
+
+
+def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:
+    """The materialized views, each with its table."""
+    return {
+        TableName(view.key_space, view.name): TableName(view.key_space, view.table)
+        for view in found
+        if view.kind == VIEW
+    }
+
+
+def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
+    """The same, without reading the other statements. Raises CqlError."""
+    return views_of(elements(text for text in statements if text.startswith(_CREATE_VIEW)))
+
+
+def parse_element(text: str) -> Element:
+    found = words(text)
+    if len(found) > 4 and found[0].says("ALTER") and found[1].says("TABLE"):
+        key_space, name, _ = _name(found, 2)
+        return Element(COLUMNS, key_space, f"{name} {' '.join(word.text for word in found[5:7])}", text, name)
+    for index, word in enumerate(found[1:5], 1):
+        kind = _KINDS.get(word.text.upper())
+        if found[0].says("CREATE") and kind is not None:
+            return _created(kind, found, index + 1, text)
+    raise CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
+
+
+def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element:
+    if kind == KEY_SPACE:
+        return Element(kind, str(found[index].name), "", text)
+    if kind in (INDEX, TRIGGER):
+        on = next(at for at in range(index, len(found)) if found[at].says("ON"))
+        key_space, table, _ = _name(found, on + 1)
+        return Element(kind, key_space, str(found[index].name), text, table, found[index])
+    key_space, name, after = _name(found, index)
+    if kind in (FUNCTION, AGGREGATE):
+        first, last = parenthesis(found, after)
+        return Element(kind, key_space, name + "".join(word.text for word in found[first : last + 1]), text)
+    if kind == VIEW:
+        origin = next(at for at in range(after, len(found)) if found[at].says("FROM"))
+        return Element(kind, key_space, name, text, _name(found, origin + 1)[1])
+    return Element(kind, key_space, name, text, name if kind == TABLE else "")
+
+
+def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:
+    """Key space and name, and the index of the word after them."""
+    if index + 2 >= len(found) or found[index + 1].text != "." or found[index + 2].name is None:
+        raise CqlError(f"no full name in {' '.join(word.text for word in found[:8])!r}")
+    return str(found[index].name), str(found[index + 2].name), index + 3

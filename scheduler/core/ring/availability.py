@@ -1,0 +1,87 @@
+"""Tell which members are available, and what the ring can spare."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from scheduler.core.ring.racks import rack_problem
+from scheduler.core.ring.readiness import own_reason
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import by_index, is_down, is_joining
+from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.operation import StepState
+from scheduler.core.state.reason import Code, Reason
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
+
+    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `mates` are, by
+    rack, those that have begun and beside which more of their rack may.
+    """
+
+    begun: tuple[NodeRecord, ...]
+    joining: tuple[str, ...]
+    down: tuple[str, ...]
+    unsettled: Mapping[str, Reason]
+    busy: frozenset[str]  # nodes with a maintenance job
+    mates: Mapping[str, frozenset[str]]
+
+
+AT_REST = Ring((), (), (), {}, frozenset(), {})
+
+
+def begun(state: ClusterState) -> list[NodeRecord]:
+    """The nodes whose intent is being carried out."""
+    return [node for node in by_index(state.nodes.values()) if node.intent and node.intent.begun_at is not None]
+
+
+def look(state: ClusterState) -> Ring:
+    """The ring as of now."""
+    nodes = by_index(state.nodes.values())
+    members = [node for node in nodes if node.deployed is not None]
+    return Ring(
+        begun=tuple(begun(state)),
+        joining=tuple(node.name for node in nodes if is_joining(node)),
+        down=tuple(node.name for node in members if is_down(node)),
+        unsettled=_unsettled(state, [node for node in members if not is_down(node)]),
+        busy=frozenset(
+            step.task.node for step in state.steps.values() if step.task and step.state is StepState.RUNNING
+        ),
+        mates=_mates(state),
+    )
+
+
+def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
+    together = [node for node in begun(state) if node.intent is not None and node.intent.by_rack]
+    if not together or rack_problem(state) is not None:
+        return {}
+    racks = {node.rack for node in together}
+    return {rack: frozenset(node.name for node in together if node.rack == rack) for rack in racks}
+
+
+def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
+    """Why these members may not be taken out of the ring now: another is down or not settled; None if they may."""
+    if down := [other for other in ring.down if other not in names]:
+        return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
+    return next((reason for other, reason in ring.unsettled.items() if other not in names), None)
+
+
+def _unsettled(state: ClusterState, members: list[NodeRecord]) -> dict[str, Reason]:
+    found = {node.name: reason for node in members if (reason := own_reason(state, node)) is not None}
+    spoken = [node for node in members if node.name not in found]
+    addresses = {node.address: node.name for node in members}
+    schemas: dict[str | None, str] = {}
+    for node in spoken:
+        status = state.sightings[node.name].status
+        schemas.setdefault(status.schema, node.name)
+        blind = next((addresses[address] for address in status.unreachable if address in addresses), None)
+        if blind is not None:
+            found.setdefault(blind, Reason(Code.PEER_VIEW, f"{node.name} does not see {blind} as up"))
+    if len(schemas) > 1:
+        one, other = list(schemas.values())[:2]
+        found.setdefault(other, Reason(Code.SCHEMA, f"{one} and {other} have different schema versions"))
+        found.setdefault(one, Reason(Code.SCHEMA, f"{one} and {other} have different schema versions"))
+    return found

@@ -1,0 +1,36 @@
+"""Render the settings table: `python -m scheduler.settings [--write]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from scheduler.settings import InvalidSettings, parse, render
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: exit code 1 when the environment's settings have problems."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scheduler.settings", description=(__doc__ or "").partition("\n")[0]
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--check", action="store_true", help="report the problems of the present environment")
+    what.add_argument("--write", action="store_true", help="write docs/configuration.md and marathon.json")
+    if parser.parse_args(arguments).write:
+        root = Path(__file__).resolve().parents[2]
+        for path, text in render().items():
+            (root / path).write_text(text)
+        return 0
+    try:
+        settings = parse(os.environ)
+    except InvalidSettings as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.writelines(f"Warning: {warning}\n" for warning in settings.warnings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
