@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Mapping
 
-from tests.simulation.faults import HOUR
-from tests.simulation.happenings import Kind
-from tests.simulation.life import Life
-from tests.simulation.week import Report, Week
+from tests.simulation.engine.faults import HOUR
+from tests.simulation.engine.happenings import Kind
+from tests.simulation.engine.life import Life
+from tests.simulation.engine.week import Report, Week
 
 NODES = 1000
 HOURS = 7 * 24.0

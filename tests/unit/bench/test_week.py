@@ -9,8 +9,8 @@ import pytest
 
 from bench.__main__ import TABLE
 from bench.week import COUNTS, figures
-from tests.simulation.happenings import Happening, Kind, log_uniform, schedule
-from tests.simulation.week import Report
+from tests.simulation.engine.happenings import Happening, Kind, log_uniform, schedule
+from tests.simulation.engine.week import Report
 
 
 def test_as_many_of_each_kind_as_asked_for_in_order() -> None:

@@ -23,9 +23,9 @@ from scheduler.loop.snapshot import Snapshot
 from scheduler.settings import parse
 from scheduler.storage.port import Memory, MemoryStore, Writes
 from service.startup import begin
-from tests.simulation.invariants import invariants
-from tests.simulation.model import Mesos
-from tests.simulation.samples import Ids, agents
+from tests.simulation.engine.invariants import invariants
+from tests.simulation.engine.model import Mesos
+from tests.simulation.engine.samples import Ids, agents
 
 CYCLES = 20
 SETTINGS = parse(

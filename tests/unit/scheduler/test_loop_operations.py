@@ -29,7 +29,7 @@ from scheduler.loop.snapshot import Unavailable
 from scheduler.security.sealing import Sealer, new_key
 from scheduler.settings import parse
 from tests.unit.scheduler.cluster_in_threads import Cluster, answering, heard, running
-from tests.unit.scheduler.test_loop import Bench, make, registered
+from tests.unit.scheduler.loop.test_run import Bench, make, registered
 from tests.waiting import wait_for
 
 SECRETS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key", "s3_session_token": "the-token"}

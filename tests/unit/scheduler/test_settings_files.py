@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.settings import InvalidSettings, parse
-from tests.unit.scheduler.test_settings import problems, settings
+from tests.unit.scheduler.settings.test_settings import problems, settings
 
 
 class TestFiles:

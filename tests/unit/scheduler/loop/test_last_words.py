@@ -1,0 +1,128 @@
+"""Where an executor's last words are looked for, and what is said where they are not to be had."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
+from scheduler.core.state.node import TaskState
+from scheduler.loop.last_words import LINES, TAIL_BYTES, LastWords, Sandbox, read, sandbox_of
+from tests.unit.scheduler.core.samples import node, state
+
+FILE = "/frameworks/f-1/executors/node-0_executor__a/runs/latest/stderr"
+
+
+class FilesOfAnAgent:
+    """Answers /files/read as an agent does; with another status if told to."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.status = 200
+        self.paths: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        self.paths += query["path"]
+        offset = int(query["offset"][0])
+        if offset < 0:
+            return {"data": "", "offset": len(self.text)}
+        return {"data": self.text[offset : offset + int(query["length"][0])], "offset": offset}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _handler(files: FilesOfAnAgent) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(files.answer(parse_qs(urlsplit(self.path).query))).encode()
+            self.send_response(files.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+@pytest.fixture
+def files() -> Iterator[FilesOfAnAgent]:
+    found = FilesOfAnAgent()
+    yield found
+    found.close()
+
+
+def sandbox(url: str) -> Sandbox:
+    return Sandbox("node-0__a", "f-1", "node-0_executor__a", "host-1", url)
+
+
+def test_the_last_lines_are_told(files: FilesOfAnAgent) -> None:
+    files.text = "x" * TAIL_BYTES + "\n" + "".join(f"line {number}\n\n" for number in range(9))
+    assert read(sandbox(files.url)) == "its last words: " + " | ".join(f"line {n}" for n in range(9 - LINES, 9))
+    assert set(files.paths) == {FILE}
+
+
+def test_an_empty_file_is_told(files: FilesOfAnAgent) -> None:
+    where = "stderr in the sandbox of executor node-0_executor__a on host-1"
+    assert read(sandbox(files.url)) == f"it wrote nothing to {where}"
+
+
+def test_where_to_look_is_told_if_it_cannot_be_read(files: FilesOfAnAgent) -> None:
+    where = "look at stderr in the sandbox of executor node-0_executor__a on host-1"
+    files.status = 401
+    assert read(sandbox(files.url)) == f"its last words could not be read (the agent answers 401 Unauthorized); {where}"
+    assert where in read(sandbox("http://127.0.0.1:1"))
+    assert read(sandbox("")) == "its last words are in stderr in the sandbox of executor node-0_executor__a on host-1"
+
+
+def test_they_come_from_a_thread_of_its_own(files: FilesOfAnAgent) -> None:
+    files.text = "no python3.11\n"
+    found: SimpleQueue[ExecutorWords] = SimpleQueue()
+    words = LastWords(found.put)
+    for _ in range(2):
+        words.ask(sandbox(files.url))
+        assert found.get(timeout=10) == ExecutorWords("node-0__a", "its last words: no python3.11")
+
+
+ENDED = TaskUpdate(
+    "node-0__a", TaskState.FAILED, "S0", reason="REASON_EXECUTOR_TERMINATED", source="SOURCE_AGENT", message="ended"
+)
+
+
+@pytest.mark.parametrize(
+    ("update", "looked"),
+    [
+        (ENDED, True),
+        (replace(ENDED, reason="REASON_CONTAINER_LAUNCH_FAILED"), True),
+        (replace(ENDED, reason="", source="SOURCE_EXECUTOR"), False),
+        (replace(ENDED, task_id="node-0__older"), False),
+        (replace(ENDED, task_id="backup-node-0__a"), False),
+        (replace(ENDED, state=TaskState.LOST), False),
+    ],
+)
+def test_which_ends_are_looked_into(update: TaskUpdate, looked: bool) -> None:
+    record = node(0)
+    assert record.agent is not None
+    found = replace(state(replace(record, agent=replace(record.agent, url="http://h:1"))), framework_id="f-1")
+    expected = Sandbox("node-0__a", "f-1", "node-0_executor__a", record.agent.hostname, "http://h:1")
+    assert sandbox_of(found, update) == (expected if looked else None)
