@@ -1,1 +1,1 @@
-"""TODO"""
+"""The JSON documents that the API answers with."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The paths of the API, one blueprint a topic."""

@@ -13,7 +13,8 @@ from api.documents.cluster import launched
 from api.http.access import access, snapshot
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import StartOperation
-from scheduler.core.maintenance.request import Request, Schema, check, named_tables, names_tables, schema_in, schema_of
+from scheduler.core.maintenance.request import Request, check, named_tables, names_tables
+from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.operation import stamp
 from scheduler.core.state.operation_kinds import KINDS

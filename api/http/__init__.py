@@ -1,1 +1,1 @@
-"""TODO"""
+"""What all endpoints share: access to the scheduler, tokens, arguments, errors."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The OpenAPI document of the API."""

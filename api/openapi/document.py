@@ -122,6 +122,14 @@ def document() -> Response:
     return jsonify(describe())
 
 
+_TOKEN: Json = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "token=<token>, when API_TOKEN_FILE is set",
+}
+
+
 def describe() -> Json:
     """OpenAPI 3.1."""
     paths: dict[str, Json] = {}
@@ -157,17 +165,7 @@ def describe() -> Json:
         "info": {"title": "Apache Cassandra on Apache Mesos", "version": __version__},
         "security": [{"token": []}],
         "paths": paths,
-        "components": {
-            "schemas": dict(SCHEMAS),
-            "securitySchemes": {
-                "token": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "Authorization",
-                    "description": "token=<token>, when API_TOKEN_FILE is set",
-                }
-            },
-        },
+        "components": {"schemas": dict(SCHEMAS), "securitySchemes": {"token": _TOKEN}},
     }
 
 

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The connection to the Mesos agent."""

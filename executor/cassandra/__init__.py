@@ -1,1 +1,1 @@
-"""TODO"""
+"""One Cassandra process: its installation, configuration, JVM, volume, start and end."""

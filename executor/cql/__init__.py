@@ -1,1 +1,1 @@
-"""TODO"""
+"""CQL: sessions with one node, names, statements and row counts."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""JMX through Jolokia: status, replication, our own MBeans."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The life of one node: states, status reports, jobs and questions."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""S3: client, object store, errors, throttled bodies, worker threads."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The Mesos-compatible agent: tasks, updates, recovery."""

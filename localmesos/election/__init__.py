@@ -1,1 +1,1 @@
-"""TODO"""
+"""Election and detection of the leading master in ZooKeeper."""

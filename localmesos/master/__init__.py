@@ -1,1 +1,1 @@
-"""TODO"""
+"""The Mesos-compatible master: offers, accepts, frameworks, agents."""

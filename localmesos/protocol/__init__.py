@@ -1,1 +1,1 @@
-"""TODO"""
+"""The wire formats of Mesos v1: streams, calls, durations, identifiers, authentication."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Resources: arithmetic, ranges, text, offer operations."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The Mesos driver: registration, calls and events over pymesos."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Secrets: sealing of stored credentials, tokens."""

@@ -119,6 +119,18 @@ def marathon() -> str:
     return json.dumps(_application(), indent=2) + "\n"
 
 
+_HEALTH_CHECK: Mapping[str, Any] = {
+    "protocol": "MESOS_HTTP",
+    "path": "/v1/health",
+    "portIndex": 0,
+    "gracePeriodSeconds": 120,
+    "intervalSeconds": 30,
+    "timeoutSeconds": 10,
+    # Ten minutes: a ZooKeeper that is away for a while is no reason to restart.
+    "maxConsecutiveFailures": 20,
+}
+
+
 def _application() -> Mapping[str, Any]:
     name = _ROWS["SERVICE_NAME"].default
     return {
@@ -148,18 +160,7 @@ def _application() -> Mapping[str, Any]:
         "maxLaunchDelaySeconds": 60,
         # A scheduler on a lost agent is replaced at once: its lock in ZooKeeper keeps the old one from acting.
         "unreachableStrategy": {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0},
-        "healthChecks": [
-            {
-                "protocol": "MESOS_HTTP",
-                "path": "/v1/health",
-                "portIndex": 0,
-                "gracePeriodSeconds": 120,
-                "intervalSeconds": 30,
-                "timeoutSeconds": 10,
-                # Ten minutes: a ZooKeeper that is away for a while is no reason to restart.
-                "maxConsecutiveFailures": 20,
-            }
-        ],
+        "healthChecks": [_HEALTH_CHECK],
     }
 
 

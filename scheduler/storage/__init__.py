@@ -1,1 +1,1 @@
-"""TODO"""
+"""The store: records in ZooKeeper, the lock of the leading scheduler."""

@@ -93,7 +93,7 @@ def mesos(tmp_path: Path) -> Iterator[Mesos]:
 def test_a_framework_that_mesos_has_removed_is_a_clear_end_and_its_lost_id_a_new_beginning(
     make: Make, mesos: Mesos, zookeeper: KazooClient
 ) -> None:
-    """As docs/operations/exit-codes.md has it: REMOVED, however often it is started, until an operator removes the id."""
+    """As docs/operations/exit-codes.md has it: REMOVED at each start, until an operator removes the id."""
     scheduler = make(MESOS_MASTER=str(mesos.address)).start()
     id_path = f"{scheduler.root}/framework-id"
     wait_for("it has its id", lambda: zookeeper.exists(id_path) is not None)

@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"scheduler", "executor", "api", "localmesos", "devcluster", "cli", "tests", "bench"}
+OURS = {"scheduler", "service", "executor", "api", "localmesos", "devcluster", "cli", "tests", "bench"}
+PRODUCT = ("service", "api", "scheduler", "executor", "localmesos", "devcluster")
+# The sizes of CONTRIBUTING.md.
+MODULE_LINES, FUNCTION_LINES = 400, 40
+
+# Which room of a package may import which: only those on floors before its own. A room is a folder with all that is in
+# it, or a module beside the folders. The packages themselves are rooms of "".
+FLOORS = {
+    "": ("localmesos executor", "scheduler", "api", "service", "devcluster"),
+    "api": ("documents http", "endpoints", "openapi"),
+    "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
+    "scheduler.core": (
+        "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
+        "commands", "events",
+    ),
+    "executor": (
+        "protocol memory redaction cql", "jmx s3", "cassandra bundle", "jobs", "backup repair node", "restore agent",
+        "__main__",
+    ),
+    "executor.backup": (
+        "format fingerprint", "upload catalog coverage description roles", "snapshots request removal verification",
+        "completion", "jobs",
+    ),
+    "executor.restore": (
+        "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
+    ),
+    "localmesos": ("protocol election alone", "resources", "master agent", "__main__"),
+    "localmesos.agent": (
+        "fetcher master_link update_manager", "containers", "config", "task_updates", "executor_runs", "agent",
+        "http recovery sandbox_gc", "main",
+    ),
+    "localmesos.master": (
+        "state task_validation", "agent_reregistration allocator operation_feedback subscriptions", "accept agents",
+        "scheduler_calls", "master", "http", "main",
+    ),
+}  # fmt: skip
+# `python -m scheduler` is the command that users know; what it starts is the service's.
+SHIM = "scheduler.__main__"
 
 # What the pure core may take from outside of itself. No clock, no randomness, no threads, no I/O.
 CORE_STANDARD_LIBRARY = {
@@ -41,6 +79,103 @@ def identify(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def name_of(path: Path) -> str:
+    """Return a module's dotted name; a package has that of its folder."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for package in PRODUCT for path in modules(package)}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of ours that a module imports, anywhere in it and under TYPE_CHECKING as well."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
+    return (found & MODULES.keys()) - {name_of(path)}
+
+
+IMPORTS = {name: imported(path) for name, path in MODULES.items() if name != SHIM}
+
+
+def circle(imports_of: Mapping[str, Collection[str]]) -> list[str]:
+    """Return one circle of imports, empty if there is none."""
+    done: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        found = next((more for item in imports_of.get(name, ()) if (more := follow(item, (*way, name)))), [])
+        done.add(name)
+        return found
+
+    return next((found for name in imports_of if (found := follow(name, ()))), [])
+
+
+def rooms(package: str) -> dict[str, set[str]]:
+    """Return which rooms directly in a package import which other ones."""
+    found: dict[str, set[str]] = {}
+    for name, others in IMPORTS.items():
+        if room := _room(package, name):
+            found.setdefault(room, set()).update(_room(package, other) for other in others)
+    return {room: others - {room, ""} for room, others in found.items()}
+
+
+def _room(package: str, name: str) -> str:
+    inside = name.removeprefix(f"{package}.") if package else name
+    return "" if package and inside == name else inside.partition(".")[0]
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    assert circle(IMPORTS) == []
+    assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize("package", ["", *sorted(name for name, path in MODULES.items() if path.stem == "__init__")])
+def test_no_folders_import_one_another_in_a_circle(package: str) -> None:
+    assert circle(rooms(package)) == []
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_rooms_import_only_from_floors_below(package: str) -> None:
+    floor = {room: index for index, line in enumerate(FLOORS[package]) for room in line.split()}
+    found = rooms(package)
+    assert found.keys() - {"__main__"} <= floor.keys(), "a room without a floor"
+    assert floor.keys() <= {*found, "__main__"}, "a floor without its room"
+    for room, others in found.items():
+        above = {other for other in others if room in floor and floor[other] >= floor[room]}
+        assert not above, f"{package}: {room} imports {', '.join(sorted(above))}"
+
+
+def test_each_folder_tells_its_concern() -> None:
+    for name, path in MODULES.items():
+        if path.stem == "__init__":
+            assert ast.get_docstring(ast.parse(path.read_text())), name
+
+
+@pytest.mark.parametrize("path", MODULES.values(), ids=identify)
+def test_modules_and_functions_fit(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= MODULE_LINES
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION_LINES, node.name
+
+
+def test_unit_tests_mirror_the_tree() -> None:
+    """A test below tests/unit/<package>/ is named for a module there, or lies where no module has its name."""
+    for path in modules("tests/unit"):
+        folder = ROOT / path.parent.relative_to(ROOT / "tests" / "unit")
+        if path.name.startswith("test_") and folder != ROOT:
+            assert folder.is_dir(), f"{identify(path)} has no folder of its own in the tree"
+
+
 @pytest.mark.parametrize("path", modules("scheduler/core"), ids=identify)
 def test_core_is_pure(path: Path) -> None:
     for name in imports(path):
@@ -69,15 +204,13 @@ def test_packages_keep_their_borders(package: str, allowed: set[str]) -> None:
         assert top(imports(path)) & OURS <= allowed, identify(path)
 
 
-def test_scheduler_imports_only_the_protocol_of_the_executor_and_api_only_in_its_wiring() -> None:
-    wiring = {"service/__main__.py", "service/server.py"}
-    for path in modules("scheduler"):
-        for name in imports(path):
-            if name.startswith("executor"):
-                assert name in {"executor", "executor.protocol"}, identify(path)
-            if name.startswith("api"):
-                assert identify(path) in wiring, identify(path)
-            assert name.partition(".")[0] not in {"localmesos", "devcluster", "tests", "bench"}, identify(path)
+def test_scheduler_imports_only_the_protocol_of_the_executor() -> None:
+    for package in ("scheduler", "service", "api"):
+        for path in modules(package):
+            for name in imports(path):
+                if name.startswith("executor"):
+                    assert name in {"executor", "executor.protocol"}, identify(path)
+                assert name.partition(".")[0] not in {"localmesos", "devcluster", "tests", "bench"}, identify(path)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +226,7 @@ def test_scheduler_imports_only_the_protocol_of_the_executor_and_api_only_in_its
     ],
 )
 def test_each_library_has_one_home(library: str, users: set[str] | None) -> None:
-    for package in ("scheduler", "executor", "api", "devcluster"):
+    for package in ("service", "scheduler", "executor", "api", "devcluster"):
         for path in modules(package):
             if library not in top(imports(path)):
                 continue
@@ -103,7 +236,7 @@ def test_each_library_has_one_home(library: str, users: set[str] | None) -> None
                 assert path.parts[len(ROOT.parts)] == "api"
 
 
-@pytest.mark.parametrize("path", modules("tests/unit/core") + modules("tests/simulation"), ids=identify)
+@pytest.mark.parametrize("path", modules("tests/unit/scheduler/core") + modules("tests/simulation"), ids=identify)
 def test_core_is_tested_without_patches(path: Path) -> None:
     source = path.read_text()
     assert not {"mock", "unittest"} & top(imports(path))
@@ -111,6 +244,6 @@ def test_core_is_tested_without_patches(path: Path) -> None:
 
 
 def test_no_module_is_named_for_everything() -> None:
-    for package in ("scheduler", "executor", "api", "localmesos", "devcluster"):
+    for package in PRODUCT:
         for path in modules(package):
             assert path.stem not in {"utils", "util", "common", "helpers", "misc", "manager"}, identify(path)

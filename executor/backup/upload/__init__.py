@@ -1,1 +1,1 @@
-"""TODO"""
+"""Upload the SSTables of a snapshot: hash, compress, send, report."""

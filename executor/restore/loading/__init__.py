@@ -1,1 +1,1 @@
-"""TODO"""
+"""Fetch the files of a backup and load them into Cassandra."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Prove that the restored rows are those of the backup."""

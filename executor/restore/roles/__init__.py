@@ -1,1 +1,1 @@
-"""TODO"""
+"""Restore roles and permissions as statements."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Executors as processes: their containers, volumes and checkpoints."""

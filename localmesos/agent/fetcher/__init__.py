@@ -1,1 +1,1 @@
-"""TODO"""
+"""Fetch and unpack the URIs of a task."""

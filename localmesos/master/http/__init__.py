@@ -1,1 +1,1 @@
-"""TODO"""
+"""The HTTP endpoints of the master."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The target configuration: overrides, canary, differences, and the trial by Cassandra."""

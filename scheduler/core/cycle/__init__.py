@@ -1,1 +1,1 @@
-"""TODO"""
+"""One cycle: its workspace, its decision, the clock, reconciliation, declines."""

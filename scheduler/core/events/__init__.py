@@ -1,1 +1,1 @@
-"""TODO"""
+"""The events that a cycle records for operators."""

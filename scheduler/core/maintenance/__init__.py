@@ -1,1 +1,1 @@
-"""TODO"""
+"""Maintenance operations: requests, steps, jobs, progress and history."""

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from executor.protocol import (
-    CASSANDRAS_KEY_SPACES,
-    KEY_SPACE_LENGTH,
     NEVER_RESTORED,
     ROLES_KEY_SPACE,
-    TABLE_LENGTH,
-    is_cassandras,
 )
 from scheduler.core.maintenance.backup_location import credentials, location, login
+from scheduler.core.maintenance.renaming import read_rename
 from scheduler.core.maintenance.request_fields import Form, listed, shown
+from scheduler.core.maintenance.schema import Schema, base_of, has_table
 
 # Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
 DEFAULT_THROTTLE = 50_000_000
@@ -28,20 +26,7 @@ NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and
 # How much of what was restored is compared with what the cluster answers afterwards.
 COMPARISONS = ("none", "count", "sample", "full")
 DEFAULT_COMPARISON = "sample"
-IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 _NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
-
-
-@dataclass(frozen=True)
-class KeySpace:
-    """A key space that a request may name; `local`: each node has its own, so that no maintenance is done on it.
-
-    `views` are a backup's materialized views by name, each with its table.
-    """
-
-    tables: frozenset[str]
-    local: bool = False
-    views: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,9 +37,6 @@ class Request:
     request: Mapping[str, Any]
     tuning: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-Schema = Mapping[str, KeySpace]
 
 
 @dataclass(frozen=True)
@@ -122,23 +104,6 @@ def check_location(body: Mapping[str, Any]) -> Request | tuple[str, ...]:
     form = Form(body)
     request, secrets = location(form), credentials(form)
     return form.problems() or Request((), request, secrets=secrets)
-
-
-def schema_of(answer: Mapping[str, Any]) -> Schema:
-    """The cluster's key spaces, from a node's answer to the question `schema`."""
-    return {
-        name: KeySpace(frozenset(found.get("tables", ())), bool(found.get("local")))
-        for name, found in answer.get("key_spaces", {}).items()
-    }
-
-
-def schema_in(backup: Mapping[str, Any]) -> Schema:
-    """A backup's key spaces, from a node's answer to the question `backup`."""
-    views = backup.get("views", {})
-    return {
-        name: KeySpace(frozenset(tables), views=dict(views.get(name, {})))
-        for name, tables in backup.get("key_spaces", {}).items()
-    }
 
 
 def _tables_work(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
@@ -215,7 +180,7 @@ def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
 
 def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
     tables = _tables(form, schema, of_backup=True)
-    rename = _rename(form, schema, tables["key_spaces"], tables["column_families"])
+    rename = read_rename(form, schema, tables["key_spaces"], tables["column_families"])
     _refuse_roles(form, tables["key_spaces"], tables["column_families"], rename)
     request = {
         "backup_name": _backup_name(form, required=True),
@@ -305,20 +270,13 @@ def _check_names(
             form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
     for name in families:
-        if any(_has(schema, key_space, name) for key_space in chosen):
+        if any(has_table(schema, key_space, name) for key_space in chosen):
             continue
-        if (base := _base_of(schema, chosen, name)) is not None:
+        if (base := base_of(schema, chosen, name)) is not None:
             form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
         else:
             among = listed(chosen) if key_spaces else f"any key space {where}"
             form.problem("column_families", f": there is no table {shown(name)} in {among}")
-
-
-def _has(schema: Schema, key_space: str, table: str) -> bool:
-    """By its name, or by its full name: `keyspace.table`."""
-    tables = schema[key_space].tables
-    space, dot, name = table.partition(".")
-    return table in tables or (bool(dot) and space == key_space and name in tables)
 
 
 def _refuse_roles(
@@ -329,97 +287,3 @@ def _refuse_roles(
             "column_families",
             f"must not be given with {ROLES_KEY_SPACE}: its roles are restored as statements, all of them",
         )
-
-
-def _base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:
-    """The table that a materialized view of a backup is built from; None for what is no view."""
-    for key_space in key_spaces:
-        for view, table in schema[key_space].views.items():
-            if name in (view, f"{key_space}.{view}"):
-                return f"{key_space}.{table}"
-    return None
-
-
-def _rename(
-    form: Form, schema: Schema | None, key_spaces: Collection[str], families: Collection[str]
-) -> Mapping[str, str]:
-    """`{"ks": "ks2", "ks.t": "ks2.t2"}`."""
-    given = form.value("rename")
-    if given is None:
-        return {}
-    if not isinstance(given, dict) or not all(isinstance(new, str) for new in given.values()):
-        form.problem("rename", 'must be an object such as {"shop": "shop2", "shop.users": "shop.old_users"}')
-        return {}
-    for old, new in given.items():
-        if (words := _rename_rule(old, new)) is not None:
-            form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
-        elif schema is not None and (base := _base_of(schema, schema, old)) is not None:
-            form.problem("rename", f": {old} is a materialized view and is built from {base}; name {base}")
-        elif schema is not None and not _is_restored(schema, old, key_spaces, families):
-            form.problem("rename", f": {shown(old)} is not among what is to be restored")
-    if schema is not None and not form.has_problem("rename"):
-        for new, olds in _taken_twice(_restored(schema, key_spaces, families, given), given).items():
-            form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
-    if schema is not None and given and families and not key_spaces:
-        _ask_where(form, schema, families, given)
-    return given
-
-
-def _restored(
-    schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """Keyspace and name of each table that a restore brings; a rename alone selects what it names."""
-    chosen = key_spaces or [name for name in schema if name not in CASSANDRAS_KEY_SPACES]
-    alone = bool(rename) and not key_spaces and not families
-    return [
-        (name, table)
-        for name in sorted(chosen)
-        if name in schema
-        for table in sorted(schema[name].tables)
-        if not families or table in families or f"{name}.{table}" in families
-        if not alone or name in rename or f"{name}.{table}" in rename
-    ]
-
-
-def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
-    """The names that more than one of these tables would get, with those tables."""
-    become: dict[str, list[str]] = {}
-    for key_space, table in tables:
-        old = f"{key_space}.{table}"
-        new = rename.get(old) or f"{rename.get(key_space, key_space)}.{table}"
-        become.setdefault(new, []).append(old)
-    return {new: olds for new, olds in become.items() if len(olds) > 1}
-
-
-def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Mapping[str, str]) -> None:
-    """A table that several key spaces have, of which some would go under another name and some onto what lives."""
-    for family in families:
-        found = [name for name in sorted(schema) if family in schema[name].tables and name not in CASSANDRAS_KEY_SPACES]
-        kept = [f"{name}.{family}" for name in found if name not in rename and f"{name}.{family}" not in rename]
-        if kept and len(kept) < len(found):
-            form.problem(
-                "column_families",
-                f": {family} is also {listed(kept)}, which rename does not name: give key_spaces, or full names",
-            )
-
-
-def _rename_rule(old: str, new: str) -> str | None:
-    if old.count(".") > 1 or old.count(".") != new.count("."):
-        return "a key space becomes a key space, and keyspace.table becomes keyspace.table"
-    if not all(IDENTIFIER.fullmatch(part) for part in new.split(".")):
-        return "a name is letters, digits and underscores"
-    for part, longest in zip(new.split("."), (KEY_SPACE_LENGTH, TABLE_LENGTH), strict=False):
-        if len(part) > longest:
-            return f"{shown(part)} has {len(part)} characters, and Cassandra takes {longest}"
-    if is_cassandras(new.partition(".")[0]):
-        return "that key space belongs to the cluster itself"
-    return None
-
-
-def _is_restored(schema: Schema, old: str, key_spaces: Collection[str], families: Collection[str]) -> bool:
-    key_space, dot, table = old.partition(".")
-    if key_space not in schema or (key_spaces and key_space not in key_spaces):
-        return False
-    if not dot:
-        return True
-    return table in schema[key_space].tables and (not families or table in families or old in families)

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The terms of Mesos: resources, offers, offer operations, TaskInfo, updates, placement."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Plans: phases and steps as operators see them, computed from the state."""

@@ -8,15 +8,13 @@ import pytest
 
 from scheduler.core.maintenance.request import (
     DEFAULT_THROTTLE,
-    KeySpace,
     Request,
     check,
     check_location,
     check_tuning,
     names_tables,
-    schema_in,
-    schema_of,
 )
+from scheduler.core.maintenance.schema import KeySpace, schema_in, schema_of
 from scheduler.core.state.operation_kinds import KINDS
 
 NODES = ("node-0", "node-1", "node-10")

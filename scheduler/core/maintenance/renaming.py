@@ -1,0 +1,97 @@
+"""Check `rename` of a restore: which tables get which names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from executor.protocol import CASSANDRAS_KEY_SPACES, KEY_SPACE_LENGTH, TABLE_LENGTH, is_cassandras
+from scheduler.core.maintenance.request_fields import Form, listed, shown
+from scheduler.core.maintenance.schema import Schema, base_of
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
+
+
+def read_rename(
+    form: Form, schema: Schema | None, key_spaces: Collection[str], families: Collection[str]
+) -> Mapping[str, str]:
+    """`{"ks": "ks2", "ks.t": "ks2.t2"}`."""
+    given = form.value("rename")
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(new, str) for new in given.values()):
+        form.problem("rename", 'must be an object such as {"shop": "shop2", "shop.users": "shop.old_users"}')
+        return {}
+    for old, new in given.items():
+        if (words := _rename_rule(old, new)) is not None:
+            form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
+        elif schema is not None and (base := base_of(schema, schema, old)) is not None:
+            form.problem("rename", f": {old} is a materialized view and is built from {base}; name {base}")
+        elif schema is not None and not _is_restored(schema, old, key_spaces, families):
+            form.problem("rename", f": {shown(old)} is not among what is to be restored")
+    if schema is not None and not form.has_problem("rename"):
+        for new, olds in _taken_twice(_restored(schema, key_spaces, families, given), given).items():
+            form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
+    if schema is not None and given and families and not key_spaces:
+        _ask_where(form, schema, families, given)
+    return given
+
+
+def _restored(
+    schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Keyspace and name of each table that a restore brings; a rename alone selects what it names."""
+    chosen = key_spaces or [name for name in schema if name not in CASSANDRAS_KEY_SPACES]
+    alone = bool(rename) and not key_spaces and not families
+    return [
+        (name, table)
+        for name in sorted(chosen)
+        if name in schema
+        for table in sorted(schema[name].tables)
+        if not families or table in families or f"{name}.{table}" in families
+        if not alone or name in rename or f"{name}.{table}" in rename
+    ]
+
+
+def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
+    """The names that more than one of these tables would get, with those tables."""
+    become: dict[str, list[str]] = {}
+    for key_space, table in tables:
+        old = f"{key_space}.{table}"
+        new = rename.get(old) or f"{rename.get(key_space, key_space)}.{table}"
+        become.setdefault(new, []).append(old)
+    return {new: olds for new, olds in become.items() if len(olds) > 1}
+
+
+def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Mapping[str, str]) -> None:
+    """A table that several key spaces have, of which some would go under another name and some onto what lives."""
+    for family in families:
+        found = [name for name in sorted(schema) if family in schema[name].tables and name not in CASSANDRAS_KEY_SPACES]
+        kept = [f"{name}.{family}" for name in found if name not in rename and f"{name}.{family}" not in rename]
+        if kept and len(kept) < len(found):
+            form.problem(
+                "column_families",
+                f": {family} is also {listed(kept)}, which rename does not name: give key_spaces, or full names",
+            )
+
+
+def _rename_rule(old: str, new: str) -> str | None:
+    if old.count(".") > 1 or old.count(".") != new.count("."):
+        return "a key space becomes a key space, and keyspace.table becomes keyspace.table"
+    if not all(IDENTIFIER.fullmatch(part) for part in new.split(".")):
+        return "a name is letters, digits and underscores"
+    for part, longest in zip(new.split("."), (KEY_SPACE_LENGTH, TABLE_LENGTH), strict=False):
+        if len(part) > longest:
+            return f"{shown(part)} has {len(part)} characters, and Cassandra takes {longest}"
+    if is_cassandras(new.partition(".")[0]):
+        return "that key space belongs to the cluster itself"
+    return None
+
+
+def _is_restored(schema: Schema, old: str, key_spaces: Collection[str], families: Collection[str]) -> bool:
+    key_space, dot, table = old.partition(".")
+    if key_space not in schema or (key_spaces and key_space not in key_spaces):
+        return False
+    if not dot:
+        return True
+    return table in schema[key_space].tables and (not families or table in families or old in families)
