@@ -23,6 +23,9 @@ from api.endpoints import (
     settings,
 )
 from api.http import access, arguments, auth, errors
+from api.http.origin import Hosts
+from api.http.refusals import Refusals
+from api.http.token_file import TokenFile
 from api.openapi import document
 from scheduler.loop.snapshot import Gateway
 from scheduler.security.sealing import sealer
@@ -57,7 +60,7 @@ def create_app(gateway: Gateway, given: Settings) -> Flask:
         sealer(given.secrets_key_file, given.secrets_key),
         streams=access.Streams(given.api_threads),
     )
-    app.extensions[auth.EXTENSION] = _tokens(given)
+    app.extensions[auth.EXTENSION] = _guard(gateway, given)
     app.url_map.strict_slashes = False
     app.before_request(auth.check)
     app.before_request(arguments.check_size)
@@ -74,15 +77,17 @@ def _mounts(name: str) -> dict[str, str]:
     return {"": "", "service:": f"/service/{name}", "name:": f"/{name}"}
 
 
-def _tokens(settings: Settings) -> auth.TokenFile | None:
-    if settings.api_token_file:
-        return auth.TokenFile(Path(settings.api_token_file))
-    log.warning(
-        "API_TOKEN_FILE is not set: whoever reaches %s:%d may command this cluster; the router before it is trusted",
-        settings.api_host,
-        settings.api_port,
-    )
-    return None
+def _guard(gateway: Gateway, settings: Settings) -> auth.Guard:
+    tokens = TokenFile(Path(settings.api_token_file)) if settings.api_token_file else None
+    if tokens is None:
+        words = "it is trusted" if settings.api_trust_router else "API_TRUST_ROUTER is false, and nobody is let in"
+        log.warning(
+            "API_TOKEN_FILE is not set: only a router before %s:%d can tell who commands this cluster; %s",
+            settings.api_host,
+            settings.api_port,
+            words,
+        )
+    return auth.Guard(tokens, settings.api_trust_router, Hosts(settings), Refusals(gateway.note))
 
 
 def _not_to_be_kept(response: Response) -> Response:

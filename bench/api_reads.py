@@ -36,6 +36,7 @@ def server(nodes: int) -> Iterator[tuple[int, int]]:
         environment = {
             **os.environ, "NODES": str(nodes), "SEED_NODES": "3", "API_HOST": "127.0.0.1", "API_PORT": str(port),
             "ARTIFACTS_DIR": directory, "MESOS_MASTER": "127.0.0.1:5050", "ZOOKEEPER_SERVERS": "127.0.0.1:2181",
+            "API_TRUST_ROUTER": "true",
         }  # fmt: skip
         process = subprocess.Popen([sys.executable, "-m", "bench.api_server"], env=environment)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from scheduler.core.plans.plan import Status
 from scheduler.core.ring.readiness import own_reason
@@ -30,11 +30,13 @@ _COUNTERS = {
 }
 
 
-def render(snapshot: Snapshot) -> str:
-    """All metrics, in Prometheus' text format."""
+def render(snapshot: Snapshot, refused: Mapping[str, float]) -> str:
+    """All metrics, in Prometheus' text format; `refused` are the requests that the API refused, by status."""
     lines: list[str] = []
     for name, help_text in _COUNTERS.items():
         lines += _metric(name, "counter", help_text, [("", (snapshot.counters or {}).get(name, 0.0))])
+    samples = [(f'{{status="{status}"}}', count) for status, count in refused.items()]
+    lines += _metric("requests_refused_total", "counter", "Requests that the API refused to their sender.", samples)
     for name, help_text, samples in _gauges(snapshot):
         lines += _metric(name, "gauge", help_text, samples)
     return "\n".join(lines) + "\n"

@@ -1,4 +1,7 @@
-"""`python -m scheduler` serves. `python -m scheduler uninstall` removes the service for good."""
+"""`python -m scheduler` serves. `python -m scheduler uninstall` removes the service for good.
+
+`python -m scheduler tokens` adds, lists and removes tokens of the API.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import queue
 import signal
 import sys
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
-from scheduler.settings import InvalidSettings, Settings, parse
-from service import logs
+from scheduler.settings import InvalidSettings, Settings, open_api, parse
+from service import logs, tokens
 
 UNINSTALL = "uninstall"
 
@@ -24,14 +28,16 @@ logger = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run until ended; returns the process' exit code (see scheduler.errors.Exit)."""
     given = _parser().parse_args(arguments)
+    if given.command == tokens.COMMAND:
+        return tokens.run(given, os.environ)
     try:
         settings = parse(os.environ)
     except InvalidSettings as error:
-        sys.stderr.write("The scheduler cannot start with these settings:\n")
-        sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
-        return Exit.SETTINGS
+        return _refuse(error.problems)
     if given.command == UNINSTALL:
         return _uninstall(settings, given.service)
+    if (problem := open_api(settings)) is not None:
+        return _refuse((problem,))
     _log(settings)
     # pymesos must be imported by the main thread, and not before the settings are known to be good.
     from service.server import Server
@@ -40,9 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
     return Exit.OK
 
 
+def _refuse(problems: Iterable[str]) -> Exit:
+    sys.stderr.write("The scheduler cannot start with these settings:\n")
+    sys.stderr.writelines(f"  {problem}\n" for problem in problems)
+    return Exit.SETTINGS
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scheduler", description=(__doc__ or "").partition("\n")[0])
-    commands = parser.add_subparsers(dest="command", metavar=f"[{UNINSTALL}]")
+    commands = parser.add_subparsers(dest="command", metavar=f"[{UNINSTALL} | {tokens.COMMAND}]")
+    tokens.add_parser(commands)
     words = (
         "end all nodes, destroy their volumes, give all reservations back, tear the framework down, remove all records"
     )

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify
 
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
+from api.http.auth import guard
 from scheduler import metrics
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
@@ -60,7 +61,9 @@ def ping() -> Response:
 @blueprint.get("/metrics")
 def figures() -> Response:
     """Metrics for Prometheus."""
-    return Response(metrics.render(snapshot()), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        metrics.render(snapshot(), guard().refusals.counts()), content_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 @blueprint.get("/v1/debug/offers")

@@ -13,7 +13,7 @@ from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.ring.missing import sentence
 from scheduler.core.state.lifecycle import by_index, is_up
-from scheduler.loop.messages import Asked, Event, QuestionAsked, StatusAsked
+from scheduler.loop.messages import Asked, Event, Noted, QuestionAsked, StatusAsked
 from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 
 COMMAND_SECONDS = 10.0
@@ -92,6 +92,11 @@ class LoopGateway:
             raise Unavailable(
                 f"the command was not confirmed within {COMMAND_SECONDS:.0f} s; read the plan to see whether it holds"
             ) from error
+
+    def note(self, sentence: str) -> None:
+        """Have the loop keep an event of the kind ACCESS; it is dropped while no loop runs."""
+        if (put := self._put) is not None:
+            put(Noted(sentence))
 
     def ask(self, node: str) -> NodeStatus:
         """The node's status, live from its executor."""

@@ -97,6 +97,13 @@ class QuestionAsked:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """The API refused requests; the sentence is kept as an event."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Wake:
     """Nothing happened, but look again."""
 
@@ -113,5 +120,6 @@ Event = (
     | Asked
     | StatusAsked
     | QuestionAsked
+    | Noted
     | Wake
 )

@@ -18,7 +18,7 @@ from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.decide import decide
 from scheduler.core.events.commands import Outcome
-from scheduler.core.events.log import journal
+from scheduler.core.events.log import access_entry, add_entries, journal
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Event as CoreEvent
@@ -38,6 +38,7 @@ from scheduler.loop.messages import (
     Json,
     Lost,
     Message,
+    Noted,
     Offers,
     OperationStatus,
     QuestionAsked,
@@ -95,6 +96,7 @@ class Loop:
         self._publish = publish
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopping = False
+        self._noted: list[str] = []
         self._offers: dict[str, Offer] = {}
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
         self._plans: Mapping[str, Plan] = {}
@@ -128,12 +130,14 @@ class Loop:
         state, answers = self._apply(commands, began)
         decision, after = decide(state, self._offers.values(), began, self._sources.new_id)
         after = journal(self._saver.stored, state, after, decision, _accepted(answers), began)
+        after = add_entries(after, [access_entry(sentence, began) for sentence in self._noted])
         try:
             self._save(after)
         except StoreUnavailableError as error:
             self._fail_store(error, answers)
             return
         self._store_was_unavailable = False
+        self._noted.clear()
         self._state = after
         self._let_go_of_offers(decision)
         self._dispatch.carry_out(decision, after)
@@ -186,6 +190,8 @@ class Loop:
                     self._questions.ask(event, self._state)
                 case ExecutorWords():
                     folded.append(event)
+                case Noted(sentence=sentence):
+                    self._noted.append(sentence)
                 case Wake():
                     pass
                 case _:

@@ -61,6 +61,9 @@ class Gateway(Protocol):
     def submit(self, command: Command, principal: str) -> Refusal | None:
         """Have the loop carry out a command; returns once it is stored. Raises Unavailable. `principal` asked."""
 
+    def note(self, sentence: str) -> None:
+        """Have the loop keep an event of the kind ACCESS; it is dropped while no loop runs."""
+
     def ask(self, node: str) -> NodeStatus:
         """The node's status, live from its executor. Raises KeyError for an unknown node, or Unavailable."""
 

@@ -55,6 +55,8 @@ class Settings:
     api_port: int
     api_threads: int
     api_token_file: str
+    api_trust_router: bool
+    api_hosts: str
     secrets_key_file: str
     secrets_key: str = field(repr=False)
     artifacts_dir: str
@@ -173,6 +175,16 @@ def parse(environ: Mapping[str, str]) -> Settings:
     fields = {setting.field: reading.values[setting.name] for setting in TABLE}
     given = {name: environ[name].strip() for name in NAMES if environ.get(name, "").strip()}
     return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)
+
+
+def open_api(settings: Settings) -> str | None:
+    """Return why the API must not be served with these settings: anybody could command it. None if it may."""
+    if settings.api_token_file or settings.api_trust_router:
+        return None
+    return (
+        "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true if a router before the API lets in only who may "
+        "command the cluster."
+    )
 
 
 def render() -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from scheduler.settings import InvalidSettings, parse, render
+from scheduler.settings import InvalidSettings, open_api, parse, render
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = parse(os.environ)
     except InvalidSettings as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    if (problem := open_api(settings)) is not None:
+        sys.stderr.write(f"{problem}\n")
         return 1
     sys.stderr.writelines(f"Warning: {warning}\n" for warning in settings.warnings)
     return 0

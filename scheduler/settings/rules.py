@@ -60,6 +60,11 @@ def host(value: str) -> str | None:
     return None if _LISTEN.fullmatch(value) else "must be an address or a host name"
 
 
+def host_names(value: str) -> str | None:
+    """Names without ports, as a browser sends them."""
+    return None if all(map(_PLAIN.fullmatch, value.split(","))) else "must be host names, parted by commas"
+
+
 def cluster_name(value: str) -> str | None:
     """Cassandra takes nearly anything; a line break or a quote would be a mistake."""
     return None if re.fullmatch(r"[\w .:/-]{1,128}", value) else "must be words of letters, digits and . : / _ -"

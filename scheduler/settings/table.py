@@ -129,7 +129,20 @@ _API = (
     _text(
         "API_TOKEN_FILE",
         "",
-        "File with one token (or name:token) a line; without it the router before the API is trusted.",
+        "File with one token a line, as name:role:token; see docs/security.md.",
+    ),
+    Setting(
+        "API_TRUST_ROUTER",
+        "boolean",
+        "false",
+        "Whether a router before the API lets in only who may command it; without API_TOKEN_FILE this must be true.",
+        marathon="true",
+    ),
+    _text(
+        "API_HOSTS",
+        "",
+        "Names of the router before the API, parted by commas, if requests have to name one of them as Host or Origin.",
+        rule=rules.host_names,
     ),
     _text(
         "SECRETS_KEY_FILE",

@@ -35,6 +35,7 @@ def make(running: Server, tmp_path: Path) -> Iterator[Make]:
             "ZOOKEEPER_SESSION_TIMEOUT_S": "2",
             "MESOS_MASTER": f"127.0.0.1:{free_port()}",
             "ARTIFACTS_DIR": str(tmp_path),
+            "API_TRUST_ROUTER": "true",
             **settings,
         }
         made.append(Scheduler(environment, tmp_path / f"scheduler-{len(made)}.log"))

@@ -15,6 +15,7 @@ class EntryKind(StrEnum):
     MASTER = "MASTER"  # Mesos subscribed this framework, or the connection to it was lost
     CONFIGURATION = "CONFIGURATION"  # the target changed, or a change was not taken, or one of the API lapsed
     COMMAND = "COMMAND"  # somebody asked for something
+    ACCESS = "ACCESS"  # the API refused requests
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
     GARBAGE = "GARBAGE"  # a reservation that no record knows was found

@@ -21,7 +21,7 @@ from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 from scheduler.settings import Settings, parse
 
 NOW = 1_700_000_000.0
-ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"}
+ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody", "API_TRUST_ROUTER": "true"}
 
 
 def document(answer: TestResponse) -> Any:
@@ -102,6 +102,7 @@ class CoreGateway:
         self.age = 0.0
         self.idle = 0.0  # since the last cycle, which may have stored nothing
         self.refusal: Refusal | None = None
+        self.noted: list[str] = []
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
         self.answers_each: dict[str, Mapping[str, Any] | Unavailable] = {}  # by node
@@ -129,6 +130,9 @@ class CoreGateway:
             return outcome
         self.state = outcome
         return None
+
+    def note(self, sentence: str) -> None:
+        self.noted.append(sentence)
 
     def ask(self, node: str) -> NodeStatus:
         self._check()

@@ -17,9 +17,10 @@ from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
 from scheduler.core.plans.plan import Status
 from scheduler.core.state import codec
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.event import EntryKind
 from scheduler.core.state.node import TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
+from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Noted, Offers, Rescinded, StatusAsked, Update
 from scheduler.loop.run import Loop, Sources
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.security.sealing import Sealer
@@ -235,6 +236,19 @@ def test_a_command_that_was_not_stored_has_not_happened() -> None:
     bench.memory.available = True
     bench.cycle()
     assert bench.last.state.plans["deploy"].interrupted is False
+
+
+def test_refused_requests_are_kept_as_events_once_they_can_be_stored() -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered())
+    bench.memory.available = False
+    bench.cycle(Noted("3 requests were refused"))
+    bench.memory.available = True
+    bench.cycle()
+    bench.cycle()
+    kept = [entry for record in bench.last.state.journal.values() for entry in record.entries]
+    assert [entry.sentence for entry in kept if entry.kind is EntryKind.ACCESS] == ["3 requests were refused"]
+    assert any(b"3 requests" in data for data in bench.memory.records.values())
 
 
 def test_a_command_of_which_its_asker_was_told_that_it_was_not_done_is_not_done() -> None:

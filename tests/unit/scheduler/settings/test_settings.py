@@ -330,6 +330,9 @@ def test_check_reports_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(["--check"]) == 1
     assert "NODES must be at least 1" in capsys.readouterr().err
     monkeypatch.setenv("NODES", "3")
+    assert main(["--check"]) == 1
+    assert "API_TRUST_ROUTER must be true" in capsys.readouterr().err
+    monkeypatch.setenv("API_TRUST_ROUTER", "true")
     assert main(["--check"]) == 0
     assert capsys.readouterr().err == "Warning: EXECUTOR_HEAP_MB has no effect: the executor is not a Java program.\n"
 
