@@ -19,14 +19,14 @@ from api.http.errors import RequestError, refused
 from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences
-from scheduler.core.configuration.overrides import Wanted, bringing_back, given, holding
+from scheduler.core.configuration.overrides import Wanted, bringing_back, given
 from scheduler.core.configuration.target import canary_of
 from scheduler.core.nodes.rollout import first_node
 from scheduler.core.plans.preview import preview
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration, Overrides
-from scheduler.settings import NAMES, InvalidSettings
-from scheduler.settings.effective import CHANGEABLE, RECORDED, wanted
+from scheduler.settings import NAMES, InvalidSettings, code
+from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, wanted
 
 blueprint = Blueprint("changes", __name__)
 
@@ -42,10 +42,7 @@ def change() -> Response:
     """Have the cluster follow the settings of the body on top of the present ones; null takes one of the API back."""
     asked = read_changes(_problem)
     state = snapshot().state
-    try:
-        found = wanted(access().settings.given, on_top(state, asked.changes))
-    except InvalidSettings as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+    found = _wanted(state, asked.changes)
     return _submit(state, found, asked.check, canary=asked.canary)
 
 
@@ -60,7 +57,9 @@ def roll_back() -> Response:
     given = access().settings.given
     assert aim.settings is not None
     try:
-        found = wanted(given, bringing_back(present(state), given, RECORDED, aim.settings))
+        found = wanted(given, bringing_back(present(state), given, RETURNING, aim.settings))
+        if problems := code.problems(found.overrides, given):
+            raise InvalidSettings(problems)
     except InvalidSettings as error:
         raise _not_now(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
     if differences := launch_differences(aim.spec, found.spec):
@@ -69,7 +68,21 @@ def roll_back() -> Response:
     return _submit(state, found, check, configuration=aim.id)
 
 
+def _wanted(state: ClusterState, changes: Mapping[str, str | None]) -> Wanted:
+    """Return what the settings come to with these changes. Raises RequestError."""
+    environment, overrides = access().settings.given, on_top(state, changes)
+    named = {name: override for name, override in overrides.items() if name not in code.NAMES}
+    try:
+        if problems := code.problems(named, environment):
+            raise InvalidSettings(problems)
+        return wanted(environment, overrides)
+    except InvalidSettings as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+
+
 def _problem(name: str) -> str | None:
+    if name in code.NAMES:
+        return f"{name} {code.ALONE}"
     if name not in CHANGEABLE:
         return f"{name} is read at the scheduler's start only: change it in the scheduler's environment."
     return None
@@ -167,7 +180,7 @@ def flag(fields: dict[str, Any], name: str, default: bool) -> bool:
 
 def present(state: ClusterState) -> Overrides:
     """The settings given through the API before that hold."""
-    return holding(state.overrides, access().settings.given, CHANGEABLE)
+    return in_force(state.overrides, access().settings.given)
 
 
 def on_top(state: ClusterState, changes: Mapping[str, str | None]) -> Overrides:
@@ -195,12 +208,10 @@ def ask() -> Response:
     """What the settings of the body would do on top of the present ones; null takes one of the API back."""
     asked = read_changes(_previews_problem)
     state = snapshot().state
-    try:
-        found = wanted(access().settings.given, on_top(state, asked.changes))
-    except InvalidSettings as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+    found = _wanted(state, asked.changes)
     outlook = preview(state, found)
-    trial = tried(state, found.spec, outlook, asked.check)
+    foreign = bool(code.NAMES & found.overrides.keys())
+    trial = tried(state, found.spec, outlook, asked.check, foreign)
     if (refusal := trial.refusal) is not None:
         outlook = replace(outlook, refusals=(refusal,), restarts=(), leaves=())
     return jsonify({**cluster.preview(outlook), "cassandra_check": trial.document()})

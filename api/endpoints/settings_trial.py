@@ -45,8 +45,11 @@ class Trial:
         return {"result": self.result.value, "message": self.message}
 
 
-def tried(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True) -> Trial:
-    """Have the first node of the roll-out try the settings; another one that is up, if that one cannot."""
+def tried(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True, foreign: bool = False) -> Trial:
+    """Have the first node of the roll-out try the settings; another one that is up, if that one cannot.
+
+    With `foreign`, they name code that only the environment may name: no node runs it for a preview.
+    """
     old = state.target.spec
     if found.refusals or not found.restarts or not trial.is_needed(old, spec):
         return Trial(Result.NOT_NEEDED)
@@ -54,6 +57,8 @@ def tried(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool =
         return Trial(Result.NOT_MADE, "the request said so")
     if (why := trial.hindrance(old, spec)) is not None:
         return Trial(Result.NOT_MADE, why)
+    if foreign:
+        return Trial(Result.NOT_MADE, "the settings name code that the scheduler's environment alone sets")
     content = {"launch": encode_launch(trial.trial_launch(spec))}
     try:
         answer = access().gateway.question(SUBJECT, content, first=found.restarts[0])

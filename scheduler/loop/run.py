@@ -173,8 +173,7 @@ class Loop:
                     self._offers.pop(offer_id, None)
                 case Update(event=update, acknowledgement=acknowledgement):
                     folded.append(update)
-                    if isinstance(update, TaskUpdate):
-                        self._look_for_words(update)
+                    self._look_for_words(update)
                     self._dispatch.acknowledge_later(acknowledgement)
                 case OperationStatus():
                     folded += self._take_operation(event)
@@ -202,10 +201,11 @@ class Loop:
             self._state = fold_updates(self._state, folded, now)
         return commands
 
-    def _look_for_words(self, update: TaskUpdate) -> None:
+    def _look_for_words(self, update: CoreEvent) -> None:
         """Have the sandbox read of an executor that could not say why it ended."""
-        sandbox = sandbox_of(self._state, update) if self._read_words is not None else None
-        if sandbox is not None and self._read_words is not None:
+        if self._read_words is None or not isinstance(update, TaskUpdate):
+            return
+        if (sandbox := sandbox_of(self._state, update)) is not None:
             self._read_words(sandbox)
 
     def _end_with(self, error: FatalError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler.core.configuration.overrides import Wanted, holding, laid_over
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import Policy
-from scheduler.settings import InvalidSettings, Settings, parse
+from scheduler.settings import InvalidSettings, Settings, code, parse
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import SECTIONS
 
@@ -15,11 +15,18 @@ _TABLE = {setting.name for name in _SECTIONS for setting in SECTIONS[name]}
 _FROM_FILES = ("_FILE", "_DIR")
 _POLICY = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S"}
 
-CHANGEABLE = frozenset(
-    name for name in {*_TABLE, *(option.name for option in OPTIONS), "SERVICE_USER"} if not name.endswith(_FROM_FILES)
+_ALL = frozenset(
+    name for name in {*_TABLE, *(option.name for option in OPTIONS), *code.NAMES} if not name.endswith(_FROM_FILES)
 )
-# Those that make a configuration.
-RECORDED = CHANGEABLE - _POLICY
+CHANGEABLE = _ALL - code.NAMES
+# Those that make a configuration, and those of them that a roll-back may give.
+RECORDED = _ALL - _POLICY
+RETURNING = RECORDED & CHANGEABLE
+
+
+def in_force(overrides: Overrides, environment: Texts) -> Overrides:
+    """Return the stored overrides that hold over this environment, without those that decide which code runs."""
+    return code.without_code(holding(overrides, environment, CHANGEABLE), environment)
 
 
 def wanted(environment: Texts, overrides: Overrides) -> Wanted:
@@ -33,7 +40,7 @@ def wanted(environment: Texts, overrides: Overrides) -> Wanted:
 def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | tuple[str, ...], Policy]:
     """The environment of this start with those stored overrides that hold, or the problems of both together; and what
     the scheduler may do by itself in either case."""
-    held = holding(overrides, settings.given, CHANGEABLE)
+    held = in_force(overrides, settings.given)
     try:
         found = wanted(settings.given, held)
     except InvalidSettings as error:

@@ -168,7 +168,8 @@ def lapse_entries(overrides: Overrides, state: ClusterState, environment: Texts,
     for name in sorted(overrides.keys() - state.overrides.keys()):
         was, is_now = as_text(name, overrides[name].text), as_text(name, environment.get(name, ""))
         words = f"{name}, which the API had set to {was}, is what the environment says: {is_now}"
-        cause = "the environment was changed since"
+        changed = overrides[name].over != environment.get(name, "")
+        cause = "the environment was changed since" if changed else "the API cannot set this"
         found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=cause))
     return found
 

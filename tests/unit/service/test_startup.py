@@ -193,6 +193,23 @@ def test_a_secret_that_lapses_is_not_told(tmp_path: Path, caplog: pytest.LogCapt
     assert "fghij" not in sentences(state) + caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("EXECUTOR_COMMAND", "evil"), ("SERVICE_USER", "root"), ("CASSANDRA_JVM_OPTIONS", "-XX:OnError=evil")],
+)
+def test_code_that_the_api_gave_before_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, text: str
+) -> None:
+    memory = Memory()
+    given(memory, settings(tmp_path), **{name: text, "NODES": "4"})
+    state = begin(MemoryStore(memory), settings(tmp_path), sources("again"))
+    assert state.overrides == {"NODES": Override("4", "")}
+    assert state.target.spec.executor.command == settings(tmp_path).executor_command
+    assert (state.target.spec.user, state.target.spec.cassandra.jvm_options) == (settings(tmp_path).service_user, ())
+    assert f"{name}, which the API had set to" in caplog.text
+    assert "the API cannot set this" in caplog.text
+
+
 def test_environment_and_api_that_do_not_fit_together_keep_the_cluster(tmp_path: Path) -> None:
     memory = Memory()
     environment = settings(tmp_path, REPLACE_AFTER_S="600")
