@@ -18,8 +18,12 @@ def fetch(name: str) -> Response:
     """One file; conditional and range requests are answered."""
     directory = Path(access().settings.artifacts_dir).resolve()
     file = directory / name
-    # A link that leads out of the directory is no file of it, and neither is a directory.
-    if name.startswith(".") or file.resolve().parent != directory or not file.is_file():
+    try:
+        # A link that leads out of the directory is no file of it, and neither is a directory.
+        found = not name.startswith(".") and file.resolve().parent == directory and file.is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
+        found = False
+    if not found:
         abort(404)
     mimetype = _TYPES.get(file.suffix, "application/octet-stream")
     return send_file(file, mimetype=mimetype, conditional=True, max_age=0)

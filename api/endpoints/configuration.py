@@ -12,6 +12,7 @@ from api.http.errors import RequestError
 from scheduler import __version__
 from scheduler.loop.snapshot import Snapshot
 from scheduler.settings import Settings
+from scheduler.settings.texts import plain
 
 blueprint = Blueprint("config", __name__)
 
@@ -74,7 +75,7 @@ def properties() -> Response:
 def stored_property(key: str) -> Response:
     """One property's value."""
     if key != _SUPPRESSED:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no property {key}; there is {_SUPPRESSED}.")
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no property {plain(key)}; there is {_SUPPRESSED}.")
     return answer("state/properties/suppressed", lambda found: found.state.suppressed)
 
 

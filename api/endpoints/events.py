@@ -17,6 +17,7 @@ from api.http.errors import RequestError
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
 from scheduler.core.state.event import Entry
 from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.settings.texts import plain
 
 blueprint = Blueprint("events", __name__)
 
@@ -95,20 +96,21 @@ def _since(found: Snapshot, text: str | None) -> int:
         return int(text)
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
-        when = None
-    if when is None or when.tzinfo is None:
+        at = when.timestamp() if when.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        at = None
+    if at is None:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,
-            f"The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not {text}.",
+            f"The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not {plain(text)}.",
         )
-    return sequence_before(found.state, when.timestamp())
+    return sequence_before(found.state, at)
 
 
 def _limit(arguments: Mapping[str, str]) -> int:
     text = arguments.get("limit", str(KEPT))
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= KEPT):
         raise RequestError(
-            HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {text}."
+            HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {plain(text)}."
         )
     return int(text)

@@ -15,6 +15,7 @@ from api.http.arguments import body, choice, flag, query
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.state.node import NodeRecord
+from scheduler.settings.texts import plain
 
 blueprint = Blueprint("nodes", __name__)
 
@@ -161,4 +162,4 @@ def _record(text: str) -> NodeRecord:
 
 
 def _unknown(text: str) -> RequestError:
-    return RequestError(HTTPStatus.NOT_FOUND, f"There is no node {text}.")
+    return RequestError(HTTPStatus.NOT_FOUND, f"There is no node {plain(text)}.")

@@ -13,9 +13,10 @@ from api.http.access import accepted, access, answer, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import OperationCommand, ResumeOperation, StopOperation, TuneOperation
-from scheduler.core.maintenance.request import Request, check_location, check_login, check_tuning
+from scheduler.core.maintenance.request import NAME, Request, check_location, check_login, check_tuning
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused
+from scheduler.settings.texts import plain
 
 blueprint = Blueprint("operations", __name__)
 
@@ -157,6 +158,8 @@ def listed() -> Response:
 def one(backup: str) -> Response:
     """One backup: its nodes and tables, and what it lacks."""
     found = _place()
+    if not NAME.fullmatch(backup):
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {plain(backup)}.")
     try:
         return jsonify(backup_name=backup, **ask_storage("backup", found, backup_name=backup))
     except QuestionRefused as error:

@@ -12,6 +12,7 @@ from api.http.access import access, answer, snapshot
 from api.http.arguments import body, query
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, RestartStep
+from scheduler.settings.texts import plain
 
 blueprint = Blueprint("plans", __name__)
 
@@ -76,7 +77,7 @@ def _read(plan: str) -> Response:
         raise RequestError(HTTPStatus.BAD_REQUEST, "A command needs POST or PUT; GET only reads the plan.")
     found = snapshot()
     if plan not in found.plans:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {plan}.")
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {plain(plan)}.")
     return answer(f"plans/{plan}", lambda of: cluster.plan(of.plans[plan]), found)
 
 
@@ -85,7 +86,7 @@ def _command_by_query(plan: str) -> Response:
     if not name:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd is missing: {_one_of()}.")
     if name not in COMMANDS:
-        raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd must be {_one_of()}, not {name}.")
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd must be {_one_of()}, not {plain(name)}.")
     return _run(plan, name, "cmd")
 
 

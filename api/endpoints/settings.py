@@ -27,6 +27,7 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration, Overrides
 from scheduler.settings import NAMES, InvalidSettings, code
 from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, wanted
+from scheduler.settings.texts import plain
 
 blueprint = Blueprint("changes", __name__)
 
@@ -97,7 +98,7 @@ def _aim(state: ClusterState, name: object) -> Configuration:
         raise RequestError(HTTPStatus.BAD_REQUEST, "configuration must be the id of one.")
     found = state.configurations.get(name)
     if found is None:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no configuration {name}.")
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no configuration {plain(name)}.")
     if found.settings is None:
         raise _not_now(f"The configuration {name} cannot be brought back: its version recorded no settings.")
     return found
@@ -164,7 +165,7 @@ def read_changes(problem: Callable[[str], str | None]) -> Given:
     canary, check = flag(fields, CANARY, default=False), flag(fields, CHECK, default=True)
     for name in fields:
         if name not in NAMES:
-            raise _bad(f"{name} is not a setting.")
+            raise _bad(f"{plain(name)} is not a setting.")
         if (words := problem(name)) is not None:
             raise _bad(words)
     return Given({name: _text(name, value) for name, value in fields.items()}, canary, check)

@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import json, request
+from flask import request
 
+from api.http.bounds import BoundsError, read_json
 from api.http.errors import MAX_BODY, RequestError
+from scheduler.settings.texts import plain, sign_rule
 
 
 def check_size() -> None:
@@ -22,9 +24,11 @@ def query(*allowed: str) -> Mapping[str, str]:
     for name, values in request.args.lists():
         if name not in allowed:
             known = f"; known: {', '.join(allowed)}" if allowed else ""
-            raise _bad(f"The query parameter {name} is unknown{known}.")
+            raise _bad(f"The query parameter {plain(name)} is unknown{known}.")
         if len(values) > 1:
             raise _bad(f"The query parameter {name} must be there once.")
+        if (rule := sign_rule(values[0])) is not None:
+            raise _bad(f"The query parameter {name} {rule}.")
     return {name: value for name, value in request.args.items() if value}
 
 
@@ -37,7 +41,7 @@ def choice(arguments: Mapping[str, str], name: str, words: Sequence[str], defaul
     """A query parameter that is one of a few words; 400 for anything else."""
     value = arguments.get(name, default)
     if value not in words:
-        raise _bad(f"The query parameter {name} must be {' or '.join(words)}, not {value}.")
+        raise _bad(f"The query parameter {name} must be {' or '.join(words)}, not {plain(value)}.")
     return value
 
 
@@ -47,7 +51,7 @@ def body(allowed: Collection[str] = ()) -> Mapping[str, object]:
     for name in found:
         if name not in allowed:
             known = f"known: {', '.join(allowed)}" if allowed else "this request has none"
-            raise _bad(f"The field {name} is unknown; {known}.")
+            raise _bad(f"The field {plain(name)} is unknown; {known}.")
     return found
 
 
@@ -59,12 +63,12 @@ def document() -> Mapping[str, Any]:
     if request.mimetype != "application/json":
         found = request.mimetype or "none"
         raise RequestError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body's Content-Type must be application/json, not {found}."
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body's Content-Type must be application/json, not {plain(found)}."
         )
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _bad(f"The body is not JSON: {error}.") from error
+        found = read_json(data)
+    except BoundsError as error:
+        raise _bad(str(error)) from error
     if not isinstance(found, dict):
         raise _bad("The body must be a JSON object.")
     return found
@@ -73,10 +77,13 @@ def document() -> Mapping[str, Any]:
 def _read() -> bytes:
     """The whole body; one that was sent in chunks has no length before its end, and is refused once it is too long."""
     data = b""
-    while part := request.stream.read(MAX_BODY + 1 - len(data)):
-        data += part
-        if len(data) > MAX_BODY:
-            raise _too_large()
+    try:
+        while part := request.stream.read(MAX_BODY + 1 - len(data)):
+            data += part
+            if len(data) > MAX_BODY:
+                raise _too_large()
+    except OSError as error:  # what gunicorn raises for chunks that are cut off or have no length
+        raise _bad("The body is cut off, or its chunks are not as they must be.") from error
     return data
 
 

@@ -12,10 +12,12 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from scheduler.core.commands.command import Refusal, RefusalKind
 from scheduler.loop.snapshot import Unavailable
+from scheduler.settings.texts import plain
 
 log = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
+MAX_MESSAGE = 8192
 
 _CODES = {
     RefusalKind.UNKNOWN: HTTPStatus.NOT_FOUND,
@@ -71,16 +73,16 @@ def _http_error(error: HTTPException) -> Response | WerkzeugResponse:
 def _explain(error: HTTPException, allow: str) -> str:
     match error.code:
         case 404:
-            return f"There is nothing at {request.path}."
+            return f"There is nothing at {plain(request.path)}."
         case 405:
-            return f"{request.method} is not allowed at {request.path}; allowed: {allow}."
+            return f"{plain(request.method)} is not allowed at {plain(request.path)}; allowed: {allow}."
         case 500:
             return "The request failed for a reason that is in the scheduler's log."
     return error.description or error.name
 
 
 def _message(status: HTTPStatus, message: str) -> Response:
-    response = jsonify(message=message)
+    response = jsonify(message=message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…")
     response.status_code = status
     return response
 

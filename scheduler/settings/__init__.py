@@ -17,6 +17,7 @@ from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon
 from scheduler.settings.table import TABLE
+from scheduler.settings.texts import shortened
 
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
@@ -171,7 +172,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     """
     reading = read(environ)
     if reading.problems:
-        raise InvalidSettings(tuple(reading.problems))
+        raise InvalidSettings(tuple(map(shortened, reading.problems)))
     fields = {setting.field: reading.values[setting.name] for setting in TABLE}
     given = {name: environ[name].strip() for name in NAMES if environ.get(name, "").strip()}
     return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)

@@ -253,9 +253,10 @@ def _read(kind: str, key: str, text: str) -> Any:
     if kind in ("integer", "number"):
         try:
             value = int(text) if kind == "integer" else float(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             value = math.nan
-        if not math.isfinite(value):
+        # Not math.isfinite: it takes no integer of more than 308 digits.
+        if not -math.inf < value < math.inf:
             raise ValueError(f"must be {TYPES[kind][1]}")
         return value
     rule = check_value(key, text)

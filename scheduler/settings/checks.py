@@ -10,6 +10,7 @@ from typing import Any
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import EXECUTOR_BUNDLE
+from scheduler.settings.texts import shown
 
 _PORTS = (
     "CASSANDRA_STORAGE_PORT",
@@ -32,7 +33,7 @@ def read_options(given: Mapping[str, str], reading: Reading) -> None:
         try:
             value = option.render(text)
         except ValueError as error:
-            reading.problems.append(f"{option.name} {error}, not {text!r}.")
+            reading.problems.append(f"{option.name} {error}, not {shown(text)}.")
             continue
         if value is not None:
             reading.options[option.key] = value

@@ -13,6 +13,8 @@ from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
 from scheduler.settings.checks import Reading, cassandra_bundle, misfits, read_options, unusable_files
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
+from scheduler.settings.texts import MOST, broken_rule
+from scheduler.settings.texts import shown as shown_text
 
 # All variables that begin so are ours: one that is no setting is a mistake.
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
@@ -27,6 +29,7 @@ def read(environ: Mapping[str, str]) -> Reading:
     """Every setting of the environment, and every problem in it."""
     given = {name: text.strip() for name, text in environ.items() if text.strip()}
     reading = Reading()
+    _check_texts(given, reading)
     reading.problems += _unknown(given)
     _retired(given, reading)
     for setting in TABLE:
@@ -36,6 +39,14 @@ def read(environ: Mapping[str, str]) -> Reading:
     reading.problems += misfits(reading)
     reading.problems += unusable_files(reading)
     return reading
+
+
+def _check_texts(given: dict[str, str], reading: Reading) -> None:
+    """Take out what no setting may hold."""
+    for name in (*(row.name for row in TABLE), *(row.name for row in OPTIONS)):
+        if name in given and (rule := broken_rule(name, given[name])) is not None:
+            reading.problems.append(f"{name} {rule}.")
+            del given[name]
 
 
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
@@ -75,7 +86,7 @@ def _read_one(setting: Setting, text: str, reading: Reading) -> None:
     if rule:
         # Text before an @ may be a password.
         shown = rule.startswith("must") and not rule.startswith("must not hold") and "@" not in text
-        found = f", not {text!r}" if shown else ""
+        found = f", not {shown_text(text)}" if shown else ""
         reading.problems.append(f"{setting.name} {rule}{found}.")
     else:
         reading.values[setting.name] = value
@@ -92,10 +103,13 @@ def _typed(setting: Setting, text: str) -> Any:
         return text.lower() == "true"
     try:
         value = int(text) if setting.kind == "integer" else float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         value = math.nan
-    if not math.isfinite(value):
+    # Not math.isfinite: it takes no integer of more than 308 digits.
+    if not -math.inf < value < math.inf:
         raise ValueError("must be a whole number" if setting.kind == "integer" else "must be a number")
+    if abs(value) > MOST:
+        raise ValueError(f"must be at most {MOST}" if value > 0 else f"must be at least -{MOST}")
     return value
 
 

@@ -6,6 +6,8 @@ import re
 import shlex
 
 from scheduler.core.mesos.placement import PlacementError, parse_constraints
+from scheduler.settings.secret_names import secret_option
+from scheduler.settings.texts import sign_rule
 
 _SEGMENT = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
@@ -111,6 +113,8 @@ def placement(value: str) -> str | None:
         parse_constraints(value)
     except PlacementError as error:
         return f"is not valid: {error}"
+    except (RecursionError, OverflowError):
+        return "is not valid: it is nested too deeply, or has a number that is too large"
     return None
 
 
@@ -121,8 +125,13 @@ def jvm_options(value: str) -> str | None:
     except ValueError:
         return "has a quote that is not closed"
     for word in words:
+        if (secret := secret_option(word)) is not None:
+            return f"must not hold a value for {secret}: a launch can be read in Mesos; use a file on the agents"
+        if (rule := sign_rule(word)) is not None:
+            return rule
+    for word in words:
         if not word.startswith("-"):
-            return f"must be options that begin with -, {word} does not"
+            return f"must be options that begin with -, {word[:80]} does not"
         for prefix, setting in _OWN_JVM_OPTIONS.items():
             if word.startswith(prefix):
                 return f"must not hold {word}: use {setting}"

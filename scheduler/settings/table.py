@@ -192,6 +192,7 @@ _CLUSTER = (
         "REPLACE_AFTER_S",
         "0",
         "After how many seconds a member that Mesos cannot see is replaced by a new one elsewhere; 0: never.",
+        maximum=315_360_000,
         rule=rules.replace_after,
     ),
     _number(
@@ -199,6 +200,7 @@ _CLUSTER = (
         "604800",
         "For how many seconds reservations of this cluster that no record knows are reported before they are given "
         "back, the volumes on them destroyed; 0: only reported.",
+        maximum=315_360_000,
         rule=rules.garbage_grace,
     ),
     Setting(

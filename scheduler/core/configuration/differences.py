@@ -27,6 +27,7 @@ _SECRET = r"(?i:passwords?|passwd|pwd|passphrase|secrets?|credentials?|(?:secret
 
 _SECRET += r"|(?:auth|access|bearer|session|security)[_.-]?token)"
 _SECRET_NAME = re.compile(rf"{_SECRET}$")
+_SECRET_INSIDE = re.compile(rf"{_SECRET}[\"']?\s*[=:]")
 # The same inside of a value: an option of Java, a nested key; or a login in an address.
 _SECRET_VALUE = re.compile(rf"{_SECRET}[\"']?\s*[=:]|@")
 
@@ -77,6 +78,16 @@ def _of_mappings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Dif
 def bundles(spec: ClusterSpec) -> tuple[str, ...]:
     """The names of all bundles but the executor's own, which comes first."""
     return tuple(uri.value.rpartition("/")[2] for uri in spec.executor.uris[1:])
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether what has this name is a secret: `keyStorePassword`, `private_key`."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def may_hold_secret(text: str) -> bool:
+    """Return whether there is a secret with its name inside of a text: `user=a,password=b`."""
+    return _SECRET_INSIDE.search(text) is not None
 
 
 def as_text(name: str, value: Any) -> str:

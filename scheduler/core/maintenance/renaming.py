@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from executor.protocol import CASSANDRAS_KEY_SPACES, KEY_SPACE_LENGTH, TABLE_LENGTH, is_cassandras
-from scheduler.core.maintenance.request_fields import Form, listed, shown
+from scheduler.core.maintenance.request_fields import ITEMS, Form, listed, shown
 from scheduler.core.maintenance.schema import Schema, base_of
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
@@ -22,6 +22,10 @@ def read_rename(
     if not isinstance(given, dict) or not all(isinstance(new, str) for new in given.values()):
         form.problem("rename", 'must be an object such as {"shop": "shop2", "shop.users": "shop.old_users"}')
         return {}
+    if len(given) > ITEMS:
+        form.problem("rename", f"must have at most {ITEMS} names, not {len(given)}")
+        return {}
+    key_spaces, families = frozenset(key_spaces), frozenset(families)
     for old, new in given.items():
         if (words := _rename_rule(old, new)) is not None:
             form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
@@ -65,8 +69,9 @@ def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str])
 
 def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Mapping[str, str]) -> None:
     """A table that several key spaces have, of which some would go under another name and some onto what lives."""
-    for family in families:
-        found = [name for name in sorted(schema) if family in schema[name].tables and name not in CASSANDRAS_KEY_SPACES]
+    names = sorted(schema)
+    for family in sorted(families):
+        found = [name for name in names if family in schema[name].tables and name not in CASSANDRAS_KEY_SPACES]
         kept = [f"{name}.{family}" for name in found if name not in rename and f"{name}.{family}" not in rename]
         if kept and len(kept) < len(found):
             form.problem(

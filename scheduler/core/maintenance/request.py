@@ -14,7 +14,7 @@ from executor.protocol import (
 from scheduler.core.maintenance.backup_location import credentials, location, login
 from scheduler.core.maintenance.renaming import read_rename
 from scheduler.core.maintenance.request_fields import Form, listed, shown
-from scheduler.core.maintenance.schema import Schema, base_of, has_table
+from scheduler.core.maintenance.schema import Schema, base_of, table_names
 
 # Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
 DEFAULT_THROTTLE = 50_000_000
@@ -235,7 +235,8 @@ def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
         form.problem("nodes", f"must hold {ALL} alone, or names")
         return None
     names = {item: _node_name(item) for item in map(str, items)}
-    unknown = [item for item, name in names.items() if name not in known]
+    there = frozenset(known)
+    unknown = [item for item, name in names.items() if name not in there]
     if unknown:
         form.problem("nodes", f": there is no node {listed(unknown)}; there are {listed(known)}")
         return None
@@ -259,23 +260,23 @@ def _check_names(
 ) -> None:
     where = "in the backup" if of_backup else "in the cluster"
     usable = {name for name, found in schema.items() if not found.local and not (of_backup and name in NEVER_RESTORED)}
+    named = listed(sorted(usable))
     for name in key_spaces:
         if name not in schema and not (of_backup and name in NEVER_RESTORED):
-            form.problem(
-                "key_spaces", f": there is no key space {shown(name)} {where}; there are {listed(sorted(usable))}"
-            )
+            form.problem("key_spaces", f": there is no key space {shown(name)} {where}; there are {named}")
         elif name not in usable and of_backup:
             form.problem("key_spaces", f": {name} belongs to the cluster itself and is never restored")
         elif name not in usable:
             form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
+    among = listed(chosen) if key_spaces else f"any key space {where}"
+    tables = table_names(schema, chosen)
     for name in families:
-        if any(has_table(schema, key_space, name) for key_space in chosen):
+        if name in tables:
             continue
         if (base := base_of(schema, chosen, name)) is not None:
             form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
         else:
-            among = listed(chosen) if key_spaces else f"any key space {where}"
             form.problem("column_families", f": there is no table {shown(name)} in {among}")
 
 

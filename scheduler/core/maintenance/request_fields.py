@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 SHOWN = 60
 LISTED = 20
+# A list has at most so many items, and an answer so many problems.
+ITEMS = 10_000
+NAME_LENGTH = 512
+PROBLEMS = 20
 
 
 class Form:
@@ -16,20 +20,26 @@ class Form:
         self._body = body
         self._known: list[str] = []
         self._problems: list[str] = []
+        self._wrong: dict[str, int] = {}  # the fields with a problem
 
     def problems(self) -> tuple[str, ...]:
         """All of them, unknown fields first; to be called once every field was asked for."""
         unknown = [name for name in self._body if name not in self._known]
         known = f"known: {', '.join(self._known)}"
-        return (*(f"The field {shown(name)} is unknown; {known}." for name in unknown), *self._problems)
+        first = (f"The field {shown(name)} is unknown; {known}." for name in unknown[:PROBLEMS])
+        found = [*first, *self._problems][:PROBLEMS]
+        more = len(unknown) + sum(self._wrong.values()) - len(found)
+        return (*found, f"{more} more problems are not shown.") if more else tuple(found)
 
     def problem(self, field: str, words: str) -> None:
         """Say what is wrong with a field."""
-        self._problems.append(f"{field}{words if words.startswith(':') else ' ' + words}.")
+        self._wrong[field] = self._wrong.get(field, 0) + 1
+        if len(self._problems) < PROBLEMS:
+            self._problems.append(f"{field}{words if words.startswith(':') else ' ' + words}.")
 
     def has_problem(self, field: str) -> bool:
         """Whether anything is wrong with a field so far."""
-        return any(words.startswith((f"{field}:", f"{field} ")) for words in self._problems)
+        return field in self._wrong
 
     def value(self, field: str) -> Any:
         """What was given, None if nothing was."""
@@ -95,16 +105,22 @@ class Form:
         if not isinstance(value, list):
             self.problem(field, f"must be a list, not {shown(value)}")
             return None
-        found: list[Any] = []
+        if len(value) > ITEMS:
+            self.problem(field, f"must have at most {ITEMS} items, not {len(value)}")
+            return None
+        # 1, 1.0 and true are equal, and are not the same; a list or an object is known by its text.
+        found: dict[tuple[type, Hashable], Any] = {}
         for item in value:
-            if not any(item is other or (type(item) is type(other) and item == other) for other in found):
-                found.append(item)
-        return tuple(found)
+            found.setdefault((type(item), repr(item) if isinstance(item, list | dict) else item), item)
+        return tuple(found.values())
 
     def names(self, field: str) -> tuple[str, ...]:
         """A list of texts, empty if absent."""
         items = self.items(field) or ()
         if wrong := [item for item in items if not isinstance(item, str) or not item]:
+            self.problem(field, f"must be a list of names, {shown(wrong[0])} is none")
+            return ()
+        if wrong := [item for item in items if len(item) > NAME_LENGTH or not item.isprintable()]:
             self.problem(field, f"must be a list of names, {shown(wrong[0])} is none")
             return ()
         return items
@@ -113,7 +129,7 @@ class Form:
 def shown(value: Any) -> str:
     """A value as a problem repeats it, cut short."""
     text = value if isinstance(value, str) else repr(value)
-    text = "".join(sign if sign.isprintable() else "?" for sign in text)
+    text = "".join(sign if sign.isprintable() else "?" for sign in text[: SHOWN + 1])
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

@@ -39,11 +39,11 @@ def schema_in(backup: Mapping[str, Any]) -> Schema:
     }
 
 
-def has_table(schema: Schema, key_space: str, table: str) -> bool:
-    """By its name, or by its full name: `keyspace.table`."""
-    tables = schema[key_space].tables
-    space, dot, name = table.partition(".")
-    return table in tables or (bool(dot) and space == key_space and name in tables)
+def table_names(schema: Schema, key_spaces: Collection[str]) -> frozenset[str]:
+    """Return the names of all tables of these key spaces, and their full names: `keyspace.table`."""
+    return frozenset(
+        name for space in key_spaces for table in schema[space].tables for name in (table, f"{space}.{table}")
+    )
 
 
 def base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:

@@ -186,9 +186,10 @@ def test_a_setting_whose_environment_was_changed_since_is_the_environments(
 
 def test_a_secret_that_lapses_is_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     memory = Memory()
-    given(memory, settings(tmp_path), CASSANDRA_JVM_OPTIONS="-Dkeystore.password=abcde")
-    state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_JVM_OPTIONS="-Dpassword=fghij"), sources("again"))
-    assert "CASSANDRA_JVM_OPTIONS, which the API had set to (not shown)" in sentences(state)
+    text = "audit_logging_options: {included_users: %s@x}"
+    given(memory, settings(tmp_path), CASSANDRA_YAML=text % "abcde")
+    state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_YAML=text % "fghij"), sources("again"))
+    assert "CASSANDRA_YAML, which the API had set to (not shown)" in sentences(state)
     assert "abcde" not in sentences(state) + caplog.text
     assert "fghij" not in sentences(state) + caplog.text
 

@@ -193,11 +193,11 @@ def test_an_error_of_the_start_is_healed(client: FlaskClient, gateway: CoreGatew
 
 
 def test_no_value_is_told(client: FlaskClient, gateway: CoreGateway) -> None:
-    put(client, {"CASSANDRA_JVM_OPTIONS": "-Dkeystore.password=abcde", "canary": True})
+    put(client, {"CASSANDRA_YAML": "audit_logging_options: {included_users: abcde@x}", "canary": True})
     ((command, principal),) = gateway.submitted
     assert "abcde" not in repr(command)
     told = command_entry(Outcome(command, "alice"), NOW).sentence
-    assert told == "alice asked to set target (names CASSANDRA_JVM_OPTIONS, canary yes)"
+    assert told == "alice asked to set target (names CASSANDRA_YAML, canary yes)"
     assert "abcde" not in str(document(client.get(PATH))["overrides"])
     assert principal
 

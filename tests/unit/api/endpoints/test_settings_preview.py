@@ -33,8 +33,8 @@ ALL = ["node-0", "node-1", "node-2"]
             [],
         ),
         (
-            {"CASSANDRA_JVM_OPTIONS": "-Dkeystore.password=abc"},
-            [("jvm_options", "unset", "(not shown)", "restart")],
+            {"CASSANDRA_YAML": "audit_logging_options: {included_users: abc@x}"},
+            [("audit_logging_options", "unset", "(not shown)", "restart")],
             ALL,
         ),
         ({"CASSANDRA_HEAP_SIZE_MB": None}, [], []),
