@@ -59,6 +59,7 @@ def create_app(gateway: Gateway, given: Settings) -> Flask:
         given,
         sealer(given.secrets_key_file, given.secrets_key),
         streams=access.Streams(given.api_threads),
+        questions=access.Streams(given.api_threads, share=4),
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, given)
     app.url_map.strict_slashes = False

@@ -102,7 +102,8 @@ def _since(found: Snapshot, text: str | None) -> int:
     if at is None:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,
-            f"The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not {plain(text)}.",
+            "The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not "
+            f"{plain(text)}.",
         )
     return sequence_before(found.state, at)
 

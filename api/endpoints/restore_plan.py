@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from api.documents.cluster import launched
-from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, storage_question
+from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, one_of_few, storage_question
 from api.http.access import access, snapshot
 from api.http.arguments import document, query
 from scheduler.core.maintenance.job_parameters import share
@@ -28,7 +28,8 @@ def ask() -> Response:
     nodes = [node.name for node in launched(snapshot().state)]
     request, backup = checked_with_backup("restore", document(), nodes)
     sources = tuple(backup.get("nodes", {}))
-    found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
+    with one_of_few():
+        found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
     answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
     throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
     refusal = credentials_problem(request.secrets)

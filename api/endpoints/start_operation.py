@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -69,10 +70,23 @@ def storage_question(request: Request) -> dict[str, Any]:
     return {"location": {**location, "path_style": fields["uses_emc"]}, "secrets": dict(request.secrets)}
 
 
+@contextmanager
+def one_of_few() -> Iterator[None]:
+    """Hold one of the few places for questions to a store; raises Unavailable when none is free."""
+    questions = access().questions
+    if not questions.enter():
+        raise Unavailable(f"{questions.limit} questions to stores wait for an answer already, as many as may")
+    try:
+        yield
+    finally:
+        questions.leave()
+
+
 def ask_storage(subject: str, request: Request, **more: Any) -> Json:
     """The answer to a question about backups; one that the storage refuses is 400 with the storage's words."""
     try:
-        return access().gateway.question(subject, {**storage_question(request), **more})
+        with one_of_few():
+            return access().gateway.question(subject, {**storage_question(request), **more})
     except QuestionRefused as error:
         if error.kind == "unknown":
             raise

@@ -40,10 +40,13 @@ class Rendered:
 
 
 class Streams:
-    """How many streams are open: each holds one of the API's threads, of which half are left for all else."""
+    """How many streams are open: each holds one of the API's threads, of which half are left for all else.
 
-    def __init__(self, threads: int) -> None:
-        self.limit = max(1, threads // 2)
+    The same for questions to a store of backups, which hold a thread and memory of an executor until it answers.
+    """
+
+    def __init__(self, threads: int, share: int = 2) -> None:
+        self.limit = max(1, threads // share)
         self._open = 0
         self._lock = threading.Lock()
 
@@ -70,6 +73,7 @@ class Access:
     sealer: Sealer | None = None
     rendered: Rendered = field(default_factory=Rendered)
     streams: Streams = field(default_factory=lambda: Streams(2))
+    questions: Streams = field(default_factory=lambda: Streams(2))
 
 
 def access() -> Access:

@@ -77,14 +77,18 @@ def document() -> Mapping[str, Any]:
 def _read() -> bytes:
     """The whole body; one that was sent in chunks has no length before its end, and is refused once it is too long."""
     data = b""
-    try:
-        while part := request.stream.read(MAX_BODY + 1 - len(data)):
-            data += part
-            if len(data) > MAX_BODY:
-                raise _too_large()
-    except OSError as error:  # what gunicorn raises for chunks that are cut off or have no length
-        raise _bad("The body is cut off, or its chunks are not as they must be.") from error
+    while part := _part(MAX_BODY + 1 - len(data)):
+        data += part
+        if len(data) > MAX_BODY:
+            raise _too_large()
     return data
+
+
+def _part(size: int) -> bytes:
+    try:
+        return request.stream.read(size)
+    except Exception as error:  # the HTTP server's own, for a body that is cut off or has chunks without a length
+        raise _bad("The body is cut off, or its chunks are not as they must be.") from error
 
 
 def _too_large() -> RequestError:

@@ -86,21 +86,21 @@ _OPERATIONS: Mapping[str, tuple[str, Json | None]] = {
     ),
     "/v1/backup/{work}/stop": ("Stop it", None),
 }
-# Path -> (what it does, query parameters, what it answers).
-_NODES: Mapping[str, tuple[str, tuple[str, ...], Json]] = {
+# Path -> (what it does, query parameters, what it answers with 200, if it does). What begins an operation is a 202.
+_NODES: Mapping[str, tuple[str, tuple[str, ...], Json | None]] = {
     "/v1/nodes/restart": ("Restart a node, or all for *: the tasks that end", ("node", "force", "by"), STRINGS),
     "/v1/nodes/{node}/restart": ("Restart this node: the task that ends", ("force",), STRINGS),
     "/v1/nodes/replace": (
         "Replace a node by a new one elsewhere: the task that ends; with decommission=true answered as its start",
         ("node", "force", "decommission"),
-        {"anyOf": [STRINGS, ref("Accepted")]},
+        STRINGS,
     ),
     "/v1/nodes/{node}/replace": (
         "Replace this node: the task that ends; with decommission=true answered as its start",
         ("force", "decommission"),
-        {"anyOf": [STRINGS, ref("Accepted")]},
+        STRINGS,
     ),
-    "/v1/nodes/{node}/decommission": ("Let this node leave the ring", ("force",), ref("Accepted")),
+    "/v1/nodes/{node}/decommission": ("Let this node leave the ring", ("force",), None),
     "/v1/nodes/{node}/pause": ("Stop Cassandra, keep its volume mounted: the task that ends", ("force",), STRINGS),
     "/v1/nodes/{node}/resume": ("Start a paused node's Cassandra again: the task that ends", (), STRINGS),
     "/v1/nodes/{node}/cancel": ("Take back what is intended for this node", (), ref("Message")),
@@ -122,6 +122,10 @@ def document() -> Response:
     return jsonify(describe())
 
 
+_BEGUN: Json = {
+    "description": "Stored: it is carried out from now on",
+    "content": {"application/json": {"schema": ref("Accepted")}},
+}
 _TOKEN: Json = {
     "type": "apiKey",
     "in": "header",
@@ -146,9 +150,9 @@ def describe() -> Json:
     for path, (summary, schema_of_body) in _OPERATIONS.items():
         for method in ("post", "put"):
             paths.setdefault(path, {})[method] = _operation(path, summary, schema_of_body)
-    for path, (summary, names, schema) in _NODES.items():
+    for path, (summary, names, answer) in _NODES.items():
         for method in ("post", "put"):
-            paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, schema)
+            paths.setdefault(path, {})[method] = _of_nodes(path, summary, names, answer)
     _add_settings(paths)
     for method in ("post", "put"):
         paths.setdefault(_RESTORE_PLAN, {})[method] = _asked(
@@ -204,16 +208,20 @@ def _asked(path: str, summary: str, body: Json, answer: Json, *codes: str) -> Js
     }
 
 
-def _of_nodes(path: str, summary: str, names: tuple[str, ...], schema: Json) -> Json:
+def _of_nodes(path: str, summary: str, names: tuple[str, ...], schema: Json | None) -> Json:
     given = [
         _parameter(name, "query", _MEANINGS[name], _CHOICES.get(name, ()), required=name == "node") for name in names
     ]
-    content = {"application/json": {"schema": schema}}
+    answers: dict[str, Json] = {}
+    if schema is not None:
+        answers["200"] = {"description": "Stored", "content": {"application/json": {"schema": schema}}}
+    if schema is None or "decommission" in names:
+        answers["202"] = _BEGUN
     return {
         "summary": summary,
         "parameters": [*_in_path(path), *given],
         "responses": {
-            "200": {"description": "Stored", "content": content},
+            **answers,
             **_failures(path, "400", "404", "409", "413", "415", "503"),
         },
     }
@@ -238,12 +246,11 @@ def _command(path: str, summary: str) -> Json:
 
 
 def _operation(path: str, summary: str, body: Json | None) -> Json:
-    content = {"application/json": {"schema": ref("Accepted")}}
     operation: Json = {
         "summary": summary,
         "parameters": _in_path(path),
         "responses": {
-            "202": {"description": "Stored: it is carried out from now on", "content": content},
+            "202": _BEGUN,
             **_failures(path, "400", "404", "409", "413", "415", "503"),
         },
     }
@@ -275,7 +282,7 @@ def _place() -> list[Json]:
 
 
 def _failures(path: str, *codes: str) -> Json:
-    found = {*codes, *(() if path in _OPEN else ("401",)), *(("404",) if "{" in path else ())}
+    found = {*codes, *(() if path in _OPEN else ("401", "403", "429")), *(("404",) if "{" in path else ())}
     content = {"application/json": {"schema": ref("Message")}}
     return {code: {"description": _WORDS[code], "content": content} for code in sorted(found)}
 
@@ -283,10 +290,12 @@ def _failures(path: str, *codes: str) -> Json:
 _WORDS = {
     "400": "A parameter, or the body, is not as it must be",
     "401": "No valid token",
+    "403": "The token's role does not permit this, or a page of another site asks",
     "404": "No such thing",
     "409": "Not now",
     "413": "The body is larger than 1 MB",
     "415": "The body is not JSON",
+    "429": "Too many wrong tokens came from this address; Retry-After has the seconds to wait",
     "503": "The state cannot be read now",
 }
 

@@ -117,3 +117,25 @@ def test_paths_out_of_the_directory(url: str, path: str) -> None:
     status, body = curl("--path-as-is", "-H", f"Authorization: token={TOKEN}", f"{url}/v1/artifacts/{path}")
     assert status == 404
     assert TOKEN.encode() not in body
+
+
+@pytest.mark.parametrize(
+    ("lines", "body"),
+    [
+        (("Content-Length: 100",), b'{"nodes": ["*"'),
+        (("Transfer-Encoding: chunked",), b"5\r\n{"),
+        (("Transfer-Encoding: chunked",), b"xyz\r\n{}\r\n0\r\n\r\n"),
+        (("Transfer-Encoding: chunked",), b"2\r\n{}XX0\r\n\r\n"),
+        (("Content-Length: 4",), b'{"\xff'),
+    ],
+)
+def test_bodies_that_are_cut_off_or_no_text(url: str, lines: tuple[str, ...], body: bytes) -> None:
+    host, _, port = url.removeprefix("http://").partition(":")
+    head = ("PUT /v1/config HTTP/1.1", f"Host: {host}", f"Authorization: token={TOKEN}", *lines)
+    head = (*head, "Content-Type: application/json", "Connection: close", "", "")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join(head).encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert curl(f"{url}/v1/health")[0] == 200

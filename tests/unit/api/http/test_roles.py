@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.http import roles
-from scheduler.security.tokens import Role
-from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
+from scheduler.security.sealing import new_key
+from scheduler.security.tokens import Role, new_token
+from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 
 FILE = "".join(f"{role.word}s:{role.word}:{role.word}-token\n" for role in Role)
 
@@ -97,3 +98,21 @@ def test_a_command_without_the_right_changes_nothing(client: FlaskClient, gatewa
     client.put("/v1/config", headers={"Authorization": "token=operate-token"}, json={"NODES": 4})
     assert (gateway.state, gateway.submitted) == (before, [])
     assert "403 for reads at 127.0.0.1" in gateway.noted[0]
+
+
+def test_no_answer_to_a_reader_holds_a_secret(tmp_path: Path) -> None:
+    token, line = new_token("alice", Role.READ)
+    (tmp_path / "tokens").write_text(f"{line}\nbob:bobs-plain-token\n")
+    key, yaml = new_key(), "audit_logging_options: {included_users: 'a@geheim'}"
+    settings = make_settings(API_TOKEN_FILE=str(tmp_path / "tokens"), SECRETS_KEY=key, CASSANDRA_YAML=yaml)
+    gateway = CoreGateway(make_state(settings, make_node(0), make_node(1), make_node(2)))
+    gateway.statuses["node-0"] = make_status(0)
+    client = create_app(gateway, settings).test_client()
+    headers = {"Authorization": f"token={token}"}
+    client.get("/v1/plan", headers={"Authorization": "token=a-wrong-token"})
+    for rule in rules(client):
+        if "GET" in (rule.methods or ()) and "stream" not in rule.rule:
+            text = client.get(path_of(rule.rule), headers=headers).text
+            secrets = (token, line.rpartition(":")[2], "bobs-plain-token", key, "a-wrong-token")
+            assert not [secret for secret in secrets if secret in text], rule
+    assert "a-wrong-token" not in str(gateway.noted)

@@ -22,7 +22,7 @@ def problems(**settings: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\x7f", "\x85", "\ud800", "\udce9"], ids=ascii)
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\x7f", "\x85", "\ud800"], ids=ascii)
 def test_control_characters(name: str, sign: str) -> None:
     assert f"{name} must not hold the character U+{ord(sign):04X}." in problems(**{name: f"a{sign}b"})
 
