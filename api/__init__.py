@@ -80,13 +80,12 @@ def _mounts(name: str) -> dict[str, str]:
 
 def _guard(gateway: Gateway, settings: Settings) -> auth.Guard:
     tokens = TokenFile(Path(settings.api_token_file)) if settings.api_token_file else None
-    if tokens is None:
-        words = "it is trusted" if settings.api_trust_router else "API_TRUST_ROUTER is false, and nobody is let in"
+    if tokens is None and settings.api_trust_router:
         log.warning(
-            "API_TOKEN_FILE is not set: only a router before %s:%d can tell who commands this cluster; %s",
+            "API_TOKEN_FILE is not set: every client that reaches %s:%d may command this cluster; the router before it "
+            "is trusted to let in only who may",
             settings.api_host,
             settings.api_port,
-            words,
         )
     return auth.Guard(tokens, settings.api_trust_router, Hosts(settings), Refusals(gateway.note))
 

@@ -1,6 +1,6 @@
 """`Authorization: token=<token>`: who asks, and whether they may do what they ask for.
 
-Without a token file the router before the API is trusted, if the settings say so; otherwise nobody is let in.
+Without a token file the router before the API is trusted, if the settings say so; otherwise no request is let in.
 """
 
 from __future__ import annotations

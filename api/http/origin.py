@@ -21,7 +21,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 # What a router adds. A page of another site cannot: its browser asks for leave first, which this API does not give.
 _ROUTERS = ("X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded")
-# Nobody can register a name below these.
+# No stranger can register a name below these.
 _PRIVATE = (".mesos", ".localhost", ".thisdcos.directory")
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s,]+)(?::(\d{1,5}))?")

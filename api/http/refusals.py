@@ -127,7 +127,7 @@ def _plain(text: str) -> str:
 
 
 def _network(address: str) -> str:
-    """Return the address; of IPv6 the network, since whoever has one address there has 2^64."""
+    """Return the address; of IPv6 the network, since a client there has 2^64 addresses."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

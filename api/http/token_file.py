@@ -29,7 +29,7 @@ class _Known:
 
 
 class TokenFile:
-    """Finds the holder of a token. A file that is missing, unreadable or empty lets nobody in.
+    """Finds the holder of a token. A file that is missing, unreadable or empty has no valid token.
 
     A hash takes 50 ms and 16 MB to check. It is checked once: later, a digest with a key that only this process knows
     finds the token. Used by many threads.
@@ -85,7 +85,7 @@ class TokenFile:
             return _Known()
         tokens, problems = read_tokens(text)
         if not tokens:
-            problems = ("holds no token, nobody is let in", *problems)
+            problems = ("holds no token, so that none is valid", *problems)
         self._say("; ".join(problems))
         if text == self._known.text:
             return self._known

@@ -116,11 +116,13 @@ def _parse(number: int, line: str) -> Token:
     word, colon, secret = rest.partition(":")
     role = WORDS.get(word) if colon else None
     if role is None and (rest.startswith(f"{_SCRYPT}:") or (colon and _is_meant_as_role(word, secret))):
-        # It would be a token with all rights, and whoever reads the file would know it.
+        # It would be a token with all rights, known to its holder and to every reader of the file.
         raise TokenFileError(f"line {number} must have a role before the token or hash: {', '.join(WORDS)}")
     if role is not None and secret.startswith(f"{_SCRYPT}:"):
         return _hashed(number, name, role, secret)
     secret = rest if role is None else secret
+    if not name.isprintable() or len(name) > LONGEST:
+        raise TokenFileError(f"line {number} has a name that cannot be shown")
     if not name or not SHORTEST <= len(secret) <= LONGEST or not _SECRET.fullmatch(secret):
         raise TokenFileError(f"line {number} is not a token of at least {SHORTEST} printable characters")
     return Token(name, secret, Role.ADMIN if role is None else role)

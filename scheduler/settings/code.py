@@ -1,7 +1,7 @@
 """Settings that decide which code runs on the agents, or as whom: the scheduler's environment alone sets them.
 
-Whoever may change settings through the API may then change how Cassandra runs, and not what runs beside it. An option
-that the environment has itself may be repeated.
+A client that may change settings through the API can then change how Cassandra runs, and not what runs beside it. An
+option that the environment itself has can be repeated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PROPERTY_CODE = re.compile(
     r"|(dir|file|path|url)$"
 )
 # Keys of cassandra.yaml that name programs, or let CQL run code outside of its sandbox. Names of Cassandra's own
-# classes, such as authenticator, are no code of somebody else.
+# classes, such as authenticator, are in its bundle.
 _YAML_KEYS = frozenset({"archive_command", "allow_nodetool_archive_command"})
 _YAML_TOP = frozenset({"allow_insecure_udfs", "allow_extra_insecure_udfs"})
 

@@ -22,9 +22,9 @@ _INTRODUCTION = """\
 
 Every setting is an environment variable of the scheduler. An empty one counts as unset. The scheduler reads them
 once, at its start; to change a setting, restart it with the new environment, or, for those of the sections Cluster,
-Cassandra and Executor, for options of cassandra.yaml and SERVICE_USER, give it [through the
-API](operations/settings.md). What concerns the nodes becomes a new target configuration, if it is a change
-that a running cluster can take.
+Cassandra and Executor and for options of cassandra.yaml, give it [through the API](operations/settings.md). Those that
+decide which code runs on the agents [can only be set here](security.md#code-comes-from-the-environment). What concerns
+the nodes becomes a new target configuration, if it is a change that a running cluster can take.
 
 All problems are reported together, each in one sentence, and nothing is started: unknown names that begin with
 `CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_` or `SERVICE_`, and names that look like a misspelt setting; wrong types and
@@ -38,7 +38,7 @@ _YAML = """\
 `CASSANDRA_YAML` holds YAML itself, `CASSANDRA_YAML_FILE` the path of a file with it; both may be set, for different
 keys. Every key of Cassandra 5.0.8 is known, with the kind of its value: an unknown key, a key of an earlier version, or
 a value of the wrong kind is refused with its line. A key that one of the settings above sets too is refused if that
-setting is given. Passwords are refused: what a node is launched with can be read in Mesos.
+setting is given. Passwords and private keys are refused: what a node is launched with can be read in Mesos.
 
 ```
 CASSANDRA_YAML='

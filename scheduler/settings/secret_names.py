@@ -9,8 +9,8 @@ from scheduler.core.configuration.differences import is_secret_name, may_hold_se
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _LOGIN = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
-# A name that ends so, where it is no token of the ring.
-_MORE = re.compile(r"(?i)(pass|(^|[._-])token)$")
+# Other ends of such names; a token of Cassandra's own is one of the ring.
+_MORE = re.compile(r"((^|[._-])(key|store|trust|user)?pass|[a-z]Pass|(^|[._-])token|[a-z]Token)$")
 
 
 def secret_key(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What any text of a setting must keep, whatever the setting is: its length, and signs that a person can see.
+"""What every text of a setting must keep: its length, and signs that a person can see.
 
 A NUL ends a program's argument, an escape sequence obeys in a terminal, and half of a surrogate pair cannot be written
 as UTF-8.

@@ -158,6 +158,7 @@ def test_secrets_in_options_of_java(word: str) -> None:
     [
         "-Dcom.sun.management.jmxremote.password.file=/x",
         "-Dkeystore.password=",
+        "-Dcom.example.bypass=1",
         "-Dcassandra.initial_token=1",
         "-XX:MaxGCPauseMillis=200",
         "-javaagent:/x.jar=port=1",
