@@ -51,6 +51,13 @@ def test_a_network_of_ipv6_is_one_address(found: Refusals) -> None:
     assert found.wait("2001:db8:1::1") == 0
 
 
+def test_clients_of_ipv4_on_a_socket_of_both_are_told_apart(found: Refusals) -> None:
+    for _ in range(WRONG_TOKENS):
+        found.add_wrong_token("::ffff:10.0.0.1")
+    assert found.wait("::ffff:10.0.0.1") == found.wait("10.0.0.1") > 0
+    assert found.wait("::ffff:10.0.0.2") == 0
+
+
 def test_the_memory_is_bounded(found: Refusals) -> None:
     for number in range(3 * ADDRESSES):
         address = f"address {number}"
