@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.protocol import NodeStatus
-from scheduler.core.configuration.differences import as_text
+from scheduler.core.configuration.differences import as_text, without_secrets
 from scheduler.core.plans.plan import Phase, Plan, Step
 from scheduler.core.plans.preview import Preview
 from scheduler.core.reservations.release import refusal
@@ -201,7 +201,7 @@ def cassandra(spec: ClusterSpec) -> Json:
         "disk_mb": spec.disk_mb,
         "disk_type": spec.disk_type,
         "heap": {"size_mb": own.heap_mb, "new_mb": own.heap_new_mb, "gc_type": own.gc},
-        "jvm_options": list(own.jvm_options),
+        "jvm_options": without_secrets(own.jvm_options),
         "location": {"rack": own.rack, "data_center": own.data_center, "rack_attribute": spec.rack_attribute},
         "jmx_port": own.ports.jolokia,
         "publish_discovery_info": True,
@@ -215,7 +215,7 @@ def _application(own: CassandraSpec) -> Json:
         "storage_port": own.ports.storage,
         "ssl_storage_port": own.ports.ssl_storage,
         "native_transport_port": own.ports.native_transport,
-        **own.options,
+        **without_secrets(own.options),
     }
 
 
@@ -223,12 +223,12 @@ def executor(spec: ClusterSpec) -> Json:
     """The executor part of a configuration."""
     own = spec.executor
     return {
-        "command": own.command,
+        "command": without_secrets(own.command),
         "arguments": [],
         "cpus": own.resources.cpus,
         "memory_mb": own.resources.mem,
         "java_home": spec.cassandra.java_home,
-        "uris": [{"value": uri.value, "extract": uri.extract, "cache": uri.cache} for uri in own.uris],
+        "uris": [{"value": without_secrets(uri.value), "extract": uri.extract, "cache": uri.cache} for uri in own.uris],
         "shutdown_grace_s": own.shutdown_grace_seconds,
     }
 

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from api.documents import cluster
 from api.http.access import access, answer
+from scheduler.core.configuration.differences import without_secrets
 from scheduler.loop.snapshot import Snapshot
 
 blueprint = Blueprint("connection", __name__)
@@ -41,7 +42,7 @@ def seeds() -> Response:
 @blueprint.get("/v1/datacenter")
 def data_center() -> Response:
     """This data center as others see it."""
-    url = access().settings.dc_url
+    url = without_secrets(access().settings.dc_url)
     return answer(
         "datacenter",
         lambda found: {

@@ -15,6 +15,7 @@ from scheduler.settings.texts import LINE_SIGNS, plain, shown, sign_rule
 
 MAX_BYTES = 100_000  # they travel in every launch and are kept in ZooKeeper
 MAX_DEPTH = 16
+MAX_TOKENS = 20_000
 MAX_PROBLEMS = 20
 # Longer ones that look like a number, such as 1:1:1:…, would take long to read.
 _MAX_PLAIN = 1000
@@ -54,7 +55,9 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
 def _scan(text: str) -> str | None:
     """Return the first thing that is not even read; PyYAML needs time that grows with the square of the depth."""
     depth = 0
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+    for number, token in enumerate(yaml.scan(text, Loader=yaml.SafeLoader)):
+        if number >= MAX_TOKENS:
+            return f"has more than {MAX_TOKENS} keys, values and signs"
         line = f"line {token.start_mark.line + 1}:"
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if depth > MAX_DEPTH:

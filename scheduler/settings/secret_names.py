@@ -10,7 +10,7 @@ from scheduler.core.configuration.differences import is_secret_name, may_hold_se
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _LOGIN = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 # Other ends of such names; a token of Cassandra's own is one of the ring.
-_MORE = re.compile(r"((^|[._-])(key|store|trust|user)?pass|[a-z]Pass|(^|[._-])token|[a-z]Token)$")
+_MORE = re.compile(r"((^|[._-])(key|store|trust|user)?pass|[a-z]Pass|(^|[._-])token|[a-z]Token|(^|[._-])pw)$")
 
 
 def secret_key(value: Any) -> str | None:

@@ -14,6 +14,7 @@ LONGEST = 4096
 MOST = 2**53
 _LONGER: Mapping[str, int] = {"CASSANDRA_YAML": 100_000, "CASSANDRA_JVM_OPTIONS": 16_384}
 _OF_MANY_LINES = frozenset({"CASSANDRA_YAML", "CASSANDRA_JVM_OPTIONS", "EXECUTOR_COMMAND", "PLACEMENT_CONSTRAINT"})
+_PRIVATE_KEY = "PRIVATE KEY-----"
 LINE_SIGNS = "\n\r\t"
 SHOWN = 100
 
@@ -23,6 +24,8 @@ def broken_rule(name: str, text: str) -> str | None:
     longest = _LONGER.get(name, LONGEST)
     if len(text) > longest:
         return f"is longer than {longest} characters"
+    if _PRIVATE_KEY in text:
+        return "must not hold a private key: a launch can be read in Mesos; use a file on the agents"
     return sign_rule(text, LINE_SIGNS if name in _OF_MANY_LINES else "")
 
 

@@ -28,6 +28,8 @@ _SECRET = r"(?i:passwords?|passwd|pwd|passphrase|secrets?|credentials?|(?:secret
 _SECRET += r"|(?:auth|access|bearer|session|security)[_.-]?token)"
 _SECRET_NAME = re.compile(rf"{_SECRET}$")
 _SECRET_INSIDE = re.compile(rf"{_SECRET}[\"']?\s*[=:]")
+_PRIVATE_KEY = "PRIVATE KEY-----"
+_LOGIN = re.compile(r"://[^/\s@]+@")
 # The same inside of a value: an option of Java, a nested key; or a login in an address.
 _SECRET_VALUE = re.compile(rf"{_SECRET}[\"']?\s*[=:]|@")
 
@@ -88,6 +90,20 @@ def is_secret_name(name: str) -> bool:
 def may_hold_secret(text: str) -> bool:
     """Return whether there is a secret with its name inside of a text: `user=a,password=b`."""
     return _SECRET_INSIDE.search(text) is not None
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a value of a configuration as clients read it: what may be a secret, at any depth, is not shown."""
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN if is_secret_name(str(name)) and isinstance(item, str | int) else without_secrets(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_secrets(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return HIDDEN if may_hold_secret(value) or _PRIVATE_KEY in value else _LOGIN.sub(f"://{HIDDEN}@", value)
 
 
 def as_text(name: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.http import roles
+from scheduler.core.state.spec import Uri
 from scheduler.security.sealing import new_key
 from scheduler.security.tokens import Role, new_token
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
@@ -98,6 +100,28 @@ def test_a_command_without_the_right_changes_nothing(client: FlaskClient, gatewa
     client.put("/v1/config", headers={"Authorization": "token=operate-token"}, json={"NODES": 4})
     assert (gateway.state, gateway.submitted) == (before, [])
     assert "403 for reads at 127.0.0.1" in gateway.noted[0]
+
+
+def test_secrets_that_an_earlier_version_took_are_not_shown(client: FlaskClient, gateway: CoreGateway) -> None:
+    spec = gateway.state.target.spec
+    options = {
+        "server_encryption_options": {"keystore_password": "geheim", "parameters": {"pem": "PRIVATE KEY-----geheim"}}
+    }
+    uris = (Uri("https://user:geheim@files.example/executor.tar.gz", cache=False),)
+    changed = replace(
+        spec,
+        cassandra=replace(spec.cassandra, jvm_options=("-Da.password=geheim", "-Xss1m"), options=options),
+        executor=replace(spec.executor, command="exec ./run --secret=geheim", uris=uris),
+    )
+    target = replace(gateway.state.target, spec=changed)
+    gateway.state = replace(gateway.state, target=target, configurations={"c1": target})
+    for rule in rules(client):
+        if "GET" in (rule.methods or ()) and "stream" not in rule.rule:
+            text = client.get(path_of(rule.rule), headers={"Authorization": "token=read-token"}).text
+            assert "geheim" not in text, rule
+    found = document(client.get("/v1/config", headers={"Authorization": "token=read-token"}))
+    assert found["cassandra"]["jvm_options"] == ["(not shown)", "-Xss1m"]
+    assert found["executor"]["uris"][0]["value"] == "https://(not shown)@files.example/executor.tar.gz"
 
 
 def test_no_answer_to_a_reader_holds_a_secret(tmp_path: Path) -> None:
