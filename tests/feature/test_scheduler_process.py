@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from kazoo.client import KazooClient
 
-from devcluster.requests import get
+from devcluster.requests import UnreachableError, get
 from scheduler.errors import Exit
 from tests.contract.conftest import Server
 from tests.feature.scheduler_process import Make
@@ -180,3 +181,43 @@ def test_an_api_port_that_is_taken_is_told(make: Make) -> None:
     assert second.exit_code() != 0
     assert first.environment["API_PORT"] in second.said()
     assert "use" in second.said()
+
+
+def test_tokens_follow_their_file_and_refusals_are_events(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+
+    def tokens(*arguments: str) -> str:
+        command = [sys.executable, "-m", "service", "tokens", *arguments, "--file", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    token = tokens("add", "alice", "--role", "read")
+    scheduler = make(API_TOKEN_FILE=str(file), API_TRUST_ROUTER="false").start()
+
+    def status(path: str, secret: str) -> int:
+        try:
+            return get(scheduler.api, path, {"Authorization": f"token={secret}"}).status
+        except UnreachableError:
+            return 0
+
+    def events() -> str:
+        return get(scheduler.api, "/v1/events", {"Authorization": f"token={token}"}).body.decode()
+
+    wait_for("the plan is served", lambda: status("/v1/plan", token) == 200)
+    assert status("/v1/plan", "guess") == 401
+    assert status("/v1/backups?external_location=s3://bucket", token) == 403
+    wait_for("the refusal is an event", lambda: '"kind":"ACCESS"' in events().replace(" ", ""))
+    other = tokens("add", "bob", "--role", "operate")
+    assert status("/v1/plan", other) == 200
+    tokens("remove", "alice")
+    assert status("/v1/plan", token) == 401
+    file.write_text("")
+    assert status("/v1/plan", other) == 401
+    assert token not in scheduler.said()
+    assert "API_TOKEN_FILE" in scheduler.said()
+    assert "refused with 403: alice at 127.0.0.1" in scheduler.said()
+
+
+def test_without_tokens_and_without_a_router_nothing_is_served(make: Make) -> None:
+    scheduler = make(API_TRUST_ROUTER="false").start()
+    assert scheduler.exit_code() == Exit.SETTINGS
+    assert "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true" in scheduler.said()
