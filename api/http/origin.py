@@ -40,7 +40,7 @@ class Hosts:
         host = headers.get("Host")
         if not host or self.knows(host):
             return None
-        if not self._given and any(name in headers for name in _ROUTERS):
+        if not self._given and any(name in headers for name in _ROUTERS) and not self._is_direct(host):
             return None
         return f"The Host {host[:80]} is not a name of this API: add it to API_HOSTS if it is."
 
@@ -53,6 +53,10 @@ class Hosts:
         if _is_address(name.strip("[]")) or "." not in name or name.endswith(_PRIVATE):
             return True
         return name in self._given or name in self._own
+
+    def _is_direct(self, host: str) -> bool:
+        """Return whether this Host leads to our own port: a page that rebinds its name has to be served there too."""
+        return host.strip().endswith(f":{self._settings.api_port}")
 
     @cached_property
     def _own(self) -> frozenset[str]:

@@ -118,6 +118,14 @@ def test_the_router_forwards_its_own_name(gateway: CoreGateway) -> None:
     assert client.post(COMMAND, headers={**passed, "Origin": "https://evil.example"}).status_code == 403
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"])
+def test_a_page_that_rebinds_its_name_has_the_port_of_the_api(gateway: CoreGateway, name: str) -> None:
+    client = router(gateway)
+    for host, status in (("evil.example:9000", 403), ("dcos.example:8443", 200)):
+        headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin", name: "10.1.1.1"}
+        assert client.post(COMMAND, headers=headers).status_code == status
+
+
 def test_named_hosts_are_the_only_ones(gateway: CoreGateway) -> None:
     client = router(gateway, API_HOSTS="dcos.example,dcos2.example")
     named = {"Host": "dcos.example:443", "Origin": "https://dcos.example"}
