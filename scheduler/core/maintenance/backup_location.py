@@ -125,6 +125,8 @@ def _host_rule(host: str) -> str | None:
 
 
 def _endpoint_rule(place: str, endpoint: str) -> str | None:
+    if len(endpoint) > LOCATION_LENGTH:
+        return f"must be at most {LOCATION_LENGTH} characters long"
     if "@" in endpoint:
         return NO_CREDENTIALS
     if place.startswith(("http://", "https://")):

@@ -106,6 +106,7 @@ def test_many_names_of_a_restore(client: FlaskClient, gateway: CoreGateway) -> N
         ("/v1/events?since=9999-12-31T23:59:59-23:59", 200),
         ("/v1/events?" + "&".join(f"a{number}=1" for number in range(500)), 400),
         ("/v1/backups?external_location=s3://%00", 400),
+        ("/v1/backups?external_location=s3://bucket&endpoint=http://" + "a" * 3000, 400),
     ],
 )
 def test_paths_and_parameters(client: FlaskClient, path: str, status: int) -> None:
