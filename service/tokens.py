@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler.errors import Exit
@@ -42,7 +44,8 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         "remove": lambda file: _remove(file, given.name),
     }
     try:
-        parts[given.part](Path(path))
+        with _alone(Path(path).resolve().parent):
+            parts[given.part](Path(path))
     except TokenFileError as error:
         return _fail(str(error))
     except UnicodeDecodeError:
@@ -50,6 +53,17 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     except OSError as error:
         return _fail(f"{path}: {error.strerror}")
     return Exit.OK
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock: of two commands at once, the second must not write what the first has removed."""
+    number = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
 
 
 def _add(path: Path, name: str, word: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -58,6 +59,15 @@ def test_a_link_stays_a_link(file: Path, tmp_path: Path) -> None:
     run("add", "alice", "--file", str(file))
     assert file.is_symlink()
     assert len(parse_tokens((tmp_path / "there").read_text())) == 2
+
+
+def test_commands_at_the_same_time_lose_nothing(file: Path) -> None:
+    threads = [Thread(target=run, args=("add", f"user-{number}", "--file", str(file))) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(parse_tokens(file.read_text())) == 8
 
 
 @pytest.mark.parametrize(
