@@ -175,7 +175,14 @@ def answers_of_a_bucket() -> dict[str, dict[str, Any]]:
 
 def restore(cluster: Cluster) -> tuple[Any, Any]:
     """Ask for a restore with credentials over the API; the client and the answer."""
-    settings = parse({"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody", "SECRETS_KEY": KEY})
+    settings = parse(
+        {
+            "ARTIFACTS_URL": "https://files.example/",
+            "SERVICE_USER": "nobody",
+            "SECRETS_KEY": KEY,
+            "API_TRUST_ROUTER": "true",
+        }
+    )
     client = create_app(cluster.gateway, settings).test_client()
     body = {"backup_name": "monday", "external_location": "s3://bucket", **SECRETS}
     return client, client.put("/v1/restore/start", json=body)
