@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
-from scheduler.settings import InvalidSettings, Settings, open_api, parse
+from scheduler.settings import InvalidSettings, Settings, check_access, parse
 from service import logs, tokens
 
 UNINSTALL = "uninstall"
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(error.problems)
     if given.command == UNINSTALL:
         return _uninstall(settings, given.service)
-    if (problem := open_api(settings)) is not None:
+    if (problem := check_access(settings)) is not None:
         return _refuse((problem,))
     _log(settings)
     # pymesos must be imported by the main thread, and not before the settings are known to be good.

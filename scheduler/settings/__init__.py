@@ -178,7 +178,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)
 
 
-def open_api(settings: Settings) -> str | None:
+def check_access(settings: Settings) -> str | None:
     """Return why the API must not be served with these settings: anybody could command it. None if it may."""
     if settings.api_token_file or settings.api_trust_router:
         return None

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from scheduler.settings import InvalidSettings, open_api, parse, render
+from scheduler.settings import InvalidSettings, check_access, parse, render
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     except InvalidSettings as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if (problem := open_api(settings)) is not None:
+    if (problem := check_access(settings)) is not None:
         sys.stderr.write(f"{problem}\n")
         return 1
     sys.stderr.writelines(f"Warning: {warning}\n" for warning in settings.warnings)
