@@ -25,7 +25,7 @@ from tests.waiting import free_port
 
 Json = dict[str, Any]
 
-BUNDLES = ROOT / ".dev" / "test-bundles"
+BUNDLES = ROOT / ".dev" / "bundles" / "artifacts"
 # Small and quick to start: only the waiting that a cluster of one machine does not need is left out.
 FAST = (
     "-XX:TieredStopAtLevel=1",
