@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from executor.jmx.jolokia import Jolokia, JolokiaError, NotReachableError
+from executor.jobs import chosen
 from executor.jobs.context import Cancelled, JobContext
 from executor.repair.activity import Activity
 from executor.repair.plan import Segment
@@ -23,15 +24,18 @@ _END_SECONDS = 30.0
 _PATIENCE_SECONDS = 120.0
 _LONG_RANGES = re.compile(r"\[?\(-?\d+,-?\d+\](?:, ?\(-?\d+,-?\d+\])*\]?")
 _WORDS = 500
+# Cassandra can wait for ever for the replicas of a table that was dropped: without progress for this long, look for it.
+_IDLE_SECONDS = 10.0
 
 
 class End(Enum):
-    """How a repair ended. REFUSED: a replica would not take part now."""
+    """How a repair ended. REFUSED: a replica would not take part now. DROPPED: one of its tables does not exist."""
 
     DONE = "done"
     NOTHING = "nothing to do"
     FAILED = "failed"
     REFUSED = "refused"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,21 @@ class Repairer:
                     return Outcome(End.FAILED, f"Cassandra does not know its repair {number} any more")
                 running = bool(status)
                 idle = activity.idle_seconds(self._jolokia, self._sessions, self._replicas)
+                dropped = idle > _IDLE_SECONDS and self._is_dropped(segment)
                 answered = time.monotonic()
             except NotReachableError:
                 if time.monotonic() - answered > _PATIENCE_SECONDS:
                     raise
                 continue
+            if dropped:
+                self._end(number)
+                return Outcome(End.DROPPED)
             if idle > self._style.stall_seconds:
                 self._end(number)
                 return Outcome(End.FAILED, f"no progress for {idle:.0f} s")
+
+    def _is_dropped(self, segment: Segment) -> bool:
+        return not all(chosen.is_there(self._jolokia, f"{segment.key_space}.{table}") for table in segment.tables)
 
     def _end(self, number: int) -> None:
         deadline = time.monotonic() + _END_SECONDS

@@ -227,6 +227,10 @@ class _Run:
             # Dropped since it was planned: the next plan knows.
             self._fingerprint = ""
             return
+        if outcome.end is End.DROPPED:
+            # Only some of its tables may be gone: the next plan has the others.
+            self._fingerprint = ""
+            return
         self._settle(segment, outcome)
 
     def _settle(self, segment: Segment, outcome: Outcome) -> None:

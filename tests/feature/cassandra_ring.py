@@ -182,7 +182,9 @@ def add_node(ring: Ring, address: str) -> RingNode:
     first = ring.nodes[0]
     addresses = [node.address for node in ring.nodes]
     directory = first.directory.parent
-    return _make_node(directory, directory / "cassandra", [*addresses, address], len(addresses), first.launch)
+    # It ends if no seed answers within this time, which ring members that are busy do not always do in two seconds.
+    patient = replace(first.launch, jvm_options=(*first.launch.jvm_options, "-Dcassandra.ring_delay_ms=8000"))
+    return _make_node(directory, directory / "cassandra", [*addresses, address], len(addresses), patient)
 
 
 def _make_node(directory: Path, bundle: Path, addresses: Sequence[str], index: int, launch: NodeLaunch) -> RingNode:

@@ -278,6 +278,29 @@ def test_a_segment_without_progress_is_cancelled_and_tried_again(ring: Ring, key
     ring.wait_all_up()
 
 
+def test_a_repair_that_hangs_on_what_was_dropped_is_ended(ring: Ring, key_space: str) -> None:
+    """Long before it would count as stalled; the table beside it in the same segment is repaired."""
+    node, other = ring.nodes[0], ring.nodes[1]
+    assert other.cassandra is not None
+    with node.cql(ConsistencyLevel.ALL) as session:
+        for name in ("goes", "stays"):
+            session.execute(f"CREATE TABLE {key_space}.{name} (id int PRIMARY KEY)")
+    began = threading.Event()
+    context = _context(node, "hangs", key_spaces=[key_space], parallelism="parallel", primary_range=False)
+    context.on_tell = lambda progress: began.set() if "ranges of" in progress.doing else None
+    os.kill(other.cassandra.pid, signal.SIGSTOP)
+    try:
+        job = Running(repair, context)
+        wait_for("the repair has begun", lambda: began.is_set() and _sessions(node) > 0, 60)
+        with node.cql() as session:
+            session.execute(f"DROP TABLE {key_space}.goes")
+            wait_for("it is ended", lambda: _sessions(node) == 0, 60)
+    finally:
+        os.kill(other.cassandra.pid, signal.SIGCONT)
+    assert job.join(120)["tables"] == {f"{key_space}.goes": _DROPPED, f"{key_space}.stays": "done"}
+    ring.wait_all_up()
+
+
 def test_a_replica_that_is_down_holds_up_only_what_needs_it(ring: Ring) -> None:
     """T16."""
     node, down = ring.nodes[0], ring.nodes[2]
