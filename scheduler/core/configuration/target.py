@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.surplus import note_wishes
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import Stored, named_by
 from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
@@ -135,6 +136,8 @@ def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()
 
 def become(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
     """The state with another target; with `canary` one node gets it before all others. An older canary is over."""
+    # Here and not in a cycle: another target can follow before anything is decided.
+    state = note_wishes(state)
     before = state.plans.get(PLAN, PlanRecord(PLAN))
     plan = replace(before, canary=Canary(target.id) if canary else None)
     plans = state.plans if plan == before else {**state.plans, PLAN: plan}

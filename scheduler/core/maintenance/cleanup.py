@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.surplus import surplus
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes import deploy
-from scheduler.core.nodes.decommission import surplus
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.surplus import surplus
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.replacement import vacate
 from scheduler.core.ring.availability import look, ring_strain
@@ -48,15 +49,8 @@ def depart(cycle: Cycle) -> None:
     for node in surplus(cycle.state):
         if node.deployed is None and node.intent is None and never_joined(cycle.state, node):
             _forget(cycle, node)
-    _note_wishes(cycle)
     _turn_round(cycle)
     _begin(cycle)
-
-
-def surplus(state: ClusterState) -> list[NodeRecord]:
-    """The nodes that the target does not ask for, the highest first."""
-    nodes = [node for node in state.nodes.values() if node.index >= state.target.spec.nodes]
-    return sorted(nodes, key=lambda node: -node.index)
 
 
 def has_left(state: ClusterState, node: NodeRecord) -> bool:
@@ -250,18 +244,6 @@ def _forget(cycle: Cycle, node: NodeRecord) -> None:
         cycle.update(vacate(node, left=False))
     elif not any(given_up.agent_id for given_up in node.abandoned):
         cycle.remove(node)
-
-
-def _note_wishes(cycle: Cycle) -> None:
-    """Keep what NODES has said of the node since its decommission began, or was stopped: nobody could tell later."""
-    operation = cycle.state.operations.get(KIND)
-    if operation is None:
-        return
-    unwanted = operation.nodes[0] in {node.name for node in surplus(cycle.state)}
-    if is_live(operation) and unwanted and not operation.facts.get(UNWANTED):
-        cycle.update_operation(replace(operation, facts={**operation.facts, UNWANTED: True}))
-    elif operation.state is OperationState.STOPPED and not unwanted and not operation.lapsed:
-        cycle.update_operation(replace(operation, lapsed=True))
 
 
 def _turn_round(cycle: Cycle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.core.configuration import differences, trial
+from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
 from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
@@ -101,7 +102,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
             steps.append(_as_step(state, node, status, Reason(reason.code, said)))
             continue
         steps.append(_as_step(state, node, *_deploy_status(state, node, first, now)))
-    for node in reversed(decommission.surplus(state)):
+    for node in reversed(surplus(state)):
         reason = decommission.shrink_reason(state, node)
         steps.append(_as_step(state, node, _SHRINK.get(reason.code, Status.WAITING), reason))
     return steps

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from scheduler.core.configuration.differences import Difference, as_text, launch_differences, outdated
 from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import own_problems, refused_changes
-from scheduler.core.nodes.decommission import surplus
 from scheduler.core.ring.logins import warnings
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.spec import ClusterSpec, Policy

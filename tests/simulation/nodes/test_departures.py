@@ -418,6 +418,35 @@ def test_more_nodes_while_one_leaves_has_it_join_anew(begin_again: list[Line]) -
     )
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        [Send.until_running("decommission-node-2")],
+        [
+            Send.hold(),
+            until("it has left", lambda world: world.scheduler.state.nodes["node-2"].left),
+            Expect.step("node-2", Status.COMPLETE, "LEFT", says="decommissioned by an operator"),
+        ],
+    ],
+    ids=["it leaves", "it has left"],
+)
+def test_one_let_go_joins_anew_after_fewer_nodes_however_briefly(before: list[Line]) -> None:
+    """Nothing is decided while NODES is less."""
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.command(decommission("node-2")),
+            *before,
+            Send.scheduler_restart(nodes=2),
+            Send.scheduler_restart(nodes=3),
+            Send.hold(),
+            until("three are there", lambda world: shrunk(world) and len(world.scheduler.state.nodes) == 3),
+            Expect.state("it is another", lambda world: world.scheduler.state.nodes["node-2"].host_id != "host-2"),
+        ]
+    )
+
+
 def test_a_stop_of_an_operator_is_over_once_its_node_was_wanted() -> None:
     play(
         [

@@ -17,8 +17,9 @@ from scheduler.core.plans.plan import Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Canary, Configuration, Override, Overrides, PlanRecord
 from scheduler.core.state.node import Intent, IntentKind, Membership, NodeRecord
+from scheduler.core.state.operation import OperationState
 from scheduler.core.state.spec import ClusterSpec, Policy
-from tests.unit.scheduler.core.samples import TARGET, down, spec, state, up
+from tests.unit.scheduler.core.samples import TARGET, down, operation, spec, state, up
 
 GIVEN = {"CASSANDRA_HEAP_SIZE_MB": Override("300", "")}
 BEFORE = state(up(0), up(1), up(2), configuration_errors=("not taken",))
@@ -202,3 +203,28 @@ def test_old_configurations_go_but_for_the_newest_and_those_that_are_named(place
     found = become(of, Configuration("c-2", 99.0, heap(300)))
     kept = {f"o-{number}" for number in range(5, KEPT + 5)}
     assert set(found.configurations) == {"o-2", *kept, TARGET, "c-2"}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "how", "serves_settings", "lapsed"),
+    [
+        (2, OperationState.RUNNING, True, False),
+        (2, OperationState.COMPLETE, True, False),
+        (2, OperationState.STOPPED, True, False),
+        (3, OperationState.RUNNING, False, False),
+        (3, OperationState.STOPPED, False, True),
+    ],
+)
+def test_what_nodes_said_of_a_node_that_leaves_is_noted_once_it_changes(
+    nodes: int, how: OperationState, serves_settings: bool, lapsed: bool
+) -> None:
+    leaving = replace(operation("decommission", how, principal="alice"), nodes=("node-2",))
+    of = state(up(0), up(1), up(2), wanted=spec(nodes), operations={"decommission": leaving})
+    found = become(of, Configuration("c-2", 99.0, spec(4))).operations["decommission"]
+    assert (found.serves_settings, found.lapsed) == (serves_settings, lapsed)
+
+
+@pytest.mark.parametrize(("nodes", "left"), [(2, False), (3, True)])
+def test_a_node_that_was_let_go_is_not_kept_away_once_nodes_was_less(nodes: int, left: bool) -> None:
+    of = state(up(0), up(1), NodeRecord(2, left=True), wanted=spec(nodes))
+    assert become(of, Configuration("c-2", 99.0, spec(4))).nodes["node-2"].left is left
