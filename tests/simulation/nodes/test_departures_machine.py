@@ -28,7 +28,7 @@ class Departures(RuleBasedStateMachine):
     def begin(self) -> None:
         self.world = play([Send.until_complete()], World(machines=agents(5)))
         self.begun = 0
-        self.let_go_of: set[int] = set()  # by the operator, at any time
+        self.let_go_of: set[int] = set()  # by the operator, and wanted by NODES ever since
 
     @rule(seconds=SECONDS, cycles=st.integers(min_value=1, max_value=20))
     def go_on(self, seconds: float, cycles: int) -> None:
@@ -46,6 +46,7 @@ class Departures(RuleBasedStateMachine):
     def want(self, nodes: int) -> None:
         Send.scheduler_restart(nodes=nodes, seeds=1).play(self.world)
         self.world.scheduler.cycle()
+        self.let_go_of = {index for index in self.let_go_of if index < nodes}
 
     @rule(hold=st.booleans())
     def hold(self, hold: bool) -> None:
@@ -60,7 +61,7 @@ class Departures(RuleBasedStateMachine):
     @rule(node=st.integers(min_value=0, max_value=3))
     def let_go(self, node: int) -> None:
         refused = self.world.scheduler.command(decommission(f"node-{node}"))
-        if refused is None:
+        if refused is None and node < self.world.scheduler.spec.nodes:
             self.let_go_of.add(node)
 
     @rule()
