@@ -22,9 +22,10 @@ from api.endpoints import (
     restore_plan,
     settings,
 )
-from api.http import access, arguments, auth, errors
+from api.http import access, arguments, auth, errors, timing
 from api.openapi import document
 from scheduler.loop.snapshot import Gateway
+from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
 
@@ -48,23 +49,26 @@ _BLUEPRINTS = (
 )
 
 
-def create_app(gateway: Gateway, given: Settings) -> Flask:
-    """The application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
+def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = None) -> Flask:
+    """Make the application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
     app = Application(__name__, static_folder=None)
     app.extensions[access.EXTENSION] = access.Access(
         gateway,
-        given,
-        sealer(given.secrets_key_file, given.secrets_key),
-        streams=access.Streams(given.api_threads),
+        settings,
+        sealer(settings.secrets_key_file, settings.secrets_key),
+        streams=access.Streams(settings.api_threads),
+        metrics=metrics or Metrics(),
     )
-    app.extensions[auth.EXTENSION] = _tokens(given)
+    app.extensions[auth.EXTENSION] = _tokens(settings)
     app.url_map.strict_slashes = False
+    mounts = _mounts(settings.service_name)
+    timing.register(app, mounts.values())
     app.before_request(auth.check)
     app.before_request(arguments.check_size)
     app.after_request(access.mark_stale)
     app.after_request(_not_to_be_kept)
     errors.register(app)
-    for mount, prefix in _mounts(given.service_name).items():
+    for mount, prefix in mounts.items():
         for blueprint in _BLUEPRINTS:
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
     return app

@@ -19,6 +19,7 @@ from gunicorn.app.base import BaseApplication
 from api import create_app
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
+from scheduler.metrics import Metrics
 from scheduler.settings import Settings
 from service.startup import Service
 
@@ -34,6 +35,7 @@ class Server(BaseApplication):
         self._code = multiprocessing.Value("i", 0)
         self._service: Service | None = None
         self._gateway = LoopGateway(lambda: uuid.uuid4().hex)
+        self._metrics = Metrics()
         super().__init__()
 
     def load_config(self) -> None:
@@ -59,14 +61,14 @@ class Server(BaseApplication):
 
     def load(self) -> object:
         """The WSGI application, in the worker."""
-        return create_app(self._gateway, self._settings)
+        return create_app(self._gateway, self._settings, self._metrics)
 
     def _begin(self, _: object) -> None:
         # SIGINT reaches the arbiter too, which ends this worker in order.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._listen()
         share_the_interpreter()
-        self._service = Service(self._settings, self._gateway, self._ended)
+        self._service = Service(self._settings, self._gateway, self._ended, metrics=self._metrics)
         self._service.start()
 
     def _listen(self) -> None:

@@ -24,6 +24,7 @@ from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
+from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
@@ -48,12 +49,18 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, gateway: LoopGateway, ended: Callable[[Exit], object], stays: bool = True
+        self,
+        settings: Settings,
+        gateway: LoopGateway,
+        ended: Callable[[Exit], object],
+        stays: bool = True,
+        metrics: Metrics | None = None,
     ) -> None:
         self._settings = settings
         self._gateway = gateway
         self._ended = ended
         self._stays = stays
+        self._metrics = metrics or Metrics()
         self._stopping = threading.Event()
         self._loop: Loop | None = None
         self._driver: Driver | None = None
@@ -105,7 +112,9 @@ class Service:
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         words = LastWords(lambda event: posts[0](event))
-        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask)
+        loop = Loop(
+            store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
+        )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver
         if self._lost is not None:

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, jsonify
 
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
-from scheduler import metrics
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.metrics import CONTENT_TYPE
 
 blueprint = Blueprint("health", __name__)
 
@@ -60,7 +60,7 @@ def ping() -> Response:
 @blueprint.get("/metrics")
 def figures() -> Response:
     """Metrics for Prometheus."""
-    return Response(metrics.render(snapshot()), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(access().metrics.render(snapshot()), content_type=CONTENT_TYPE)
 
 
 @blueprint.get("/v1/debug/offers")

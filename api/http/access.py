@@ -13,6 +13,7 @@ from typing import Any
 from flask import Response, current_app, g, jsonify
 
 from scheduler.loop.snapshot import Gateway, Snapshot
+from scheduler.metrics import Metrics
 from scheduler.security.sealing import Sealer
 from scheduler.settings import Settings
 
@@ -70,6 +71,7 @@ class Access:
     sealer: Sealer | None = None
     rendered: Rendered = field(default_factory=Rendered)
     streams: Streams = field(default_factory=lambda: Streams(2))
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def access() -> Access:

@@ -70,8 +70,8 @@ class Sources:
 class Loop:
     """The scheduler's loop. `put` may be called by any thread; everything else belongs to the loop's thread.
 
-    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for; `read_words` reads a
-    sandbox in its own time.
+    `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
+    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds.
     """
 
     def __init__(
@@ -83,12 +83,14 @@ class Loop:
         publish: Callable[[Snapshot], object],
         sealer: Sealer | None = None,
         read_words: Callable[[Sandbox], object] | None = None,
+        observe: Callable[[float], object] = lambda _: None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
         self._questions = Questions(sender)
         self._read_words = read_words
+        self._observe = observe
         self._credentials = Credentials(sender, sealer)
         self._state = state
         self._sources = sources
@@ -308,9 +310,7 @@ class Loop:
         plans = build_plans(self._state, began)
         self._log_changes(plans)
         self._plans = plans
-        self._counters["cycle_seconds_sum"] = self._counters.get("cycle_seconds_sum", 0.0) + (
-            self._sources.now() - began
-        )
+        self._observe(self._sources.now() - began)
         self._last = Snapshot(
             state=self._state,
             plans=plans,

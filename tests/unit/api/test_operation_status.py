@@ -127,15 +127,16 @@ def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     gateway.state = replace(gateway.state, history={record.key: record for record in records})
     lines = client.get("/metrics").get_data(as_text=True).splitlines()
     for line in (
-        'operation_state{kind="backup",state="RUNNING"} 1',
-        'operation_state{kind="backup",state="COMPLETE"} 0',
-        'operation_steps{kind="backup",state="RUNNING"} 1',
-        'operation_steps{kind="backup",state="COMPLETE"} 5',
-        'operation_steps{kind="backup",state="FAILED"} 0',
-        f'operation_completed_timestamp_seconds{{kind="backup"}} {NOW + 9:.0f}',
-        'plan_status{plan="backup",status="IN_PROGRESS"} 1',
+        'operation_state{kind="backup",state="RUNNING"} 1.0',
+        'operation_state{kind="backup",state="COMPLETE"} 0.0',
+        'operation_steps{kind="backup",state="RUNNING"} 1.0',
+        'operation_steps{kind="backup",state="COMPLETE"} 5.0',
+        'operation_steps{kind="backup",state="FAILED"} 0.0',
+        'plan_status{plan="backup",status="IN_PROGRESS"} 1.0',
     ):
         assert f"cassandra_scheduler_{line}" in lines
+    completed = 'cassandra_scheduler_operation_completed_timestamp_seconds{kind="backup"} '
+    assert [float(line.removeprefix(completed)) for line in lines if line.startswith(completed)] == [NOW + 9]
 
 
 def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
