@@ -1,6 +1,6 @@
-"""The one table of settings: what each is called, what it may be, what it is when unset, and what it is for.
+"""The table of settings: name, kind, default, rule and meaning of each.
 
-Every setting is an environment variable. `scheduler.settings` parses them, `scheduler.settings_docs` writes
+Every setting is an environment variable. `scheduler.settings` parses them, `scheduler.settings.rendering` makes
 docs/configuration.md and marathon.json from them.
 """
 
@@ -16,6 +16,8 @@ Kind = Literal["text", "integer", "number", "boolean"]
 
 CASSANDRA_VERSION = "5.0.8"
 EXECUTOR_BUNDLE = "executor.tar.gz"
+# What an agent runs in a sandbox into which it unpacked that bundle. It is part of every stored configuration.
+EXECUTOR_COMMAND = "exec ./executor-bundle/run"
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ _EXECUTOR = (
     _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself.", minimum=32),
     _text(
         "EXECUTOR_COMMAND",
-        "exec ./executor-bundle/run",
+        EXECUTOR_COMMAND,
         "Shell command that starts the executor in its sandbox; the bundle's own needs Python 3.11 on the agent.",
     ),
     _text(
