@@ -14,6 +14,7 @@ from api.endpoints import (
     artifacts,
     configuration,
     connection,
+    description,
     events,
     health,
     nodes,
@@ -23,7 +24,6 @@ from api.endpoints import (
     settings,
 )
 from api.http import access, arguments, auth, errors, timing
-from api.openapi import document
 from scheduler.loop.snapshot import Gateway
 from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BLUEPRINTS = (
+BLUEPRINTS = (
     plans.blueprint,
     connection.blueprint,
     nodes.blueprint,
@@ -45,7 +45,7 @@ _BLUEPRINTS = (
     events.blueprint,
     health.blueprint,
     artifacts.blueprint,
-    document.blueprint,
+    description.blueprint,
 )
 
 
@@ -69,7 +69,7 @@ def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = N
     app.after_request(_not_to_be_kept)
     errors.register(app)
     for mount, prefix in mounts.items():
-        for blueprint in _BLUEPRINTS:
+        for blueprint in BLUEPRINTS:
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
     return app
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, send_file
+from flask import Response, abort, send_file
 
 from api.http.access import access
+from api.openapi.operation import Answer
+from api.openapi.routes import Routes
 
-blueprint = Blueprint("artifacts", __name__)
+blueprint = Routes("artifacts", __name__)
 
 _TYPES = {".gz": "application/gzip", ".tgz": "application/gzip"}
 
 
-@blueprint.get("/v1/artifacts/<name>")
+@blueprint.read(
+    "/v1/artifacts/<name>", "A bundle for the agents' fetcher", Answer(None, "application/gzip"), needs_token=False
+)
 def fetch(name: str) -> Response:
     """One file; conditional and range requests are answered."""
     directory = Path(access().settings.artifacts_dir).resolve()

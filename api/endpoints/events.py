@@ -8,17 +8,20 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Response, jsonify, request
 
 from api.documents import cluster
 from api.http.access import Access, access, snapshot
 from api.http.arguments import query
 from api.http.errors import RequestError
+from api.openapi.operation import Answer, parameter
+from api.openapi.routes import Routes
+from api.openapi.schemas import ref
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
 from scheduler.core.state.event import Entry
 from scheduler.loop.snapshot import Snapshot, Unavailable
 
-blueprint = Blueprint("events", __name__)
+blueprint = Routes("events", __name__)
 
 # A proxy that hears nothing for a minute gives a connection up.
 ALIVE_SECONDS = 15.0
@@ -26,9 +29,20 @@ _NEWER_SECONDS = 1.0
 # A stream ends by itself, so that one whose client has gone unnoticed does not hold its thread for ever.
 LONGEST_SECONDS = 3600.0
 _DIGITS = 18
+_SINCE = parameter("since", "query", "Only later events: the sequence of an event, or a time in ISO 8601")
 
 
-@blueprint.get("/v1/events")
+@blueprint.read(
+    "/v1/events",
+    "Events of the cluster, oldest first",
+    ref("Events"),
+    parameters=(
+        _SINCE,
+        parameter("node", "query", "Only events of this node"),
+        parameter("limit", "query", "The largest number of events"),
+    ),
+    failures=("400",),
+)
 def kept() -> Response:
     """The entries after `?since=` (a number, or a time), oldest first; of one `?node=`; at most `?limit=`."""
     arguments = query("since", "node", "limit")
@@ -46,7 +60,13 @@ def kept() -> Response:
     )
 
 
-@blueprint.get("/v1/events/stream")
+@blueprint.read(
+    "/v1/events/stream",
+    "New events, as server-sent events",
+    Answer(None, "text/event-stream"),
+    parameters=(_SINCE,),
+    failures=("400",),
+)
 def stream() -> Response:
     """Entries as they come, as server-sent events; from `?since=` or Last-Event-ID on, else from now on."""
     arguments = query("since")

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Response, g, jsonify
 
 from api.documents import cluster
 from api.endpoints.settings_trial import tried
 from api.http.access import access, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refused
+from api.openapi.routes import Routes
+from api.openapi.schemas import ref
 from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences
@@ -28,7 +30,7 @@ from scheduler.core.state.configuration import Configuration, Overrides
 from scheduler.settings import NAMES, InvalidSettings
 from scheduler.settings.effective import CHANGEABLE, RECORDED, wanted
 
-blueprint = Blueprint("changes", __name__)
+blueprint = Routes("changes", __name__)
 
 CANARY = "canary"
 CHECK = "check"
@@ -37,7 +39,14 @@ CHECK = "check"
 _AT_START = ("_FILE", "_DIR", "SECRETS_KEY")
 
 
-@blueprint.put("/v1/config")
+@blueprint.submit(
+    "/v1/config",
+    "Override settings of the environment",
+    ref("Changed"),
+    body=ref("Settings"),
+    methods=("PUT",),
+    failures=("409",),
+)
 def change() -> Response:
     """Have the cluster follow the settings of the body on top of the present ones; null takes one of the API back."""
     asked = read_changes(_problem)
@@ -49,7 +58,13 @@ def change() -> Response:
     return _submit(state, found, asked.check, canary=asked.canary)
 
 
-@blueprint.post("/v1/config/rollback")
+@blueprint.submit(
+    "/v1/config/rollback",
+    "Return to the previous configuration, or to the one that the body names",
+    ref("Changed"),
+    body=ref("Rollback"),
+    failures=("404", "409"),
+)
 def roll_back() -> Response:
     """Return to the configuration before the present one, or to the one that the body names."""
     query()
@@ -190,7 +205,12 @@ def _bad(message: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, message)
 
 
-@blueprint.post("/v1/config/preview")
+@blueprint.submit(
+    "/v1/config/preview",
+    "What other settings would do, without any change",
+    ref("Preview"),
+    body=ref("Settings"),
+)
 def ask() -> Response:
     """What the settings of the body would do on top of the present ones; null takes one of the API back."""
     asked = read_changes(_previews_problem)

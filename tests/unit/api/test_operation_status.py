@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
+from api import BLUEPRINTS
 from api.openapi.document import describe
 from api.openapi.schemas import REQUESTS
 from scheduler.core.maintenance.request import check
@@ -195,7 +196,7 @@ def test_answers_are_as_described(client: FlaskClient, gateway: CoreGateway, pat
     uploading(gateway)
     record = HistoryRecord(replace(gateway.state.operations["backup"], state=OperationState.STOPPED), {})
     gateway.state = replace(gateway.state, history={record.key: record})
-    description = describe()
+    description = describe(BLUEPRINTS)
     schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     validator = jsonschema.Draft202012Validator({**schema, "components": description["components"]})
     for kind in ("backup", "cleanup"):
