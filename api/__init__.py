@@ -66,7 +66,7 @@ def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = N
     app.before_request(auth.check)
     app.before_request(arguments.check_size)
     app.after_request(access.mark_stale)
-    app.after_request(_not_to_be_kept)
+    app.after_request(_forbid_caching)
     errors.register(app)
     for mount, prefix in mounts.items():
         for blueprint in BLUEPRINTS:
@@ -82,25 +82,25 @@ def _tokens(settings: Settings) -> auth.TokenFile | None:
     if settings.api_token_file:
         return auth.TokenFile(Path(settings.api_token_file))
     log.warning(
-        "API_TOKEN_FILE is not set: whoever reaches %s:%d may command this cluster; the router before it is trusted",
+        "API_TOKEN_FILE is not set: every client that reaches %s:%d can send commands; set it, or let only a router in",
         settings.api_host,
         settings.api_port,
     )
     return None
 
 
-def _not_to_be_kept(response: Response) -> Response:
+def _forbid_caching(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 class Application(Flask):
-    """Takes `//` in a path for `/`: the reference itself has it in one of its lines.
+    """A Flask application that reads `//` in a path as `/`, because one example of the reference has it.
 
-    A redirect, Flask's own way, would not do: curl does not follow one unless told.
+    Flask would redirect instead, and curl follows no redirect without an option.
     """
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         environ["PATH_INFO"] = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
         return super().wsgi_app(environ, start_response)

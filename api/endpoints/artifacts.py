@@ -1,4 +1,4 @@
-"""The bundles that the agents' fetcher takes: files of ARTIFACTS_DIR and nothing else, without a token."""
+"""The bundles for the agents' fetcher: files of ARTIFACTS_DIR, without a token."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TYPES = {".gz": "application/gzip", ".tgz": "application/gzip"}
     "/v1/artifacts/<name>", "A bundle for the agents' fetcher", Answer(None, "application/gzip"), needs_token=False
 )
 def fetch(name: str) -> Response:
-    """One file; conditional and range requests are answered."""
+    """Send one file; conditional and range requests work."""
     directory = Path(access().settings.artifacts_dir).resolve()
     file = directory / name
-    # A link that leads out of the directory is no file of it, and neither is a directory.
+    # A link out of the directory must not be followed, and a directory is no file.
     if name.startswith(".") or file.resolve().parent != directory or not file.is_file():
         abort(404)
     mimetype = _TYPES.get(file.suffix, "application/octet-stream")

@@ -1,4 +1,4 @@
-"""Nodes: which there are, what each says now, what is recorded of it, and what is to become of it."""
+"""Nodes: names, status, record, and commands."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _REPLACE_ANSWER: Json = {"anyOf": [STRINGS, ref("Accepted")]}
 
 @blueprint.read("/v1/nodes/list", "Names of the nodes that were launched", STRINGS)
 def names() -> Response:
-    """The names of the nodes that were launched, in numeric order."""
+    """Return the names of the launched nodes, in numeric order."""
     return answer("nodes", lambda found: [node.name for node in cluster.launched(found.state)])
 
 
 @blueprint.read("/v1/nodes/<node>/status", "The node's status, live from its executor", ref("NodeStatus"))
 def status(node: str) -> Response:
-    """The node's own word, asked for now; 503 if it does not answer."""
+    """Query the node's status from its executor; 503 if it does not answer."""
     name = _record(node).name
     try:
         return jsonify(cluster.status(access().gateway.ask(name)))
@@ -49,7 +49,7 @@ def status(node: str) -> Response:
 
 @blueprint.read("/v1/nodes/<node>/info", "The node's record", ref("NodeInfo"))
 def info(node: str) -> Response:
-    """What is recorded of the node."""
+    """Return the node's record."""
     return jsonify(cluster.info(_record(node)))
 
 
@@ -57,8 +57,10 @@ def info(node: str) -> Response:
     "/v1/nodes/restart", "Restart a node, or all for *; returns the tasks that end", STRINGS, (_NODE, _FORCE, _BY)
 )
 def restart() -> Response:
-    """Restart the node that `?node=` names, or all for `*`, one node or one rack after another (`?by=`): the ids of the
-    tasks that end."""
+    """Restart the node of `?node=`, or all for `*`, one node or one rack after another (`?by=`).
+
+    The answer has the ids of the tasks that end.
+    """
     arguments = query("node", "force", "by")
     body()
     text = arguments.get("node")
@@ -87,7 +89,7 @@ def restart_one(node: str) -> Response:
     (_NODE, _FORCE, _DECOMMISSION),
 )
 def replace() -> Response:
-    """Replace the node that `?node=` names by a new one on another agent: the id of the task that ends, in a list."""
+    """Replace the node of `?node=` by a new one on another agent; the answer has the id of the task that ends."""
     arguments = query("node", "force", "decommission")
     body()
     text = arguments.get("node")
@@ -108,7 +110,7 @@ def replace_one(node: str) -> Response:
 
 @blueprint.command("/v1/nodes/<node>/decommission", "Decommission this node", ref("Accepted"), (_FORCE,))
 def decommission(node: str) -> Response:
-    """Let this node leave the ring: as POST /v1/decommission/start for it alone."""
+    """Decommission this node, as POST /v1/decommission/start for it alone does."""
     arguments = query("force")
     body()
     begun = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
@@ -122,45 +124,45 @@ def decommission(node: str) -> Response:
     (_FORCE,),
 )
 def pause(node: str) -> Response:
-    """Stop this node's Cassandra and keep its volume mounted: the id of the task that ends, in a list."""
+    """Stop this node's Cassandra and keep its volume mounted; the answer has the id of the task that ends."""
     arguments = query("force")
     body()
     record = _record(node)
-    return _ending(record, PauseNode(record.name, g.principal, flag(arguments, "force")))
+    return _submit(record, PauseNode(record.name, g.principal, flag(arguments, "force")))
 
 
 @blueprint.command(
     "/v1/nodes/<node>/resume", "Start a paused node's Cassandra again; returns the task that ends", STRINGS
 )
 def resume(node: str) -> Response:
-    """Start a paused node's Cassandra again: the id of the task that ends, in a list."""
+    """Start a paused node's Cassandra again; the answer has the id of the task that ends."""
     query()
     body()
     record = _record(node)
-    return _ending(record, ResumeNode(record.name, g.principal))
+    return _submit(record, ResumeNode(record.name, g.principal))
 
 
 @blueprint.command("/v1/nodes/<node>/cancel", "Cancel this node's intent", ref("Message"))
 def cancel(node: str) -> Response:
-    """Take back what is intended for this node, as long as it waits its turn."""
+    """Cancel this node's intent, while it waits for its turn."""
     query()
     body()
     record = _record(node)
     refusal = access().gateway.submit(CancelIntent(record.name, g.principal), g.principal)
     if refusal is not None:
         raise refused(refusal)
-    return jsonify(message=f"What was intended for {record.name} is cancelled.")
+    return jsonify(message=f"The intent of {record.name} is cancelled.")
 
 
 def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
-    """By a new node that takes its tokens over; or, with `decommission`, by one that joins once this one has left."""
+    """Replace by a node that takes over the tokens or, with `decommission`, by one that joins after the departure."""
     if flag(arguments, "decommission"):
         request = {"nodes": [node.name], "force": flag(arguments, "force"), "rejoin": True}
         return accepted("started", *start("decommission", request))
-    return _ending(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
+    return _submit(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
 
 
-def _ending(node: NodeRecord, command: NodeCommand) -> Response:
+def _submit(node: NodeRecord, command: NodeCommand) -> Response:
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
         raise refused(refusal)

@@ -1,4 +1,4 @@
-"""Maintenance operations: start, stop, continue and tune them, and read how they stand."""
+"""Maintenance operations: start, stop, continue, tune, status and history."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OTHER_KINDS = tuple(kind for kind in KINDS if kind not in _BELOW_BACKUP.values(
 # The original service's spelling.
 _OTHER_PATHS = {"upgradesstable": "upgradesstables"}
 
-# What the only kind that takes a login and can be continued takes again.
+# Of repair, the only kind that takes a login and can be continued.
 _LOGIN = ("cassandra_username", "cassandra_password")
 
 _KIND = f"/v1/<any({', '.join((*_OTHER_KINDS, *_OTHER_PATHS))}):kind>"
@@ -63,13 +63,13 @@ def start_work(work: str) -> Response:
 
 @blueprint.start(f"{_KIND}/stop", "Stop an operation; its jobs are cancelled")
 def stop_kind(kind: str) -> Response:
-    """End the operation; its jobs are cancelled."""
+    """Stop the operation; its jobs are cancelled."""
     return _stop(_name(kind))
 
 
 @blueprint.start(f"{_WORK}/stop", "Stop the verification or deletion")
 def stop_work(work: str) -> Response:
-    """The same for what is below /v1/backup."""
+    """Stop the verification or deletion; its jobs are cancelled."""
     return _stop(_BELOW_BACKUP[work])
 
 
@@ -77,7 +77,7 @@ def stop_work(work: str) -> Response:
     f"{_KIND}/continue", "Continue a stopped operation, of the kinds that work on tables", ref("ContinueRequest")
 )
 def resume(kind: str) -> Response:
-    """Go on with an operation that was stopped; its login, which is forgotten at a stop, is given anew."""
+    """Continue a stopped operation. Its login was removed at the stop, so the request has it again."""
     query()
     name = _name(kind)
     secrets = check_login(body(_LOGIN if name == "repair" else ()))
@@ -86,7 +86,7 @@ def resume(kind: str) -> Response:
     check_key(secrets)
     found = snapshot().state.operations.get(name)
     sealed = "" if found is None else seal(found.id, secrets)
-    return _carry_out(ResumeOperation(name, sealed), "started")
+    return _submit(ResumeOperation(name, sealed), "started")
 
 
 @blueprint.start(f"{_KIND}/tune", "Change the throttle of a running backup or restore", ref("Tuning"))
@@ -96,30 +96,30 @@ def tune(kind: str) -> Response:
     values = check_tuning(document())
     if isinstance(values, tuple):
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(values))
-    return _carry_out(TuneOperation(_name(kind), values), "tuned")
+    return _submit(TuneOperation(_name(kind), values), "tuned")
 
 
 @blueprint.read(f"{_KIND}/status", "The newest operation of a kind", ref("Operation"))
 def status_of_kind(kind: str) -> Response:
-    """How the newest operation of this kind stands."""
+    """Return the newest operation of this kind."""
     return _status(_name(kind))
 
 
 @blueprint.read(f"{_WORK}/status", "The newest verification or deletion", ref("Operation"))
 def status_of_work(work: str) -> Response:
-    """The same for what is below /v1/backup."""
+    """Return the newest verification or deletion."""
     return _status(_BELOW_BACKUP[work])
 
 
 @blueprint.read(f"{_KIND}/history", "Ended operations of a kind, newest first", list_of("OperationEnded"))
 def history_of_kind(kind: str) -> Response:
-    """The operations of this kind that have ended."""
+    """Return the ended operations of this kind, newest first."""
     return _history(_name(kind))
 
 
 @blueprint.read(f"{_WORK}/history", "Ended verifications or deletions, newest first", list_of("OperationEnded"))
 def history_of_work(work: str) -> Response:
-    """The same for what is below /v1/backup."""
+    """Return the ended verifications or deletions, newest first."""
     return _history(_BELOW_BACKUP[work])
 
 
@@ -135,10 +135,10 @@ def _start(kind: str) -> Response:
 def _stop(kind: str) -> Response:
     query()
     body()
-    return _carry_out(StopOperation(kind, g.principal), "stopping")
+    return _submit(StopOperation(kind, g.principal), "stopping")
 
 
-def _carry_out(command: OperationCommand, word: str) -> Response:
+def _submit(command: OperationCommand, word: str) -> Response:
     found = snapshot().state.operations.get(command.plan)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
@@ -157,10 +157,13 @@ def _history(kind: str) -> Response:
 
 
 @blueprint.read("/v1/backups", "The backups at a location", ref("Backups"), parameters=_LOCATION, failures=("400",))
-def listed() -> Response:
-    """All backups at a place, unfinished ones too. The credentials come in headers: addresses are logged on the way."""
+def backups() -> Response:
+    """Return all backups at a location, unfinished ones too.
+
+    The credentials come in headers, because routers log addresses.
+    """
     try:
-        return jsonify(dict(ask_storage("backups", _place())))
+        return jsonify(dict(ask_storage("backups", _location())))
     except QuestionRefused:
         return jsonify(backups=[])
 
@@ -172,9 +175,9 @@ def listed() -> Response:
     parameters=_LOCATION,
     failures=("400",),
 )
-def one(backup: str) -> Response:
-    """One backup: its nodes and tables, and what it lacks."""
-    found = _place()
+def backup_details(backup: str) -> Response:
+    """Return one backup: its nodes and tables, and what it lacks."""
+    found = _location()
     try:
         return jsonify(backup_name=backup, **ask_storage("backup", found, backup_name=backup))
     except QuestionRefused as error:
@@ -182,8 +185,12 @@ def one(backup: str) -> Response:
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {backup} at {place}.") from error
 
 
-def _place() -> Request:
-    """Where to look, from the query and the headers. Raises RequestError."""
+def _location() -> Request:
+    """Read the location from the query and the headers.
+
+    Raises:
+        RequestError: A value is invalid.
+    """
     given: dict[str, Any] = dict(query(*_PARAMETERS))
     emc = given.get("uses_emc")
     if emc is not None:

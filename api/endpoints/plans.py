@@ -1,4 +1,4 @@
-"""Plans: reading them is always 200; interrupt, proceed, forceComplete and restart are commands."""
+"""Plans and their commands: interrupt, continue, forceComplete and restart."""
 
 from __future__ import annotations
 
@@ -43,43 +43,43 @@ _OF_DEPLOY, _OF_ONE = "A command to the plan deploy", "A command to a plan"
 
 @blueprint.read("/v1/plans", "Names of all plans", STRINGS)
 def names() -> Response:
-    """The names of all plans."""
+    """Return the names of all plans."""
     return answer("plans", lambda found: list(found.plans))
 
 
 @blueprint.read("/v1/plan", "The plan deploy, whatever its state", ref("Plan"))
 def read_deploy() -> Response:
-    """The plan `deploy`."""
+    """Return the plan `deploy`."""
     return _read(DEPLOY)
 
 
 @blueprint.read("/v1/plans/<plan>", "One plan, whatever its state", ref("Plan"))
 def read(plan: str) -> Response:
-    """One plan."""
+    """Return one plan."""
     return _read(plan)
 
 
 @blueprint.command("/v1/plan", _OF_DEPLOY, ref("Message"), (_CMD, *_STEP))
 def command_deploy() -> Response:
-    """`?cmd=` for the plan `deploy`."""
+    """Run the command `?cmd=` on the plan `deploy`."""
     return _command_by_query(DEPLOY)
 
 
 @blueprint.command("/v1/plans/<plan>", _OF_ONE, ref("Message"), (_CMD, *_STEP))
 def command(plan: str) -> Response:
-    """`?cmd=` for one plan."""
+    """Run the command `?cmd=` on one plan."""
     return _command_by_query(plan)
 
 
 @blueprint.command(f"/v1/plan/{_NAME}", _OF_DEPLOY, ref("Message"), _STEP)
 def named_command_deploy(name: str) -> Response:
-    """A command to the plan `deploy`."""
+    """Run a command on the plan `deploy`."""
     return _run(DEPLOY, name)
 
 
 @blueprint.command(f"/v1/plans/<plan>/{_NAME}", _OF_ONE, ref("Message"), _STEP)
 def named_command(plan: str, name: str) -> Response:
-    """A command to one plan."""
+    """Run a command on one plan."""
     return _run(plan, name)
 
 

@@ -1,4 +1,4 @@
-"""What a restore would find and do, asked before anybody has it done: nothing is changed, no operation begins."""
+"""The preview of a restore: nothing changes, and no operation begins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHOSEN = ("backup_name", "key_spaces", "column_families", "rename", "compare")
     failures=("409",),
 )
 def ask() -> Response:
-    """All that the check of this restore would find, and what it would do; 200 whether it is possible or not."""
+    """Return what the check of this restore finds, and what it would do; 200 also if it is impossible."""
     query()
     nodes = [node.name for node in launched(snapshot().state)]
     request, backup = checked_with_backup("restore", document(), nodes)

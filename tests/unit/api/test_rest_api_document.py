@@ -21,10 +21,10 @@ from scheduler.core.events.log import add_entries
 from scheduler.core.state.cluster import GarbageRecord
 from scheduler.core.state.configuration import Override
 from scheduler.core.state.event import Entry, EntryKind
-from scheduler.security.sealing import new_key
 from scheduler.settings.effective import wanted
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
+from tests.unit.sealing_keys import new_key
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "rest-api.md"
 TOKEN = "uSeR_t0k3n"

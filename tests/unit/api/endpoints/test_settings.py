@@ -239,9 +239,9 @@ def test_what_cannot_be_brought_back(
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        (None, 409, "There is no configuration before the present one."),
+        (None, 409, "There is no previous configuration."),
         ({"configuration": "nowhere"}, 404, "There is no configuration nowhere."),
-        ({"configuration": 7}, 400, "configuration must be the id of one."),
+        ({"configuration": 7}, 400, "configuration must be the id of a configuration."),
         ({"canary": True}, 400, "The field canary is unknown"),
     ],
     ids=str,
