@@ -50,7 +50,7 @@ def test_nothing_is_left(world: World) -> None:
 
         code, said = uninstall(world, "other")
         assert (code, len(reserved(world))) == (Exit.SETTINGS, 3)
-        assert "Nothing was done: 'other' is not the service's name" in said
+        assert "Uninstall refused: 'other' is not the service's name" in said
 
         code, said = uninstall(world, world.layout.service_name)
         assert code == Exit.OK, said
