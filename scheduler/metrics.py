@@ -130,7 +130,6 @@ def _node_gauges(state: ClusterState) -> Iterator[Metric]:
     )
     failures = (((node.name,), node.failures.count) for node in nodes)
     yield _labelled("node_failures", "Consecutive failures of each node.", ("node",), failures)
-    # For alerts on a disk that is about to be full.
     room = (
         ((name,), sighting.status.room_bytes)
         for name, sighting in state.sightings.items()

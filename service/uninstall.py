@@ -76,6 +76,7 @@ def last_snapshot(state: ClusterState | None, spec: ClusterSpec, now: float) -> 
     if state is None:
         state = ClusterState(Configuration("", now, spec), configurations={}, nodes={}, plans={})
     record = state.uninstall or UninstallRecord(started_at=now, principal="", released=True)
-    spoken = Reconciliation(started=True)
-    ended = replace(state, registered=False, reconciliation=spoken, uninstall=record, uninstalled=True)
+    ended = replace(
+        state, registered=False, reconciliation=Reconciliation(started=True), uninstall=record, uninstalled=True
+    )
     return Snapshot(state=ended, plans=build_plans(ended, now), at=now, connected=False)

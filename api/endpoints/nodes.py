@@ -10,9 +10,9 @@ from flask import Response, g, jsonify
 
 from api.documents import cluster
 from api.endpoints.start_operation import start
-from api.http.access import accepted, access, answer, snapshot
+from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, choice, flag, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
 from api.openapi.schemas import STRINGS, Json, ref
@@ -114,7 +114,7 @@ def decommission(node: str) -> Response:
     arguments = query("force")
     body()
     begun = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
-    return accepted("started", *begun)
+    return answer_accepted("started", *begun)
 
 
 @blueprint.command(
@@ -150,7 +150,7 @@ def cancel(node: str) -> Response:
     record = _record(node)
     refusal = access().gateway.submit(CancelIntent(record.name, g.principal), g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify(message=f"The intent of {record.name} is cancelled.")
 
 
@@ -158,14 +158,14 @@ def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
     """Replace by a node that takes over the tokens or, with `decommission`, by one that joins after the departure."""
     if flag(arguments, "decommission"):
         request = {"nodes": [node.name], "force": flag(arguments, "force"), "rejoin": True}
-        return accepted("started", *start("decommission", request))
+        return answer_accepted("started", *start("decommission", request))
     return _submit(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
 
 
 def _submit(node: NodeRecord, command: NodeCommand) -> Response:
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify([node.task.id] if node.task is not None else [])
 
 
@@ -174,7 +174,7 @@ def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str], by_rack:
     command = RestartNodes(tuple(node.name for node in nodes), g.principal, forced, by_rack)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify([node.task.id for node in nodes if node.task is not None])
 
 

@@ -9,9 +9,9 @@ from flask import Response, g, jsonify, request
 
 from api.documents import operations
 from api.endpoints.start_operation import ask_storage, check_key, seal, start
-from api.http.access import accepted, access, answer, snapshot
+from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, document, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
 from api.openapi.schemas import any_request, list_of, ref
@@ -129,7 +129,7 @@ def _name(path: str) -> str:
 
 def _start(kind: str) -> Response:
     query()
-    return accepted("started", *start(kind, document()))
+    return answer_accepted("started", *start(kind, document()))
 
 
 def _stop(kind: str) -> Response:
@@ -142,8 +142,8 @@ def _submit(command: OperationCommand, word: str) -> Response:
     found = snapshot().state.operations.get(command.plan)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
-    return accepted(word, None if found is None else found.id)
+        raise refusal_error(refusal)
+    return answer_accepted(word, None if found is None else found.id)
 
 
 def _status(kind: str) -> Response:

@@ -10,7 +10,7 @@ from flask import Response, g, jsonify, request
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
 from api.http.arguments import body, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
 from api.openapi.schemas import STRINGS, ref
@@ -47,13 +47,13 @@ def names() -> Response:
     return answer("plans", lambda found: list(found.plans))
 
 
-@blueprint.read("/v1/plan", "The plan deploy, whatever its state", ref("Plan"))
+@blueprint.read("/v1/plan", "The plan deploy; 200 in every state", ref("Plan"))
 def read_deploy() -> Response:
     """Return the plan `deploy`."""
     return _read(DEPLOY)
 
 
-@blueprint.read("/v1/plans/<plan>", "One plan, whatever its state", ref("Plan"))
+@blueprint.read("/v1/plans/<plan>", "One plan; 200 in every state", ref("Plan"))
 def read(plan: str) -> Response:
     """Return one plan."""
     return _read(plan)
@@ -114,7 +114,7 @@ def _run(plan: str, name: str, *more: str) -> Response:
         asked = _ONE_STEP[name](plan, arguments.get("phase"), step)
     refusal = access().gateway.submit(asked, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify(message=f"Received cmd: {name}")
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from flask import Response, g, jsonify
 
 from api.documents import cluster
-from api.endpoints.settings_trial import tried
+from api.endpoints.settings_trial import check_by_cassandra
 from api.http.access import access, snapshot
 from api.http.arguments import body, document, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
 from api.openapi.routes import Routes
 from api.openapi.schemas import ref
 from scheduler.core.commands.apply import command_target
@@ -77,10 +77,10 @@ def roll_back() -> Response:
     try:
         found = wanted(given, bringing_back(present_overrides(state), given, RECORDED, aim.settings))
     except InvalidSettings as error:
-        raise _not_now(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
+        raise _conflict(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
     if differences := launch_differences(aim.spec, found.spec):
         text = "settings that are read at the scheduler's start have changed since, and nodes would be launched with"
-        raise _not_now(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
+        raise _conflict(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
     return _submit(state, found, check, configuration=aim.id)
 
 
@@ -94,14 +94,14 @@ def _aim(state: ClusterState, name: object) -> Configuration:
     if name is None:
         name = state.previous
         if name is None:
-            raise _not_now("There is no previous configuration.")
+            raise _conflict("There is no previous configuration.")
     if not isinstance(name, str):
         raise RequestError(HTTPStatus.BAD_REQUEST, "configuration must be the id of a configuration.")
     found = state.configurations.get(name)
     if found is None:
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no configuration {name}.")
     if found.settings is None:
-        raise _not_now(f"The configuration {name} cannot be brought back: its version recorded no settings.")
+        raise _conflict(f"The configuration {name} cannot be brought back: its version recorded no settings.")
     return found
 
 
@@ -123,13 +123,13 @@ def _submit(state: ClusterState, found: Wanted, check: bool, canary: bool = Fals
     )
     outcome = command_target(state, command, time.time())
     if isinstance(outcome, Refusal):
-        raise refused(outcome)
+        raise refusal_error(outcome)
     outlook = preview(state, found)
-    trial = tried(state, found.spec, outlook, check)
+    trial = check_by_cassandra(state, found.spec, outlook, check)
     if (words := trial.refusal) is not None:
-        raise _not_now(f"{words}.")
+        raise _conflict(f"{words}.")
     if outcome is not state and (refusal := access().gateway.submit(command, g.principal)) is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     answer = {"configuration": outcome.target.id, "canary": _canary(outcome), "cassandra_check": trial.document()}
     return jsonify({**cluster.preview(outlook), **answer})
 
@@ -146,7 +146,7 @@ def _differs(name: str, before: Overrides, after: Overrides) -> bool:
     return before.get(name) != after.get(name)
 
 
-def _not_now(message: str) -> RequestError:
+def _conflict(message: str) -> RequestError:
     return RequestError(HTTPStatus.CONFLICT, message)
 
 
@@ -220,7 +220,7 @@ def preview_change() -> Response:
     except InvalidSettings as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
     outlook = preview(state, found)
-    trial = tried(state, found.spec, outlook, requested.check)
+    trial = check_by_cassandra(state, found.spec, outlook, requested.check)
     if (refusal := trial.refusal) is not None:
         outlook = replace(outlook, refusals=(refusal,), restarts=(), leaves=())
     return jsonify({**cluster.preview(outlook), "cassandra_check": trial.document()})

@@ -45,13 +45,13 @@ class Trial:
         return {"result": self.result.value, "message": self.message}
 
 
-def tried(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True) -> Trial:
+def check_by_cassandra(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True) -> Trial:
     """Check the settings on the first node of the roll-out, or on another one that is up if that one cannot."""
     old = state.target.spec
     if found.refusals or not found.restarts or not trial.is_needed(old, spec):
         return Trial(Result.NOT_NEEDED)
     if not wanted:
-        return Trial(Result.NOT_MADE, "the request said so")
+        return Trial(Result.NOT_MADE, "the request has check false")
     if (why := trial.hindrance(old, spec)) is not None:
         return Trial(Result.NOT_MADE, why)
     content = {"launch": encode_launch(trial.trial_launch(spec))}

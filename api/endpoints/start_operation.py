@@ -11,7 +11,7 @@ from flask import g
 
 from api.documents.cluster import launched
 from api.http.access import access, snapshot
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance.request import Request, check, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
@@ -60,7 +60,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     )
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return identifier, remarks(state, kind)
 
 

@@ -112,7 +112,7 @@ def mark_stale(response: Response) -> Response:
     return response
 
 
-def accepted(word: str, identifier: str | None, message: str = "") -> Response:
+def answer_accepted(word: str, identifier: str | None, message: str = "") -> Response:
     """Answer 202: the command is stored, and its work begins.
 
     Args:

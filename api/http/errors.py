@@ -30,7 +30,7 @@ class RequestError(Exception):
         self.message = message
 
 
-def refused(refusal: Refusal) -> RequestError:
+def refusal_error(refusal: Refusal) -> RequestError:
     """Return the error for a command that the scheduler refused."""
     return RequestError(_CODES[refusal.kind], _sentence(refusal.message))
 

@@ -1,4 +1,4 @@
-"""The schemas of what the API answers and takes, for the OpenAPI document."""
+"""Schemas of answers and requests, for the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 # The import of pymesos redirects SIGINT for errors of its own thread, which this program reports otherwise.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# It also adds a handler of its own to its logger; ours are on the root.
+# It also adds a handler to its logger; this program's handlers are on the root.
 logging.getLogger("pymesos").handlers.clear()
 
 DEFAULT_HEARTBEAT = 15.0
@@ -118,7 +118,7 @@ class Driver:
 
 
 class _Subscription(MesosSchedulerDriver):
-    """pymesos' driver with a thread loop and an event handler of our own."""
+    """pymesos' driver with its own thread loop and event handler."""
 
     def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
         super().__init__(

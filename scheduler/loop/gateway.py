@@ -60,7 +60,7 @@ class LoopGateway:
             self._published.notify_all()
 
     def end(self) -> None:
-        """Have streams end. A signal handler may call it."""
+        """Have streams end. A signal handler can call it."""
         self._ending = True
 
     @property

@@ -69,7 +69,7 @@ def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
 
 
 class LastWords:
-    """Reads one sandbox after another and passes the result to `put`. Any thread may call `ask`."""
+    """Reads one sandbox after another and passes the result to `put`. Any thread can call `ask`."""
 
     def __init__(self, put: Callable[[ExecutorWords], object]) -> None:
         self._put = put

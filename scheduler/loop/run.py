@@ -68,7 +68,7 @@ class Sources:
 
 
 class Loop:
-    """The scheduler's loop. Any thread may call `put`; everything else belongs to the loop's thread.
+    """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
 
     `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
     sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds.

@@ -27,7 +27,7 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{source} is larger than {MAX_BYTES} bytes."]
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            # A few lines of aliases can stand for gigabytes.
+            # A few lines of aliases can expand to gigabytes.
             if isinstance(token, yaml.AliasToken):
                 return {}, [f"{source} line {token.start_mark.line + 1}: aliases are not supported."]
         return _read(text, source)
@@ -36,7 +36,7 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
         where = f" line {mark.line + 1}:" if mark else ""
         return {}, [f"{source}{where} is not YAML: {error.problem or error.context}."]
     except yaml.YAMLError:
-        return {}, [f"{source} is not YAML: it holds a character that is not allowed."]
+        return {}, [f"{source} is not YAML: it has a character that is not allowed."]
     except RecursionError:
         return {}, [f"{source} is nested too deeply."]
 

@@ -42,9 +42,9 @@ def _unknown(given: Mapping[str, str]) -> Iterator[str]:
     settings = {row.name for row in TABLE} | {row.name for row in OPTIONS}
     known = settings | set(RETIRED) | set(REMOVED) | _FOREIGN
     for name in sorted(set(given) - known):
-        ours = name.startswith(_OUR_PREFIXES)
-        near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if ours else _LOOKS_LIKE)
-        if not ours and not (near and near[0][:2] == name[:2]):
+        prefixed = name.startswith(_OUR_PREFIXES)
+        near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if prefixed else _LOOKS_LIKE)
+        if not prefixed and not (near and near[0][:2] == name[:2]):
             continue
         key = name.removeprefix("CASSANDRA_").lower()
         hint = f"; did you mean {near[0]}?" if near else "."

@@ -9,7 +9,7 @@ from scheduler.errors import StaleWriteError, StoreUnavailableError
 
 Writes = Mapping[str, bytes | None]
 
-# One request to ZooKeeper may have 1 MB (jute.maxbuffer).
+# One request to ZooKeeper can have 1 MB (jute.maxbuffer).
 TRANSACTION_BYTES = 900_000
 _OPERATION_BYTES = 64
 

@@ -30,7 +30,7 @@ class Saver:
         other, and no call is sent before all are stored.
 
         Raises:
-            StoreUnavailableError: Some records may be stored; the next call overwrites them.
+            StoreUnavailableError: Some records can be stored; the next call overwrites them.
             StaleWriteError: As in the store.
         """
         writes = self._writes(state)

@@ -71,7 +71,7 @@ def test_without_an_answer_they_are_taken_and_it_is_said(
     [
         ({"CASSANDRA_CPUS": 2}, "not needed", ""),
         ({"NODES": 4}, "not needed", ""),
-        ({**PHI, "check": False}, "not made", "the request said so"),
+        ({**PHI, "check": False}, "not made", "the request has check false"),
         (
             {**PHI, "EXECUTOR_CASSANDRA_LOCATION": "http://host/cassandra-5.0.9.tar.gz"},
             "not made",
