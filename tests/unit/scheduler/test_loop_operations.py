@@ -94,9 +94,7 @@ def test_a_job_gets_its_credentials() -> None:
     ("state", "sealer", "problem"),
     [
         pytest.param(with_backup(None), Sealer([KEY]), "no credentials are stored", id="none"),
-        pytest.param(
-            with_backup(Sealer([KEY])), Sealer([new_key()]), "not among those of SECRETS_KEY_FILE", id="other"
-        ),
+        pytest.param(with_backup(Sealer([KEY])), Sealer([new_key()]), "no key of SECRETS_KEY_FILE", id="other"),
         pytest.param(with_backup(Sealer([KEY])), None, "is not set any more", id="no key any more"),
         pytest.param(
             with_backup(Sealer([KEY]), id="operation-2"), Sealer([KEY]), None, id="a task of an earlier operation"
