@@ -1,24 +1,28 @@
-"""The bundles that the agents' fetcher takes: files of ARTIFACTS_DIR and nothing else, without a token."""
+"""The bundles for the agents' fetcher: files of ARTIFACTS_DIR, without a token."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, send_file
+from flask import Response, abort, send_file
 
 from api.http.access import access
+from api.openapi.operation import Answer
+from api.openapi.routes import Routes
 
-blueprint = Blueprint("artifacts", __name__)
+blueprint = Routes("artifacts", __name__)
 
 _TYPES = {".gz": "application/gzip", ".tgz": "application/gzip"}
 
 
-@blueprint.get("/v1/artifacts/<name>")
+@blueprint.read(
+    "/v1/artifacts/<name>", "A bundle for the agents' fetcher", Answer(None, "application/gzip"), needs_token=False
+)
 def fetch(name: str) -> Response:
-    """One file; conditional and range requests are answered."""
+    """Send one file; conditional and range requests work."""
     directory = Path(access().settings.artifacts_dir).resolve()
     file = directory / name
-    # A link that leads out of the directory is no file of it, and neither is a directory.
+    # A link out of the directory must not be followed, and a directory is no file.
     if name.startswith(".") or file.resolve().parent != directory or not file.is_file():
         abort(404)
     mimetype = _TYPES.get(file.suffix, "application/octet-stream")

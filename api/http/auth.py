@@ -1,4 +1,4 @@
-"""`Authorization: token=<token>`: who may ask, when a token file is set."""
+"""Authentication by `Authorization: token=<token>`, if a token file is set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRUSTED = "admin-router"
 
 
 class TokenFile:
-    """The tokens of a file, read again when the file changes; a file that cannot be used changes nothing."""
+    """The tokens of a file, read again when the file changes. A file that cannot be used changes nothing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,7 +27,7 @@ class TokenFile:
         self._tokens: tuple[Token, ...] = ()
 
     def holder(self, secret: str) -> str | None:
-        """The name of the token's holder, None for a wrong one; the time taken does not depend on which."""
+        """Return the name of the token's holder, None for a wrong token, in a time that does not depend on it."""
         found = None
         for token in self._current():
             if hmac.compare_digest(token.secret.encode(), secret.encode("utf-8", "replace")):
@@ -42,12 +42,12 @@ class TokenFile:
                 self._seen = seen
                 self._tokens = parse_tokens(self._path.read_text())
         except (OSError, UnicodeDecodeError, TokenFileError) as error:
-            log.error("API_TOKEN_FILE %s cannot be used, the tokens of before are valid: %s", self._path, error)
+            log.error("API_TOKEN_FILE %s cannot be used: %s; the previous tokens stay valid", self._path, error)
         return self._tokens
 
 
 def check() -> Response | None:
-    """Before each request: note who asks, or answer 401."""
+    """Store the principal of a request in `g`, or answer 401."""
     tokens = current_app.extensions[EXTENSION]
     if tokens is None:
         g.principal = TRUSTED

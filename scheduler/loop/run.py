@@ -1,7 +1,7 @@
-"""The one thread that decides: fold, decide, store, send, acknowledge, publish.
+"""The loop: fold, decide, store, send, acknowledge, publish, on the one thread that decides.
 
-Nothing is sent that is not stored, nothing acknowledged that is not stored. When a step fails, the cycle ends there and
-the next one begins with what is known then.
+Nothing is sent or acknowledged before it is stored. If storing fails, the cycle ends there, and the next one begins
+with the newest state.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ KEPT_EVALUATIONS = 500
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the loop gets the time, in seconds since the epoch, and unused ids."""
+    """The clock, in seconds since the epoch, and the source of unused ids."""
 
     now: Callable[[], float]
     new_id: Callable[[], str]
 
 
 class Loop:
-    """The scheduler's loop. `put` may be called by any thread; everything else belongs to the loop's thread.
+    """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
 
-    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for; `read_words` reads a
-    sandbox in its own time.
+    `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
+    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds.
     """
 
     def __init__(
@@ -83,12 +83,14 @@ class Loop:
         publish: Callable[[Snapshot], object],
         sealer: Sealer | None = None,
         read_words: Callable[[Sandbox], object] | None = None,
+        observe: Callable[[float], object] = lambda _: None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
         self._questions = Questions(sender)
         self._read_words = read_words
+        self._observe = observe
         self._credentials = Credentials(sender, sealer)
         self._state = state
         self._sources = sources
@@ -107,21 +109,22 @@ class Loop:
         self._queue.put(event)
 
     def stop(self) -> None:
-        """Let the loop end after its present cycle."""
+        """End the loop after its present cycle."""
         self._stopping = True
         self.put(Wake())
 
     def run(self) -> bool:
-        """Cycle until stopped, or until the framework is torn down at the end of an uninstall: whether it was.
+        """Cycle until stopped or until the uninstall has torn the framework down; return whether it has.
 
-        Raises FatalError when the process has to end.
+        Raises:
+            FatalError: The process must end.
         """
         while not (self._stopping or self._dispatch.torn_down):
             self.cycle(self._next_events())
         return self._dispatch.torn_down
 
     def cycle(self, events: Iterable[Event]) -> None:
-        """One cycle over these events."""
+        """Run one cycle over these events."""
         began = self._sources.now()
         self._count("cycles_total")
         commands = self._take(events, began)
@@ -135,11 +138,11 @@ class Loop:
             return
         self._store_was_unavailable = False
         self._state = after
-        self._let_go_of_offers(decision)
+        self._drop_used_offers(decision)
         self._dispatch.carry_out(decision, after)
         self._dispatch.acknowledge()
         self._show(decision, began)
-        # Last, so that who has an answer reads a snapshot that knows of it.
+        # Last, so that a client that has its answer reads a snapshot with the command's effect.
         self._answer(answers)
 
     def _next_events(self) -> list[Event]:
@@ -180,7 +183,7 @@ class Loop:
                     logger.info("%s", words)
                     folded += [] if ended is None else [ended]
                 case Asked(answer=answer):
-                    if answer.set_running_or_notify_cancel():  # else who asked has been told that it was not done
+                    if answer.set_running_or_notify_cancel():  # else the caller got the answer that it was dropped
                         commands.append(event)
                 case StatusAsked() | QuestionAsked():
                     self._questions.ask(event, self._state)
@@ -197,13 +200,13 @@ class Loop:
         return commands
 
     def _look_for_words(self, update: TaskUpdate) -> None:
-        """Have the sandbox read of an executor that could not say why it ended."""
+        """Queue the sandbox of an executor that ended without a report."""
         sandbox = sandbox_of(self._state, update) if self._read_words is not None else None
         if sandbox is not None and self._read_words is not None:
             self._read_words(sandbox)
 
     def _end_with(self, error: FatalError) -> None:
-        """Mesos has no such framework any more: at the end of an uninstall, that is what was wanted."""
+        """Raise the error, except for a framework that Mesos removed at the end of an uninstall, as intended."""
         record = self._state.uninstall
         if error.code is not Exit.REMOVED or record is None or not record.released:
             raise error
@@ -215,7 +218,7 @@ class Loop:
             try:
                 offer = parse_offer(document, spec.role, spec.principal)
             except (KeyError, TypeError, ValueError) as error:
-                logger.error("an offer cannot be understood (%r): %.500s", error, document)
+                logger.error("offer ignored: it cannot be parsed (%r): %.500s", error, document)
                 continue
             self._count("offers_total")
             self._offers[offer.ids[0]] = offer
@@ -229,7 +232,7 @@ class Loop:
         try:
             message = parse_message(data)
         except ProtocolError as error:
-            logger.warning("a message of an executor cannot be understood: %s", error)
+            logger.warning("message of an executor ignored: it cannot be parsed: %s", error)
             return []
         match message:
             case StatusReply():
@@ -245,13 +248,15 @@ class Loop:
         return []
 
     def _forget_connection(self, event: CoreEvent) -> None:
-        """Offers and acknowledgements belong to the subscription that brought them."""
+        """Drop offers and acknowledgements: they belong to the subscription that brought them."""
         self._offers.clear()
         self._dispatch.forget()
         if isinstance(event, Registered):
             logger.info("subscribed to Mesos as framework %s", event.framework_id)
         else:
-            logger.warning("the connection to Mesos is gone; nodes run on, nothing is decided until it is back")
+            logger.warning(
+                "connection to Mesos lost: nodes keep running, and the scheduler decides nothing until it is back"
+            )
 
     def _apply(self, commands: Iterable[Asked], now: float) -> tuple[ClusterState, list[tuple[Asked, Refusal | None]]]:
         state = self._state
@@ -273,16 +278,16 @@ class Loop:
         except StaleWriteError as error:
             raise FatalError(
                 Exit.STALE,
-                f"{error}: another scheduler, or a person, writes to this state; nothing more is decided here",
+                f"{error}: another scheduler or a person writes to this state; stop the other writer",
             ) from error
 
     def _fail_store(self, error: StoreUnavailableError, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
         if not self._store_was_unavailable:
-            logger.warning("nothing is decided until the state can be stored again: %s", error)
+            logger.warning("state not stored: %s; the scheduler decides nothing until it can store", error)
         self._store_was_unavailable = True
         self._count("store_failures_total")
         if self._last is not None:
-            # The state is as old as it says; whether Mesos has us subscribed is known all the same.
+            # The state stays old, but the connection to Mesos is known.
             self._last = replace(self._last, connected=self._sender.connected, tried_at=self._sources.now())
             self._publish(self._last)
         for asked, _ in answers:
@@ -291,12 +296,12 @@ class Loop:
     def _answer(self, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
         for asked, refusal in answers:
             outcome = "done" if refusal is None else f"refused: {refusal.message}"
-            logger.info("%s asked for %s: %s", asked.principal, _words(asked.command), outcome)
+            logger.info("command of %s: %s: %s", asked.principal, _words(asked.command), outcome)
             fulfil(asked.answer, refusal)
 
     # 4. send
 
-    def _let_go_of_offers(self, decision: Decision) -> None:
+    def _drop_used_offers(self, decision: Decision) -> None:
         used = {offer_id for accept in decision.accepts for offer_id in accept.offer_ids}
         used |= {decline.offer_id for decline in decision.declines}
         self._offers = {name: offer for name, offer in self._offers.items() if not used & set(offer.ids)}
@@ -308,9 +313,7 @@ class Loop:
         plans = build_plans(self._state, began)
         self._log_changes(plans)
         self._plans = plans
-        self._counters["cycle_seconds_sum"] = self._counters.get("cycle_seconds_sum", 0.0) + (
-            self._sources.now() - began
-        )
+        self._observe(self._sources.now() - began)
         self._last = Snapshot(
             state=self._state,
             plans=plans,
@@ -328,7 +331,7 @@ class Loop:
             return
         before = _steps(self._plans)
         for key, (status, message) in _steps(plans).items():
-            # The steps of a new operation are no news before anything becomes of them.
+            # A new operation's pending steps are no change.
             if status is not (before[key][0] if key in before else Status.PENDING):
                 logger.info("plan %s, step %s: %s: %s", key[0], key[-1], status, message)
 
@@ -341,7 +344,7 @@ def _accepted(answers: Iterable[tuple[Asked, Refusal | None]]) -> list[Outcome]:
 
 
 def _words(command: Command) -> str:
-    """A command as the log tells it: what was found out for it, and a certificate, would fill a page."""
+    """Return a command for the log, without its facts and certificate, which would fill a page."""
     if not isinstance(command, StartOperation):
         return str(command)
     request = {name: value for name, value in command.request.items() if name != "tls_ca"}

@@ -1,4 +1,4 @@
-"""The file of API tokens: one `token` or `name:token` a line; empty lines and lines that begin with # do not count."""
+"""The file of API tokens: one `token` or `name:token` on each line; empty lines and # comments are ignored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Token:
 
 
 def parse_tokens(text: str) -> tuple[Token, ...]:
-    """All tokens of the file, at least one; raises TokenFileError."""
+    """Return all tokens of the file, at least one; raises TokenFileError."""
     tokens = []
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()

@@ -1,4 +1,4 @@
-"""Free-form keys of cassandra.yaml: parsed with their line numbers, so that a problem names the place."""
+"""Free-form keys of cassandra.yaml, parsed with their line numbers for the problems."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ import yaml
 from scheduler.settings.cassandra_options import check_key
 from scheduler.settings.cassandra_values import check_value
 
-MAX_BYTES = 100_000  # they travel in every launch and are kept in ZooKeeper
+MAX_BYTES = 100_000  # every launch carries them, and ZooKeeper stores them
 
 
 def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
-    """The keys and values of a YAML mapping, and all problems, each one sentence that names `source` and the line.
+    """Parse a YAML mapping; returns its keys and values, and all problems.
 
-    Values are never repeated in a problem: they may be passwords. A null value means: leave it to Cassandra.
+    A problem is one sentence with `source` and the line, and never has a value: it could be a password. A key with the
+    value null is left to Cassandra.
+
+    Args:
+        text: The YAML.
+        source: The setting that holds it, such as CASSANDRA_YAML.
     """
     if len(text.encode()) > MAX_BYTES:
         return {}, [f"{source} is larger than {MAX_BYTES} bytes."]
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            # A few lines of aliases can stand for gigabytes.
+            # A few lines of aliases can expand to gigabytes.
             if isinstance(token, yaml.AliasToken):
-                return {}, [f"{source} line {token.start_mark.line + 1}: aliases are not taken."]
+                return {}, [f"{source} line {token.start_mark.line + 1}: aliases are not supported."]
         return _read(text, source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" line {mark.line + 1}:" if mark else ""
         return {}, [f"{source}{where} is not YAML: {error.problem or error.context}."]
     except yaml.YAMLError:
-        return {}, [f"{source} is not YAML: it holds a character that is not allowed."]
+        return {}, [f"{source} is not YAML: it has a character that is not allowed."]
     except RecursionError:
         return {}, [f"{source} is nested too deeply."]
 
@@ -83,7 +88,7 @@ def _check(key: str, value: Any) -> str | None:
 
 
 def _password(value: Any) -> str | None:
-    """The first nested key that holds a password."""
+    """Return the first nested key with a password."""
     if isinstance(value, dict):
         own = (str(key) for key, item in value.items() if "password" in str(key) and isinstance(item, str) and item)
         return next(own, None) or next(filter(None, map(_password, value.values())), None)

@@ -1,4 +1,4 @@
-"""Settings that are given through the API: which may be, and what they come to on top of the environment's."""
+"""The settings that the API can override, and the configuration that results from environment and overrides."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from scheduler.settings.table import SECTIONS
 
 _SECTIONS = ("Cluster", "Cassandra", "Executor")
 _TABLE = {setting.name for name in _SECTIONS for setting in SECTIONS[name]}
-# What is read from a file of the scheduler's machine is its owner's to say.
+# Files of the scheduler's machine are chosen in its environment only.
 _FROM_FILES = ("_FILE", "_DIR")
 _POLICY = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S"}
 
 CHANGEABLE = frozenset(
     name for name in {*_TABLE, *(option.name for option in OPTIONS), "SERVICE_USER"} if not name.endswith(_FROM_FILES)
 )
-# Those that make a configuration.
+# The settings that a configuration records.
 RECORDED = CHANGEABLE - _POLICY
 
 
 def wanted(environment: Texts, overrides: Overrides) -> Wanted:
-    """What these settings come to; reads the files that they name. Raises InvalidSettings."""
+    """Return the configuration that these settings describe; reads the files that they name.
+
+    Raises:
+        InvalidSettings: At least one setting is invalid.
+    """
     texts = laid_over(environment, overrides)
     settings = parse(texts)
     recorded = {name: text for name, text in sorted(texts.items()) if name in RECORDED}
@@ -31,8 +35,10 @@ def wanted(environment: Texts, overrides: Overrides) -> Wanted:
 
 
 def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | tuple[str, ...], Policy]:
-    """The environment of this start with those stored overrides that hold, or the problems of both together; and what
-    the scheduler may do by itself in either case."""
+    """Combine the environment of this start with the stored overrides that still hold.
+
+    Returns the configuration, or the problems of both together; and in either case the policy.
+    """
     held = holding(overrides, settings.given, CHANGEABLE)
     try:
         found = wanted(settings.given, held)

@@ -1,4 +1,4 @@
-"""Keeps the store in step with the state: what a cycle changed is written before anything is done about it."""
+"""The writes of a cycle: all changes of the state, stored before the first call to Mesos."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ class Saver:
 
     @property
     def stored(self) -> ClusterState:
-        """The last state of which all is surely stored."""
+        """The last state that is surely stored as a whole."""
         return self._stored
 
     def save(self, state: ClusterState) -> int:
         """Store all of `state` that is not stored yet; returns the number of records written or removed.
 
-        A cycle that changes more than one transaction holds is written in several: each record stands for itself, and
-        nothing is done about any of them before all are stored. StoreUnavailableError: some may be stored. What became
-        of them is written over by the next call, whatever is wanted then. StaleWriteError as in the store.
+        A change that does not fit one transaction is written in several. That is safe: records do not depend on each
+        other, and no call is sent before all are stored.
+
+        Raises:
+            StoreUnavailableError: Some records can be stored; the next call overwrites them.
+            StaleWriteError: As in the store.
         """
         writes = self._writes(state)
         try:
@@ -55,7 +58,7 @@ class Saver:
 
 
 def _contents(state: ClusterState) -> Mapping[str, bytes]:
-    """Every record of the state that may change, by path."""
+    """Return every record of the state that can change, by path."""
     contents = {path: codec.encode_record(record) for path, record in codec.contents(state).items()}
     if state.framework_id is not None:
         contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor import DEFAULT_COMMAND
 from executor.protocol import (
     NodeLaunch,
     NodeStatus,
@@ -19,6 +18,7 @@ from executor.protocol import (
     parse_message,
     parse_status,
 )
+from scheduler.settings.table import EXECUTOR_COMMAND
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.waiting import free_port
@@ -78,7 +78,7 @@ class Node:
             **IDS,
             "type": "CUSTOM",
             "command": {
-                "value": DEFAULT_COMMAND,
+                "value": EXECUTOR_COMMAND,
                 "uris": [{"value": str(bundle), "extract": True} for bundle in self.bundles],
                 "environment": {"variables": [{"name": name, "value": value} for name, value in variables.items()]},
             },

@@ -18,7 +18,7 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
     "": ("localmesos executor", "scheduler", "api", "service", "devcluster"),
-    "api": ("documents http", "endpoints", "openapi"),
+    "api": ("documents http", "openapi", "endpoints"),
     "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",

@@ -140,7 +140,7 @@ class CoreGateway:
         self._check()
         self.asked.append((subject, content))
         self.asked_first.append(first)
-        found = self.answers.get(subject, Unavailable("no node is NORMAL, and only such a node can be asked"))
+        found = self.answers.get(subject, Unavailable("no node can answer: no node is NORMAL"))
         if isinstance(found, Exception):
             raise found
         return found

@@ -237,6 +237,6 @@ def test_a_failure_of_ours_is_logged_and_says_nothing_of_the_inside(
     answer = client.get("/v1/debug/offers")
     assert (answer.status_code, document(answer)) == (
         500,
-        {"message": "The request failed for a reason that is in the scheduler's log."},
+        {"message": "The request failed: an error in the scheduler; its log has the cause."},
     )
     assert "not JSON serializable" in caplog.text

@@ -106,4 +106,4 @@ def test_without_the_services_name_nothing_is_done(
         (tmp_path / name).write_bytes(b"")
     monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path))
     assert __main__.main(["uninstall", "--service", typed]) == Exit.SETTINGS
-    assert f"Nothing was done: {typed!r} is not the service's name, cassandra." in capsys.readouterr().err
+    assert f"Uninstall refused: {typed!r} is not the service's name, cassandra." in capsys.readouterr().err

@@ -113,7 +113,7 @@ def test_a_file_that_became_unusable_changes_nothing(
     assert ask(client, "token=alices-token")[0] == 200
     tokens.unlink()
     assert ask(client, "token=alices-token")[0] == 200
-    assert "the tokens of before are valid" in caplog.text
+    assert "the previous tokens stay valid" in caplog.text
     assert "alices-token" not in caplog.text
 
 

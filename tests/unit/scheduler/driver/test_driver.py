@@ -143,7 +143,7 @@ def test_garbage_is_logged_and_ends_nothing(event: dict[str, Any], caplog: pytes
     driver = Driver(SETTINGS, None, posted.append)
     driver._mesos.on_event(event)
     assert posted == []
-    assert "cannot be understood" in caplog.text
+    assert "it cannot be parsed" in caplog.text
 
 
 @pytest.mark.parametrize(

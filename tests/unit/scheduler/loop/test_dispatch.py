@@ -36,7 +36,7 @@ def make(connected: bool = True) -> tuple[Dispatch, Recorder, Counter[str]]:
         ),
         pytest.param(
             ("DESTROY", "UNRESERVE"),
-            "giving back what node-1 had reserved: DESTROY, UNRESERVE",
+            "releasing the abandoned reservation of node-1: DESTROY, UNRESERVE",
             "releases_total",
             id="release",
         ),

@@ -90,7 +90,7 @@ def test_an_empty_file_is_told(files: FilesOfAnAgent) -> None:
 def test_where_to_look_is_told_if_it_cannot_be_read(files: FilesOfAnAgent) -> None:
     where = "look at stderr in the sandbox of executor node-0_executor__a on host-1"
     files.status = 401
-    assert read(sandbox(files.url)) == f"its last words could not be read (the agent answers 401 Unauthorized); {where}"
+    assert read(sandbox(files.url)) == f"its last words could not be read: the agent answers 401 Unauthorized; {where}"
     assert where in read(sandbox("http://127.0.0.1:1"))
     assert read(sandbox("")) == "its last words are in stderr in the sandbox of executor node-0_executor__a on host-1"
 

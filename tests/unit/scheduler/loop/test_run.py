@@ -355,6 +355,19 @@ def test_the_snapshot_shows_plans_and_counts() -> None:
     assert [item["node"] for item in bench.last.evaluations] == ["node-0"]
 
 
+def test_the_duration_of_a_stored_cycle_is_observed() -> None:
+    memory, durations = Memory(), list[float]()
+    store, times = MemoryStore(memory), count(large.NOW + 100)
+    store.load()
+    sources = Sources(now=lambda: float(next(times)), new_id=lambda: "id")
+    loop = Loop(store, Recorder(memory), large.fresh(3), sources, lambda _: None, observe=durations.append)
+    loop.cycle([])
+    assert durations == [1.0]
+    memory.available = False
+    loop.cycle([registered()])
+    assert durations == [1.0]
+
+
 def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:
     bench = make()
     with caplog.at_level("INFO"):
