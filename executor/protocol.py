@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from executor.untrusted import parse_json
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -357,7 +359,7 @@ def _encode(document: Mapping[str, Any]) -> str:
 
 def _decode(data: str) -> dict[str, Any]:
     try:
-        document = json.loads(base64.b64decode(data, validate=True))
+        document = parse_json(base64.b64decode(data, validate=True))
     except ValueError as error:
         raise ProtocolError(f"not base64 of JSON: {error}") from error
     if not isinstance(document, dict):

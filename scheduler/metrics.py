@@ -37,6 +37,8 @@ _COUNTERS = {
     "declines_total": "Offers declined.",
     "revives_total": "Revives sent.",
     "records_written_total": "Records written to ZooKeeper.",
+    "decision_failures_total": "Cycles that decided nothing because the decision failed.",
+    "events_ignored_total": "Updates and messages that could not be handled.",
     "store_failures_total": "Cycles that ended because ZooKeeper did not answer.",
 }
 
@@ -105,6 +107,7 @@ class _Scrape(Collector):
 def _cluster_gauges(snapshot: Snapshot) -> Iterator[Metric]:
     state = snapshot.state
     yield _gauge("mesos_connected", "1 while Mesos has the framework subscribed.", snapshot.connected)
+    yield _gauge("deciding", "0 while the scheduler decides nothing because its decision fails.", not snapshot.problem)
     yield _gauge("snapshot_timestamp_seconds", "Time of the last cycle that stored the state.", snapshot.at)
     yield _gauge("offers_suppressed", "1 while offers are suppressed.", state.suppressed)
     yield _gauge("reconciled", "1 once Mesos has reported the state of every task.", state.reconciliation.complete)

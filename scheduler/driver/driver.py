@@ -27,7 +27,15 @@ from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected
 from scheduler.driver.detector import Detector
 from scheduler.driver.framework_info import FrameworkSettings
-from scheduler.driver.mesos_json import accept_body, decline_bodies, kill_body, message_body, reconcile_body, translate
+from scheduler.driver.mesos_json import (
+    accept_body,
+    acknowledge_only,
+    decline_bodies,
+    kill_body,
+    message_body,
+    reconcile_body,
+    translate,
+)
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Json
 from scheduler.storage.zookeeper import CLIENT_ERRORS
@@ -204,9 +212,9 @@ class _Subscription(MesosSchedulerDriver):
                 self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
                 self._reported_connected = True
             translated = translate(event)
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 whatever shape it has: the subscription must go on
             logger.error("event of Mesos ignored: it cannot be parsed (%r): %.500s", error, event)
-            return
+            translated = acknowledge_only(event)
         if translated is not None:
             self._post(translated)
             if isinstance(translated, Fatal):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
@@ -42,6 +43,21 @@ def translate(event: Mapping[str, Any]) -> Event | None:
             return Fatal(_error(str(body.get("message", ""))))
         case _:
             return None
+
+
+def acknowledge_only(event: Any) -> Event | None:
+    """Return the acknowledgement alone of an update that cannot be parsed; None if nothing is to be acknowledged."""
+    try:
+        match event["type"]:
+            case "UPDATE":
+                acknowledgement = _task_acknowledgement(event["update"]["status"])
+                return None if acknowledgement is None else Update(None, acknowledgement)
+            case "UPDATE_OPERATION_STATUS":
+                found = _operation(event["update_operation_status"]["status"])
+                return replace(found, event=None, words=f"{found.words} (not understood)"[:500])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return None
 
 
 def _task_acknowledgement(status: Mapping[str, Any]) -> Json | None:

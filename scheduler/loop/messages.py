@@ -32,9 +32,12 @@ class Rescinded:
 
 @dataclass(frozen=True)
 class Update:
-    """A task's status, and the fields of its acknowledgement (None: Mesos expects none)."""
+    """A task's status, and the fields of its acknowledgement (None: Mesos expects none).
 
-    event: CoreEvent
+    `event` is None if the status cannot be parsed: it is acknowledged, or Mesos would send it for ever.
+    """
+
+    event: CoreEvent | None
     acknowledgement: Json | None
 
 

@@ -13,23 +13,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from executor.protocol import Answer, JobReport, ProtocolError, SecretQuery, StatusReply, parse_message
-from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.cycle.decision import Decision
-from scheduler.core.decide import decide
-from scheduler.core.events.commands import Outcome
-from scheduler.core.events.log import journal
-from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Event as CoreEvent
 from scheduler.core.mesos.updates import ExecutorWords, Registered, TaskUpdate
-from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
+from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
 from scheduler.loop.last_words import Sandbox, sandbox_of
 from scheduler.loop.messages import (
     Asked,
@@ -103,6 +98,7 @@ class Loop:
         self._counters: dict[str, float] = {}
         self._store_was_unavailable = False
         self._last: Snapshot | None = None
+        self._breaker = Breaker()
 
     def put(self, event: Event) -> None:
         """Hand an event to the loop and wake it."""
@@ -128,22 +124,23 @@ class Loop:
         began = self._sources.now()
         self._count("cycles_total")
         commands = self._take(events, began)
-        state, answers = self._apply(commands, began)
-        decision, after = decide(state, self._offers.values(), began, self._sources.new_id)
-        after = journal(self._saver.stored, state, after, decision, _accepted(answers), began)
+        inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id)
+        found = evaluate(self._state, commands, inputs, self._breaker)
+        if self._breaker.problem:
+            self._count("decision_failures_total")
         try:
-            self._save(after)
+            self._save(found.after)
         except StoreUnavailableError as error:
-            self._fail_store(error, answers)
+            self._fail_store(error, found.answers)
             return
         self._store_was_unavailable = False
-        self._state = after
-        self._drop_used_offers(decision)
-        self._dispatch.carry_out(decision, after)
+        self._state = found.after
+        self._drop_used_offers(found.decision)
+        self._dispatch.carry_out(found.decision, found.after)
         self._dispatch.acknowledge()
-        self._show(decision, began)
+        self._show(found, began)
         # Last, so that a client that has its answer reads a snapshot with the command's effect.
-        self._answer(answers)
+        self._answer(found.answers)
 
     def _next_events(self) -> list[Event]:
         ended = {kind for kind, operation in self._state.operations.items() if not is_live(operation)}
@@ -163,41 +160,55 @@ class Loop:
         folded: list[CoreEvent] = []
         commands: list[Asked] = []
         for event in events:
-            match event:
-                case Fatal(error=error):
-                    self._end_with(error)
-                case Offers(offers=offers):
-                    self._take_offers(offers)
-                case Rescinded(offer_id=offer_id):
-                    self._offers.pop(offer_id, None)
-                case Update(event=update, acknowledgement=acknowledgement):
-                    folded.append(update)
-                    if isinstance(update, TaskUpdate):
-                        self._look_for_words(update)
-                    self._dispatch.acknowledge_later(acknowledgement)
-                case OperationStatus():
-                    folded += self._take_operation(event)
-                case Message(data=data):
-                    folded += self._take_message(data)
-                case Lost(words=words, event=ended):
-                    logger.info("%s", words)
-                    folded += [] if ended is None else [ended]
-                case Asked(answer=answer):
-                    if answer.set_running_or_notify_cancel():  # else the caller got the answer that it was dropped
-                        commands.append(event)
-                case StatusAsked() | QuestionAsked():
-                    self._questions.ask(event, self._state)
-                case ExecutorWords():
-                    folded.append(event)
-                case Wake():
-                    pass
-                case _:
-                    folded.append(event)
-                    self._forget_connection(event)
+            try:
+                folded += self._take_one(event, commands)
+            except FatalError:
+                raise
+            except Exception:
+                self._count("events_ignored_total")
+                logger.exception("event ignored: it cannot be handled: %.500r", event)
         if folded:
             self._count("events_total", len(folded))
-            self._state = fold_updates(self._state, folded, now)
+            self._state, ignored = fold(self._state, folded, self._saver.stored, now)
+            if ignored:
+                self._count("events_ignored_total", ignored)
         return commands
+
+    def _take_one(self, event: Event, commands: list[Asked]) -> list[CoreEvent]:
+        """Handle an event; return the events to fold. Commands are added to the list."""
+        match event:
+            case Fatal(error=error):
+                self._end_with(error)
+            case Offers(offers=offers):
+                self._take_offers(offers)
+            case Rescinded(offer_id=offer_id):
+                self._offers.pop(offer_id, None)
+            case Update(event=update, acknowledgement=acknowledgement):
+                # First: an update that nothing can be made of would come again for ever.
+                self._dispatch.acknowledge_later(acknowledgement)
+                if isinstance(update, TaskUpdate):
+                    self._look_for_words(update)
+                return [] if update is None else [update]
+            case OperationStatus():
+                return self._take_operation(event)
+            case Message(data=data):
+                return self._take_message(data)
+            case Lost(words=words, event=ended):
+                logger.info("%s", words)
+                return [] if ended is None else [ended]
+            case Asked(answer=answer):
+                if answer.set_running_or_notify_cancel():  # else the caller got the answer that it was dropped
+                    commands.append(event)
+            case StatusAsked() | QuestionAsked():
+                self._questions.ask(event, self._state)
+            case ExecutorWords():
+                return [event]
+            case Wake():
+                pass
+            case _:
+                self._forget_connection(event)
+                return [event]
+        return []
 
     def _look_for_words(self, update: TaskUpdate) -> None:
         """Queue the sandbox of an executor that ended without a report."""
@@ -258,18 +269,6 @@ class Loop:
                 "connection to Mesos lost: nodes keep running, and the scheduler decides nothing until it is back"
             )
 
-    def _apply(self, commands: Iterable[Asked], now: float) -> tuple[ClusterState, list[tuple[Asked, Refusal | None]]]:
-        state = self._state
-        answers: list[tuple[Asked, Refusal | None]] = []
-        for asked in commands:
-            outcome = apply_command(state, asked.command, now)
-            if isinstance(outcome, Refusal):
-                answers.append((asked, outcome))
-                continue
-            state = outcome
-            answers.append((asked, None))
-        return state, answers
-
     # 3. store
 
     def _save(self, after: ClusterState) -> None:
@@ -308,15 +307,16 @@ class Loop:
 
     # 6. publish
 
-    def _show(self, decision: Decision, began: float) -> None:
-        self._evaluations.extend(decision.evaluations)
-        plans = build_plans(self._state, began)
-        self._log_changes(plans)
-        self._plans = plans
+    def _show(self, found: Evaluated, began: float) -> None:
+        self._evaluations.extend(found.decision.evaluations)
+        if found.plans is not None:
+            self._log_changes(found.plans)
+            self._plans = found.plans
         self._observe(self._sources.now() - began)
         self._last = Snapshot(
             state=self._state,
-            plans=plans,
+            plans=self._plans,
+            problem=self._breaker.problem,
             at=began,
             connected=self._sender.connected,
             evaluations=tuple(self._evaluations),
@@ -337,10 +337,6 @@ class Loop:
 
     def _count(self, name: str, by: float = 1.0) -> None:
         self._counters[name] = self._counters.get(name, 0.0) + by
-
-
-def _accepted(answers: Iterable[tuple[Asked, Refusal | None]]) -> list[Outcome]:
-    return [Outcome(asked.command, asked.principal) for asked, refusal in answers if refusal is None]
 
 
 def _words(command: Command) -> str:

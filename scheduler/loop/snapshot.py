@@ -34,6 +34,7 @@ class Snapshot:
     `at` is the time of the cycle in seconds since the epoch. `evaluations` are the last offer evaluations, newest last.
     `connected` tells whether Mesos has the framework subscribed. `counters` hold the counts since the process began.
     `tried_at` is the time of the last cycle if it could not store: the loop works, but the state grows old.
+    `problem` is a sentence while nothing is decided because the decision fails.
     """
 
     state: ClusterState
@@ -43,6 +44,7 @@ class Snapshot:
     evaluations: tuple[Mapping[str, Any], ...] = ()
     counters: Mapping[str, float] | None = None
     tried_at: float = 0.0
+    problem: str = ""
 
 
 class Gateway(Protocol):

@@ -12,6 +12,8 @@ Writes = Mapping[str, bytes | None]
 # One request to ZooKeeper can have 1 MB (jute.maxbuffer).
 TRANSACTION_BYTES = 900_000
 _OPERATION_BYTES = 64
+# One record must fit a transaction beside its path and a few small ones.
+RECORD_BYTES = 800_000
 
 
 class Store(Protocol):

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.protocol import Answer, JobReport, StatusReply
+from executor.untrusted import clean_text
 from scheduler.core.state.node import TaskState
+
+# Of a message, and of what an executor sends with it.
+_TEXT_LENGTH, _DATA_LENGTH = 10_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,23 @@ Event = (
 def parse_task_update(status: Mapping[str, Any]) -> TaskUpdate:
     """The `status` of Mesos' UPDATE event; raises KeyError or ValueError if it has no task id or an unknown state."""
     return TaskUpdate(
-        task_id=str(status["task_id"]["value"]),
+        task_id=_text(status["task_id"]["value"]),
         state=TaskState(status["state"]),
-        agent_id=(status.get("agent_id") or {}).get("value"),
-        reason=str(status.get("reason", "")),
-        source=str(status.get("source", "")),
-        message=str(status.get("message", "")),
-        data=status.get("data"),
-        uuid=status.get("uuid"),
+        agent_id=None if (agent := (status.get("agent_id") or {}).get("value")) is None else _text(agent),
+        reason=_text(status.get("reason", "")),
+        source=_text(status.get("source", "")),
+        message=_text(status.get("message", "")),
+        data=None if (data := status.get("data")) is None else _text(data, _DATA_LENGTH),
+        uuid=None if (uuid := status.get("uuid")) is None else _text(uuid),
         timestamp=float(status.get("timestamp", 0.0)),
     )
+
+
+def _text(value: object, limit: int = _TEXT_LENGTH) -> str:
+    """Return a text of Mesos or of an executor as it can be stored. Raises ValueError for anything else."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.100} is not a text")
+    return clean_text(value, limit)
 
 
 def parse_operation_update(status: Mapping[str, Any]) -> OperationUpdate | None:
@@ -95,4 +106,4 @@ def parse_operation_update(status: Mapping[str, Any]) -> OperationUpdate | None:
     operation = (status.get("operation_id") or {}).get("value")
     if not operation:
         return None
-    return OperationUpdate(str(operation), str(status.get("state", "")), str(status.get("message", "")))
+    return OperationUpdate(_text(operation), _text(status.get("state", "")), _text(status.get("message", "")))
