@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor import DEFAULT_COMMAND
 from executor.protocol import (
     NodeLaunch,
     NodeStatus,
@@ -32,6 +31,8 @@ FAST = (
     "-Dcassandra.ring_delay_ms=2000",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
 )
+# The default of EXECUTOR_COMMAND.
+COMMAND = "exec ./executor-bundle/run"
 IDS = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
 VOLUME: Json = {
     "name": "disk",
@@ -78,7 +79,7 @@ class Node:
             **IDS,
             "type": "CUSTOM",
             "command": {
-                "value": DEFAULT_COMMAND,
+                "value": COMMAND,
                 "uris": [{"value": str(bundle), "extract": True} for bundle in self.bundles],
                 "environment": {"variables": [{"name": name, "value": value} for name, value in variables.items()]},
             },

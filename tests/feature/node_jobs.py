@@ -9,7 +9,6 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from executor import DEFAULT_COMMAND
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     Answer,
@@ -23,7 +22,7 @@ from executor.protocol import (
     parse_message,
     parse_result,
 )
-from tests.feature.executor_agent import IDS, Node
+from tests.feature.executor_agent import COMMAND, IDS, Node
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK
 
 ENDS = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"}
@@ -43,7 +42,7 @@ class NodeJobs:
         self.count += 1
         task_id = f"j{self.count}"
         launch = JobLaunch(job, operation or f"o{self.count}", "node-0", node_task_id, parameters)
-        info = {**IDS, "type": "CUSTOM", "command": {"value": DEFAULT_COMMAND}}
+        info = {**IDS, "type": "CUSTOM", "command": {"value": COMMAND}}
         task = {
             "name": job,
             "task_id": {"value": task_id},
