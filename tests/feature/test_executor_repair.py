@@ -487,7 +487,9 @@ def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
         assert "message" not in _repair_as(node, _LOGIN)
         others = Replicas(node.launch.ports.native_transport)
         others.pending_compactions(f"{node.address}:7000")
-        assert others.told().endswith("Cassandra wants a login; give cassandra_username and cassandra_password")
+        assert others.silent_sentence().endswith(
+            "Cassandra requires a login; add cassandra_username and cassandra_password"
+        )
         with node.cql(login=("cassandra", "cassandra")) as session:
             session.execute("CREATE ROLE plain WITH PASSWORD = 'plain' AND LOGIN = true")
         with pytest.raises(JobError, match="GRANT SELECT ON KEYSPACE system_views") as unfit:

@@ -200,7 +200,7 @@ def test_compressed_parts_are_one_frame_that_is_read_piece_by_piece(tmp_path: Pa
     content = b"".join(os.urandom(600) + b" " * 424 for _ in range(size // 1024 + 1))[:size]
     path = tmp_path / "file"
     path.write_bytes(content)
-    parts = list(compression.compressed(str(path), 1_000_000, lambda: None))
+    parts = list(compression.compress(str(path), 1_000_000, lambda: None))
     assert all(len(part) >= 1_000_000 for part in parts[:-1])
     stored = b"".join(parts)
     assert zstd.decompress(stored) == content

@@ -66,7 +66,7 @@ def test_what_may_be_large_is_given_up_with_the_job_and_told(samples: Samples) -
     assert not samples.path(1).exists()
     assert [kept.why for kept in samples.all()] == [
         "",
-        "its files were given up when the job was ended before its time",
+        "its files were removed when the job was cancelled",
     ]
     assert samples.plan() == PLAN
 

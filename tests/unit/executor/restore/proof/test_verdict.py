@@ -20,7 +20,7 @@ LATER = "999 rows, and the backup counted 1000"
 @pytest.mark.parametrize(
     ("asked", "rows", "sampled", "expected"),
     [
-        ("none", SAME, None, Finding(NOT_COMPARED, "not asked for")),
+        ("none", SAME, None, Finding(NOT_COMPARED, "the request orders no comparison")),
         ("count", SAME, None, Finding(EQUAL)),
         ("count", FEWER, None, Finding(DIFFERENT, LATER)),
         ("count", FEWER, GOOD, Finding(DIFFERENT, LATER)),

@@ -16,7 +16,7 @@ from executor.restore.roles.statements import (
     outcome,
     resource,
     statements,
-    told,
+    summarise,
     unknown,
     untouched,
 )
@@ -147,8 +147,8 @@ def test_the_document_holds_all_of_it_and_nothing_shows_a_hash() -> None:
     assert not [one for one in statements(STORED, Roles(()), ()) if HASH in one.does]
 
 
-def test_what_is_told() -> None:
-    assert told(
+def test_summary_of_each_role() -> None:
+    assert summarise(
         {"app": CREATED, "b": EQUAL}, {"app": ["SELECT on data/x (no such keyspace)"], "": ["a group (no)"]}
     ) == {
         "app": "created; not given: SELECT on data/x (no such keyspace)",
