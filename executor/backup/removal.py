@@ -34,7 +34,7 @@ class Swept:
     put_off: str = ""
 
 
-def outdated(
+def find_outdated(
     entries: Iterable[Entry], cluster: str, now: float, keep_last: int | None, keep_days: float | None
 ) -> list[Entry]:
     """Return the backups of one cluster that the retention rules do not keep, abandoned ones included.

@@ -47,7 +47,7 @@ class Verifier:
         if problem is not None:
             with self._lock:
                 self.damaged.append(f"{component.key} ({component.name}) {problem}")
-        self.meter.handled(component.size, files=1)
+        self.meter.add_handled(component.size, files=1)
 
     def _problem(self, component: Component) -> str | None:
         for attempt in range(1, _ATTEMPTS + 1):

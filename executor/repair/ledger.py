@@ -29,7 +29,7 @@ class Ledger:
             key = (key_space, table, replicas)
             self._done[key] = merge([*self._done.get(key, ()), *added])
 
-    def done(self, key_space: str, table: str, replicas: Replicas) -> list[Interval]:
+    def repaired_intervals(self, key_space: str, table: str, replicas: Replicas) -> list[Interval]:
         """Return the repaired intervals of a table among exactly these replicas."""
         return self._done.get((key_space, table, replicas), [])
 

@@ -88,7 +88,7 @@ def _by_rest(
     """Return the tables by what is left of the intervals."""
     groups: dict[tuple[Interval, ...], list[tuple[str, int]]] = defaultdict(list)
     for name, size in key_space.tables:
-        done = ledger.done(key_space.name, name, replicas)
+        done = ledger.repaired_intervals(key_space.name, name, replicas)
         left = tuple(part for interval in intervals for part in subtract(interval, done))
         if left:
             groups[left].append((name, size))

@@ -92,7 +92,7 @@ class Survey:
         for text, replicas in answer.items():
             if own not in replicas:
                 continue
-            for interval in space.unwrapped(*_range(text)):
+            for interval in space.unwrap(*_range(text)):
                 held += interval.width
                 if len(replicas) > 1 and (replicas[0] == own or not primary):
                     ranges.append(RingRange(interval, tuple(sorted(replicas))))

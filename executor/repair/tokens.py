@@ -32,7 +32,7 @@ class TokenSpace:
         """Return the number of all tokens."""
         return self.maximum - self.minimum
 
-    def unwrapped(self, start: int, end: int) -> list[Interval]:
+    def unwrap(self, start: int, end: int) -> list[Interval]:
         """Return a range of the ring as one interval or, if it crosses the end of the ring, as two.
 
         Equal ends mean the whole ring, as in Cassandra for a ring with one token.

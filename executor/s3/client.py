@@ -39,7 +39,7 @@ class Patience:
 
 
 @contextmanager
-def connected(
+def open_client(
     location: Location, secrets: Mapping[str, str], scratch: Path, connections: int, patience: Patience
 ) -> Iterator[S3Client]:
     """Open a client; without S3 keys among the secrets, boto3 finds credentials itself. Raises what boto3 raises.

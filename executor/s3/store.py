@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from executor.s3.client import SECRETS, Patience, connected
+from executor.s3.client import SECRETS, Patience, open_client
 from executor.s3.errors import CAUSES, StoreError, explain, is_beyond, is_missing, is_taken, passes
 from executor.s3.location import Location
 
@@ -377,7 +377,7 @@ def open_store(
     known = [secret for name in SECRETS if (secret := secrets.get(name))]
     with ExitStack() as stack:
         try:
-            client = stack.enter_context(connected(location, secrets, scratch, connections, patience))
+            client = stack.enter_context(open_client(location, secrets, scratch, connections, patience))
         except (*CAUSES, ValueError) as error:
             raise explain(error, f"a client for {location}", known) from error
         yield Store(client, location, known, wait, patience)

@@ -56,4 +56,4 @@ def _chosen(context: JobContext, store: Store, request: Request, deleted: list[s
     keep_days = context.launch.parameters.get("keep_days")
     if keep_last is None and keep_days is None:
         raise JobError("delete", "set backup_name, keep_last or keep_days: none of them is set", hopeless=True)
-    return removal.outdated(catalog.entries(), request.cluster, store.now(), keep_last, keep_days)
+    return removal.find_outdated(catalog.entries(), request.cluster, store.now(), keep_last, keep_days)

@@ -64,7 +64,7 @@ def _verified(context: JobContext, store: Store, components: list[Component]) ->
         crew.check()
         throttle.take(size)
         crew.check()
-        meter.moved(size)
+        meter.add_moved(size)
 
     def tick() -> None:
         context.check()

@@ -29,13 +29,13 @@ class Meter:
         self._sent = 0
         self._samples = deque([(clock(), 0, 0)])
 
-    def handled(self, size: int, files: int = 0) -> None:
+    def add_handled(self, size: int, files: int = 0) -> None:
         """Add finished bytes, and the files that they complete; both can be negative."""
         with self._lock:
             self._bytes += size
             self._files += files
 
-    def moved(self, size: int) -> None:
+    def add_moved(self, size: int) -> None:
         """Add bytes that went over the network."""
         with self._lock:
             self._sent += size

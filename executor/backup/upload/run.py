@@ -76,7 +76,7 @@ def upload_files(
                 for key, upload in store.list_uploads(prefix):
                     store.abort(key, upload)
                 return Uploaded(components, objects, size)
-            meter.handled(-sum(file.size for file in missing), -len(missing))
+            meter.add_handled(-sum(file.size for file in missing), -len(missing))
     first = components[missing[0]]
     text = f"{len(missing)} objects are missing or have another size after they were sent: {first.key} and others"
     raise StoreError(text)
@@ -100,7 +100,7 @@ def _send(
         crew.check()
         throttle.take(size)
         crew.check()
-        meter.moved(size)
+        meter.add_moved(size)
 
     def tick() -> None:
         control.tick()

@@ -87,7 +87,7 @@ class Sender:
             kept = self.index.ask(self.store, self.prefix, content, encoding)
         if kept is not None:
             self._done(file, sha256, kept)
-            self.meter.handled(file.size, files=1)
+            self.meter.add_handled(file.size, files=1)
         elif pays:
             while not self._compressing.acquire(timeout=0.2):
                 self.crew.check()
@@ -145,7 +145,7 @@ class Sender:
         finally:
             os.close(descriptor)
         self._sent(file, sha256, Kept(layout.PLAIN_ENCODING, file.size))
-        self.meter.handled(file.size, files=1)
+        self.meter.add_handled(file.size, files=1)
 
     # Plain files in parts.
 
@@ -174,7 +174,7 @@ class Sender:
                 part = self.store.send_part(growing.key, growing.upload, number, body, digest)
         finally:
             os.close(descriptor)
-        self.meter.handled(length)
+        self.meter.add_handled(length)
         self._arrived(file, sha256, layout.PLAIN_ENCODING, growing, part, length)
 
     def _is_same(self, descriptor: int, file: SnapshotFile, offset: int, digest: bytes, before: Arrived) -> bool:
@@ -196,14 +196,14 @@ class Sender:
                 if len(part) < COMPRESSED_PART_BYTES:
                     self.store.send(key, Piecewise(part, self.pace), hashlib.sha256(part).digest())
                     self._sent(file, sha256, Kept(layout.ZSTD_ENCODING, len(part)))
-                    self.meter.handled(file.size, files=1)
+                    self.meter.add_handled(file.size, files=1)
                     return
                 growing = self._begin(key)
             number += 1
             self.crew.add(partial(self._send_memory, file, sha256, growing, number, part))
             self.crew.help(_PARTS_WAITING)
         assert growing is not None
-        self.meter.handled(file.size)
+        self.meter.add_handled(file.size)
         self._arrived(file, sha256, layout.ZSTD_ENCODING, growing, None, 0, total=number)
 
     def _send_memory(self, file: SnapshotFile, sha256: str, growing: _Growing, number: int, content: bytes) -> None:
@@ -256,7 +256,7 @@ class Sender:
         with self._lock:
             self._growing.pop(growing.upload, None)
         self._sent(file, sha256, Kept(encoding, growing.stored_size), growing.reused)
-        self.meter.handled(0, files=1)
+        self.meter.add_handled(0, files=1)
 
     def _sent(self, file: SnapshotFile, sha256: str, kept: Kept, reused: int = 0) -> None:
         with self._lock:

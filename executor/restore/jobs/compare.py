@@ -107,7 +107,7 @@ def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Map
     silent = tuple(f"the rows that {name} kept of it are gone" for name in parameters.get("silent") or ())
     found = {}
     for table in targets:
-        own = verdict.sampled((parameters.get("samples") or {}).get(str(table)))
+        own = verdict.parse_sampled((parameters.get("samples") or {}).get(str(table)))
         if own is not None or silent:
             own = own or Sampled()
             found[table] = replace(own, missed=(*own.missed, *silent))
@@ -124,13 +124,13 @@ def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, R
     return {
         "verdict": verdict.overall(found),
         "message": verdict.message(request.compare, {name: found[name] for name in order}),
-        "comparison": verdict.bounded(states, order, _COMPARISON_ROOM),
-        "tables": verdict.bounded(counted, counted, _COUNTS_ROOM),
+        "comparison": verdict.fit(states, order, _COMPARISON_ROOM),
+        "tables": verdict.fit(counted, counted, _COUNTS_ROOM),
         "equal": verdict.count_state(found.values(), verdict.EQUAL),
         "different": verdict.count_state(found.values(), verdict.DIFFERENT),
         "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
         "not_counted": len(found) - len(counted),
-        "uncountable": verdict.bounded(uncountable, uncountable, _COUNTS_ROOM),
+        "uncountable": verdict.fit(uncountable, uncountable, _COUNTS_ROOM),
     }  # fmt: skip
 
 

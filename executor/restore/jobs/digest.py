@@ -11,7 +11,7 @@ from executor.protocol import JobProgress
 from executor.restore.loading.loader import cause
 from executor.restore.proof.restored_rows import Prover
 from executor.restore.proof.samples import Kept, Samples
-from executor.restore.proof.verdict import bounded
+from executor.restore.proof.verdict import fit
 from executor.restore.request import FULL, SAMPLE, read
 
 _ATTEMPTS = 3
@@ -43,7 +43,7 @@ def restore_digest(context: JobContext) -> Mapping[str, Any]:
     for name in found if held is None else held:
         found.setdefault(name, {})["held"] = True
     order = sorted(found, key=lambda name: (set(found[name]) <= {"rows", "held"}, name))
-    result = {"samples": bounded(found, order, _ROOM)}
+    result = {"samples": fit(found, order, _ROOM)}
     samples.finish(result)
     return result
 

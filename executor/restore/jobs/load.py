@@ -96,7 +96,7 @@ class _Run:
     def go(self, repository: Repository) -> None:
         stopped = threading.Event()
         throttle = Throttle(lambda: float(self.context.tuning.get("throttle") or 0), stopped.wait)
-        fetcher = Fetcher(repository, throttle.take, self.meter.fetched, stopped)
+        fetcher = Fetcher(repository, throttle.take, self.meter.add_fetched, stopped)
         pipeline = Pipeline(
             staging=self.staging.directory,
             threads=_THREADS,
@@ -134,7 +134,7 @@ class _Run:
         with self.lock:
             self.done.add(batch.number)
             self.tables[str(batch.target)] = how
-            self.meter.loaded(batch.size)
+            self.meter.add_loaded(batch.size)
             self.meter.tables(sum(last in self.done for last in self._last_batches.values()))
             self._save()
 

@@ -28,12 +28,12 @@ class Meter:
         self._begun = clock()
         self._recent = deque([(self._begun, 0)])
 
-    def fetched(self, number: int) -> None:
+    def add_fetched(self, number: int) -> None:
         """Add staged bytes; negative if they turned out to be invalid."""
         with self._lock:
             self._fetched += number
 
-    def loaded(self, number: int) -> None:
+    def add_loaded(self, number: int) -> None:
         """Add bytes that are in Cassandra."""
         with self._lock:
             self._loaded += number

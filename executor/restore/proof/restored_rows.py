@@ -13,7 +13,7 @@ from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs.blocking import call_watched
 from executor.restore.loading.loader import cause
-from executor.restore.proof.samples import Kept, Samples, dropped
+from executor.restore.proof.samples import Kept, Samples, list_drops
 from executor.restore.request import FULL, SAMPLE
 from executor.restore.source.batches import Batch
 from executor.restore.source.stored import StoredBackup
@@ -32,7 +32,7 @@ class Prover:
     check: Callable[[], None]
     _ready: threading.Event = field(default_factory=threading.Event, init=False, compare=False)
 
-    def held(self, tables: Collection[TableName]) -> set[str]:
+    def find_held(self, tables: Collection[TableName]) -> set[str]:
         """Return the tables that have any data on this node. Raises JolokiaError."""
         return set(self._call("held", [[str(table) for table in tables]]))
 
@@ -86,7 +86,7 @@ class Keeper:
         if self.asked not in (SAMPLE, FULL) or (before is not None and before.get("fingerprint") == fingerprint):
             return
         try:
-            held: list[str] | None = sorted(self.prover.held(self.sources))
+            held: list[str] | None = sorted(self.prover.find_held(self.sources))
         except JolokiaError as error:
             held, self._why = None, cause(str(error))
         self.samples.begin({"fingerprint": fingerprint, "held": held})
@@ -96,7 +96,7 @@ class Keeper:
         if self.asked not in (SAMPLE, FULL) or self.samples.has(batch.number):
             return
         target = batch.target
-        drops = tuple(dropped(self.backup.schema, self.sources[target]))
+        drops = tuple(list_drops(self.backup.schema, self.sources[target]))
         path, why = "", self._why
         try:
             if self.asked == FULL:

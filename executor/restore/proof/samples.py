@@ -118,7 +118,7 @@ class Samples(OperationDirectory):
         partial.replace(self.directory / name)
 
 
-def dropped(schema: Iterable[Element], table: TableName) -> Sequence[str]:
+def list_drops(schema: Iterable[Element], table: TableName) -> Sequence[str]:
     """Return the last time at which a table lost each column, by its backup, as `column=microseconds`."""
     times: dict[str, int] = {}
     for element in schema:

@@ -195,7 +195,7 @@ def by_state(found: Mapping[str, Finding]) -> Sequence[str]:
     return sorted(found, key=lambda name: (_WORST_FIRST[found[name].state], name))
 
 
-def bounded(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
+def fit(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
     """Return the first items that take at most `most` characters of JSON together."""
     kept = {}
     for name in order:
@@ -211,7 +211,7 @@ def count_state(found: Iterable[Finding], state: str) -> int:
     return sum(one.state == state for one in found)
 
 
-def sampled(found: Mapping[str, Any] | None) -> Sampled | None:
+def parse_sampled(found: Mapping[str, Any] | None) -> Sampled | None:
     """Parse all nodes' findings about a table; None if there are none."""
     if found is None:
         return None

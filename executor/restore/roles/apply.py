@@ -14,7 +14,7 @@ from executor.cql.session import CQL_ERRORS, words
 from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.roles.statements import outcome, statements, summarise, unknown, untouched
+from executor.restore.roles.statements import outcome, protected_roles, statements, summarise, unknown
 
 _STEP = "roles"
 # A result is stored in ZooKeeper.
@@ -59,7 +59,7 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
         try:
             here = roles(session)
-            left = untouched(own, here)
+            left = protected_roles(own, here)
             # The results of an earlier attempt, which has run some statements.
             before: dict[str, str] = dict(context.load().get("roles", {}))
             results = {name: before.get(name, what) for name, what in outcome(stored, here, left).items()}

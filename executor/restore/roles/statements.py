@@ -36,7 +36,7 @@ class Statement:
     text: str
 
 
-def untouched(own: str | None, here: Roles) -> frozenset[str]:
+def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
     """Return the restore's own login and all roles that it is a member of, directly or not."""
     members = {role.name: role.member_of for role in here.roles}
     found: set[str] = set()

@@ -28,8 +28,8 @@ def test_progress() -> None:
     first = meter.progress("at it", {"throttle": 7.0})
     assert (first.percent, first.rate, first.seconds_left, first.tuning) == (0.0, None, None, {"throttle": 7.0})
     now[0] += 10
-    meter.handled(400, files=1)
-    meter.moved(100)
+    meter.add_handled(400, files=1)
+    meter.add_moved(100)
     after = meter.progress("at it", {})
     assert after.done == {"bytes": 400, "files": 1, "sent_bytes": 100}
     assert after.total == {"bytes": 1000, "files": 4}
@@ -41,11 +41,11 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
     meter = Meter(1, 10_000, lambda: now[0])
     for _ in range(100):
         now[0] += 1
-        meter.moved(100)
+        meter.add_moved(100)
         meter.progress("", {})
     for _ in range(40):
         now[0] += 1
-        meter.moved(1)
+        meter.add_moved(1)
         last = meter.progress("", {})
     assert last.rate == 1.0
 

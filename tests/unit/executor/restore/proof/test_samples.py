@@ -8,7 +8,7 @@ import pytest
 
 from executor.cql.ddl import elements
 from executor.cql.names import TableName
-from executor.restore.proof.samples import Kept, Samples, dropped
+from executor.restore.proof.samples import Kept, Samples, list_drops
 from executor.restore.source.batches import Batch, Piece
 
 TABLE = TableName("shop", "users")
@@ -97,5 +97,5 @@ def test_when_columns_were_dropped() -> None:
             "ALTER TABLE shop.other DROP c USING TIMESTAMP 8",
         ]
     )
-    assert dropped(schema, TABLE) == ["B=9", "c=7"]
-    assert dropped(schema, TableName("shop", "nothing")) == []
+    assert list_drops(schema, TABLE) == ["B=9", "c=7"]
+    assert list_drops(schema, TableName("shop", "nothing")) == []
