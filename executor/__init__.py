@@ -1,1 +1,1 @@
-"""The program that Mesos agents run: one Cassandra node, watched and reported to the scheduler."""
+"""The Mesos executor: runs one Cassandra node and its jobs on an agent, and reports to the scheduler."""

@@ -80,7 +80,7 @@ class RingNode:
             return started.status(5.0).native_transport_running
 
         wait_for(f"{self.launch.node} serves", serves, _START_SECONDS)
-        started.serves()
+        started.mark_serving()
 
     def stop(self) -> None:
         """Drain it, or kill it when that takes too long; its data stays."""

@@ -298,7 +298,7 @@ def test_a_change_of_a_table_takes_the_snapshots_anew_until_that_is_of_no_use(cl
             cluster.describe(operation, after, last_round=True, **{"node-1": before})
         session.execute(f"DROP TABLE {_OWN}.t")
         session.execute(f"CREATE TABLE {_OWN}.t (id int PRIMARY KEY, name text)")
-        with pytest.raises(JobError, match="it was dropped and made anew"):
+        with pytest.raises(JobError, match="it was dropped and recreated"):
             cluster.describe(operation, after, last_round=True)
         again = cluster.run("snapshot", operation)
         assert "retake" not in cluster.describe(operation, again)

@@ -283,7 +283,7 @@ def test_an_unknown_question_is_answered(jobs: NodeJobs) -> None:
 
 def test_a_job_that_is_meant_for_another_task_is_refused(jobs: NodeJobs) -> None:
     state, result = jobs.run("flush", node_task_id="t0")
-    assert (state, result.error) == ("TASK_FAILED", "it is meant for t0, but t1 runs here")
+    assert (state, result.error) == ("TASK_FAILED", "it belongs to t0, but t1 runs here")
 
 
 def test_a_job_is_stopped_and_goes_on_with_the_next_table(jobs: NodeJobs, session: Session) -> None:

@@ -385,7 +385,7 @@ def test_a_failed_session_is_never_a_success(ring: Ring, key_space: str) -> None
     done = Ledger.load(context.load()["done"])
     replicas = tuple(f"{address}:7000" for address in ADDRESSES)
     tokens = {
-        table: sum(interval.width for interval in done.done(key_space, table, replicas))
+        table: sum(interval.width for interval in done.repaired_intervals(key_space, table, replicas))
         for table in ("whole", "broken")
     }  # fmt: skip
     assert tokens["broken"] < tokens["whole"] == MURMUR3.width
@@ -510,7 +510,9 @@ def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
         assert "message" not in _repair_as(node, _LOGIN)
         others = Replicas(node.launch.ports.native_transport)
         others.pending_compactions(f"{node.address}:7000")
-        assert others.told().endswith("Cassandra wants a login; give cassandra_username and cassandra_password")
+        assert others.silent_sentence().endswith(
+            "Cassandra requires a login; add cassandra_username and cassandra_password"
+        )
         with node.cql(login=("cassandra", "cassandra")) as session:
             session.execute("CREATE ROLE plain WITH PASSWORD = 'plain' AND LOGIN = true")
         with pytest.raises(JobError, match="GRANT SELECT ON KEYSPACE system_views") as unfit:

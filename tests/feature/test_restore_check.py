@@ -379,7 +379,7 @@ def test_a_name_that_is_taken(operator: Operator, node: RingNode, parts: str) ->
     found = refused(operator, node, parts)
     run(node, "DROP KEYSPACE parts")
     assert found == (
-        "schema: view parts.by_v cannot be made: the name is that of a table here; use rename, or drop it first"
+        "schema: view parts.by_v cannot be created: the name is that of a table here; use rename, or drop it first"
     )
 
 

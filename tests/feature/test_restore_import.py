@@ -176,7 +176,7 @@ def test_roles_come_back_only_when_they_are_named(operator: Operator, node: Ring
 
 REFUSED = [
     pytest.param({"backup_name": "none"}, "there is no complete backup none", id="no such backup"),
-    pytest.param({"key_spaces": ["shops"]}, "the backup has no key space shops", id="no such key space"),
+    pytest.param({"key_spaces": ["shops"]}, "the backup has no keyspace shops", id="no such key space"),
     pytest.param({"column_families": ["use"]}, "the backup has no table use", id="no such table"),
     pytest.param({"key_spaces": ["system_schema"]}, "never restored", id="the cluster's own"),
     pytest.param(
@@ -232,7 +232,7 @@ def test_an_object_that_is_missing_or_cut_is_named_by_the_check(
     given = {"backup_name": "first", "sources": NODE}
     name = broken.removeprefix("here/")
     bucket.client().delete_object(Bucket=BUCKET, Key=broken)
-    with pytest.raises(JobError, match=f"1 objects are not as the backup lists them: {name} .* is missing"):
+    with pytest.raises(JobError, match=f"1 objects differ from the backup's manifest: {name} .* is missing"):
         operator.run("restore-check", node, "x", given)
     bucket.client().put_object(Bucket=BUCKET, Key=broken, Body=b"short")
     with pytest.raises(JobError, match=f"{name} .* has 5 bytes instead of"):

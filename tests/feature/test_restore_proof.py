@@ -156,7 +156,7 @@ def test_what_was_kept_and_is_gone_was_not_compared(proof: Proof) -> None:
     kept = proof.node.facts().scratch / "restore-samples"
     proof.execute(_DROP)
     found = proof.operator.restore("whole", NODE, lambda: shutil.rmtree(kept))["compare"]
-    why = "rows were not compared: what node-0 kept of it is gone"
+    why = "rows were not compared: the rows that node-0 kept of it are gone"
     assert (found["verdict"], found["message"]) == ("equal", "")
     assert {one["why"] for one in found["comparison"].values()} == {why}
     found = proof.operator.restore("whole", NODE, lambda: shutil.rmtree(kept), compare="full")["compare"]

@@ -139,7 +139,7 @@ def test_a_view_of_a_table_beside_itself_is_left_out(place: Place, viewed: list[
     place.execute("TRUNCATE mv.t")
     found = place.restore("mv", rename={"mv.t": "mv.t_old"})
     assert found["schema"]["left_out"] == [
-        "view mv.by_v: mv.t becomes mv.t_old in the same key space, where the view keeps its name and its table"
+        "view mv.by_v: mv.t becomes mv.t_old in the same keyspace, where the view keeps its name and its table"
     ]
     assert place.rows("SELECT id, v, w FROM mv.t_old") == viewed
     assert place.rows("SELECT id, v, w FROM mv.by_v") == place.rows("SELECT id, v, w FROM mv.t") == []
@@ -376,6 +376,6 @@ def test_roles_of_a_backup_that_has_none_as_statements(place: Place, roles: None
     client.put_object(Bucket=BUCKET, Key=key, Body=content)
     client.put_object(Bucket=BUCKET, Key=whole, Body=json.dumps(manifest).encode())
     given = {"backup_name": "roles", "sources": NODE, "key_spaces": ["system_auth"]}
-    with pytest.raises(JobError, match="older files do not win over what was changed since") as caught:
+    with pytest.raises(JobError, match="its files do not override later changes") as caught:
         place.operator.run("restore-check", place.node, "x", given)
     assert caught.value.hopeless

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON documents with a version, read strictly: what is not exactly as expected is refused."""
+"""Frozen dataclasses as JSON documents with a version, read strictly: any deviation is refused."""
 
 from __future__ import annotations
 
@@ -18,17 +18,26 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 class DocumentError(ValueError):
-    """A document that cannot be read; the text says where and why."""
+    """A document that cannot be read; the text names the position and the cause."""
 
 
 def write(value: DataclassInstance) -> bytes:
-    """The document; equal values give equal bytes."""
+    """Return the document; equal values give equal bytes."""
     plain = {"version": VERSION, **_plain(value)}
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
 
 
 def read(cls: type[T], data: bytes, what: str) -> T:
-    """The reverse of `write`; `what` names the document in errors. Raises DocumentError."""
+    """Parse the output of `write`.
+
+    Args:
+        cls: The dataclass.
+        data: The document's bytes.
+        what: The document's name in errors, such as its key.
+
+    Raises:
+        DocumentError: The document differs from the dataclass, or has another version.
+    """
     try:
         document = json.loads(data)
     except ValueError as error:
@@ -43,7 +52,7 @@ def read(cls: type[T], data: bytes, what: str) -> T:
 
 
 def _default(item: Field[Any]) -> Any:
-    """What a field is when it is not written; it is no value of its own, so that older executors read what lacks it."""
+    """Return a field's value when it is not written, so that older executors can read a document without it."""
     if item.default_factory is not MISSING:
         return item.default_factory()
     return item.default
@@ -92,7 +101,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return {key: _value(arguments[1], item, f"{where}, {key}") for key, item in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    # A bool is an int to isinstance.
+    # To isinstance, a bool is an int.
     if isinstance(kind, type) and type(value) is kind:
         return value
     raise DocumentError(f"{where} is {json.dumps(value)[:80]}, which is not what is expected there")

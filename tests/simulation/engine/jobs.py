@@ -195,7 +195,7 @@ def misfit(info: Json, launch: JobLaunch, executor: Json, node_task_id: str, bes
     if info["executor"] != executor:
         return "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID"
     if launch.node_task_id != node_task_id:
-        return f"it is meant for {launch.node_task_id}, but {node_task_id} runs"
+        return f"it belongs to {launch.node_task_id}, but {node_task_id} runs"
     if beside:
         return f"{beside[0].task_id} runs there"
     if any("disk" in item for item in info["resources"]):

@@ -37,7 +37,7 @@ class Recorder:
             self.messages.append(data)
             self.changed.notify_all()
 
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         return self.acknowledges
 
     def wait_for_mode(self, mode: str) -> None:

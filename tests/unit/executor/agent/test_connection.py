@@ -174,7 +174,9 @@ def test_a_token_is_sent_with_every_call(fake: FakeAgent, environ: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("token", "words"), [(None, "gave this one no token"), ("a.b.c", "does not take its token")], ids=["none", "wrong"]
+    ("token", "words"),
+    [(None, "gave this one no token"), ("a.b.c", "does not accept its token")],
+    ids=["none", "wrong"],
 )
 def test_what_an_agent_that_authenticates_executors_refuses_is_told(
     fake: FakeAgent,
@@ -213,7 +215,7 @@ def test_events_become_values(fake: FakeAgent, connected: Connected) -> None:
         Kill("t", None),
         Kill("t", 1.5),
         Message("aGk="),
-        Shutdown("the agent asked for it", 7.0),
+        Shutdown("the agent requested it", 7.0),
     ]
 
 
@@ -267,11 +269,11 @@ def test_what_is_not_acknowledged_is_in_the_next_subscription(fake: FakeAgent, c
     fake.disconnect()
     assert connected.event() == Subscribed()
     assert fake.call("SUBSCRIBE")["subscribe"] == {"unacknowledged_tasks": [], "unacknowledged_updates": updates[1:]}
-    assert not connected.agent.settled()
+    assert not connected.agent.is_settled()
     fake.send("ACKNOWLEDGED", {"task_id": {"value": "t"}, "uuid": updates[1]["status"]["uuid"]})
     fake.send("MESSAGE", {"data": "after"})
     connected.event()
-    assert connected.agent.settled()
+    assert connected.agent.is_settled()
 
 
 def test_updates_are_tried_until_the_agent_takes_them_and_in_order(fake: FakeAgent, connected: Connected) -> None:

@@ -104,9 +104,9 @@ def test_a_shutdown_keeps_to_the_time_that_the_agent_gives(driver: Driver) -> No
     driver.launch(make_launch("-Dstandin.term=ignore", "-Dstandin.drain=hang"))
     driver.recorder.wait_for_mode("NORMAL")
     begin = time.monotonic()
-    driver.events.put(Shutdown("the agent asked for it", 3.0))
+    driver.events.put(Shutdown("the agent requested it", 3.0))
     state, message = driver.end()
-    assert (state, message[:35]) == ("TASK_KILLED", "shut down: the agent asked for it: ")
+    assert (state, message[:35]) == ("TASK_KILLED", "shut down: the agent requested it: ")
     assert time.monotonic() - begin < 3.0
 
 

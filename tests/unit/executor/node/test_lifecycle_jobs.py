@@ -85,7 +85,7 @@ def test_a_job_runs_beside_the_node(driver: Driver) -> None:
 @pytest.mark.parametrize(
     ("job", "node_task_id", "words"),
     [
-        ("flush", "t0", "it is meant for t0, but t1 runs here"),
+        ("flush", "t0", "it belongs to t0, but t1 runs here"),
         ("dance", "t1", "this executor does not know the job dance: it is older than the scheduler"),
     ],
 )

@@ -86,12 +86,12 @@ def test_a_replica_that_cannot_be_asked_is_named() -> None:
     assert list(replicas.silent) == ["127.0.43.32"]
     assert "Connection refused" in replicas.silent["127.0.43.32"]
     assert (
-        replicas.told()
+        replicas.silent_sentence()
         == f"127.0.43.32 was not asked for pending compactions and progress: {replicas.silent['127.0.43.32']}"
     )
 
 
-_LOGIN = "Cassandra wants a login; give cassandra_username and cassandra_password"
+_LOGIN = "Cassandra requires a login; add cassandra_username and cassandra_password"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ _LOGIN = "Cassandra wants a login; give cassandra_username and cassandra_passwor
 )
 def test_replicas_that_want_a_login(secrets: dict[str, str], why: str) -> None:
     refused = {f"127.0.43.{index}": "AuthenticationFailed" for index in range(5)}
-    told = Replicas(9042, secrets, refused).told()
+    told = Replicas(9042, secrets, refused).silent_sentence()
     assert told.startswith("127.0.43.0, 127.0.43.1, 127.0.43.2 and 2 more were not asked for pending compactions and ")
     assert told.endswith(f"progress: {why}")
-    assert Replicas(9042, secrets).told() == ""
+    assert Replicas(9042, secrets).silent_sentence() == ""
