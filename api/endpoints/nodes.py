@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -14,11 +13,10 @@ from api.http.access import accepted, access, answer, snapshot
 from api.http.arguments import body, choice, flag, query
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
+from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
 
 blueprint = Blueprint("nodes", __name__)
-
-_NAME = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
 
 
 @blueprint.get("/v1/nodes/list")
@@ -151,8 +149,7 @@ def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str], by_rack:
 
 
 def _record(text: str) -> NodeRecord:
-    match = _NAME.fullmatch(text)
-    record = snapshot().state.nodes.get(f"node-{match[1]}") if match else None
+    record = snapshot().state.nodes.get(parse_node_name(text) or "")
     if record is None:
         raise _unknown(text)
     if record.task is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.core.configuration.overrides import Wanted, holding, laid_over
+from scheduler.core.configuration.overrides import Wanted, active_overrides, apply_overrides
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import Policy
 from scheduler.settings import InvalidSettings, Settings, parse
@@ -24,7 +24,7 @@ RECORDED = CHANGEABLE - _POLICY
 
 def wanted(environment: Texts, overrides: Overrides) -> Wanted:
     """What these settings come to; reads the files that they name. Raises InvalidSettings."""
-    texts = laid_over(environment, overrides)
+    texts = apply_overrides(environment, overrides)
     settings = parse(texts)
     recorded = {name: text for name, text in sorted(texts.items()) if name in RECORDED}
     return Wanted(settings.cluster_spec(), recorded, overrides, settings.policy())
@@ -33,7 +33,7 @@ def wanted(environment: Texts, overrides: Overrides) -> Wanted:
 def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | tuple[str, ...], Policy]:
     """The environment of this start with those stored overrides that hold, or the problems of both together; and what
     the scheduler may do by itself in either case."""
-    held = holding(overrides, settings.given, CHANGEABLE)
+    held = active_overrides(overrides, settings.given, CHANGEABLE)
     try:
         found = wanted(settings.given, held)
     except InvalidSettings as error:

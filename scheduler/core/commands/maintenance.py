@@ -16,7 +16,7 @@ from scheduler.core.commands.command import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.maintenance.progress import look
+from scheduler.core.maintenance.progress import view_operation
 from scheduler.core.nodes import decommission
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
@@ -79,7 +79,7 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
 
 def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
     """Why a step cannot begin anew: the phases that follow used what it found, or removed what it needs."""
-    view = look(state, operation)
+    view = view_operation(state, operation)
     names = [phase.name for phase in view.kind.phases]
     reached = names[min(view.current, len(names) - 1)]
     if names.index(step.phase) >= names.index(reached):
@@ -119,7 +119,7 @@ def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterSta
     if operation is None or not is_live(operation):
         return _not_running(kind)
     if kind == decommission.KIND:
-        state = decommission.call_back(state, operation, now)
+        state = decommission.restart_leaving_node(state, operation, now)
     by = operation.stopped_by if operation.state is OperationState.STOPPING else command.principal or OPERATOR
     return _with(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
 

@@ -17,7 +17,7 @@ from scheduler.core.commands.command import (
 )
 from scheduler.core.nodes.intents import is_over
 from scheduler.core.nodes.replacement import move_back, place_again
-from scheduler.core.ring.availability import look, ring_strain
+from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import UNSEEN, by_index, describe, is_paused, may_live
@@ -185,7 +185,7 @@ def _unfit(node: NodeRecord) -> str | None:
 
 def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
     """Why the ring could not stand it that these are away, one after another."""
-    ring = look(state)
+    ring = survey(state)
     for other in ring.begun:
         if other.intent is not None and other.name not in {node.name for node in nodes}:
             return f"{describe(other.intent.kind)} of {other.name} is under way"

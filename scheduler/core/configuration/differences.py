@@ -40,7 +40,7 @@ def launch_differences(old: ClusterSpec, new: ClusterSpec) -> tuple[Difference, 
     return tuple(item for item in _pairs(old, new) if item[1] != item[2])
 
 
-def sentence(differences: tuple[Difference, ...]) -> str:
+def describe_changes(differences: tuple[Difference, ...]) -> str:
     """Differences for people, on one line, without the values of secrets."""
     return f"settings changed: {listed_differences(differences)}"
 
@@ -93,7 +93,7 @@ def differences_of(state: ClusterState, node: NodeRecord) -> tuple[Difference, .
     """What the node was launched with and is not wanted any more; nothing for one that is no member."""
     if node.deployed is None or node.task is None or node.task.configuration == state.target.id:
         return ()
-    return launch_differences(recorded(state, node).spec, state.target.spec)
+    return launch_differences(recorded_configuration(state, node).spec, state.target.spec)
 
 
 def outdated(state: ClusterState) -> dict[str, str]:
@@ -106,12 +106,12 @@ def outdated(state: ClusterState) -> dict[str, str]:
         name = node.task.configuration
         if name not in sentences:
             differences = differences_of(state, node)
-            sentences[name] = sentence(differences) if differences else ""
+            sentences[name] = describe_changes(differences) if differences else ""
         if sentences[name]:
             found[node.name] = sentences[name]
     return found
 
 
-def recorded(state: ClusterState, node: NodeRecord) -> Configuration:
+def recorded_configuration(state: ClusterState, node: NodeRecord) -> Configuration:
     assert node.task is not None
     return state.configurations.get(node.task.configuration, state.target)

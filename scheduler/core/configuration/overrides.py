@@ -23,7 +23,7 @@ class Wanted:
     policy: Policy = field(default_factory=Policy)
 
 
-def holding(overrides: Overrides, environment: Texts, names: Collection[str]) -> Overrides:
+def active_overrides(overrides: Overrides, environment: Texts, names: Collection[str]) -> Overrides:
     """Those that still hold: of settings that there are, and over what the environment says now."""
     return {
         name: override
@@ -32,13 +32,13 @@ def holding(overrides: Overrides, environment: Texts, names: Collection[str]) ->
     }
 
 
-def laid_over(environment: Texts, overrides: Overrides) -> Texts:
+def apply_overrides(environment: Texts, overrides: Overrides) -> Texts:
     """The texts of all settings: the environment's, with the overrides on top."""
     texts = {**environment, **{name: override.text for name, override in overrides.items()}}
     return {name: text for name, text in texts.items() if text}
 
 
-def given(overrides: Overrides, environment: Texts, changes: Mapping[str, str | None]) -> Overrides:
+def change_overrides(overrides: Overrides, environment: Texts, changes: Mapping[str, str | None]) -> Overrides:
     """The overrides with these changes; None takes one back. What says the same as the environment is none."""
     found = {name: override for name, override in overrides.items() if name not in changes}
     for name, text in changes.items():
@@ -48,6 +48,6 @@ def given(overrides: Overrides, environment: Texts, changes: Mapping[str, str | 
     return found
 
 
-def bringing_back(overrides: Overrides, environment: Texts, names: Collection[str], settings: Texts) -> Overrides:
+def restore_overrides(overrides: Overrides, environment: Texts, names: Collection[str], settings: Texts) -> Overrides:
     """The overrides with which these settings hold again, of all those named; the others stay as they are."""
-    return given(overrides, environment, {name: settings.get(name, "") for name in names})
+    return change_overrides(overrides, environment, {name: settings.get(name, "") for name in names})

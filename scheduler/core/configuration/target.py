@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import Stored, named_by
-from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
+from scheduler.core.state.configuration import Canary, Configuration
 from scheduler.core.state.documents import decode, encode
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
-PLAN = "deploy"
 # Beside those that any record names.
 KEPT = 20
 
@@ -43,20 +43,22 @@ def adopt(
     """
     old = None if stored.target is None else stored.configurations[stored.target]
     if isinstance(wanted, tuple):
-        return wanted if old is None else Adoption(state_of(stored, old, wanted))
+        return wanted if old is None else Adoption(build_state(stored, old, wanted))
     spec = wanted.spec
     if old is None:
         if errors := own_problems(spec):
             return errors
         new = Configuration(new_id(), now, spec, wanted.settings)
-        return Adoption(state_of(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new)
+        return Adoption(
+            build_state(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new
+        )
     if errors := (*own_problems(spec), *refused_changes(old.spec, spec)):
-        return Adoption(state_of(stored, old, errors))
-    state = state_of(replace(stored, overrides=wanted.overrides), old)
+        return Adoption(build_state(stored, old, errors))
+    state = build_state(replace(stored, overrides=wanted.overrides), old)
     if fingerprint(old.spec) == fingerprint(spec):
         return Adoption(state)
     new = Configuration(new_id(), now, spec, wanted.settings)
-    return Adoption(become(state, new), new)
+    return Adoption(set_target(state, new), new)
 
 
 def fingerprint(spec: ClusterSpec) -> str:
@@ -111,7 +113,7 @@ def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
     return pairs
 
 
-def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
+def build_state(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
     """What is stored, with this target."""
     return ClusterState(
         target=target,
@@ -133,11 +135,11 @@ def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()
     )
 
 
-def become(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
+def set_target(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
     """The state with another target; with `canary` one node gets it before all others. An older canary is over."""
-    before = state.plans.get(PLAN, PlanRecord(PLAN))
+    before = plan_record(state, DEPLOY)
     plan = replace(before, canary=Canary(target.id) if canary else None)
-    plans = state.plans if plan == before else {**state.plans, PLAN: plan}
+    plans = state.plans if plan == before else {**state.plans, DEPLOY: plan}
     known = {**state.configurations, target.id: target}
     after = replace(state, target=target, previous=state.target.id, configurations=known, plans=plans)
     return replace(after, configurations=_kept(after))
@@ -153,17 +155,17 @@ def _kept(state: ClusterState) -> dict[str, Configuration]:
 
 def canary_of(state: ClusterState) -> Canary | None:
     """That of the present target, if it has one."""
-    canary = state.plans.get(PLAN, PlanRecord(PLAN)).canary
+    canary = plan_record(state, DEPLOY).canary
     return canary if canary is not None and canary.configuration == state.target.id else None
 
 
-def with_node(state: ClusterState, name: str) -> ClusterState:
+def name_canary(state: ClusterState, name: str) -> ClusterState:
     """The state in which this node is the canary, if one is still to be chosen."""
     canary = canary_of(state)
     if canary is None or canary.node:
         return state
-    plan = replace(state.plans[PLAN], canary=replace(canary, node=name))
-    return replace(state, plans={**state.plans, PLAN: plan})
+    plan = replace(state.plans[DEPLOY], canary=replace(canary, node=name))
+    return replace(state, plans={**state.plans, DEPLOY: plan})
 
 
 def canary_block(state: ClusterState, name: str = "") -> Reason | None:
@@ -173,5 +175,5 @@ def canary_block(state: ClusterState, name: str = "") -> Reason | None:
         return None
     if not canary.node:
         return None if name else Reason(Code.CANARY, "waits for the first node with the new settings")
-    text = f"waits for an operator: {canary.node} has the new settings; continue the plan {PLAN}, or roll back"
+    text = f"waits for an operator: {canary.node} has the new settings; continue the plan {DEPLOY}, or roll back"
     return Reason(Code.CANARY, text)

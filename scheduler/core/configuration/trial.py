@@ -67,7 +67,7 @@ def question_id(configuration: str) -> str:
     return f"{_QUESTION}{configuration}"
 
 
-def holds_back(cycle: Cycle, node: NodeRecord, spec: ClusterSpec) -> bool:
+def must_wait(cycle: Cycle, node: NodeRecord, spec: ClusterSpec) -> bool:
     """Return whether this member, launched with `spec`, must not be stopped for the target yet, having asked for it."""
     target = cycle.state.target
     if not is_needed(spec, target.spec) or hindrance(spec, target.spec) is not None:

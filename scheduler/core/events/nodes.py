@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.ring.missing import sentence
+from scheduler.core.nodes.names import agent_name
+from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.lifecycle import ENDED, UNSEEN, by_index, has_ended, has_given_up, is_down, shorten
@@ -36,7 +37,7 @@ def _node(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[
     """`words` are what it last said about what is wrong with it."""
     yield from _intent(old, new, now)
     if new.reservation is not None and (old.reservation is None or old.reservation.id != new.reservation.id):
-        reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {_place(new)}"
+        reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {agent_name(new)}"
         yield _entry(new, EntryKind.RESERVED, now, reserved, subject=new.reservation.id)
     if new.task is not None and (old.task is None or old.task.id != new.task.id):
         yield _launched(old, new, now)
@@ -47,7 +48,7 @@ def _node(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[
 
 def _launched(old: NodeRecord, new: NodeRecord, now: float) -> Entry:
     assert new.task is not None
-    words = f"the task {new.task.id} is launched on {_place(new)}"
+    words = f"the task {new.task.id} is launched on {agent_name(new)}"
     return _entry(new, EntryKind.LAUNCHED, now, words, subject=new.task.id, cause=_why_launched(old, new))
 
 
@@ -102,7 +103,7 @@ def _what_is_up(node: NodeRecord) -> str:
     if node.task is None:
         return "it has no task"
     if node.missing is not None:
-        return sentence(node)
+        return describe_missing(node)
     if node.mode == "NORMAL":
         return f"its task is {node.task.state.value}"
     return f"Cassandra is {node.mode}"
@@ -143,7 +144,3 @@ def _asked(intent: Intent) -> str:
 
 def _entry(node: NodeRecord, kind: EntryKind, now: float, words: str, subject: str = "", cause: str = "") -> Entry:
     return Entry(0, now, kind, f"{node.name}: {words}", node=node.name, subject=subject, cause=cause)
-
-
-def _place(node: NodeRecord) -> str:
-    return node.agent.hostname if node.agent is not None else "its agent"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes import deploy
 from scheduler.core.nodes.decommission import surplus
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion
 from scheduler.core.state.lifecycle import by_index, is_down
 from scheduler.core.state.operation import SCHEDULER, OperationRecord, OperationState
@@ -24,7 +24,7 @@ CLEANUP = "cleanup"
 def clean_up(cycle: Cycle) -> None:
     """Begin the cleanup that is due since nodes were added, or note that somebody else did."""
     state = cycle.state
-    plan = state.plans.get(deploy.PLAN)
+    plan = state.plans.get(DEPLOY)
     if plan is None or plan.cleanup_due_since is None:
         return
     due = cleanup_due(state)
@@ -38,12 +38,12 @@ def clean_up(cycle: Cycle) -> None:
         left = due
     if left != due or not due:
         again = replace(plan, cleanup_due=left or None, cleanup_due_since=plan.cleanup_due_since if left else None)
-        cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, deploy.PLAN: again}))
+        cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, DEPLOY: again}))
 
 
 def cleanup_due(state: ClusterState) -> tuple[str, ...]:
     """The members that keep data which is not theirs any more: they were there before others joined."""
-    plan = state.plans.get(deploy.PLAN)
+    plan = state.plans.get(DEPLOY)
     if plan is None or plan.cleanup_due_since is None:
         return ()
     members = [node for node in by_index(state.nodes.values()) if node.deployed is not None]
@@ -57,7 +57,7 @@ def is_whole(operation: OperationRecord) -> bool:
 
 def _is_calm(state: ClusterState) -> bool:
     """Nothing joins or leaves, nothing is intended, nothing else is done."""
-    interrupted = state.plans.get(deploy.PLAN, PlanRecord(deploy.PLAN)).interrupted
+    interrupted = plan_record(state, DEPLOY).interrupted
     if interrupted or deploy.candidate(state) is not None or surplus(state):
         return False
     return exclusion(state, CLEANUP, {}) is None and all(

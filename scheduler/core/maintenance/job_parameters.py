@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.core.maintenance import snapshots as maintenance_snapshots
+from scheduler.core.maintenance.snapshots import (
+    DEFAULT_SPREAD_S,
+    absent_nodes,
+    compare_schemas,
+    is_last_round,
+    spread_seconds,
+)
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import OperationRecord
 from scheduler.core.state.operation_kinds import CLUSTER, KINDS
@@ -75,12 +81,12 @@ def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json
 
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     """Executors of the version before look at `schema_versions` alone; the others at `schema`, if all tell theirs."""
-    without = maintenance_snapshots.absent(state, operation)
+    without = absent_nodes(state, operation)
     snapshots = {
         name: found for name, found in results(state, operation, "Snapshot").items() if name not in without
     }  # fmt: skip
     versions = {str(found.get("schema_version")) for found in snapshots.values()}
-    compared = maintenance_snapshots.compare(snapshots)
+    compared = compare_schemas(snapshots)
     told: dict[str, Any] = {
         "count_rows": operation.request.get("count_rows"),
         "schema_versions": sorted(versions),
@@ -89,7 +95,7 @@ def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Jso
     }
     if compared is not None:
         told["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
-        told["last_round"] = maintenance_snapshots.is_last_round(operation)
+        told["last_round"] = is_last_round(operation)
     return {**_backup(state, operation, node), **told, **_spread(state, operation)}
 
 
@@ -104,8 +110,8 @@ def _absent(without: Mapping[str, Json]) -> dict[str, Any]:
 
 def _spread(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
     """How far apart the snapshots lie, if that is further than was wanted."""
-    found = maintenance_snapshots.spread_seconds(state, operation)
-    limit = operation.request.get("max_snapshot_spread_s", maintenance_snapshots.DEFAULT_SPREAD_S)
+    found = spread_seconds(state, operation)
+    limit = operation.request.get("max_snapshot_spread_s", DEFAULT_SPREAD_S)
     return {"spread_s": round(found, 1), "max_snapshot_spread_s": limit} if found > limit else {}
 
 
@@ -117,7 +123,7 @@ def _upload(state: ClusterState, operation: OperationRecord, node: str) -> Json:
 
 def _complete(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     snapshots, uploads = results(state, operation, "Snapshot"), results(state, operation, "Upload")
-    without = maintenance_snapshots.absent(state, operation)
+    without = absent_nodes(state, operation)
     return {
         **_backup(state, operation, node),
         "started_at": operation.started_at,
@@ -153,7 +159,7 @@ def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -
 
 
 def _restore_load(state: ClusterState, operation: OperationRecord, node: str) -> Json:
-    chosen = plan(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
+    chosen = choose_loading(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
 
 
@@ -205,7 +211,9 @@ class Loading:
     sources: Mapping[str, tuple[str, ...]]
 
 
-def plan(checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], nodes: Sequence[str]) -> Loading:
+def choose_loading(
+    checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], nodes: Sequence[str]
+) -> Loading:
     """From what the check found on each node (`same_as`: the backup's node that had its tokens, or None).
 
     IMPORT only if every node has exactly one counterpart and the other way round; names do not matter. Else each of
@@ -216,12 +224,12 @@ def plan(checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], n
     same = {node: source for node, source in claims.items() if source in backup_nodes}
     if len(same) == len(nodes) == len(backup_nodes) and set(same.values()) == set(backup_nodes):
         return Loading(IMPORT, {node: (source,) for node, source in same.items()})
-    return Loading(STREAM, _restoring_spread(backup_nodes, nodes, {source: node for node, source in same.items()}))
+    return Loading(STREAM, _distribute(backup_nodes, nodes, {source: node for node, source in same.items()}))
 
 
 def share(backup_nodes: Sequence[str], nodes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """The backup's nodes spread evenly over the nodes of an operation, each given once."""
-    return _restoring_spread(backup_nodes, nodes, {})
+    return _distribute(backup_nodes, nodes, {})
 
 
 def gather(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -251,7 +259,7 @@ def _added(one: Any, other: Any) -> Any:
     return one
 
 
-def _restoring_spread(
+def _distribute(
     backup_nodes: Iterable[str], nodes: Sequence[str], favoured: Mapping[str, str]
 ) -> Mapping[str, tuple[str, ...]]:
     given: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=_natural)}

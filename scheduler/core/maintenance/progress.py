@@ -45,7 +45,7 @@ class View:
         return self.current == len(self.phases)
 
 
-def look(state: ClusterState, operation: OperationRecord) -> View:
+def view_operation(state: ClusterState, operation: OperationRecord) -> View:
     """The operation as it stands."""
     kind = KINDS[operation.kind]
     phases = tuple(_phases(state, operation, kind))

@@ -12,29 +12,34 @@ from scheduler.core.maintenance.schema import Schema, base_of
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 
 
-def read_rename(
-    form: Form, schema: Schema | None, key_spaces: Collection[str], families: Collection[str]
-) -> Mapping[str, str]:
-    """`{"ks": "ks2", "ks.t": "ks2.t2"}`."""
-    given = form.value("rename")
-    if given is None:
+def read_rename(form: Form) -> Mapping[str, str]:
+    """Return the field `rename`, such as `{"shop": "shop2", "shop.users": "shop.old_users"}`; empty if absent."""
+    rename = form.value("rename")
+    if rename is None:
         return {}
-    if not isinstance(given, dict) or not all(isinstance(new, str) for new in given.values()):
+    if not isinstance(rename, dict) or not all(isinstance(new, str) for new in rename.values()):
         form.problem("rename", 'must be an object such as {"shop": "shop2", "shop.users": "shop.old_users"}')
         return {}
-    for old, new in given.items():
+    for old, new in rename.items():
         if (words := _rename_rule(old, new)) is not None:
             form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
-        elif schema is not None and (base := base_of(schema, schema, old)) is not None:
+    return rename
+
+
+def check_rename(
+    form: Form, schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
+) -> None:
+    """Add the problems of new names in a backup's schema, for a restore of these keyspaces and tables."""
+    for old in rename:
+        if (base := base_of(schema, schema, old)) is not None:
             form.problem("rename", f": {old} is a materialized view and is built from {base}; name {base}")
-        elif schema is not None and not _is_restored(schema, old, key_spaces, families):
+        elif not _is_restored(schema, old, key_spaces, families):
             form.problem("rename", f": {shown(old)} is not among what is to be restored")
-    if schema is not None and not form.has_problem("rename"):
-        for new, olds in _taken_twice(_restored(schema, key_spaces, families, given), given).items():
+    if not form.has_problem("rename"):
+        for new, olds in _taken_twice(_restored(schema, key_spaces, families, rename), rename).items():
             form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
-    if schema is not None and given and families and not key_spaces:
-        _ask_where(form, schema, families, given)
-    return given
+    if families and not key_spaces:
+        _ask_where(form, schema, families, rename)
 
 
 def _restored(

@@ -12,9 +12,11 @@ from executor.protocol import (
     ROLES_KEY_SPACE,
 )
 from scheduler.core.maintenance.backup_location import credentials, location, login
-from scheduler.core.maintenance.renaming import read_rename
+from scheduler.core.maintenance.renaming import check_rename, read_rename
 from scheduler.core.maintenance.request_fields import Form, listed, shown
 from scheduler.core.maintenance.schema import Schema, base_of, has_table
+from scheduler.core.maintenance.snapshots import DEFAULT_SPREAD_S
+from scheduler.core.nodes.names import parse_node_name
 
 # Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
 DEFAULT_THROTTLE = 50_000_000
@@ -26,7 +28,6 @@ NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and
 # How much of what was restored is compared with what the cluster answers afterwards.
 COMPARISONS = ("none", "count", "sample", "full")
 DEFAULT_COMPARISON = "sample"
-_NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,30 @@ class _Parts:
     nodes: tuple[str, ...] | None = None
 
 
-def check(
-    kind: str, body: Mapping[str, Any], nodes: Sequence[str], schema: Schema | None = None
-) -> Request | tuple[str, ...]:
-    """The request that a body asks for, or its problems, each one sentence.
+def check(kind: str, body: Mapping[str, Any], nodes: Sequence[str]) -> Request | tuple[str, ...]:
+    """Return the request that a body asks for, or its problems, each one sentence.
 
-    `nodes` are those that there are; `schema` is what key spaces and tables are looked up in: the cluster's, for a
-    restore the backup's, or None while it is not known: their names are not checked then.
+    `nodes` are the names of all nodes. The names of keyspaces and tables are left to `check_names`.
     """
     form = Form(body)
-    parts = _KINDS[kind](form, nodes, schema)
+    parts = _KINDS[kind](form, nodes)
     problems = form.problems()
     if problems:
         return problems
     return Request(tuple(nodes) if parts.nodes is None else parts.nodes, parts.request, parts.tuning, parts.secrets)
+
+
+def check_names(kind: str, request: Request, schema: Schema) -> tuple[str, ...]:
+    """Return the problems with the keyspaces, tables and new names of a checked request, each one sentence.
+
+    `schema` is the cluster's, and the backup's for a restore.
+    """
+    form, fields = Form({}), request.request
+    key_spaces, families = fields.get("key_spaces", ()), fields.get("column_families", ())
+    _check_names(form, schema, key_spaces, families, of_backup=kind == "restore")
+    if rename := fields.get("rename"):
+        check_rename(form, schema, key_spaces, families, rename)
+    return form.problems()
 
 
 def names_tables(request: Request) -> bool:
@@ -106,16 +117,16 @@ def check_location(body: Mapping[str, Any]) -> Request | tuple[str, ...]:
     return form.problems() or Request((), request, secrets=secrets)
 
 
-def _tables_work(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+def _tables_work(form: Form, nodes: Sequence[str]) -> _Parts:
     chosen = _nodes(form, nodes)
-    request = {**_tables(form, schema), "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE)}
+    request = {**_tables(form), "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE)}
     return _Parts(request, nodes=chosen)
 
 
-def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+def _repair(form: Form, nodes: Sequence[str]) -> _Parts:
     chosen = _nodes(form, nodes)
     request = {
-        **_tables(form, schema),
+        **_tables(form),
         "incremental": form.flag("incremental", default=False),
         "primary_range": form.flag("primary_range", default=True),
         "parallelism": form.word("parallelism", ("sequential", "parallel", "dc_parallel"), "sequential"),
@@ -126,7 +137,7 @@ def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
     return _Parts(request, secrets=login(form), nodes=chosen)
 
 
-def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _Parts:
+def _decommission(form: Form, nodes: Sequence[str]) -> _Parts:
     chosen = _nodes(form, nodes)
     if form.value("nodes") is None or (chosen is not None and len(chosen) != 1):
         form.problem("nodes", "must name exactly one node: one leaves the ring at a time")
@@ -134,16 +145,16 @@ def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _
     return _Parts(request, nodes=chosen)
 
 
-def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+def _backup(form: Form, nodes: Sequence[str]) -> _Parts:
     request = {
         "backup_name": _backup_name(form, required=True),
         **location(form),
-        **_tables(form, schema),
+        **_tables(form),
         # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
         "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
         "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
         "absent": form.word("absent", ("wait", "skip"), "wait"),
-        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", 60, 1, 86_400),
+        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", DEFAULT_SPREAD_S, 1, 86_400),
     }
     chosen = _nodes(form, nodes)
     if chosen is not None and len(chosen) != len(nodes):
@@ -152,7 +163,7 @@ def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
 
 
-def _verify(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+def _verify(form: Form, _known: Sequence[str]) -> _Parts:
     request = {
         "backup_name": _backup_name(form, required=True),
         **location(form),
@@ -161,7 +172,7 @@ def _verify(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
     return _Parts(request, secrets=credentials(form))
 
 
-def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+def _delete(form: Form, _known: Sequence[str]) -> _Parts:
     name = _backup_name(form, required=False)
     limits = {
         "keep_last": form.whole("keep_last", None, 1, 1_000_000),
@@ -178,9 +189,9 @@ def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
     return _Parts(request, secrets=credentials(form))
 
 
-def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
-    tables = _tables(form, schema, of_backup=True)
-    rename = read_rename(form, schema, tables["key_spaces"], tables["column_families"])
+def _restore(form: Form, _known: Sequence[str]) -> _Parts:
+    tables = _tables(form)
+    rename = read_rename(form)
     _refuse_roles(form, tables["key_spaces"], tables["column_families"], rename)
     request = {
         "backup_name": _backup_name(form, required=True),
@@ -194,7 +205,7 @@ def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
 
 
-_KINDS: Mapping[str, Callable[[Form, Sequence[str], Schema | None], _Parts]] = {
+_KINDS: Mapping[str, Callable[[Form, Sequence[str]], _Parts]] = {
     **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables_work),
     "repair": _repair,
     "decommission": _decommission,
@@ -234,7 +245,7 @@ def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
     if ALL in items:
         form.problem("nodes", f"must hold {ALL} alone, or names")
         return None
-    names = {item: _node_name(item) for item in map(str, items)}
+    names = {item: parse_node_name(item) for item in map(str, items)}
     unknown = [item for item, name in names.items() if name not in known]
     if unknown:
         form.problem("nodes", f": there is no node {listed(unknown)}; there are {listed(known)}")
@@ -242,16 +253,8 @@ def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(name for name in names.values() if name is not None))
 
 
-def _node_name(text: str) -> str | None:
-    match = _NODE.fullmatch(text)
-    return f"node-{match[1]}" if match else None
-
-
-def _tables(form: Form, schema: Schema | None, of_backup: bool = False) -> dict[str, Any]:
-    key_spaces, families = form.names("key_spaces"), form.names("column_families")
-    if schema is not None:
-        _check_names(form, schema, key_spaces, families, of_backup)
-    return {"key_spaces": list(key_spaces), "column_families": list(families)}
+def _tables(form: Form) -> dict[str, Any]:
+    return {field: list(form.names(field)) for field in ("key_spaces", "column_families")}
 
 
 def _check_names(

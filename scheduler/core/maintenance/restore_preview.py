@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scheduler.core.maintenance.job_parameters import IMPORT, Loading, plan
+from scheduler.core.maintenance.job_parameters import IMPORT, Loading, choose_loading
 
 Json = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def preview(
     problems = [*_silent(answers), *_refused(refusals), *_merged(found)]
     # A node that could not look has told why, and nothing else.
     looked = {node: answer for node, answer in found.items() if "targets" in answer}
-    loading = plan(looked, backup_nodes, list(answers))
+    loading = choose_loading(looked, backup_nodes, list(answers))
     sizes = _sum(answer["sources"] for answer in looked.values())
     tables = _tables(looked, loading.mode)
     return {

@@ -14,13 +14,14 @@ from executor.protocol import JobLaunch
 from scheduler.core.cycle.decision import Accept, Kill, Tuning
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.job_parameters import parameters
-from scheduler.core.maintenance.progress import View, at_once, choose_node, look, turn_block
+from scheduler.core.maintenance.progress import View, at_once, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.snapshots import settle
 from scheduler.core.maintenance.steps import give_up, interrupt, plain_values
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import Hold, build_launch
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
+from scheduler.core.nodes.names import agent_name
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import holds_turn
 from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
@@ -56,9 +57,9 @@ def maintain(cycle: Cycle) -> None:
     _pass_turn_on(cycle)
     live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
     for operation in sorted(live, key=_order):
-        view = look(cycle.state, operation)
+        view = view_operation(cycle.state, operation)
         while settle(cycle, view) or _leave_out(cycle, view):
-            view = look(cycle.state, cycle.state.operations[operation.kind])
+            view = view_operation(cycle.state, cycle.state.operations[operation.kind])
         if view.finished:
             close(cycle, view)
             continue
@@ -187,7 +188,7 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
     offer = cycle.holder(node.reservation.id)
     if offer is None:
         cycle.wanted.add(step.key)
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        where = agent_name(node)
         cycle.waits[step.key] = f"waits for {where} to offer the share that is reserved for jobs of {node.name}"
         return
     if (short := _short(cycle, node, offer)) is not None:

@@ -40,7 +40,7 @@ class Compared:
     differs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def compare(found: Mapping[str, Json]) -> Compared | None:
+def compare_schemas(found: Mapping[str, Json]) -> Compared | None:
     """From what the snapshots found by node; None if one of them is of an executor that does not tell its schema."""
     schemas = {node: result.get("schema") for node, result in found.items()}
     if not schemas or any(not isinstance(schema, Mapping) for schema in schemas.values()):
@@ -62,7 +62,7 @@ def compare(found: Mapping[str, Json]) -> Compared | None:
     return Compared(agreed, left_out, differs)
 
 
-def absent(state: ClusterState, operation: OperationRecord) -> dict[str, Json]:
+def absent_nodes(state: ClusterState, operation: OperationRecord) -> dict[str, Json]:
     """The nodes that are left out: why, and the address by which the ring knows them."""
     left_out: dict[str, Json] = {}
     for phase in (_UPLOAD, _SNAPSHOT):
@@ -97,7 +97,7 @@ def _skip(cycle: Cycle, view: View) -> bool:
     phase, found = view.phases[view.current]
     if phase.name not in (_SNAPSHOT, _UPLOAD, _CLEAR):
         return False
-    without = absent(state, operation)
+    without = absent_nodes(state, operation)
     changed = False
     for step in found:
         why = str(without[step.name]["why"]) if step.name in without and phase.name == _UPLOAD else ""
@@ -154,7 +154,7 @@ def _misfits(operation: OperationRecord, taken: list[StepRecord]) -> list[StepRe
     newest = max(taken, key=_taken_at, default=None)
     if newest is None:
         return []
-    compared = compare({step.name: step.result for step in taken})
+    compared = compare_schemas({step.name: step.result for step in taken})
     differs = {} if compared is None else compared.differs
     others = {
         node for having in differs.values() for nodes in having.values() if newest.name not in nodes for node in nodes

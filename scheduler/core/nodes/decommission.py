@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import DEPLOY, interruption
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.replacement import vacate
-from scheduler.core.ring.availability import look, ring_strain
+from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion, is_parked
 from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
@@ -29,7 +29,6 @@ from scheduler.core.state.operation import (
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "deploy"
 KIND = DECOMMISSION
 PHASE = "Leave"
 # Cassandra's own words when it is started on the volume of a node that has left.
@@ -97,7 +96,7 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     others = [other for other in by_index(state.nodes.values()) if other.deployed and other.index != node.index]
     if not others:
         return f"{node.name} is the only member of the ring: nobody else could hold its data"
-    ring = look(state)
+    ring = survey(state)
     if ring.begun:
         return f"something is under way with {ring.begun[0].name}"
     if ring.joining:
@@ -109,7 +108,7 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     return _room_problem(state, node, others)
 
 
-def call_back(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
+def restart_leaving_node(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
     """For a decommission that is being stopped: a node that may be leaving is restarted, which keeps it in the ring."""
     name = operation.nodes[0]
     node, step = state.nodes.get(name), state.steps.get(step_key(KIND, PHASE, name))
@@ -174,8 +173,8 @@ def _who(operation: OperationRecord) -> str:
 
 def _hold_back(state: ClusterState, node: NodeRecord) -> Reason | None:
     """What holds the scheduler back from letting this node leave; None if nothing does."""
-    if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
-        return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+    if (interrupted := interruption(state, DEPLOY)) is not None:
+        return interrupted
     if (excluded := exclusion(state, KIND, {})) is not None:
         other = next(found for found in state.operations.values() if is_live(found))
         simple = f"waits for the operation {other.kind} to end"
@@ -197,7 +196,7 @@ def _absent(state: ClusterState) -> Reason | None:
     members = sum(1 for node in nodes if node.deployed is not None)
     if not gone or members > state.target.spec.nodes:
         return None
-    words = f"there are {members} members, since {gone[0]} was decommissioned: restart its step of the plan {PLAN} "
+    words = f"there are {members} members, since {gone[0]} was decommissioned: restart its step of the plan {DEPLOY} "
     return Reason(Code.LEFT, f"{words}to have it again, and this one leaves then")
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.cycle.workspace import Cycle, anywhere
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
 from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_place
-from scheduler.core.nodes.recovery import PLAN as RECOVERY
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
@@ -25,7 +25,6 @@ from scheduler.core.state.lifecycle import by_index, describe, is_down, is_joini
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "deploy"
 REFUSED_SECONDS = 5.0
 LONG_SECONDS = 3600.0
 # So long after a launch's end every offer that was made before it has been seen.
@@ -40,7 +39,7 @@ _NO_FAILURES = Failures()
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
     """The nodes of the target, in order."""
-    return tuple(f"node-{index}" for index in range(state.target.spec.nodes))
+    return tuple(NodeRecord(index).name for index in range(state.target.spec.nodes))
 
 
 def record_of(state: ClusterState, name: str) -> NodeRecord:
@@ -85,7 +84,7 @@ def note_progress(cycle: Cycle) -> None:
 
 def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
     """A node has joined: those that were members before keep data that is not theirs any more, until a cleanup."""
-    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    before = plan_record(cycle.state, DEPLOY)
     if before.completed:
         nodes = by_index(cycle.state.nodes.values())
         older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
@@ -94,14 +93,14 @@ def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
 
 def _note_completed(cycle: Cycle) -> None:
     """The first deployment is done, which had no data to hand over."""
-    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    before = plan_record(cycle.state, DEPLOY)
     members = any(node.deployed is not None for node in cycle.state.nodes.values())
     if not before.completed and members and candidate(cycle.state) is None:
         _update_plan(cycle, replace(before, completed=True))
 
 
 def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
-    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, PLAN: plan}))
+    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, DEPLOY: plan}))
 
 
 def deploy(cycle: Cycle) -> None:
@@ -149,7 +148,7 @@ def abandon(node: NodeRecord) -> NodeRecord:
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
     """Why the candidate may not be launched now, offers aside; None if it may."""
-    if (block := common_block(state, node, RECOVERY if has_moved(node) else PLAN, now)) is not None:
+    if (block := common_block(state, node, RECOVERY if has_moved(node) else DEPLOY, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
     for other in others:

@@ -14,33 +14,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
+from scheduler.core.mesos.subscription import NOT_RECONCILED
 from scheduler.core.nodes.replacement import awaits_peers, move, seen_by, settle, vacate
-from scheduler.core.ring.availability import AT_REST, Ring, begun, look, ring_strain
+from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.lifecycle import UNSEEN, describe, has_ended, is_down, may_live
 from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
-
-PLAN = "recovery"
 
 
 def pursue(cycle: Cycle) -> None:
     """Go on with what has begun, and begin the next if its turn has come."""
     if not any(node.intent is not None for node in cycle.state.nodes.values()):
         return
-    if not begun(cycle.state):
+    if not begun_nodes(cycle.state):
         _begin_next(cycle)
     _begin_beside(cycle)
-    for node in begun(cycle.state):
+    for node in begun_nodes(cycle.state):
         _go_on(cycle, node)
 
 
 def _begin_next(cycle: Cycle) -> None:
-    ring = look(cycle.state)
+    ring = survey(cycle.state)
     for node in _candidates(cycle.state):
         if turn_block(cycle.state, ring, node) is None:
             _begin(cycle, node)
@@ -49,9 +48,9 @@ def _begin_next(cycle: Cycle) -> None:
 
 def _begin_beside(cycle: Cycle) -> None:
     """Begin what need not wait for that which has begun: the restart of more nodes of its rack."""
-    racks = {node.rack for node in begun(cycle.state)}
+    racks = {node.rack for node in begun_nodes(cycle.state)}
     more = [node for node in waiting(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
-    ring = look(cycle.state) if more else AT_REST
+    ring = survey(cycle.state) if more else AT_REST
     for node in more:
         if turn_block(cycle.state, ring, node) is None:
             _begin(cycle, node)
@@ -79,9 +78,9 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
     intent = node.intent
     assert intent is not None
     if not state.registered or not state.reconciliation.complete:
-        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
-        return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+        return Reason(Code.RECONCILING, NOT_RECONCILED)
+    if (interrupted := interruption(state, RECOVERY)) is not None:
+        return interrupted
     beside = {node.name, *(ring.mates.get(node.rack, ()) if intent.by_rack else ())}
     for other in ring.begun:
         if other.intent is not None and other.name not in beside:

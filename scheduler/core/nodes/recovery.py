@@ -9,18 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.configuration.differences import launch_differences
+from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.resources import node_needs
+from scheduler.core.mesos.subscription import subscription_block
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
+from scheduler.core.nodes.names import agent_name
 from scheduler.core.nodes.replacement import is_given_up
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import Configuration, PlanRecord
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import UNSEEN, by_index, has_ended, has_given_up, is_leaving
 from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "recovery"
 PARTIAL_SECONDS = 1.0
 
 
@@ -29,7 +31,7 @@ def recover(cycle: Cycle) -> None:
     for node in by_index(cycle.state.nodes.values()):
         if node.deployed is None or not has_ended(node) or is_given_up(node) or is_leaving(node):
             continue
-        if common_block(cycle.state, node, PLAN, cycle.now) is not None:
+        if common_block(cycle.state, node, RECOVERY, cycle.now) is not None:
             continue
         cycle.wanted.add(node.name)
         try_in_place(cycle, node)
@@ -54,24 +56,20 @@ def note_evidence(cycle: Cycle) -> None:
 
 def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -> Reason | None:
     """What holds back any launch of this node; None if nothing does."""
-    if not state.registered:
-        return Reason(Code.NOT_REGISTERED, "the scheduler is not subscribed to Mesos")
-    if not state.reconciliation.complete:
-        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    if state.plans.get(plan, PlanRecord(plan)).interrupted:
-        return Reason(Code.INTERRUPTED, f"the plan {plan} was interrupted by an operator")
+    if (waiting := subscription_block(state) or interruption(state, plan)) is not None:
+        return waiting
     if node.reservation is not None and node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR:
         return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: it has to be replaced")
     failures = node.failures
     if has_given_up(node):
-        return given_up(node)
+        return failure_reason(node)
     if now < failures.not_before:
         left = failures.not_before - now
         return Reason(Code.BACK_OFF, f"next try in {left:.0f} s, after {failures.count} failures: {failures.message}")
     return None
 
 
-def given_up(node: NodeRecord) -> Reason:
+def failure_reason(node: NodeRecord) -> Reason:
     """For a node that waits for an operator."""
     text = f"{node.name} failed {node.failures.count} times in a row; its last words: {node.failures.message}"
     return Reason(Code.FAILED, text)
@@ -82,7 +80,7 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
     assert node.reservation is not None
     offer = cycle.holder(node.reservation.id)
     if offer is None:
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        where = agent_name(node)
         cycle.waits[node.name] = f"waits for {where} to offer its reservation and volume again"
         return False
     configuration = launch_configuration(cycle.state, node)

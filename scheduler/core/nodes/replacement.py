@@ -135,7 +135,7 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     task = node.task
     if may_live(node):
         task = replace(task, state=TaskState.LOST, message="it is replaced, wherever it may be")
-    abandoned = (*node.abandoned, give_up(node.reservation, node.agent if node.reservation.seen else None))
+    abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
     return replace(
         node,
         agent=None,
@@ -150,7 +150,7 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     )
 
 
-def give_up(reservation: Reservation, agent: Agent | None) -> Abandoned:
+def abandoned_on(reservation: Reservation, agent: Agent | None) -> Abandoned:
     """What is to be released, its volume with it; on `agent`, if it surely is there."""
     if agent is None:
         return Abandoned(reservation.id, unused=True)
@@ -163,7 +163,7 @@ def settle(node: NodeRecord) -> NodeRecord:
     assert node.intent.previous is not None
     before = node.intent.previous
     # An agent that an operator removed takes its reservations with it.
-    left = give_up(before.reservation, None if before.gone else before.agent)
+    left = abandoned_on(before.reservation, None if before.gone else before.agent)
     return replace(node, intent=None, abandoned=(*node.abandoned, left))
 
 
@@ -176,7 +176,7 @@ def vacate(node: NodeRecord, left: bool, left_host: str = "") -> NodeRecord:
     if node.reservation is not None and node.agent is not None:
         gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
         sure = node.reservation.seen and not gone
-        abandoned = (*abandoned, give_up(node.reservation, node.agent if sure else None))
+        abandoned = (*abandoned, abandoned_on(node.reservation, node.agent if sure else None))
     return NodeRecord(index=node.index, abandoned=abandoned, left=left, left_host=left_host)
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.configuration.differences import (
+    describe_changes,
     differences_of,
     outdated,
-    recorded,
-    sentence,
+    recorded_configuration,
 )
-from scheduler.core.configuration.target import canary_of, with_node
-from scheduler.core.configuration.trial import holds_back
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
+from scheduler.core.configuration.target import canary_of, name_canary
+from scheduler.core.configuration.trial import must_wait
 from scheduler.core.cycle.decision import Accept
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Held, Offer
@@ -26,13 +27,11 @@ from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
 from scheduler.core.nodes.recovery import is_rolled_out
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_down, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskState
 from scheduler.core.state.operation import StepRecord, StepState
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "deploy"
 GROWTH_SECONDS = 5.0
 
 
@@ -42,22 +41,24 @@ def roll_out(cycle: Cycle) -> None:
         for rolled in [node for node in by_index(cycle.state.nodes.values()) if is_rolled_out(node)]:
             _aim(cycle, rolled)
         if (under_way := _begun(cycle.state)) is not None:
-            cycle.replace_state(with_node(cycle.state, under_way.name))
+            cycle.replace_state(name_canary(cycle.state, under_way.name))
         return
     if is_interrupted(cycle.state):
         return
     node = next_node(cycle.state)
-    if node is None or holds_back(cycle, node, recorded(cycle.state, node).spec) or not _hold_enough(cycle, node):
+    if node is None or must_wait(cycle, node, recorded_configuration(cycle.state, node).spec):
+        return
+    if not _hold_enough(cycle, node):
         return
     assert node.task is not None
     intent = Intent(
         kind=IntentKind.RESTART,
         requested_at=cycle.now,
         task_id=node.task.id,
-        reason=sentence(differences_of(cycle.state, node)),
+        reason=describe_changes(differences_of(cycle.state, node)),
         configuration=cycle.state.target.id,
     )
-    cycle.replace_state(with_node(cycle.state, node.name))
+    cycle.replace_state(name_canary(cycle.state, node.name))
     cycle.update(replace(node, intent=intent, failures=Failures()))
 
 
@@ -73,7 +74,7 @@ def _begun(state: ClusterState) -> NodeRecord | None:
 
 def is_interrupted(state: ClusterState) -> bool:
     """Whether an operator holds the roll-out back."""
-    return state.plans.get(PLAN, PlanRecord(PLAN)).interrupted
+    return plan_record(state, DEPLOY).interrupted
 
 
 def next_node(state: ClusterState) -> NodeRecord | None:
@@ -105,7 +106,7 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
     # Its newest task may be one that was launched with what is not wanted any more, and never become ready.
     stale = may_live(node) and bool(differences)
     task_id = node.task.id if stale else intent.task_id
-    reason = sentence(differences) if differences else "settings changed back"
+    reason = describe_changes(differences) if differences else "settings changed back"
     aimed = replace(intent, configuration=state.target.id, task_id=task_id, reason=reason)
     cycle.update(replace(node, intent=aimed, failures=Failures()))
 
@@ -113,7 +114,7 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
 def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
     """Whether the node surely holds what the target asks for; if not, it is reserved where an offer has it."""
     assert node.task is not None
-    before, after = node_needs(recorded(cycle.state, node).spec), node_needs(cycle.state.target.spec)
+    before, after = node_needs(recorded_configuration(cycle.state, node).spec), node_needs(cycle.state.target.spec)
     if after.total.cpus <= before.total.cpus and after.total.mem <= before.total.mem:
         return True
     if _has_job(cycle, node):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.replacement import awaits_peers, seen_by
-from scheduler.core.ring.missing import doubted
-from scheduler.core.ring.racks import unheard
+from scheduler.core.ring.missing import doubted_members
+from scheduler.core.ring.racks import unreported_members
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import Asked, ClusterState
 from scheduler.core.state.lifecycle import is_running
@@ -29,7 +29,7 @@ def ask(cycle: Cycle) -> None:
     }
     # A peer that still holds a node for alive that is to be replaced: it is the first to know better.
     urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := seen_by(state, node))}
-    urgent |= unheard(state) | doubted(state)
+    urgent |= unreported_members(state) | doubted_members(state)
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):
             cycle.ask(node)

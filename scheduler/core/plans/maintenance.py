@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from scheduler.core.maintenance.progress import View, choose_node, look, turn_block
+from scheduler.core.maintenance.progress import View, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.run import DIFFERENT
+from scheduler.core.mesos.subscription import subscription_block
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
 from scheduler.core.state.node import TaskState
-from scheduler.core.state.operation import OperationState, StepRecord, StepState, is_live
-from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.reason import Code, Reason
 
 _BLOCKED = {
@@ -22,12 +22,9 @@ _BLOCKED = {
 }
 
 
-def build(state: ClusterState, now: float) -> dict[str, Plan]:
-    """The plan of the newest operation of each kind, by kind."""
-    return {kind: _plan(state, look(state, state.operations[kind]), now) for kind in KINDS if kind in state.operations}
-
-
-def _plan(state: ClusterState, view: View, now: float) -> Plan:
+def operation_plan(state: ClusterState, operation: OperationRecord, now: float) -> Plan:
+    """Return the plan of a maintenance operation; `now` is in seconds since the epoch."""
+    view = view_operation(state, operation)
     # A phase that nothing is known to need is not shown.
     shown = [index for index, (phase, found) in enumerate(view.phases) if found or phase.needs is None]
     phases = tuple(_phase(state, view, index, now) for index in shown)
@@ -58,7 +55,7 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
         return _running(state, step)
     if phase.always and not is_live(view.operation) and step.state is not StepState.FAILED:
         return _left(view, step)
-    if view.operation.state is OperationState.RUNNING and (block := _not_heard(state)) is not None:
+    if view.operation.state is OperationState.RUNNING and (block := subscription_block(state)) is not None:
         return _BLOCKED[block.code], block
     block = _block(state, view, index, step, now)
     if block is not None:
@@ -91,14 +88,6 @@ def _block(state: ClusterState, view: View, index: int, step: StepRecord, now: f
     if isinstance(node, Reason) and (turn is None or node.code is Code.NODE_DOWN):
         return node
     return turn
-
-
-def _not_heard(state: ClusterState) -> Reason | None:
-    if not state.registered:
-        return Reason(Code.NOT_REGISTERED, "the scheduler is not subscribed to Mesos")
-    if not state.reconciliation.complete:
-        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    return None
 
 
 def _running(state: ClusterState, step: StepRecord) -> tuple[Status, Reason]:

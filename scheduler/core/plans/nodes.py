@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from scheduler.core.configuration import differences, trial
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption, plan_record
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
 from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
+from scheduler.core.nodes.names import agent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.lifecycle import (
     by_index,
     describe,
@@ -40,37 +41,37 @@ _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 def deploy_plan(state: ClusterState, now: float) -> Plan:
     steps = tuple(_deploy_steps(state, now))
     phases = (
-        _phase(state, deploy.PLAN, "Reconciliation", (reconciliation_step(state),)),
-        _phase(state, deploy.PLAN, "Sync Datacenter", ()),
-        _phase(state, deploy.PLAN, "Deploy", steps),
+        _phase(state, DEPLOY, "Reconciliation", (reconciliation_step(state),)),
+        _phase(state, DEPLOY, "Sync Datacenter", ()),
+        _phase(state, DEPLOY, "Deploy", steps),
     )
     refused = trial.refusal(state)
     errors = state.configuration_errors if refused is None else (*state.configuration_errors, refused)
-    return _plan(state, deploy.PLAN, phases, errors)
+    return _plan(state, DEPLOY, phases, errors)
 
 
 def recovery_plan(state: ClusterState, now: float) -> Plan:
     nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
-    ring = availability.look(state) if any(node.intent for node in nodes) else availability.AT_REST
+    ring = availability.survey(state) if any(node.intent for node in nodes) else availability.AT_REST
     steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
-    return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
+    return _plan(state, RECOVERY, (_phase(state, RECOVERY, "Recovery", steps),), ())
 
 
 def _plan(state: ClusterState, name: str, phases: tuple[Phase, ...], errors: tuple[str, ...]) -> Plan:
-    interrupted = state.plans.get(name, PlanRecord(name)).interrupted
+    interrupted = plan_record(state, name).interrupted
     status = aggregate((phase.status for phase in phases), interrupted, bool(errors))
     return Plan(name, phases, status, errors)
 
 
 def _phase(state: ClusterState, plan: str, name: str, steps: tuple[Step, ...]) -> Phase:
-    interrupted = state.plans.get(plan, PlanRecord(plan)).interrupted and name not in ("Reconciliation",)
+    interrupted = plan_record(state, plan).interrupted and name not in ("Reconciliation",)
     return Phase(stable_id(plan, name), name, steps, aggregate((step.status for step in steps), interrupted))
 
 
 def reconciliation_step(state: ClusterState) -> Step:
     progress = state.reconciliation
     name = "Reconciliation"
-    identifier = stable_id(deploy.PLAN, name, name)
+    identifier = stable_id(DEPLOY, name, name)
     if progress.complete:
         return Step(identifier, name, Status.COMPLETE, "Mesos has spoken of every task", Code.DONE)
     if not progress.started:
@@ -87,7 +88,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
     first: str | None = None
     changed = differences.outdated(state)
     rolling = _rolling(state, changed)
-    ring = availability.look(state) if rolling is not None else None
+    ring = availability.survey(state) if rolling is not None else None
     for name in deploy.node_names(state):
         node = deploy.record_of(state, name)
         done = node.deployed is not None or node.forced
@@ -122,8 +123,8 @@ def _roll_out_status(
     if recovery.is_rolled_out(node):
         status, reason = _recovery_status(state, ring, node, now)
         return (Status.WAITING if status is Status.PENDING and not has_ended(node) else status), reason
-    if rollout.is_interrupted(state):
-        return Status.WAITING, Reason(Code.INTERRUPTED, f"the plan {deploy.PLAN} was interrupted by an operator")
+    if (interrupted := interruption(state, DEPLOY)) is not None:
+        return Status.WAITING, interrupted
     if node.intent is not None:
         return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
     if canary_block(state, rolling) is not None and (block := canary_block(state, node.name)) is not None:
@@ -140,7 +141,7 @@ def _roll_out_status(
 
 def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reason) -> Step:
     message = named(state, f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
-    return Step(stable_id(deploy.PLAN, "Deploy", node.name), node.name, status, message, reason.code)
+    return Step(stable_id(DEPLOY, "Deploy", node.name), node.name, status, message, reason.code)
 
 
 def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
@@ -156,7 +157,7 @@ def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now
     if may_live(node):
         return _live_status(state, node)
     if has_given_up(node):
-        return Status.ERROR, recovery.given_up(node)
+        return Status.ERROR, recovery.failure_reason(node)
     if first is not None and first != node.name:
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {first}")
     if (block := deploy.deploy_block(state, node, now)) is not None:
@@ -191,7 +192,7 @@ def _recovery_step(state: ClusterState, ring: availability.Ring, node: NodeRecor
     status, reason = _recovery_status(state, ring, node, now)
     doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
     message = named(state, f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
-    return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
+    return Step(stable_id(RECOVERY, "Recovery", node.name), node.name, status, message, reason.code)
 
 
 def _recovery_status(
@@ -209,13 +210,13 @@ def _recovery_status(
     if is_leaving(node):
         return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; what it held is released")
     if is_paused(node) and node.mode == "PAUSED":
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        where = agent_name(node)
         text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"
         return Status.WAITING, Reason(Code.PAUSED, text)
     if not has_ended(node):
         return _live_status(state, node)
     moved = replacement.has_moved(node)
-    block = deploy.deploy_block(state, node, now) if moved else recovery.common_block(state, node, recovery.PLAN, now)
+    block = deploy.deploy_block(state, node, now) if moved else recovery.common_block(state, node, RECOVERY, now)
     if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)

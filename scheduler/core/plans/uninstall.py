@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.core.nodes.names import agent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.reservations.release import refusal
 from scheduler.core.reservations.uninstall import holds_nothing
@@ -36,7 +37,7 @@ def _task_status(node: NodeRecord) -> tuple[Status, Reason]:
         return Status.COMPLETE, Reason(Code.DONE, f"{node.name} has no task")
     assert node.task is not None
     if node.task.state in UNSEEN:
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        where = agent_name(node)
         words = (
             f"Mesos cannot see the task of {node.name} on {where}: it is ended once it is seen again; "
             "forceComplete gives it up"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import CLUSTER_ID, Held, Offer
 from scheduler.core.mesos.resources import to_scalar
-from scheduler.core.reservations.release import give_back, holders_of, is_used, known_reservations
+from scheduler.core.reservations.release import holders_of, is_used, known_reservations, release_offered
 from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.reason import Code, Reason
 
@@ -146,4 +146,4 @@ def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:
     executors = holders_of(cycle.state, record.id, offer.executor_ids)
     seen = replace(record, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors)
     cycle.update_garbage(seen)
-    give_back(cycle, "", record.id, offer, destroy=True)
+    release_offered(cycle, "", record.id, offer, destroy=True)

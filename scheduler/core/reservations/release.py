@@ -49,7 +49,7 @@ def release(cycle: Cycle) -> None:
             if given_up.agent_id:
                 _clear(cycle, node.name, given_up, offer)
             elif offer is not None:
-                give_back(cycle, node.name, given_up.id, offer, destroy=given_up.unused)
+                release_offered(cycle, node.name, given_up.id, offer, destroy=given_up.unused)
 
 
 def kept_reservations(state: ClusterState) -> set[str]:
@@ -112,7 +112,7 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
         given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors
     )
     cycle.update(replace(node, abandoned=(*others, seen)))
-    give_back(cycle, name, given_up.id, offer, destroy=True)
+    release_offered(cycle, name, given_up.id, offer, destroy=True)
 
 
 def _is_all_shown(cycle: Cycle, given_up: Abandoned) -> bool:
@@ -127,7 +127,7 @@ def _unknown(cycle: Cycle, given_up: Abandoned, running: set[str]) -> tuple[str,
     return holders_of(cycle.state, given_up.id, running)
 
 
-def give_back(cycle: Cycle, name: str, resource_id: str, offer: Offer, destroy: bool) -> None:
+def release_offered(cycle: Cycle, name: str, resource_id: str, offer: Offer, destroy: bool) -> None:
     """Use the offer for it, unless Mesos has just refused that; `name` is the node's, or empty."""
     refused = refusal(cycle.state, resource_id)
     if refused is not None and cycle.now - refused.at < AGAIN_SECONDS:

@@ -1,6 +1,6 @@
 """Concern: the service is removed for good: tasks end, volumes are destroyed, reservations given back.
 
-No node leaves the ring before: all of it goes. A node whose task has ended is emptied in one write, and what it held
+No node leaves the ring before: all of it goes. A node whose task has ended is clear_node in one write, and what it held
 is released where it is offered, by the concerns `release` and `garbage`. Once no record names anything any more, and
 for a while no offer has shown anything of this cluster, that is stored, and the framework is torn down.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle.workspace import Cycle, end_task
-from scheduler.core.nodes.replacement import give_up
+from scheduler.core.nodes.replacement import abandoned_on
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
 from scheduler.core.state.cluster import ClusterState
@@ -27,21 +27,21 @@ def give_up_nodes(cycle: Cycle) -> None:
         if may_live(node):
             if node.task is not None and node.agent is not None:
                 end_task(cycle, node.task, node.agent, "the service is removed")
-        elif (empty := emptied(node)) != node:
+        elif (empty := clear_node(node)) != node:
             cycle.update(empty)
 
 
-def emptied(node: NodeRecord) -> NodeRecord:
+def clear_node(node: NodeRecord) -> NodeRecord:
     """The node without anything; what it holds somewhere, as far as anyone knows, is to be released there.
 
     What may be anywhere is released if it turns up, and not waited for.
     """
     held = [replace(given_up, unused=True) for given_up in node.abandoned]
     if node.reservation is not None and node.agent is not None and not _is_gone(node):
-        held.append(give_up(node.reservation, node.agent))
+        held.append(abandoned_on(node.reservation, node.agent))
     previous = None if node.intent is None else node.intent.previous
     if previous is not None and not previous.gone:
-        held.append(give_up(previous.reservation, previous.agent))
+        held.append(abandoned_on(previous.reservation, previous.agent))
     return NodeRecord(index=node.index, abandoned=tuple(held), left=True)
 
 

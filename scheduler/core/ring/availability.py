@@ -33,17 +33,17 @@ class Ring:
 AT_REST = Ring((), (), (), {}, frozenset(), {})
 
 
-def begun(state: ClusterState) -> list[NodeRecord]:
+def begun_nodes(state: ClusterState) -> list[NodeRecord]:
     """The nodes whose intent is being carried out."""
     return [node for node in by_index(state.nodes.values()) if node.intent and node.intent.begun_at is not None]
 
 
-def look(state: ClusterState) -> Ring:
+def survey(state: ClusterState) -> Ring:
     """The ring as of now."""
     nodes = by_index(state.nodes.values())
     members = [node for node in nodes if node.deployed is not None]
     return Ring(
-        begun=tuple(begun(state)),
+        begun=tuple(begun_nodes(state)),
         joining=tuple(node.name for node in nodes if is_joining(node)),
         down=tuple(node.name for node in members if is_down(node)),
         unsettled=_unsettled(state, [node for node in members if not is_down(node)]),
@@ -55,7 +55,7 @@ def look(state: ClusterState) -> Ring:
 
 
 def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
-    together = [node for node in begun(state) if node.intent is not None and node.intent.by_rack]
+    together = [node for node in begun_nodes(state) if node.intent is not None and node.intent.by_rack]
     if not together or rack_problem(state) is not None:
         return {}
     racks = {node.rack for node in together}

@@ -46,7 +46,7 @@ def note_missing(cycle: Cycle) -> None:
                 cycle.update(replace(node, mode=_MODE, missing=Missing(cycle.now, since, peers)))
 
 
-def doubted(state: ClusterState) -> set[str]:
+def doubted_members(state: ClusterState) -> set[str]:
     """Who has to be asked now: members that a peer does not see, and once they are silent, who may know better."""
     views = _views(state)
     found: set[str] = set()
@@ -68,7 +68,7 @@ def is_silent(state: ClusterState, node: NodeRecord) -> bool:
     return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= SILENT
 
 
-def sentence(node: NodeRecord) -> str:
+def describe_missing(node: NodeRecord) -> str:
     """For people: who does not see the node, and since when nothing was heard of it."""
     assert node.missing is not None
     peers = node.missing.peers

@@ -31,7 +31,7 @@ def rack_problem(state: ClusterState) -> str | None:
     return next((problem for node in up if (problem := _told(state, node, len(racks), since)) is not None), None)
 
 
-def unheard(state: ClusterState) -> set[str]:
+def unreported_members(state: ClusterState) -> set[str]:
     """The nodes to ask how the key spaces are replicated, so that more of a rack may begin beside the first."""
     since = _first_begun(state)
     waits = any(node.intent and node.intent.by_rack and node.intent.begun_at is None for node in state.nodes.values())

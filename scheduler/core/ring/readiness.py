@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from executor.protocol import NodeStatus
-from scheduler.core.ring.missing import sentence as missing_words
+from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.lifecycle import is_running, shorten
 from scheduler.core.state.node import NodeRecord, TaskState
@@ -59,7 +59,7 @@ def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
         code, sentence = default if task is None else _NOT_RUNNING.get(task.state, default)
         return Reason(code, f"{node.name}: {sentence}")
     if node.missing is not None:
-        return Reason(Code.PEER_VIEW, f"{node.name} is down: {missing_words(node)}")
+        return Reason(Code.PEER_VIEW, f"{node.name} is down: {describe_missing(node)}")
     sighting = sighting_since(state, node, 0.0)
     if sighting is None:
         return Reason(Code.NO_STATUS, f"{node.name} has not told its status yet")

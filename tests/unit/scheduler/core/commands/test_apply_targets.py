@@ -10,7 +10,7 @@ import pytest
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Interrupt, Proceed, Refusal, RefusalKind, SetTarget
 from scheduler.core.configuration.overrides import Wanted
-from scheduler.core.configuration.target import KEPT, become
+from scheduler.core.configuration.target import KEPT, set_target
 from scheduler.core.nodes.rollout import first_node, next_node
 from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Status
@@ -119,7 +119,7 @@ def launched_with(name: str) -> NodeRecord:
     return replace(node, task=replace(node.task, configuration=name))
 
 
-HELD = become(replace(BEFORE, configuration_errors=()), Configuration("c-2", 9.0, heap(300)), canary=True)
+HELD = set_target(replace(BEFORE, configuration_errors=()), Configuration("c-2", 9.0, heap(300)), canary=True)
 CHOSEN = replace(HELD, plans={"deploy": PlanRecord("deploy", canary=Canary("c-2", "node-0"))})
 DONE = replace(CHOSEN, nodes={**CHOSEN.nodes, "node-0": launched_with("c-2")})
 
@@ -199,6 +199,6 @@ def named(index: int, name: str) -> dict[str, NodeRecord]:
 def test_old_configurations_go_but_for_the_newest_and_those_that_are_named(place: str) -> None:
     old = {f"o-{number}": Configuration(f"o-{number}", float(number), spec(3)) for number in range(KEPT + 5)}
     of = state(named(0, "o-2")[place], up(1), configurations={**old, TARGET: Configuration(TARGET, 0.0, spec(3))})
-    found = become(of, Configuration("c-2", 99.0, heap(300)))
+    found = set_target(of, Configuration("c-2", 99.0, heap(300)))
     kept = {f"o-{number}" for number in range(5, KEPT + 5)}
     assert set(found.configurations) == {"o-2", *kept, TARGET, "c-2"}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.maintenance.backup_location import SECRET_LENGTH
-from scheduler.core.maintenance.request import Request, check
+from scheduler.core.maintenance.request import Request
 from scheduler.core.state.operation_kinds import KINDS
-from tests.unit.scheduler.core.maintenance.test_request import NODES, PEM, SCHEMA, STORED, place
+from tests.unit.scheduler.core.maintenance.test_request import NODES, PEM, SCHEMA, STORED, check_all, place
 
 _KINDS = "known: nodes, key_spaces, column_families, parallelism."
 _NODES = "there are node-0, node-1, node-10."
@@ -219,7 +219,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("kind", "body", "problem"), WRONG, ids=[f"{kind} {body}"[:60] for kind, body, _ in WRONG])
 def test_wrong_requests(kind: str, body: dict[str, Any], problem: str) -> None:
-    assert check(kind, body, NODES, SCHEMA) == (problem,)
+    assert check_all(kind, body, NODES, SCHEMA) == (problem,)
 
 
 @pytest.mark.parametrize(
@@ -244,14 +244,14 @@ def test_wrong_requests(kind: str, body: dict[str, Any], problem: str) -> None:
 )
 @pytest.mark.parametrize("kind", STORED)
 def test_places_that_are_none(kind: str, location: str) -> None:
-    problems = check(kind, place(external_location=location), NODES, SCHEMA)
+    problems = check_all(kind, place(external_location=location), NODES, SCHEMA)
     assert isinstance(problems, tuple)
     (problem,) = problems
     assert problem.startswith("external_location ")
 
 
 def test_all_problems_are_told_at_once() -> None:
-    problems = check("backup", {"backup_name": "/", "extra": 1, "throttle": "x"}, NODES, SCHEMA)
+    problems = check_all("backup", {"backup_name": "/", "extra": 1, "throttle": "x"}, NODES, SCHEMA)
     assert isinstance(problems, tuple)
     assert [text.split()[0] for text in problems] == ["The", "backup_name", "external_location", "throttle"]
 
@@ -259,7 +259,7 @@ def test_all_problems_are_told_at_once() -> None:
 def test_no_problem_repeats_a_secret() -> None:
     secret = "top\tsecret"
     for field in ("s3_access_key", "s3_secret_key", "s3_session_token", "tls_ca", "azure_key", "cassandra_password"):
-        problems = check("backup", place(**{field: secret}), NODES, SCHEMA)
+        problems = check_all("backup", place(**{field: secret}), NODES, SCHEMA)
         assert isinstance(problems, tuple)
         assert problems
         assert not [text for text in problems if "top" in text]
@@ -293,7 +293,7 @@ FIELDS = [
 
 @given(kind=st.sampled_from(sorted(KINDS)), body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), VALUES))
 def test_whatever_is_sent_is_taken_or_refused_in_sentences(kind: str, body: dict[str, Any]) -> None:
-    found = check(kind, body, NODES, SCHEMA)
+    found = check_all(kind, body, NODES, SCHEMA)
     if isinstance(found, Request):
         assert set(found.nodes) <= set(NODES)
         return

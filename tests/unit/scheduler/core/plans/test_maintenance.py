@@ -105,7 +105,7 @@ CASES = [
         known(reconciliation=Reconciliation(frozenset({"node-0"}), started=True)),
         "PENDING",
         "RECONCILING",
-        "Mesos has not spoken",
+        "waiting for task reconciliation",
         id="reconciling",
     ),
     pytest.param(known(word="STOPPING"), "WAITING", "STOPPED", "is being stopped", id="stopping"),
