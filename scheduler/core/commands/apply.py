@@ -1,4 +1,4 @@
-"""Carries out what an operator asks for: a changed state and the records to store, or the reason why not."""
+"""Commands of operators, carried out: a changed state to store, or a refusal."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from scheduler.core.state.operation_steps import steps
 
 Part = TypeVar("Part", Phase, Step)
 
-MEANWHILE = "The settings were changed by somebody else meanwhile: nothing was done. Look at them, and ask again."
+MEANWHILE = "Other settings were stored meanwhile: nothing was changed. Read the settings, and send the request again."
 
 
 def apply_command(state: ClusterState, command: Command, now: float) -> ClusterState | Refusal:
-    """The state after the command, to be stored before it is answered, or a refusal."""
+    """Return the state after the command, to be stored before the answer, or a refusal."""
     if state.uninstall is not None:
         return command_uninstall(state, command)
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
@@ -64,7 +64,7 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
 
 
 def _mark(state: ClusterState, name: str, interrupted: bool) -> ClusterState:
-    """Going on ends an interrupt; where there is none, it ends the wait for a canary."""
+    """Interrupt a plan or let it continue; without an interrupt, `continue` ends the wait for a canary."""
     before = plan_record(state, name)
     after = replace(before, interrupted=interrupted)
     if not interrupted and not before.interrupted:
@@ -90,7 +90,7 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
 
 
 def reset_node(node: NodeRecord) -> NodeRecord:
-    """The node, to be tried anew: without failures; and placed afresh if what it should hold was never seen."""
+    """Return the node without failures, and without a reservation that no offer has shown."""
     node = replace(node, failures=Failures(), forced=False, left=False, left_host="")
     never_seen = node.reservation is not None and not node.reservation.seen and node.deployed is None
     if never_seen and (node.task is None or node.task.state not in LIVE):
@@ -133,7 +133,7 @@ def _named(parts: Iterable[Part], name: str) -> list[Part]:
 
 
 def command_target(state: ClusterState, command: SetTarget, now: float) -> ClusterState | Refusal:
-    """The state after the command, the same one if nothing differs; or why the cluster cannot follow."""
+    """Return the state after the command, the same one without a difference, or why the cluster cannot follow."""
     if (state.target.id, state.overrides) != (command.base, command.base_overrides):
         return Refusal(RefusalKind.CONFLICT, MEANWHILE)
     wanted = command.wanted

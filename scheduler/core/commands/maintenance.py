@@ -1,4 +1,4 @@
-"""What an operator asks of maintenance operations: begin, stop, go on, interrupt, and single steps."""
+"""Commands on maintenance operations: start, stop, continue, tune, interrupt, and single steps."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from scheduler.core.state.operation import OperationRecord, OperationState, Step
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.operation_steps import steps
 
-# Who asked, where nobody said.
+# The principal of a command without one.
 OPERATOR = "an operator"
 
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 
 
 def command_operation(state: ClusterState, command: OperationCommand, now: float) -> ClusterState | Refusal:
-    """The state after the command, or why it was refused."""
+    """Return the state after the command, or a refusal."""
     match command:
         case StartOperation():
             return _start(state, command, now)
@@ -45,7 +45,7 @@ def command_operation(state: ClusterState, command: OperationCommand, now: float
 
 
 def command_plan(state: ClusterState, command: Interrupt | Proceed) -> ClusterState | Refusal:
-    """Interrupt an operation's plan, or let it go on; one that was stopped goes on where it was, if its kind can."""
+    """Interrupt an operation's plan or let it continue; a stopped operation resumes, if its kind can."""
     operation = state.operations[command.plan]
     if isinstance(command, Proceed) and operation.state is OperationState.STOPPED:
         return _resume(state, ResumeOperation(command.plan))
@@ -55,7 +55,7 @@ def command_plan(state: ClusterState, command: Interrupt | Proceed) -> ClusterSt
 
 
 def command_step(state: ClusterState, command: ForceComplete | RestartStep, step: StepRecord) -> ClusterState | Refusal:
-    """Take a step for done, or begin it anew."""
+    """Mark a step as complete, or let it begin again."""
     operation = state.operations[command.plan]
     if operation.state is not OperationState.RUNNING:
         return _not_running(operation.kind)
@@ -78,13 +78,13 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
 
 
 def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
-    """Why a step cannot begin anew: the phases that follow used what it found, or removed what it needs."""
+    """Return why a step cannot begin again: later phases have used its result, or removed its input."""
     view = view_operation(state, operation)
     names = [phase.name for phase in view.kind.phases]
     reached = names[min(view.current, len(names) - 1)]
     if names.index(step.phase) >= names.index(reached):
         return None
-    return f"the step {step.phase} of {step.name} cannot begin anew, since the phase {reached} has been reached"
+    return f"the step {step.phase} of {step.name} cannot begin again: the operation has reached the phase {reached}"
 
 
 def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterState | Refusal:
@@ -127,9 +127,9 @@ def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterSta
 def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Refusal:
     kind, operation = KINDS[command.plan], state.operations.get(command.plan)
     if operation is None or operation.state is not OperationState.STOPPED:
-        return Refusal(RefusalKind.CONFLICT, f"no {kind.title} was stopped that could be continued")
+        return Refusal(RefusalKind.CONFLICT, f"no stopped {kind.title} can be continued")
     if not kind.resumable:
-        return Refusal(RefusalKind.INVALID, f"a {kind.title} that was stopped cannot be continued; start it anew")
+        return Refusal(RefusalKind.INVALID, f"a {kind.title} that was stopped cannot be continued; start another one")
     if (reason := exclusion(state, command.plan, operation.request)) is not None:
         return Refusal(RefusalKind.CONFLICT, reason)
     undone = [

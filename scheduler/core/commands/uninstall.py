@@ -1,4 +1,4 @@
-"""Apply the commands of the uninstall plan."""
+"""Commands during an uninstall: only forceComplete, for tasks and reservations that cannot be reached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.core.state.node import NodeRecord, TaskState
 
 
 def command_uninstall(state: ClusterState, command: Command) -> ClusterState | Refusal:
-    """Only one thing can be said: that something which cannot be reached is not to be waited for."""
+    """Return the state in which the uninstall does not wait for the named step any more, or a refusal."""
     if not isinstance(command, ForceComplete) or command.plan not in (PLAN, DEPLOY):
         return Refusal(RefusalKind.CONFLICT, f"the service is being removed: see the plan {PLAN}")
     node = next((node for node in state.nodes.values() if _is_named(command, TASKS, node.name)), None)
@@ -29,7 +29,7 @@ def command_uninstall(state: ClusterState, command: Command) -> ClusterState | R
         others = {name: item for name, item in state.garbage.items() if name != record.id}
         left = replace(state.uninstall, left=(*state.uninstall.left, record.id))
         return replace(state, garbage=others, uninstall=left)
-    return Refusal(RefusalKind.UNKNOWN, f"the plan {PLAN} waits for no step {command.step!r}")
+    return Refusal(RefusalKind.UNKNOWN, f"the plan {PLAN} has no step {command.step!r} that waits")
 
 
 def _is_named(command: ForceComplete, phase: str, name: str) -> bool:
@@ -40,6 +40,8 @@ def _is_named(command: ForceComplete, phase: str, name: str) -> bool:
 def _give_up_task(state: ClusterState, node: NodeRecord) -> ClusterState | Refusal:
     assert node.task is not None
     if node.task.state not in UNSEEN:
-        return Refusal(RefusalKind.CONFLICT, f"the task of {node.name} is seen, and is being ended: wait for it")
+        return Refusal(
+            RefusalKind.CONFLICT, f"the task of {node.name} is visible to Mesos and is being ended: wait for its end"
+        )
     task = replace(node.task, state=TaskState.LOST, message="given up by an operator")
     return replace(state, nodes={**state.nodes, node.name: replace(node, task=task)})

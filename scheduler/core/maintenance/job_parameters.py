@@ -1,4 +1,4 @@
-"""What each job is told: from the operation's request, and from what the steps before it found. No secrets."""
+"""Parameters of jobs: from the operation's request, and from the results of earlier steps. No secrets."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _SENTENCES = 3
 
 
 def parameters(state: ClusterState, operation: OperationRecord, job: str, node: str) -> Json:
-    """The parameters of a job on a node."""
+    """Return the parameters of a job on a node."""
     return _BUILDERS[job](state, operation, node)
 
 
 def results(state: ClusterState, operation: OperationRecord, phase: str) -> dict[str, Json]:
-    """What the steps of a phase found, by their names."""
+    """Return the results of the steps of a phase, by their names."""
     kind = KINDS[operation.kind]
     found = next(item for item in kind.phases if item.name == phase)
     return {step.name: step.result for step in steps(state, operation, found)}
@@ -51,7 +51,7 @@ def _tables(_state: ClusterState, operation: OperationRecord, _node: str) -> Jso
 
 
 def _named(operation: OperationRecord) -> dict[str, Any]:
-    """The tables that the request meant when it was taken, where it names tables."""
+    """Return the tables that the request named when it was accepted, if it names tables."""
     return {name: operation.facts[name] for name in ("named",) if operation.facts.get(name)}
 
 
@@ -80,7 +80,10 @@ def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json
 
 
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
-    """Executors of the version before look at `schema_versions` alone; the others at `schema`, if all tell theirs."""
+    """Return the parameters of `describe`.
+
+    Executors of the previous version read `schema_versions` only; the others read `schema`, if all nodes reported it.
+    """
     without = absent_nodes(state, operation)
     snapshots = {
         name: found for name, found in results(state, operation, "Snapshot").items() if name not in without
@@ -109,7 +112,7 @@ def _absent(without: Mapping[str, Json]) -> dict[str, Any]:
 
 
 def _spread(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
-    """How far apart the snapshots lie, if that is further than was wanted."""
+    """Return the time between the snapshots, if it is longer than the request allows."""
     found = spread_seconds(state, operation)
     limit = operation.request.get("max_snapshot_spread_s", DEFAULT_SPREAD_S)
     return {"spread_s": round(found, 1), "max_snapshot_spread_s": limit} if found > limit else {}
@@ -136,7 +139,7 @@ def _complete(state: ClusterState, operation: OperationRecord, node: str) -> Jso
 
 
 def _plain(snapshot: Json) -> Json:
-    """Without the schema, which may be long and is nobody's business any more."""
+    """Return the result of a snapshot without the schema, which may be long and is not needed any more."""
     return {name: value for name, value in snapshot.items() if name != "schema"}
 
 
@@ -175,7 +178,7 @@ def _restore_compare(state: ClusterState, operation: OperationRecord, node: str)
 
 
 def _backup_nodes(operation: OperationRecord) -> tuple[str, ...]:
-    """The nodes of the backup in question: the API found them out when the operation was asked for."""
+    """Return the nodes of the backup, which the API stored at the start of the operation."""
     return tuple(operation.facts.get("backup", {}).get("nodes", {}))
 
 
@@ -201,10 +204,10 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
 
 @dataclass(frozen=True)
 class Loading:
-    """How a backup gets back. `sources` has every node of the operation, with the backup's nodes that it loads.
+    """The way a backup is loaded. `sources` has, for each node of the operation, the backup's nodes that it loads.
 
-    IMPORT: each node takes the files of the node that had its tokens as they are. STREAM: each node sends what it was
-    given to the owners of the ranges.
+    IMPORT: each node imports the files of the backup's node with its tokens. STREAM: each node sends its files to the
+    owners of the ranges.
     """
 
     mode: str
@@ -214,11 +217,11 @@ class Loading:
 def choose_loading(
     checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], nodes: Sequence[str]
 ) -> Loading:
-    """From what the check found on each node (`same_as`: the backup's node that had its tokens, or None).
+    """Return how to load a backup, from each node's check (`same_as`: the backup's node with its tokens, or None).
 
-    IMPORT only if every node has exactly one counterpart and the other way round; names do not matter. Else each of
-    the backup's nodes goes to exactly one node: to the one with its tokens, if there is one, to keep some of the data
-    where it is, and else to one that has the fewest.
+    IMPORT only if nodes and backup's nodes correspond one to one; names do not matter. Otherwise each of the backup's
+    nodes goes to one node: to the one with its tokens, which keeps some of the data in place, or to the one with the
+    fewest.
     """
     claims = {node: str(checks.get(node, {}).get("same_as")) for node in nodes}
     same = {node: source for node, source in claims.items() if source in backup_nodes}
@@ -228,14 +231,14 @@ def choose_loading(
 
 
 def share(backup_nodes: Sequence[str], nodes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """The backup's nodes spread evenly over the nodes of an operation, each given once."""
+    """Return the backup's nodes spread evenly over the nodes of an operation, each once."""
     return _distribute(backup_nodes, nodes, {})
 
 
 def gather(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What all nodes found of the rows that they compared, by table: the `samples` of their results put together.
+    """Return the rows that all nodes compared, by table: the `samples` of their results combined.
 
-    Numbers are added, also those by name; a truth holds if it does on any node; of sentences a few are kept.
+    Numbers are added, also those by name. A truth holds if it holds on any node. A few sentences are kept.
     """
     tables: dict[str, dict[str, Any]] = {}
     for result in results:
@@ -270,5 +273,5 @@ def _distribute(
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """node-2 before node-10."""
+    """Return a sort key that puts node-2 before node-10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,4 +1,4 @@
-"""Check `rename` of a restore: which tables get which names."""
+"""The field `rename` of a restore: its form, and the new names in the schema of the backup."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_rename(
 def _restored(
     schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Keyspace and name of each table that a restore brings; a rename alone selects what it names."""
+    """Return keyspace and name of each table that a restore brings; `rename` alone selects the tables that it names."""
     chosen = key_spaces or [name for name in schema if name not in CASSANDRAS_KEY_SPACES]
     alone = bool(rename) and not key_spaces and not families
     return [
@@ -59,7 +59,7 @@ def _restored(
 
 
 def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
-    """The names that more than one of these tables would get, with those tables."""
+    """Return the new names that several of these tables would get, with those tables."""
     become: dict[str, list[str]] = {}
     for key_space, table in tables:
         old = f"{key_space}.{table}"
@@ -69,27 +69,27 @@ def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str])
 
 
 def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Mapping[str, str]) -> None:
-    """A table that several key spaces have, of which some would go under another name and some onto what lives."""
+    """Add a problem if a table name means tables of several keyspaces, of which only some are renamed."""
     for family in families:
         found = [name for name in sorted(schema) if family in schema[name].tables and name not in CASSANDRAS_KEY_SPACES]
         kept = [f"{name}.{family}" for name in found if name not in rename and f"{name}.{family}" not in rename]
         if kept and len(kept) < len(found):
             form.problem(
                 "column_families",
-                f": {family} is also {listed(kept)}, which rename does not name: give key_spaces, or full names",
+                f": {family} also means {listed(kept)}, which rename does not name: give key_spaces, or full names",
             )
 
 
 def _rename_rule(old: str, new: str) -> str | None:
     if old.count(".") > 1 or old.count(".") != new.count("."):
-        return "a key space becomes a key space, and keyspace.table becomes keyspace.table"
+        return "a keyspace becomes a keyspace, and keyspace.table becomes keyspace.table"
     if not all(IDENTIFIER.fullmatch(part) for part in new.split(".")):
         return "a name is letters, digits and underscores"
     for part, longest in zip(new.split("."), (KEY_SPACE_LENGTH, TABLE_LENGTH), strict=False):
         if len(part) > longest:
-            return f"{shown(part)} has {len(part)} characters, and Cassandra takes {longest}"
+            return f"{shown(part)} has {len(part)} characters, and Cassandra allows {longest}"
     if is_cassandras(new.partition(".")[0]):
-        return "that key space belongs to the cluster itself"
+        return "that keyspace belongs to the cluster itself"
     return None
 
 

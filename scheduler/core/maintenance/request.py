@@ -1,4 +1,4 @@
-"""How the request for each kind of operation is checked: from the body to what is stored, or every problem with it."""
+"""Requests for operations of each kind: from the body to the stored request, or to its problems."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from scheduler.core.maintenance.schema import Schema, base_of, has_table
 from scheduler.core.maintenance.snapshots import DEFAULT_SPREAD_S
 from scheduler.core.nodes.names import parse_node_name
 
-# Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
+# Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, remains for the cluster.
 DEFAULT_THROTTLE = 50_000_000
 MAX_THROTTLE = 1_000_000_000_000
 MAX_AT_ONCE = 10_000
 ALL = "*"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and must not begin with a dot or a dash"
-# How much of what was restored is compared with what the cluster answers afterwards.
+# The parts of the restored rows that are compared with the answers of the cluster.
 COMPARISONS = ("none", "count", "sample", "full")
 DEFAULT_COMPARISON = "sample"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is right: `request` has every default and no secret, `tuning` what may change while it runs."""
+    """A correct request: `request` has every default and no secret, `tuning` the values that can change later."""
 
     nodes: tuple[str, ...]
     request: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What a kind makes of its fields."""
+    """The parts of a request that a kind reads from its fields."""
 
     request: Mapping[str, Any]
     tuning: Mapping[str, Any] = field(default_factory=dict)
@@ -77,12 +77,12 @@ def check_names(kind: str, request: Request, schema: Schema) -> tuple[str, ...]:
 
 
 def names_tables(request: Request) -> bool:
-    """Whether anything of it is to be looked up in the schema."""
+    """Return whether the request names keyspaces or tables, so that the schema is needed."""
     return bool(request.request.get("key_spaces") or request.request.get("column_families"))
 
 
 def named_tables(request: Request, schema: Schema) -> list[str]:
-    """The tables that the request's column families mean now, by their full names: what is gone later was dropped."""
+    """Return the full names of the tables that the request means now; a table that is missing later was dropped."""
     families = set(request.request.get("column_families") or ())
     chosen = request.request.get("key_spaces") or [name for name, found in schema.items() if not found.local]
     return [
@@ -95,14 +95,14 @@ def named_tables(request: Request, schema: Schema) -> list[str]:
 
 
 def check_login(body: Mapping[str, Any]) -> Mapping[str, str] | tuple[str, ...]:
-    """The login that a stopped operation goes on with, empty if none is given, or what is wrong with it."""
+    """Return the login with which a stopped operation continues, empty if none is given, or its problems."""
     form = Form(body)
     secrets = login(form)
     return form.problems() or secrets
 
 
 def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]:
-    """New values of what may change while an operation runs, or what is wrong with them."""
+    """Return new tuning of a running operation, or its problems."""
     form = Form(body)
     throttle = form.whole("throttle", None, 0, MAX_THROTTLE)
     if form.value("throttle") is None:
@@ -111,7 +111,7 @@ def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]
 
 
 def check_location(body: Mapping[str, Any]) -> Request | tuple[str, ...]:
-    """Where to look for backups, and with which secrets."""
+    """Return the location of backups with its secrets, or the problems."""
     form = Form(body)
     request, secrets = location(form), credentials(form)
     return form.problems() or Request((), request, secrets=secrets)
@@ -150,7 +150,7 @@ def _backup(form: Form, nodes: Sequence[str]) -> _Parts:
         "backup_name": _backup_name(form, required=True),
         **location(form),
         **_tables(form),
-        # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
+        # One node at a time slows down at most one replica of any range, with any racks.
         "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
         "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
         "absent": form.word("absent", ("wait", "skip"), "wait"),
@@ -221,7 +221,7 @@ def _throttle(form: Form) -> Mapping[str, Any]:
 
 
 def _restore_type(form: Form) -> None:
-    """Only checked: whether files can be loaded as they are follows from the tokens."""
+    """Check a field without effect: the tokens decide how files are loaded."""
     form.word("restore_type", ("existing", "new", ""), "")
 
 
@@ -235,7 +235,7 @@ def _backup_name(form: Form, required: bool) -> str:
 
 
 def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
-    """`["*"]` alone, or names and indices; absent: all. None if something is wrong with them."""
+    """Return the names of the chosen nodes: `["*"]` or absent means all. None if the field has a problem."""
     items = form.items("nodes")
     if items is None or items == (ALL,):
         return tuple(known)
@@ -265,12 +265,12 @@ def _check_names(
     for name in key_spaces:
         if name not in schema and not (of_backup and name in NEVER_RESTORED):
             form.problem(
-                "key_spaces", f": there is no key space {shown(name)} {where}; there are {listed(sorted(usable))}"
+                "key_spaces", f": there is no keyspace {shown(name)} {where}; there are {listed(sorted(usable))}"
             )
         elif name not in usable and of_backup:
             form.problem("key_spaces", f": {name} belongs to the cluster itself and is never restored")
         elif name not in usable:
-            form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
+            form.problem("key_spaces", f": {name} is local to each node and has no maintenance")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
     for name in families:
         if any(has_table(schema, key_space, name) for key_space in chosen):
@@ -278,7 +278,7 @@ def _check_names(
         if (base := base_of(schema, chosen, name)) is not None:
             form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
         else:
-            among = listed(chosen) if key_spaces else f"any key space {where}"
+            among = listed(chosen) if key_spaces else f"any keyspace {where}"
             form.problem("column_families", f": there is no table {shown(name)} in {among}")
 
 

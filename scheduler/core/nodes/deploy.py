@@ -1,7 +1,7 @@
-"""Concern: bring up the nodes of the target one after another, in numeric order.
+"""Concern: start the nodes of the target one after another, in numeric order.
 
-The next node starts when the previous one is a full member, and none starts while a member is down. That a node was
-once ready is recorded as a fact and never taken back.
+The next node starts when the previous one is ready, and none starts while a member is down. The record stores that a
+node was ready once, and keeps it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from scheduler.core.state.reason import Code, Reason
 
 REFUSED_SECONDS = 5.0
 LONG_SECONDS = 3600.0
-# So long after a launch's end every offer that was made before it has been seen.
+# After this time from a launch's end, every offer from before it has arrived.
 SETTLE_SECONDS = 3.0
 ABANDONED_LIMIT = 8
-# So long after its launch a node that serves has left its failures behind: one that dies soon after is in a loop.
+# A node that serves this long after its launch has recovered; one that dies earlier is in a loop.
 STABLE_SECONDS = 60.0
 NO_OFFER = "waits for an offer"
 
@@ -38,17 +38,17 @@ _NO_FAILURES = Failures()
 
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
-    """The nodes of the target, in order."""
+    """Return the names of the nodes of the target, in order."""
     return tuple(NodeRecord(index).name for index in range(state.target.spec.nodes))
 
 
 def record_of(state: ClusterState, name: str) -> NodeRecord:
-    """The node's record, a blank one if it never had any."""
+    """Return the node's record, a blank one if there is none."""
     return state.nodes.get(name) or NodeRecord(index=int(name.removeprefix("node-")))
 
 
 def candidate(state: ClusterState) -> NodeRecord | None:
-    """The node that is being replaced, or else the first one, in order, that is not done."""
+    """Return the node that is being replaced, or else the first one, in order, that is not done."""
     moved = next((node for node in by_index(state.nodes.values()) if has_moved(node)), None)
     if moved is not None:
         return moved
@@ -60,7 +60,7 @@ def candidate(state: ClusterState) -> NodeRecord | None:
 
 
 def note_progress(cycle: Cycle) -> None:
-    """Record what has become true: a node is a member now; one that stays up has no failures any more."""
+    """Record new members, and clear the failures of nodes that stay up."""
     for node in list(cycle.state.nodes.values()):
         if not is_running(node) or is_left_behind(node):
             continue
@@ -83,7 +83,7 @@ def note_progress(cycle: Cycle) -> None:
 
 
 def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
-    """A node has joined: those that were members before keep data that is not theirs any more, until a cleanup."""
+    """Mark the older members for a cleanup: they keep data that the joined node took over."""
     before = plan_record(cycle.state, DEPLOY)
     if before.completed:
         nodes = by_index(cycle.state.nodes.values())
@@ -92,7 +92,7 @@ def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
 
 
 def _note_completed(cycle: Cycle) -> None:
-    """The first deployment is done, which had no data to hand over."""
+    """Mark the first deployment as complete: its nodes had no data to hand over."""
     before = plan_record(cycle.state, DEPLOY)
     members = any(node.deployed is not None for node in cycle.state.nodes.values())
     if not before.completed and members and candidate(cycle.state) is None:
@@ -104,7 +104,7 @@ def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
 
 
 def deploy(cycle: Cycle) -> None:
-    """Launch the next node, if its turn has come and an offer fits."""
+    """Launch the next node if it is its turn and an offer fits."""
     node = candidate(cycle.state)
     if node is None or may_live(node):
         return
@@ -124,15 +124,15 @@ def deploy(cycle: Cycle) -> None:
 
 
 def _hold(cycle: Cycle, node: NodeRecord) -> None:
-    """See its agent's next offer soon: it tells whether the reservation was made."""
+    """Decline the agent's offer for a short time only: its next offer shows whether the reservation was made."""
     if node.agent is not None and (offer := cycle.offers.get(node.agent.id)) is not None:
-        cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may hold a reservation there"), PARTIAL_SECONDS)
+        cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may have a reservation there"), PARTIAL_SECONDS)
 
 
 def abandon(node: NodeRecord) -> NodeRecord:
-    """The node without the reservation of which nothing was ever seen.
+    """Return the node without a reservation that no offer has shown.
 
-    Should it turn up after all, it is released.
+    If the reservation does appear later, it is released.
     """
     task = node.task
     if node.reservation is None or task is None:
@@ -147,7 +147,7 @@ def abandon(node: NodeRecord) -> NodeRecord:
 
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
-    """Why the candidate may not be launched now, offers aside; None if it may."""
+    """Return why the candidate may not be launched now, apart from offers; None if it may."""
     if (block := common_block(state, node, RECOVERY if has_moved(node) else DEPLOY, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
@@ -163,19 +163,20 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     if joining := [other.name for other in others if is_joining(other)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:
-        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up that it could ask")
+        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up as its seed")
     return None
 
 
 def _is_forced(node: NodeRecord) -> bool:
-    """Whether the node is being replaced, whoever else is down."""
+    """Return whether the node is being replaced even if other members are down."""
     return has_moved(node) and node.intent is not None and node.intent.forced
 
 
 def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
-    """Whether the launch that was to make this reservation surely did not: its agent offers, but not that.
+    """Return whether the launch that was to make this reservation surely did not happen.
 
-    Or its offers were not valid any more. Whatever is less sure is an operator's to say, by restarting the step.
+    Either its offers were not valid any more, or its agent offers resources without the reservation. If it is less
+    sure, an operator decides by restarting the step.
     """
     task, reservation = node.task, node.reservation
     if task is None or reservation is None or node.agent is None:
@@ -191,7 +192,7 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
     others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
     try:
         fits = _fitting(cycle, node, [other.agent for other in others if other.agent is not None])
-    except PlacementError as error:  # settings are checked before they become the target: one of an older version
+    except PlacementError as error:  # the target of an older version, which checked less
         cycle.waits[node.name] = str(error)
         return
     chosen = _best(cycle, others, fits)
@@ -210,7 +211,7 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
 
 
 def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
-    """The offers that can carry the node; the others are judged, and with them for how long they are declined."""
+    """Return the offers that can carry the node; judge the others, with the time for which they are declined."""
     spec = cycle.state.target.spec
     spread = Spread(parse_constraints(spec.placement), agents)
     taken = {agent.id for agent in agents}
@@ -231,7 +232,7 @@ def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]
 
 
 def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
-    """The offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
+    """Return the offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
     spec = cycle.state.target.spec
     counts: dict[str, int] = {}
     for other in others:

@@ -1,13 +1,13 @@
-"""Concern: carry out what is intended for nodes, one node at a time, and only while the ring can stand it.
+"""Concern: carry out the intents of nodes, one node at a time, and only while the ring can spare the node.
 
-Where that was asked for, and for as long as it is safe (`racks`), nodes of one rack are restarted at the same time.
+With `by_rack`, and as long as it is safe (`ring.racks`), nodes of one rack restart at the same time.
 
-An intent waits its turn (`turn_block`); then its node's task is ended; what follows is its kind's. Everything that is
-asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
+An intent waits for its turn (`turn_block`). Then the scheduler ends its node's task; the rest depends on the kind.
+Every call to Mesos follows from the stored record, so a crash between two steps only delays the intent.
 
-A restart needs no more: recovery launches what has ended in its place, and the intent is done when the node is ready.
-A pause is a restart whose launch leaves Cassandra off; it stays until an operator turns it into a restart.
-A replacement is launched by the plan deploy's rules, see `scheduler.core.replace`.
+- A restart: recovery launches the node in place, and the intent is removed when the node is ready.
+- A pause is a restart whose launch leaves Cassandra off. It stays until an operator turns it into a restart.
+- A replacement is launched by the rules of the plan deploy, see `nodes.replacement`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from scheduler.core.state.reason import Code, Reason
 
 
 def pursue(cycle: Cycle) -> None:
-    """Go on with what has begun, and begin the next if its turn has come."""
+    """Continue the intents that are under way, and begin the next if it is its turn."""
     if not any(node.intent is not None for node in cycle.state.nodes.values()):
         return
     if not begun_nodes(cycle.state):
@@ -47,7 +47,7 @@ def _begin_next(cycle: Cycle) -> None:
 
 
 def _begin_beside(cycle: Cycle) -> None:
-    """Begin what need not wait for that which has begun: the restart of more nodes of its rack."""
+    """Begin restarts of more nodes in the rack of those that restart by rack."""
     racks = {node.rack for node in begun_nodes(cycle.state)}
     more = [node for node in waiting(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
     ring = survey(cycle.state) if more else AT_REST
@@ -62,19 +62,22 @@ def _begin(cycle: Cycle, node: NodeRecord) -> None:
 
 
 def waiting(state: ClusterState) -> list[NodeRecord]:
-    """The nodes whose intent has not begun, the oldest intent first."""
+    """Return the nodes whose intent has not begun, the oldest intent first."""
     found = [node for node in state.nodes.values() if node.intent and node.intent.begun_at is None]
     return sorted(found, key=lambda node: (node.intent.requested_at if node.intent else 0.0, node.index))
 
 
 def _candidates(state: ClusterState) -> list[NodeRecord]:
-    """What may be next: the first that waits, and those that are down, since they hold up all others."""
+    """Return the nodes that may be next: the first that waits, and those that are down, which hold up the others."""
     found = waiting(state)
     return [node for number, node in enumerate(found) if number == 0 or is_down(node)]
 
 
 def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | None:
-    """What holds an intent back; None if it may begin. A forced one waits for other changes of the ring alone."""
+    """Return what holds an intent back; None if it may begin.
+
+    A forced intent waits only for other changes of the ring.
+    """
     intent = node.intent
     assert intent is not None
     if not state.registered or not state.reconciliation.complete:
@@ -97,7 +100,7 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
 
 
 def is_over(node: NodeRecord) -> bool:
-    """Whether the task that the node's intent is about has ended."""
+    """Return whether the task that the node's intent names has ended."""
     return node.intent is not None and (node.task is None or node.task.id != node.intent.task_id or has_ended(node))
 
 
@@ -108,7 +111,7 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         _replace(cycle, node, intent)
         return
     if intent.kind is IntentKind.LEAVE and has_ended(node):
-        cycle.update(_departed(cycle.state, node))
+        cycle.update(_record_departure(cycle.state, node))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):
@@ -118,9 +121,11 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         cycle.update(replace(node, intent=None))
 
 
-def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
-    """The node after it has left: away for good, to be placed elsewhere as a new one where that was
-    asked for, or to join anew since NODES asks for it by now."""
+def _record_departure(state: ClusterState, node: NodeRecord) -> NodeRecord:
+    """Return the node's record after it has left the ring.
+
+    It stays away, is placed on another agent as a new node, or joins again because NODES includes it by now.
+    """
     wanted = node.index < state.target.spec.nodes
     operation = state.operations.get(DECOMMISSION)
     if operation is None or node.name not in operation.nodes:
@@ -131,7 +136,7 @@ def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
 
 
 def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
-    """End the task, give the node up where it was, and once its replacement is a member, what it held there."""
+    """End the task, move the node away, and release its old reservation once the replacement is a member."""
     assert node.task is not None
     if node.deployed is not None and intent.previous is not None:
         cycle.update(settle(node))

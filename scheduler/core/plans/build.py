@@ -1,4 +1,4 @@
-"""Build the plans of a cluster by their names."""
+"""Plans by name: which plans exist, and one or all of them built from the state."""
 
 from __future__ import annotations
 

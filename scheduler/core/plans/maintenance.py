@@ -1,4 +1,4 @@
-"""The plans of maintenance operations as people see them."""
+"""Plans of maintenance operations, computed from their records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLOCKED = {
 def operation_plan(state: ClusterState, operation: OperationRecord, now: float) -> Plan:
     """Return the plan of a maintenance operation; `now` is in seconds since the epoch."""
     view = view_operation(state, operation)
-    # A phase that nothing is known to need is not shown.
+    # A phase that no step needs so far is not shown.
     shown = [index for index, (phase, found) in enumerate(view.phases) if found or phase.needs is None]
     phases = tuple(_phase(state, view, index, now) for index in shown)
     status = aggregate((phase.status for phase in phases), view.operation.interrupted)
@@ -65,7 +65,7 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
 
 
 def _done(step: StepRecord) -> Reason:
-    """The plan is complete with it, whatever it found; what it found is told."""
+    """Return the reason of a complete step: the message of its result, also if the result is a difference."""
     if step.forced:
         return Reason(Code.FORCED, "forced complete by an operator")
     words = str(step.result.get("message") or "done")
@@ -73,14 +73,14 @@ def _done(step: StepRecord) -> Reason:
 
 
 def _left(view: View, step: StepRecord) -> tuple[Status, Reason]:
-    """A step that was to tidy up after a stop, and did not run."""
+    """Return how a step stands that was to tidy up after a stop, and did not run."""
     if step.name in view.begun:
-        return Status.WAITING, Reason(Code.NODE_DOWN, f"{step.name} was not NORMAL: left to the next operation")
+        return Status.WAITING, Reason(Code.NODE_DOWN, f"{step.name} was not NORMAL: the next operation tidies up there")
     return Status.COMPLETE, Reason(Code.DONE, "nothing was left to do")
 
 
 def _block(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> Reason | None:
-    """What holds a step back; that its node is down is told before its turn comes."""
+    """Return what holds a step back; that its node is down comes before its turn."""
     turn = turn_block(view, index, step, now)
     if turn is not None and turn.code is not Code.EARLIER_NODE:
         return turn
@@ -103,6 +103,6 @@ def _running(state: ClusterState, step: StepRecord) -> tuple[Status, Reason]:
         progress = sighting.progress
         percent = "" if progress.percent is None else f", {progress.percent:.0f} %"
         words += percent + (f", {progress.doing}" if progress.doing else "")
-        # Executors of earlier versions say the word themselves.
+        # Executors of earlier versions include the word.
         words += f"; waits: {progress.waiting.removeprefix('waits: ')}" if progress.waiting else ""
     return Status.IN_PROGRESS, Reason(Code.RUNNING, words)

@@ -1,4 +1,4 @@
-"""The plans as people see them, computed from the state: never stored."""
+"""The plans deploy and recovery, computed from the state and never stored."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 
 def deploy_plan(state: ClusterState, now: float) -> Plan:
+    """Return the plan deploy; `now` is in seconds since the epoch."""
     steps = tuple(_deploy_steps(state, now))
     phases = (
         _phase(state, DEPLOY, "Reconciliation", (reconciliation_step(state),)),
@@ -51,6 +52,7 @@ def deploy_plan(state: ClusterState, now: float) -> Plan:
 
 
 def recovery_plan(state: ClusterState, now: float) -> Plan:
+    """Return the plan recovery, with a step for each member that is down or has an intent."""
     nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
     ring = availability.survey(state) if any(node.intent for node in nodes) else availability.AT_REST
     steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
@@ -69,17 +71,18 @@ def _phase(state: ClusterState, plan: str, name: str, steps: tuple[Step, ...]) -
 
 
 def reconciliation_step(state: ClusterState) -> Step:
+    """Return the step of the task reconciliation."""
     progress = state.reconciliation
     name = "Reconciliation"
     identifier = stable_id(DEPLOY, name, name)
     if progress.complete:
-        return Step(identifier, name, Status.COMPLETE, "Mesos has spoken of every task", Code.DONE)
+        return Step(identifier, name, Status.COMPLETE, "Mesos has reported every task", Code.DONE)
     if not progress.started:
-        return Step(identifier, name, Status.PENDING, "waits to be subscribed to Mesos", Code.NOT_REGISTERED)
+        return Step(identifier, name, Status.PENDING, "waits for the subscription to Mesos", Code.NOT_REGISTERED)
     nodes = by_index(state.nodes[pending] for pending in progress.pending)
     shown = ", ".join(f"{node.name} (agent {node.agent.hostname if node.agent else '?'})" for node in nodes[:5])
     more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
-    message = f"Mesos has not spoken yet of {shown}{more}; asked {progress.attempts} times, asking on"
+    message = f"Mesos has not reported the tasks of {shown}{more} yet; asked {progress.attempts} times, and asks again"
     return Step(identifier, name, Status.IN_PROGRESS, message, Code.RECONCILING)
 
 
@@ -109,7 +112,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
 
 
 def _rolling(state: ClusterState, changed: dict[str, str]) -> str | None:
-    """The node that the roll-out is at, or that is next; None if there is no roll-out."""
+    """Return the node at which the roll-out is, or the next; None without a roll-out."""
     for node in by_index(state.nodes.values()):
         if recovery.is_rolled_out(node):
             return node.name
@@ -150,7 +153,7 @@ def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now
     if node.deployed is not None:
         return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
     if node.left:
-        text = "decommissioned by an operator; restart this step to have it again"
+        text = "decommissioned by an operator; restart this step to start the node again"
         return Status.COMPLETE, Reason(Code.LEFT, text)
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
@@ -179,9 +182,9 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     if node.task is not None and node.task.configuration != state.target.id:
         remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
     if node.name in cleanup.cleanup_due(state):
-        remarks += ", to be cleaned up since nodes were added"
+        remarks += ", needs a cleanup because nodes were added"
     if node.mode == "LEAVING":
-        return f"{remarks}, but it leaves: see the plan {decommission.KIND}"
+        return f"{remarks}, but it leaves the ring: see the plan {decommission.KIND}"
     if not is_up(node):
         return f"{remarks}, but down: see the plan recovery"
     sighting = state.sightings.get(node.name)
@@ -203,12 +206,14 @@ def _recovery_status(
         return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")
     if replacement.awaits_peers(node):
         peer = replacement.seen_by(state, node)
-        text = "its place is taken from it" if peer is None else f"{peer} still holds {node.address} for alive"
+        text = (
+            f"{node.name} is moved away from its agent" if peer is None else f"{peer} still sees {node.address} as up"
+        )
         return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
     if is_leaving(node):
-        return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; what it held is released")
+        return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; its reservation is released")
     if is_paused(node) and node.mode == "PAUSED":
         where = agent_name(node)
         text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"

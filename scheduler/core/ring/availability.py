@@ -1,4 +1,4 @@
-"""Tell which members are available, and what the ring can spare."""
+"""Availability of the ring: which members are down, not ready or busy, and which restarts of a rack run together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scheduler.core.state.reason import Code, Reason
 
 @dataclass(frozen=True)
 class Ring:
-    """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
+    """The facts that forbid to take a node out of the ring, computed once for all nodes; names in numeric order.
 
-    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `mates` are, by
-    rack, those that have begun and beside which more of their rack may.
+    `begun` are the nodes whose intent is under way. `unsettled` are members that are up, but not ready by their own
+    status or by that of a peer. `mates` has, by rack, the nodes beside which more nodes of that rack may restart.
     """
 
     begun: tuple[NodeRecord, ...]
@@ -34,12 +34,12 @@ AT_REST = Ring((), (), (), {}, frozenset(), {})
 
 
 def begun_nodes(state: ClusterState) -> list[NodeRecord]:
-    """The nodes whose intent is being carried out."""
+    """Return the nodes whose intent is under way."""
     return [node for node in by_index(state.nodes.values()) if node.intent and node.intent.begun_at is not None]
 
 
 def survey(state: ClusterState) -> Ring:
-    """The ring as of now."""
+    """Return the present availability of the ring."""
     nodes = by_index(state.nodes.values())
     members = [node for node in nodes if node.deployed is not None]
     return Ring(
@@ -63,7 +63,7 @@ def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
 
 
 def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
-    """Why these members may not be taken out of the ring now: another is down or not settled; None if they may."""
+    """Return why these members must stay in the ring: another is down or not ready; None if they may go."""
     if down := [other for other in ring.down if other not in names]:
         return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
     return next((reason for other, reason in ring.unsettled.items() if other not in names), None)

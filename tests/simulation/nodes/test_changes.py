@@ -269,7 +269,7 @@ def test_what_was_computed_on_other_settings_is_refused() -> None:
     play(
         [
             put(CASSANDRA_HEAP_SIZE_MB="350"),
-            Expect.refused(late, RefusalKind.CONFLICT, "changed by somebody else"),
+            Expect.refused(late, RefusalKind.CONFLICT, "Other settings were stored meanwhile"),
         ],
         world,
     )

@@ -135,9 +135,7 @@ def test_a_node_that_its_peers_see_is_not_replaced_behind_their_backs() -> None:
             Send.command(REPLACE),
             Send.time(1.0, cycles=50),
             Expect.launched(),
-            Expect.step(
-                "node-1", Status.STARTED, "PEER_VIEW", "recovery", says="still holds node-1 (127.0.0.3) for alive"
-            ),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="still sees node-1 (127.0.0.3) as up"),
             Send.agent_back("127.0.0.3"),
             until_settled(),
             Expect.launched("node-1"),

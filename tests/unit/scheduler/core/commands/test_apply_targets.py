@@ -64,8 +64,8 @@ def test_settings_that_come_to_the_same_change_no_target() -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (ask(BEFORE, heap(300), base="other"), "changed by somebody else meanwhile"),
-        (ask(BEFORE, heap(300), base_overrides=GIVEN), "changed by somebody else meanwhile"),
+        (ask(BEFORE, heap(300), base="other"), "Other settings were stored meanwhile"),
+        (ask(BEFORE, heap(300), base_overrides=GIVEN), "Other settings were stored meanwhile"),
         (ask(BEFORE, spec(3, disk_mb=7)), "The configured disk size can not be changed"),
         (ask(BEFORE, spec(3, seeds=4)), "The number of configured seeds (4) is greater"),
     ],

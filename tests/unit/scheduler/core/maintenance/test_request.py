@@ -227,10 +227,10 @@ def test_what_can_be_restored(body: dict[str, Any]) -> None:
         ({"rename": {"shop.by_name": "shop.x"}}, "shop.by_name is a materialized view and is built from shop.user"),
         (
             {"column_families": ["log"], "rename": {"shop.log": "shop.old"}},
-            "column_families: log is also log.log, which rename does not name: give key_spaces, or full names.",
+            "column_families: log also means log.log, which rename does not name: give key_spaces, or full names.",
         ),
-        ({"rename": {"shop": "System"}}, "that key space belongs to the cluster itself."),
-        ({"rename": {"shop.user": f"x.{'y' * 223}"}}, "has 223 characters, and Cassandra takes 222."),
+        ({"rename": {"shop": "System"}}, "that keyspace belongs to the cluster itself."),
+        ({"rename": {"shop.user": f"x.{'y' * 223}"}}, "has 223 characters, and Cassandra allows 222."),
         ({"key_spaces": ["system_auth"], "column_families": ["roles"]}, "its roles are restored as statements"),
     ],
 )

@@ -34,18 +34,18 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "cleanup",
         {"key_spaces": ["shops"]},
-        "key_spaces: there is no key space shops in the cluster; there are log, shop.",
+        "key_spaces: there is no keyspace shops in the cluster; there are log, shop.",
     ),
     (
         "cleanup",
         {"key_spaces": ["system"]},
-        "key_spaces: system is local to each node, and no maintenance is done on it.",
+        "key_spaces: system is local to each node and has no maintenance.",
     ),
-    ("cleanup", {"key_spaces": [1]}, "key_spaces must be a list of names, 1 is none."),
+    ("cleanup", {"key_spaces": [1]}, "key_spaces must be a list of names, and 1 is not a name."),
     (
         "cleanup",
         {"column_families": ["use"]},
-        "column_families: there is no table use in any key space in the cluster.",
+        "column_families: there is no table use in any keyspace in the cluster.",
     ),
     (
         "cleanup",
@@ -55,12 +55,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "cleanup",
         {"column_families": ["local"]},
-        "column_families: there is no table local in any key space in the cluster.",
+        "column_families: there is no table local in any keyspace in the cluster.",
     ),
     (
         "cleanup",
         {"column_families": ["shop.lines"]},
-        "column_families: there is no table shop.lines in any key space in the cluster.",
+        "column_families: there is no table shop.lines in any keyspace in the cluster.",
     ),
     (
         "repair",
@@ -147,7 +147,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "backup",
         place(key_spaces=["system"]),
-        "key_spaces: system is local to each node, and no maintenance is done on it.",
+        "key_spaces: system is local to each node and has no maintenance.",
     ),
     ("backup-delete", {"external_location": "s3://bucket"}, _ONE),
     ("backup-delete", place(keep_last=1), _ONE),
@@ -159,7 +159,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(key_spaces=["shops"]),
-        "key_spaces: there is no key space shops in the backup; there are log, shop.",
+        "key_spaces: there is no keyspace shops in the backup; there are log, shop.",
     ),
     (
         "restore",
@@ -169,7 +169,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(column_families=["use"]),
-        "column_families: there is no table use in any key space in the backup.",
+        "column_families: there is no table use in any keyspace in the backup.",
     ),
     (
         "restore",
@@ -179,8 +179,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "shop.x"}),
-        "rename: shop cannot become shop.x: "
-        "a key space becomes a key space, and keyspace.table becomes keyspace.table.",
+        "rename: shop cannot become shop.x: a keyspace becomes a keyspace, and keyspace.table becomes keyspace.table.",
     ),
     (
         "restore",
@@ -190,7 +189,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "system"}),
-        "rename: shop cannot become system: that key space belongs to the cluster itself.",
+        "rename: shop cannot become system: that keyspace belongs to the cluster itself.",
     ),
     (
         "restore",
@@ -205,7 +204,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "x" * 49}),
-        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra takes 48.",
+        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra allows 48.",
     ),
     ("restore", place(rename={"shops": "x"}), "rename: shops is not among what is to be restored."),
     ("restore", place(key_spaces=["log"], rename={"shop": "x"}), "rename: shop is not among what is to be restored."),

@@ -103,7 +103,7 @@ def test_an_event_tells_that_it_differs() -> None:
     before = state(up(0), operations={"restore": operation("restore")})
     ended = operation("restore", OperationState.DIFFERENT, message=WRONG["message"], finished_at=NOW)
     (entry,) = operation_entries(before, replace(before, operations={"restore": ended}), NOW)
-    assert entry.sentence.endswith("is done, and what it left differs from what was asked for")
+    assert entry.sentence.endswith("is complete, but its result differs from the request")
     assert entry.cause == WRONG["message"]
 
 
