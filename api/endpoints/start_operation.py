@@ -37,6 +37,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     request = _checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    # Before any question to a node; the command itself decides again, on the state of that moment.
     if (reason := exclusion(state, kind, request.request)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
     check_key(request.secrets)

@@ -16,12 +16,16 @@ from scheduler.core.commands.command import (
     ResumeNode,
 )
 from scheduler.core.nodes.intents import is_over
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import move_back, place_again
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, by_index, describe, is_paused, may_live
+from scheduler.core.state.lifecycle import UNSEEN, by_index, is_paused, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
+
+# The reason of an intent that an operator requested.
+_REQUESTED = "requested by an operator"
 
 
 def command_node(state: ClusterState, command: NodeCommand, now: float) -> ClusterState | Refusal:
@@ -58,9 +62,8 @@ def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterS
 
 def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> NodeRecord:
     assert node.task is not None
-    asked = "requested by an operator"
     intent = Intent(
-        IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced, by_rack=command.by_rack
+        IntentKind.RESTART, now, node.task.id, _REQUESTED, command.principal, command.forced, by_rack=command.by_rack
     )  # fmt: skip
     return replace(node, intent=intent, failures=Failures())
 
@@ -77,8 +80,7 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
     if not command.forced and (problem := _strain(state, nodes)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true pauses it nevertheless")
     assert node.task is not None
-    asked = "requested by an operator"
-    intent = Intent(IntentKind.PAUSE, now, node.task.id, asked, command.principal, command.forced)
+    intent = Intent(IntentKind.PAUSE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     if before is not None and before.begun_at is not None:
         intent = replace(intent, begun_at=now, by_rack=before.by_rack)
     paused = replace(node, intent=intent, failures=Failures())
@@ -118,8 +120,7 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
     if not command.forced and (problem := _strain(state, nodes)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true replaces it nevertheless")
     assert node.task is not None
-    asked = "requested by an operator"
-    intent = Intent(IntentKind.REPLACE, now, node.task.id, asked, command.principal, command.forced)
+    intent = Intent(IntentKind.REPLACE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
 
 
@@ -133,7 +134,7 @@ def _forced(node: NodeRecord) -> NodeRecord | None:
 
 def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
     if node.intent is not None and not _gives_way(node):
-        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+        return f"{intent_name(node)} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:
         return f"{node.name} is not a member of the ring: a new node has nothing to take over"
     if not any(other.deployed is not None and other.index != node.index for other in state.nodes.values()):
@@ -162,7 +163,7 @@ def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusa
         return replace(state, nodes={**state.nodes, node.name: back})
     if node.intent.begun_at is not None:
         state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
-        text = f"{describe(node.intent.kind)} of {node.name} has begun: {state_of_it}"
+        text = f"{intent_name(node)} has begun: {state_of_it}"
         return Refusal(RefusalKind.CONFLICT, text)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
 
@@ -178,7 +179,7 @@ def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Ref
 
 def _unfit(node: NodeRecord) -> str | None:
     if node.intent is not None:
-        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+        return f"{intent_name(node)} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:
         return f"{node.name} is not a member of the ring yet: the plan deploy launches it"
     if node.task.state in UNSEEN:
@@ -191,7 +192,7 @@ def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
     ring = survey(state)
     for other in ring.begun:
         if other.intent is not None and other.name not in {node.name for node in nodes}:
-            return f"{describe(other.intent.kind)} of {other.name} is under way"
+            return f"{intent_name(other)} is under way"
     if joining := next(iter(ring.joining), None):
         return f"{joining} is joining the ring"
     # Several nodes restart one by one, and each is a peer of the others.

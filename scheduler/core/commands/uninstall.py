@@ -43,5 +43,5 @@ def _give_up_task(state: ClusterState, node: NodeRecord) -> ClusterState | Refus
         return Refusal(
             RefusalKind.CONFLICT, f"the task of {node.name} is visible to Mesos and is being ended: wait for its end"
         )
-    task = replace(node.task, state=TaskState.LOST, message="given up by an operator")
+    task = replace(node.task, state=TaskState.LOST, message="abandoned by an operator")
     return replace(state, nodes={**state.nodes, node.name: replace(node, task=task)})

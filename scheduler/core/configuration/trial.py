@@ -37,7 +37,7 @@ def is_needed(old: ClusterSpec, new: ClusterSpec) -> bool:
 def hindrance(old: ClusterSpec, new: ClusterSpec) -> str | None:
     """Return why the nodes' bundles cannot check these settings; None if they can."""
     if bundles(old) != bundles(new):
-        return "the new settings name other bundles than the nodes have"
+        return "the settings name other bundles than the nodes have"
     return None
 
 

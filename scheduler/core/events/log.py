@@ -33,7 +33,7 @@ _FIELDS_BYTES = 200
 
 def journal(
     before: ClusterState,
-    heard: ClusterState,
+    folded: ClusterState,
     after: ClusterState,
     decision: Decision,
     outcomes: Sequence[Outcome],
@@ -41,13 +41,13 @@ def journal(
 ) -> ClusterState:
     """Return `after` with the events since `before` was stored, in the order of cause and effect.
 
-    `heard` is the state with the folded updates and the commands, before the decision.
+    `folded` is the state with the folded updates and the commands, before the decision.
     """
     entries = [command_entry(outcome, now) for outcome in outcomes]
     entries += _connection(before, after, now)
     entries += _target(before, after, now)
-    entries += node_entries(before, heard, now)
-    entries += node_entries(heard, after, now)
+    entries += node_entries(before, folded, now)
+    entries += node_entries(folded, after, now)
     entries += garbage_entries(before, after, now)
     entries += release_entries(decision.accepts, after, now)
     entries += released_entries(before, after, now)

@@ -90,16 +90,16 @@ def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Jso
     }  # fmt: skip
     versions = {str(found.get("schema_version")) for found in snapshots.values()}
     compared = compare_schemas(snapshots)
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "count_rows": operation.request.get("count_rows"),
         "schema_versions": sorted(versions),
         "present": _addresses(state, snapshots),
         **_absent(without),
     }
     if compared is not None:
-        told["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
-        told["last_round"] = is_last_round(operation)
-    return {**_backup(state, operation, node), **told, **_spread(state, operation)}
+        described["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
+        described["last_round"] = is_last_round(operation)
+    return {**_backup(state, operation, node), **described, **_spread(state, operation)}
 
 
 def _addresses(state: ClusterState, names: Iterable[str]) -> list[str]:
@@ -265,11 +265,11 @@ def _added(one: Any, other: Any) -> Any:
 def _distribute(
     backup_nodes: Iterable[str], nodes: Sequence[str], favoured: Mapping[str, str]
 ) -> Mapping[str, tuple[str, ...]]:
-    given: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=_natural)}
+    assigned: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=_natural)}
     for source in sorted(backup_nodes, key=lambda name: (name not in favoured, _natural(name))):
-        node = favoured.get(source) or min(given, key=lambda name: len(given[name]))
-        given[node].append(source)
-    return {node: tuple(given[node]) for node in nodes}
+        node = favoured.get(source) or min(assigned, key=lambda name: len(assigned[name]))
+        assigned[node].append(source)
+    return {node: tuple(assigned[node]) for node in nodes}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

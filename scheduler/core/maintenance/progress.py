@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from scheduler.core.nodes.names import intent_name
+from scheduler.core.nodes.recovery import back_off
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import by_index, describe, is_joining, is_up
+from scheduler.core.state.lifecycle import by_index, is_joining, is_up
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
@@ -100,12 +102,8 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
         return other
     if operation.interrupted and operation.state is OperationState.RUNNING:
         return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
-    if now < step.failures.not_before:
-        failures = step.failures
-        left = failures.not_before - now
-        return Reason(
-            Code.BACK_OFF, f"next attempt in {left:.0f} s, after {failures.count} failures: {failures.message}"
-        )
+    if (waiting := back_off(step.failures, now)) is not None:
+        return waiting
     running = view.running[phase]
     if len(running) >= at_once(operation, view.kind.phases[phase]):
         return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
@@ -128,7 +126,7 @@ def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
         mode = "it has no record" if node is None else f"its mode is {node.mode}"
         return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {mode}")
     if node.intent is not None and node.intent.begun_at is not None:
-        return Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {name}")
+        return Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if (other := view.busy.get(name)) is not None:
         return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
     if view.joining is not None:

@@ -72,7 +72,8 @@ def _merged(found: Mapping[str, Json]) -> list[Json]:
             key = tuple(str(problem.get(name, "")) for name in ("kind", "where", "why", "help"))
             nodes.setdefault(key, []).append(node)
     return [
-        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": told} for key, told in nodes.items()
+        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": reporters}
+        for key, reporters in nodes.items()
     ]
 
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from scheduler.core.configuration.standing_plans import DEPLOY, interruption
 from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import vacate
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
-from scheduler.core.state.lifecycle import by_index, describe, has_ended, is_leaving, is_running, may_live
+from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation import (
     SCHEDULER,
@@ -93,7 +94,7 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     The node's own executor checks the replication factors.
     """
     if node.intent is not None:
-        return f"{_pending(node)} is pending: {node.intent.reason}"
+        return f"{intent_name(node)} is pending: {node.intent.reason}"
     if node.deployed is None or not is_running(node) or node.mode not in ("NORMAL", "LEAVING", "DECOMMISSION_FAILED"):
         return f"{node.name} is not a member of the ring that is up: its mode is {node.mode}"
     others = [other for other in by_index(state.nodes.values()) if other.deployed and other.index != node.index]
@@ -101,7 +102,7 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
         return f"{node.name} is the only member of the ring: no other node can hold its data"
     ring = survey(state)
     if ring.begun:
-        return f"{_pending(ring.begun[0])} is under way"
+        return f"{intent_name(ring.begun[0])} is under way"
     if ring.joining:
         return f"{ring.joining[0]} is joining the ring"
     if forced:
@@ -109,11 +110,6 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     if (strain := ring_strain(ring, {node.name})) is not None:
         return strain.sentence
     return _room_problem(state, node, others)
-
-
-def _pending(node: NodeRecord) -> str:
-    assert node.intent is not None
-    return f"{describe(node.intent.kind)} of {node.name}"
 
 
 def restart_leaving_node(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
@@ -257,7 +253,7 @@ def _forget(cycle: Cycle, node: NodeRecord) -> None:
     """Remove the record once the node surely holds no reservation."""
     if node.reservation is not None:
         cycle.update(vacate(node, left=False))
-    elif not any(given_up.agent_id for given_up in node.abandoned):
+    elif not any(abandoned.agent_id for abandoned in node.abandoned):
         cycle.remove(node)
 
 

@@ -15,13 +15,14 @@ from scheduler.core.cycle.workspace import Cycle, anywhere
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_place
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import PlanRecord
-from scheduler.core.state.lifecycle import by_index, describe, is_down, is_joining, is_running, may_live
+from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running, may_live
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
@@ -138,11 +139,11 @@ def abandon(node: NodeRecord) -> NodeRecord:
     if node.reservation is None or task is None:
         return replace(node, agent=None, reservation=None, rack="")
     unused = task.state in (TaskState.ERROR, TaskState.DROPPED)
-    sure = [given_up for given_up in node.abandoned if given_up.agent_id]
-    doubtful = [given_up for given_up in node.abandoned if not given_up.agent_id]
+    sure = [item for item in node.abandoned if item.agent_id]
+    doubtful = [item for item in node.abandoned if not item.agent_id]
     abandoned = (*sure, *(*doubtful, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:])
     if may_live(node):
-        task = replace(task, state=TaskState.LOST, message="given up by an operator")
+        task = replace(task, state=TaskState.LOST, message="abandoned by an operator")
     return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
 
 
@@ -153,7 +154,7 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
     for other in others:
         if other.intent is not None and other.intent.begun_at is not None:
-            text = f"{node.name} does not join during {describe(other.intent.kind)} of {other.name}"
+            text = f"{node.name} does not join during {intent_name(other)}"
             return Reason(Code.OTHER_INTENT, text)
     if not has_moved(node) and (block := canary_block(state)) is not None:
         return block

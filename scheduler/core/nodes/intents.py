@@ -17,11 +17,12 @@ from dataclasses import replace
 from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.subscription import NOT_RECONCILED
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import awaits_peers, move, seen_by, settle, vacate
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, describe, has_ended, is_down, may_live
+from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, may_live
 from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
@@ -87,7 +88,7 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
     beside = {node.name, *(ring.mates.get(node.rack, ()) if intent.by_rack else ())}
     for other in ring.begun:
         if other.intent is not None and other.name not in beside:
-            return Reason(Code.OTHER_INTENT, f"waits for {describe(other.intent.kind)} of {other.name}")
+            return Reason(Code.OTHER_INTENT, f"waits for {intent_name(other)}")
     if joining := next((name for name in ring.joining if name != node.name), None):
         return Reason(Code.OTHER_JOINS, f"waits for {joining} to join the ring")
     if intent.forced:
@@ -150,4 +151,4 @@ def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     agent = node.agent if intent.previous is None else intent.previous.agent
     assert node.task is not None
     assert agent is not None
-    end_task(cycle, node.task, agent, f"{describe(intent.kind)} of {node.name}")
+    end_task(cycle, node.task, agent, intent_name(node))

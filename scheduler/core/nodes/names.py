@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from scheduler.core.state.lifecycle import describe
 from scheduler.core.state.node import NodeRecord
 
 _NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
@@ -18,3 +19,9 @@ def parse_node_name(text: str) -> str | None:
 def agent_name(node: NodeRecord) -> str:
     """Return the host name of the node's agent for a sentence, such as `waits for <agent> to offer …`."""
     return node.agent.hostname if node.agent is not None else "its agent"
+
+
+def intent_name(node: NodeRecord) -> str:
+    """Return the node's intent for a sentence, such as `the restart of node-1`; the node must have one."""
+    assert node.intent is not None
+    return f"{describe(node.intent.kind)} of {node.name}"

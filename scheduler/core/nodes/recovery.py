@@ -20,7 +20,7 @@ from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import UNSEEN, by_index, has_ended, has_given_up, is_leaving
-from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
+from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
 PARTIAL_SECONDS = 1.0
@@ -60,15 +60,17 @@ def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -
         return waiting
     if node.reservation is not None and node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR:
         return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: replace the node")
-    failures = node.failures
     if has_given_up(node):
         return failure_reason(node)
-    if now < failures.not_before:
-        left = failures.not_before - now
-        return Reason(
-            Code.BACK_OFF, f"next attempt in {left:.0f} s, after {failures.count} failures: {failures.message}"
-        )
-    return None
+    return back_off(node.failures, now)
+
+
+def back_off(failures: Failures, now: float) -> Reason | None:
+    """Return the reason to wait for the end of a back-off; None if it is over. `now` is in seconds since the epoch."""
+    if now >= failures.not_before:
+        return None
+    words = f"next attempt in {failures.not_before - now:.0f} s, after {failures.count} failures: {failures.message}"
+    return Reason(Code.BACK_OFF, words)
 
 
 def failure_reason(node: NodeRecord) -> Reason:

@@ -118,7 +118,7 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
     if after.total.cpus <= before.total.cpus and after.total.mem <= before.total.mem:
         return True
     if _has_job(cycle, node):
-        return _wait(cycle, node, "waits for its maintenance job: its whole reservation is not offered meanwhile")
+        return _wait(cycle, node, f"waits for the maintenance job on {node.name}, which uses a part of its reservation")
     assert node.agent is not None
     assert node.reservation is not None
     cycle.wanted.add(node.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scheduler.core.maintenance.progress import View, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.run import DIFFERENT
 from scheduler.core.mesos.subscription import subscription_block
+from scheduler.core.nodes.deploy import NO_OFFER
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
@@ -60,7 +61,7 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
     block = _block(state, view, index, step, now)
     if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
-    waits = state.memory.waits.get(step.key, "waits for an offer")
+    waits = state.memory.waits.get(step.key, NO_OFFER)
     return Status.PENDING, Reason(Code.NO_OFFER, waits)
 
 

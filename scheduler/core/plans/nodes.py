@@ -7,7 +7,7 @@ from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interr
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
 from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
-from scheduler.core.nodes.names import agent_name
+from scheduler.core.nodes.names import agent_name, intent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
 from scheduler.core.ring.readiness import assess
@@ -129,7 +129,7 @@ def _roll_out_status(
     if (interrupted := interruption(state, DEPLOY)) is not None:
         return Status.WAITING, interrupted
     if node.intent is not None:
-        return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
+        return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if canary_block(state, rolling) is not None and (block := canary_block(state, node.name)) is not None:
         return Status.WAITING, block
     if rolling != node.name:
@@ -139,7 +139,7 @@ def _roll_out_status(
     text = state.memory.waits.get(node.name)
     if text is not None:
         return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)
-    return Status.PENDING, Reason(Code.OTHER_INTENT, "it is its turn")
+    return Status.PENDING, Reason(Code.OTHER_INTENT, f"it is the turn of {node.name}")
 
 
 def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reason) -> Step:
@@ -203,7 +203,7 @@ def _recovery_status(
 ) -> tuple[Status, Reason]:
     if node.intent is not None and node.intent.begun_at is None:
         block = intents.turn_block(state, ring, node)
-        return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")
+        return Status.PENDING, block or Reason(Code.OTHER_INTENT, f"it is the turn of {node.name}")
     if replacement.awaits_peers(node):
         peer = replacement.seen_by(state, node)
         text = (

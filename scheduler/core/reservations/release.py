@@ -42,14 +42,14 @@ def release(cycle: Cycle) -> None:
     """Destroy and unreserve the parts of abandoned reservations that offers show."""
     kept = kept_reservations(cycle.state)
     for node in list(cycle.state.nodes.values()):
-        for given_up in node.abandoned:
-            if given_up.id in kept:
+        for abandoned in node.abandoned:
+            if abandoned.id in kept:
                 continue
-            offer = cycle.holder(given_up.id)
-            if given_up.agent_id:
-                _clear(cycle, node.name, given_up, offer)
+            offer = cycle.holder(abandoned.id)
+            if abandoned.agent_id:
+                _clear(cycle, node.name, abandoned, offer)
             elif offer is not None:
-                release_offered(cycle, node.name, given_up.id, offer, destroy=given_up.unused)
+                release_offered(cycle, node.name, abandoned.id, offer, destroy=abandoned.unused)
 
 
 def kept_reservations(state: ClusterState) -> set[str]:
@@ -92,44 +92,41 @@ def known_reservations(state: ClusterState) -> set[str]:
     return kept_reservations(state) | {item.id for node in state.nodes.values() for item in node.abandoned}
 
 
-def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) -> None:
+def _clear(cycle: Cycle, name: str, abandoned: Abandoned, offer: Offer | None) -> None:
     """Release a reservation that surely is on its agent, until its offers do not show it any more."""
     node = cycle.state.nodes[name]
-    others = tuple(other for other in node.abandoned if other != given_up)
-    surely = given_up.destroyed or may_never_have_been(cycle.state)
-    if offer is None and surely and _is_all_shown(cycle, given_up):
+    others = tuple(other for other in node.abandoned if other != abandoned)
+    surely = abandoned.destroyed or may_never_have_been(cycle.state)
+    if offer is None and surely and _is_all_shown(cycle, abandoned):
         cycle.update(replace(node, abandoned=others))
-        if given_up.destroyed:
-            cycle.note_released(given_up.id)
+        if abandoned.destroyed:
+            cycle.note_released(abandoned.id)
         return
-    cycle.wanted.add(f"release of {given_up.id}")
+    cycle.wanted.add(f"release of {abandoned.id}")
     if offer is None:
         return
-    if is_used(cycle.state, given_up.id, offer) and not given_up.destroyed:
+    if is_used(cycle.state, abandoned.id, offer) and not abandoned.destroyed:
         # Its node's task still uses the volume.
         cycle.judge(
             offer, Reason(Code.RESERVATION_PARTIAL, f"{name} leaves this agent, but its task there has not ended"), 5.0
         )
         return
     # Its agent may have come back under another id.
-    executors = holders_of(cycle.state, given_up.id, offer.executor_ids)
+    executors = holders_of(cycle.state, abandoned.id, offer.executor_ids)
     seen = replace(
-        given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors
+        abandoned, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors
     )
     cycle.update(replace(node, abandoned=(*others, seen)))
-    release_offered(cycle, name, given_up.id, offer, destroy=True)
+    release_offered(cycle, name, abandoned.id, offer, destroy=True)
 
 
-def _is_all_shown(cycle: Cycle, given_up: Abandoned) -> bool:
+def _is_all_shown(cycle: Cycle, abandoned: Abandoned) -> bool:
     """Return whether the agent has offered all that is free, and no executor there can free more."""
-    if not cycle.has_offered(given_up.agent_id, given_up.hostname):
+    if not cycle.has_offered(abandoned.agent_id, abandoned.hostname):
         return False
-    running = cycle.executors_at(given_up.agent_id, given_up.hostname)
-    return not running & set(given_up.executors if given_up.destroyed else _unknown(cycle, given_up, running))
-
-
-def _unknown(cycle: Cycle, given_up: Abandoned, running: set[str]) -> tuple[str, ...]:
-    return holders_of(cycle.state, given_up.id, running)
+    running = cycle.executors_at(abandoned.agent_id, abandoned.hostname)
+    known = abandoned.executors if abandoned.destroyed else holders_of(cycle.state, abandoned.id, running)
+    return not running & set(known)
 
 
 def release_offered(cycle: Cycle, name: str, resource_id: str, offer: Offer, destroy: bool) -> None:

@@ -36,7 +36,7 @@ def clear_node(node: NodeRecord) -> NodeRecord:
 
     A reservation that may be on any agent is released if it appears; the uninstall does not wait for it.
     """
-    held = [replace(given_up, unused=True) for given_up in node.abandoned]
+    held = [replace(abandoned, unused=True) for abandoned in node.abandoned]
     if node.reservation is not None and node.agent is not None and not _is_gone(node):
         held.append(abandoned_on(node.reservation, node.agent))
     previous = None if node.intent is None else node.intent.previous
@@ -67,7 +67,7 @@ def finish(cycle: Cycle) -> None:
 
 def holds_nothing(node: NodeRecord) -> bool:
     """Return whether the task has ended, and no reservation surely remains."""
-    surely = any(given_up.agent_id for given_up in node.abandoned)
+    surely = any(abandoned.agent_id for abandoned in node.abandoned)
     return not (may_live(node) or node.reservation is not None or node.intent is not None or surely)
 
 
@@ -92,6 +92,6 @@ def _is_gone(node: NodeRecord) -> bool:
 def forget_holdings(state: ClusterState, node: NodeRecord) -> ClusterState:
     """Return the state in which the uninstall does not wait for this node's reservations any more."""
     assert state.uninstall is not None
-    left = (*state.uninstall.left, *(given_up.id for given_up in node.abandoned))
+    left = (*state.uninstall.left, *(abandoned.id for abandoned in node.abandoned))
     after = replace(node, abandoned=())
     return replace(state, nodes={**state.nodes, node.name: after}, uninstall=replace(state.uninstall, left=tuple(left)))

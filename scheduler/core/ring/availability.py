@@ -71,10 +71,10 @@ def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
 
 def _unsettled(state: ClusterState, members: list[NodeRecord]) -> dict[str, Reason]:
     found = {node.name: reason for node in members if (reason := own_reason(state, node)) is not None}
-    spoken = [node for node in members if node.name not in found]
+    reporting = [node for node in members if node.name not in found]
     addresses = {node.address: node.name for node in members}
     schemas: dict[str | None, str] = {}
-    for node in spoken:
+    for node in reporting:
         status = state.sightings[node.name].status
         schemas.setdefault(status.schema, node.name)
         blind = next((addresses[address] for address in status.unreachable if address in addresses), None)
