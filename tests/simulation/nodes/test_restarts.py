@@ -114,7 +114,7 @@ def test_one_that_does_not_come_back_stops_the_others() -> None:
             Expect.refused(restart("node-0"), RefusalKind.CONFLICT, "is under way already"),
             Expect.refused(CancelIntent("node-0", "op"), RefusalKind.CONFLICT, "has begun"),
             Send.command(CancelIntent("node-1", "op")),
-            Expect.refused(CancelIntent("node-1", "op"), RefusalKind.CONFLICT, "nothing is intended"),
+            Expect.refused(CancelIntent("node-1", "op"), RefusalKind.CONFLICT, "has no pending action"),
         ]
     )
 
