@@ -145,7 +145,7 @@ def _history(kind: str) -> Response:
 
 
 @blueprint.get("/v1/backups")
-def listed() -> Response:
+def list_names() -> Response:
     """All backups at a place, unfinished ones too. The credentials come in headers: addresses are logged on the way."""
     try:
         return jsonify(dict(ask_storage("backups", _place())))

@@ -51,7 +51,7 @@ def command_plan(state: ClusterState, command: Interrupt | Proceed) -> ClusterSt
         return _resume(state, ResumeOperation(command.plan))
     if not is_live(operation):
         return _not_running(operation.kind)
-    return _with(state, replace(operation, interrupted=isinstance(command, Interrupt)))
+    return _put(state, replace(operation, interrupted=isinstance(command, Interrupt)))
 
 
 def command_step(state: ClusterState, command: ForceComplete | RestartStep, step: StepRecord) -> ClusterState | Refusal:
@@ -63,7 +63,7 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
         words = f"the job of the step {step.phase} of {step.name} runs: stop the operation, or wait for its end"
         return Refusal(RefusalKind.CONFLICT, words)
     if isinstance(command, RestartStep):
-        if (reason := _too_late(state, operation, step)) is not None:
+        if (reason := _restart_problem(state, operation, step)) is not None:
             return Refusal(RefusalKind.CONFLICT, reason)
         anew = replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, forced=False)
     elif step.state is StepState.COMPLETE:
@@ -73,11 +73,11 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
     after = replace(state, steps={**state.steps, anew.key: anew})
     waited, others = failed_step(state, operation) is not None, after.operations.values()
     if waited and any(holds_turn(after, other) for other in others if other.kind != operation.kind):
-        after = _with(after, replace(operation, queued=True))
+        after = _put(after, replace(operation, queued=True))
     return after
 
 
-def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
+def _restart_problem(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
     """Return why a step cannot begin again: later phases have used its result, or removed its input."""
     view = view_operation(state, operation)
     names = [phase.name for phase in view.kind.phases]
@@ -110,7 +110,7 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
         sealed=command.sealed,
     )
     kept = {key: step for key, step in state.steps.items() if step.kind != command.plan}
-    return _with(replace(state, steps=kept), operation)
+    return _put(replace(state, steps=kept), operation)
 
 
 def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterState | Refusal:
@@ -121,7 +121,7 @@ def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterSta
     if kind == decommission.KIND:
         state = decommission.restart_leaving_node(state, operation, now)
     by = operation.stopped_by if operation.state is OperationState.STOPPING else command.principal or OPERATOR
-    return _with(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
+    return _put(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
 
 
 def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Refusal:
@@ -151,7 +151,7 @@ def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Ref
         lapsed=False,
         queued=False,
     )
-    return _with(replace(state, steps={**state.steps, **anew}), again)
+    return _put(replace(state, steps={**state.steps, **anew}), again)
 
 
 def _tune(state: ClusterState, command: TuneOperation) -> ClusterState | Refusal:
@@ -160,12 +160,12 @@ def _tune(state: ClusterState, command: TuneOperation) -> ClusterState | Refusal
         return _not_running(command.plan)
     if unknown := sorted(command.values.keys() - operation.tuning.keys()):
         return Refusal(RefusalKind.INVALID, f"{', '.join(unknown)} cannot be changed while a {command.plan} runs")
-    return _with(state, replace(operation, tuning={**operation.tuning, **command.values}))
+    return _put(state, replace(operation, tuning={**operation.tuning, **command.values}))
 
 
 def _not_running(kind: str) -> Refusal:
     return Refusal(RefusalKind.CONFLICT, f"{KINDS[kind].title} already not running")
 
 
-def _with(state: ClusterState, operation: OperationRecord) -> ClusterState:
+def _put(state: ClusterState, operation: OperationRecord) -> ClusterState:
     return replace(state, operations={**state.operations, operation.kind: operation})

@@ -45,12 +45,12 @@ def command_node(state: ClusterState, command: NodeCommand, now: float) -> Clust
 
 def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterState | Refusal:
     """Store RESTART intents; of several nodes, those with such an intent keep it."""
-    nodes = _chosen(state, command.nodes)
+    nodes = _select(state, command.nodes)
     if isinstance(nodes, Refusal):
         return nodes
     if len(nodes) > 1:
         nodes = [node for node in nodes if node.intent is None or node.intent.kind is not IntentKind.RESTART]
-    if (problem := next((text for node in nodes if (text := _unfit(node)) is not None), None)) is not None:
+    if (problem := next((text for node in nodes if (text := _restart_problem(node)) is not None), None)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if command.by_rack and (problem := rack_problem(state)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"no rack can be restarted as a whole: {problem}")
@@ -70,12 +70,12 @@ def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> Node
 
 def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState | Refusal:
     """Store a PAUSE intent; a restart that is under way becomes a pause, so that files can be inspected."""
-    nodes = _chosen(state, (command.node,))
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
     before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
-    if (problem := _unfit(node if before is None else replace(node, intent=None))) is not None:
+    if (problem := _restart_problem(node if before is None else replace(node, intent=None))) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if not command.forced and (problem := _strain(state, nodes)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true pauses it nevertheless")
@@ -89,7 +89,7 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
 
 def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterState | Refusal:
     """Remove a pause that has not begun; turn one that has into a restart."""
-    nodes = _chosen(state, (command.node,))
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
@@ -107,15 +107,15 @@ def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterStat
 
 
 def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterState | Refusal:
-    nodes = _chosen(state, (command.node,))
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
     if (again := place_again(node, command.forced)) is not None:
         return replace(state, nodes={**state.nodes, node.name: again})
-    if (forced := _forced(node)) is not None and command.forced:
+    if (forced := _force_replacement(node)) is not None and command.forced:
         return replace(state, nodes={**state.nodes, node.name: forced})
-    if (problem := _irreplaceable(state, node)) is not None:
+    if (problem := _replacement_problem(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if not command.forced and (problem := _strain(state, nodes)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true replaces it nevertheless")
@@ -124,7 +124,7 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
 
 
-def _forced(node: NodeRecord) -> NodeRecord | None:
+def _force_replacement(node: NodeRecord) -> NodeRecord | None:
     """Return the node with a forced replacement, which does not wait for others that are down; None without one."""
     intent = node.intent
     if intent is None or intent.kind is not IntentKind.REPLACE or intent.forced:
@@ -132,8 +132,8 @@ def _forced(node: NodeRecord) -> NodeRecord | None:
     return replace(node, intent=replace(intent, forced=True))
 
 
-def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
-    if node.intent is not None and not _gives_way(node):
+def _replacement_problem(state: ClusterState, node: NodeRecord) -> str | None:
+    if node.intent is not None and not _may_give_way(node):
         return f"{intent_name(node)} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:
         return f"{node.name} is not a member of the ring: a new node has nothing to take over"
@@ -142,7 +142,7 @@ def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
     return None
 
 
-def _gives_way(node: NodeRecord) -> bool:
+def _may_give_way(node: NodeRecord) -> bool:
     """Return whether a replacement may take the place of the node's restart.
 
     It may if the node does not run as far as is known: its machine may be gone.
@@ -153,7 +153,7 @@ def _gives_way(node: NodeRecord) -> bool:
 
 
 def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
-    nodes = _chosen(state, (command.node,))
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
@@ -168,7 +168,7 @@ def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusa
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
 
 
-def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
+def _select(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
     found = []
     for name in names:
         if name not in state.nodes:
@@ -177,7 +177,7 @@ def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Ref
     return by_index(found)
 
 
-def _unfit(node: NodeRecord) -> str | None:
+def _restart_problem(node: NodeRecord) -> str | None:
     if node.intent is not None:
         return f"{intent_name(node)} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:

@@ -87,13 +87,13 @@ def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
             f"The configured disk size can not be changed. Persisted disk size is ({old.disk_mb}) Mb. "
             f"Configured disk size is ({new.disk_mb}) Mb"
         )
-    for name, before, after in _fixed(old, new):
+    for name, before, after in _fixed_fields(old, new):
         if before != after:
             found.append(f"The configured {name} can not be changed. Old {name} is ({before}). New {name} is ({after})")
     return tuple(found)
 
 
-def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
+def _fixed_fields(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
     """Return the fields that Cassandra, its data or its reservations bind to one value, as (name, old, new)."""
     one, other = old.cassandra, new.cassandra
     pairs: list[tuple[str, Any, Any]] = [
@@ -142,10 +142,10 @@ def set_target(state: ClusterState, target: Configuration, canary: bool = False)
     plans = state.plans if plan == before else {**state.plans, DEPLOY: plan}
     known = {**state.configurations, target.id: target}
     after = replace(state, target=target, previous=state.target.id, configurations=known, plans=plans)
-    return replace(after, configurations=_kept(after))
+    return replace(after, configurations=_kept_configurations(after))
 
 
-def _kept(state: ClusterState) -> dict[str, Configuration]:
+def _kept_configurations(state: ClusterState) -> dict[str, Configuration]:
     """Return the configurations that a record names, and the newest of the others."""
     named = {state.target.id, state.previous}.union(*map(named_by, state.nodes.values()))
     others = [found for found in state.configurations.values() if found.id not in named]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 
 from scheduler.core.commands.command import Command
-from scheduler.core.maintenance.request_fields import listed
+from scheduler.core.maintenance.request_fields import list_names
 from scheduler.core.state.event import Entry, EntryKind
 
 # The fields of commands that an event shows; the others may be large or secret.
@@ -51,5 +51,5 @@ def describe_command(command: Command) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
-        return listed(str(item) for item in value)
+        return list_names(str(item) for item in value)
     return "yes" if value is True else str(value)

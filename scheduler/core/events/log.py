@@ -64,7 +64,7 @@ def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
     following = last.entries[-1].sequence + 1 if last is not None else 1
     size = sum(map(_size, last.entries)) if last is not None else 0
     for number, draft in enumerate(entries, following):
-        entry = _cut(draft, number)
+        entry = _shorten_entry(draft, number)
         if last is None or size + _size(entry) > RECORD_BYTES:
             last, size = JournalRecord((entry,)), 0
         else:
@@ -73,17 +73,17 @@ def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
         records[last.key] = last
     if last is None or records.get(last.key) is state.journal.get(last.key):
         return state
-    return replace(state, journal=_bounded(records))
+    return replace(state, journal=_drop_oldest(records))
 
 
 def entries_after(state: ClusterState, sequence: int, limit: int) -> list[Entry]:
     """Return up to `limit` events with higher numbers, in their order."""
-    return list(islice((entry for entry in _all(state) if entry.sequence > sequence), limit))
+    return list(islice((entry for entry in _all_entries(state) if entry.sequence > sequence), limit))
 
 
 def sequence_before(state: ClusterState, at: float) -> int:
     """Return the number of the last event before this time (seconds since the epoch); 0 if there is none."""
-    return max((entry.sequence for entry in _all(state) if entry.at < at), default=0)
+    return max((entry.sequence for entry in _all_entries(state) if entry.at < at), default=0)
 
 
 def newest_sequence(state: ClusterState) -> int:
@@ -91,11 +91,11 @@ def newest_sequence(state: ClusterState) -> int:
     return state.journal[max(state.journal)].entries[-1].sequence if state.journal else 0
 
 
-def _all(state: ClusterState) -> Iterable[Entry]:
+def _all_entries(state: ClusterState) -> Iterable[Entry]:
     return (entry for kept in state.journal.values() for entry in kept.entries)
 
 
-def _bounded(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
+def _drop_oldest(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
     room = sum(len(kept.entries) for kept in records.values()) - KEPT
     for key, kept in list(records.items()):
         room -= len(kept.entries)
@@ -105,7 +105,7 @@ def _bounded(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
     return records
 
 
-def _cut(draft: Entry, sequence: int) -> Entry:
+def _shorten_entry(draft: Entry, sequence: int) -> Entry:
     return replace(
         draft,
         sequence=sequence,

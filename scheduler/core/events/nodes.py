@@ -40,13 +40,13 @@ def _node(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[
         reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {agent_name(new)}"
         yield _entry(new, EntryKind.RESERVED, now, reserved, subject=new.reservation.id)
     if new.task is not None and (old.task is None or old.task.id != new.task.id):
-        yield _launched(old, new, now)
+        yield _launch_entry(old, new, now)
     else:
         yield from _task(old, new, now)
     yield from _membership(old, new, now, words)
 
 
-def _launched(old: NodeRecord, new: NodeRecord, now: float) -> Entry:
+def _launch_entry(old: NodeRecord, new: NodeRecord, now: float) -> Entry:
     assert new.task is not None
     words = f"the task {new.task.id} is launched on {agent_name(new)}"
     return _entry(new, EntryKind.LAUNCHED, now, words, subject=new.task.id, cause=_launch_cause(old, new))
@@ -111,17 +111,17 @@ def _down_cause(node: NodeRecord) -> str:
 
 def _intent(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
     one, other = old.intent, new.intent
-    if one is not None and (other is None or _other(one, other)):
+    if one is not None and (other is None or _is_other(one, other)):
         words = "is done" if one.begun_at is not None else "is cancelled"
         yield _intent_entry(new, one, now, words)
-    if other is not None and (one is None or _other(one, other)):
+    if other is not None and (one is None or _is_other(one, other)):
         yield _intent_entry(new, other, now, "is stored and waits for its turn")
         one = None
     if other is not None and other.begun_at is not None and (one is None or one.begun_at is None):
         yield _intent_entry(new, other, now, "begins")
 
 
-def _other(one: Intent, other: Intent) -> bool:
+def _is_other(one: Intent, other: Intent) -> bool:
     return (one.kind, one.requested_at) != (other.kind, other.requested_at)
 
 

@@ -18,7 +18,7 @@ def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) 
         if "LAUNCH" in kinds or not kinds:
             continue
         if kinds == ["RESERVE"]:
-            found.append(_grown(accept.node, after.nodes.get(accept.node), now))
+            found.append(_growth_entry(accept.node, after.nodes.get(accept.node), now))
             continue
         doing = ", ".join(kinds)
         words = f"{accept.node}: its abandoned reservation is released: {doing}"
@@ -33,7 +33,7 @@ def garbage_entries(before: ClusterState, after: ClusterState, now: float) -> li
     if before.garbage is after.garbage:
         return []
     new = [record for name, record in after.garbage.items() if name not in before.garbage]
-    return [Entry(0, now, EntryKind.GARBAGE, _found(record, after), subject=record.id) for record in new]
+    return [Entry(0, now, EntryKind.GARBAGE, _garbage_sentence(record, after), subject=record.id) for record in new]
 
 
 def uninstall_entry(principal: str, now: float) -> Entry:
@@ -53,7 +53,7 @@ def released_entries(before: ClusterState, after: ClusterState, now: float) -> l
     return [Entry(0, now, EntryKind.UNINSTALL, words, cause=cause)]
 
 
-def _found(record: GarbageRecord, state: ClusterState) -> str:
+def _garbage_sentence(record: GarbageRecord, state: ClusterState) -> str:
     if record.destroyed:
         return f"{record.hostname} offers a remnant of the released reservation {record.id}"
     volumes = f" and the volumes {', '.join(record.volumes)}" if record.volumes else ""
@@ -65,7 +65,7 @@ def _found(record: GarbageRecord, state: ClusterState) -> str:
     return f"the reservation {record.id}{volumes} on {record.hostname} {be} in no node's record: {then}"
 
 
-def _grown(name: str, node: NodeRecord | None, now: float) -> Entry:
+def _growth_entry(name: str, node: NodeRecord | None, now: float) -> Entry:
     subject = node.reservation.id if node is not None and node.reservation is not None else ""
     words = f"{name}: additional resources are reserved for it on its agent"
     return Entry(0, now, EntryKind.RESERVED, words, node=name, subject=subject)

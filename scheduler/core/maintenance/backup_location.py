@@ -10,7 +10,7 @@ import base64
 import re
 from typing import Any
 
-from scheduler.core.maintenance.request_fields import Form, shown
+from scheduler.core.maintenance.request_fields import Form, show_value
 
 S3 = re.compile(r"s3://([^/]*)(/.*)?")
 HTTP = re.compile(r"https?://([^/]*)(/[^/]*)?(/.*)?")
@@ -38,7 +38,7 @@ def location(form: Form) -> dict[str, Any]:
     if form.is_text("external_location") and (words := _location_rule(place)) is not None:
         form.problem("external_location", words)
     if region and not _REGION.fullmatch(region):
-        form.problem("region", f"must be letters, digits and dashes, not {shown(region)}")
+        form.problem("region", f"must be letters, digits and dashes, not {show_value(region)}")
     if endpoint and (words := _endpoint_rule(place, endpoint)) is not None:
         form.problem("endpoint", words)
     if authority and (words := _authority_rule(authority)) is not None:
@@ -108,7 +108,7 @@ def _bucket_rule(bucket: str) -> str | None:
     if not bucket:
         return f"names no bucket: {SHAPES}"
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
-        return f"names no valid bucket: 3 to 63 letters, digits, dots, dashes and underscores, not {shown(bucket)}"
+        return f"names no valid bucket: 3 to 63 letters, digits, dots, dashes and underscores, not {show_value(bucket)}"
     return None
 
 
@@ -123,7 +123,7 @@ def _prefix_rule(prefix: str | None) -> str | None:
 def _host_rule(host: str) -> str | None:
     match = _HOST.fullmatch(host)
     if match is None or not 0 < int(match[4] or 1) <= 65_535:
-        return f"names no valid endpoint: a host, or host:port, not {shown(host)}"
+        return f"names no valid endpoint: a host, or host:port, not {show_value(host)}"
     return None
 
 

@@ -245,11 +245,11 @@ def gather(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         for table, found in result.get("samples", {}).items():
             own = tables.setdefault(table, {})
             for name, value in found.items():
-                own[name] = _added(own[name], value) if name in own else value
+                own[name] = _add(own[name], value) if name in own else value
     return tables
 
 
-def _added(one: Any, other: Any) -> Any:
+def _add(one: Any, other: Any) -> Any:
     match one, other:
         case bool(), bool():
             return one or other

@@ -113,7 +113,9 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
 def _other_operation(view: View) -> Reason | None:
     """Return the reason to wait for another operation that works or tidies up."""
     if view.operation.queued:
-        return Reason(Code.OTHER_JOB, "waits for its turn: another operation began while this one waited for an operator")
+        return Reason(
+            Code.OTHER_JOB, "waits for its turn: another operation began while this one waited for an operator"
+        )
     other = next((step for step in view.busy.values() if step.operation != view.operation.id), None)
     if other is None:
         return None

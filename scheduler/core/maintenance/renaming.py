@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from executor.protocol import CASSANDRAS_KEY_SPACES, KEY_SPACE_LENGTH, TABLE_LENGTH, is_cassandras
-from scheduler.core.maintenance.request_fields import Form, listed, shown
+from scheduler.core.maintenance.request_fields import Form, list_names, show_value
 from scheduler.core.maintenance.schema import Schema, base_of
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
@@ -22,7 +22,7 @@ def read_rename(form: Form) -> Mapping[str, str]:
         return {}
     for old, new in rename.items():
         if (words := _rename_rule(old, new)) is not None:
-            form.problem("rename", f": {shown(old)} cannot become {shown(new)}: {words}")
+            form.problem("rename", f": {show_value(old)} cannot become {show_value(new)}: {words}")
     return rename
 
 
@@ -34,15 +34,15 @@ def check_rename(
         if (base := base_of(schema, schema, old)) is not None:
             form.problem("rename", f": {old} is a materialized view and is built from {base}; name {base}")
         elif not _is_restored(schema, old, key_spaces, families):
-            form.problem("rename", f": {shown(old)} is not among what is to be restored")
+            form.problem("rename", f": {show_value(old)} is not among what is to be restored")
     if not form.has_problem("rename"):
-        for new, olds in _taken_twice(_restored(schema, key_spaces, families, rename), rename).items():
+        for new, olds in _duplicate_names(_restored_tables(schema, key_spaces, families, rename), rename).items():
             form.problem("rename", f": {' and '.join(olds)} would both become {new}; give one of them another name")
     if families and not key_spaces:
         _ask_where(form, schema, families, rename)
 
 
-def _restored(
+def _restored_tables(
     schema: Schema, key_spaces: Collection[str], families: Collection[str], rename: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Return keyspace and name of each table that a restore brings; `rename` alone selects the tables that it names."""
@@ -58,7 +58,7 @@ def _restored(
     ]
 
 
-def _taken_twice(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
+def _duplicate_names(tables: Collection[tuple[str, str]], rename: Mapping[str, str]) -> Mapping[str, list[str]]:
     """Return the new names that several of these tables would get, with those tables."""
     become: dict[str, list[str]] = {}
     for key_space, table in tables:
@@ -76,7 +76,7 @@ def _ask_where(form: Form, schema: Schema, families: Collection[str], rename: Ma
         if kept and len(kept) < len(found):
             form.problem(
                 "column_families",
-                f": {family} also means {listed(kept)}, which rename does not name: give key_spaces, or full names",
+                f": {family} also means {list_names(kept)}, which rename does not name: give key_spaces, or full names",
             )
 
 
@@ -87,7 +87,7 @@ def _rename_rule(old: str, new: str) -> str | None:
         return "a name is letters, digits and underscores"
     for part, longest in zip(new.split("."), (KEY_SPACE_LENGTH, TABLE_LENGTH), strict=False):
         if len(part) > longest:
-            return f"{shown(part)} has {len(part)} characters, and Cassandra allows {longest}"
+            return f"{show_value(part)} has {len(part)} characters, and Cassandra allows {longest}"
     if is_cassandras(new.partition(".")[0]):
         return "that keyspace belongs to the cluster itself"
     return None

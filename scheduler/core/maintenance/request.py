@@ -13,7 +13,7 @@ from executor.protocol import (
 )
 from scheduler.core.maintenance.backup_location import credentials, location, login
 from scheduler.core.maintenance.renaming import check_rename, read_rename
-from scheduler.core.maintenance.request_fields import Form, listed, shown
+from scheduler.core.maintenance.request_fields import Form, list_names, show_value
 from scheduler.core.maintenance.schema import Schema, base_of, has_table
 from scheduler.core.maintenance.snapshots import DEFAULT_SPREAD_S
 from scheduler.core.nodes.names import parse_node_name
@@ -158,7 +158,7 @@ def _backup(form: Form, nodes: Sequence[str]) -> _Parts:
     }
     chosen = _nodes(form, nodes)
     if chosen is not None and len(chosen) != len(nodes):
-        form.problem("nodes", f'must be ["{ALL}"]: a backup is of the whole cluster, not of {listed(chosen)} alone')
+        form.problem("nodes", f'must be ["{ALL}"]: a backup is of the whole cluster, not of {list_names(chosen)} alone')
     _restore_type(form)
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
 
@@ -230,7 +230,7 @@ def _backup_name(form: Form, required: bool) -> str:
     if not name and required and form.is_text("backup_name"):
         form.problem("backup_name", "must be given")
     elif name and not NAME.fullmatch(name):
-        form.problem("backup_name", f"{NAME_RULE}, not {shown(name)}")
+        form.problem("backup_name", f"{NAME_RULE}, not {show_value(name)}")
     return name
 
 
@@ -248,7 +248,7 @@ def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
     names = {item: parse_node_name(item) for item in map(str, items)}
     unknown = [item for item, name in names.items() if name not in known]
     if unknown:
-        form.problem("nodes", f": there is no node {listed(unknown)}; there are {listed(known)}")
+        form.problem("nodes", f": there is no node {list_names(unknown)}; there are {list_names(known)}")
         return None
     return tuple(dict.fromkeys(name for name in names.values() if name is not None))
 
@@ -265,7 +265,8 @@ def _check_names(
     for name in key_spaces:
         if name not in schema and not (of_backup and name in NEVER_RESTORED):
             form.problem(
-                "key_spaces", f": there is no keyspace {shown(name)} {where}; there are {listed(sorted(usable))}"
+                "key_spaces",
+                f": there is no keyspace {show_value(name)} {where}; there are {list_names(sorted(usable))}",
             )
         elif name not in usable and of_backup:
             form.problem("key_spaces", f": {name} belongs to the cluster itself and is never restored")
@@ -278,8 +279,8 @@ def _check_names(
         if (base := base_of(schema, chosen, name)) is not None:
             form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
         else:
-            among = listed(chosen) if key_spaces else f"any keyspace {where}"
-            form.problem("column_families", f": there is no table {shown(name)} in {among}")
+            among = list_names(chosen) if key_spaces else f"any keyspace {where}"
+            form.problem("column_families", f": there is no table {show_value(name)} in {among}")
 
 
 def _refuse_roles(

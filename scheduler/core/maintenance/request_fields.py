@@ -21,7 +21,7 @@ class Form:
         """Return all problems, unknown fields first; call it after every field was read."""
         unknown = [name for name in self._body if name not in self._known]
         known = f"known: {', '.join(self._known)}"
-        return (*(f"The field {shown(name)} is unknown; {known}." for name in unknown), *self._problems)
+        return (*(f"The field {show_value(name)} is unknown; {known}." for name in unknown), *self._problems)
 
     def problem(self, field: str, words: str) -> None:
         """Add a problem with a field."""
@@ -57,7 +57,7 @@ class Form:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.problem(field, f"must be true or false, not {shown(value)}")
+            self.problem(field, f"must be true or false, not {show_value(value)}")
             return default
         return value
 
@@ -67,9 +67,9 @@ class Form:
         if value is None:
             return default
         if not isinstance(value, int) or isinstance(value, bool):
-            self.problem(field, f"must be a whole number, not {shown(value)}")
+            self.problem(field, f"must be a whole number, not {show_value(value)}")
         elif not minimum <= value <= maximum:
-            self.problem(field, f"must be at least {minimum} and at most {maximum}, not {shown(value)}")
+            self.problem(field, f"must be at least {minimum} and at most {maximum}, not {show_value(value)}")
         else:
             return value
         return default
@@ -81,7 +81,7 @@ class Form:
             return default
         if value not in words:
             named = [word or "empty" for word in words]
-            self.problem(field, f"must be {', '.join(named[:-1])} or {named[-1]}, not {shown(value)}")
+            self.problem(field, f"must be {', '.join(named[:-1])} or {named[-1]}, not {show_value(value)}")
             return default
         return str(value)
 
@@ -93,7 +93,7 @@ class Form:
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value, list):
-            self.problem(field, f"must be a list, not {shown(value)}")
+            self.problem(field, f"must be a list, not {show_value(value)}")
             return None
         found: list[Any] = []
         for item in value:
@@ -105,20 +105,20 @@ class Form:
         """Return a list of texts, empty if absent."""
         items = self.items(field) or ()
         if wrong := [item for item in items if not isinstance(item, str) or not item]:
-            self.problem(field, f"must be a list of names, and {shown(wrong[0])} is not a name")
+            self.problem(field, f"must be a list of names, and {show_value(wrong[0])} is not a name")
             return ()
         return items
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """Return a value as a problem repeats it, cut short."""
     text = value if isinstance(value, str) else repr(value)
     text = "".join(sign if sign.isprintable() else "?" for sign in text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def listed(names: Iterable[str]) -> str:
+def list_names(names: Iterable[str]) -> str:
     """Return names for a sentence: the first of them, and the number of the others."""
-    every = [shown(name) for name in names]
+    every = [show_value(name) for name in names]
     more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
     return (", ".join(every[:LISTED]) + more) or "none"

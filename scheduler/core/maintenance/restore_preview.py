@@ -29,7 +29,7 @@ def preview(
         refusals: Why the restore cannot be started.
     """
     found = {node: answer for node, answer in answers.items() if not isinstance(answer, str)}
-    problems = [*_silent(answers), *_refused(refusals), *_merged(found)]
+    problems = [*_silence_problems(answers), *_refusal_problems(refusals), *_merge_problems(found)]
     # A node that could not look reports only the reason.
     looked = {node: answer for node, answer in found.items() if "targets" in answer}
     loading = choose_loading(looked, backup_nodes, list(answers))
@@ -51,7 +51,7 @@ def preview(
     }
 
 
-def _silent(answers: Mapping[str, Json | str]) -> list[Json]:
+def _silence_problems(answers: Mapping[str, Json | str]) -> list[Json]:
     help_ = "make the node NORMAL: every node checks and loads its part"
     return [
         {"kind": _NO_ANSWER, "where": node, "why": answer, "help": help_, "nodes": [node]}
@@ -60,11 +60,11 @@ def _silent(answers: Mapping[str, Json | str]) -> list[Json]:
     ]
 
 
-def _refused(refusals: Iterable[str]) -> list[Json]:
+def _refusal_problems(refusals: Iterable[str]) -> list[Json]:
     return [{"kind": "request", "where": "", "why": words, "help": "", "nodes": []} for words in refusals]
 
 
-def _merged(found: Mapping[str, Json]) -> list[Json]:
+def _merge_problems(found: Mapping[str, Json]) -> list[Json]:
     """Return each problem once, with the nodes that reported it."""
     nodes: dict[tuple[str, ...], list[str]] = {}
     for node, answer in found.items():

@@ -191,17 +191,17 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
         where = agent_name(node)
         cycle.waits[step.key] = f"waits for {where} to offer the share that is reserved for jobs of {node.name}"
         return
-    if (short := _short(cycle, node, offer)) is not None:
+    if (short := _share_problem(cycle, node, offer)) is not None:
         cycle.wanted.add(step.key)
         cycle.waits[step.key] = short
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{step.key}: {short}"), REFUSED_SECONDS)
         return
-    started = _started(cycle, phase, step, node)
+    started = _start_step(cycle, phase, step, node)
     cycle.update_step(started)
     cycle.use(offer, _accept(cycle, view, started, node, offer))
 
 
-def _short(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
+def _share_problem(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
     """Return why the offer cannot carry a job of this node; None if it can."""
     assert node.reservation is not None
     assert node.task is not None
@@ -220,7 +220,7 @@ def _share(share: Share) -> str:
     return f"{to_scalar(share.cpus):g} cpus and {to_scalar(share.mem):g} MB"
 
 
-def _started(cycle: Cycle, phase: PhaseKind, step: StepRecord, node: NodeRecord) -> StepRecord:
+def _start_step(cycle: Cycle, phase: PhaseKind, step: StepRecord, node: NodeRecord) -> StepRecord:
     assert node.agent is not None
     assert node.task is not None
     task = JobTask(

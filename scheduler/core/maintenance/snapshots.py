@@ -105,7 +105,7 @@ def _skip(cycle: Cycle, view: View) -> bool:
     for step in found:
         why = str(without[step.name]["why"]) if step.name in without and phase.name == _UPLOAD else ""
         if not why and step.name not in up:
-            why = _down(state, step.name)
+            why = _absence(state, step.name)
         if why and _may_go_without(step):
             result = {} if phase.name == _CLEAR else {"absent": why}
             words = f"{step.name} is left out: {why}"
@@ -124,7 +124,7 @@ def _may_go_without(step: StepRecord) -> bool:
     return step.state is StepState.PENDING
 
 
-def _down(state: ClusterState, name: str) -> str:
+def _absence(state: ClusterState, name: str) -> str:
     node = state.nodes.get(name)
     return "it is no longer a node" if node is None else f"it was not NORMAL, its mode is {node.mode or 'unknown'}"
 

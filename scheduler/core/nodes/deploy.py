@@ -192,11 +192,11 @@ def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
 def _place(cycle: Cycle, node: NodeRecord) -> None:
     others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
     try:
-        fits = _fitting(cycle, node, [other.agent for other in others if other.agent is not None])
+        fits = _fitting_offers(cycle, node, [other.agent for other in others if other.agent is not None])
     except PlacementError as error:  # the target of an older version, which checked less
         cycle.waits[node.name] = str(error)
         return
-    chosen = _best(cycle, others, fits)
+    chosen = _best_offer(cycle, others, fits)
     for offer in fits:
         cycle.explain(node, offer, (), "launched" if offer is chosen else "fits")
         if offer is not chosen:
@@ -211,7 +211,7 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
     cycle.take(launch_new(node, chosen, start), chosen)
 
 
-def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
+def _fitting_offers(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
     """Return the offers that can carry the node; judge the others, with the time for which they are declined."""
     spec = cycle.state.target.spec
     spread = Spread(parse_constraints(spec.placement), agents)
@@ -232,7 +232,7 @@ def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]
     return fits
 
 
-def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
+def _best_offer(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
     """Return the offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
     spec = cycle.state.target.spec
     counts: dict[str, int] = {}

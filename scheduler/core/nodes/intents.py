@@ -18,7 +18,7 @@ from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.subscription import NOT_RECONCILED
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import awaits_peers, move, seen_by, settle, vacate
+from scheduler.core.nodes.replacement import awaits_peers, move, peer_that_sees, settle, vacate
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
@@ -50,7 +50,7 @@ def _begin_next(cycle: Cycle) -> None:
 def _begin_beside(cycle: Cycle) -> None:
     """Begin restarts of more nodes in the rack of those that restart by rack."""
     racks = {node.rack for node in begun_nodes(cycle.state)}
-    more = [node for node in waiting(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
+    more = [node for node in waiting_nodes(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
     ring = survey(cycle.state) if more else AT_REST
     for node in more:
         if turn_block(cycle.state, ring, node) is None:
@@ -62,7 +62,7 @@ def _begin(cycle: Cycle, node: NodeRecord) -> None:
     cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
-def waiting(state: ClusterState) -> list[NodeRecord]:
+def waiting_nodes(state: ClusterState) -> list[NodeRecord]:
     """Return the nodes whose intent has not begun, the oldest intent first."""
     found = [node for node in state.nodes.values() if node.intent and node.intent.begun_at is None]
     return sorted(found, key=lambda node: (node.intent.requested_at if node.intent else 0.0, node.index))
@@ -70,7 +70,7 @@ def waiting(state: ClusterState) -> list[NodeRecord]:
 
 def _candidates(state: ClusterState) -> list[NodeRecord]:
     """Return the nodes that may be next: the first that waits, and those that are down, which hold up the others."""
-    found = waiting(state)
+    found = waiting_nodes(state)
     return [node for number, node in enumerate(found) if number == 0 or is_down(node)]
 
 
@@ -143,7 +143,7 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
         cycle.update(settle(node))
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
-    elif awaits_peers(node) and seen_by(cycle.state, node) is None:
+    elif awaits_peers(node) and peer_that_sees(cycle.state, node) is None:
         cycle.update(move(node))
 
 

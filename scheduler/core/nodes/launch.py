@@ -59,7 +59,7 @@ def new_refusals(spec: ClusterSpec, offer: Offer, taken: Iterable[str], spread: 
     if offer.agent.id in taken:
         found.append(Reason(Code.AGENT_TAKEN, "another node of this cluster is on this agent and needs the same ports"))
     needs = node_needs(spec)
-    found += _short("free", Share(offer.cpus, offer.mem), needs.total)
+    found += _shortages("free", Share(offer.cpus, offer.mem), needs.total)
     found += _missing_ports("free", needs, [port for port in needs.ports if not contains(offer.ports, port)])
     if needs.disk_type == "ROOT" and offer.disk < needs.disk:
         found.append(Reason(Code.DISK, _amount("disk", "free", offer.disk, needs.disk, " MB")))
@@ -87,7 +87,7 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     created = volume(hold, size, source, reservation.volume_id, spec.principal)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
     record = replace(node, agent=agent, reservation=reservation, rack=rack_of(spec, offer.agent) or "")
-    record = _launched(record, start)
+    record = _add_task(record, start)
     assert record.task is not None
     reserved = [*shares(hold, needs.total), ports(hold, needs.ports), disk(hold, size, source)]
     before = (
@@ -104,7 +104,7 @@ def in_place_refusals(node: NodeRecord, offer: Offer, configuration: Configurati
     if held is None:
         return (Reason(Code.FOREIGN_AGENT, f"the offer does not hold the reservation of {node.name}"),)
     needs = node_needs(configuration.spec)
-    found = _short("reserved", Share(held.cpus, held.mem), needs.launch)
+    found = _shortages("reserved", Share(held.cpus, held.mem), needs.launch)
     found += _missing_ports("reserved", needs, [port for port in needs.ports if not contains(held.ports, port)])
     if node.reservation.volume_id not in held.volumes and not _can_create(node.reservation, held, needs):
         found.append(Reason(Code.VOLUME_MISSING, f"the volume {node.reservation.volume_id} is not offered"))
@@ -131,7 +131,7 @@ def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     existing = held.volumes.get(node.reservation.volume_id)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
     reservation = node.reservation if existing is None else replace(node.reservation, seen=True)
-    record = _launched(replace(node, agent=agent, reservation=reservation), start)
+    record = _add_task(replace(node, agent=agent, reservation=reservation), start)
     assert record.task is not None
     if existing is not None:
         return _fit(record, offer, start, hold, existing, ())
@@ -142,7 +142,7 @@ def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     return _fit(record, offer, start, hold, created, (create,))
 
 
-def _launched(node: NodeRecord, start: Start) -> NodeRecord:
+def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
     unique = start.new_id()
     task = TaskRecord(
         id=task_id(node.name, unique),
@@ -195,7 +195,7 @@ def _pick_mount(mounts: Iterable[Mount], size: int) -> Mount | None:
     )
 
 
-def _short(word: str, has: Share, needs: Share) -> list[Reason]:
+def _shortages(word: str, has: Share, needs: Share) -> list[Reason]:
     found = []
     if has.cpus < needs.cpus:
         found.append(Reason(Code.CPUS, _amount("cpus", word, has.cpus, needs.cpus)))

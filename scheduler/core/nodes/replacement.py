@@ -57,7 +57,7 @@ def is_left_behind(node: NodeRecord) -> bool:
     )
 
 
-def seen_by(state: ClusterState, node: NodeRecord) -> str | None:
+def peer_that_sees(state: ClusterState, node: NodeRecord) -> str | None:
     """Return a peer that still sees the node as up, None if there is none.
 
     Cassandra would refuse to replace such a node.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.nodes.replacement import awaits_peers, seen_by
+from scheduler.core.nodes.replacement import awaits_peers, peer_that_sees
 from scheduler.core.ring.missing import doubted_members
 from scheduler.core.ring.racks import unreported_members
 from scheduler.core.ring.readiness import assess
@@ -31,7 +31,7 @@ def ask(cycle: Cycle) -> None:
         for name in assess(state, node).ask
     }
     # A peer that still sees a node as up that is to be replaced: its view changes first.
-    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := seen_by(state, node))}
+    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := peer_that_sees(state, node))}
     urgent |= unreported_members(state) | doubted_members(state)
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):

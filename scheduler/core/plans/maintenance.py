@@ -55,7 +55,7 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
     if step.state is StepState.RUNNING:
         return _running(state, step)
     if phase.always and not is_live(view.operation) and step.state is not StepState.FAILED:
-        return _left(view, step)
+        return _leftover_status(view, step)
     if view.operation.state is OperationState.RUNNING and (block := subscription_block(state)) is not None:
         return _BLOCKED[block.code], block
     block = _block(state, view, index, step, now)
@@ -73,7 +73,7 @@ def _done(step: StepRecord) -> Reason:
     return Reason(Code.DIFFERENT if step.result.get("verdict") == DIFFERENT else Code.DONE, words)
 
 
-def _left(view: View, step: StepRecord) -> tuple[Status, Reason]:
+def _leftover_status(view: View, step: StepRecord) -> tuple[Status, Reason]:
     """Return how a step stands that was to tidy up after a stop, and did not run."""
     if step.name in view.begun:
         return Status.WAITING, Reason(Code.NODE_DOWN, f"{step.name} was not NORMAL: the next operation tidies up there")

@@ -205,7 +205,7 @@ def _recovery_status(
         block = intents.turn_block(state, ring, node)
         return Status.PENDING, block or Reason(Code.OTHER_INTENT, f"it is the turn of {node.name}")
     if replacement.awaits_peers(node):
-        peer = replacement.seen_by(state, node)
+        peer = replacement.peer_that_sees(state, node)
         text = (
             f"{node.name} is moved away from its agent" if peer is None else f"{peer} still sees {node.address} as up"
         )

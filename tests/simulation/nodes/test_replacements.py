@@ -184,7 +184,7 @@ def test_what_the_ring_cannot_stand_is_refused_or_forced() -> None:
         [
             Send.agent_lost("127.0.0.2", cut=True),
             Send.time(1.0, cycles=3),
-            Expect.refused(REPLACE, RefusalKind.CONFLICT, "node-0 is down; with force=true"),
+            Expect.refused(REPLACE, RefusalKind.CONFLICT, "node-0 is down; force=true"),
             Expect.refused(ReplaceNode("node-9", "op"), RefusalKind.UNKNOWN, "there is no node node-9"),
             Send.command(ReplaceNode("node-0", "operator")),
             until_settled(),
