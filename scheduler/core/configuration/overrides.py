@@ -52,5 +52,12 @@ def change_overrides(overrides: Overrides, environment: Texts, changes: Mapping[
 
 
 def restore_overrides(overrides: Overrides, environment: Texts, names: Collection[str], settings: Texts) -> Overrides:
-    """Return the overrides with which these settings hold again for all `names`; the others stay."""
+    """Return the overrides with which older settings hold again.
+
+    Args:
+        overrides: The present overrides; those of other settings stay.
+        environment: The texts of the environment now.
+        names: The settings to restore.
+        settings: Their older texts, such as those of a stored configuration.
+    """
     return change_overrides(overrides, environment, {name: settings.get(name, "") for name in names})

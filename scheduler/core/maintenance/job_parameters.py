@@ -231,7 +231,12 @@ def choose_loading(
 
 
 def share(backup_nodes: Sequence[str], nodes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Return the backup's nodes spread evenly over the nodes of an operation, each once."""
+    """Return the backup's nodes spread evenly over the nodes of an operation, each once.
+
+    Args:
+        backup_nodes: The names of the nodes in the backup.
+        nodes: The names of the operation's nodes, the keys of the result.
+    """
     return _distribute(backup_nodes, nodes, {})
 
 

@@ -62,7 +62,7 @@ class Form:
         return value
 
     def whole(self, field: str, default: int | None, minimum: int, maximum: int) -> int | None:
-        """Return a whole number within bounds."""
+        """Return a whole number from `minimum` to `maximum`, or the default."""
         value = self.value(field)
         if value is None:
             return default

@@ -27,7 +27,14 @@ class Hold:
 
 
 def new_hold(role: str, principal: str, resource_id: str, cluster_id: str) -> Hold:
-    """Return a new dynamic reservation with its id as a label, and the cluster's id if there is one."""
+    """Return a new dynamic reservation.
+
+    Args:
+        role: The role for which the resources are reserved.
+        principal: The principal that reserves them.
+        resource_id: The reservation's own id, its first label.
+        cluster_id: The cluster's id, its second label; empty for none.
+    """
     own = [{"key": CLUSTER_ID, "value": cluster_id}] if cluster_id else []
     labels = {"labels": [{"key": RESOURCE_ID, "value": resource_id}, *own]}
     return Hold(({"type": "DYNAMIC", "role": role, "principal": principal, "labels": labels},), role)
