@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scheduler.core.configuration.target import state_of
+from scheduler.core.configuration.target import build_state
 from scheduler.core.events.log import add_entries
 from scheduler.core.events.reservations import uninstall_entry
 from scheduler.core.plans.build import build_plans
@@ -60,7 +60,7 @@ def begin_removal(
                 Exit.SETTINGS,
                 f"SERVICE_{name.upper()} is {given}, but the service to remove has {held}. Nothing has changed.",
             )
-    before = state_of(stored, target)
+    before = build_state(stored, target)
     if before.uninstall is not None:
         logger.warning("the uninstall of this service continues")
         return before

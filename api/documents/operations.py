@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.maintenance.progress import View, look
+from scheduler.core.maintenance.progress import View, view_operation
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
@@ -27,7 +27,7 @@ def status(found: Snapshot, kind: str) -> Json:
     operation = found.state.operations.get(kind)
     if operation is None:
         return _nothing(kind)
-    view, plan = look(found.state, operation), found.plans[kind]
+    view, plan = view_operation(found.state, operation), found.plans[kind]
     parts = list(_parts(view, plan))
     word = _word(operation, plan)
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -17,11 +16,11 @@ from api.openapi.operation import parameter
 from api.openapi.routes import Routes
 from api.openapi.schemas import STRINGS, Json, ref
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
+from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
 
 blueprint = Routes("nodes", __name__)
 
-_NAME = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
 
 _NODE = parameter("node", "query", "A node's name; * for all", required=True)
 _FORCE = parameter("force", "query", "true: even if the availability checks fail", ("true", "false"))
@@ -179,8 +178,7 @@ def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str], by_rack:
 
 
 def _record(text: str) -> NodeRecord:
-    match = _NAME.fullmatch(text)
-    record = snapshot().state.nodes.get(f"node-{match[1]}") if match else None
+    record = snapshot().state.nodes.get(parse_node_name(text) or "")
     if record is None:
         raise _unknown(text)
     if record.task is None:

@@ -157,7 +157,7 @@ def _history(kind: str) -> Response:
 
 
 @blueprint.read("/v1/backups", "The backups at a location", ref("Backups"), parameters=_LOCATION, failures=("400",))
-def backups() -> Response:
+def list_names() -> Response:
     """Return all backups at a location, unfinished ones too.
 
     The credentials come in headers, because routers log addresses.

@@ -21,7 +21,7 @@ from api.openapi.schemas import ref
 from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences
-from scheduler.core.configuration.overrides import Wanted, bringing_back, given, holding
+from scheduler.core.configuration.overrides import Wanted, active_overrides, change_overrides, restore_overrides
 from scheduler.core.configuration.target import canary_of
 from scheduler.core.nodes.rollout import first_node
 from scheduler.core.plans.preview import preview
@@ -75,7 +75,7 @@ def roll_back() -> Response:
     given = access().settings.given
     assert aim.settings is not None
     try:
-        found = wanted(given, bringing_back(present_overrides(state), given, RECORDED, aim.settings))
+        found = wanted(given, restore_overrides(present_overrides(state), given, RECORDED, aim.settings))
     except InvalidSettings as error:
         raise _conflict(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
     if differences := launch_differences(aim.spec, found.spec):
@@ -182,12 +182,12 @@ def flag(fields: dict[str, Any], name: str, default: bool) -> bool:
 
 def present_overrides(state: ClusterState) -> Overrides:
     """Return the overrides that still hold."""
-    return holding(state.overrides, access().settings.given, CHANGEABLE)
+    return active_overrides(state.overrides, access().settings.given, CHANGEABLE)
 
 
 def overrides_with(state: ClusterState, changes: Mapping[str, str | None]) -> Overrides:
     """Return the overrides that still hold, with these changes."""
-    return given(present_overrides(state), access().settings.given, changes)
+    return change_overrides(present_overrides(state), access().settings.given, changes)
 
 
 def _text(name: str, value: Any) -> str | None:

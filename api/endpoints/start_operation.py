@@ -13,7 +13,7 @@ from api.documents.cluster import launched
 from api.http.access import access, snapshot
 from api.http.errors import RequestError, refusal_error
 from scheduler.core.commands.command import StartOperation
-from scheduler.core.maintenance.request import Request, check, named_tables, names_tables
+from scheduler.core.maintenance.request import Request, check, check_names, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.operation import stamp
@@ -39,12 +39,13 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     request = _checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    # Before any question to a node; the command itself decides again, on the state of that moment.
     if (reason := exclusion(state, kind, request.request)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
     check_key(request.secrets)
     facts, schema = _look_up(kind, request)
-    if schema is not None:
-        request = _checked(check(kind, body, nodes, schema))
+    if schema is not None and (problems := check_names(kind, request, schema)):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
     if schema is not None and kind not in READING and (named := named_tables(request, schema)):
         facts = {**facts, "named": named}
     identifier = str(uuid.uuid4())
@@ -99,7 +100,9 @@ def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Reques
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     backup = _complete_backup(request)
-    return _checked(check(kind, body, nodes, schema_in(backup))), backup
+    if problems := check_names(kind, request, schema_in(backup)):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
+    return request, backup
 
 
 def check_key(secrets: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands.command import Command, Refusal
-from scheduler.core.ring.missing import sentence
+from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.lifecycle import by_index, is_up
 from scheduler.loop.messages import Asked, Event, QuestionAsked, StatusAsked
 from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
@@ -110,7 +110,7 @@ class LoopGateway:
         words = f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s"
         record = self.snapshot().state.nodes.get(node)
         if record is not None and record.missing is not None:
-            words = f"{words}: {sentence(record)}"
+            words = f"{words}: {describe_missing(record)}"
         raise Unavailable(words)
 
     def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.core.configuration.overrides import Wanted, holding, laid_over
+from scheduler.core.configuration.overrides import Wanted, active_overrides, apply_overrides
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import Policy
 from scheduler.settings import InvalidSettings, Settings, parse
@@ -28,7 +28,7 @@ def wanted(environment: Texts, overrides: Overrides) -> Wanted:
     Raises:
         InvalidSettings: At least one setting is invalid.
     """
-    texts = laid_over(environment, overrides)
+    texts = apply_overrides(environment, overrides)
     settings = parse(texts)
     recorded = {name: text for name, text in sorted(texts.items()) if name in RECORDED}
     return Wanted(settings.cluster_spec(), recorded, overrides, settings.policy())
@@ -39,7 +39,7 @@ def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | 
 
     Returns the configuration, or the problems of both together; and in either case the policy.
     """
-    held = holding(overrides, settings.given, CHANGEABLE)
+    held = active_overrides(overrides, settings.given, CHANGEABLE)
     try:
         found = wanted(settings.given, held)
     except InvalidSettings as error:

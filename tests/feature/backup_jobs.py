@@ -70,7 +70,7 @@ def serve_bucket() -> Iterator[Bucket]:
 
 def schema_of(snapshots: Mapping[str, Json], last_round: bool = False) -> dict[str, Any]:
     """What the scheduler tells who describes of the snapshots' schemas."""
-    compared = maintenance_snapshots.compare(snapshots)
+    compared = maintenance_snapshots.compare_schemas(snapshots)
     assert compared is not None
     return {"schema": asdict(compared), "last_round": last_round}
 
@@ -160,7 +160,7 @@ class Operator:
             {node: {**common, "sources": list(backup_nodes), "share": list(shares[node])} for node in names},
         )  # fmt: skip
         created = self.run("restore-schema", self.nodes[0], operation, common)
-        loading = job_parameters.plan(checks, backup_nodes, names)
+        loading = job_parameters.choose_loading(checks, backup_nodes, names)
         own = {node: {**common, "mode": mode or loading.mode, "sources": list(loading.sources[node])} for node in names}
         loaded = self.everywhere("restore-load", operation, own)
         built = {}

@@ -1,7 +1,8 @@
-"""Placement constraints in Marathon's syntax: parsed once, asked for each agent that could get a new node.
+"""Placement constraints in Marathon's syntax, parsed once and applied to each agent for a new node.
 
-Written as `field:OPERATOR[:value]`, separated by commas (a backslash before a comma or colon keeps it), as a JSON
-list, or as a JSON list of lists. All must hold. Only the other Cassandra nodes of this cluster count.
+The form is `field:OPERATOR[:value]`, such as `hostname:UNIQUE` or `zone:GROUP_BY:3`, separated by commas; a backslash
+keeps a comma or colon. A JSON list, or a JSON list of lists, means the same. All constraints must hold. Only the other
+Cassandra nodes of this cluster count.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _PATTERN_BYTES = 1 << 20
 
 
 class PlacementError(ValueError):
-    """A constraint that cannot be understood; the text is one sentence."""
+    """A constraint with a wrong form; the text is one sentence."""
 
 
 class Operator(StrEnum):
@@ -42,7 +43,7 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True)
 class Constraint:
-    """One row; `field` is "hostname" or an agent attribute's name."""
+    """One constraint; `field` is "hostname" or the name of an agent attribute."""
 
     field: str
     operator: Operator
@@ -54,7 +55,11 @@ class Constraint:
 
 
 def parse_constraints(text: str) -> tuple[Constraint, ...]:
-    """The constraints in the text, none for an empty one; raises PlacementError."""
+    """Return the constraints in a text such as `hostname:UNIQUE`, none for an empty one.
+
+    Raises:
+        PlacementError: A constraint has a wrong form.
+    """
     text = text.strip()
     if not text:
         return ()
@@ -65,7 +70,7 @@ def parse_constraints(text: str) -> tuple[Constraint, ...]:
 
 
 class Spread:
-    """Where the other nodes are, counted once, so that asking about an agent costs the same however many there are."""
+    """The agents of the other nodes, counted once, so that the check of one agent does not depend on their number."""
 
     def __init__(self, constraints: Iterable[Constraint], others: Iterable[Agent]) -> None:
         self._constraints = tuple(constraints)
@@ -76,7 +81,7 @@ class Spread:
         }
 
     def refusals(self, agent: Agent) -> tuple[str, ...]:
-        """Every reason why this agent may not get the node; empty if it may."""
+        """Return every reason against a node on this agent; empty if all constraints hold."""
         found = (self._refusal(constraint, agent) for constraint in self._constraints)
         return tuple(reason for reason in found if reason is not None)
 
@@ -143,7 +148,7 @@ def _colon_rows(text: str) -> list[list[str]]:
 def _constraint(row: list[str]) -> Constraint:
     shown = ":".join(row)[:200]
     if not 2 <= len(row) <= 3 or not row[0].strip():
-        raise PlacementError(f"the placement constraint {shown!r} must have the form field:OPERATOR or with :value")
+        raise PlacementError(f"the placement constraint {shown!r} must be field:OPERATOR or field:OPERATOR:value")
     field, name = row[0].strip(), row[1].strip().upper()
     if field in _HOSTNAMES:
         field = "hostname"
@@ -179,7 +184,7 @@ def _check_value(shown: str, operator: Operator, value: str | None) -> None:
         except re2.error as error:
             words = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
             raise PlacementError(
-                f"the placement constraint {shown!r}: {value!r} is no regular expression of RE2: {words}"
+                f"the placement constraint {shown!r}: {value!r} is not a regular expression of RE2: {words}"
             ) from error
 
 

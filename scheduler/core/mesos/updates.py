@@ -1,4 +1,4 @@
-"""What happened, as values: the loop makes them of Mesos' events, `scheduler.core.fold` folds them into the state."""
+"""Events of Mesos as values. The loop parses them, `scheduler.core.fold` folds them into the state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT_LENGTH, _DATA_LENGTH = 10_000, 10_000_000
 
 @dataclass(frozen=True)
 class TaskUpdate:
-    """Mesos' word on one task. `uuid` is absent where Mesos wants no acknowledgement; `data` as sent (base64)."""
+    """One update of a task's state. `uuid` is absent if Mesos expects no acknowledgement; `data` is base64, as sent."""
 
     task_id: str
     state: TaskState
@@ -31,7 +31,7 @@ class TaskUpdate:
 
 @dataclass(frozen=True)
 class OperationUpdate:
-    """Mesos' word on one RESERVE or CREATE: OPERATION_FINISHED, OPERATION_ERROR, …"""
+    """One update of an offer operation, such as OPERATION_FINISHED or OPERATION_ERROR."""
 
     operation_id: str
     state: str
@@ -40,7 +40,7 @@ class OperationUpdate:
 
 @dataclass(frozen=True)
 class ExecutorEnded:
-    """An executor's process ended with this wait status, before or after the end of its task is told."""
+    """The end of an executor's process with its wait status; the end of its task is reported before or after it."""
 
     executor_id: str
     status: int
@@ -48,7 +48,7 @@ class ExecutorEnded:
 
 @dataclass(frozen=True)
 class ExecutorWords:
-    """What is known beside Mesos' own word of why a task ended."""
+    """A cause of a task's end that Mesos itself does not report."""
 
     task_id: str
     words: str
@@ -56,14 +56,14 @@ class ExecutorWords:
 
 @dataclass(frozen=True)
 class Registered:
-    """Mesos subscribed this framework, for the first time or again."""
+    """The subscription of this framework, for the first time or again."""
 
     framework_id: str
 
 
 @dataclass(frozen=True)
 class Disconnected:
-    """The subscription is gone: nothing can be sent until Mesos subscribes this framework again."""
+    """The end of the subscription: no call can be sent until Mesos subscribes this framework again."""
 
 
 Event = (
@@ -80,7 +80,12 @@ Event = (
 
 
 def parse_task_update(status: Mapping[str, Any]) -> TaskUpdate:
-    """The `status` of Mesos' UPDATE event; raises KeyError or ValueError if it has no task id or an unknown state."""
+    """Return the `status` of Mesos' UPDATE event.
+
+    Raises:
+        KeyError: It has no task id.
+        ValueError: Its state is unknown.
+    """
     return TaskUpdate(
         task_id=_text(status["task_id"]["value"]),
         state=TaskState(status["state"]),
@@ -102,7 +107,7 @@ def _text(value: object, limit: int = _TEXT_LENGTH) -> str:
 
 
 def parse_operation_update(status: Mapping[str, Any]) -> OperationUpdate | None:
-    """The `status` of Mesos' UPDATE_OPERATION_STATUS event; None if it names no operation of ours."""
+    """Return the `status` of Mesos' UPDATE_OPERATION_STATUS event; None without an operation id."""
     operation = (status.get("operation_id") or {}).get("value")
     if not operation:
         return None

@@ -189,7 +189,7 @@ def test_after_a_master_restart_everything_waits_for_the_agents() -> None:
             Send.agent_back("127.0.0.5"),
             Send.time(10.0, cycles=10),
             Expect.launched("node-0", "node-1", "node-2"),
-            Expect.step("Reconciliation", Status.IN_PROGRESS, "RECONCILING", says="of node-2 (agent 127.0.0.4);"),
+            Expect.step("Reconciliation", Status.IN_PROGRESS, "RECONCILING", says="of node-2 (agent 127.0.0.4) yet;"),
             Send.agent_back("127.0.0.4"),
             Send.until_complete(cycles=200),
             Expect.launched("node-3"),

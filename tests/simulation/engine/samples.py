@@ -7,7 +7,7 @@ from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.commands.command import StartOperation
-from scheduler.core.configuration.overrides import Wanted, laid_over
+from scheduler.core.configuration.overrides import Wanted, apply_overrides
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from tests.simulation.engine.machines import Agent
@@ -50,7 +50,7 @@ SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES")
 
 def wanted(base: ClusterSpec, overrides: Overrides | None = None, environment: Texts | None = None) -> Wanted:
     """What these settings come to on a spec."""
-    texts = laid_over(environment or {}, overrides or {})
+    texts = apply_overrides(environment or {}, overrides or {})
     heap = int(texts.get("CASSANDRA_HEAP_SIZE_MB", base.cassandra.heap_mb))
     changed = replace(base, nodes=int(texts.get("NODES", base.nodes)), cassandra=replace(base.cassandra, heap_mb=heap))
     return Wanted(changed, texts, overrides or {})

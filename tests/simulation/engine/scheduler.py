@@ -9,7 +9,7 @@ from functools import partial
 from executor.protocol import Answer, JobReport, StatusReply
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal
-from scheduler.core.configuration.overrides import holding
+from scheduler.core.configuration.overrides import active_overrides
 from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.cycle.decision import Decision, Kill, Tuning
 from scheduler.core.decide import decide
@@ -81,7 +81,7 @@ class Scheduler:
             return
         self.znodes.setdefault(CLUSTER_ID, encode_record(ClusterId("cluster-1")))
         stored = load(self.znodes)
-        held = holding(stored.overrides, self.environment, SETTINGS)
+        held = active_overrides(stored.overrides, self.environment, SETTINGS)
         adoption = adopt(stored, wanted(self.spec, held, self.environment), self.now, self.new_id)
         assert isinstance(adoption, Adoption), adoption
         self._write(stored, adoption.state)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from scheduler.core.commands.command import Interrupt, Proceed, RestartNodes
-from scheduler.core.configuration.overrides import holding, laid_over
+from scheduler.core.configuration.overrides import active_overrides, apply_overrides
 from tests.simulation.cycle.test_machine import PICK, SECONDS, heal
 from tests.simulation.engine.samples import SETTINGS, agents, wanted
 from tests.simulation.engine.scheduler import CrashError
@@ -74,10 +74,10 @@ class Changes(RuleBasedStateMachine):
             return
         scheduler = self.world.scheduler
         heal(self.world.mesos, scheduler)
-        held = holding(scheduler.state.overrides, scheduler.environment, SETTINGS)
+        held = active_overrides(scheduler.state.overrides, scheduler.environment, SETTINGS)
         assert held == scheduler.state.overrides
         spec = wanted(scheduler.spec, held, scheduler.environment).spec
-        assert heaps(self.world) == [spec.cassandra.heap_mb] * 3, laid_over(scheduler.environment, held)
+        assert heaps(self.world) == [spec.cassandra.heap_mb] * 3, apply_overrides(scheduler.environment, held)
 
 
 TestChanges = Changes.TestCase

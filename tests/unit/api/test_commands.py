@@ -108,7 +108,7 @@ BAD_COMMANDS: list[tuple[str, str, int, str]] = [
     ("PUT", "/v1/nodes/restart?node=node-7", 404, "There is no node node-7."),
     (
         "PUT", "/v1/nodes/restart?node=*&by=rack", 409,
-        "No rack can be restarted as a whole: the members are in 1 rack, and it takes 3.",
+        "No rack can be restarted as a whole: the members are in 1 rack, at least 3 are needed.",
     ),
     (
         "POST", "/v1/plan/forceComplete?step=Reconciliation", 400,

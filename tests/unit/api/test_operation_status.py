@@ -68,7 +68,7 @@ def test_status_of_one_that_failed(client: FlaskClient, gateway: CoreGateway) ->
     gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
     status = document(client.get("/v1/backup/status"))
     assert status["state"] == "ERROR"
-    assert status["message"] == "Upload of node-1: failed 3 times; its last words: AccessDenied"
+    assert status["message"] == "Upload of node-1: failed 3 times; the last message: AccessDenied"
     assert (status["nodes"]["node-1"]["state"], status["nodes"]["node-1"]["error"]) == ("ERROR", "AccessDenied")
     assert status["nodes"]["node-2"]["state"] == "WAITING"
 

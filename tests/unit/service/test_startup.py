@@ -178,8 +178,8 @@ def test_a_setting_whose_environment_was_changed_since_is_the_environments(
     assert heap(state) == int(text or "2048")
     assert state.overrides == {"NODES": Override("4", "")}
     assert state.target.spec.nodes == 4
-    words = f"{HEAP}, which the API had set to 512, is what the environment says: {text or 'unset'}"
-    assert f"{words}: the environment was changed since" in sentences(state)
+    words = f"{HEAP} follows the environment again: {text or 'unset'}; the API had set 512"
+    assert f"{words}: the environment has changed since" in sentences(state)
     assert words in caplog.text
     assert begin(MemoryStore(memory), changed, sources("thrice")).overrides == state.overrides
 
@@ -188,7 +188,7 @@ def test_a_secret_that_lapses_is_not_told(tmp_path: Path, caplog: pytest.LogCapt
     memory = Memory()
     given(memory, settings(tmp_path), CASSANDRA_JVM_OPTIONS="-Dkeystore.password=abcde")
     state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_JVM_OPTIONS="-Dpassword=fghij"), sources("again"))
-    assert "CASSANDRA_JVM_OPTIONS, which the API had set to (not shown)" in sentences(state)
+    assert "the API had set (not shown)" in sentences(state)
     assert "abcde" not in sentences(state) + caplog.text
     assert "fghij" not in sentences(state) + caplog.text
 

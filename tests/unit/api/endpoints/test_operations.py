@@ -199,7 +199,7 @@ REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
         {"key_spaces": ["shops"]},
         {},
         400,
-        "key_spaces: there is no key space shops in the cluster; there are shop.",
+        "key_spaces: there is no keyspace shops in the cluster; there are shop.",
     ),
     ("cleanup", {"key_spaces": ["shop"]}, {"schema": Unavailable(_NO_NODE.partition(": ")[2][:-1])}, 503, _NO_NODE),
     (
@@ -237,7 +237,7 @@ REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
         {**body_of("restore"), "key_spaces": ["log"]},
         {"backup": BACKUP},
         400,
-        "key_spaces: there is no key space log in the backup; there are shop.",
+        "key_spaces: there is no keyspace log in the backup; there are shop.",
     ),
     ("backup-verify", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
     ("backup-delete", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
@@ -319,7 +319,7 @@ def test_stop_and_continue(client: FlaskClient, gateway: CoreGateway) -> None:
     [
         ("/v1/cleanup/stop", 409, "Cleanup already not running."),
         ("/v1/backup/verify/stop", 409, "Backup verification already not running."),
-        ("/v1/cleanup/continue", 409, "No Cleanup was stopped that could be continued."),
+        ("/v1/cleanup/continue", 409, "No stopped Cleanup can be continued."),
         ("/v1/backup/tune", 409, "Backup already not running."),
         ("/v1/nonsense/stop", 404, "There is nothing at /v1/nonsense/stop."),
         ("/v1/backup-verify/start", 404, "There is nothing at /v1/backup-verify/start."),
