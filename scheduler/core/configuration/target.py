@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from scheduler.core.configuration.overrides import Wanted
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import Stored, named_by
+from scheduler.core.state.cluster import ClusterState, Records, Stored
+from scheduler.core.state.codec import named_by
 from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
 from scheduler.core.state.documents import decode, encode
 from scheduler.core.state.reason import Code, Reason
@@ -113,24 +113,8 @@ def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
 
 def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
     """What is stored, with this target."""
-    return ClusterState(
-        target=target,
-        configurations=stored.configurations,
-        nodes=stored.nodes,
-        plans=stored.plans,
-        framework_id=stored.framework_id,
-        cluster_id=stored.cluster_id,
-        operations=stored.operations,
-        steps=stored.steps,
-        history=stored.history,
-        journal=stored.journal,
-        garbage=stored.garbage,
-        released=stored.released,
-        uninstall=stored.uninstall,
-        configuration_errors=errors,
-        previous=stored.previous,
-        overrides=stored.overrides,
-    )
+    records = {item.name: getattr(stored, item.name) for item in fields(Records)}
+    return ClusterState(target, configuration_errors=errors, **records)
 
 
 def become(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:

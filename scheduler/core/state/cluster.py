@@ -7,17 +7,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
+from scheduler.core.state.event import JournalRecord
 from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord, TaskState
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.spec import Policy
 
-if TYPE_CHECKING:
-    pass
-    from scheduler.core.state.event import JournalRecord
-    from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
+
+@dataclass(frozen=True)
+class GarbageRecord:
+    """A reservation with this cluster's label that no node's record knows, stored under garbage/<resource id>.
+
+    `volumes` are the persistence ids on it; amounts are those of the offer that showed it: cores, and MB. `destroyed`
+    once its volume was offered, and so is used by no task: what turns up of it is given back. `executors` ran there
+    then, and may hold a part of it: the record goes when its agent's offers show neither it nor them any more.
+    """
+
+    id: str
+    agent_id: str
+    hostname: str
+    volumes: tuple[str, ...]
+    cpus: float
+    memory_mb: float
+    disk_mb: float
+    found_at: float
+    destroyed: bool = False
+    executors: tuple[str, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class ReleasedRecord:
+    """The newest reservations that were given back whole, oldest first: stored under `released`.
+
+    No task can use what still turns up of them, since their volume was destroyed.
+    """
+
+    ids: tuple[str, ...]
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class UninstallRecord:
+    """That this service is being removed, for good: stored under `uninstall`, and the last record to go.
+
+    `left` are the reservations that an operator said are not to be waited for. `released` once nothing is held any
+    more: the framework is torn down then, and the records go.
+    """
+
+    started_at: float
+    principal: str
+    left: tuple[str, ...] = ()
+    released: bool = False
+    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
@@ -125,83 +169,51 @@ class Memory:
     trial: Trial | None = None
 
 
-@dataclass(frozen=True)
-class ClusterState:
-    """Everything that `decide` may look at besides offers and the time.
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """The values of all records but the target; `record_kinds` says where each kind of them is stored.
 
-    `configuration_errors` are the reasons why the settings of this start were not made the target. `previous` is the
-    configuration that was it before, `overrides` the settings that were given through the API.
+    `previous` is the id of the target before, `overrides` are the settings of the API, and `released` the ids of the
+    newest reservations that are released whole. `cluster_id` distinguishes this cluster from others of its name.
+    """
+
+    framework_id: str | None = None
+    cluster_id: str | None = None
+    previous: str | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)  # by setting
+    configurations: Mapping[str, Configuration] = field(default_factory=dict)  # by id
+    nodes: Mapping[str, NodeRecord] = field(default_factory=dict)  # by name
+    plans: Mapping[str, PlanRecord] = field(default_factory=dict)  # deploy and recovery
+    operations: Mapping[str, OperationRecord] = field(default_factory=dict)  # by kind
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)  # by key
+    history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
+    journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
+    garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
+    released: tuple[str, ...] = ()
+    uninstall: UninstallRecord | None = None
+
+
+@dataclass(frozen=True)
+class Stored(Records):
+    """All records, as loaded; ids are None before the first start has stored them."""
+
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class ClusterState(Records):
+    """Everything that `decide` reads besides offers and the time.
+
+    `configuration_errors` are the reasons why the settings of this start did not become the target.
     """
 
     target: Configuration
-    configurations: Mapping[str, Configuration]
-    nodes: Mapping[str, NodeRecord]  # by name
-    plans: Mapping[str, PlanRecord]  # deploy and recovery
-    framework_id: str | None = None
     registered: bool = False
     reconciliation: Reconciliation = Reconciliation()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     suppressed: bool = False
     memory: Memory = Memory()
-    cluster_id: str | None = None  # tells this cluster from any other of the same name, where both keep backups
-    operations: Mapping[str, OperationRecord] = field(default_factory=dict)  # by kind
-    steps: Mapping[str, StepRecord] = field(default_factory=dict)  # by key
-    history: Mapping[str, HistoryRecord] = field(default_factory=dict)  # by key
     jobs: Mapping[str, JobSighting] = field(default_factory=dict)  # by step key
-    journal: Mapping[str, JournalRecord] = field(default_factory=dict)  # by key, oldest first
-    garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
-    released: tuple[str, ...] = ()  # the newest reservations that were given back whole
-    uninstall: UninstallRecord | None = None
     uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()
-    previous: str | None = None
-    overrides: Mapping[str, Override] = field(default_factory=dict)  # by setting
     policy: Policy = field(default_factory=Policy)
-
-
-@dataclass(frozen=True)
-class GarbageRecord:
-    """A reservation with this cluster's label that no node's record knows, stored under garbage/<resource id>.
-
-    `volumes` are the persistence ids on it; amounts are those of the offer that showed it: cores, and MB. `destroyed`
-    once its volume was offered, and so is used by no task: what turns up of it is given back. `executors` ran there
-    then, and may hold a part of it: the record goes when its agent's offers show neither it nor them any more.
-    """
-
-    id: str
-    agent_id: str
-    hostname: str
-    volumes: tuple[str, ...]
-    cpus: float
-    memory_mb: float
-    disk_mb: float
-    found_at: float
-    destroyed: bool = False
-    executors: tuple[str, ...] = ()
-    schema_version: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True)
-class ReleasedRecord:
-    """The newest reservations that were given back whole, oldest first: stored under `released`.
-
-    No task can use what still turns up of them, since their volume was destroyed.
-    """
-
-    ids: tuple[str, ...]
-    schema_version: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True)
-class UninstallRecord:
-    """That this service is being removed, for good: stored under `uninstall`, and the last record to go.
-
-    `left` are the reservations that an operator said are not to be waited for. `released` once nothing is held any
-    more: the framework is torn down then, and the records go.
-    """
-
-    started_at: float
-    principal: str
-    left: tuple[str, ...] = ()
-    released: bool = False
-    schema_version: int = SCHEMA_VERSION

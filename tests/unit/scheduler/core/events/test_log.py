@@ -21,7 +21,7 @@ from scheduler.core.events.log import (
     start_entries,
 )
 from scheduler.core.events.maintenance import operation_entries
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
@@ -173,7 +173,7 @@ def test_nothing_happened_nothing_is_written() -> None:
 
 def test_numbers_go_on_where_they_were_loaded() -> None:
     state = add_entries(STATE, [entry() for _ in range(100)])
-    contents = {codec.path_of(record): codec.encode_record(record) for record in state.journal.values()}
+    contents = {record_kinds.path_of(record): codec.encode_record(record) for record in state.journal.values()}
     loaded = codec.load({**contents, **target_of(STATE)})
     again = add_entries(replace(STATE, journal=loaded.journal), [entry("one more")])
     assert [item.sequence for item in entries_after(again, 99, KEPT)] == [100, 101]
@@ -184,8 +184,8 @@ def test_numbers_go_on_where_they_were_loaded() -> None:
 
 def target_of(state: ClusterState) -> dict[str, bytes]:
     return {
-        codec.path_of(state.target): codec.encode_record(state.target),
-        codec.TARGET: codec.encode_record(codec.Target(state.target.id)),
+        record_kinds.path_of(state.target): codec.encode_record(state.target),
+        record_kinds.TARGET: codec.encode_record(record_kinds.Target(state.target.id)),
     }
 
 
