@@ -141,13 +141,12 @@ def canary_of(state: ClusterState) -> Canary | None:
     return canary if canary is not None and canary.configuration == state.target.id else None
 
 
-def with_node(state: ClusterState, name: str) -> ClusterState:
-    """The state in which this node is the canary, if one is still to be chosen."""
+def choose_canary(state: ClusterState, name: str) -> PlanRecord | None:
+    """Return the plan's record with this node as the canary; None if there is no canary to choose."""
     canary = canary_of(state)
     if canary is None or canary.node:
-        return state
-    plan = replace(state.plans[PLAN], canary=replace(canary, node=name))
-    return replace(state, plans={**state.plans, PLAN: plan})
+        return None
+    return replace(state.plans[PLAN], canary=replace(canary, node=name))
 
 
 def canary_block(state: ClusterState, name: str = "") -> Reason | None:

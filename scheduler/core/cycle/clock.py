@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from scheduler.core.state.cluster import ClusterState, Memory, Stray
-from scheduler.core.state.record_kinds import COLLECTIONS
+from scheduler.core.state.record_kinds import COLLECTIONS, Collection, with_collections
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -23,13 +23,15 @@ def set_back(state: ClusterState, now: float) -> ClusterState:
     """
     if 0.0 < state.memory.at <= now:
         return state
-    clamped: dict[str, Any] = {}
-    for kind in COLLECTIONS:
-        if (clamp := kind.clamp) is not None:
-            clamped[kind.attribute] = {key: clamp(record, now) for key, record in kind.of(state).items()}
-    state = replace(state, **clamped)
+    clamped = {kind.attribute: _clamp(kind, state, now) for kind in COLLECTIONS}
+    state = with_collections(state, clamped)
     # In its first cycle a process knows nothing but the records, which another clock may have written.
     return state if state.memory.at == 0.0 else _forget_ahead(state, now)
+
+
+def _clamp(kind: Collection[Any], state: ClusterState, now: float) -> Mapping[str, Any]:
+    records, clamp = kind.of(state), kind.clamp
+    return records if clamp is None else {key: clamp(record, now) for key, record in records.items()}
 
 
 def _forget_ahead(state: ClusterState, now: float) -> ClusterState:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.protocol import NodeLaunch
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.node import NodeRecord
 
 Json = Mapping[str, Any]
@@ -86,15 +85,12 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of one cycle: first `records` are stored in one transaction, then the rest is sent.
+    """The calls of one cycle, sent once the records of the state that `decide` returns beside it are stored.
 
-    `teardown`: have Mesos forget this framework, for good; the last thing that an uninstall does.
-
-    `decide` returns beside it the state that holds once all records are stored. `evaluations` say for every
-    (offer, node) pair looked at why it fit or did not: for people, under /v1/debug/offers.
+    `teardown`: Mesos forgets this framework, for good; the last call of an uninstall. `evaluations` are the reasons
+    for which each offer fit a node or did not: for people, under /v1/debug/offers.
     """
 
-    records: tuple[NodeRecord | PlanRecord, ...] = ()
     accepts: tuple[Accept, ...] = ()
     declines: tuple[Decline, ...] = ()
     kills: tuple[Kill, ...] = ()

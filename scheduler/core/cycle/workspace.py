@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Fit, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.mesos.offer import Offer, by_agent
-from scheduler.core.state.cluster import Asked, ClusterState, GarbageRecord
+from scheduler.core.state.cluster import Asked, ClusterState
 from scheduler.core.state.lifecycle import UNSEEN
 from scheduler.core.state.node import Agent, NodeRecord, TaskRecord
-from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.reason import Code, Reason
+from scheduler.core.state.record_kinds import Record, collection_of, with_collections
 
 # At most so many reservations that were given back are kept in mind.
 RELEASED_LIMIT = 1000
@@ -23,16 +24,11 @@ class Cycle:
     """One pass of `decide`. Concerns take offers out of `offers`; what is left over is declined."""
 
     def __init__(self, state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]) -> None:
-        self.before = state
         self.now = now
         self.new_id = new_id
-        self._nodes = dict(state.nodes)
-        self._operations = dict(state.operations)
-        self._steps = dict(state.steps)
-        self._history = dict(state.history)
-        self._garbage = dict(state.garbage)
-        self.state = state
-        self.replace_state(state)
+        self._state = state
+        self._open: dict[str, dict[str, Any]] = {}  # by attribute: records that were changed since the state was read
+        self._changed: dict[str, dict[str, Any]] = {}  # and before; no longer written to
         self.offers = by_agent(offers)
         self.heard_offers = bool(self.offers)
         self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
@@ -54,50 +50,35 @@ class Cycle:
         self.verdicts: dict[str, tuple[Reason, float]] = {}  # by agent id
         self._evaluations: list[Json] = []
 
-    def update(self, node: NodeRecord) -> None:
-        """Put a changed record in place of the old one."""
-        self._nodes[node.name] = node
+    @property
+    def state(self) -> ClusterState:
+        """Return the state with every record put so far; a later `put` does not change it."""
+        if self._open:
+            self._state = with_collections(self._state, self._open)
+            self._changed |= self._open
+            self._open = {}
+        return self._state
 
-    def remove(self, node: NodeRecord) -> None:
-        """Forget a node."""
-        self._nodes.pop(node.name, None)
+    def put(self, record: Record) -> None:
+        """Add a record, or replace the one with the same key."""
+        self._records(record)[collection_of(record).key(record)] = record
 
-    def update_step(self, step: StepRecord) -> None:
-        """Put a changed maintenance step in place of the old one."""
-        self._steps[step.key] = step
+    def remove(self, record: Record) -> None:
+        """Remove the record with the same key, if there is one."""
+        self._records(record).pop(collection_of(record).key(record), None)
 
-    def remove_step(self, step: StepRecord) -> None:
-        """Forget a maintenance step."""
-        self._steps.pop(step.key, None)
-
-    def update_operation(self, operation: OperationRecord) -> None:
-        """Put a changed operation in place of the old one."""
-        self._operations[operation.kind] = operation
-
-    def update_history(self, record: HistoryRecord, gone: Iterable[str]) -> None:
-        """Add a record to the history, and remove those with these keys."""
-        self._history[record.key] = record
-        for key in gone:
-            self._history.pop(key, None)
-
-    def update_garbage(self, record: GarbageRecord) -> None:
-        """Put a changed record of garbage in place of the old one."""
-        self._garbage[record.id] = record
-
-    def remove_garbage(self, record: GarbageRecord) -> None:
-        """Forget a record of garbage."""
-        self._garbage.pop(record.id, None)
+    def _records(self, record: Record) -> dict[str, Any]:
+        """Return the records of this one's kind to write to: a copy, since states that were read have the others."""
+        kind = collection_of(record)
+        if kind.attribute not in self._open:
+            self._open[kind.attribute] = dict(kind.of(self._state))
+        return self._open[kind.attribute]
 
     def replace_state(self, state: ClusterState) -> None:
-        """Go on with a state whose records are the same."""
-        self.state = replace(
-            state,
-            nodes=self._nodes,
-            operations=self._operations,
-            steps=self._steps,
-            history=self._history,
-            garbage=self._garbage,
-        )
+        """Continue with a state that differs in other things than the records put or removed in this cycle."""
+        current = self._changed | self._open
+        self._state = with_collections(state, current)
+        self._changed, self._open = current, {}
 
     def holder(self, resource_id: str) -> Offer | None:
         """The offer that shows this reservation, if it is still free."""
@@ -118,7 +99,7 @@ class Cycle:
 
     def take(self, fit: Fit, offer: Offer) -> None:
         """Launch: the record first, then the operations."""
-        self.update(fit.record)
+        self.put(fit.record)
         self.accepts.append(fit.accept)
         self.offers.pop(offer.agent.id, None)
         self.wanted -= {fit.record.name, anywhere(fit.record.name)}
@@ -165,10 +146,7 @@ class Cycle:
 
     def result(self, declines: Iterable[Decline]) -> tuple[Decision, ClusterState]:
         """What is to be done, and the state that holds once its records are stored."""
-        before = self.before.nodes
-        records = tuple(node for name, node in self._nodes.items() if before.get(name) is not node)
         decision = Decision(
-            records=records,
             accepts=tuple(self.accepts),
             declines=tuple(declines),
             kills=tuple(self.kills),

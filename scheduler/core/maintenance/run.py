@@ -81,7 +81,7 @@ def _pass_turn_on(cycle: Cycle) -> None:
         return
     queued = [found for found in operations if found.queued and holds_turn(cycle.state, replace(found, queued=False))]
     if queued:
-        cycle.update_operation(replace(min(queued, key=_order), queued=False))
+        cycle.put(replace(min(queued, key=_order), queued=False))
 
 
 def _forget_steps(cycle: Cycle) -> None:
@@ -89,7 +89,7 @@ def _forget_steps(cycle: Cycle) -> None:
     for step in list(cycle.state.steps.values()):
         operation = cycle.state.operations.get(step.kind)
         if operation is None or operation.id != step.operation:
-            cycle.remove_step(step)
+            cycle.remove(step)
 
 
 def _note_ended_nodes(cycle: Cycle) -> None:
@@ -99,7 +99,7 @@ def _note_ended_nodes(cycle: Cycle) -> None:
             continue
         node = cycle.state.nodes.get(step.task.node)
         if node is None or node.task is None or node.task.id != step.task.node_task_id or has_ended(node):
-            cycle.update_step(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
+            cycle.put(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
 
 
 def _leave_out(cycle: Cycle, view: View) -> bool:
@@ -112,7 +112,7 @@ def _leave_out(cycle: Cycle, view: View) -> bool:
     found = [step for step in steps if step.state in (StepState.PENDING, StepState.FAILED) and _has_left(cycle, step)]
     for step in found:
         result = {**step.result, "message": "skipped: the node has left the ring"}
-        cycle.update_step(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
+        cycle.put(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
     return bool(found)
 
 
@@ -128,7 +128,7 @@ def _cancel(cycle: Cycle, view: View) -> None:
             if step.state is not StepState.RUNNING or step.task is None:
                 continue
             if step.task.state in UNSEEN:
-                cycle.update_step(give_up(step, cycle.now))
+                cycle.put(give_up(step, cycle.now))
             elif not phase.always and _may_tell(cycle, step.task.id):
                 reason = f"the operation {view.kind.name} is being stopped"
                 cycle.kills.append(Kill(step.task.id, step.task.agent_id, JOB_GRACE_SECONDS, reason))
@@ -196,7 +196,7 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{step.key}: {short}"), REFUSED_SECONDS)
         return
     started = _started(cycle, phase, step, node)
-    cycle.update_step(started)
+    cycle.put(started)
     cycle.use(offer, _accept(cycle, view, started, node, offer))
 
 
@@ -266,8 +266,10 @@ def close(cycle: Cycle, view: View) -> None:
     ended = replace(
         view.operation, state=state, message=message, finished_at=cycle.now, interrupted=False, sealed=""
     )  # fmt: skip
-    cycle.update_operation(ended)
-    cycle.update_history(_summary(ended, steps), _oldest(cycle.state, ended))
+    cycle.put(ended)
+    for record in _oldest(cycle.state, ended):
+        cycle.remove(record)
+    cycle.put(_summary(ended, steps))
 
 
 def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
@@ -314,11 +316,11 @@ def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _oldest(state: ClusterState, operation: OperationRecord) -> list[str]:
-    """The keys of this kind that are too many, once one more is added."""
+def _oldest(state: ClusterState, operation: OperationRecord) -> list[HistoryRecord]:
+    """Return the oldest records of this kind that are too many, once one more is added."""
     same = sorted(
         (record for record in state.history.values() if record.operation.kind == operation.kind),
         key=lambda record: record.operation.started_at,
     )
-    others = [record.key for record in same if record.operation.id != operation.id]
+    others = [record for record in same if record.operation.id != operation.id]
     return others[: max(0, len(others) - KEPT + 1)]

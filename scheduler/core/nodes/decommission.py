@@ -241,13 +241,13 @@ def _note_left(cycle: Cycle, node: NodeRecord) -> None:
     intent = Intent(IntentKind.LEAVE, cycle.now, node.task.id, reason, forced=True)
     if node.intent is not None:
         intent = replace(intent, begun_at=node.intent.begun_at, by_rack=node.intent.by_rack)
-    cycle.update(replace(node, intent=intent, failures=Failures()))
+    cycle.put(replace(node, intent=intent, failures=Failures()))
 
 
 def _forget(cycle: Cycle, node: NodeRecord) -> None:
     """Remove the record once nothing is left that it surely holds somewhere."""
     if node.reservation is not None:
-        cycle.update(vacate(node, left=False))
+        cycle.put(vacate(node, left=False))
     elif not any(given_up.agent_id for given_up in node.abandoned):
         cycle.remove(node)
 
@@ -259,9 +259,9 @@ def _note_wishes(cycle: Cycle) -> None:
         return
     unwanted = operation.nodes[0] in {node.name for node in surplus(cycle.state)}
     if is_live(operation) and unwanted and not operation.facts.get(UNWANTED):
-        cycle.update_operation(replace(operation, facts={**operation.facts, UNWANTED: True}))
+        cycle.put(replace(operation, facts={**operation.facts, UNWANTED: True}))
     elif operation.state is OperationState.STOPPED and not unwanted and not operation.lapsed:
-        cycle.update_operation(replace(operation, lapsed=True))
+        cycle.put(replace(operation, lapsed=True))
 
 
 def _turn_round(cycle: Cycle) -> None:
@@ -271,7 +271,7 @@ def _turn_round(cycle: Cycle) -> None:
         return
     wanted = operation.nodes[0] not in {node.name for node in surplus(cycle.state)}
     if wanted and not _is_begun(cycle.state, operation) and not _is_done(cycle.state, operation):
-        cycle.update_operation(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
+        cycle.put(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
 
 
 def _is_begun(state: ClusterState, operation: OperationRecord) -> bool:
@@ -301,4 +301,4 @@ def _begin(cycle: Cycle) -> None:
         principal=SCHEDULER,
         facts={UNWANTED: True},
     )
-    cycle.update_operation(operation)
+    cycle.put(operation)

@@ -79,7 +79,7 @@ def note_progress(cycle: Cycle) -> None:
         if node.deployed is None and node.intent is None:
             _note_cleanup(cycle, node)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
-            cycle.update(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
+            cycle.put(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
     _note_completed(cycle)
 
 
@@ -89,7 +89,7 @@ def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
     if before.completed:
         nodes = by_index(cycle.state.nodes.values())
         older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
-        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
+        cycle.put(replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
 
 
 def _note_completed(cycle: Cycle) -> None:
@@ -97,11 +97,7 @@ def _note_completed(cycle: Cycle) -> None:
     before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
     members = any(node.deployed is not None for node in cycle.state.nodes.values())
     if not before.completed and members and candidate(cycle.state) is None:
-        _update_plan(cycle, replace(before, completed=True))
-
-
-def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
-    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, PLAN: plan}))
+        cycle.put(replace(before, completed=True))
 
 
 def deploy(cycle: Cycle) -> None:
@@ -119,7 +115,7 @@ def deploy(cycle: Cycle) -> None:
             _hold(cycle, node)
             return
         node = abandon(node)
-        cycle.update(node)
+        cycle.put(node)
     cycle.wanted.add(anywhere(node.name))
     _place(cycle, node)
 

@@ -59,7 +59,7 @@ def _begin_beside(cycle: Cycle) -> None:
 
 def _begin(cycle: Cycle, node: NodeRecord) -> None:
     assert node.intent is not None
-    cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+    cycle.put(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
 def waiting(state: ClusterState) -> list[NodeRecord]:
@@ -109,14 +109,14 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         _replace(cycle, node, intent)
         return
     if intent.kind is IntentKind.LEAVE and has_ended(node):
-        cycle.update(_departed(cycle.state, node))
+        cycle.put(_departed(cycle.state, node))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):
             _end_task(cycle, node, intent)
         return
     if intent.kind is IntentKind.RESTART and assess(cycle.state, node).reason is None:
-        cycle.update(replace(node, intent=None))
+        cycle.put(replace(node, intent=None))
 
 
 def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
@@ -135,11 +135,11 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     """End the task, give the node up where it was, and once its replacement is a member, what it held there."""
     assert node.task is not None
     if node.deployed is not None and intent.previous is not None:
-        cycle.update(settle(node))
+        cycle.put(settle(node))
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
     elif awaits_peers(node) and seen_by(cycle.state, node) is None:
-        cycle.update(move(node))
+        cycle.put(move(node))
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:

@@ -49,7 +49,7 @@ def note_evidence(cycle: Cycle) -> None:
         elif is_unused(node.reservation, offer, launch_configuration(cycle.state, node)):
             message = "its volume is offered, so no task uses it"
             task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)
-            cycle.update(replace(node, task=task, mode="UNKNOWN"))
+            cycle.put(replace(node, task=task, mode="UNKNOWN"))
 
 
 def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -> Reason | None:

@@ -16,7 +16,7 @@ from scheduler.core.configuration.differences import (
     recorded,
     sentence,
 )
-from scheduler.core.configuration.target import canary_of, with_node
+from scheduler.core.configuration.target import canary_of, choose_canary
 from scheduler.core.configuration.trial import holds_back
 from scheduler.core.cycle.decision import Accept
 from scheduler.core.cycle.workspace import Cycle
@@ -42,7 +42,7 @@ def roll_out(cycle: Cycle) -> None:
         for rolled in [node for node in by_index(cycle.state.nodes.values()) if is_rolled_out(node)]:
             _aim(cycle, rolled)
         if (under_way := _begun(cycle.state)) is not None:
-            cycle.replace_state(with_node(cycle.state, under_way.name))
+            _note_canary(cycle, under_way)
         return
     if is_interrupted(cycle.state):
         return
@@ -57,8 +57,13 @@ def roll_out(cycle: Cycle) -> None:
         reason=sentence(differences_of(cycle.state, node)),
         configuration=cycle.state.target.id,
     )
-    cycle.replace_state(with_node(cycle.state, node.name))
-    cycle.update(replace(node, intent=intent, failures=Failures()))
+    _note_canary(cycle, node)
+    cycle.put(replace(node, intent=intent, failures=Failures()))
+
+
+def _note_canary(cycle: Cycle, node: NodeRecord) -> None:
+    if (plan := choose_canary(cycle.state, node.name)) is not None:
+        cycle.put(plan)
 
 
 def first_node(state: ClusterState) -> NodeRecord | None:
@@ -97,7 +102,7 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
     differences = differences_of(state, node)
     if intent.begun_at is None:
         if not differences or is_interrupted(state) or node.forced or intent.configuration != state.target.id:
-            cycle.update(replace(node, intent=None))
+            cycle.put(replace(node, intent=None))
         return
     _hold_enough(cycle, node)
     if intent.configuration == state.target.id:
@@ -107,7 +112,7 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
     task_id = node.task.id if stale else intent.task_id
     reason = sentence(differences) if differences else "settings changed back"
     aimed = replace(intent, configuration=state.target.id, task_id=task_id, reason=reason)
-    cycle.update(replace(node, intent=aimed, failures=Failures()))
+    cycle.put(replace(node, intent=aimed, failures=Failures()))
 
 
 def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:

@@ -38,13 +38,13 @@ def note_garbage(cycle: Cycle) -> None:
     known = known_reservations(cycle.state)
     for record in list(cycle.state.garbage.values()):
         if record.id in known:
-            cycle.remove_garbage(record)
+            cycle.remove(record)
     for offer in cycle.offers.values():
         for name, held in offer.held.items():
             if name in cycle.state.garbage:
                 _add_shown(cycle, cycle.state.garbage[name], held)
             elif name not in known and is_ours(cycle.state, name, held) and _is_new(cycle.state, name):
-                cycle.update_garbage(_found(cycle, offer, name, held))
+                cycle.put(_found(cycle, offer, name, held))
 
 
 def _add_shown(cycle: Cycle, record: GarbageRecord, held: Held) -> None:
@@ -60,7 +60,7 @@ def _add_shown(cycle: Cycle, record: GarbageRecord, held: Held) -> None:
         memory_mb=max(record.memory_mb, to_scalar(held.mem)),
         disk_mb=record.disk_mb + more,
     )
-    cycle.update_garbage(shown)
+    cycle.put(shown)
 
 
 def collect_garbage(cycle: Cycle) -> None:
@@ -69,7 +69,7 @@ def collect_garbage(cycle: Cycle) -> None:
     for record in list(cycle.state.garbage.values()):
         offer = cycle.holder(record.id)
         if offer is None and record.destroyed and _is_all_shown(cycle, record):
-            cycle.remove_garbage(record)
+            cycle.remove(record)
             cycle.note_released(record.id)
         elif is_due(cycle.state, record, cycle.now):
             cycle.wanted.add(f"release of {record.id}")
@@ -145,5 +145,5 @@ def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:
     # Its agent may have come back under another id.
     executors = holders_of(cycle.state, record.id, offer.executor_ids)
     seen = replace(record, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors)
-    cycle.update_garbage(seen)
+    cycle.put(seen)
     give_back(cycle, "", record.id, offer, destroy=True)

@@ -95,7 +95,7 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
     others = tuple(other for other in node.abandoned if other != given_up)
     surely = given_up.destroyed or may_never_have_been(cycle.state)
     if offer is None and surely and _is_all_shown(cycle, given_up):
-        cycle.update(replace(node, abandoned=others))
+        cycle.put(replace(node, abandoned=others))
         if given_up.destroyed:
             cycle.note_released(given_up.id)
         return
@@ -111,7 +111,7 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
     seen = replace(
         given_up, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors
     )
-    cycle.update(replace(node, abandoned=(*others, seen)))
+    cycle.put(replace(node, abandoned=(*others, seen)))
     give_back(cycle, name, given_up.id, offer, destroy=True)
 
 

@@ -28,7 +28,7 @@ def give_up_nodes(cycle: Cycle) -> None:
             if node.task is not None and node.agent is not None:
                 end_task(cycle, node.task, node.agent, "the service is removed")
         elif (empty := emptied(node)) != node:
-            cycle.update(empty)
+            cycle.put(empty)
 
 
 def emptied(node: NodeRecord) -> NodeRecord:

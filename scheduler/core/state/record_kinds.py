@@ -6,7 +6,7 @@ A new kind needs its dataclass, a field of `Records` and a line in `KINDS_OF_REC
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from scheduler.core.state.clamping import clamp_garbage, clamp_node, clamp_step
@@ -188,9 +188,23 @@ def kind_of(record: Record) -> Collection[Any] | Single[Any]:
     return _BY_TYPE[type(record)]
 
 
+def collection_of(record: Record) -> Collection[Any]:
+    """Return the kind of a record of which there are many; raise TypeError for any other."""
+    kind = kind_of(record)
+    if not isinstance(kind, Collection):
+        raise TypeError(f"there is only one {type(record).__name__}: it belongs to no collection")
+    return kind
+
+
 def kind_at(path: str) -> Collection[Any] | Single[Any] | None:
     """Return the kind of record that belongs at this path; None if none does."""
     return next((kind for kind in KINDS_OF_RECORDS if kind.is_at(path)), None)
+
+
+def with_collections(state: ClusterState, collections: Mapping[str, Mapping[str, Any]]) -> ClusterState:
+    """Return the state with other records in these collections, which are named by their attribute."""
+    fields: dict[str, Any] = dict(collections)
+    return replace(state, **fields)
 
 
 def path_of(record: Record) -> str:
