@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from executor.protocol import NodeLaunch
@@ -12,14 +13,24 @@ from scheduler.core.state.node import NodeRecord
 Json = Mapping[str, Any]
 
 
+class Purpose(Enum):
+    """The reason for an ACCEPT."""
+
+    NODE = auto()  # launch a node's task
+    JOB = auto()  # launch a maintenance job beside a node's task
+    GROW = auto()  # reserve additional resources for a node
+    RELEASE = auto()  # unreserve a reservation, after its volume is destroyed if no data on it is needed
+
+
 @dataclass(frozen=True)
 class Accept:
-    """Take these offers (all of one agent) and run these operations, in order; each is a Mesos Offer.Operation.
+    """An ACCEPT of offers, all of one agent, with offer operations that Mesos runs in order.
 
-    `job` is the key of the step whose job is launched beside the node; empty for the node's own launch. `resource_id`
-    is that of a reservation that is given back; `node` is empty if no node's record knows that.
+    `job` is the key of the step whose job is launched, such as backup.Upload.node-0. `resource_id` is that of the
+    reservation that is released; `node` is empty if no node's record knows it.
     """
 
+    purpose: Purpose
     node: str
     offer_ids: tuple[str, ...]
     operations: tuple[Json, ...]

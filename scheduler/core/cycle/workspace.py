@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Fit, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.mesos.offer import Offer, by_agent
-from scheduler.core.state.cluster import Asked, ClusterState
+from scheduler.core.state.cluster import Asked, ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import UNSEEN
 from scheduler.core.state.node import Agent, NodeRecord, TaskRecord
 from scheduler.core.state.reason import Code, Reason
@@ -45,7 +45,7 @@ class Cycle:
         self.tunings: list[Tuning] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = self.teardown = False
-        self.wanted: set[str] = set()
+        self.wanted: set[Need] = set()
         self.waits: dict[str, str] = {}
         self.verdicts: dict[str, tuple[Reason, float]] = {}  # by agent id
         self._evaluations: list[Json] = []
@@ -102,7 +102,7 @@ class Cycle:
         self.put(fit.record)
         self.accepts.append(fit.accept)
         self.offers.pop(offer.agent.id, None)
-        self.wanted -= {fit.record.name, anywhere(fit.record.name)}
+        self.wanted -= {Need(kind, fit.record.name) for kind in (NeedKind.NODE, NeedKind.PLACEMENT)}
         self.waits.pop(fit.record.name, None)
 
     def use(self, offer: Offer, accept: Accept) -> None:
@@ -161,11 +161,6 @@ class Cycle:
         )
         memory = replace(self.state.memory, waits=self.waits, asked=self.note_asked(), at=self.now)
         return decision, replace(self.state, memory=memory)
-
-
-def anywhere(name: str) -> str:
-    """What a node wants that may go to any agent: other offers than its own agent's, hence new work."""
-    return f"{name} anywhere"
 
 
 def no_work() -> Reason:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.node import NodeRecord
@@ -14,13 +14,11 @@ def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) 
     """Offers that were taken to reserve more, or to give something back."""
     found = []
     for accept in accepts:
-        kinds = [str(operation["type"]) for operation in accept.operations]
-        if "LAUNCH" in kinds or not kinds:
-            continue
-        if kinds == ["RESERVE"]:
+        if accept.purpose is Purpose.GROW:
             found.append(_grown(accept.node, after.nodes.get(accept.node), now))
+        if accept.purpose is not Purpose.RELEASE:
             continue
-        doing = ", ".join(kinds)
+        doing = ", ".join(str(operation["type"]) for operation in accept.operations)
         words = f"{accept.node}: what was reserved for it and is not needed is given back: {doing}"
         if not accept.node:
             words = f"the reservation {accept.resource_id}, which no record knows, is given back: {doing}"

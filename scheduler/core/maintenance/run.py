@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobLaunch
-from scheduler.core.cycle.decision import Accept, Kill, Tuning
+from scheduler.core.cycle.decision import Accept, Kill, Purpose, Tuning
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.job_parameters import parameters
 from scheduler.core.maintenance.progress import View, at_once, choose_node, look, turn_block
@@ -21,7 +21,7 @@ from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import Hold, build_launch
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.exclusion import holds_turn
 from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
 from scheduler.core.state.node import NodeRecord, TaskState
@@ -186,12 +186,12 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
     assert node.reservation is not None
     offer = cycle.holder(node.reservation.id)
     if offer is None:
-        cycle.wanted.add(step.key)
+        cycle.wanted.add(Need(NeedKind.JOB, step.key))
         where = node.agent.hostname if node.agent is not None else "its agent"
         cycle.waits[step.key] = f"waits for {where} to offer the share that is reserved for jobs of {node.name}"
         return
     if (short := _short(cycle, node, offer)) is not None:
-        cycle.wanted.add(step.key)
+        cycle.wanted.add(Need(NeedKind.JOB, step.key))
         cycle.waits[step.key] = short
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{step.key}: {short}"), REFUSED_SECONDS)
         return
@@ -254,7 +254,7 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
         tuning=operation.tuning,
         secret=bool(operation.sealed),
     )
-    return Accept(node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), job=step.key)
+    return Accept(Purpose.JOB, node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), step.key)
 
 
 def close(cycle: Cycle, view: View) -> None:

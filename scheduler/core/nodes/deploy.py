@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduler.core.configuration.target import canary_block
-from scheduler.core.cycle.workspace import Cycle, anywhere
+from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
@@ -19,7 +19,7 @@ from scheduler.core.nodes.recovery import PLAN as RECOVERY
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.lifecycle import by_index, describe, is_down, is_joining, is_running, may_live
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
@@ -108,7 +108,7 @@ def deploy(cycle: Cycle) -> None:
     if deploy_block(cycle.state, node, cycle.now) is not None:
         return
     if node.reservation is not None:
-        cycle.wanted.add(node.name)
+        cycle.wanted.add(Need(NeedKind.NODE, node.name))
         if try_in_place(cycle, node):
             return
         if not _is_void(cycle, node):
@@ -116,7 +116,7 @@ def deploy(cycle: Cycle) -> None:
             return
         node = abandon(node)
         cycle.put(node)
-    cycle.wanted.add(anywhere(node.name))
+    cycle.wanted.add(Need(NeedKind.PLACEMENT, node.name))
     _place(cycle, node)
 
 

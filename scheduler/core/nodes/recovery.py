@@ -14,7 +14,7 @@ from scheduler.core.mesos.resources import node_needs
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.nodes.replacement import is_given_up
 from scheduler.core.ring.seeds import choose_seeds
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.configuration import Configuration, PlanRecord
 from scheduler.core.state.lifecycle import UNSEEN, by_index, has_ended, has_given_up, is_leaving
 from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
@@ -31,7 +31,7 @@ def recover(cycle: Cycle) -> None:
             continue
         if common_block(cycle.state, node, PLAN, cycle.now) is not None:
             continue
-        cycle.wanted.add(node.name)
+        cycle.wanted.add(Need(NeedKind.NODE, node.name))
         try_in_place(cycle, node)
 
 
@@ -45,7 +45,7 @@ def note_evidence(cycle: Cycle) -> None:
             continue
         offer = cycle.holder(node.reservation.id)
         if offer is None:
-            cycle.wanted.add(node.name)
+            cycle.wanted.add(Need(NeedKind.NODE, node.name))
         elif is_unused(node.reservation, offer, launch_configuration(cycle.state, node)):
             message = "its volume is offered, so no task uses it"
             task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)

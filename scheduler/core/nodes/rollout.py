@@ -18,14 +18,14 @@ from scheduler.core.configuration.differences import (
 )
 from scheduler.core.configuration.target import canary_of, choose_canary
 from scheduler.core.configuration.trial import holds_back
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Held, Offer
 from scheduler.core.mesos.offer_operations import Hold, build_reserve, new_hold, operation_id, shares
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
 from scheduler.core.nodes.recovery import is_rolled_out
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_down, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskState
@@ -125,7 +125,7 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
         return _wait(cycle, node, "waits for its maintenance job: what it holds cannot be seen meanwhile")
     assert node.agent is not None
     assert node.reservation is not None
-    cycle.wanted.add(node.name)
+    cycle.wanted.add(Need(NeedKind.NODE, node.name))
     offer = cycle.offers.get(node.agent.id)
     if offer is None:
         known = cycle.state.memory.waits.get(node.name)
@@ -182,7 +182,7 @@ def _grow(cycle: Cycle, node: NodeRecord, offer: Offer, missing: Share) -> None:
     hold = new_hold(spec.role, spec.principal, node.reservation.id, node.reservation.cluster_id)
     hold = hold if held is None else Hold(held.reservations, spec.role)
     unique = f"{operation_id('grow', node.task.id)}.{cycle.new_id()}"
-    cycle.use(offer, Accept(node.name, offer.ids, (build_reserve(unique, shares(hold, missing)),)))
+    cycle.use(offer, Accept(Purpose.GROW, node.name, offer.ids, (build_reserve(unique, shares(hold, missing)),)))
     _wait(cycle, node, f"{_amounts(missing)} are being reserved for it in addition")
 
 

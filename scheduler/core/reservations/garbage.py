@@ -15,7 +15,7 @@ from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import CLUSTER_ID, Held, Offer
 from scheduler.core.mesos.resources import to_scalar
 from scheduler.core.reservations.release import give_back, holders_of, is_used, known_reservations
-from scheduler.core.state.cluster import ClusterState, GarbageRecord
+from scheduler.core.state.cluster import ClusterState, GarbageRecord, Need, NeedKind
 from scheduler.core.state.reason import Code, Reason
 
 # Offers are called for so often only to see what nobody knows: while there is nothing to do, none come.
@@ -72,7 +72,7 @@ def collect_garbage(cycle: Cycle) -> None:
             cycle.remove(record)
             cycle.note_released(record.id)
         elif is_due(cycle.state, record, cycle.now):
-            cycle.wanted.add(f"release of {record.id}")
+            cycle.wanted.add(Need(NeedKind.RELEASE, record.id))
             if offer is not None:
                 _release(cycle, record, offer)
 
@@ -132,7 +132,7 @@ def _look(cycle: Cycle) -> None:
     elif until is not None and cycle.now >= until:
         look_at, until = cycle.now + every, None
     if until is not None:
-        cycle.wanted.add("a look at what nobody knows")
+        cycle.wanted.add(Need(NeedKind.GARBAGE))
     cycle.replace_state(replace(cycle.state, memory=replace(memory, look_at=look_at, look_until=until)))
 
 

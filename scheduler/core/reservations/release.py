@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Held, Json, Offer
 from scheduler.core.mesos.offer_operations import (
@@ -29,7 +29,7 @@ from scheduler.core.mesos.offer_operations import (
     without_volume,
 )
 from scheduler.core.mesos.resources import Share
-from scheduler.core.state.cluster import ClusterState, Refused
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind, Refused
 from scheduler.core.state.lifecycle import LIVE
 from scheduler.core.state.node import Abandoned
 from scheduler.core.state.reason import Code, Reason
@@ -99,7 +99,7 @@ def _clear(cycle: Cycle, name: str, given_up: Abandoned, offer: Offer | None) ->
         if given_up.destroyed:
             cycle.note_released(given_up.id)
         return
-    cycle.wanted.add(f"release of {given_up.id}")
+    cycle.wanted.add(Need(NeedKind.RELEASE, given_up.id))
     if offer is None:
         return
     if is_used(cycle.state, given_up.id, offer) and not given_up.destroyed:
@@ -133,7 +133,7 @@ def give_back(cycle: Cycle, name: str, resource_id: str, offer: Offer, destroy: 
     if refused is not None and cycle.now - refused.at < AGAIN_SECONDS:
         cycle.judge(offer, Reason(Code.RELEASE_REFUSED, f"{resource_id}: {refused.words}"), AGAIN_SECONDS)
     elif operations := _operations(offer.held[resource_id], destroy, resource_id, cycle.new_id()):
-        cycle.use(offer, Accept(name, offer.ids, operations, resource_id=resource_id))
+        cycle.use(offer, Accept(Purpose.RELEASE, name, offer.ids, operations, resource_id=resource_id))
 
 
 def refusal(state: ClusterState, resource_id: str) -> Refused | None:

@@ -13,7 +13,7 @@ from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.nodes.replacement import give_up
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import LIVE, by_index, may_live
 from scheduler.core.state.node import NodeRecord, TaskState
 
@@ -52,7 +52,7 @@ def finish(cycle: Cycle) -> None:
     if record.released:
         cycle.teardown = True
         return
-    cycle.wanted.add("a look at what is left")
+    cycle.wanted.add(Need(NeedKind.UNINSTALL))
     since = cycle.state.memory.calm_since
     if not _is_calm(cycle):
         since = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
@@ -128,6 +129,25 @@ class Refused:
     attempt: str
 
 
+class NeedKind(Enum):
+    """The purpose for which the scheduler needs an offer."""
+
+    NODE = auto()  # of the node's own agent: to launch it in place, or to reserve more for it
+    PLACEMENT = auto()  # of any agent, for a node without a reservation
+    JOB = auto()  # of the agent where the job is to run
+    RELEASE = auto()  # that shows the reservation to release
+    GARBAGE = auto()  # of every agent, from time to time, to see reservations that no record knows
+    UNINSTALL = auto()  # of every agent, to see that no reservation is left
+
+
+@dataclass(frozen=True)
+class Need:
+    """Work that waits for an offer; `subject` is a node's name, a step's key or a resource id, if there is one."""
+
+    kind: NeedKind
+    subject: str = ""
+
+
 @dataclass(frozen=True)
 class Trial:
     """What became of having Cassandra try a configuration, before the first member is stopped for it.
@@ -147,13 +167,13 @@ class Trial:
 class Memory:
     """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
 
-    `wanted` names what waited for an offer in the last cycle (a node, or a node anywhere), `waits` why it still does;
+    `wanted` are the needs for offers of the last cycle, `waits` the reasons why nodes and steps still wait;
     `revivals` counts revives in a row that no offer has followed.
     """
 
     strays: Mapping[str, Stray] = field(default_factory=dict)  # by task id
     asked: Mapping[str, Asked] = field(default_factory=dict)  # by node name
-    wanted: frozenset[str] = frozenset()
+    wanted: frozenset[Need] = frozenset()
     waits: Mapping[str, str] = field(default_factory=dict)  # by node name
     revived_at: float = 0.0
     revivals: int = 0

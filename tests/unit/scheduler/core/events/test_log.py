@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.commands.command import Interrupt, RestartNodes, StartOperation
-from scheduler.core.cycle.decision import Accept, Decision, Kill
+from scheduler.core.cycle.decision import Accept, Decision, Kill, Purpose
 from scheduler.core.events.commands import Outcome
 from scheduler.core.events.log import (
     CAUSE_LIMIT,
@@ -143,18 +143,19 @@ def test_a_task_that_is_told_again_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "expected"),
+    ("purpose", "kinds", "expected"),
     [
-        (("LAUNCH",), []),
-        (("RESERVE",), ["RESERVED: node-1: more is reserved for it where it runs"]),
+        (Purpose.NODE, ("LAUNCH",), []),
+        (Purpose.GROW, ("RESERVE",), ["RESERVED: node-1: more is reserved for it where it runs"]),
         (
+            Purpose.RELEASE,
             ("DESTROY", "UNRESERVE"),
             ["RELEASED: node-1: what was reserved for it and is not needed is given back: DESTROY, UNRESERVE"],
         ),
     ],
 )
-def test_what_offers_were_taken_for(kinds: tuple[str, ...], expected: list[str]) -> None:
-    accept = Accept("node-1", ("offer",), tuple({"type": kind} for kind in kinds))
+def test_what_offers_were_taken_for(purpose: Purpose, kinds: tuple[str, ...], expected: list[str]) -> None:
+    accept = Accept(purpose, "node-1", ("offer",), tuple({"type": kind} for kind in kinds))
     assert found(STATE, STATE, decision=Decision(accepts=(accept,))) == expected
 
 
