@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from executor.json_codec import decode, encode
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.state.cluster import ClusterState, Records, Stored
 from scheduler.core.state.codec import named_by
 from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
-from scheduler.core.state.documents import decode, encode
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 

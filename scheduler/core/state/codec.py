@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from executor.json_codec import DocumentError, decode, encode
 from scheduler.core.state.cluster import ClusterState, Stored
-from scheduler.core.state.documents import DocumentError, decode, encode
 from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord
 from scheduler.core.state.record_kinds import KINDS_OF_RECORDS, TARGET, Collection, Record, kind_at, kind_of, path_of
 
