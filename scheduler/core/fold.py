@@ -136,16 +136,14 @@ class _Fold:
         node = self._current(reply.task_id)
         if node is None or not may_live(node):
             return
-        assert node.task is not None
         self._pending.discard(node.name)
-        if node.task.state in UNSEEN:  # its executor speaks, so the task lives
-            node = _with_state(node, node.task, TaskState.RUNNING, "", "the executor answered", self._now)
+        if (task := node.known_task).state in UNSEEN:  # its executor speaks, so the task lives
+            node = _with_state(node, task, TaskState.RUNNING, "", "the executor answered", self._now)
         self._nodes[node.name] = learn(node, reply.status)
         self._see(self._nodes[node.name], reply.status)
 
     def _see(self, node: NodeRecord, status: NodeStatus) -> None:
-        assert node.task is not None
-        self._sightings[node.name] = Sighting(node.task.id, status, self._now)
+        self._sightings[node.name] = Sighting(node.known_task.id, status, self._now)
         if (asked := self._asked.get(node.name)) is not None:
             self._asked[node.name] = Asked(asked.at)
 
@@ -238,8 +236,7 @@ class _Fold:
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
     """The node after an update of its newest task; the same object if nothing changes."""
-    task = node.task
-    assert task is not None
+    task = node.known_task
     if update.state is not task.state and _believed(task.state, update.state):
         node = _with_state(node, task, update.state, update.reason, update.message, now)
         if update.state in ENDED:

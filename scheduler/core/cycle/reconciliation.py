@@ -94,9 +94,9 @@ def _is_silent(state: ClusterState, step: StepRecord, task: JobTask, now: float)
 
 
 def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
-    assert node.task is not None
-    if node.task.state in _UNSETTLED:
-        return now - node.task.updated_at >= PROBE_AFTER
+    task = node.known_task
+    if task.state in _UNSETTLED:
+        return now - task.updated_at >= PROBE_AFTER
     return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
 
 

@@ -132,9 +132,8 @@ class Cycle:
 
     def ask(self, node: NodeRecord) -> None:
         """Ask the node's executor for its status."""
-        assert node.task is not None
-        assert node.agent is not None
-        self.asks.append(Ask(node.name, node.task.executor_id, node.agent.id, node.task.id))
+        task = node.known_task
+        self.asks.append(Ask(node.name, task.executor_id, node.known_agent.id, task.id))
 
     def note_asked(self) -> dict[str, Asked]:
         """When each node was last asked, this cycle's questions included."""

@@ -5,8 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 SCHEMA_VERSION = 1
+
+Value = TypeVar("Value")
+
+
+class IncompleteRecordError(Exception):
+    """A record without a part that its caller relies on: a bug; the text names the record and the part."""
+
+
+def require(value: Value | None, part: str, owner: str) -> Value:
+    """Return the part of a record that must be there.
+
+    Args:
+        value: The part.
+        part: Its name, such as `task`.
+        owner: The name of the record, such as node-0.
+
+    Raises:
+        IncompleteRecordError: The record has no such part.
+    """
+    if value is None:
+        raise IncompleteRecordError(f"{owner} has no {part}")
+    return value
 
 
 class TaskState(StrEnum):
@@ -184,5 +207,37 @@ class NodeRecord:
 
     @property
     def name(self) -> str:
-        """The task's name: node-<index>."""
+        """Return the name of the node, and of its task: node-<index>, such as node-0."""
         return f"node-{self.index}"
+
+    # Each raises IncompleteRecordError for a node without that part.
+
+    @property
+    def known_task(self) -> TaskRecord:
+        """Return the newest launch of a node that was launched."""
+        return require(self.task, "task", self.name)
+
+    @property
+    def known_agent(self) -> Agent:
+        """Return the agent of a node that is placed."""
+        return require(self.agent, "agent", self.name)
+
+    @property
+    def known_reservation(self) -> Reservation:
+        """Return the reservation of a node that is placed."""
+        return require(self.reservation, "reservation", self.name)
+
+    @property
+    def known_intent(self) -> Intent:
+        """Return the pending action on a node that has one."""
+        return require(self.intent, "intent", self.name)
+
+    @property
+    def known_address(self) -> str:
+        """Return the address of a node whose Cassandra has reported it."""
+        return require(self.address, "address", self.name)
+
+    @property
+    def known_deployed(self) -> str:
+        """Return the configuration with which a member was ready."""
+        return require(self.deployed, "deployed configuration", self.name)

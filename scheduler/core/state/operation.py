@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.state.node import SCHEMA_VERSION, Failures, TaskState
+from scheduler.core.state.node import SCHEMA_VERSION, Failures, TaskState, require
 
 # The principal of what the scheduler begins, or stops, by itself.
 SCHEDULER = "the scheduler"
@@ -85,8 +85,13 @@ class StepRecord:
 
     @property
     def key(self) -> str:
-        """Its name among all steps: <kind>.<phase>.<name>."""
+        """Return the name of the step among all steps: <kind>.<phase>.<name>, such as backup.Upload.node-0."""
         return step_key(self.kind, self.phase, self.name)
+
+    @property
+    def known_task(self) -> JobTask:
+        """Return the newest job of a step that has launched one; raise IncompleteRecordError for any other."""
+        return require(self.task, "job", self.key)
 
 
 @dataclass(frozen=True)
