@@ -1,6 +1,6 @@
-"""A clock that was set back: what lies ahead of it is taken for now, so that nothing waits until it has caught up.
+"""A clock that was set back: times in the future are clamped to now, so that no back-off grows.
 
-One that jumps ahead needs nothing: what is due is done a little early, and all of it can be done twice.
+A clock that jumps ahead needs nothing: due work is done a little early, and all of it can be done twice.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Value = TypeVar("Value")
 
 
 def set_back(state: ClusterState, now: float) -> ClusterState:
-    """The state as of `now`; the same where that is later than the last cycle.
+    """Return the state as of `now`, in seconds since the epoch; the same state if the clock was not set back.
 
-    What has happened, happened at the latest just now; what is waited for takes at the most its whole pause from now.
+    Past events happened at the latest now. A back-off lasts at most its whole length from now.
     """
     if 0.0 < state.memory.at <= now:
         return state
     clamped = {kind.attribute: _clamp(kind, state, now) for kind in COLLECTIONS}
     state = with_collections(state, clamped)
-    # In its first cycle a process knows nothing but the records, which another clock may have written.
+    # In its first cycle a process has only the records, which a machine with another clock may have written.
     return state if state.memory.at == 0.0 else _forget_ahead(state, now)
 
 
@@ -35,7 +35,7 @@ def _clamp(kind: Collection[Any], state: ClusterState, now: float) -> Mapping[st
 
 
 def _forget_ahead(state: ClusterState, now: float) -> ClusterState:
-    """What only this process knows."""
+    """Clamp the times that only this process has."""
     progress = state.reconciliation
     return replace(
         state,

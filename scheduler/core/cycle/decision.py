@@ -1,4 +1,4 @@
-"""What the scheduler wants done: frozen values, carried out by the loop and by nothing else."""
+"""The decision of a cycle: frozen values, carried out by the loop alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Accept:
 
 @dataclass(frozen=True)
 class Decline:
-    """Give an offer back for `seconds`, and say why."""
+    """A DECLINE of one offer for `seconds`; `reason` is for people."""
 
     offer_id: str
     reason: str
@@ -49,7 +49,7 @@ class Decline:
 
 @dataclass(frozen=True)
 class Kill:
-    """Stop a task; `grace_seconds` goes into the call's kill policy."""
+    """A KILL of a task; `grace_seconds` goes into the call's kill policy."""
 
     task_id: str
     agent_id: str | None
@@ -59,14 +59,14 @@ class Kill:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """Ask Mesos about (task id, agent id) pairs: always with the agent. Empty: ask about all."""
+    """A RECONCILE of (task id, agent id) pairs, always with the agent. Empty: of all tasks."""
 
     tasks: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask a node's executor for its status now."""
+    """A status query to a node's executor."""
 
     node: str
     executor_id: str
@@ -76,7 +76,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Try:
-    """Have a node's executor try a configuration's settings with Cassandra's own classes."""
+    """A config check: a node's executor validates a configuration with Cassandra's own classes."""
 
     ask: Ask
     configuration: str
@@ -85,7 +85,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Tell a running job to use other values."""
+    """Other tuning values for a running job."""
 
     node: str
     executor_id: str
@@ -117,7 +117,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Fit:
-    """A launch: the record to be stored first, then the accept to be sent."""
+    """A launch: the record to store first, and the accept to send then."""
 
     record: NodeRecord
     accept: Accept

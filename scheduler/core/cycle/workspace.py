@@ -1,4 +1,4 @@
-"""The workspace of one cycle: what the concerns of `decide` read, and where they put what they want done."""
+"""The workspace of one cycle: the state that the concerns of `decide` read, and the calls that they decide on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scheduler.core.state.node import Agent, NodeRecord, TaskRecord
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.record_kinds import Record, collection_of, with_collections
 
-# At most so many reservations that were given back are kept in mind.
+# The most ids of released reservations that are kept.
 RELEASED_LIMIT = 1000
 
 KILL_AGAIN_SECONDS = 30.0
 
 
 class Cycle:
-    """One pass of `decide`. Concerns take offers out of `offers`; what is left over is declined."""
+    """One pass of `decide`. Concerns take offers out of `offers`; those that remain are declined."""
 
     def __init__(self, state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]) -> None:
         self.now = now
@@ -31,7 +31,7 @@ class Cycle:
         self._changed: dict[str, dict[str, Any]] = {}  # and before; no longer written to
         self.offers = by_agent(offers)
         self.heard_offers = bool(self.offers)
-        self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
+        self._offering = frozenset(self.offers)  # agents whose offers came, used or not
         self._hosts = frozenset(offer.agent.hostname for offer in self.offers.values())
         self._executors: dict[str, set[str]] = {}  # by agent id and by host name: all that its offers name
         for offer in self.offers.values():
@@ -81,24 +81,24 @@ class Cycle:
         self._changed, self._open = current, {}
 
     def holder(self, resource_id: str) -> Offer | None:
-        """The offer that shows this reservation, if it is still free."""
+        """Return the offer that shows this reservation, if no concern has used it."""
         return self.offers.get(self.holders.get(resource_id, ""))
 
     def has_offered(self, agent_id: str, hostname: str) -> bool:
-        """Whether this agent's offers have come, be it under another id: they have shown all that is free there."""
+        """Return whether an offer from this agent (by id or hostname) arrived in this cycle."""
         return agent_id in self._offering or hostname in self._hosts
 
     def executors_at(self, agent_id: str, hostname: str) -> set[str]:
-        """The executors of ours that this agent's offers name: each may hold what is not offered."""
+        """Return this framework's executors on this agent, as offers name them: each can hold what is not offered."""
         return self._executors.get(agent_id, set()) | self._executors.get(hostname, set())
 
     def note_released(self, resource_id: str) -> None:
-        """Keep in mind that all of this reservation was given back, whatever still turns up of it."""
+        """Keep the id of a reservation that is released whole, to recognize its remnants."""
         others = [name for name in self.state.released if name != resource_id]
         self.replace_state(replace(self.state, released=(*others, resource_id)[-RELEASED_LIMIT:]))
 
     def take(self, fit: Fit, offer: Offer) -> None:
-        """Launch: the record first, then the operations."""
+        """Launch a node with an offer: put its record, and add the accept."""
         self.put(fit.record)
         self.accepts.append(fit.accept)
         self.offers.pop(offer.agent.id, None)
@@ -106,18 +106,18 @@ class Cycle:
         self.waits.pop(fit.record.name, None)
 
     def use(self, offer: Offer, accept: Accept) -> None:
-        """Use an offer for anything but a node's launch."""
+        """Use an offer for another purpose than a node's launch."""
         self.accepts.append(accept)
         self.offers.pop(offer.agent.id, None)
 
     def judge(self, offer: Offer, reason: Reason, seconds: float) -> None:
-        """Remember why this offer is of no use; the shortest time that anyone asked for holds."""
+        """Keep the reason to decline an offer for `seconds`; the judgement with the shortest time holds."""
         known = self.verdicts.get(offer.agent.id)
         if known is None or seconds < known[1]:
             self.verdicts[offer.agent.id] = (reason, seconds)
 
     def explain(self, node: NodeRecord, offer: Offer, reasons: tuple[Reason, ...], outcome: str) -> None:
-        """For people: how this offer was judged for this node."""
+        """Record for people how an offer was judged for a node; `outcome` is `launched`, `fits` or `refused`."""
         self._evaluations.append(
             {
                 "node": node.name,
@@ -131,12 +131,12 @@ class Cycle:
         )
 
     def ask(self, node: NodeRecord) -> None:
-        """Ask the node's executor for its status."""
+        """Send a status query to the executor of a node that was launched."""
         task = node.known_task
         self.asks.append(Ask(node.name, task.executor_id, node.known_agent.id, task.id))
 
     def note_asked(self) -> dict[str, Asked]:
-        """When each node was last asked, this cycle's questions included."""
+        """Return the last status query to each node, those of this cycle included."""
         asked = dict(self.state.memory.asked)
         for ask in self.asks:
             before = asked.get(ask.node)
@@ -144,7 +144,7 @@ class Cycle:
         return asked
 
     def result(self, declines: Iterable[Decline]) -> tuple[Decision, ClusterState]:
-        """What is to be done, and the state that holds once its records are stored."""
+        """Return the decision, and the state that holds once its records are stored."""
         decision = Decision(
             accepts=tuple(self.accepts),
             declines=tuple(declines),
@@ -163,12 +163,12 @@ class Cycle:
 
 
 def no_work() -> Reason:
-    """For an offer that nothing needs."""
+    """Return the reason to decline an offer that nothing needs."""
     return Reason(Code.NO_WORK, "nothing is to be launched")
 
 
 def end_task(cycle: Cycle, task: TaskRecord, agent: Agent, reason: str) -> None:
-    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
+    """Kill a task, again every 30 s until it has ended; an unreachable one once Mesos reports it again."""
     told = cycle.state.memory.told
     if cycle.now - told.get(task.id, float("-inf")) < KILL_AGAIN_SECONDS or task.state in UNSEEN:
         return

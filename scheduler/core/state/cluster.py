@@ -1,4 +1,4 @@
-"""What the scheduler knows: records that live in ZooKeeper, and what it has seen since it started.
+"""The state: all records in ZooKeeper, and what the scheduler has learned since its start.
 
 All frozen: a cycle makes a new `ClusterState` from the old one. Times are seconds since the epoch.
 """
@@ -21,9 +21,9 @@ from scheduler.core.state.spec import Policy
 class GarbageRecord:
     """A reservation with this cluster's label that no node's record knows, stored under garbage/<resource id>.
 
-    `volumes` are the persistence ids on it; amounts are those of the offer that showed it: cores, and MB. `destroyed`
-    once its volume was offered, and so is used by no task: what turns up of it is given back. `executors` ran there
-    then, and may hold a part of it: the record goes when its agent's offers show neither it nor them any more.
+    `volumes` are the persistence ids on it; amounts are those of the offer that showed it: cores, and MB. It is
+    `destroyed` once its volume was offered, which proves that no task uses it: its remnants are released too.
+    `executors` ran there then, and can hold a part of it: the record is removed when the agent's offers show neither.
     """
 
     id: str
@@ -41,9 +41,9 @@ class GarbageRecord:
 
 @dataclass(frozen=True)
 class ReleasedRecord:
-    """The newest reservations that were given back whole, oldest first: stored under `released`.
+    """The ids of the newest reservations that are released whole, oldest first: stored under `released`.
 
-    No task can use what still turns up of them, since their volume was destroyed.
+    No task can use their remnants, since their volume is destroyed.
     """
 
     ids: tuple[str, ...]
@@ -52,10 +52,10 @@ class ReleasedRecord:
 
 @dataclass(frozen=True)
 class UninstallRecord:
-    """That this service is being removed, for good: stored under `uninstall`, and the last record to go.
+    """The uninstall of this service: stored under `uninstall`, and the last record to be removed.
 
-    `left` are the reservations that an operator said are not to be waited for. `released` once nothing is held any
-    more: the framework is torn down then, and the records go.
+    `left` are the reservations for which an operator ended the wait. `released` is set once nothing is reserved: the
+    framework is torn down then, and the records are removed.
     """
 
     started_at: float
@@ -67,7 +67,7 @@ class UninstallRecord:
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a node's executor last said, and when: kept in memory only, asked for anew after a restart."""
+    """The last status that a node's executor sent: kept in memory only, queried again after a restart."""
 
     task_id: str
     status: NodeStatus
@@ -76,7 +76,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class JobSighting:
-    """What a job last said of itself, and when: kept in memory only."""
+    """The last progress that a job reported: kept in memory only."""
 
     task_id: str
     progress: JobProgress
@@ -85,7 +85,7 @@ class JobSighting:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """Which tasks Mesos still has to speak of since the last (re-)registration."""
+    """The nodes whose task Mesos has not reported since the last (re-)registration."""
 
     pending: frozenset[str] = frozenset()  # node names
     started: bool = False
@@ -95,7 +95,7 @@ class Reconciliation:
 
     @property
     def complete(self) -> bool:
-        """Whether every known task has been spoken of since registration."""
+        """Return whether Mesos has reported every known task since the registration."""
         return self.started and not self.pending
 
 
@@ -103,7 +103,7 @@ class Reconciliation:
 class Stray:
     """A live task of this framework that no record names as its newest.
 
-    `seen_at` is when it was first heard of, `killed_at` when it was last told to end.
+    `seen_at` is the time of its first update, `killed_at` that of the last KILL.
     """
 
     agent_id: str | None
@@ -114,7 +114,7 @@ class Stray:
 
 @dataclass(frozen=True)
 class Asked:
-    """When a node's executor was last asked for its status, and how often since its last answer."""
+    """The time of the last status query to a node's executor, and the queries since its last reply."""
 
     at: float
     unanswered: int = 0
@@ -122,7 +122,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Refused:
-    """What Mesos said when it did not give a reservation back, and when; `attempt` tells one try from another."""
+    """The cause and time of a refused release; `attempt` distinguishes one attempt from another."""
 
     words: str
     at: float
@@ -150,10 +150,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of having Cassandra try a configuration, before the first member is stopped for it.
+    """The config check of a configuration, before the first member is stopped for it.
 
-    `asked` has when each node was asked, `failed` those that could not try it. `words` are Cassandra's: empty, it would
-    start with it; None, nobody has said anything. `over`: it is not waited for any longer.
+    `asked` has the time of the query to each node, `failed` the nodes that could not check it. `words` are Cassandra's:
+    empty if it would start, None before the first answer. `over`: the roll-out does not wait for it any longer.
     """
 
     configuration: str
@@ -165,7 +165,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Memory:
-    """What only this process needs to know, and may forget: pace of its questions, and what it told Mesos of offers.
+    """The part of the state that only this process needs: the pace of its queries, and its suppress and revive calls.
 
     `wanted` are the needs for offers of the last cycle, `waits` the reasons why nodes and steps still wait;
     `revivals` counts revives in a row that no offer has followed.
@@ -178,13 +178,13 @@ class Memory:
     revived_at: float = 0.0
     revivals: int = 0
     heard_at: float = 0.0  # when offers last came
-    told: Mapping[str, float] = field(default_factory=dict)  # by task id: when a job was last told anything
+    told: Mapping[str, float] = field(default_factory=dict)  # by task id: the time of the last call to a job
     probe_at: float = 0.0
     implicit_at: float = 0.0
     refused: Mapping[str, Refused] = field(default_factory=dict)  # by resource id
-    look_at: float | None = None  # when offers are called for the next time, to see what nobody knows
-    look_until: float | None = None  # while they are
-    calm_since: float | None = None  # while the service is removed: since when nothing of it was seen
+    look_at: float | None = None  # when offers are revived for the next time, to see reservations that no record knows
+    look_until: float | None = None  # while they are revived for that
+    calm_since: float | None = None  # during an uninstall: since when no reservation was offered
     at: float = 0.0  # the time of the last cycle
     trial: Trial | None = None
 

@@ -20,7 +20,7 @@ _CHANGING = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collecti
 
 
 class StateCorruptError(Exception):
-    """A record that cannot be read; the text names it and says what is wrong."""
+    """A record that cannot be read; the text names the record and the problem."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"the stored record {path} cannot be read: {problem}")
