@@ -20,7 +20,7 @@ from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.plans.build import build_plans
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.node import TaskState
 
 UPDATES = 10_000
@@ -95,10 +95,10 @@ def record_bytes(nodes: int) -> int:
 
 def load(nodes: int) -> float:
     """From the bytes of every record to the state's records."""
-    records: list[codec.Record] = [large.configuration(nodes)]
+    records: list[record_kinds.Record] = [large.configuration(nodes)]
     records += [large.running(index) for index in range(nodes)]
-    contents = {codec.path_of(record): codec.encode_record(record) for record in records}
-    contents[codec.TARGET] = codec.encode_record(codec.Target(large.CONFIGURATION))
+    contents = {record_kinds.path_of(record): codec.encode_record(record) for record in records}
+    contents[record_kinds.TARGET] = codec.encode_record(record_kinds.Target(large.CONFIGURATION))
     return timed(lambda: codec.load(contents))
 
 

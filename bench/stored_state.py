@@ -21,7 +21,7 @@ from devcluster.checks import ROOT
 from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.waiting import free_port
 
@@ -55,12 +55,12 @@ def connect(hosts: str) -> ZooKeeper:
 
 def measure(nodes: int) -> dict[str, float]:
     """Write the state, then load it over a session of its own."""
-    writes = {codec.path_of(large.running(i)): codec.encode_record(large.running(i)) for i in range(nodes)}
+    writes = {record_kinds.path_of(large.running(i)): codec.encode_record(large.running(i)) for i in range(nodes)}
     size = sum(len(content) for content in writes.values())
     configuration = large.configuration(nodes)
     first = {
-        codec.path_of(configuration): codec.encode_record(configuration),
-        codec.TARGET: codec.encode_record(codec.Target(configuration.id)),
+        record_kinds.path_of(configuration): codec.encode_record(configuration),
+        record_kinds.TARGET: codec.encode_record(record_kinds.Target(configuration.id)),
     }
     with server() as hosts:
         writer = connect(hosts)

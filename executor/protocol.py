@@ -12,13 +12,11 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
+from executor.json_codec import DocumentError, Reading, decode, encode
 from executor.untrusted import parse_json
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 PROTOCOL_VERSION = 1
 
@@ -34,7 +32,7 @@ NEVER_RESTORED = CASSANDRAS_KEY_SPACES - {ROLES_KEY_SPACE}
 # The longest names that Cassandra accepts: the directory of a table has its name, a dash and its id.
 KEY_SPACE_LENGTH, TABLE_LENGTH = 48, 222
 
-T = TypeVar("T", bound="DataclassInstance")
+T = TypeVar("T")
 
 
 def is_cassandras(key_space: str) -> bool:
@@ -270,64 +268,61 @@ _MESSAGES: dict[str, type[Any]] = {
 
 def encode_launch(launch: NodeLaunch) -> str:
     """Return TaskInfo.data of a node: base64 of JSON."""
-    return _encode(asdict(launch))
+    return _encode(encode(launch))
 
 
 def parse_launch(data: str) -> NodeLaunch:
-    """Parse the output of `encode_launch`. Raises ProtocolError, also for another version than this code's."""
+    """Return the launch of a node, the reverse of `encode_launch`; raise ProtocolError also for another version."""
     return _node_launch(_versioned(data))
 
 
 def encode_job(launch: JobLaunch) -> str:
     """Return TaskInfo.data of a job: base64 of JSON."""
-    return _encode(asdict(launch))
+    return _encode(encode(launch))
 
 
 def parse_task(data: str) -> NodeLaunch | JobLaunch:
-    """Parse TaskInfo.data, the output of `encode_launch` or `encode_job`. Raises ProtocolError."""
+    """Return the launch in TaskInfo.data, the reverse of `encode_launch` and `encode_job`; raise ProtocolError."""
     document = _versioned(data)
     return _build(JobLaunch, document) if "job" in document else _node_launch(document)
 
 
 def encode_result(result: JobResult) -> str:
     """Return TaskStatus.data of a job's last update: base64 of JSON."""
-    return _encode(asdict(result))
+    return _encode(encode(result))
 
 
 def parse_result(data: str) -> JobResult:
-    """Parse the output of `encode_result`. Raises ProtocolError."""
+    """Return the result of a job, the reverse of `encode_result`; raise ProtocolError."""
     document = _decode(data)
-    return _build(JobResult, {**document, "progress": _progress(document)})
+    _require_object(document, "progress")
+    return _build(JobResult, document)
 
 
 def encode_status(status: NodeStatus) -> str:
     """Return TaskStatus.data of a node: base64 of JSON."""
-    return _encode(asdict(status))
+    return _encode(encode(status))
 
 
 def parse_status(data: str) -> NodeStatus:
-    """Parse the output of `encode_status`. Raises ProtocolError."""
-    return _status(_decode(data))
+    """Return the status of a node, the reverse of `encode_status`; raise ProtocolError."""
+    return _share_texts(_build(NodeStatus, _decode(data)))
 
 
 def encode_message(message: Message) -> str:
     """Return MESSAGE.data: base64 of JSON with the message's kind under `type`."""
     kind = next(name for name, cls in _MESSAGES.items() if isinstance(message, cls))
-    return _encode({"type": kind, **asdict(message)})
+    return _encode({"type": kind, **encode(message)})
 
 
 def parse_message(data: str) -> Message:
-    """Parse the output of `encode_message`. Raises ProtocolError."""
+    """Return the message, the reverse of `encode_message`; raise ProtocolError."""
     document = _decode(data)
     cls = _MESSAGES.get(str(document.get("type")))
     if cls is None:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
-    if cls is StatusReply:
-        document = {**document, "status": _status(_object(document, "status"))}
-    if cls is JobReport:
-        document = {**document, "progress": _progress(document)}
     message: Message = _build(cls, document)
-    return message
+    return replace(message, status=_share_texts(message.status)) if isinstance(message, StatusReply) else message
 
 
 def _versioned(data: str) -> dict[str, Any]:
@@ -339,16 +334,12 @@ def _versioned(data: str) -> dict[str, Any]:
 
 
 def _node_launch(document: Mapping[str, Any]) -> NodeLaunch:
-    return _build(NodeLaunch, {**document, "ports": _build(Ports, _object(document, "ports"))})
+    _require_object(document, "ports")
+    return _build(NodeLaunch, document)
 
 
-def _progress(document: Mapping[str, Any]) -> JobProgress:
-    return _build(JobProgress, _object(document, "progress"))
-
-
-def _status(document: Mapping[str, Any]) -> NodeStatus:
-    status = _build(NodeStatus, document)
-    # Every node of a ring names every other: each text is kept once.
+def _share_texts(status: NodeStatus) -> NodeStatus:
+    """Return the status with one copy of each address: every node of a ring names every other."""
     return replace(status, live=_shared(status.live), unreachable=_shared(status.unreachable))
 
 
@@ -370,19 +361,14 @@ def _decode(data: str) -> dict[str, Any]:
     return document
 
 
-def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = document.get(key)
-    if not isinstance(value, dict):
+def _require_object(document: Mapping[str, Any], key: str) -> None:
+    """Raise ProtocolError for a field that has a default, but that every version writes."""
+    if not isinstance(document.get(key), dict):
         raise ProtocolError(f"{key} is not an object")
-    return value
 
 
 def _build(cls: type[T], document: Mapping[str, Any]) -> T:
-    known = {item.name for item in fields(cls)}
-    values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in document.items() if key in known
-    }
     try:
-        return cls(**values)
-    except TypeError as error:
+        return decode(cls, document, reading=Reading.TOLERANT)
+    except DocumentError as error:
         raise ProtocolError(f"{cls.__name__}: {error}") from error

@@ -15,8 +15,8 @@ from pathlib import Path
 from scheduler import __version__
 from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.events.log import add_entries, lapse_entries, start_entries, target_entry
-from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state import codec, record_kinds
+from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -167,7 +167,7 @@ class Service:
     def _read(self, store: Store) -> ClusterState | None:
         settings = self._settings
         # An uninstall that has begun can only continue.
-        if not (settings.service_uninstall or store.has(codec.UNINSTALL)):
+        if not (settings.service_uninstall or store.has(record_kinds.UNINSTALL)):
             return begin(store, settings, _SOURCES)
         with _fatal_if_unreadable():
             contents = store.load()
@@ -245,17 +245,17 @@ def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
     return replace(state, policy=policy)
 
 
-def _writes(stored: codec.Stored, state: ClusterState) -> Mapping[str, bytes | None]:
+def _writes(stored: Stored, state: ClusterState) -> Mapping[str, bytes | None]:
     writes: dict[str, bytes | None] = {}
     for record in codec.changes(stored, state):
-        writes[codec.path_of(record)] = codec.encode_record(record)
+        writes[record_kinds.path_of(record)] = codec.encode_record(record)
     writes |= dict.fromkeys(codec.removals(stored, state))
     if state.cluster_id is not None and state.cluster_id != stored.cluster_id:
-        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(state.cluster_id))
+        writes[record_kinds.CLUSTER_ID] = codec.encode_record(record_kinds.ClusterId(state.cluster_id))
     return writes
 
 
-def _note_start(stored: codec.Stored, adoption: Adoption, settings: Settings, now: float) -> ClusterState:
+def _note_start(stored: Stored, adoption: Adoption, settings: Settings, now: float) -> ClusterState:
     entries = start_entries(adoption.state, __version__, now)
     lapsed = lapse_entries(stored.overrides, adoption.state, settings.given, now)
     for entry in lapsed:

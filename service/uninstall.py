@@ -10,7 +10,7 @@ from scheduler.core.configuration.target import build_state
 from scheduler.core.events.log import add_entries
 from scheduler.core.events.reservations import uninstall_entry
 from scheduler.core.plans.build import build_plans
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState, Reconciliation, UninstallRecord
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.spec import ClusterSpec
@@ -27,10 +27,12 @@ def is_over(contents: Mapping[str, bytes]) -> bool:
 
     The framework's id is the first record that is removed once everything is released. Raises StateCorruptError.
     """
-    if codec.UNINSTALL not in contents:
-        return codec.TARGET not in contents and not any(path.startswith(f"{codec.NODES}/") for path in contents)
-    record = codec.decode_record(codec.UNINSTALL, contents[codec.UNINSTALL])
-    return isinstance(record, UninstallRecord) and record.released and codec.FRAMEWORK_ID not in contents
+    if record_kinds.UNINSTALL not in contents:
+        return record_kinds.TARGET not in contents and not any(
+            path.startswith(f"{record_kinds.NODES}/") for path in contents
+        )
+    record = codec.decode_record(record_kinds.UNINSTALL, contents[record_kinds.UNINSTALL])
+    return isinstance(record, UninstallRecord) and record.released and record_kinds.FRAMEWORK_ID not in contents
 
 
 def begin_removal(
@@ -51,7 +53,7 @@ def begin_removal(
     """
     stored = codec.load(contents)
     if stored.target is None:
-        raise codec.StateCorruptError(codec.TARGET, "it is missing")
+        raise codec.StateCorruptError(record_kinds.TARGET, "it is missing")
     target = stored.configurations[stored.target]
     for name in ("role", "principal"):
         held, given = getattr(target.spec, name), getattr(spec, name)

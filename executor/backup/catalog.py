@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from executor.backup.format import document, layout, manifest
-from executor.backup.format.document import DocumentError
 from executor.backup.format.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
 from executor.jobs.context import JobError
+from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError
 from executor.s3.store import Store
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.upload.sender import THREADS
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
+from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import Store, open_store

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
 from scheduler.core.configuration.trial import question_id
-from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
+from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Purpose, Reconcile, Tuning
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import StepRecord
@@ -101,7 +101,7 @@ class Dispatch:
 
     def _send(self, decision: Decision, state: ClusterState) -> None:
         for accept in decision.accepts:
-            if accept.job:
+            if accept.purpose is Purpose.JOB:
                 self._accept_job(accept, state.steps[accept.job])
             else:
                 self._accept(accept, state.nodes.get(accept.node))
@@ -122,11 +122,11 @@ class Dispatch:
     def _accept(self, accept: Accept, node: NodeRecord | None) -> None:
         kinds = [operation["type"] for operation in accept.operations]
         where = node.agent.hostname if node is not None and node.agent is not None else "an agent"
-        if kinds == ["RESERVE"]:
+        if accept.purpose is Purpose.GROW:
             logger.info("reserving more resources for %s on its agent", accept.node)
             self._sender.accept(accept)
             return
-        if "LAUNCH" not in kinds:
+        if accept.purpose is Purpose.RELEASE:
             unknown = f"the garbage reservation {accept.resource_id}"
             released = f"the abandoned reservation of {accept.node}" if accept.node else unknown
             logger.info("releasing %s: %s", released, ", ".join(kinds))

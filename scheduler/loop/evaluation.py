@@ -25,6 +25,7 @@ from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state import codec
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.record_kinds import path_of
 from scheduler.loop.messages import Asked
 from scheduler.storage.port import RECORD_BYTES
 
@@ -149,7 +150,7 @@ def check_storable(stored: ClusterState, state: ClusterState) -> None:
     for record in codec.changes(stored, state):
         size = len(codec.encode_record(record))
         if size > RECORD_BYTES:
-            raise TooLargeError(f"{codec.path_of(record)} would have {size} bytes, and {RECORD_BYTES} is the limit")
+            raise TooLargeError(f"{path_of(record)} would have {size} bytes, and {RECORD_BYTES} is the limit")
 
 
 def _decided(state: ClusterState, commands: Sequence[Asked], inputs: Inputs) -> Evaluated:

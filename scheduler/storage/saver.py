@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.errors import StoreUnavailableError
 from scheduler.storage.port import Store, Writes, split
@@ -47,9 +47,9 @@ class Saver:
     def _writes(self, state: ClusterState) -> Writes:
         writes: dict[str, bytes | None] = {}
         if state.framework_id is not None and state.framework_id != self._stored.framework_id:
-            writes[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+            writes[record_kinds.FRAMEWORK_ID] = codec.encode_record(record_kinds.FrameworkId(state.framework_id))
         for record in codec.changes(self._stored, state):
-            writes[codec.path_of(record)] = codec.encode_record(record)
+            writes[record_kinds.path_of(record)] = codec.encode_record(record)
         writes |= dict.fromkeys(codec.removals(self._stored, state))
         if doubtful := self._doubtful - writes.keys():
             known = _contents(state)
@@ -61,5 +61,5 @@ def _contents(state: ClusterState) -> Mapping[str, bytes]:
     """Return every record of the state that can change, by path."""
     contents = {path: codec.encode_record(record) for path, record in codec.contents(state).items()}
     if state.framework_id is not None:
-        contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+        contents[record_kinds.FRAMEWORK_ID] = codec.encode_record(record_kinds.FrameworkId(state.framework_id))
     return contents

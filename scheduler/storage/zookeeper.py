@@ -31,7 +31,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState, ZnodeStat
 
-from scheduler.core.state.codec import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
+from scheduler.core.state.record_kinds import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.storage.lock_holder import is_dead, parse_holder, this_process
 from scheduler.storage.port import Writes, check_size

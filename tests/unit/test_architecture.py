@@ -25,9 +25,8 @@ FLOORS = {
         "commands", "events",
     ),
     "executor": (
-        "untrusted memory redaction cql", "protocol", "jmx s3", "cassandra bundle", "jobs", "backup repair node",
-        "restore agent",
-        "__main__",
+        "json_codec untrusted memory redaction cql", "protocol", "jmx s3", "cassandra bundle", "jobs",
+        "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
         "format fingerprint", "upload catalog coverage description roles", "snapshots request removal verification",
@@ -49,14 +48,14 @@ FLOORS = {
 # `python -m scheduler` is the command that users know; what it starts is the service's.
 SHIM = "scheduler.__main__"
 
-# What the scheduler shares with the executor: pure modules.
-PURE_OF_EXECUTOR = {"executor.protocol", "executor.untrusted"}
-
 # What the pure core may take from outside of itself. No clock, no randomness, no threads, no I/O.
 CORE_STANDARD_LIBRARY = {
     "__future__", "base64", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib",
     "itertools", "json", "math", "operator", "re", "string", "types", "typing", "uuid", "bisect", "heapq",
 }  # fmt: skip
+
+# What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
+SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted"}
 
 
 def modules(package: str) -> list[Path]:
@@ -183,9 +182,14 @@ def test_unit_tests_mirror_the_tree() -> None:
 @pytest.mark.parametrize("path", modules("scheduler/core"), ids=identify)
 def test_core_is_pure(path: Path) -> None:
     for name in imports(path):
-        if name.startswith("scheduler.core") or name in PURE_OF_EXECUTOR or name == "re2":
+        if name.startswith("scheduler.core") or name in SHARED_WITH_EXECUTORS or name == "re2":
             continue
         assert name in CORE_STANDARD_LIBRARY, f"{identify(path)} imports {name}"
+
+
+@pytest.mark.parametrize("name", sorted(SHARED_WITH_EXECUTORS))
+def test_what_the_core_takes_from_the_executor_is_pure(name: str) -> None:
+    assert imports(MODULES[name]) <= {*CORE_STANDARD_LIBRARY, *SHARED_WITH_EXECUTORS, "sys"}
 
 
 @pytest.mark.parametrize("path", modules("scheduler/core"), ids=identify)
@@ -208,12 +212,12 @@ def test_packages_keep_their_borders(package: str, allowed: set[str]) -> None:
         assert top(imports(path)) & OURS <= allowed, identify(path)
 
 
-def test_scheduler_imports_only_the_protocol_of_the_executor() -> None:
+def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> None:
     for package in ("scheduler", "service", "api"):
         for path in modules(package):
             for name in imports(path):
                 if name.startswith("executor"):
-                    assert name in {"executor", *PURE_OF_EXECUTOR}, identify(path)
+                    assert name in {"executor", *SHARED_WITH_EXECUTORS}, identify(path)
                 assert name.partition(".")[0] not in {"localmesos", "devcluster", "tests", "bench"}, identify(path)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from executor.backup import coverage
 from executor.backup.catalog import Catalog, Entry
-from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest
 from executor.cql.ddl import views_in
 from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import NodeFacts, QuestionError
+from executor.json_codec import DocumentError
 from executor.s3.client import Patience
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse

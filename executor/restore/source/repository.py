@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from executor.backup import coverage
 from executor.backup.format import layout, manifest
-from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest, Schema
 from executor.backup.roles import Roles, read_roles
@@ -18,6 +17,7 @@ from executor.cql.ddl import Element, elements, views_of
 from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import JobContext, JobError
+from executor.json_codec import DocumentError
 from executor.restore.request import Request
 from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError, StoredBackup

@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from executor.json_codec import decode, encode
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.configuration.surplus import note_wishes
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import Stored, named_by
-from scheduler.core.state.configuration import Canary, Configuration
-from scheduler.core.state.documents import decode, encode
+from scheduler.core.state.cluster import ClusterState, Records, Stored
+from scheduler.core.state.codec import named_by
+from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
@@ -116,24 +116,8 @@ def _fixed_fields(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, An
 
 def build_state(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
     """Return the state of the stored records with this target."""
-    return ClusterState(
-        target=target,
-        configurations=stored.configurations,
-        nodes=stored.nodes,
-        plans=stored.plans,
-        framework_id=stored.framework_id,
-        cluster_id=stored.cluster_id,
-        operations=stored.operations,
-        steps=stored.steps,
-        history=stored.history,
-        journal=stored.journal,
-        garbage=stored.garbage,
-        released=stored.released,
-        uninstall=stored.uninstall,
-        configuration_errors=errors,
-        previous=stored.previous,
-        overrides=stored.overrides,
-    )
+    records = {item.name: getattr(stored, item.name) for item in fields(Records)}
+    return ClusterState(target, configuration_errors=errors, **records)
 
 
 def set_target(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
@@ -162,13 +146,12 @@ def canary_of(state: ClusterState) -> Canary | None:
     return canary if canary is not None and canary.configuration == state.target.id else None
 
 
-def name_canary(state: ClusterState, name: str) -> ClusterState:
-    """Return the state with this node as the canary, if the canary has no node yet."""
+def choose_canary(state: ClusterState, name: str) -> PlanRecord | None:
+    """Return the plan's record with this node as the canary; None if there is no canary to choose."""
     canary = canary_of(state)
     if canary is None or canary.node:
-        return state
-    plan = replace(state.plans[DEPLOY], canary=replace(canary, node=name))
-    return replace(state, plans={**state.plans, DEPLOY: plan})
+        return None
+    return replace(state.plans[DEPLOY], canary=replace(canary, node=name))
 
 
 def canary_block(state: ClusterState, name: str = "") -> Reason | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.node import NodeRecord
@@ -14,13 +14,11 @@ def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) 
     """Return the events of offers that were accepted to reserve more or to release something."""
     found = []
     for accept in accepts:
-        kinds = [str(operation["type"]) for operation in accept.operations]
-        if "LAUNCH" in kinds or not kinds:
-            continue
-        if kinds == ["RESERVE"]:
+        if accept.purpose is Purpose.GROW:
             found.append(_growth_entry(accept.node, after.nodes.get(accept.node), now))
+        if accept.purpose is not Purpose.RELEASE:
             continue
-        doing = ", ".join(kinds)
+        doing = ", ".join(str(operation["type"]) for operation in accept.operations)
         words = f"{accept.node}: its abandoned reservation is released: {doing}"
         if not accept.node:
             words = f"the reservation {accept.resource_id}, which no record knows, is released: {doing}"

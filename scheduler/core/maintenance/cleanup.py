@@ -30,13 +30,13 @@ def clean_up(cycle: Cycle) -> None:
     if newest is not None and newest.started_at >= plan.cleanup_due_since and is_whole(newest):
         left = tuple(name for name in due if name not in newest.nodes)
     elif due and state.policy.cleanup_after_scale and _is_calm(state):
-        cycle.update_operation(_cleanup(cycle, due))
+        cycle.put(_cleanup(cycle, due))
         left = ()
     else:
         left = due
     if left != due or not due:
         again = replace(plan, cleanup_due=left or None, cleanup_due_since=plan.cleanup_due_since if left else None)
-        cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, DEPLOY: again}))
+        cycle.put(again)
 
 
 def cleanup_due(state: ClusterState) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobLaunch
-from scheduler.core.cycle.decision import Accept, Kill, Tuning
+from scheduler.core.cycle.decision import Accept, Kill, Purpose, Tuning
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.job_parameters import parameters
 from scheduler.core.maintenance.progress import View, at_once, choose_node, turn_block, view_operation
@@ -22,7 +22,7 @@ from scheduler.core.mesos.offer_operations import Hold, build_launch
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
 from scheduler.core.nodes.names import agent_name
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.exclusion import holds_turn
 from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
 from scheduler.core.state.node import NodeRecord, TaskState
@@ -82,7 +82,7 @@ def _pass_turn_on(cycle: Cycle) -> None:
         return
     queued = [found for found in operations if found.queued and holds_turn(cycle.state, replace(found, queued=False))]
     if queued:
-        cycle.update_operation(replace(min(queued, key=_order), queued=False))
+        cycle.put(replace(min(queued, key=_order), queued=False))
 
 
 def _forget_steps(cycle: Cycle) -> None:
@@ -90,7 +90,7 @@ def _forget_steps(cycle: Cycle) -> None:
     for step in list(cycle.state.steps.values()):
         operation = cycle.state.operations.get(step.kind)
         if operation is None or operation.id != step.operation:
-            cycle.remove_step(step)
+            cycle.remove(step)
 
 
 def _note_ended_nodes(cycle: Cycle) -> None:
@@ -100,7 +100,7 @@ def _note_ended_nodes(cycle: Cycle) -> None:
             continue
         node = cycle.state.nodes.get(step.task.node)
         if node is None or node.task is None or node.task.id != step.task.node_task_id or has_ended(node):
-            cycle.update_step(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
+            cycle.put(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
 
 
 def _leave_out(cycle: Cycle, view: View) -> bool:
@@ -113,7 +113,7 @@ def _leave_out(cycle: Cycle, view: View) -> bool:
     found = [step for step in steps if step.state in (StepState.PENDING, StepState.FAILED) and _has_left(cycle, step)]
     for step in found:
         result = {**step.result, "message": "skipped: the node has left the ring"}
-        cycle.update_step(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
+        cycle.put(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
     return bool(found)
 
 
@@ -129,7 +129,7 @@ def _cancel(cycle: Cycle, view: View) -> None:
             if step.state is not StepState.RUNNING or step.task is None:
                 continue
             if step.task.state in UNSEEN:
-                cycle.update_step(give_up(step, cycle.now))
+                cycle.put(give_up(step, cycle.now))
             elif not phase.always and _may_tell(cycle, step.task.id):
                 reason = f"the operation {view.kind.name} is being stopped"
                 cycle.kills.append(Kill(step.task.id, step.task.agent_id, JOB_GRACE_SECONDS, reason))
@@ -187,17 +187,17 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
     assert node.reservation is not None
     offer = cycle.holder(node.reservation.id)
     if offer is None:
-        cycle.wanted.add(step.key)
+        cycle.wanted.add(Need(NeedKind.JOB, step.key))
         where = agent_name(node)
         cycle.waits[step.key] = f"waits for {where} to offer the share that is reserved for jobs of {node.name}"
         return
     if (short := _share_problem(cycle, node, offer)) is not None:
-        cycle.wanted.add(step.key)
+        cycle.wanted.add(Need(NeedKind.JOB, step.key))
         cycle.waits[step.key] = short
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{step.key}: {short}"), REFUSED_SECONDS)
         return
     started = _start_step(cycle, phase, step, node)
-    cycle.update_step(started)
+    cycle.put(started)
     cycle.use(offer, _accept(cycle, view, started, node, offer))
 
 
@@ -255,7 +255,7 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
         tuning=operation.tuning,
         secret=bool(operation.sealed),
     )
-    return Accept(node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), job=step.key)
+    return Accept(Purpose.JOB, node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), step.key)
 
 
 def close(cycle: Cycle, view: View) -> None:
@@ -266,8 +266,10 @@ def close(cycle: Cycle, view: View) -> None:
     ended = replace(
         view.operation, state=state, message=message, finished_at=cycle.now, interrupted=False, sealed=""
     )  # fmt: skip
-    cycle.update_operation(ended)
-    cycle.update_history(_summary(ended, steps), _oldest(cycle.state, ended))
+    cycle.put(ended)
+    for record in _oldest(cycle.state, ended):
+        cycle.remove(record)
+    cycle.put(_summary(ended, steps))
 
 
 def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
@@ -317,11 +319,11 @@ def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _oldest(state: ClusterState, operation: OperationRecord) -> list[str]:
-    """Return the keys of this kind that exceed `KEPT` once another record is added."""
+def _oldest(state: ClusterState, operation: OperationRecord) -> list[HistoryRecord]:
+    """Return the oldest records of this kind that are too many, once one more is added."""
     same = sorted(
         (record for record in state.history.values() if record.operation.kind == operation.kind),
         key=lambda record: record.operation.started_at,
     )
-    others = [record.key for record in same if record.operation.id != operation.id]
+    others = [record for record in same if record.operation.id != operation.id]
     return others[: max(0, len(others) - KEPT + 1)]

@@ -112,7 +112,7 @@ def _skip(cycle: Cycle, view: View) -> bool:
             gone = replace(
                 step, state=StepState.COMPLETE, task=None, result={**result, "message": words}, finished_at=cycle.now
             )
-            cycle.update_step(replace(gone, failures=Failures(), interruptions=0))
+            cycle.put(replace(gone, failures=Failures(), interruptions=0))
             changed = True
     return changed
 
@@ -142,12 +142,12 @@ def _retake(cycle: Cycle, operation: OperationRecord) -> bool:
     else:
         return False
     for step in again:
-        cycle.update_step(
+        cycle.put(
             replace(step, state=StepState.PENDING, result={}, finished_at=None, failures=Failures(), interruptions=0)
         )
     if again:
         facts = {**operation.facts, _ROUNDS_FACT: _rounds(operation) + 1}
-        cycle.update_operation(replace(operation, facts=facts))
+        cycle.put(replace(operation, facts=facts))
     return bool(again)
 
 

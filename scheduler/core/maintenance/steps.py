@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from executor.json_codec import DocumentError, decode, encode
 from executor.protocol import JobProgress, JobResult, ProtocolError, parse_result
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.state.documents import DocumentError, decode, encode
 from scheduler.core.state.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
 from scheduler.core.state.node import Failures, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState, delay_after

@@ -240,13 +240,13 @@ def _note_left(cycle: Cycle, node: NodeRecord) -> None:
     intent = Intent(IntentKind.LEAVE, cycle.now, node.task.id, reason, forced=True)
     if node.intent is not None:
         intent = replace(intent, begun_at=node.intent.begun_at, by_rack=node.intent.by_rack)
-    cycle.update(replace(node, intent=intent, failures=Failures()))
+    cycle.put(replace(node, intent=intent, failures=Failures()))
 
 
 def _forget(cycle: Cycle, node: NodeRecord) -> None:
     """Remove the record once the node surely holds no reservation."""
     if node.reservation is not None:
-        cycle.update(vacate(node, left=False))
+        cycle.put(vacate(node, left=False))
     elif not any(abandoned.agent_id for abandoned in node.abandoned):
         cycle.remove(node)
 
@@ -258,7 +258,7 @@ def _stop_if_wanted(cycle: Cycle) -> None:
         return
     wanted = operation.nodes[0] not in {node.name for node in surplus(cycle.state)}
     if wanted and not _is_begun(cycle.state, operation) and not _is_done(cycle.state, operation):
-        cycle.update_operation(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
+        cycle.put(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
 
 
 def _is_begun(state: ClusterState, operation: OperationRecord) -> bool:
@@ -288,4 +288,4 @@ def _start(cycle: Cycle) -> None:
         principal=SCHEDULER,
         facts={UNWANTED: True},
     )
-    cycle.update_operation(operation)
+    cycle.put(operation)

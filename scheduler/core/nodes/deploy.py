@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
 from scheduler.core.configuration.target import canary_block
-from scheduler.core.cycle.workspace import Cycle, anywhere
+from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
@@ -20,8 +20,7 @@ from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running, may_live
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
@@ -79,7 +78,7 @@ def note_progress(cycle: Cycle) -> None:
         if node.deployed is None and node.intent is None:
             _note_cleanup(cycle, node)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
-            cycle.update(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
+            cycle.put(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
     _note_completed(cycle)
 
 
@@ -89,7 +88,7 @@ def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
     if before.completed:
         nodes = by_index(cycle.state.nodes.values())
         older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
-        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
+        cycle.put(replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
 
 
 def _note_completed(cycle: Cycle) -> None:
@@ -97,11 +96,7 @@ def _note_completed(cycle: Cycle) -> None:
     before = plan_record(cycle.state, DEPLOY)
     members = any(node.deployed is not None for node in cycle.state.nodes.values())
     if not before.completed and members and candidate(cycle.state) is None:
-        _update_plan(cycle, replace(before, completed=True))
-
-
-def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
-    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, DEPLOY: plan}))
+        cycle.put(replace(before, completed=True))
 
 
 def deploy(cycle: Cycle) -> None:
@@ -112,15 +107,15 @@ def deploy(cycle: Cycle) -> None:
     if deploy_block(cycle.state, node, cycle.now) is not None:
         return
     if node.reservation is not None:
-        cycle.wanted.add(node.name)
+        cycle.wanted.add(Need(NeedKind.NODE, node.name))
         if try_in_place(cycle, node):
             return
         if not _is_void(cycle, node):
             _hold(cycle, node)
             return
         node = abandon(node)
-        cycle.update(node)
-    cycle.wanted.add(anywhere(node.name))
+        cycle.put(node)
+    cycle.wanted.add(Need(NeedKind.PLACEMENT, node.name))
     _place(cycle, node)
 
 

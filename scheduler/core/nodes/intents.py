@@ -59,7 +59,7 @@ def _begin_beside(cycle: Cycle) -> None:
 
 def _begin(cycle: Cycle, node: NodeRecord) -> None:
     assert node.intent is not None
-    cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+    cycle.put(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
 def waiting_nodes(state: ClusterState) -> list[NodeRecord]:
@@ -112,14 +112,14 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         _replace(cycle, node, intent)
         return
     if intent.kind is IntentKind.LEAVE and has_ended(node):
-        cycle.update(_record_departure(cycle.state, node))
+        cycle.put(_record_departure(cycle.state, node))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):
             _end_task(cycle, node, intent)
         return
     if intent.kind is IntentKind.RESTART and assess(cycle.state, node).reason is None:
-        cycle.update(replace(node, intent=None))
+        cycle.put(replace(node, intent=None))
 
 
 def _record_departure(state: ClusterState, node: NodeRecord) -> NodeRecord:
@@ -140,11 +140,11 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     """End the task, move the node away, and release its old reservation once the replacement is a member."""
     assert node.task is not None
     if node.deployed is not None and intent.previous is not None:
-        cycle.update(settle(node))
+        cycle.put(settle(node))
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
     elif awaits_peers(node) and peer_that_sees(cycle.state, node) is None:
-        cycle.update(move(node))
+        cycle.put(move(node))
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from scheduler.core.cycle.decision import Accept, Fit
+from scheduler.core.cycle.decision import Accept, Fit, Purpose
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
 from scheduler.core.mesos.offer_operations import (
     Hold,
@@ -176,7 +176,7 @@ def _fit(
             paused=is_paused(record),
         )
     )
-    return Fit(record, Accept(record.name, offer.ids, (*before, build_launch(task))))
+    return Fit(record, Accept(Purpose.NODE, record.name, offer.ids, (*before, build_launch(task))))
 
 
 def _can_create(reservation: Reservation, held: Held, needs: Needs) -> bool:

@@ -17,7 +17,7 @@ from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, lau
 from scheduler.core.nodes.names import agent_name
 from scheduler.core.nodes.replacement import is_given_up
 from scheduler.core.ring.seeds import choose_seeds
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import UNSEEN, by_index, has_ended, has_given_up, is_leaving
 from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
@@ -33,7 +33,7 @@ def recover(cycle: Cycle) -> None:
             continue
         if common_block(cycle.state, node, RECOVERY, cycle.now) is not None:
             continue
-        cycle.wanted.add(node.name)
+        cycle.wanted.add(Need(NeedKind.NODE, node.name))
         try_in_place(cycle, node)
 
 
@@ -47,11 +47,11 @@ def note_evidence(cycle: Cycle) -> None:
             continue
         offer = cycle.holder(node.reservation.id)
         if offer is None:
-            cycle.wanted.add(node.name)
+            cycle.wanted.add(Need(NeedKind.NODE, node.name))
         elif is_unused(node.reservation, offer, launch_configuration(cycle.state, node)):
             message = "its volume is offered, so no task uses it"
             task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)
-            cycle.update(replace(node, task=task, mode="UNKNOWN"))
+            cycle.put(replace(node, task=task, mode="UNKNOWN"))
 
 
 def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -> Reason | None:

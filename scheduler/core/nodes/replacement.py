@@ -188,11 +188,11 @@ def vacate(node: NodeRecord, left: bool, left_host: str = "") -> NodeRecord:
 
 def replace_lost(cycle: Cycle) -> None:
     """Store a REPLACE intent for the first lost member; it waits for its turn like any other."""
-    state = cycle.state
-    for node in by_index(state.nodes.values()):
+    for node in by_index(cycle.state.nodes.values()):
         if _is_pointless(node):
-            cycle.update(replace(node, intent=None))
-    if any(node.intent is not None for node in cycle.state.nodes.values()):
+            cycle.put(replace(node, intent=None))
+    state = cycle.state
+    if any(node.intent is not None for node in state.nodes.values()):
         return
     if sum(1 for node in state.nodes.values() if node.deployed is not None) < 2:
         return
@@ -202,7 +202,7 @@ def replace_lost(cycle: Cycle) -> None:
             continue
         assert node.task is not None
         intent = Intent(IntentKind.REPLACE, cycle.now, node.task.id, reason, SCHEDULER)
-        cycle.update(replace(node, intent=intent))
+        cycle.put(replace(node, intent=intent))
         return
 
 

@@ -17,16 +17,16 @@ from scheduler.core.configuration.differences import (
     recorded_configuration,
 )
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
-from scheduler.core.configuration.target import canary_of, name_canary
+from scheduler.core.configuration.target import canary_of, choose_canary
 from scheduler.core.configuration.trial import must_wait
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Held, Offer
 from scheduler.core.mesos.offer_operations import Hold, build_reserve, new_hold, operation_id, shares
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
 from scheduler.core.nodes.recovery import is_rolled_out
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_down, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskState
 from scheduler.core.state.operation import StepRecord, StepState
@@ -41,7 +41,7 @@ def roll_out(cycle: Cycle) -> None:
         for rolled in [node for node in by_index(cycle.state.nodes.values()) if is_rolled_out(node)]:
             _aim(cycle, rolled)
         if (under_way := _begun(cycle.state)) is not None:
-            cycle.replace_state(name_canary(cycle.state, under_way.name))
+            _note_canary(cycle, under_way)
         return
     if is_interrupted(cycle.state):
         return
@@ -58,8 +58,13 @@ def roll_out(cycle: Cycle) -> None:
         reason=describe_changes(differences_of(cycle.state, node)),
         configuration=cycle.state.target.id,
     )
-    cycle.replace_state(name_canary(cycle.state, node.name))
-    cycle.update(replace(node, intent=intent, failures=Failures()))
+    _note_canary(cycle, node)
+    cycle.put(replace(node, intent=intent, failures=Failures()))
+
+
+def _note_canary(cycle: Cycle, node: NodeRecord) -> None:
+    if (plan := choose_canary(cycle.state, node.name)) is not None:
+        cycle.put(plan)
 
 
 def first_node(state: ClusterState) -> NodeRecord | None:
@@ -98,7 +103,7 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
     differences = differences_of(state, node)
     if intent.begun_at is None:
         if not differences or is_interrupted(state) or node.forced or intent.configuration != state.target.id:
-            cycle.update(replace(node, intent=None))
+            cycle.put(replace(node, intent=None))
         return
     _hold_enough(cycle, node)
     if intent.configuration == state.target.id:
@@ -108,7 +113,7 @@ def _aim(cycle: Cycle, node: NodeRecord) -> None:
     task_id = node.task.id if stale else intent.task_id
     reason = describe_changes(differences) if differences else "settings changed back"
     aimed = replace(intent, configuration=state.target.id, task_id=task_id, reason=reason)
-    cycle.update(replace(node, intent=aimed, failures=Failures()))
+    cycle.put(replace(node, intent=aimed, failures=Failures()))
 
 
 def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
@@ -121,7 +126,7 @@ def _hold_enough(cycle: Cycle, node: NodeRecord) -> bool:
         return _wait(cycle, node, f"waits for the maintenance job on {node.name}, which uses a part of its reservation")
     assert node.agent is not None
     assert node.reservation is not None
-    cycle.wanted.add(node.name)
+    cycle.wanted.add(Need(NeedKind.NODE, node.name))
     offer = cycle.offers.get(node.agent.id)
     if offer is None:
         known = cycle.state.memory.waits.get(node.name)
@@ -180,7 +185,7 @@ def _grow(cycle: Cycle, node: NodeRecord, offer: Offer, missing: Share) -> None:
     hold = new_hold(spec.role, spec.principal, node.reservation.id, node.reservation.cluster_id)
     hold = hold if held is None else Hold(held.reservations, spec.role)
     unique = f"{operation_id('grow', node.task.id)}.{cycle.new_id()}"
-    cycle.use(offer, Accept(node.name, offer.ids, (build_reserve(unique, shares(hold, missing)),)))
+    cycle.use(offer, Accept(Purpose.GROW, node.name, offer.ids, (build_reserve(unique, shares(hold, missing)),)))
     _wait(cycle, node, f"{_amounts(missing)} are being reserved for it in addition")
 
 

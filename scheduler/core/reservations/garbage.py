@@ -14,7 +14,7 @@ from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import CLUSTER_ID, Held, Offer
 from scheduler.core.mesos.resources import to_scalar
 from scheduler.core.reservations.release import holders_of, is_used, known_reservations, release_offered
-from scheduler.core.state.cluster import ClusterState, GarbageRecord
+from scheduler.core.state.cluster import ClusterState, GarbageRecord, Need, NeedKind
 from scheduler.core.state.reason import Code, Reason
 
 # The scheduler revives offers this often to look for garbage: while it is idle, none arrive.
@@ -37,13 +37,13 @@ def note_garbage(cycle: Cycle) -> None:
     known = known_reservations(cycle.state)
     for record in list(cycle.state.garbage.values()):
         if record.id in known:
-            cycle.remove_garbage(record)
+            cycle.remove(record)
     for offer in cycle.offers.values():
         for name, held in offer.held.items():
             if name in cycle.state.garbage:
                 _add_shown(cycle, cycle.state.garbage[name], held)
             elif name not in known and is_ours(cycle.state, name, held) and _is_new(cycle.state, name):
-                cycle.update_garbage(_new_record(cycle, offer, name, held))
+                cycle.put(_new_record(cycle, offer, name, held))
 
 
 def _add_shown(cycle: Cycle, record: GarbageRecord, held: Held) -> None:
@@ -59,7 +59,7 @@ def _add_shown(cycle: Cycle, record: GarbageRecord, held: Held) -> None:
         memory_mb=max(record.memory_mb, to_scalar(held.mem)),
         disk_mb=record.disk_mb + more,
     )
-    cycle.update_garbage(shown)
+    cycle.put(shown)
 
 
 def collect_garbage(cycle: Cycle) -> None:
@@ -68,10 +68,10 @@ def collect_garbage(cycle: Cycle) -> None:
     for record in list(cycle.state.garbage.values()):
         offer = cycle.holder(record.id)
         if offer is None and record.destroyed and _is_all_shown(cycle, record):
-            cycle.remove_garbage(record)
+            cycle.remove(record)
             cycle.note_released(record.id)
         elif is_due(cycle.state, record, cycle.now):
-            cycle.wanted.add(f"release of {record.id}")
+            cycle.wanted.add(Need(NeedKind.RELEASE, record.id))
             if offer is not None:
                 _release(cycle, record, offer)
 
@@ -131,7 +131,7 @@ def _revive_at_times(cycle: Cycle) -> None:
     elif until is not None and cycle.now >= until:
         look_at, until = cycle.now + every, None
     if until is not None:
-        cycle.wanted.add("a look for garbage")
+        cycle.wanted.add(Need(NeedKind.GARBAGE))
     cycle.replace_state(replace(cycle.state, memory=replace(memory, look_at=look_at, look_until=until)))
 
 
@@ -144,5 +144,5 @@ def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:
     # Its agent may have come back under another id.
     executors = holders_of(cycle.state, record.id, offer.executor_ids)
     seen = replace(record, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors)
-    cycle.update_garbage(seen)
+    cycle.put(seen)
     release_offered(cycle, "", record.id, offer, destroy=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Held, Json, Offer
 from scheduler.core.mesos.offer_operations import (
@@ -29,7 +29,7 @@ from scheduler.core.mesos.offer_operations import (
     without_volume,
 )
 from scheduler.core.mesos.resources import Share
-from scheduler.core.state.cluster import ClusterState, Refused
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind, Refused
 from scheduler.core.state.lifecycle import LIVE
 from scheduler.core.state.node import Abandoned
 from scheduler.core.state.reason import Code, Reason
@@ -98,11 +98,11 @@ def _clear(cycle: Cycle, name: str, abandoned: Abandoned, offer: Offer | None) -
     others = tuple(other for other in node.abandoned if other != abandoned)
     surely = abandoned.destroyed or may_never_have_been(cycle.state)
     if offer is None and surely and _is_all_shown(cycle, abandoned):
-        cycle.update(replace(node, abandoned=others))
+        cycle.put(replace(node, abandoned=others))
         if abandoned.destroyed:
             cycle.note_released(abandoned.id)
         return
-    cycle.wanted.add(f"release of {abandoned.id}")
+    cycle.wanted.add(Need(NeedKind.RELEASE, abandoned.id))
     if offer is None:
         return
     if is_used(cycle.state, abandoned.id, offer) and not abandoned.destroyed:
@@ -116,7 +116,7 @@ def _clear(cycle: Cycle, name: str, abandoned: Abandoned, offer: Offer | None) -
     seen = replace(
         abandoned, destroyed=True, agent_id=offer.agent.id, hostname=offer.agent.hostname, executors=executors
     )
-    cycle.update(replace(node, abandoned=(*others, seen)))
+    cycle.put(replace(node, abandoned=(*others, seen)))
     release_offered(cycle, name, abandoned.id, offer, destroy=True)
 
 
@@ -138,7 +138,7 @@ def release_offered(cycle: Cycle, name: str, resource_id: str, offer: Offer, des
     if refused is not None and cycle.now - refused.at < AGAIN_SECONDS:
         cycle.judge(offer, Reason(Code.RELEASE_REFUSED, f"{resource_id}: {refused.words}"), AGAIN_SECONDS)
     elif operations := _operations(offer.held[resource_id], destroy, resource_id, cycle.new_id()):
-        cycle.use(offer, Accept(name, offer.ids, operations, resource_id=resource_id))
+        cycle.use(offer, Accept(Purpose.RELEASE, name, offer.ids, operations, resource_id=resource_id))
 
 
 def refusal(state: ClusterState, resource_id: str) -> Refused | None:

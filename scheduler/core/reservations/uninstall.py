@@ -13,7 +13,7 @@ from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.nodes.replacement import abandoned_on
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import LIVE, by_index, may_live
 from scheduler.core.state.node import NodeRecord, TaskState
 
@@ -28,7 +28,7 @@ def give_up_nodes(cycle: Cycle) -> None:
             if node.task is not None and node.agent is not None:
                 end_task(cycle, node.task, node.agent, "the service is removed")
         elif (empty := clear_node(node)) != node:
-            cycle.update(empty)
+            cycle.put(empty)
 
 
 def clear_node(node: NodeRecord) -> NodeRecord:
@@ -52,7 +52,7 @@ def finish(cycle: Cycle) -> None:
     if record.released:
         cycle.teardown = True
         return
-    cycle.wanted.add("a look for remnants")
+    cycle.wanted.add(Need(NeedKind.UNINSTALL))
     since = cycle.state.memory.calm_since
     if not _is_calm(cycle):
         since = None

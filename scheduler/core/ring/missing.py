@@ -43,11 +43,11 @@ def note_missing(cycle: Cycle) -> None:
     for node in list(cycle.state.nodes.values()):
         if node.missing is not None:
             if is_running(node) and _is_seen_again(views, node):
-                cycle.update(replace(node, mode=_UP, missing=None))
+                cycle.put(replace(node, mode=_UP, missing=None))
         elif node.deployed is not None and is_up(node) and is_silent(cycle.state, node):
             since = _heard_at(cycle.state, node)
             if peers := _majority(views, node, since):
-                cycle.update(replace(node, mode=_MODE, missing=Missing(cycle.now, since, peers)))
+                cycle.put(replace(node, mode=_MODE, missing=Missing(cycle.now, since, peers)))
 
 
 def doubted_members(state: ClusterState) -> set[str]:

@@ -19,22 +19,11 @@ from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Disconnected, Event, OperationUpdate, Registered, TaskUpdate, parse_task_update
 from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import (
-    CLUSTER_ID,
-    FRAMEWORK_ID,
-    UNINSTALL,
-    ClusterId,
-    FrameworkId,
-    Stored,
-    changes,
-    encode_record,
-    load,
-    path_of,
-    removals,
-)
+from scheduler.core.state.cluster import ClusterState, Stored
+from scheduler.core.state.codec import changes, encode_record, load, removals
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationState, StepState
+from scheduler.core.state.record_kinds import CLUSTER_ID, FRAMEWORK_ID, UNINSTALL, ClusterId, FrameworkId, path_of
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.storage.port import MemoryStore
 from service.uninstall import begin_removal, is_over

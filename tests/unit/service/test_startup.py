@@ -11,7 +11,7 @@ import pytest
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import SetTarget
 from scheduler.core.configuration.target import KEPT
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Canary, Override, PlanRecord
 from scheduler.errors import Exit, FatalError
@@ -116,7 +116,7 @@ def test_a_record_that_cannot_be_read_stops_the_start_and_names_it(tmp_path: Pat
 def test_the_framework_id_that_was_stored_is_used_again(tmp_path: Path) -> None:
     memory = Memory()
     begin(MemoryStore(memory), settings(tmp_path), sources())
-    memory.records[codec.FRAMEWORK_ID] = (0, codec.encode_record(codec.FrameworkId("framework-7")))
+    memory.records[record_kinds.FRAMEWORK_ID] = (0, codec.encode_record(record_kinds.FrameworkId("framework-7")))
     assert begin(MemoryStore(memory), settings(tmp_path), sources()).framework_id == "framework-7"
 
 
@@ -222,8 +222,8 @@ def test_a_change_that_is_refused_lets_nothing_lapse(tmp_path: Path) -> None:
 def test_a_setting_that_is_none_any_more_lapses(tmp_path: Path) -> None:
     memory = Memory()
     begin(MemoryStore(memory), settings(tmp_path), sources())
-    target = codec.Target("id-0", None, {"CASSANDRA_OLD": Override("1", "")})
-    memory.records[codec.TARGET] = (0, codec.encode_record(target))
+    target = record_kinds.Target("id-0", None, {"CASSANDRA_OLD": Override("1", "")})
+    memory.records[record_kinds.TARGET] = (0, codec.encode_record(target))
     state = begin(MemoryStore(memory), settings(tmp_path), sources("again"))
     assert (state.overrides, state.configuration_errors) == ({}, ())
     assert "CASSANDRA_OLD" in sentences(state)

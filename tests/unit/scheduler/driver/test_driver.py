@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Purpose, Reconcile
 from scheduler.core.mesos.updates import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state.node import TaskState
 from scheduler.driver.driver import Driver
@@ -149,7 +149,7 @@ def test_garbage_is_logged_and_ends_nothing(event: dict[str, Any], caplog: pytes
 @pytest.mark.parametrize(
     "send",
     [
-        pytest.param(lambda d: d.accept(Accept("node-0", ("O1",), ())), id="accept"),
+        pytest.param(lambda d: d.accept(Accept(Purpose.NODE, "node-0", ("O1",), ())), id="accept"),
         pytest.param(lambda d: d.decline([Decline("O1", "reason", 5.0)]), id="decline"),
         pytest.param(lambda d: d.kill(Kill("t", "S1", 5.0, "reason")), id="kill"),
         pytest.param(lambda d: d.reconcile(Reconcile(())), id="reconcile"),

@@ -15,7 +15,7 @@ from scheduler.core.commands.command import Interrupt, Proceed, Refusal
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
 from scheduler.core.plans.plan import Status
-from scheduler.core.state import codec
+from scheduler.core.state import record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
@@ -340,9 +340,9 @@ def test_a_foreign_write_ends_the_loop_before_anything_is_sent() -> None:
 
 def test_the_framework_id_is_stored_in_the_cycle_that_learns_it() -> None:
     state = large.fresh(3)
-    bench = make(ClusterState(state.target, state.configurations, {}, {}))
+    bench = make(ClusterState(state.target, configurations=state.configurations))
     bench.cycle(registered())
-    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == codec.FRAMEWORK_ID)
+    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == record_kinds.FRAMEWORK_ID)
     assert b"framework-0001" in content
 
 

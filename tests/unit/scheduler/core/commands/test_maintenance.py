@@ -21,11 +21,12 @@ from scheduler.core.commands.command import (
     TuneOperation,
 )
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import changes, path_of, removals
+from scheduler.core.state.codec import changes, removals
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.record_kinds import path_of
 from tests.unit.scheduler.core.samples import begin, operation, state, step, up
 
 NOW = 100.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.commands.command import Interrupt, RestartNodes, StartOperation
-from scheduler.core.cycle.decision import Accept, Decision, Kill
+from scheduler.core.cycle.decision import Accept, Decision, Kill, Purpose
 from scheduler.core.events.commands import Outcome
 from scheduler.core.events.log import (
     CAUSE_LIMIT,
@@ -21,7 +21,7 @@ from scheduler.core.events.log import (
     start_entries,
 )
 from scheduler.core.events.maintenance import operation_entries
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
@@ -146,18 +146,19 @@ def test_a_task_that_is_told_again_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "expected"),
+    ("purpose", "kinds", "expected"),
     [
-        (("LAUNCH",), []),
-        (("RESERVE",), ["RESERVED: node-1: additional resources are reserved for it on its agent"]),
+        (Purpose.NODE, ("LAUNCH",), []),
+        (Purpose.GROW, ("RESERVE",), ["RESERVED: node-1: additional resources are reserved for it on its agent"]),
         (
+            Purpose.RELEASE,
             ("DESTROY", "UNRESERVE"),
             ["RELEASED: node-1: its abandoned reservation is released: DESTROY, UNRESERVE"],
         ),
     ],
 )
-def test_what_offers_were_taken_for(kinds: tuple[str, ...], expected: list[str]) -> None:
-    accept = Accept("node-1", ("offer",), tuple({"type": kind} for kind in kinds))
+def test_what_offers_were_taken_for(purpose: Purpose, kinds: tuple[str, ...], expected: list[str]) -> None:
+    accept = Accept(purpose, "node-1", ("offer",), tuple({"type": kind} for kind in kinds))
     assert found(STATE, STATE, decision=Decision(accepts=(accept,))) == expected
 
 
@@ -176,7 +177,7 @@ def test_nothing_happened_nothing_is_written() -> None:
 
 def test_numbers_go_on_where_they_were_loaded() -> None:
     state = add_entries(STATE, [entry() for _ in range(100)])
-    contents = {codec.path_of(record): codec.encode_record(record) for record in state.journal.values()}
+    contents = {record_kinds.path_of(record): codec.encode_record(record) for record in state.journal.values()}
     loaded = codec.load({**contents, **target_of(STATE)})
     again = add_entries(replace(STATE, journal=loaded.journal), [entry("one more")])
     assert [item.sequence for item in entries_after(again, 99, KEPT)] == [100, 101]
@@ -187,8 +188,8 @@ def test_numbers_go_on_where_they_were_loaded() -> None:
 
 def target_of(state: ClusterState) -> dict[str, bytes]:
     return {
-        codec.path_of(state.target): codec.encode_record(state.target),
-        codec.TARGET: codec.encode_record(codec.Target(state.target.id)),
+        record_kinds.path_of(state.target): codec.encode_record(state.target),
+        record_kinds.TARGET: codec.encode_record(record_kinds.Target(state.target.id)),
     }
 
 
