@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.waiting import free_port
+from tests.ports import free_port
 
 CLIENTS = 8
 PATHS = ("/v1/plan", "/v1/connection", "/v1/nodes/list", "/v1/nodes/node-7/info", "/v1/seeds", "/v1/health")

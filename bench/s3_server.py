@@ -17,7 +17,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from devcluster.checks import ROOT
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 MODULE = "github.com/versity/versitygw/cmd/versitygw"
 VERSION = "v1.8.0"

@@ -23,7 +23,7 @@ from devcluster.layout import Address
 from devcluster.processes import ProcessTable
 from scheduler.core.state import codec
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
-from tests.waiting import free_port
+from tests.ports import free_port
 
 
 @contextmanager

@@ -28,7 +28,8 @@ from devcluster.processes import Process, ProcessTable
 from devcluster.progress import Printer
 from devcluster.requests import Response, UnreachableError, get
 from devcluster.up import wait_for_nodes
-from tests.waiting import NotInTimeError, free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import NotInTimeError, wait_for
 
 ROOT = Path(__file__).parents[2]
 _RECONNECT_SECONDS = 1.0

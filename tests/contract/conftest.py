@@ -15,7 +15,7 @@ from devcluster.bundles import Bundles
 from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
-from tests.waiting import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,7 @@ from tests.contract.mesos.processes import Cluster, get, leads, operator_call, w
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read, snapshot
 from tests.contract.mesos.replay import Replay
 from tests.contract.mesos.shapes import missing, shape
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 

@@ -19,7 +19,7 @@ from scheduler.core.maintenance import job_parameters
 from scheduler.core.maintenance import snapshots as maintenance_snapshots
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.job_context import LocalContext, Running
-from tests.waiting import free_port
+from tests.ports import free_port
 
 BUCKET = "backups"
 SECRETS = {"s3_access_key": "test", "s3_secret_key": "test"}

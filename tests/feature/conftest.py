@@ -12,7 +12,7 @@ from kazoo.client import KazooClient
 
 from tests.contract.conftest import Server, running, server
 from tests.feature.scheduler_process import Make, Scheduler
-from tests.waiting import free_port
+from tests.ports import free_port
 
 __all__ = ["running", "server"]
 

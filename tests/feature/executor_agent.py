@@ -21,7 +21,7 @@ from executor.protocol import (
 )
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 

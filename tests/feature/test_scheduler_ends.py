@@ -16,7 +16,8 @@ from tests import sessions
 from tests.contract.conftest import Server
 from tests.contract.test_driver import Mesos, teardown
 from tests.feature.scheduler_process import Make, Scheduler
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 

@@ -20,7 +20,8 @@ from devcluster.requests import get
 from scheduler.errors import Exit
 from tests.contract.conftest import Server
 from tests.feature.scheduler_process import Make
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 

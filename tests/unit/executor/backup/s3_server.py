@@ -14,7 +14,8 @@ from pathlib import Path
 from executor.s3.client import Patience
 from executor.s3.location import Location, parse
 from executor.s3.store import Store, open_store
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 SECRETS = {"s3_access_key": "test-access-key", "s3_secret_key": "test-secret-key"}
 # How many keys a page of a listing has, so that few objects are many.
