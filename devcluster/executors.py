@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.processes import Process, Stat, environment, program, running, send, wait_ended
+from devcluster.processes import Process, environment, program, running, send, wait_ended
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10.0
@@ -21,7 +21,7 @@ _LINGER_SECONDS = 10.0
 @dataclass(frozen=True)
 class _Found:
     process: Process
-    stat: Stat
+    parent: int
 
 
 def find(directory: Path) -> list[Process]:
@@ -31,8 +31,8 @@ def find(directory: Path) -> list[Process]:
 
 def _find(directory: Path) -> list[_Found]:
     return [
-        _Found(process, seen)
-        for process, seen in running()
+        _Found(process, parent)
+        for process, parent in running()
         if (sandbox := environment(process).get("MESOS_DIRECTORY")) and Path(sandbox).is_relative_to(directory)
     ]
 
@@ -66,7 +66,7 @@ def stop(directory: Path, seconds: float, progress: Callable[[int], object]) -> 
 
 def _topmost(found: list[_Found]) -> list[_Found]:
     pids = {item.process.pid for item in found}
-    return [item for item in found if item.stat.parent not in pids]
+    return [item for item in found if item.parent not in pids]
 
 
 def _is_java(process: Process) -> bool:

@@ -12,10 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+import psutil
+
+from localmesos.processes import boot_id, find_process, is_zombie
+
 _POLL_SECONDS = 0.05
 
 
@@ -30,15 +34,6 @@ class Process:
     pid: int
     start_time: int
     boot: str
-
-
-@dataclass(frozen=True)
-class Stat:
-    """What /proc/<pid>/stat tells."""
-
-    state: str
-    parent: int
-    start_time: int
 
 
 @dataclass(frozen=True)
@@ -79,10 +74,11 @@ class ProcessTable:
         return self._keep(name, pid)
 
     def _keep(self, name: str, pid: int) -> Process:
-        seen = stat(pid)
-        if seen is None:
-            raise StartError(f"{name} ended at once; see {self.log(name)}")
-        process = Process(pid, seen.start_time, _boot())
+        try:
+            _, start_time = find_process(pid)
+        except psutil.NoSuchProcess as error:
+            raise StartError(f"{name} ended at once; see {self.log(name)}") from error
+        process = Process(pid, start_time, boot_id())
         temporary = self._record(name).with_suffix(".new")
         temporary.write_text(json.dumps(asdict(process)) + "\n")
         temporary.replace(self._record(name))
@@ -124,27 +120,18 @@ class ProcessTable:
         return "\n".join([f"  {self.log(name)}:", *(f"    {line}" for line in lines[-count:])])
 
 
-def stat(pid: int) -> Stat | None:
-    """State, parent and start time of a process; None when there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The command's name stands in parentheses and may itself hold blanks and parentheses.
-    fields = text.rpartition(")")[2].split()
-    return Stat(fields[0], int(fields[1]), int(fields[19]))
-
-
 def is_alive(process: Process) -> bool:
-    """Whether this very process runs. One that has ended and is ours to collect is collected."""
+    """Return whether this very process runs, and collect it if it is an ended child of this one."""
+    return _find(process) is not None
+
+
+def _find(process: Process) -> psutil.Process | None:
     _collect(process.pid)
-    seen = stat(process.pid)
-    return (
-        seen is not None
-        and seen.state not in "ZX"
-        and seen.start_time == process.start_time
-        and process.boot == _boot()
-    )
+    with suppress(psutil.NoSuchProcess):
+        found, start_time = find_process(process.pid)
+        if start_time == process.start_time and process.boot == boot_id() and not is_zombie(found):
+            return found
+    return None
 
 
 def stop(processes: Iterable[Process], seconds: float) -> bool:
@@ -160,11 +147,12 @@ def stop(processes: Iterable[Process], seconds: float) -> bool:
 
 def send(process: Process, number: signal.Signals) -> bool:
     """Send a signal to this very process; False when it has ended."""
-    if not is_alive(process):
+    found = _find(process)
+    if found is None:
         return False
     try:
-        os.kill(process.pid, number)
-    except ProcessLookupError:
+        found.send_signal(number)
+    except psutil.NoSuchProcess:
         return False
     return True
 
@@ -180,39 +168,35 @@ def wait_ended(processes: Iterable[Process], seconds: float) -> bool:
     return True
 
 
-def running() -> Iterator[tuple[Process, Stat]]:
-    """Every process of the machine that can be seen."""
-    boot = _boot()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (seen := stat(int(entry.name))) is not None and seen.state not in "ZX":
-            yield Process(int(entry.name), seen.start_time, boot), seen
+def running() -> Iterator[tuple[Process, int]]:
+    """Yield every process of the machine that runs, with its parent's id."""
+    boot = boot_id()
+    for pid in psutil.pids():
+        with suppress(psutil.NoSuchProcess):
+            found, start_time = find_process(pid)
+            with found.oneshot():
+                zombie, parent = is_zombie(found), found.ppid()
+            if not zombie:
+                yield Process(pid, start_time, boot), parent
 
 
 def environment(process: Process) -> dict[str, str]:
-    """The environment that a process was started with; empty when it may not be read or has ended."""
-    try:
-        raw = Path(f"/proc/{process.pid}/environ").read_bytes()
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return {}
-    pairs = (item.partition(b"=") for item in raw.split(b"\0") if b"=" in item)
-    return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
+    """Return the environment that a process was started with; empty if it is not readable or the process has ended."""
+    with suppress(psutil.Error):
+        return psutil.Process(process.pid).environ()
+    return {}
 
 
 def program(process: Process) -> str:
-    """The file name of the program that a process runs; empty when it has ended."""
-    try:
-        return Path(f"/proc/{process.pid}/exe").readlink().name
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return ""
+    """Return the file name of the program that a process runs; empty if the process has ended."""
+    with suppress(psutil.Error):
+        return Path(psutil.Process(process.pid).exe()).name
+    return ""
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
     """The command that runs a module with this Python."""
     return [sys.executable, "-m", module, *arguments]
-
-
-def _boot() -> str:
-    return _BOOT_ID.read_text().strip()
 
 
 def _collect(pid: int) -> None:

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
@@ -271,18 +272,16 @@ def _group(pid: int) -> int | None:
 def _cassandras(found: Iterable[Process]) -> list[Process]:
     """Without the programs that a JVM starts: each is a copy of it until the moment in which it becomes another one."""
     jvms = [item for item in found if _is_cassandra(item.pid)]
-    parents = {process: stat.parent for process, stat in processes.running()}
+    parents = dict(processes.running())
     pids = {item.pid for item in jvms}
     return [item for item in jvms if item in parents and parents[item] not in pids]
 
 
 def _is_cassandra(pid: int) -> bool:
-    try:
-        line = Path(f"/proc/{pid}/cmdline").read_bytes()
-        executable = Path(f"/proc/{pid}/exe").readlink().name
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return executable == "java" and b"CassandraDaemon" in line
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return Path(process.exe()).name == "java" and any("CassandraDaemon" in part for part in process.cmdline())
+    return False
 
 
 def _walk(client: KazooClient, path: str) -> Iterator[tuple[str, Any]]:

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from localmesos.processes import boot_id, find_process, is_zombie
+
 UNKNOWN_STATUS = -1
 """Wait status of a process whose end only its (dead) parent could have read."""
-
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -39,27 +41,15 @@ class Entry:
     zombie: bool
 
 
-def boot_id() -> str:
-    """The kernel's id of this boot of the machine."""
-    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
 def read_entry(pid: int) -> Entry | None:
-    """The process table's entry of `pid`, None when there is none."""
+    """Return the process table's entry of `pid`, None if there is none."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
+        process, start_time = find_process(pid)
+        with process.oneshot():
+            parent, zombie = process.ppid(), is_zombie(process)
+        return Entry(pid, parent, os.getpgid(pid), os.getsid(pid), start_time, zombie)
+    except (psutil.NoSuchProcess, ProcessLookupError):
         return None
-    # The command's name is in parentheses and may hold spaces and parentheses itself.
-    fields = text[text.rindex(")") + 2 :].split()
-    return Entry(
-        pid=pid,
-        parent=int(fields[1]),
-        group=int(fields[2]),
-        session=int(fields[3]),
-        start_time=int(fields[19]),
-        zombie=fields[0] in ("Z", "X"),
-    )
 
 
 def identify(pid: int) -> Identity:
@@ -79,7 +69,7 @@ def is_alive(identity: Identity) -> bool:
 
 
 def _table() -> list[Entry]:
-    entries = (read_entry(int(path.name)) for path in _PROC.iterdir() if path.name.isdigit())
+    entries = map(read_entry, psutil.pids())
     return [entry for entry in entries if entry is not None and not entry.zombie]
 
 
@@ -108,7 +98,8 @@ def container_members(identity: Identity | None, sandbox: Path) -> list[Entry]:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        # psutil's reading ends where a program has overwritten its environment with its title; the rest counts, too.
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
 

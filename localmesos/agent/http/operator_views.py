@@ -1,9 +1,10 @@
 """What an agent's operator endpoints show, in the shapes of Mesos."""
 
-import os
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
+
+import psutil
 
 from localmesos.agent.agent import Agent
 from localmesos.agent.containers.executors import Executor, ExecutorState, Framework, TaskRecord
@@ -15,9 +16,6 @@ Json = dict[str, Any]
 VERSION = "1.12.0"
 """The Mesos version whose interface this is."""
 CAPABILITIES = ("MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "AGENT_OPERATION_FEEDBACK")
-
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def _role(resource: Json) -> str | None:
@@ -167,13 +165,11 @@ def _statistics(executor: Executor, pid: int) -> Json:
         "mem_soft_limit_bytes": memory,
         "timestamp": time.time(),
     }
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return shown
-    shown["cpus_user_time_secs"] = int(fields[11]) / _CLOCK_TICKS
-    shown["cpus_system_time_secs"] = int(fields[12]) / _CLOCK_TICKS
-    shown["mem_rss_bytes"] = int(fields[21]) * _PAGE_BYTES
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        shown["mem_rss_bytes"] = process.memory_info().rss
+        shown["cpus_user_time_secs"], shown["cpus_system_time_secs"] = times.user, times.system
     return shown
 
 
