@@ -1,4 +1,4 @@
-"""Processes of this machine, told apart by their start in clock ticks after a boot.
+"""Processes of this machine, identified by their start in clock ticks after a boot.
 
 A process id alone is no identity, because the kernel uses the number again. psutil's start times follow the wall clock;
 ticks do not, so that they can be stored and compared later.

@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of a master."""
+    """Add the options of a master."""
     parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to be known by")
     parser.add_argument("--port", type=int, default=5050)
     parser.add_argument("--work-dir", type=Path, required=True, help="where the master keeps what it must not forget")
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> MasterConfig:
-    """MasterConfig of parsed options."""
+    """Return the MasterConfig of parsed options."""
     return MasterConfig(
         ip=args.ip,
         port=args.port,
@@ -55,7 +55,7 @@ def read_config(args: argparse.Namespace) -> MasterConfig:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a master until SIGTERM or SIGINT; 1 when it cannot go on."""
+    """Run a master until SIGTERM or SIGINT; return 1 if it cannot go on."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kazoo").setLevel(logging.WARNING)
     try:

@@ -1,7 +1,7 @@
-"""Processes that this agent started, or that an earlier run of it did: identity, end, and killing a whole container.
+"""The processes of containers, started by this run of the agent or an earlier one: identity, end and kill.
 
-A pid alone is no identity: the number is used again. A process is known by pid, start time and boot id, and
-nothing is signalled unless all three still fit.
+A pid alone is no identity, because the kernel uses the number again. Only a process whose pid, start time and boot id
+all match is signalled.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ UNKNOWN_STATUS = -1
 
 @dataclass(frozen=True)
 class Identity:
-    """A process for ever: ``start_time`` is in clock ticks after the boot named by ``boot_id``."""
+    """One process: ``start_time`` is in clock ticks after the boot named by ``boot_id``."""
 
     pid: int
     start_time: int
@@ -31,7 +31,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the process table that matters here; ``session`` and ``group`` are pids."""
+    """One entry of the process table; ``session`` and ``group`` are pids."""
 
     pid: int
     parent: int
@@ -53,7 +53,11 @@ def read_entry(pid: int) -> Entry | None:
 
 
 def identify(pid: int) -> Identity:
-    """Identity of a process just started; ProcessLookupError when it does not exist."""
+    """Return the identity of a process just started.
+
+    Raises:
+        ProcessLookupError: no process has that id.
+    """
     entry = read_entry(pid)
     if entry is None:
         raise ProcessLookupError(pid)
@@ -61,7 +65,7 @@ def identify(pid: int) -> Identity:
 
 
 def is_alive(identity: Identity) -> bool:
-    """Whether that very process runs (a zombie does not)."""
+    """Return whether that very process runs; a zombie does not."""
     if identity.boot_id != boot_id():
         return False
     entry = read_entry(identity.pid)
@@ -74,11 +78,13 @@ def _table() -> list[Entry]:
 
 
 def container_members(identity: Identity | None, sandbox: Path) -> list[Entry]:
-    """Live processes of a container: the leader's session, group and descendants, and all that have the sandbox's
-    path in their environment, which finds those that left the session (a cgroup would hold them, too).
+    """Return the live processes of a container.
 
-    The leader's numbers count only while they cannot mean another process: the kernel gives a pid out again only
-    when no session and no group bears that number any more.
+    They are the leader's session, group and descendants, and every process that has the sandbox's path in its
+    environment. The last finds those that left the session; a cgroup would hold them, too.
+
+    The leader's numbers count only while they cannot mean another process: the kernel uses a pid again only when no
+    session and no group has that number.
     """
     table = _table()
     marker = f"MESOS_SANDBOX={sandbox}".encode()
@@ -105,7 +111,7 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def find_leader(sandbox: Path) -> Identity | None:
-    """The executor started in this sandbox, for an agent that was killed before it could write the pid down."""
+    """Return the executor started in this sandbox, for an agent that was killed before it could store the pid."""
     for entry in container_members(None, sandbox):
         if entry.pid == entry.session:
             return Identity(entry.pid, entry.start_time, boot_id())
@@ -113,7 +119,7 @@ def find_leader(sandbox: Path) -> Identity | None:
 
 
 def kill_container(identity: Identity | None, sandbox: Path) -> None:
-    """SIGKILL to every process of the container; those that fork meanwhile are caught by the next rounds."""
+    """Send SIGKILL to every process of the container; later rounds find those that fork meanwhile."""
     for _ in range(3):
         members = container_members(identity, sandbox)
         if not members:
@@ -139,15 +145,15 @@ def _signal_entry(entry: Entry, number: signal.Signals) -> None:
 
 
 def raw_wait_status(returncode: int) -> int:
-    """subprocess' return code as the raw wait status that Mesos reports (exit 3 is 768, SIGKILL is 9)."""
+    """Return subprocess' return code as Mesos' raw wait status: exit 3 is 768, SIGKILL is 9."""
     return -returncode if returncode < 0 else returncode << 8
 
 
 class ExitWatch:
-    """Calls `on_exit` once with the raw wait status when the process ends.
+    """A watch that calls `on_exit` once with the raw wait status when the process ends.
 
-    The process may be a child (`child` given: it is reaped, its status known) or one that outlived an earlier
-    agent (status ``UNKNOWN_STATUS``). The call comes `delay` seconds later.
+    The process can be a child (`child` is set: it is reaped, its status known) or one that outlived an earlier agent
+    (status ``UNKNOWN_STATUS``). The call comes `delay` seconds later.
     """
 
     def __init__(
@@ -181,7 +187,7 @@ class ExitWatch:
         self._pending = self._loop.call_later(self._delay, self._on_exit, status)
 
     def close(self) -> None:
-        """Stop watching; the process is left as it is."""
+        """Stop watching; the process stays as it is."""
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None

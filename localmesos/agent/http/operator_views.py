@@ -1,4 +1,4 @@
-"""What an agent's operator endpoints show, in the shapes of Mesos."""
+"""Answers of an agent's operator endpoints, in the shapes of Mesos."""
 
 import time
 from contextlib import suppress
@@ -24,7 +24,7 @@ def _role(resource: Json) -> str | None:
 
 
 def _unreserved(agent: Agent) -> list[Json]:
-    """The static resources minus what is reserved of them; only scalars can be told apart here."""
+    """Return the static resources minus the reserved ones; only scalars can be subtracted here."""
     reserved = totals(r for r in agent.checkpointed if r["type"] == "SCALAR")
     rest = []
     for resource in agent.config.resources:
@@ -37,7 +37,7 @@ def _unreserved(agent: Agent) -> list[Json]:
 
 
 def state(agent: Agent) -> Json:
-    """Body of /state."""
+    """Return the body of /state."""
     roles = sorted({role for r in agent.checkpointed if (role := _role(r)) is not None})
     by_role = {role: [r for r in agent.checkpointed if _role(r) == role] for role in roles}
     unreserved = _unreserved(agent)
@@ -114,7 +114,7 @@ def _task(task: TaskRecord, executor: Executor, agent: Agent) -> Json:
 
 
 def flags(agent: Agent) -> Json:
-    """The settings as Mesos prints flags: all text."""
+    """Return the settings as Mesos prints flags: all text."""
     config = agent.config
     return {
         "attributes": ";".join(f"{k}:{v}" for k, v in attribute_values(config.attributes).items()),
@@ -135,7 +135,7 @@ def flags(agent: Agent) -> Json:
 
 
 def containers(agent: Agent, *, with_status: bool) -> list[Json]:
-    """Body of /containers, or of /monitor/statistics without status."""
+    """Return the body of /containers, or of /monitor/statistics without status."""
     found = []
     for framework in agent.frameworks.values():
         for executor in framework.executors.values():
@@ -174,7 +174,7 @@ def _statistics(executor: Executor, pid: int) -> Json:
 
 
 def metrics(agent: Agent) -> Json:
-    """Body of /metrics/snapshot: the gauges and counters that make sense here."""
+    """Return the body of /metrics/snapshot: the gauges and counters that have a value here."""
     executors = [e for f in agent.frameworks.values() for e in f.executors.values()]
     tasks = [task for executor in executors for task in executor.tasks.values()]
     used, total = totals(r for e in executors for r in e.resources()), totals(agent.config.resources)
