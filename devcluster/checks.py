@@ -1,4 +1,4 @@
-"""`./dev test` and `./dev chaos`: checks and tests of this repository, in order, all of them even when one fails."""
+"""`./dev test` and `./dev chaos`: checks and tests of this repository, in order, all of them even if one fails."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# From the quickest to the slowest; the order is that in which a defect is told best. The first need nothing but
-# processors, and each of these takes its share; the others have servers and a cluster that tests take turns at.
+# From the quickest to the slowest: the first that fails describes a defect best. The first ones need only processors
+# and run in parallel; the others have servers and a cluster that tests use in turn.
 SPREAD = ("tests/unit", "tests/simulation")
 TESTS = (*SPREAD, "tests/contract", "tests/feature", "tests/cluster")
-# Not among them: it takes half an hour.
+# This one is separate, because it takes half an hour.
 CHAOS = "tests/chaos"
 
 
 def commands(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The commands to run, each with its title. With arguments only the tests run, and get them."""
+    """Return the commands to run, each with its title; with arguments only the tests, which get them."""
     python = [sys.executable, "-m"]
     if arguments:
         tests = [] if _name_tests(arguments) else list(TESTS)
@@ -34,7 +34,7 @@ def commands(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 
 def chaos(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The command for the matrix of faults, in the same form. It tells of each case as it goes."""
+    """Return the command for the matrix of faults in the same form; it reports each case as it goes."""
     tests = [] if _name_tests(arguments) else [CHAOS]
     return [("pytest", [sys.executable, "-m", "pytest", "-m", "chaos", "-v", "--durations=0", *tests, *arguments])]
 
@@ -44,7 +44,7 @@ def _name_tests(arguments: Sequence[str]) -> bool:
 
 
 def run(todo: Sequence[tuple[str, list[str]]], environment: Mapping[str, str]) -> int:
-    """Run them in this terminal; returns 0 if all passed. Pytest comes last, so that its summary ends the output."""
+    """Run the commands in this terminal and return 0 if all passed; pytest's summary ends the output."""
     failed: list[str] = []
     for title, command in todo:
         if title == "pytest" and failed:

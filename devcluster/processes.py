@@ -1,7 +1,7 @@
-"""Detached processes that outlive the command that started them, and are stopped by nobody's id but their own.
+"""Detached processes that outlive the command that started them, and are stopped by their own id only.
 
-A process is known by its id, its start time and the boot it belongs to: a process id that the system has given to
-another program since is never taken for ours.
+A process is known by its id, its start time and its boot, because the system uses a process id again for another
+program.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _POLL_SECONDS = 0.05
 
 
 class StartError(Exception):
-    """A process did not become what it was started for; the text is for the user."""
+    """A process that did not start; the text is for the user."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process, for good: `start_time` in clock ticks since the boot `boot`."""
+    """One process: `start_time` in clock ticks after the boot `boot`."""
 
     pid: int
     start_time: int
@@ -43,14 +43,18 @@ class ProcessTable:
     directory: Path
 
     def log(self, name: str) -> Path:
-        """Where the process of that name writes what it has to say."""
+        """Return the file of that process' output."""
         return self.directory / "logs" / f"{name}.log"
 
     def _record(self, name: str) -> Path:
         return self.directory / "processes" / f"{name}.json"
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start a process in a session of its own, without terminal, appending to its log."""
+        """Start a process in a session of its own, without terminal, appending to its log.
+
+        Raises:
+            StartError: the program cannot be run, or ended at once.
+        """
         for path in (self.log(name), self._record(name)):
             path.parent.mkdir(parents=True, exist_ok=True)
         log = os.open(self.log(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -85,7 +89,7 @@ class ProcessTable:
         return process
 
     def find(self, name: str) -> Process | None:
-        """The running process of that name, or None."""
+        """Return the running process of that name, or None."""
         try:
             process = Process(**json.loads(self._record(name).read_text()))
         except FileNotFoundError:
@@ -93,7 +97,7 @@ class ProcessTable:
         return process if is_alive(process) else None
 
     def names(self) -> list[str]:
-        """The names of all records, running or not."""
+        """Return the names of all records, running or not."""
         return sorted(path.stem for path in (self.directory / "processes").glob("*.json"))
 
     def forget(self, name: str) -> None:
@@ -101,7 +105,11 @@ class ProcessTable:
         self._record(name).unlink(missing_ok=True)
 
     def wait_ready(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ready`; StartError with the last log lines when the process ends before, or time is up."""
+        """Wait until `ready`.
+
+        Raises:
+            StartError: the process ended, or was not ready in time; with the last lines of its log.
+        """
         deadline = time.monotonic() + seconds
         while not ready():
             if self.find(name) is None:
@@ -111,7 +119,7 @@ class ProcessTable:
             time.sleep(_POLL_SECONDS)
 
     def last_lines(self, name: str, count: int = 12) -> str:
-        """The end of a log, indented, with the name of the file; Java's stack frames are left out."""
+        """Return the end of a log, indented, with the name of the file; Java's stack frames are left out."""
         try:
             text = self.log(name).read_text(errors="replace")
         except FileNotFoundError:
@@ -135,7 +143,7 @@ def _find(process: Process) -> psutil.Process | None:
 
 
 def stop(processes: Iterable[Process], seconds: float) -> bool:
-    """SIGTERM to all, then SIGKILL to those still there after `seconds`. True if none had to be killed."""
+    """Send SIGTERM to all, then SIGKILL to those that run after `seconds`; return True if none had to be killed."""
     left = [process for process in processes if send(process, signal.SIGTERM)]
     if wait_ended(left, seconds):
         return True
@@ -146,7 +154,7 @@ def stop(processes: Iterable[Process], seconds: float) -> bool:
 
 
 def send(process: Process, number: signal.Signals) -> bool:
-    """Send a signal to this very process; False when it has ended."""
+    """Send a signal to this very process; return False if it has ended."""
     found = _find(process)
     if found is None:
         return False
@@ -158,7 +166,7 @@ def send(process: Process, number: signal.Signals) -> bool:
 
 
 def wait_ended(processes: Iterable[Process], seconds: float) -> bool:
-    """Wait until all have ended; False when some run on after `seconds`."""
+    """Wait until all have ended; return False if some still run after `seconds`."""
     deadline = time.monotonic() + seconds
     left = list(processes)
     while left := [process for process in left if is_alive(process)]:
@@ -195,7 +203,7 @@ def program(process: Process) -> str:
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module with this Python."""
+    """Return the command that runs a module with this Python."""
     return [sys.executable, "-m", module, *arguments]
 
 
@@ -203,4 +211,4 @@ def _collect(pid: int) -> None:
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        pass  # another one's child
+        pass  # it is another process' child

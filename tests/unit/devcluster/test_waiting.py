@@ -110,7 +110,7 @@ def test_a_plan_in_error_says_what_is_wrong(api: FakeApi, layout: ClusterLayout,
     }
     with pytest.raises(StuckError) as stuck:
         wait_for_nodes(layout, ClusterApi(layout, "secret"), Printer(io.StringIO()))
-    assert str(stuck.value).splitlines() == ["The plan deploy cannot go on:", "  cannot shrink", "  node-0: no heap"]
+    assert str(stuck.value).splitlines() == ["The plan deploy failed:", "  cannot shrink", "  node-0: no heap"]
 
 
 def test_a_plan_that_does_not_move(
