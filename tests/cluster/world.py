@@ -109,6 +109,11 @@ class World:
         assert processes.wait_ended([process], 10.0)
         return process
 
+    def crash(self, name: str) -> None:
+        """Kill one of its processes and start it again."""
+        self.kill(name)
+        self.start()
+
     def get(self, path: str) -> Response:
         """GET with the token; any status is an answer."""
         return get(self.layout.api, path, scheduler_process.headers(self.token), seconds=15.0)

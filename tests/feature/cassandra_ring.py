@@ -171,10 +171,16 @@ class Ring:
             node.stop()
 
 
-def make_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch = LAUNCH) -> Ring:
-    """A ring with a node at each address, one rack each, none started; the first one is the seed."""
+@contextmanager
+def running_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch = LAUNCH) -> Iterator[Ring]:
+    """Start a ring with a node at each address, one rack each, and stop it at the end; the first node is the seed."""
     bundle = _extracted_bundle(directory)
-    return Ring(tuple(_make_node(directory, bundle, addresses, index, launch) for index in range(len(addresses))))
+    ring = Ring(tuple(_make_node(directory, bundle, addresses, index, launch) for index in range(len(addresses))))
+    try:
+        ring.start()
+        yield ring
+    finally:
+        ring.stop()
 
 
 def add_node(ring: Ring, address: str) -> RingNode:

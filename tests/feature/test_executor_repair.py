@@ -28,7 +28,7 @@ from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 from executor.repair.survey import Survey
 from executor.repair.tokens import SPACES
-from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, add_node, make_ring
+from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, add_node, running_ring
 from tests.feature.job_context import LocalContext, Running, launch
 from tests.waiting import wait_for
 
@@ -46,12 +46,8 @@ MANY_SEGMENTS = 0.05
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
     # A node is to answer by itself what it can; of files streamed whole, Cassandra tells no progress.
     usual = replace(LAUNCH, options={"dynamic_snitch": False, "stream_entire_sstables": False})
-    ring = make_ring(tmp_path_factory.mktemp("ring"), ADDRESSES, usual)
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("ring"), ADDRESSES, usual) as ring:
         yield ring
-    finally:
-        ring.stop()
 
 
 @pytest.fixture
@@ -472,10 +468,8 @@ _LOGIN = {"cassandra_username": "cassandra", "cassandra_password": "cassandra"}
 def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
     """It has nothing to repair with anyone, and says so; and CQL with a login."""
     options = {"authenticator": "PasswordAuthenticator", "authorizer": "CassandraAuthorizer"}
-    single = make_ring(tmp_path, ["127.0.43.11"], replace(LAUNCH, options=options))
-    node = single.nodes[0]
-    try:
-        single.start()
+    with running_ring(tmp_path, ["127.0.43.11"], replace(LAUNCH, options=options)) as single:
+        node = single.nodes[0]
         result = _run(node, "alone")
         assert result["segments"] == result["ranges"] == 0
         assert set(result["tables"].values()) == {"skipped: one replica, nothing to compare it with"}
@@ -495,8 +489,6 @@ def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
         assert unfit.value.hopeless
         assert _pending(node, {}) is None
         assert _pending(node, {**_LOGIN, "cassandra_password": "wrong"}) is None
-    finally:
-        single.stop()
 
 
 def _repair_as(node: RingNode, secrets: dict[str, str]) -> Mapping[str, Any]:

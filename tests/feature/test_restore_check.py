@@ -14,8 +14,8 @@ from cassandra.cluster import Session
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
 from executor.restore.jobs.questions import plan_restore
-from tests.feature.backup_jobs import SECRETS, Bucket, Operator, serve_bucket
-from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, make_ring
+from tests.feature.backup_jobs import SECRETS, Bucket, Operator
+from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, running_ring
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
 
@@ -38,26 +38,11 @@ REPLICATION = "WITH replication = {'class': 'SimpleStrategy', 'replication_facto
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
     options = {**AUTHENTICATED, **dict.fromkeys(SWITCHES, True)}
     launch = replace(LAUNCH, options=options, jvm_options=(*LAUNCH.jvm_options, *AT_ONCE))
-    ring = make_ring(tmp_path_factory.mktemp("check"), ["127.0.45.41"], launch)
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("check"), ["127.0.45.41"], launch) as ring:
         yield ring
-    finally:
-        ring.stop()
-
-
-@pytest.fixture(scope="module")
-def node(ring: Ring) -> RingNode:
-    return ring.nodes[0]
 
 
 def login(user: tuple[str, str]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from localmesos.master.state.cluster import Cluster
 from localmesos.master.state.records import Agent, Executor, Framework, Offer, Task
-from localmesos.resources import ranges as resources_ranges
 from localmesos.resources.arithmetic import Resource, Resources
+from localmesos.resources.ranges import Ranges, text, union
 from localmesos.resources.text import attribute_values
 
 Json = dict[str, Any]
@@ -27,14 +27,14 @@ _ALWAYS_SHOWN = ("disk", "mem", "gpus", "cpus")
 def sums(resources: Iterable[Resource]) -> Json:
     """Return sums by name; ranges as text, and only if there are any."""
     found: Json = dict.fromkeys(_ALWAYS_SHOWN, 0)
-    ranges: dict[str, resources_ranges.Ranges] = {}
+    ranges: dict[str, Ranges] = {}
     for piece in resources:
         if isinstance(piece.value, int):
             found[piece.name] = found.get(piece.name, 0) + piece.value
         else:
-            ranges[piece.name] = resources_ranges.union(ranges.get(piece.name, ()), piece.value)
+            ranges[piece.name] = union(ranges.get(piece.name, ()), piece.value)
     shown: Json = {name: value / 1000 for name, value in found.items()}
-    shown.update({name: resources_ranges.text(value) for name, value in ranges.items()})
+    shown.update({name: text(value) for name, value in ranges.items()})
     return shown
 
 
