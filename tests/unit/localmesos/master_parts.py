@@ -1,9 +1,11 @@
 """A master without HTTP, a fake agent and a fake scheduler that speak to its parts directly; time stands still."""
 
+from __future__ import annotations
+
 import asyncio
 import base64
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,10 +40,11 @@ class Events(EventStream):
 
 
 class World:
-    """One leading master. `now` is what its clock shows."""
+    """One leading master in an event loop that only runs when the test says so. `now` is what its clock shows."""
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, runner: asyncio.Runner) -> None:
         self.now = 1000.0
+        self.runner = runner
         self.master = Master(MasterConfig("127.0.0.1", 5050, work_dir))
         self.cluster = self.master.cluster
         self.cluster.clock = lambda: self.now
@@ -50,18 +53,38 @@ class World:
     def allocate(self) -> None:
         self.master.allocator.run()
 
+    def run(self, *steps: Callable[[], Any]) -> list[Any]:
+        """Do the steps inside the event loop."""
+
+        async def inside() -> list[Any]:
+            return [step() for step in steps]
+
+        return self.runner.run(inside())
+
+    def start(self, *tasks: str, **info: Any) -> tuple[FakeAgent, FakeScheduler]:
+        """An agent that has registered, a framework that has subscribed, and tasks of it that run."""
+        agent, scheduler = FakeAgent(self), FakeScheduler(self, **info)
+        self.run(agent.register, scheduler.subscribe)
+        if tasks:
+            self.run(lambda: scheduler.launch(scheduler.offer(), *tasks))
+        for task_id in tasks:
+            key = agent.update(scheduler.framework_id, task_id, "TASK_RUNNING", healthy=True)
+            scheduler.acknowledge(agent, task_id, key)
+        scheduler.updates()
+        return agent, scheduler
+
 
 @contextmanager
-def world(work_dir: Path) -> Iterator[tuple[asyncio.Runner, World]]:
-    """A world inside an event loop that only runs when the test says so."""
+def world(work_dir: Path) -> Iterator[World]:
+    """A world whose master is closed at the end."""
     with asyncio.Runner() as runner:
 
         async def make() -> World:
-            return World(work_dir)
+            return World(work_dir, runner)
 
         made = runner.run(make())
         try:
-            yield runner, made
+            yield made
         finally:
             runner.run(made.master.close())
 
