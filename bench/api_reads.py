@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.ports import free_port
 
 CLIENTS = 8
@@ -108,9 +110,8 @@ def percentile(values: list[float], percent: float) -> float:
 
 def memory_mb(pid: int) -> int:
     """Return the resident memory of gunicorn's worker (the only child)."""
-    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = Path(f"/proc/{child}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
+    (worker,) = psutil.Process(pid).children()
+    return int(worker.memory_info().rss) >> 20
 
 
 def main() -> None:

@@ -17,12 +17,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from cassandra.concurrent import execute_concurrent_with_args
 
 from bench import backup_clients, s3_server
@@ -109,11 +110,9 @@ def executor_of(world: World) -> int:
 
 def memory_mb(pid: int) -> float:
     """Return the resident memory of a process; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+    with suppress(psutil.NoSuchProcess):
+        return float(psutil.Process(pid).memory_info().rss) / (1 << 20)
+    return 0.0
 
 
 def fill(contact: str, size: int) -> None:

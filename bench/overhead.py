@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from devcluster import processes, scheduler_process
 from executor.cassandra import start_cache
 from tests.cluster.world import World, make_layout, make_world
@@ -119,7 +121,7 @@ def observe(world: World, nodes: int = NODES) -> list[Started]:
     records = world.records()
     found = []
     for pid in world.cassandras():
-        arguments = [part.decode() for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
+        arguments = psutil.Process(pid).cmdline()
         conf = next(
             Path(part.removeprefix("-Dcassandra.config=file://")) for part in arguments if "cassandra.config" in part
         )

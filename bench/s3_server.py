@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
+
 from devcluster.checks import ROOT
 from tests.ports import free_port
 from tests.waiting import wait_for
@@ -42,8 +44,8 @@ class Server:
 
     def processor_seconds(self) -> float:
         """Return the processor time that it has used so far."""
-        fields = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        times = psutil.Process(self.process_id).cpu_times()
+        return float(times.user + times.system)
 
 
 def program() -> Path:
