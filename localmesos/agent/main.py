@@ -34,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=5051)
     parser.add_argument("--hostname", help="name in offers (default: the ip)")
     parser.add_argument("--master", required=True, help="HOST:PORT or zk://HOST:PORT/PATH")
-    parser.add_argument("--work-dir", type=Path, required=True, help="sandboxes, volumes and the agent's memory")
+    parser.add_argument("--work-dir", type=Path, required=True, help="sandboxes, volumes and the agent's state")
     parser.add_argument("--resources", type=parse_resources, required=True, help="cpus:4;mem:1024;… or a JSON array")
     parser.add_argument("--attributes", type=parse_attributes, default=[], help="rack:r1;zone:z1")
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
-    parser.add_argument("--authenticate-http-executors", action="store_true", help="ask executors for their tokens")
+    parser.add_argument("--authenticate-http-executors", action="store_true", help="executors need their tokens")
     for name, default in (
         ("--executor-registration-timeout", "60secs"),
         ("--executor-reregistration-timeout", "2secs"),

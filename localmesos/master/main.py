@@ -21,11 +21,11 @@ _LOG = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a master."""
-    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to be known by")
+    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to announce")
     parser.add_argument("--port", type=int, default=5050)
-    parser.add_argument("--work-dir", type=Path, required=True, help="where the master keeps what it must not forget")
+    parser.add_argument("--work-dir", type=Path, required=True, help="directory of the master's registry")
     parser.add_argument("--zk", help="zk://HOST:PORT/PATH: take part in an election there")
-    parser.add_argument("--credentials", type=Path, help="Mesos' file of them: ask schedulers and readers who they are")
+    parser.add_argument("--credentials", type=Path, help="file in Mesos' format: authenticate schedulers and readers")
     parser.add_argument("--max-agent-ping-timeouts", type=int, default=5)
     for name, default in (
         ("--agent-ping-timeout", "15secs"),
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(config: MasterConfig) -> None:
     master = Master(config)
     app = MasterHttp(master).application()
-    # A handler must end with its connection: that is how a lost scheduler or agent is noticed.
+    # A handler must end with its connection, because that is the sign of a lost scheduler or agent.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     try:
         await runner.setup()
