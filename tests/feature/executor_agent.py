@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,18 @@ FAST = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+)
+LAUNCH = NodeLaunch(
+    node="node-0",
+    cluster_name="test",
+    configuration="c0",
+    data_center="dc1",
+    rack="r1",
+    seeds=(),
+    self_seed=True,
+    heap_mb=384,
+    gc="SERIAL",
+    jvm_options=FAST,
 )
 IDS = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
 VOLUME: Json = {
@@ -142,6 +156,21 @@ class Node:
     def stderr(self) -> str:
         """What the executor logged."""
         return (self.agent.sandbox() / "stderr").read_text()
+
+
+@contextmanager
+def running_node(directory: Path, address: str) -> Iterator[Node]:
+    """Run an agent with the bundles of a Cassandra node, under a master that the test plays."""
+    bundles = (build_bundle("executor"), build_bundle("cassandra"))
+    master = FakeMaster()
+    try:
+        agent = start_agent(master, directory / "work", address)
+        try:
+            yield Node(agent, master, bundles)
+        finally:
+            agent.stop()
+    finally:
+        master.close()
 
 
 def start_agent(master: FakeMaster, work_dir: Path, ip: str, *options: str) -> NodeAgent:

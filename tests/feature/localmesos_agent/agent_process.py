@@ -1,5 +1,6 @@
 """A real agent process for tests, and the tasks they give it."""
 
+import base64
 import json
 import os
 import signal
@@ -124,6 +125,18 @@ def processes_below(work_dir: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def base64_text(text: str) -> str:
+    """A text as Mesos' JSON has bytes."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def make_volume(role: str = "role", identifier: str = "pv1", path: str = "data", **source: object) -> Json:
+    """A persistent volume in a dynamic reservation."""
+    disk: Json = {"persistence": {"id": identifier}, "volume": {"mode": "RW", "container_path": path}, **source}
+    reservations = [{"type": "DYNAMIC", "role": role, "principal": "p"}]
+    return {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "disk": disk, "reservations": reservations}
 
 
 def custom_task(task_id: str = "t1", executor_id: str = "e1", **executor: Any) -> Json:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,17 +21,9 @@ from executor.protocol import (
     parse_result,
 )
 from tests.unit.executor.node_driver import TERMINAL, Driver
-from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
+from tests.unit.executor.sandbox import make_launch
 
 HANGS = "-Dstandin.work=hang"
-
-
-@pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
-    driver = Driver(surroundings(make_sandbox(tmp_path)))
-    yield driver
-    driver.events.put(Shutdown("end of test", 0.2))
-    driver.join()
 
 
 def _run(driver: Driver, *options: str) -> None:
