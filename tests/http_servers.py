@@ -35,17 +35,17 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port that the kernel chose."""
+        """Return the port that the kernel chose."""
         return self._server.server_port
 
     @property
     def address(self) -> str:
-        """Host and port: ``127.0.0.1:40001``."""
+        """Return host and port: ``127.0.0.1:40001``."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
-        """The base of all its URLs."""
+        """Return the base of all its URLs."""
         return f"http://{self.address}"
 
     def close(self) -> None:

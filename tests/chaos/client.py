@@ -59,7 +59,7 @@ class Client:
             stop.wait(_PAUSE_SECONDS)
 
     def check(self) -> int:
-        """Every acknowledged row is there, whoever is asked; their number. A lost one is told of once."""
+        """Check that every node returns every acknowledged row, and return their number; report a lost one once."""
         found: set[int] = set()
 
         def is_read() -> bool:

@@ -39,7 +39,7 @@ class Server:
         self.table.wait_ready("zookeeper", lambda: zookeeper.is_serving(self.address), 30.0)
 
     def kill(self) -> None:
-        """kill -9."""
+        """Send SIGKILL and wait."""
         process = self.table.find("zookeeper")
         assert process is not None
         processes.send(process, signal.SIGKILL)

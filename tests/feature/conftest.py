@@ -58,18 +58,18 @@ def zookeeper(running: Server) -> Iterator[KazooClient]:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Bucket]:
-    """An S3 server with an empty bucket."""
+    """Run an S3 server with an empty bucket."""
     with serve_bucket() as bucket:
         yield bucket
 
 
 @pytest.fixture(scope="module")
 def node(ring: Ring) -> RingNode:
-    """The first node of the module's ring."""
+    """Return the first node of the module's ring."""
     return ring.nodes[0]
 
 
 @pytest.fixture(scope="module")
 def operator(ring: Ring, bucket: Bucket) -> Operator:
-    """Jobs on the module's ring, without a login."""
+    """Return an operator of the module's ring, without a login."""
     return Operator(ring, bucket)

@@ -57,7 +57,7 @@ VOLUME: Json = {
 
 
 def build_bundle(name: str) -> Path:
-    """The archive of a bundle, built unless it is up to date."""
+    """Return the archive of a bundle, built unless it is up to date."""
     command = [sys.executable, "-m", "executor.bundle", name, "--out", str(BUNDLES)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -112,14 +112,14 @@ class Node:
         )
 
     def next_update(self, task_id: str, seconds: float = 60.0) -> Json:
-        """The next new status of the task, in order."""
+        """Return the next new status of the task, in order."""
         while True:
             status: Json = self.master.call("STATUS_UPDATE", seconds)["status"]
             if status["task_id"]["value"] == task_id:
                 return status
 
     def until(self, task_id: str, seconds: float = 90.0, **wanted: object) -> NodeStatus:
-        """The first reported status with these values; fails if the task ends before."""
+        """Return the first reported status with these values; fail if the task ends before."""
         while True:
             update = self.next_update(task_id, seconds)
             assert update["state"] in ("TASK_STARTING", "TASK_RUNNING"), update
@@ -130,7 +130,7 @@ class Node:
                 return status
 
     def end(self, task_id: str, seconds: float = 90.0) -> Json:
-        """The task's terminal status."""
+        """Return the task's terminal status."""
         while True:
             update = self.next_update(task_id, seconds)
             if update["state"] not in ("TASK_STARTING", "TASK_RUNNING"):
@@ -149,12 +149,12 @@ class Node:
         return reply
 
     def exited(self) -> int:
-        """The raw wait status of the executor."""
+        """Return the raw wait status of the executor."""
         status: int = self.master.call("EXITED_EXECUTOR", 30.0)["status"]
         return status
 
     def stderr(self) -> str:
-        """What the executor logged."""
+        """Return the executor's log."""
         return (self.agent.sandbox() / "stderr").read_text()
 
 
@@ -174,7 +174,7 @@ def running_node(directory: Path, address: str) -> Iterator[Node]:
 
 
 def start_agent(master: FakeMaster, work_dir: Path, ip: str, *options: str) -> NodeAgent:
-    """An agent that is registered and has its id."""
+    """Start an agent and wait until it is registered and has its id."""
     agent = NodeAgent(work_dir, master.address, ip, *options)
     try:
         master.registrations.get(timeout=10)

@@ -46,13 +46,13 @@ class Limits:
 
 
 def sometimes(draw: st.DrawFn, one_in: int) -> bool:
-    """True once in so many."""
+    """Draw True once in so many."""
     return draw(st.integers(1, one_in)) == one_in
 
 
 @st.composite
 def key_spaces(draw: st.DrawFn, prefix: str, limits: Limits) -> KeySpace:
-    """One whose name has the prefix in it."""
+    """Draw a keyspace whose name has the prefix in it."""
     forms = (
         "{0}", '"{1}_Upper"', "systems_{0}", "system_{0}", '"{0}_2024"',
         "{0}_as_long_as_possible",
@@ -80,7 +80,7 @@ def user_types(draw: st.DrawFn) -> tuple[Kind, ...]:
 
 @st.composite
 def tables(draw: st.DrawFn, name: str, types: tuple[Kind, ...]) -> Table:
-    """One of any shape."""
+    """Draw a table of any shape."""
     names = iter(draw(st.permutations(_COLUMNS)))
     keys = [Column(next(names), draw(scalars(KEYS)), PARTITION) for _ in range(draw(st.integers(1, 2)))]
     clustering = [

@@ -19,7 +19,7 @@ CELL, ELEMENT, ROW, RANGE, PARTITION = "cell", "element", "row", "range", "parti
 
 
 def full(ref: Ref) -> str:
-    """Key space and table as CQL has them."""
+    """Return keyspace and table as CQL writes them."""
     return ".".join(ref)
 
 
@@ -39,14 +39,14 @@ class Assignment:
 
     @property
     def cql(self) -> str:
-        """The right side of it in an INSERT."""
+        """Return its right side in an INSERT."""
         if self.how == VALUE:
             return "null" if self.value is None else self.value.cql
         return literal(self.kind, self.elements) if self.elements else "null"
 
     @property
     def update(self) -> str:
-        """The whole of it in an UPDATE."""
+        """Return the whole of it in an UPDATE."""
         if self.how == FIELD:
             path, value = self.elements[0]
             return f"{self.column}.{path.cql} = {value.cql}"
@@ -59,7 +59,7 @@ class Statement(ABC):
     @property
     @abstractmethod
     def cql(self) -> str:
-        """Its statements of CQL, or its call of the API as a line of a script."""
+        """Return its statements of CQL, or its call of the API as a line of a script."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class TableStatement(Statement):
 
     @property
     def name(self) -> str:
-        """Key space and table as CQL has them."""
+        """Return keyspace and table as CQL writes them."""
         return full(self.table)
 
 
@@ -204,7 +204,7 @@ class MakeTable(Statement):
 
     @property
     def table(self) -> Ref:
-        """Its name."""
+        """Return the table's name."""
         return self.key_space, self.made.name
 
     @property
@@ -288,7 +288,7 @@ class Backup(Statement):
 
     @property
     def body(self) -> dict[str, Any]:
-        """Of the request."""
+        """Return the body of the request."""
         return {"backup_name": self.name, "key_spaces": [strip(name) for name in self.key_spaces], "count_rows": True}
 
     @property
@@ -307,7 +307,7 @@ class Restore(Statement):
 
     @property
     def body(self) -> dict[str, Any]:
-        """Of the request. A key space is renamed as (name, "")."""
+        """Return the body of the request; a keyspace is renamed as (name, "")."""
         body: dict[str, Any] = {"backup_name": self.backup}
         if self.key_spaces:
             body["key_spaces"] = [strip(name) for name in self.key_spaces]

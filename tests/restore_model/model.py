@@ -32,20 +32,20 @@ class Model:
     step: int = 0
 
     def copy(self) -> Model:
-        """That changes on its own; backups do not change."""
+        """Return a copy that changes on its own; backups do not change."""
         return Model(copy.deepcopy(self.spaces), dict(self.backups), self.step)
 
     def table(self, ref: Ref) -> TableModel | None:
-        """One that exists."""
+        """Return a table that exists."""
         space = self.spaces.get(ref[0])
         return space.tables.get(ref[1]) if space else None
 
     def refs(self) -> list[Ref]:
-        """All tables."""
+        """Return all tables."""
         return [(name, table) for name, space in self.spaces.items() for table in space.tables]
 
     def apply(self, event: ev.Event) -> None:
-        """An event that Cassandra accepted."""
+        """Apply an event that Cassandra accepted."""
         self.step += 1
         if isinstance(event, ev.Backup):
             self._back_up(event)
@@ -91,7 +91,7 @@ class Expectation:
 
     @property
     def may_differ(self) -> bool:
-        """Whether the cluster will not hold just what the backup does, although all was done."""
+        """Return whether the cluster can differ from the backup after a complete restore."""
         for ref, saved in self.targets.items():
             now = self.after.table(ref)
             if now is None or now.unknown or saved.expires or now.expires:
@@ -102,7 +102,7 @@ class Expectation:
 
 
 def expect(model: Model, restore: ev.Restore) -> Expectation:
-    """Of a restore in that cluster."""
+    """Return the expectation of a restore in that cluster."""
     after = model.copy()
     targets: dict[Ref, TableModel] = {}
     obstacles: list[str] = []
@@ -149,7 +149,7 @@ def _spaces(restore: ev.Restore, backup: dict[str, Space]) -> dict[str, str]:
 
 
 def chosen(restore: ev.Restore, backup: dict[str, Space]) -> dict[Ref, Ref]:
-    """The backup's tables that a restore is about, with their new names: what is named, by whatever field."""
+    """Return the backup's tables that a restore selects, by whatever field, with their new names."""
     every = [(name, table) for name, space in backup.items() for table in space.tables]
     rename = dict(restore.rename)
     if restore.tables:

@@ -30,7 +30,7 @@ class Found:
 
 
 def judge(expected: Expectation, outcome: Outcome, found: Found) -> list[str]:
-    """What is a defect: a sentence each, none if all is right."""
+    """Return a sentence for each defect."""
     if outcome.state == REFUSED:
         return _refused(expected, outcome, found)
     if outcome.state not in (COMPLETE, DIFFERENT):
@@ -52,5 +52,5 @@ def _refused(expected: Expectation, outcome: Outcome, found: Found) -> list[str]
 
 
 def _about(expected: Expectation, ref: Ref) -> bool:
-    """Whether it may be named as different: something stands against it."""
+    """Return whether the comparison can name it as different: something explains it."""
     return ref in expected.targets and any(text.startswith(f"{full(ref)}: ") for text in expected.obstacles)

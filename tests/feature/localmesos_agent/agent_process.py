@@ -30,7 +30,7 @@ FRAMEWORK: Json = {
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
-    """The first true value of `condition`; fails with `what` when it does not come in time."""
+    """Return the first true value of `condition`; fail with `what` after the time limit."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"timed out waiting for {what}"
@@ -99,7 +99,7 @@ class AgentProcess:
         return executors / executor_id / "runs/latest"
 
     def events(self, kind: str, executor_id: str = "e1") -> list[Json]:
-        """What the small executor noted of this kind."""
+        """Return the small executor's notes of this kind."""
         path = self.sandbox(executor_id) / "events"
         lines = path.read_text().splitlines() if path.exists() else []
         return [event for event in map(json.loads, lines) if event["type"] == kind]
@@ -115,7 +115,7 @@ class AgentProcess:
 
 
 def processes_below(work_dir: Path) -> list[int]:
-    """Processes whose sandbox is below the directory."""
+    """Return the processes whose sandbox is below the directory."""
     marker = f"MESOS_SANDBOX={work_dir}/".encode()
     found = []
     for path in Path("/proc").iterdir():
@@ -128,12 +128,12 @@ def processes_below(work_dir: Path) -> list[int]:
 
 
 def base64_text(text: str) -> str:
-    """A text as Mesos' JSON has bytes."""
+    """Return a text in Mesos' JSON format of bytes."""
     return base64.b64encode(text.encode()).decode()
 
 
 def make_volume(role: str = "role", identifier: str = "pv1", path: str = "data", **source: object) -> Json:
-    """A persistent volume in a dynamic reservation."""
+    """Return a persistent volume in a dynamic reservation."""
     disk: Json = {"persistence": {"id": identifier}, "volume": {"mode": "RW", "container_path": path}, **source}
     reservations = [{"type": "DYNAMIC", "role": role, "principal": "p"}]
     return {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "disk": disk, "reservations": reservations}

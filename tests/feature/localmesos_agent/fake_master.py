@@ -34,7 +34,7 @@ class FakeMaster:
         return self._server.address
 
     def send(self, event_type: str, body: Json) -> None:
-        """To every connected agent."""
+        """Send an event to every connected agent."""
         for stream in list(self._streams):
             stream.put({"type": event_type, event_type.lower(): body})
 
@@ -49,7 +49,7 @@ class FakeMaster:
         self._server.close()
 
     def call(self, call_type: str, seconds: float = 10.0) -> Json:
-        """The next call of this type; others before it are dropped."""
+        """Return the next call of this type; others before it are dropped."""
         while True:
             call = self.calls.get(timeout=seconds)
             if call["type"] == call_type:
@@ -74,7 +74,7 @@ class FakeMaster:
             self.send("ACKNOWLEDGE", {**ids, "uuid": update["status"]["uuid"]})
 
     def serve(self, handler: BaseHTTPRequestHandler, registration: Json) -> None:
-        """One agent's stream of events."""
+        """Write one agent's stream of events."""
         agent_id = registration["agent_info"].get("id", {"value": "agent-S0"})
         stream: queue.Queue[Json | None] = queue.Queue()
         reregistered = "id" in registration["agent_info"]

@@ -56,5 +56,5 @@ def schedule(seed: int, seconds: float, counts: Mapping[Kind, int]) -> tuple[Hap
 
 
 def log_uniform(chance: random.Random, low: float, high: float) -> float:
-    """Seconds from low to high, as many short times as long ones."""
+    """Draw seconds from low to high, as many short times as long ones."""
     return float(low * (high / low) ** chance.random())

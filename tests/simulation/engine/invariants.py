@@ -18,7 +18,7 @@ from scheduler.core.state.operation_steps import steps
 
 
 def invariants(state: ClusterState) -> tuple[str, ...]:
-    """A sentence for each rule that this state breaks."""
+    """Return a sentence for each rule that this state breaks."""
     nodes = tuple(state.nodes.values())
     found = [f"{key} is recorded as {node.name}" for key, node in state.nodes.items() if key != node.name]
     found += _shared("agent", (node.agent.id for node in nodes if node.agent))

@@ -28,7 +28,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The task's name: <job>-<node>."""
+        """Return the task's name: ``<job>-<node>``."""
         return f"{self.launch.job}-{self.launch.node}"
 
     def progress(self) -> JobProgress:
@@ -64,7 +64,7 @@ class Jobs:
     completed: list[Json] = field(default_factory=list)
 
     def step(self, job: Job) -> tuple[str, JobResult | None] | None:
-        """What the executor tells Mesos next: a state, and a result at the end; None if there is nothing to tell."""
+        """Return the executor's next report to Mesos, a state with a result at the end; None without one."""
         job.age += 1
         if job.cancelled:
             return "TASK_KILLED", JobResult(job.progress(), error="cancelled")

@@ -34,7 +34,7 @@ class Machine(RuleBasedStateMachine):
 
     @property
     def begun(self) -> bool:
-        """Whether the run has begun: Hypothesis checks invariants before the first step, too."""
+        """Return whether the run has begun: Hypothesis checks invariants before the first step, too."""
         return hasattr(self, "scheduler")
 
     @rule(seconds=SECONDS, cycles=st.integers(min_value=1, max_value=6))

@@ -71,7 +71,7 @@ class Ring:
     replication: Replication = field(default_factory=lambda: Replication(3, ()))
 
     def status(self, process: Process) -> NodeStatus:
-        """What a process says of itself and of the schema that all have."""
+        """Return a process' status of itself and of the schema that all have."""
         return with_replication(process.status(), self.replication)
 
     def start(self, process: Process) -> None:

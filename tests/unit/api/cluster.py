@@ -25,7 +25,7 @@ ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"
 
 
 def document(answer: TestResponse) -> Any:
-    """The JSON of an answer."""
+    """Return the JSON of an answer."""
     return json.loads(answer.data)
 
 

@@ -55,7 +55,7 @@ class Recorder:
         return found
 
     def reply_to(self, query: str) -> StatusReply:
-        """The answer to a status query, whatever else was sent."""
+        """Return the answer to a status query, and skip other messages."""
 
         def found() -> list[StatusReply]:
             parsed = (parse_message(data) for data in self.messages)
@@ -88,7 +88,7 @@ class Driver:
         self.events.put(Launch(task_id, encode_launch(launch)))
 
     def kill_cassandra(self) -> None:
-        """kill -9 of the process that it told of last."""
+        """Send SIGKILL to the process that the executor reported last."""
         told = [data for task, _, _, data in self.recorder.updates if task == "t1" and data is not None]
         pid = parse_status(told[-1]).pid
         assert pid is not None

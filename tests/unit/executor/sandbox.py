@@ -14,7 +14,7 @@ ADDRESS = "127.0.2.9"
 
 
 def make_launch(*jvm_options: str, **changes: Any) -> NodeLaunch:
-    """A launch of node-0 that seeds itself, on free ports."""
+    """Return a launch of node-0 that seeds itself, on free ports."""
     values: dict[str, Any] = {
         "node": "node-0",
         "cluster_name": "test",
@@ -44,5 +44,5 @@ def make_sandbox(directory: Path) -> Path:
 
 
 def surroundings(sandbox: Path) -> Surroundings:
-    """With little patience, and nothing of the test's own environment."""
+    """Return surroundings with short time limits and none of the test's own environment."""
     return Surroundings(sandbox, ADDRESS, {"PATH": "/nowhere"}, volume_patience=2.0, port_patience=0.3)

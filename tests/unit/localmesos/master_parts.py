@@ -33,7 +33,7 @@ class Events(EventStream):
             self.events.append(event)
 
     def take(self, kind: str) -> list[Json]:
-        """Contents of the events of a kind that have come since."""
+        """Return the contents of the new events of a kind."""
         found = [event.get(kind.lower(), {}) for event in self.events if event["type"] == kind]
         self.events = [event for event in self.events if event["type"] != kind]
         return found
@@ -62,7 +62,7 @@ class World:
         return self.runner.run(inside())
 
     def start(self, *tasks: str, **info: Any) -> tuple[FakeAgent, FakeScheduler]:
-        """An agent that has registered, a framework that has subscribed, and tasks of it that run."""
+        """Register an agent, subscribe a framework and run tasks of it."""
         agent, scheduler = FakeAgent(self), FakeScheduler(self, **info)
         self.run(agent.register, scheduler.subscribe)
         if tasks:
@@ -76,7 +76,7 @@ class World:
 
 @contextmanager
 def world(work_dir: Path) -> Iterator[World]:
-    """A world whose master is closed at the end."""
+    """Make a world whose master is closed at the end."""
     with asyncio.Runner() as runner:
 
         async def make() -> World:
@@ -122,7 +122,7 @@ class FakeAgent:
         return agent
 
     def leave(self) -> None:
-        """The connection breaks."""
+        """Break the connection."""
         agent = self.world.cluster.agents[str(self.agent_id)]
         self.world.master.agents.disconnected(agent, self.stream)
 
@@ -181,13 +181,13 @@ class FakeScheduler:
         return [offer for offers in self.stream.take("OFFERS") for offer in offers["offers"]]
 
     def offer(self) -> Json:
-        """The only one."""
+        """Return the only one."""
         found = self.offers()
         assert len(found) == 1, found
         return found[0]
 
     def updates(self) -> list[Json]:
-        """Statuses that have come since."""
+        """Return the new statuses."""
         return [update["status"] for update in self.stream.take("UPDATE")]
 
     def accept(self, offer: Json, *operations: Json, **filters: float) -> None:
