@@ -47,7 +47,7 @@ class Disk:
 
 
 class CannotMountError(Exception):
-    """Mounts are not permitted here."""
+    """A mount that is not permitted here."""
 
 
 @contextmanager

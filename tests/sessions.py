@@ -1,4 +1,4 @@
-"""Ends somebody else's ZooKeeper session, as the server does when it expires."""
+"""The end of another client's ZooKeeper session, as the server ends it when it expires."""
 
 from __future__ import annotations
 

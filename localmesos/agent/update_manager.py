@@ -86,7 +86,9 @@ class Stream:
 
 
 class UpdateManager:
-    """Sends updates through `forward`; calls `on_done(framework id, task id)` when a terminal one is acknowledged.
+    """The sender of updates through `forward`.
+
+    `on_done(framework id, task id)` is called when a terminal update is acknowledged.
 
     An update is ``{framework_id, executor_id?, status}`` with a ``uuid`` in its status. `later(seconds, action)` is by
     default the running loop's ``call_later``.

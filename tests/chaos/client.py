@@ -21,7 +21,7 @@ _READ_SECONDS = 60.0
 
 
 class Client:
-    """Rows of one table, in all cases of a session: what was acknowledged has to be there ever after."""
+    """A table's rows in all cases of a session: acknowledged rows must be there ever after."""
 
     def __init__(self, session: Session) -> None:
         session.execute(

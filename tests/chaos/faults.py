@@ -1,4 +1,4 @@
-"""What may happen to a cluster: each fault strikes, and leaves what a machine's own supervision would leave."""
+"""The faults of the matrix: each strikes, and leaves what a machine's own supervision would leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to hold after every fault, and what has to hold all the time."""
+"""The rules that hold after every fault, and those that hold all the time."""
 
 from __future__ import annotations
 

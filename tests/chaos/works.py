@@ -1,4 +1,4 @@
-"""What a cluster may be at when a fault strikes: how it is begun, where it is at work, and when it is done."""
+"""The works of the matrix, at which a fault strikes: how each begins, where it is at work, and when it is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of every shape, with rows in them, and what is in them afterwards: for backups and restores."""
+"""Tables of every shape with rows, and their content afterwards: for backups and restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that outlive what dies around them: scheduler, executor, Cassandra, ZooKeeper, agent; and jobs told to stop."""
+"""Jobs that outlive the end of scheduler, ZooKeeper and agent, restart after that of their node, and can be stopped."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def small(tmp_path: Path) -> Iterator[World]:
 
 
 def size(world: World, node: int) -> int:
-    """Bytes of the key space's data on one node's volume."""
+    """Bytes of the keyspace's data on one node's volume."""
     files = (world.layout.directory / "agents" / str(node)).glob("volumes/**/data/grown/*/*-Data.db")
     return sum(path.stat().st_size for path in files)
 

@@ -86,7 +86,7 @@ class Mesos:
 
 @dataclass
 class Listener:
-    """Takes what the driver posts."""
+    """A queue of what the driver posts."""
 
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
 

@@ -348,7 +348,7 @@ def test_authentication_of_executors(cluster: Cluster) -> None:
 
 
 class AgentScript:
-    """Does with the agents what the notes of a recording tell."""
+    """The actions on agents that a recording notes."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

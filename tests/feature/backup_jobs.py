@@ -1,4 +1,4 @@
-"""Backups and restores as the scheduler has them done: their jobs in order on the nodes of a ring."""
+"""Backups and restores as the scheduler runs them: their jobs in order on the nodes of a ring."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def schema_of(snapshots: Mapping[str, Json], last_round: bool = False) -> dict[s
 
 @dataclass
 class Operator:
-    """Runs the jobs of operations on a ring."""
+    """A runner of operations' jobs on a ring."""
 
     ring: Ring
     bucket: Bucket

@@ -1,4 +1,4 @@
-"""Jobs of one node under a real agent, whose master the test plays: what was sent, told and how it ended."""
+"""Jobs of one node under a real agent, whose master the test plays: their updates, reports and ends."""
 
 from __future__ import annotations
 

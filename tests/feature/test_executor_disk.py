@@ -1,4 +1,4 @@
-"""What a real Cassandra does on a disk that is full or broken, and what its executor says of it."""
+"""A real Cassandra on a disk that is full or broken, and its executor's report."""
 
 from __future__ import annotations
 

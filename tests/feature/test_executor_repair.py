@@ -52,7 +52,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
 
 @pytest.fixture
 def key_space(ring: Ring, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A key space with three replicas, dropped at the end."""
+    """A keyspace with three replicas, dropped at the end."""
     name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[-48:].strip("_")
     with ring.nodes[0].cql() as session:
         _create(session, name, 3)
@@ -378,7 +378,7 @@ def test_all_that_was_named_was_dropped_before(ring: Ring, parameters: dict[str,
 
 
 def test_what_is_dropped_during_the_repair_is_skipped(ring: Ring, key_space: str) -> None:
-    """A table, and a key space, while others are repaired; and a table that comes back is another one."""
+    """A table, and a keyspace, while others are repaired; and a table that comes back is another one."""
     gone = f"{key_space[:40]}_gone"
     with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
         _create(session, gone, 3)

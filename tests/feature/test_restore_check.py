@@ -1,4 +1,4 @@
-"""What a restore finds out before it changes anything, on a real node that authenticates its clients."""
+"""The checks of a restore before it changes anything, on a real node that authenticates its clients."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def parts(operator: Operator, node: RingNode) -> str:
-    """The name of a backup of the key space `parts`, which has one of each kind, and is gone."""
+    """The name of a backup of the keyspace `parts`, which has one of each kind, and is gone."""
     run(node, *PARTS)
     operator.back_up("parts", ["parts"])
     run(node, "DROP KEYSPACE parts")
@@ -281,7 +281,7 @@ def test_a_table_brings_its_types_and_masking_functions(
 
 @pytest.fixture(scope="module")
 def roles(node: RingNode) -> None:
-    """`reader` may log in, `maker` may create key spaces and all that is in them."""
+    """`reader` may log in, `maker` may create keyspaces and all that is in them."""
     for name in ("reader", "maker"):
         run(node, f"CREATE ROLE {name} WITH LOGIN = true AND PASSWORD = '{name}'")
     run(

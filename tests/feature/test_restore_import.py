@@ -36,7 +36,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
 
 @pytest.fixture(scope="module")
 def shop(operator: Operator, node: RingNode) -> Rows:
-    """The rows of the key space `shop`, of which there is a backup `first`."""
+    """The rows of the keyspace `shop`, of which there is a backup `first`."""
     with node.cql() as session:
         tables.create(session, "shop", 1)
         session.execute("CREATE CUSTOM INDEX by_motto ON shop.users (name) USING 'sai'")

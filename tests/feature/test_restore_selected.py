@@ -1,4 +1,4 @@
-"""What a backup and a restore select, create and derive: names, views, indexes, keyspaces without tables."""
+"""The selection of a backup and a restore: names, views, indexes, keyspaces without tables."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_key_space_of_users_whose_name_begins_with_system(place: Place) -> Non
 
 
 def _outcome(place: Place, name: str) -> str:
-    """What a restore of a key space says, with the key space's name taken out."""
+    """What a restore of a keyspace says, with the keyspace's name taken out."""
     try:
         found = place.restore(name, key_spaces=[name])
     except JobError as error:

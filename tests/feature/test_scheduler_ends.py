@@ -1,4 +1,4 @@
-"""How a scheduler ends by itself, and that the next one goes on: lost session, lost framework, two at once."""
+"""A scheduler that ends by itself, and its successor: lost session, lost framework, two at once."""
 
 from __future__ import annotations
 

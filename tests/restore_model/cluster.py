@@ -1,4 +1,4 @@
-"""What a story finds in a real cluster: rows, answers of views and indexes, the schema's own description."""
+"""A real cluster as a story compares it: rows, answers of views and indexes, the schema's own description."""
 
 from __future__ import annotations
 

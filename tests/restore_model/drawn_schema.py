@@ -1,4 +1,4 @@
-"""Hypothesis draws key spaces with tables of every shape."""
+"""Keyspaces with tables of every shape, drawn by Hypothesis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPTIONS = (
     "compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS'}",
     "bloom_filter_fp_chance = 0.5", "speculative_retry = 'NEVER'", "caching = {'keys': 'NONE'}",
 )  # fmt: skip
-# Of a key space; a table's may be longer.
+# Of a keyspace; a table's may be longer.
 _LONGEST = 48
 _MASKS = ("MASKED WITH mask_default()", "MASKED WITH mask_inner(1, null)")
 SASI = "org.apache.cassandra.index.sasi.SASIIndex"
@@ -38,7 +38,7 @@ _INDEXED = ("int", "text", "bigint", "uuid")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is drawn, and the features that the cluster has switched on."""
+    """The size of what is drawn, and the features that the cluster has switched on."""
 
     key_spaces: int = 3
     tables: int = 3

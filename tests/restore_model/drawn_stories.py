@@ -1,4 +1,4 @@
-"""Hypothesis draws whole stories: key spaces are made and filled, backed up, changed, and restored."""
+"""Whole stories, drawn by Hypothesis: keyspaces are made and filled, backed up, changed, and restored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw_stories(number: int, count: int, limits: Limits, prefix: str = "g") -> 
 
 @st.composite
 def stories(draw: st.DrawFn, prefix: str, limits: Limits) -> Steps:
-    """One. Half of its key spaces see only what any restore can cope with, so that those are restored for certain."""
+    """One. Half of its keyspaces see only what any restore can cope with, so that those are restored for certain."""
     story = Story(draw)
     names = []
     for number in range(limits.key_spaces):

@@ -1,4 +1,4 @@
-"""Hypothesis draws what happens to the rows and the columns of one table."""
+"""Changes of the rows and the columns of one table, drawn by Hypothesis."""
 
 from __future__ import annotations
 

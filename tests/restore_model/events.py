@@ -269,7 +269,7 @@ class DropView(TableStatement):
 
 @dataclass(frozen=True)
 class Maintain(Statement):
-    """`flush` or `compact` of key spaces on all nodes."""
+    """`flush` or `compact` of keyspaces on all nodes."""
 
     kind: str
     key_spaces: tuple[str, ...]
@@ -281,7 +281,7 @@ class Maintain(Statement):
 
 @dataclass(frozen=True)
 class Backup(Statement):
-    """A backup of key spaces."""
+    """A backup of keyspaces."""
 
     name: str
     key_spaces: tuple[str, ...]
@@ -298,7 +298,7 @@ class Backup(Statement):
 
 @dataclass(frozen=True)
 class Restore(Statement):
-    """A restore. `tables` are chosen tables, `rename` pairs of key spaces' or of tables' names."""
+    """A restore. `tables` are chosen tables, `rename` pairs of keyspaces' or of tables' names."""
 
     backup: str
     key_spaces: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Stories that once went wrong, as short as they can be told; each key space has a name of its own."""
+"""Stories that once failed, as short as possible; each keyspace has a name of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All key spaces of one story, its backups, and what a restore may do to them. Pure: time is a number of events."""
+"""All keyspaces of one story, its backups, and the possible effects of a restore. Pure: time is a number of events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP = 10
 
 @dataclass
 class Space:
-    """A key space and its tables."""
+    """A keyspace and its tables."""
 
     schema: KeySpace
     tables: dict[str, TableModel] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Space:
 
 @dataclass
 class Model:
-    """The cluster's key spaces and the backups that were made."""
+    """The cluster's keyspaces and the backups that were made."""
 
     spaces: dict[str, Space] = field(default_factory=dict)
     backups: dict[str, dict[str, Space]] = field(default_factory=dict)
@@ -79,10 +79,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a restore leads to: the cluster after it, and why it may be refused, or say that something differs.
-
-    `targets` are the tables that it is about by their new names, with the backup's; `made` those that it makes.
-    """
+    """The expected effect of a restore: the cluster after it, and the reasons for a refusal or a difference."""
 
     after: Model
     targets: dict[Ref, TableModel]
@@ -140,7 +137,7 @@ def _uncover(living: TableModel, saved: TableModel) -> None:
 
 
 def _spaces(restore: ev.Restore, backup: dict[str, Space]) -> dict[str, str]:
-    """Key spaces that are restored as a whole, also without tables, with their new names."""
+    """Keyspaces that are restored as a whole, also without tables, with their new names."""
     if restore.tables:
         return {}
     renamed = {old[0]: new[0] for old, new in restore.rename if not old[1]}

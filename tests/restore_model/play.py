@@ -1,4 +1,4 @@
-"""Plays a story on a real cluster through CQL and the REST API, and says what was wrong."""
+"""A story played on a real cluster through CQL and the REST API, with its problems."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Table:
 
 @dataclass(frozen=True)
 class KeySpace:
-    """A key space with its user types, a function perhaps, and tables, of which there may be none."""
+    """A keyspace with its user types, a function perhaps, and tables, of which there may be none."""
 
     name: str
     replicas: int

@@ -22,7 +22,7 @@ FAR = 10**6
 
 @dataclass
 class TableModel:
-    """Its state. `epoch` is another one after all was taken out of it; counters of two epochs cannot be added up."""
+    """The state of a table. It has another `epoch` once it was emptied; counters of two epochs cannot be added up."""
 
     table: Table
     epoch: int

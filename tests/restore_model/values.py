@@ -1,4 +1,4 @@
-"""Types of CQL and values of them: each value as a literal of CQL and as what `SELECT JSON` says of it."""
+"""Types of CQL and their values: each value as a literal of CQL and as `SELECT JSON` returns it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _OPAQUE = {"uuid", "container_id"}
 
 
 class Difference(AssertionError):
-    """What differs, and where."""
+    """A difference between recording and answer, and its place."""
 
 
 class Ids:

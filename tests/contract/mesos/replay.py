@@ -1,9 +1,4 @@
-"""Replays a recording against localmesos: sends what was sent, and compares what comes back.
-
-Requests go out in the recorded order, not at the recorded times. Answers and updates must be those of the recording;
-an event may come later or in another order. Offers are compared by what they add up to on an agent, because what is
-offered when depends on when the allocator ran.
-"""
+"""The replay of a recording against localmesos: recorded calls are sent, and the answers compared."""
 
 import time
 from collections.abc import Callable

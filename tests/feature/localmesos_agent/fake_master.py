@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class FakeMaster:
-    """Registers agents, records their calls, sends them what the test hands over.
+    """A master that registers agents, records their calls, and sends them what the test hands over.
 
     `registrations` and `calls` hold what arrived; `acknowledge`: answer each STATUS_UPDATE at once; `hold` is cleared
     to leave a REGISTER without an answer until it is set.

@@ -1,4 +1,4 @@
-"""How containers come to be: volumes, fetched files, environment, plain commands."""
+"""The set-up of containers: volumes, fetched files, environment, plain commands."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, nothing forbidden is done; and once all is well again the cluster comes up."""
+"""Random events in any order: nothing forbidden is done, and after all faults the cluster comes up."""
 
 from __future__ import annotations
 

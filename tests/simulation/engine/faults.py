@@ -1,4 +1,4 @@
-"""How each kind of happening is brought about, and how it ends."""
+"""The begin and the end of each kind of happening."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRIES = 200
 
 
 class Faults:
-    """Brings them about in a cluster; `done` counts those that came true."""
+    """The faults of a cluster; `done` counts those that had an effect."""
 
     def __init__(self, life: Life) -> None:
         self.life = life

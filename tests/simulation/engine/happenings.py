@@ -1,4 +1,4 @@
-"""What may happen to a cluster, and when: drawn from a seed alone, so that a run can be repeated."""
+"""The happenings of a run and their times: drawn from a seed alone, so that a run can be repeated."""
 
 from __future__ import annotations
 

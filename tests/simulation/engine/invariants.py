@@ -1,4 +1,4 @@
-"""What must hold of every state, whatever happened: asked by tests after each step."""
+"""The rules for every state, checked by tests after each step."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 
 class NotEnoughError(Exception):
-    """What was to be taken is not there."""
+    """Resources that were to be taken and are not there."""
 
 
 @dataclass

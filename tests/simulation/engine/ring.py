@@ -14,7 +14,7 @@ PATIENCE = 3  # steps without a peer until a process gives up
 
 @dataclass
 class Data:
-    """What lies on one volume."""
+    """The content of one volume."""
 
     host_id: str | None = None
     member: bool = False

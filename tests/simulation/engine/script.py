@@ -1,4 +1,4 @@
-"""Scripts of a test: what is sent to the scheduler and what is expected of it, printed with marks when one fails."""
+"""Scripts of a test: events for the scheduler and expectations, printed with marks when one fails."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _check_always(world: World) -> None:
 
 
 class Send:
-    """What happens."""
+    """Lines that make something happen."""
 
     @staticmethod
     def time(seconds: float = 1.0, cycles: int = 1) -> Line:
@@ -296,7 +296,7 @@ class Send:
 
 
 class Expect:
-    """What must have come of it."""
+    """Lines that check the effects."""
 
     @staticmethod
     def launched(*nodes: str) -> Line:

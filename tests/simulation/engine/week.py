@@ -30,7 +30,7 @@ GRACE = 60.0  # of garbage, in the end
 
 @dataclass(frozen=True)
 class Report:
-    """What was lived through: `seconds` are simulated ones; it came to rest `rest_after` the last fault."""
+    """The events of a run: `seconds` are simulated ones; it came to rest `rest_after` the last fault."""
 
     nodes: int
     seconds: float

@@ -1,4 +1,4 @@
-"""Operations begin and end while anything happens: nothing forbidden is done, and once all is well they finish."""
+"""Operations that begin and end during random events: nothing forbidden is done, and after all faults they finish."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MESSAGES = ("REPORT", "TUNING")
 
 
 class Operations(Cluster):
-    """Begins with a cluster that is up."""
+    """Random operations of a cluster that is up."""
 
     @initialize(mounts=st.booleans())
     def begin(self, mounts: bool) -> None:

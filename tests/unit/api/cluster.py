@@ -92,7 +92,7 @@ def make_state(settings: Settings, *nodes: NodeRecord, **changes: Any) -> Cluste
 
 
 class CoreGateway:
-    """Serves one state; `unavailable` is the reason why it cannot be read."""
+    """A gateway to one state; `unavailable` is the reason why it cannot be read."""
 
     def __init__(self, state: ClusterState) -> None:
         self.state = state

@@ -1,4 +1,4 @@
-"""Operations under way, and what nodes answer: for the tests of maintenance over the API."""
+"""Operations under way and nodes' answers: for the tests of maintenance over the API."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tests.http_servers import HttpServer, QuietHandler
 
 @dataclass
 class FakeApi:
-    """Answers each path with what is set for it; a list is answered item by item, the last one for ever."""
+    """An API that answers each path with its document; a list is answered item by item, the last one repeatedly."""
 
     paths: dict[str, Any] = field(default_factory=dict)
     token: str = "secret"

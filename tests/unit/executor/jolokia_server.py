@@ -18,7 +18,7 @@ NO_ANSWER = 0
 
 
 class Server:
-    """Answers every request with `answer`, and 401 without the right credential."""
+    """A server that answers every request with `answer`, and with 401 without the right credential."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda body: (200, b"[]")

@@ -19,7 +19,7 @@ TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_L
 
 @dataclass
 class Recorder:
-    """Takes the place of the agent: it acknowledges everything at once."""
+    """A stand-in for the agent that acknowledges everything at once."""
 
     updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Recorder:
 
 
 class Driver:
-    """Runs a node on a thread, as the executor's main thread does."""
+    """A node on a thread, as on the executor's main thread."""
 
     def __init__(self, where: Surroundings) -> None:
         self.recorder = Recorder()

@@ -1,4 +1,4 @@
-"""Takes the place of the agent for jobs: keeps what they send, and acknowledges nothing."""
+"""A stand-in for the agent for jobs: it keeps what they send, and acknowledges nothing."""
 
 from __future__ import annotations
 

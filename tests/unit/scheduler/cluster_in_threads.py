@@ -87,7 +87,7 @@ class Executors(Recorder):
 
 @dataclass
 class Cluster:
-    """What a test may look at while the loop runs."""
+    """A cluster's loop, store and gateway, for tests to read while the loop runs."""
 
     memory: Memory
     executors: Executors

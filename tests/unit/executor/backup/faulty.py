@@ -18,7 +18,7 @@ _ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>{}</Message></Erro
 
 @dataclass(frozen=True)
 class Request:
-    """What the proxy was asked: `number` counts all requests from 1 on."""
+    """A request to the proxy: `number` counts all requests from 1 on."""
 
     method: str
     path: str

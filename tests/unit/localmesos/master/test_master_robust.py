@@ -1,4 +1,4 @@
-"""Whatever a scheduler sends, a call is refused or handled: no request brings a master out of step."""
+"""Random calls of a scheduler: each is refused or handled, and none breaks a master's account of resources."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Tasks that are not launched, in Mesos' words."""
+"""Tasks that are not launched, with Mesos' messages."""
 
 from typing import Any
 

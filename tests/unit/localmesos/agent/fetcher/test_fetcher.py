@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 class Source:
-    """Serves one content at every path and counts what it is asked."""
+    """A server of one content at every path, which counts the requests."""
 
     def __init__(self) -> None:
         self.content = b"first"
