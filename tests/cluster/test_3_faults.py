@@ -9,7 +9,6 @@ from functools import partial
 
 import pytest
 
-from devcluster import processes
 from tests.cluster.world import World
 from tests.waiting import wait_for
 
@@ -75,22 +74,13 @@ def test_a_killed_cassandra_is_relaunched_in_place_with_its_data(world: World) -
     assert read_back(world) == ROWS
 
 
-def machine_dies(world: World, node: str) -> None:
-    """Agent, Cassandra and executor at once."""
-    agent = world.agent_of(node)
-    process = world.table.find(agent.name)
-    assert process is not None
-    for victim in (process, *world.cassandras_on(agent), *world.executors_on(agent)):
-        processes.send(victim, signal.SIGKILL)
-
-
 def test_a_machine_that_dies_is_not_listed_long_before_mesos_gives_it_up(world: World) -> None:
     """Its peers know it; the master gives its agent up after 75 seconds."""
     tasks = world.task_ids()
     lost = world.read("/v1/nodes/node-2/info")["address"]
     since = max(event["sequence"] for event in world.read("/v1/events")["events"])
     began = time.monotonic()
-    machine_dies(world, "node-2")
+    world.lose_machine(world.agent_of("node-2"))
     wait_for("it is not listed", lambda: f"{lost}:9042" not in world.read("/v1/connection")["address"], 15.0)
     print(f"not listed after {time.monotonic() - began:.1f} s")
 

@@ -114,6 +114,12 @@ class World:
         self.kill(name)
         self.start()
 
+    def lose_machine(self, agent: Agent) -> None:
+        """Kill an agent with every executor and Cassandra on it."""
+        self.kill(agent.name)
+        for process in _below([agent]):
+            processes.send(process, signal.SIGKILL)
+
     def get(self, path: str) -> Response:
         """GET with the token; any status is an answer."""
         return get(self.layout.api, path, scheduler_process.headers(self.token), seconds=15.0)

@@ -13,24 +13,18 @@ from executor.cassandra.volume import lock
 from executor.node.events import Event, Launch
 from executor.node.lifecycle import Node
 from executor.protocol import NodeLaunch, StatusReply, encode_launch, parse_message, parse_status
+from tests.unit.executor.recorder import Updates
 
 TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_LOST"}
 
 
 @dataclass
-class Recorder:
+class Recorder(Updates):
     """A stand-in for the agent that acknowledges everything at once."""
 
-    updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     acknowledges: bool = True
     subscribed: bool = True
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
-        with self.changed:
-            self.updates.append((task_id, state, message, data))
-            self.changed.notify_all()
 
     def send(self, data: str) -> None:
         with self.changed:

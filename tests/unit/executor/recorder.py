@@ -16,17 +16,27 @@ M = TypeVar("M")
 
 
 @dataclass
-class Sent:
-    """All updates and messages in the order in which they were sent."""
+class Updates:
+    """All status updates in their order: task id, state, message, data."""
 
     updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
         with self.changed:
             self.updates.append((task_id, state, message, data))
             self.changed.notify_all()
+
+    def states(self, task_id: str) -> list[str]:
+        """Return the task's states in their order."""
+        return [state for task, state, *_ in self.updates if task == task_id]
+
+
+@dataclass
+class Sent(Updates):
+    """All updates and messages in the order in which they were sent."""
+
+    messages: list[Message] = field(default_factory=list)
 
     def send(self, data: str) -> None:
         with self.changed:
@@ -41,10 +51,6 @@ class Sent:
     def of(self, kind: type[M]) -> list[M]:
         """Return the messages of a kind."""
         return [message for message in self.messages if isinstance(message, kind)]
-
-    def states(self, task_id: str) -> list[str]:
-        """Return its states in order."""
-        return [state for task, state, *_ in self.updates if task == task_id]
 
     def end(self, task_id: str) -> tuple[str, JobResult]:
         """Return the last status of a job, with its result."""
