@@ -201,7 +201,7 @@ class Agents:
         self._cluster.fail_agent(agent.agent_id)
         self._cluster.changed()
 
-    def call(self, body: Json) -> None:
+    def handle_call(self, body: Json) -> None:
         """Handle one call of a registered agent.
 
         Raises:

@@ -41,7 +41,7 @@ class Agent:
         token = environ.get(_TOKEN)
         self._headers = _HEADERS if token is None else {**_HEADERS, "Authorization": f"Bearer {token}"}
 
-    def call(self, call_type: str, body: Json) -> bool:
+    def send_call(self, call_type: str, body: Json) -> bool:
         """Send a call and return whether the agent accepted it."""
         connection = HTTPConnection(self._host, self._port, timeout=_HTTP_SECONDS)
         try:
@@ -241,7 +241,7 @@ class CommandExecutor:
         }
         self._updates[identifier] = {"status": status}
         # An update that does not arrive goes with the next subscription.
-        self._agent.call("UPDATE", {"status": status})
+        self._agent.send_call("UPDATE", {"status": status})
 
 
 def _seconds(text: str) -> float:

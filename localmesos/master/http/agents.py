@@ -40,10 +40,10 @@ class AgentEndpoints:
             self._master.agents.disconnected(agent, stream)
         return response
 
-    async def call(self, request: web.Request) -> web.Response:
+    async def handle_call(self, request: web.Request) -> web.Response:
         """Handle a call of a registered agent; 403 for any other."""
         try:
-            self._master.agents.call(parse_json(await request.read(), "Call"))
+            self._master.agents.handle_call(parse_json(await request.read(), "Call"))
         except CallError as error:
             return web.Response(status=400, text=str(error))
         except UnknownAgentError as error:

@@ -194,7 +194,7 @@ class OperatorEndpoints:
             "frameworks": frameworks,
         }
 
-    async def call(self, request: web.Request) -> web.Response:
+    async def handle_call(self, request: web.Request) -> web.Response:
         """Answer ``POST /api/v1``."""
         refusal = check_request(request)
         if refusal is not None:

@@ -25,9 +25,9 @@ class MasterHttp:
         self._by_leader: dict[str, Handler] = {
             **operator.leading(),
             "api/v1/scheduler": SchedulerEndpoint(master).handle,
-            "api/v1": operator.call,
+            "api/v1": operator.handle_call,
             "localmesos/agent": agents.register,
-            "localmesos/agent/call": agents.call,
+            "localmesos/agent/call": agents.handle_call,
         }
 
     def application(self) -> web.Application:

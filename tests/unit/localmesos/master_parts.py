@@ -128,7 +128,7 @@ class FakeAgent:
 
     def call(self, kind: str, body: Json) -> None:
         call = {"type": kind, "agent_id": {"value": self.agent_id}, kind.lower(): body}
-        self.world.master.agents.call(call)
+        self.world.master.agents.handle_call(call)
 
     def update(self, framework_id: str, task_id: str, state: str, **more: Any) -> str:
         """Report a state; the update's uuid."""
