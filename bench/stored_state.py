@@ -23,12 +23,12 @@ from devcluster.layout import Address
 from devcluster.processes import ProcessTable
 from scheduler.core.state import codec, record_kinds
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
-from tests.waiting import free_port
+from tests.ports import free_port
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A ZooKeeper server of its own; yields host:port."""
+    """Yield host:port of a ZooKeeper server of its own."""
     java_home = find_home()
     if java_home is None:
         raise SystemExit("no JDK 17; ./dev bench installs one")
@@ -47,7 +47,7 @@ def server() -> Iterator[str]:
 
 
 def connect(hosts: str) -> ZooKeeper:
-    """A session."""
+    """Return a session."""
     connection = ZooKeeper(hosts, "/dcos-service-bench", 10.0, lambda: None)
     connection.connect(15.0)
     return connection

@@ -27,7 +27,7 @@ from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Offers, OperationStatus, Update
 from tests.contract.conftest import Server
-from tests.waiting import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(120)]
 
@@ -86,7 +86,7 @@ class Mesos:
 
 @dataclass
 class Listener:
-    """Takes what the driver posts."""
+    """A queue of what the driver posts."""
 
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
 

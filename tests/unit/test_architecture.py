@@ -35,7 +35,7 @@ FLOORS = {
     "executor.restore": (
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
     ),
-    "localmesos": ("protocol election alone", "resources", "master agent", "__main__"),
+    "localmesos": ("protocol election alone processes", "resources", "master agent", "__main__"),
     "localmesos.agent": (
         "fetcher master_link update_manager", "containers", "config", "task_updates", "executor_runs", "agent",
         "http recovery sandbox_gc", "main",

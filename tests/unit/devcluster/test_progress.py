@@ -1,4 +1,4 @@
-"""What a person sees of the plans."""
+"""The plans as a person sees them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,14 +21,6 @@ from executor.protocol import (
 )
 from tests.unit.executor.node_driver import TERMINAL, Driver
 from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
-
-
-@pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
-    driver = Driver(surroundings(make_sandbox(tmp_path)))
-    yield driver
-    driver.events.put(Shutdown("end of test", 0.2))
-    driver.join()
 
 
 def test_a_node_runs_and_is_killed(driver: Driver) -> None:

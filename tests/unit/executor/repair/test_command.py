@@ -10,7 +10,7 @@ from executor.repair.pressure import Pressure
 from executor.repair.replicas import Replicas
 from executor.repair.survey import RingState, host
 from executor.repair.tokens import Interval
-from tests.waiting import free_port
+from tests.ports import free_port
 
 HERE, THERE, THIRD = "127.0.43.31:7000", "127.0.43.32:7000", "127.0.43.33:7000"
 RANGES = "[(-4991396217816468967,-4847517802107183992], (5828897055743205221,5968427108757973666]]"

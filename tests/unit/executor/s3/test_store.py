@@ -15,9 +15,9 @@ from executor.s3.body import Piecewise
 from executor.s3.client import Patience
 from executor.s3.errors import StoreError
 from executor.s3.store import Part, Store, open_store
+from tests.ports import free_port
 from tests.unit.executor.backup.faulty import Cut, Delay, Fault, Proxy, Refuse, Truncate, proxy_of, times
 from tests.unit.executor.backup.s3_server import HASTY, PAGE, SECRETS, Server, store_at
-from tests.waiting import free_port
 
 MIB = 1024 * 1024
 
