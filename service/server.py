@@ -1,4 +1,4 @@
-"""gunicorn around API and scheduler: one worker process with threads, in which the scheduler lives too.
+"""gunicorn around API and scheduler: one worker process, with an event loop and threads, and with the scheduler.
 
 The arbiter, gunicorn's parent process, starts the worker again if it is killed; the lock in ZooKeeper then waits for
 the dead one's session. When the scheduler ends for a reason, both processes end, with that reason's code.
@@ -20,6 +20,7 @@ from api import create_app
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
 from scheduler.settings import Settings
+from service.http.worker import Worker
 from service.startup import Service
 
 GRACEFUL_SECONDS = 15
@@ -42,7 +43,9 @@ class Server(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{_bracketed(settings.api_host)}:{settings.api_port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": Worker,
+            # gunicorn would take a faster one if it happens to be installed; the audited one is this.
+            "http_parser": "python",
             "threads": settings.api_threads,
             "graceful_timeout": GRACEFUL_SECONDS,
             "timeout": 120,

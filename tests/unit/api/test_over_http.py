@@ -36,7 +36,8 @@ def url(directory: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "2", "--no-control-socket",
-        "--log-level", "error", f"tests.unit.api.serving:application({str(directory)!r})",
+        "--worker-class", "service.http.worker.Worker", "--log-level", "error",
+        f"tests.unit.api.serving:application({str(directory)!r})",
     ]  # fmt: skip
     server = subprocess.Popen(command, cwd=ROOT)
     try:

@@ -1,0 +1,98 @@
+"""A request's stand-in for the socket: a thread writes to it, and the event loop sends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import BinaryIO
+
+from service.http.outgoing import BytesPart, FilePart
+
+# A stream that is this far ahead of its client waits. An answer in one piece never does.
+AHEAD_BYTES = 256 * 1024
+
+Post = Callable[[BytesPart | FilePart], None]
+
+
+class Exchange:
+    """One request and its answer. The names are those of a socket, and of a connection of gunicorn's thread worker."""
+
+    def __init__(self, client: tuple[str, int], server: tuple[str, int], post: Post) -> None:
+        """`post` hands a part to the event loop, from any thread."""
+        self.client = client
+        self.server = server
+        self._post = post
+        self._head = b""
+        self._begun = False
+        self._changed = threading.Condition()
+        self._unsent = 0
+        self._broken = False
+
+    @property
+    def sock(self) -> Exchange:
+        """What the answer is written to."""
+        return self
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait in memory."""
+        return self._unsent
+
+    def sendall(self, data: bytes) -> None:
+        """Take bytes of the answer; its head waits for what follows, so that both leave together.
+
+        Raises:
+            BrokenPipeError: the client is gone.
+        """
+        if not self._begun:
+            self._begun, self._head = True, bytes(data)
+            return
+        self._put(data)
+
+    def sendfile(self, file: BinaryIO, offset: int = 0, count: int = 0) -> None:
+        """Take a part of a file. The event loop sends it, at the pace of the client."""
+        self.flush()
+        self._post(FilePart(file.fileno(), offset, count))
+
+    def flush(self) -> None:
+        """Let go of the head."""
+        if self._head:
+            self._put(b"")
+
+    def gettimeout(self) -> float:
+        """Return what makes gunicorn take this for a socket that never blocks."""
+        return 0.0
+
+    def shutdown(self, how: int) -> None:
+        """Refuse: the event loop closes, after it has sent everything."""
+        raise OSError("the event loop closes the connection")
+
+    def close(self) -> None:
+        """Leave the connection to the event loop."""
+
+    def sent(self, count: int) -> None:
+        """Note, from the event loop, that bytes are sent."""
+        with self._changed:
+            self._unsent -= count
+            self._changed.notify_all()
+
+    def give_up(self) -> None:
+        """Note, from the event loop, that the client is gone."""
+        with self._changed:
+            self._broken = True
+            self._changed.notify_all()
+
+    def _put(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head and len(data) <= AHEAD_BYTES:
+            head, data = head + data, b""
+        for part in (head, data):
+            if not part:
+                continue
+            with self._changed:
+                while self._unsent > AHEAD_BYTES and not self._broken:
+                    self._changed.wait()
+                if self._broken:
+                    raise BrokenPipeError("the client is gone")
+                self._unsent += len(part)
+            self._post(BytesPart(part))

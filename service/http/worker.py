@@ -1,0 +1,111 @@
+"""gunicorn's worker process around the event loop."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import resource
+import time
+from types import FrameType
+from typing import Any
+
+from gunicorn.http.errors import ParseException
+from gunicorn.http.message import Request
+from gunicorn.workers.gthread import ThreadWorker
+
+from service.http.exchange import Exchange
+from service.http.limits import Limits
+from service.http.loop import HttpLoop
+
+log = logging.getLogger(__name__)
+
+# How long kept connections stay open after SIGTERM: a request may be under way on one, and is answered.
+STOP_SECONDS = 2.0
+# Descriptors left to the scheduler itself: ZooKeeper, Mesos, logs, files.
+RESERVED_DESCRIPTORS = 256
+_CLIENT_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
+
+
+class Worker(ThreadWorker):
+    """A thread worker whose threads get only complete requests, and never wait for a client."""
+
+    def __init__(self, *arguments: Any, limits: Limits | None = None) -> None:
+        super().__init__(*arguments)
+        self._limits = limits or Limits()
+        self._loop: HttpLoop | None = None
+
+    def run(self) -> None:
+        """Serve until told to end, then answer what has begun, for as long as gunicorn allows."""
+        descriptors = raise_descriptors(self._limits.connections + RESERVED_DESCRIPTORS) - RESERVED_DESCRIPTORS
+        loop = self._loop = HttpLoop(self.sockets, self.cfg, self, self._limits, descriptors)
+        loop.accept(True)
+        while self.alive and self.is_parent_alive():
+            self.notify()
+            loop.turn(1.0)
+        loop.hasten(STOP_SECONDS)
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while len(loop) and time.monotonic() < deadline:
+            self.notify()
+            loop.turn(STOP_SECONDS / 10)
+        self._loop = None
+        loop.close()
+        for listener in self.sockets:
+            listener.close()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end: SIGTERM."""
+        self.alive = False
+        if self._loop is not None:
+            self._loop.wake()
+
+    def answer(self, request: Request, exchange: Exchange) -> bool:
+        """Have the application answer, on a thread; return whether the connection may go on."""
+        try:
+            return self.handle_request(request, exchange)
+        except StopIteration:  # the application failed within its answer, which gunicorn has logged
+            return False
+        except OSError as error:
+            if error.errno not in _CLIENT_GONE and not isinstance(error, BrokenPipeError):
+                log.exception("%s %s could not be answered", request.method, request.path)
+            return False
+        except (Exception, SystemExit) as error:  # noqa: BLE001 the application's border: gunicorn logs it and answers 500
+            self.handle_error(request, exchange, exchange.client, error)
+            return False
+
+    def reject(self, error: ParseException, client: tuple[str, int]) -> bytes:
+        """Return the answer to what is no request."""
+        answer = _Collected()
+        self.handle_error(None, answer, client, error)
+        return bytes(answer.data)
+
+
+class _Collected:
+    """A socket as far as gunicorn writes an error to it."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        """Keep the bytes."""
+        self.data += data
+
+    def gettimeout(self) -> float:
+        """Return what makes gunicorn take this for a socket that never blocks."""
+        return 0.0
+
+
+def raise_descriptors(wanted: int) -> int:
+    """Raise the soft limit of open files towards `wanted`, and return the limit that holds now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        log.warning(
+            "the hard limit of open files is %d: the API keeps at most %d connections instead of %d",
+            hard,
+            max(0, soft - RESERVED_DESCRIPTORS),
+            wanted - RESERVED_DESCRIPTORS,
+        )
+    return wanted if soft == resource.RLIM_INFINITY else soft
