@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import selectors
 import socket
@@ -66,7 +67,8 @@ class HttpLoop:
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Connection, int] = {}
         self._calls: deque[Callable[[], None]] = deque()
-        self._open = threading.Lock()
+        # Reentrant: a signal handler may interrupt its holder.
+        self._open = threading.RLock()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._lane = Lane("api", config.threads)
@@ -74,6 +76,7 @@ class HttpLoop:
         self._accepting = False
         self._accept_from = 0.0
         self._next_check = 0.0
+        self._until = math.inf
 
     def __len__(self) -> int:
         """Return the number of connections."""
@@ -94,7 +97,9 @@ class HttpLoop:
 
     def wake(self) -> None:
         """Have the present turn end; from a signal handler of the loop's thread too."""
-        os.eventfd_write(self._wake, 1)
+        with self._open:
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
 
     def accept(self, wanted: bool) -> None:
         """Begin or end to accept connections."""
@@ -126,14 +131,14 @@ class HttpLoop:
         if self.now() >= self._next_check:
             self._next_check = self.now() + CHECK_SECONDS
             for connection in self._crowd.all():
+                connection.hasten(self._until)
                 connection.check(self.now())
 
     def hasten(self, seconds: float) -> None:
         """End to accept; wait only so long for further requests on the connections that exist."""
         self.accept(False)
         self._accept_from = 0.0
-        for connection in self._crowd.all():
-            connection.hasten(self.now() + seconds)
+        self._until = self.now() + seconds
 
     def close(self) -> None:
         """Close everything but the listening sockets."""
