@@ -34,7 +34,7 @@ class Limits:
     buffered_bytes: int = 128 * KIB * KIB
     # Connections of one address without a complete request. An admin router keeps far fewer idle.
     waiting_per_address: int = 512
-    # All connections, if the limit of open files allows: 60 for each agent of a large cluster.
-    connections: int = 20_000
+    # All connections, if the limit of open files allows, and the files that are sent on them.
+    connections: int = 16_000
     # Threads that answer nothing but health checks, pings and artifacts. No such answer waits for anything.
     quick_threads: int = 4

@@ -20,6 +20,7 @@ from gunicorn.http.message import Request
 
 from service.http.connection import Connection, Phase
 from service.http.crowd import Crowd
+from service.http.descriptors import lift
 from service.http.exchange import Exchange
 from service.http.lanes import Lane, is_quick
 from service.http.limits import Limits
@@ -63,7 +64,7 @@ class HttpLoop:
         self._config = config
         self._answers = answers
         self._limits = limits
-        self._crowd = Crowd(limits, min(limits.connections, descriptors))
+        self._crowd = Crowd(limits, descriptors)
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Connection, int] = {}
         self._calls: deque[Callable[[], None]] = deque()
@@ -206,7 +207,7 @@ class HttpLoop:
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPT_AT_ONCE):
             try:
-                sock, client = listener.accept()
+                sock, client = _accepted(listener)
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return
             except OSError as error:
@@ -214,7 +215,7 @@ class HttpLoop:
                 self.accept(False)
                 self._accept_from = self.now() + PAUSE_SECONDS
                 return
-            self._add(sock, client[:2])
+            self._add(sock, client)
 
     def _add(self, sock: socket.socket, client: tuple[str, int]) -> None:
         sock.setblocking(False)
@@ -239,3 +240,10 @@ class HttpLoop:
             log.exception("a connection failed")
             if connection is not None:
                 connection.abandon()
+
+
+def _accepted(listener: socket.socket) -> tuple[socket.socket, tuple[str, int]]:
+    """Return a new connection and its client's address; raises OSError if there is none, or no descriptor."""
+    first, client = listener.accept()
+    with first:
+        return socket.socket(first.family, first.type, first.proto, lift(first.fileno())), client[:2]

@@ -6,6 +6,7 @@ import os
 import socket
 from collections import deque
 
+from service.http.descriptors import lift
 from service.http.limits import Limits
 
 # Bytes that one connection may send before the others have their turn.
@@ -16,7 +17,7 @@ class FilePart:
     """A part of an open file; it has a descriptor of its own, as the application closes the file at once."""
 
     def __init__(self, descriptor: int, offset: int, count: int) -> None:
-        self._descriptor = os.dup(descriptor)
+        self._descriptor = lift(descriptor)
         self._offset = offset
         self._left = count
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import resource
 import time
 from types import FrameType
 from typing import Any
@@ -13,6 +12,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
+from service.http.descriptors import reserve
 from service.http.exchange import Exchange
 from service.http.limits import Limits
 from service.http.loop import HttpLoop
@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 # How long kept connections stay open after SIGTERM: a request may be under way on one, and is answered.
 STOP_SECONDS = 2.0
-# Descriptors left to the scheduler itself: ZooKeeper, Mesos, logs, files.
-RESERVED_DESCRIPTORS = 256
 _CLIENT_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
@@ -36,7 +34,7 @@ class Worker(ThreadWorker):
 
     def run(self) -> None:
         """Serve until told to end, then answer what has begun, for as long as gunicorn allows."""
-        descriptors = raise_descriptors(self._limits.connections + RESERVED_DESCRIPTORS) - RESERVED_DESCRIPTORS
+        descriptors = reserve(self._limits.connections)
         loop = self._loop = HttpLoop(self.sockets, self.cfg, self, self._limits, descriptors)
         loop.accept(True)
         while self.alive and self.is_parent_alive():
@@ -92,20 +90,3 @@ class _Collected:
     def gettimeout(self) -> float:
         """Return what makes gunicorn take this for a socket that never blocks."""
         return 0.0
-
-
-def raise_descriptors(wanted: int) -> int:
-    """Raise the soft limit of open files towards `wanted`, and return the limit that holds now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        soft = most
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        log.warning(
-            "the hard limit of open files is %d: the API keeps at most %d connections instead of %d",
-            hard,
-            max(0, soft - RESERVED_DESCRIPTORS),
-            wanted - RESERVED_DESCRIPTORS,
-        )
-    return wanted if soft == resource.RLIM_INFINITY else soft
