@@ -18,6 +18,7 @@ from service.http.exchange import Exchange
 from service.http.limits import Limits
 from service.http.outgoing import BytesPart, FilePart, Outgoing
 from service.http.requests import RequestReader, Stage
+from service.http.tally import Cause
 
 RECEIVE_BYTES = 16 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -60,6 +61,9 @@ class Owner(Protocol):
 
     def changed(self, connection: Connection) -> None:
         """Take notice of another phase, or of other sizes."""
+
+    def note(self, cause: Cause) -> None:
+        """Count a connection that had to be closed."""
 
 
 class Connection:
@@ -155,11 +159,13 @@ class Connection:
         """Close, or refuse the request, if a deadline has passed."""
         if self.phase is Phase.REQUEST:
             if self._outgoing.stalled(now):
+                self._owner.note(Cause.UNREAD)
                 self.abandon()
         elif now >= self._deadline and self.phase is not Phase.CLOSED:
             if self.phase is Phase.LINGER or self.idle:
                 self.close()
             else:
+                self._owner.note(Cause.LATE)
                 what = "body" if self._stage is Stage.BODY else "headers"
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"The request's {what} did not arrive in time.")
 

@@ -26,6 +26,7 @@ from service.http.lanes import Lane, is_quick
 from service.http.limits import Limits
 from service.http.outgoing import BytesPart, FilePart
 from service.http.requests import RequestReader
+from service.http.tally import Cause, Tally
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ class HttpLoop:
         self._crowd = Crowd(limits, descriptors)
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Connection, int] = {}
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[tuple[Connection, Callable[[], None]]] = deque()
+        self._tally = Tally(self.now())
         # Reentrant: a signal handler may interrupt its holder.
         self._open = threading.RLock()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -87,11 +89,11 @@ class HttpLoop:
         """Return the monotonic time in seconds."""
         return time.monotonic()
 
-    def call(self, work: Callable[[], None]) -> None:
-        """Run `work` in the loop's next turn; from any thread."""
+    def call(self, connection: Connection, work: Callable[[], None]) -> None:
+        """Run the connection's `work` in the loop's next turn; from any thread."""
         with self._open:
             if self._wake >= 0:
-                self._calls.append(work)
+                self._calls.append((connection, work))
                 os.eventfd_write(self._wake, 1)
                 return
         work()  # all connections are closed: they free what they are given
@@ -122,18 +124,16 @@ class HttpLoop:
             if isinstance(key.data, Connection):
                 self._serve(key.data, events)
             elif key.data is not None:
-                key.data()
+                self._guard(None, key.data)
             else:
                 os.eventfd_read(self._wake)
         for _ in range(len(self._calls)):
-            self._guard(self._calls.popleft(), None)
+            self._guard(*self._calls.popleft())
         while (connection := self._crowd.heaviest()) is not None:
+            self.note(Cause.MEMORY)
             connection.abandon()
         if self.now() >= self._next_check:
-            self._next_check = self.now() + CHECK_SECONDS
-            for connection in self._crowd.all():
-                connection.hasten(self._until)
-                connection.check(self.now())
+            self._check()
 
     def hasten(self, seconds: float) -> None:
         """End to accept; wait only so long for further requests on the connections that exist."""
@@ -153,7 +153,7 @@ class HttpLoop:
             os.close(self._wake)
             self._wake = -1
         while self._calls:
-            self._calls.popleft()()
+            self._guard(*self._calls.popleft())
 
     def join(self, seconds: float) -> None:
         """Wait for the threads after `close`."""
@@ -179,7 +179,7 @@ class HttpLoop:
         """Have a thread answer the request."""
 
         def post(part: BytesPart | FilePart) -> None:
-            self.call(partial(connection.put, part))
+            self.call(connection, partial(connection.put, part))
 
         def answer() -> None:
             keep = False
@@ -189,7 +189,7 @@ class HttpLoop:
             except OSError:
                 keep = False  # the client is gone
             finally:
-                self.call(partial(connection.finish, keep))
+                self.call(connection, partial(connection.finish, keep))
 
         exchange = Exchange(connection.client, connection.sock.getsockname()[:2], post)
         lane = self._quick_lane if is_quick(request) else self._lane
@@ -203,6 +203,18 @@ class HttpLoop:
     def changed(self, connection: Connection) -> None:
         """Take notice of another phase, or of other sizes."""
         self._crowd.update(connection)
+
+    def note(self, cause: Cause) -> None:
+        """Count a connection that had to be closed."""
+        self._tally.add(cause)
+
+    def _check(self) -> None:
+        now = self.now()
+        self._next_check = now + CHECK_SECONDS
+        for connection in self._crowd.all():
+            connection.hasten(self._until)
+            self._guard(connection, partial(connection.check, now))
+        self._tally.report(now)
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPT_AT_ONCE):
@@ -225,21 +237,22 @@ class HttpLoop:
         self.watch(connection, selectors.EVENT_READ)
         self.changed(connection)
         while (surplus := self._crowd.surplus(connection)) is not None:
+            self.note(Cause.CROWD)
             surplus.close()
 
     def _serve(self, connection: Connection, events: int) -> None:
         """Pass on what the selector reports, unless an earlier event of this turn has closed the connection."""
         if connection.phase is not Phase.CLOSED:
             work = connection.receive if events & selectors.EVENT_READ else connection.flush
-            self._guard(work, connection)
+            self._guard(connection, work)
 
-    def _guard(self, work: Callable[[], None], connection: Connection | None) -> None:
+    def _guard(self, connection: Connection | None, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception:  # the loop's border: a defect that one connection brings out must not end all others
             log.exception("a connection failed")
             if connection is not None:
-                connection.abandon()
+                connection.close()
 
 
 def _accepted(listener: socket.socket) -> tuple[socket.socket, tuple[str, int]]:
