@@ -148,6 +148,8 @@ class Connection:
             return
         self._outgoing.put(part, self._owner.now())
         self.flush()
+        if self._exchange is not None and isinstance(part, BytesPart):
+            self._exchange.tried()
 
     def finish(self, keep: bool) -> None:
         """End the request once its answer is sent; `keep`: the connection is for further requests."""

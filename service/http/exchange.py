@@ -26,6 +26,8 @@ class Exchange:
         self._begun = False
         self._changed = threading.Condition()
         self._unsent = 0
+        self._posted = 0
+        self._tried = 0
         self._broken = False
 
     @property
@@ -76,6 +78,12 @@ class Exchange:
             self._unsent -= count
             self._changed.notify_all()
 
+    def tried(self) -> None:
+        """Note, from the event loop, that a part has had its first try."""
+        with self._changed:
+            self._tried += 1
+            self._changed.notify_all()
+
     def give_up(self) -> None:
         """Note, from the event loop, that the client is gone."""
         with self._changed:
@@ -89,10 +97,17 @@ class Exchange:
         for part in (head, data):
             if not part:
                 continue
+            self._wait(lambda: self._unsent <= AHEAD_BYTES)
             with self._changed:
-                while self._unsent > AHEAD_BYTES and not self._broken:
-                    self._changed.wait()
-                if self._broken:
-                    raise BrokenPipeError("the client is gone")
                 self._unsent += len(part)
+                self._posted += 1
             self._post(BytesPart(part))
+            # A stream learns at once that its client is gone, as from a socket; its place is then free.
+            if self._posted > 2:
+                self._wait(lambda: self._tried >= self._posted)
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: ready() or self._broken)
+            if self._broken:
+                raise BrokenPipeError("the client is gone")

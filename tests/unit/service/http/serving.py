@@ -33,6 +33,8 @@ class Application:
 
     artifact: Path
     released: threading.Event = field(default_factory=threading.Event)
+    # Each lets `/events` send one more.
+    steps: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
     bodies: list[bytes] = field(default_factory=list)
     # How the streams ended.
     ends: list[str] = field(default_factory=list)
@@ -47,6 +49,9 @@ class Application:
         if path == "/stream":
             start("200 OK", [("Content-Type", "text/event-stream")])
             return self._stream()
+        if path == "/events":
+            start("200 OK", [("Content-Type", "text/event-stream")])
+            return self._events()
         if path == "/wait":
             self.released.wait(30)
         if path == "/fail":
@@ -57,6 +62,16 @@ class Application:
             self.bodies.append(body)
         start("200 OK", [("Content-Length", str(len(body)))])
         return [body]
+
+    def _events(self) -> Iterator[bytes]:
+        try:
+            for number in range(10):
+                self.steps.acquire(timeout=20)
+                yield f"data: event {number}\n\n".encode()
+            self.ends.append("released")
+        except GeneratorExit:
+            self.ends.append("closed")
+            raise
 
     def _stream(self) -> Iterator[bytes]:
         try:

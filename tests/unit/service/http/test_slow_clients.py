@@ -134,6 +134,20 @@ def test_a_stream_that_nobody_reads_ends_its_generator(serve: Serve) -> None:
         wait_for("the stream is closed", lambda: served.application.ends == ["closed"], 15)
 
 
+def test_a_stream_whose_client_is_gone_ends_at_its_next_events(serve: Serve) -> None:
+    """As with a socket: the kernel takes one event after the end, and refuses the second."""
+    served = serve(Limits())
+    with served.connect() as client:
+        client.sendall(get("/events"))
+        data = b""
+        while b"event 1" not in data:
+            data += client.recv(1000)
+    for _ in range(2):
+        assert served.application.ends == []
+        served.application.steps.release()
+    wait_for("the stream is closed", lambda: served.application.ends == ["closed"], 5)
+
+
 def test_commands_that_wait_for_the_scheduler_keep_no_ping_and_no_artifact_waiting(serve: Serve) -> None:
     served = serve(Limits())
     with ExitStack() as stack:
