@@ -56,8 +56,8 @@ class Owner(Protocol):
     def begin(self, connection: Connection, request: Request) -> Exchange:
         """Have a thread answer the request."""
 
-    def reject(self, connection: Connection, error: ParseException) -> bytes:
-        """Return gunicorn's answer to a request that its parser refuses."""
+    def reject(self, connection: Connection, error: ParseException) -> tuple[HTTPStatus, str]:
+        """Return status and sentence for a request that gunicorn's parser refuses."""
 
     def changed(self, connection: Connection) -> None:
         """Take notice of another phase, or of other sizes."""
@@ -198,7 +198,7 @@ class Connection:
         try:
             request = self._reader.next()
         except ParseException as error:
-            self._answer(self._owner.reject(self, error))
+            self._refuse(*self._owner.reject(self, error))
             return
         if request is None:
             self._wait()
@@ -231,18 +231,15 @@ class Connection:
         self._owner.changed(self)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Send an error, which needs no thread, then close."""
         body = json.dumps({"message": message}).encode() + b"\n"
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        self._answer(head.encode() + body)
-
-    def _answer(self, data: bytes) -> None:
-        """Send an answer that needs no thread, then close."""
         self._enter()
         self._keep = False
-        self.put(BytesPart(data))
+        self.put(BytesPart(head.encode() + body))
 
     def _end(self) -> None:
         """Turn to the next request, or close after the last answer."""

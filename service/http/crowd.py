@@ -7,8 +7,8 @@ from collections import Counter
 from service.http.connection import Connection, Phase
 from service.http.limits import Limits
 
-# A connection that holds less is not closed for memory: it would free nothing.
-_WORTH_BYTES = 16 * 1024
+# A connection that holds less is not closed for memory: it would free next to nothing.
+_WORTH_BYTES = 4 * 1024
 
 
 class Crowd:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Protocol
 
 from gunicorn.config import Config
@@ -36,7 +37,7 @@ CHECK_SECONDS = 0.5
 # How long no connection is accepted after the process has run out of descriptors.
 PAUSE_SECONDS = 0.2
 # The kernel holds at most this much unsent for a client, so that the loop sees what the client takes.
-UNSENT_BYTES = 256 * 1024
+UNSENT_BYTES = 128 * 1024
 _NOTSENT_LOWAT = 25  # Linux' TCP_NOTSENT_LOWAT, which the socket module lacks
 
 
@@ -46,8 +47,8 @@ class Answers(Protocol):
     def answer(self, request: Request, exchange: Exchange) -> bool:
         """Write the answer, on a thread of its own; return whether the connection may go on."""
 
-    def reject(self, error: ParseException, client: tuple[str, int]) -> bytes:
-        """Return the answer to what is no request."""
+    def reject(self, error: ParseException, client: tuple[str, int]) -> tuple[HTTPStatus, str]:
+        """Return status and sentence for what is no request."""
 
 
 class HttpLoop:
@@ -196,8 +197,8 @@ class HttpLoop:
         lane.submit(connection.address, answer)
         return exchange
 
-    def reject(self, connection: Connection, error: ParseException) -> bytes:
-        """Return gunicorn's answer to a request that its parser refuses."""
+    def reject(self, connection: Connection, error: ParseException) -> tuple[HTTPStatus, str]:
+        """Return status and sentence for a request that gunicorn's parser refuses."""
         return self._answers.reject(error, connection.client)
 
     def changed(self, connection: Connection) -> None:

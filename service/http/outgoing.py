@@ -10,7 +10,7 @@ from service.http.descriptors import lift
 from service.http.limits import Limits
 
 # Bytes that one connection may send before the others have their turn.
-TURN_BYTES = 256 * 1024
+TURN_BYTES = 128 * 1024
 
 
 class FilePart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import time
+from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,8 @@ from service.http.loop import HttpLoop
 
 log = logging.getLogger(__name__)
 
+# A refused request may be part of the reason, with all of its bytes.
+REASON_CHARACTERS = 200
 # How long kept connections stay open after SIGTERM: a request may be under way on one, and is answered.
 STOP_SECONDS = 2.0
 _CLIENT_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
@@ -70,11 +73,12 @@ class Worker(ThreadWorker):
             self.handle_error(request, exchange, exchange.client, error)
             return False
 
-    def reject(self, error: ParseException, client: tuple[str, int]) -> bytes:
-        """Return the answer to what is no request."""
+    def reject(self, error: ParseException, client: tuple[str, int]) -> tuple[HTTPStatus, str]:
+        """Log what is no request as gunicorn does, and return the status that it would answer, with a sentence."""
         answer = _Collected()
         self.handle_error(None, answer, client, error)
-        return bytes(answer.data)
+        status = HTTPStatus(int(answer.data.split(b" ", 2)[1]))
+        return status, f"The request is not valid HTTP: {str(error)[:REASON_CHARACTERS]}."
 
 
 class _Collected:
