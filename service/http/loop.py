@@ -238,8 +238,12 @@ class HttpLoop:
         self.watch(connection, selectors.EVENT_READ)
         self.changed(connection)
         while (surplus := self._crowd.surplus(connection)) is not None:
-            self.note(Cause.CROWD)
-            surplus.close()
+            phase = surplus.phase
+            if phase is Phase.WAITING:  # its request may have come, and only not have been read yet
+                self._guard(surplus, surplus.receive)
+            if surplus.phase is phase:
+                self.note(Cause.CROWD)
+                surplus.close()
 
     def _serve(self, connection: Connection, events: int) -> None:
         """Pass on what the selector reports, unless an earlier event of this turn has closed the connection."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.http.limits import Limits
-from tests.unit.service.http.serving import Serve, Served, served
+from tests.unit.service.http.serving import Before, Serve, Served, served
 
 ARTIFACT_BYTES = 60_000_000
 
@@ -26,7 +26,7 @@ def artifact(tmp_path: Path) -> Path:
 def serve(artifact: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
 
-        def start(limits: Limits) -> Served:
-            return stack.enter_context(served(artifact, limits))
+        def start(limits: Limits, before: Before | None = None) -> Served:
+            return stack.enter_context(served(artifact, limits, before))
 
         yield start

@@ -143,13 +143,16 @@ def ended(client: socket.socket) -> bool:
     return True
 
 
-Serve = Callable[[Limits], Served]
+Serve = Callable[..., Served]
+Before = Callable[[tuple[str, int]], None]
 
 
 @contextmanager
-def served(artifact: Path, limits: Limits) -> Iterator[Served]:
-    """Serve until the end of the block."""
+def served(artifact: Path, limits: Limits, before: Before | None = None) -> Iterator[Served]:
+    """Serve until the end of the block; `before` may connect to the address while nobody accepts."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    if before is not None:
+        before(listener.getsockname())
     config = Config()
     config.set("threads", THREADS)
     config.set("graceful_timeout", 5)

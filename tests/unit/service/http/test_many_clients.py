@@ -6,6 +6,7 @@ import resource
 import selectors
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import threading
@@ -47,6 +48,19 @@ def test_of_one_address_the_oldest_without_a_request_is_closed_and_the_newest_se
         other.setblocking(True)
         other.sendall(get("/hello"))
         assert read_all(other).endswith(b"pong")
+
+
+def test_requests_that_have_come_are_answered_however_many_they_are(serve: Serve) -> None:
+    with ExitStack() as stack:
+        clients: list[socket.socket] = []
+
+        def ask_all(address: tuple[str, int]) -> None:
+            for _ in range(100):
+                clients.append(stack.enter_context(socket.create_connection(address, 20)))
+                clients[-1].sendall(get("/hello"))
+
+        serve(Limits(waiting_per_address=20), ask_all)
+        assert all(read_all(client).endswith(b"pong") for client in clients)
 
 
 def test_kept_connections_of_a_router_are_served_in_turn(serve: Serve) -> None:
@@ -102,8 +116,7 @@ def test_connections_and_files_leave_the_descriptors_of_select_to_the_scheduler(
             client = stack.enter_context(served.connect(receive_bytes=4096))
             client.sendall(get("/v1/artifacts/bundle.tar.gz"))
         served.ping()
-        high = [path for path in Path("/proc/self/fd").iterdir() if int(path.name) >= SELECT_DESCRIPTORS]
-        assert len(high) >= 20
+        assert len(high_descriptors()) >= 20
 
 
 @contextmanager
@@ -206,3 +219,37 @@ def download(served: Served, count: int) -> list[int]:
                 if not received:
                     selector.unregister(key.fileobj)
     return sizes
+
+
+BROKEN = (
+    b"",
+    b"GET /v1/pl",
+    b"\r\n",
+    b"PUT /echo HTTP/1.1\r\nHost: api\r\nContent-Length: 100\r\n\r\nhalf",
+    b"PUT /echo HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf",
+    b"PUT /echo HTTP/1.1\r\nHost: api\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+    b"GET / HTTP/1.1\nbare\n\n",
+    get("/v1/artifacts/bundle.tar.gz", ""),
+    get("/large", "") * 3,
+    get("/stream", ""),
+    get("/fail", ""),
+    get("/hello", "") * 5 + b"GET /v1/pl",
+)
+
+
+def test_two_thousand_broken_connections_leave_nothing_behind(serve: Serve) -> None:
+    served = serve(Limits(head_seconds=2.0, body_seconds=2.0, send_seconds=2.0))
+    reset = struct.pack("ii", 1, 0)
+    for number in range(2000):
+        with served.connect(f"127.0.0.{1 + number % 100}", 4096 if number % 3 else 0) as client:
+            client.sendall(BROKEN[number % len(BROKEN)])
+            if number % 2:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    assert served.ping() < 5.0
+    wait_for("no descriptor is left", lambda: not high_descriptors(), 30)
+    assert served.ping() < 1.0
+
+
+def high_descriptors() -> list[str]:
+    """Return the descriptors that connections and their files have, but for those of this moment."""
+    return [path.name for path in Path("/proc/self/fd").iterdir() if int(path.name) >= SELECT_DESCRIPTORS]
