@@ -90,8 +90,8 @@ class Connection:
 
     @property
     def held(self) -> int:
-        """Bytes in memory: received ones, and those that wait to be sent."""
-        return len(self._reader) + (self._exchange.unsent if self._exchange is not None else 0)
+        """Bytes in memory: received ones, and those of the present request and its answer."""
+        return len(self._reader) + (self._exchange.held if self._exchange is not None else 0)
 
     @property
     def files(self) -> int:
@@ -205,6 +205,7 @@ class Connection:
             return
         self._enter()
         self._exchange = self._owner.begin(self, request)
+        self._owner.changed(self)
 
     def _wait(self) -> None:
         """Set the deadline of what has to come next."""

@@ -68,12 +68,17 @@ class Crowd:
     def heaviest(self) -> Connection | None:
         """Return the connection to close because all together hold too much, None if they do not.
 
-        It is the one that has held much for the longest time. A request of usual size is complete within milliseconds.
+        It is the oldest one of the address that holds most. A request of usual size is complete within milliseconds.
         """
         if self._held <= self._limits.buffered_bytes:
             return None
-        heavy = [item for item, (held, _) in self._sizes.items() if held >= _WORTH_BYTES]
-        return min(heavy, key=lambda item: item.began, default=None)
+        heavy = [(item, held) for item, (held, _) in self._sizes.items() if held >= _WORTH_BYTES]
+        sums: Counter[str] = Counter()
+        for item, held in heavy:
+            sums[item.address] += held
+        most = sums.most_common(1)
+        own = [item for item, _ in heavy if item.address == most[0][0]]
+        return min(own, key=lambda item: item.began, default=None)
 
     def _remove(self, connection: Connection) -> None:
         if connection not in self._sizes:

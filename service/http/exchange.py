@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
+from gunicorn.http.body import LengthReader
+from gunicorn.http.message import Request
+
 from service.http.outgoing import BytesPart, FilePart
 
 # A stream that is this far ahead of its client waits. An answer in one piece never does.
@@ -17,10 +20,12 @@ Post = Callable[[BytesPart | FilePart], None]
 class Exchange:
     """One request and its answer. The names are those of a socket, and of a connection of gunicorn's thread worker."""
 
-    def __init__(self, client: tuple[str, int], server: tuple[str, int], post: Post) -> None:
+    def __init__(self, request: Request, client: tuple[str, int], server: tuple[str, int], post: Post) -> None:
         """`post` hands a part to the event loop, from any thread."""
         self.client = client
         self.server = server
+        self._request: Request | None = request
+        self._body = request.body.reader.length if isinstance(request.body.reader, LengthReader) else 0
         self._post = post
         self._head = b""
         self._begun = False
@@ -36,9 +41,15 @@ class Exchange:
         return self
 
     @property
-    def unsent(self) -> int:
-        """Bytes that wait in memory."""
-        return self._unsent
+    def held(self) -> int:
+        """Bytes in memory: the request's body, and what waits to be sent."""
+        return self._body + self._unsent
+
+    def start(self) -> Request | None:
+        """Return the request, on the thread that is to answer it; None if the client is gone meanwhile."""
+        with self._changed:
+            request, self._request = self._request, None
+            return request
 
     def sendall(self, data: bytes) -> None:
         """Take bytes of the answer; its head waits for what follows, so that both leave together.
@@ -88,6 +99,7 @@ class Exchange:
         """Note, from the event loop, that the client is gone."""
         with self._changed:
             self._broken = True
+            self._request = None  # one that still waits for its thread would keep its body in memory
             self._changed.notify_all()
 
     def _put(self, data: bytes) -> None:

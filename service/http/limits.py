@@ -30,7 +30,7 @@ class Limits:
     body_bytes: int = MAX_BODY
     # Clients that send a body in pieces of less than 100 bytes cost more time than their bytes are worth.
     body_chunks: int = 10_000
-    # Of all connections together, for unfinished requests and unread answers: an eighth of the scheduler's memory.
+    # Of all connections together, for requests and unread answers: an eighth of the scheduler's memory.
     buffered_bytes: int = 128 * KIB * KIB
     # Connections of one address without a complete request. An admin router keeps far fewer idle.
     waiting_per_address: int = 512

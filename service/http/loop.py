@@ -185,15 +185,17 @@ class HttpLoop:
         def answer() -> None:
             keep = False
             try:
-                keep = self._answers.answer(request, exchange)
-                exchange.flush()
+                if (started := exchange.start()) is not None:
+                    keep = self._answers.answer(started, exchange)
+                    exchange.flush()
             except OSError:
                 keep = False  # the client is gone
             finally:
                 self.call(connection, partial(connection.finish, keep))
 
-        exchange = Exchange(connection.client, connection.sock.getsockname()[:2], post)
+        exchange = Exchange(request, connection.client, connection.sock.getsockname()[:2], post)
         lane = self._quick_lane if is_quick(request) else self._lane
+        del request  # the exchange alone has it, and forgets it with the client
         lane.submit(connection.address, answer)
         return exchange
 

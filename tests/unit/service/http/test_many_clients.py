@@ -19,7 +19,7 @@ import pytest
 
 from service.http.descriptors import SELECT_DESCRIPTORS
 from service.http.limits import Limits
-from tests.unit.service.http.serving import Serve, Served, ended, get, read_all
+from tests.unit.service.http.serving import THREADS, Serve, Served, ended, get, read_all
 from tests.waiting import free_port, wait_for
 
 ROOT = Path(__file__).parents[4]
@@ -107,6 +107,25 @@ def test_unfinished_bodies_share_a_bounded_memory_and_small_ones_get_through(ser
                 continue
         wait_for("the oldest are closed", lambda: sum(ended(client) for client in clients) >= 8)
         assert served.ask(b"PUT /echo HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").endswith(b"hello")
+
+
+def test_bodies_that_wait_for_a_thread_count_too_and_the_address_with_most_loses(serve: Serve) -> None:
+    served = serve(Limits(buffered_bytes=2_000_000))
+    with ExitStack() as stack:
+        for _ in range(THREADS):
+            stack.enter_context(served.connect()).sendall(get("/wait"))
+        other = stack.enter_context(served.connect("127.0.0.2"))
+        other.sendall(b"PUT /echo HTTP/1.1\r\nHost: api\r\nContent-Length: 9000\r\n\r\n" + b"a" * 9000)
+        served.ping("127.0.0.3")
+        clients = [stack.enter_context(served.connect()) for _ in range(10)]
+        for client in clients:
+            client.sendall(b"PUT /echo HTTP/1.1\r\nHost: api\r\nContent-Length: 900000\r\n\r\n" + b"z" * 900_000)
+            served.ping("127.0.0.3")
+        wait_for("the oldest are closed", lambda: sum(ended(client) for client in clients) >= 8)
+        assert not ended(other)
+        served.application.released.set()
+        wait_for("the rest is answered", lambda: len(served.application.bodies) == 3)
+    assert sorted({len(body) for body in served.application.bodies}) == [9000, 900_000]
 
 
 def test_connections_and_files_leave_the_descriptors_of_select_to_the_scheduler(serve: Serve) -> None:
