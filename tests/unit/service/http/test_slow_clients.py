@@ -74,7 +74,7 @@ def test_a_client_that_says_nothing_is_closed_without_an_answer(serve: Serve) ->
 
 
 def test_a_kept_connection_is_closed_when_idle_and_has_the_whole_time_for_its_next_request(serve: Serve) -> None:
-    served = serve(Limits(idle_seconds=1.0, head_seconds=4.0))
+    served = serve(Limits(idle_seconds=2.0, head_seconds=4.0))
     with served.connect() as client:
         client.sendall(get("/hello", ""))
         assert client.recv(1000).endswith(b"pong")
@@ -115,7 +115,7 @@ def state(client: socket.socket) -> int:
 
 
 def test_a_slow_reader_that_makes_progress_gets_everything(serve: Serve) -> None:
-    served = serve(Limits(send_seconds=1.0, send_rate=100_000))
+    served = serve(Limits(send_seconds=2.0, send_rate=50_000))
     received = 0
     with served.connect(receive_bytes=65_536) as client:
         client.sendall(get("/large"))
