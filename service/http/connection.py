@@ -104,7 +104,9 @@ class Connection:
         return self.phase is Phase.WAITING and self._reader.stage is Stage.NOTHING
 
     def receive(self) -> None:
-        """Take what the client has sent."""
+        """Take what the client has sent, unless a request is under way: the next one waits in the kernel."""
+        if self.phase is Phase.REQUEST:  # an event of this turn, from before the request was read
+            return
         try:
             data = self.sock.recv(RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -126,6 +128,8 @@ class Connection:
 
     def flush(self) -> None:
         """Send what the client takes now."""
+        if self.phase is not Phase.REQUEST:
+            return
         try:
             freed = self._outgoing.send(self.sock)
         except OSError:
