@@ -1,4 +1,4 @@
-"""The server: gunicorn with one worker process, whose threads run API and scheduler.
+"""The server: gunicorn with one worker process, whose event loop and threads run API and scheduler.
 
 The arbiter, gunicorn's parent process, starts a killed worker again. The new one waits for the lock until the session
 of the dead one ends. When the scheduler ends with an exit code, both processes end with it.
@@ -21,6 +21,7 @@ from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
 from scheduler.metrics import Metrics
 from scheduler.settings import Settings
+from service.http.worker import Worker
 from service.startup import Service
 
 GRACEFUL_SECONDS = 15
@@ -44,7 +45,9 @@ class Server(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{_bracketed(settings.api_host)}:{settings.api_port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": Worker,
+            # gunicorn would take a faster one if it happens to be installed; the audited one is this.
+            "http_parser": "python",
             "threads": settings.api_threads,
             "graceful_timeout": GRACEFUL_SECONDS,
             "timeout": 120,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 
-from flask import Response, abort, send_file
+from flask import Response, abort, request, send_file
+from werkzeug.wsgi import wrap_file
 
 from api.http.access import access
 from api.openapi.operation import Answer
@@ -26,4 +28,18 @@ def fetch(name: str) -> Response:
     if name.startswith(".") or file.resolve().parent != directory or not file.is_file():
         abort(404)
     mimetype = _TYPES.get(file.suffix, "application/octet-stream")
-    return send_file(file, mimetype=mimetype, conditional=True, max_age=0)
+    response = send_file(file, mimetype=mimetype, conditional=True, max_age=0)
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT and "wsgi.file_wrapper" in request.environ:
+        _send_by_kernel(response, file)
+    return response
+
+
+def _send_by_kernel(response: Response, file: Path) -> None:
+    """Give the server the file itself, at the range's start, as it has it for a whole file.
+
+    werkzeug reads a range in pieces, on a thread that then waits for a slow client. The server stops at Content-Length.
+    """
+    opened = file.open("rb")
+    opened.seek(response.content_range.start or 0)
+    response.close()
+    response.response = wrap_file(request.environ, opened)

@@ -19,6 +19,10 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 FLOORS = {
     "": ("localmesos executor", "scheduler", "api", "service", "devcluster"),
     "api": ("documents http", "openapi", "endpoints"),
+    "service": ("http logs uninstall", "startup", "server", "__main__"),
+    "service.http": (
+        "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
+    ),
     "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
