@@ -19,8 +19,9 @@ import pytest
 
 from service.http.descriptors import SELECT_DESCRIPTORS
 from service.http.limits import Limits
-from tests.ports import free_port, wait_for
+from tests.ports import free_port
 from tests.unit.service.http.serving import THREADS, Serve, Served, ended, get, read_all
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[4]
 IDLE = 10_000
