@@ -23,7 +23,7 @@ _END_SECONDS = 30.0
 _PATIENCE_SECONDS = 120.0
 _LONG_RANGES = re.compile(r"\[?\(-?\d+,-?\d+\](?:, ?\(-?\d+,-?\d+\])*\]?")
 _WORDS = 500
-# Cassandra can wait for ever for the replicas of a table that was dropped: without progress for this long, look for it.
+# Cassandra waits without end for the replicas of a table that was dropped: without progress for this long, look for it.
 _IDLE_SECONDS = 10.0
 
 

@@ -212,7 +212,7 @@ class _Subscription(MesosSchedulerDriver):
                 self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
                 self._reported_connected = True
             translated = translate(event)
-        except Exception as error:  # noqa: BLE001 whatever shape it has: the subscription must go on
+        except Exception as error:  # noqa: BLE001 an event can have any shape: the subscription must go on
             logger.error("event of Mesos ignored: it cannot be parsed (%r): %.500s", error, event)
             translated = acknowledge_only(event)
         if translated is not None:

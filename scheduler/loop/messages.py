@@ -34,7 +34,7 @@ class Rescinded:
 class Update:
     """A task's status, and the fields of its acknowledgement (None: Mesos expects none).
 
-    `event` is None if the status cannot be parsed: it is acknowledged, or Mesos would send it for ever.
+    `event` is None if the status cannot be parsed: it is acknowledged, or Mesos would send it again and again.
     """
 
     event: CoreEvent | None

@@ -184,7 +184,7 @@ class Loop:
             case Rescinded(offer_id=offer_id):
                 self._offers.pop(offer_id, None)
             case Update(event=update, acknowledgement=acknowledgement):
-                # First: an update that nothing can be made of would come again for ever.
+                # First: Mesos would send an update that cannot be parsed again and again.
                 self._dispatch.acknowledge_later(acknowledgement)
                 if isinstance(update, TaskUpdate):
                     self._look_for_words(update)

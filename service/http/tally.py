@@ -1,4 +1,4 @@
-"""What the API had to close or refuse, for the log: one line a minute, whatever clients do."""
+"""Connections and requests that the API closed or refused, for the log: one line a minute at most."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Between `move` and `settle` the record is that of a node that was never a member. The rules of the plan deploy place it
 on any agent but the old one, with a new reservation and volume, and it starts with the address that it replaces. So
-there is one replacement at most, whatever fails meanwhile, and it never bootstraps under another identity.
+there is one replacement at most, even after failures, and it never bootstraps under another identity.
 """
 
 from __future__ import annotations
