@@ -28,6 +28,7 @@ class Reading(Enum):
     """The strictness towards a document; a missing field without a default is an error in both."""
 
     STRICT = auto()  # unknown fields and values of another type are errors
+    TYPED = auto()  # unknown fields are ignored, and values of another type are errors: for what is stored
     TOLERANT = auto()  # unknown fields are ignored, and values are taken as they are, for other versions' messages
 
 
@@ -68,8 +69,10 @@ def decode(cls: type[T], document: Mapping[str, Any], where: str = "", reading: 
     for item in known:
         name = item.name
         if name in document:
-            read = _strict if reading is Reading.STRICT else _tolerant
-            values[name] = read(hints[name], document[name], f"{where}{name}")
+            if reading is Reading.TOLERANT:
+                values[name] = _tolerant(hints[name], document[name], f"{where}{name}")
+            else:
+                values[name] = _strict(hints[name], document[name], f"{where}{name}", reading)
         elif item.default is MISSING and item.default_factory is MISSING:
             raise DocumentError(f"missing field {where}{name}")
     return cls(**values)
@@ -98,23 +101,23 @@ def _tolerant(hint: Any, value: Any, where: str) -> Any:
     return tuple(value) if isinstance(value, list) else value  # a frozen dataclass holds no lists
 
 
-def _strict(hint: Any, value: Any, where: str) -> Any:
+def _strict(hint: Any, value: Any, where: str, reading: Reading) -> Any:
     # A bool is an int to isinstance, but its type is not.
     if hint is Any or type(value) is hint:
         return value
     origin = get_origin(hint)
     if origin in _UNIONS:
-        return None if value is None else _strict(_only_type(hint), value, where)
+        return None if value is None else _strict(_only_type(hint), value, where, reading)
     if origin is Literal:
         return _checked(value in get_args(hint), value, where, f"one of {', '.join(get_args(hint))}")
     if origin is tuple:
         items = _checked(isinstance(value, list), value, where, "a list")
-        return tuple(_strict(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(items))
+        return tuple(_strict(get_args(hint)[0], item, f"{where}[{index}]", reading) for index, item in enumerate(items))
     if origin is not None:
         items = _checked(isinstance(value, dict), value, where, "an object")
-        return {key: _strict(get_args(hint)[1], item, f"{where}.{key}") for key, item in items.items()}
+        return {key: _strict(get_args(hint)[1], item, f"{where}.{key}", reading) for key, item in items.items()}
     if isinstance(hint, type) and is_dataclass(hint):
-        return decode(hint, _checked(isinstance(value, dict), value, where, "an object"), f"{where}.")
+        return decode(hint, _checked(isinstance(value, dict), value, where, "an object"), f"{where}.", reading)
     return _plain(hint, value, where)
 
 

@@ -306,7 +306,7 @@ def encode_status(status: NodeStatus) -> str:
 
 def parse_status(data: str) -> NodeStatus:
     """Return the status of a node, the reverse of `encode_status`; raise ProtocolError."""
-    return _share_texts(_build(NodeStatus, _decode(data)))
+    return _share_texts(_build(NodeStatus, _decode(data), Reading.TYPED))
 
 
 def encode_message(message: Message) -> str:
@@ -321,7 +321,9 @@ def parse_message(data: str) -> Message:
     cls = _MESSAGES.get(str(document.get("type")))
     if cls is None:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
-    message: Message = _build(cls, document)
+    # What a record or an answer of the API is made of; the progress of jobs is checked where it is used.
+    typed = cls in (StatusReply, SecretQuery, Answer)
+    message: Message = _build(cls, document, Reading.TYPED if typed else Reading.TOLERANT)
     return replace(message, status=_share_texts(message.status)) if isinstance(message, StatusReply) else message
 
 
@@ -367,8 +369,8 @@ def _require_object(document: Mapping[str, Any], key: str) -> None:
         raise ProtocolError(f"{key} is not an object")
 
 
-def _build(cls: type[T], document: Mapping[str, Any]) -> T:
+def _build(cls: type[T], document: Mapping[str, Any], reading: Reading = Reading.TOLERANT) -> T:
     try:
-        return decode(cls, document, reading=Reading.TOLERANT)
+        return decode(cls, document, reading=reading)
     except DocumentError as error:
         raise ProtocolError(f"{cls.__name__}: {error}") from error

@@ -50,7 +50,8 @@ class Crowd:
     def surplus(self, newest: Connection) -> Connection | None:
         """Return the connection to close now, None if there is room for all.
 
-        Of one address, and of all, the longest without a complete request goes first: a client that sends one at once stays.
+        Of one address, and of all, the longest without a complete request goes first. A client that sends one at once
+        stays.
         If all are inside requests, the address with the most of them loses its oldest one.
         """
         of_address = self._waiting_of.get(newest.address, {})
