@@ -1,7 +1,4 @@
-"""`python -m scheduler` serves. `python -m scheduler uninstall` removes the service for good.
-
-`python -m scheduler tokens` adds, lists and removes tokens of the API.
-"""
+"""Run the scheduler and its API. Settings are environment variables; see docs/configuration.md."""
 
 from __future__ import annotations
 
@@ -26,16 +23,16 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until ended; returns the process' exit code (see scheduler.errors.Exit)."""
-    given = _parser().parse_args(arguments)
-    if given.command == tokens.COMMAND:
-        return tokens.run(given, os.environ)
+    """Run until the process ends; returns its exit code, a scheduler.errors.Exit."""
+    parsed = _parser().parse_args(arguments)
+    if parsed.command == tokens.COMMAND:
+        return tokens.run(parsed, os.environ)
     try:
         settings = parse(os.environ)
     except InvalidSettings as error:
         return _refuse(error.problems)
-    if given.command == UNINSTALL:
-        return _uninstall(settings, given.service)
+    if parsed.command == UNINSTALL:
+        return _uninstall(settings, parsed.service)
     if (problem := check_access(settings)) is not None:
         return _refuse((problem,))
     _log(settings)
@@ -56,23 +53,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scheduler", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command", metavar=f"[{UNINSTALL} | {tokens.COMMAND}]")
     tokens.add_parser(commands)
-    words = (
-        "end all nodes, destroy their volumes, give all reservations back, tear the framework down, remove all records"
+    meaning = (
+        "remove the service for good: end all nodes, destroy their volumes, release all reservations, tear down the "
+        "framework, remove all records"
     )
-    uninstall = commands.add_parser(UNINSTALL, help=words, description=words)
-    uninstall.add_argument("--service", metavar="NAME", help="the service's name, which is asked for otherwise")
+    uninstall = commands.add_parser(UNINSTALL, help=meaning, description=meaning)
+    uninstall.add_argument("--service", metavar="NAME", help="the service's name; without it the command asks for it")
     return parser
 
 
 def _uninstall(settings: Settings, name: str | None) -> int:
-    """Remove the service once its name was given; its scheduler must have been stopped before."""
+    """Remove the service after its name was typed; its scheduler must be stopped."""
     if name is None:
         sys.stdout.write(f"This destroys all data of the service {settings.service_name}, for good.\n")
-        sys.stdout.write("Type its name to go on: ")
+        sys.stdout.write("Type its name to continue: ")
         sys.stdout.flush()
         name = sys.stdin.readline().strip()
     if name.removeprefix("/") != settings.service_name:
-        sys.stderr.write(f"Nothing was done: {name!r} is not the service's name, {settings.service_name}.\n")
+        sys.stderr.write(
+            f"Uninstall refused: {name!r} is not the service's name, {settings.service_name}. Nothing has changed.\n"
+        )
         return Exit.SETTINGS
     _log(settings)
     return uninstall(replace(settings, service_uninstall=settings.service_name))
@@ -85,8 +85,8 @@ def _log(settings: Settings) -> None:
 
 
 def uninstall(settings: Settings) -> Exit:
-    """Run on the calling thread, the main one, until done or told to stop; what is done then can be gone on with."""
-    # It takes pymesos with it, which must be imported by the main thread.
+    """Remove the service; runs on the main thread until done or stopped. A later run continues."""
+    # It imports pymesos, which must be imported by the main thread.
     from service.startup import Service
 
     codes: queue.SimpleQueue[Exit | None] = queue.SimpleQueue()
@@ -96,7 +96,7 @@ def uninstall(settings: Settings) -> Exit:
     service.start()
     code = codes.get()
     if code is None:
-        logger.warning("stopped before the uninstall has ended: start it again to go on")
+        logger.warning("uninstall stopped before its end: start it again to continue")
         service.stop()
         return Exit.STOPPED
     return code

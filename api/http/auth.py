@@ -1,4 +1,4 @@
-"""`Authorization: token=<token>`: who asks, and whether they may do what they ask for.
+"""Authentication by `Authorization: token=<token>`, and authorization by the role of the token.
 
 Without a token file the router before the API is trusted, if the settings say so; otherwise no request is let in.
 """
@@ -38,7 +38,7 @@ def guard() -> Guard:
 
 
 def check() -> Response | None:
-    """Note who asks, before each request; or answer 401, 403 or 429."""
+    """Store the principal of a request in `g`; or answer 401, 403 or 429."""
     role = roles.needed(request.endpoint)
     if role is None:
         return None

@@ -1,8 +1,7 @@
-"""Every error as JSON {"message": "<sentence>"} with its status code."""
+"""Errors as JSON {"message": "<sentence>"} with their status code."""
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
@@ -13,8 +12,6 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from scheduler.core.commands.command import Refusal, RefusalKind
 from scheduler.loop.snapshot import Unavailable
 from scheduler.settings.texts import plain
-
-log = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
 MAX_MESSAGE = 8192
@@ -27,7 +24,7 @@ _CODES = {
 
 
 class RequestError(Exception):
-    """A request that is refused; `message` is one sentence for the client."""
+    """A refused request; `message` is one sentence for the client."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -35,13 +32,13 @@ class RequestError(Exception):
         self.message = message
 
 
-def refused(refusal: Refusal) -> RequestError:
-    """The answer to a command that the scheduler refused."""
+def refusal_error(refusal: Refusal) -> RequestError:
+    """Return the error for a command that the scheduler refused."""
     return RequestError(_CODES[refusal.kind], _sentence(refusal.message))
 
 
 def register(app: Flask) -> None:
-    """Answer errors of all kinds."""
+    """Register the handlers of all errors."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(HTTPException, _http_error)
@@ -77,7 +74,7 @@ def _explain(error: HTTPException, allow: str) -> str:
         case 405:
             return f"{plain(request.method)} is not allowed at {plain(request.path)}; allowed: {allow}."
         case 500:
-            return "The request failed for a reason that is in the scheduler's log."
+            return "The request failed: an error in the scheduler; its log has the cause."
     return error.description or error.name
 
 

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -24,28 +24,29 @@ FIRST_INTERVAL_SECONDS = 60.0
 LONGEST_INTERVAL_SECONDS = 3600.0
 _NAMED = 5
 
-STATUSES = (401, 403, 429)
-
 
 class Refusals:
-    """What is known of refused requests. `note` keeps a sentence as an event. Used by many threads."""
+    """What is known of refused requests. `note` keeps a sentence as an event, `observe` counts a status code.
 
-    def __init__(self, note: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+    Used by many threads.
+    """
+
+    def __init__(
+        self,
+        note: Callable[[str], object],
+        observe: Callable[[int], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._note = note
+        self._observe = observe
         self._clock = clock
         self._lock = threading.Lock()
         self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()  # by address: the window's begin, and how many
         self._used: OrderedDict[tuple[str, str], None] = OrderedDict()  # addresses with the names of valid tokens
-        self._counts: Counter[int] = Counter()
         self._lines: tuple[float, int] = (0.0, 0)
         self._unsaid: Counter[str] = Counter()
         self._said_at: float | None = None
         self._interval = FIRST_INTERVAL_SECONDS
-
-    def counts(self) -> Mapping[str, float]:
-        """Return how many requests were refused since the process began, by status."""
-        with self._lock:
-            return {str(status): float(self._counts[status]) for status in STATUSES}
 
     def wait(self, address: str) -> int:
         """Return for how many seconds this address is to be answered 429; 0 if it is not."""
@@ -80,8 +81,8 @@ class Refusals:
     def tell(self, status: int, address: str, name: str, why: str) -> None:
         """Count a refusal, and log and report it unless there were many; `name` is empty where it is not known."""
         who, why = _plain(f"{name} at {address}" if name else address), _plain(why)
+        self._observe(status)
         with self._lock:
-            self._counts[status] += 1
             self._unsaid[f"{status} for {who}"] += 1
             if len(self._unsaid) > ADDRESSES:
                 self._unsaid = Counter({"others": self._unsaid.total()})

@@ -15,9 +15,9 @@ _READ = """
     nodes.names nodes.status nodes.info
     operations.status_of_kind operations.status_of_work operations.history_of_kind operations.history_of_work
     config.target config.cassandra config.executor config.nodes config.seed_nodes config.framework
-    config.framework_id config.properties config.stored_property config.found
+    config.framework_id config.properties config.stored_property config.garbage
     events.kept events.stream
-    health.figures health.offers
+    health.metrics health.offers
     openapi.document
 """
 # Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
@@ -27,11 +27,11 @@ _OPERATE = """
     nodes.restart nodes.restart_one nodes.replace nodes.replace_one nodes.decommission nodes.pause nodes.resume
     nodes.cancel
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
-    operations.tune operations.listed operations.one
+    operations.tune operations.list_names operations.backup_details
     restore_plans.ask
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
-_CONFIGURE = "changes.change changes.roll_back changes.ask"
+_CONFIGURE = "changes.change changes.roll_back changes.preview_change"
 
 NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(_READ.split(), Role.READ),

@@ -1,7 +1,7 @@
-"""The file of API tokens: one line a token, with a name and a role.
+"""The file of API tokens: one token on each line, with a name and a role.
 
 A line is `token`, `name:token` (both with the role admin), `name:role:token`, or `name:role:scrypt:...` with a hash in
-place of the token. Empty lines and lines that begin with # do not count.
+place of the token. Empty lines and # comments are ignored.
 """
 
 from __future__ import annotations

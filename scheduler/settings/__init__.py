@@ -1,4 +1,4 @@
-"""The settings of one start: parsed from the environment, all problems reported at once.
+"""The settings of one start, parsed from the environment; all problems are reported at once.
 
 `python -m scheduler.settings --check` reports problems of the present environment; `--write` renders
 docs/configuration.md and marathon.json from the same table.
@@ -35,7 +35,7 @@ class Settings:
     """Every setting under its own name in lower case; `_s` are seconds, `_mb` MB, an empty text is unset.
 
     `cassandra_options` are cassandra.yaml keys in their 5.0 spelling. `warnings` are sentences for the log. `given` are
-    the texts from which all of it was read, of what was set.
+    the texts of the settings that were set.
     """
 
     service_name: str
@@ -109,7 +109,7 @@ class Settings:
         return "/dcos-service-" + self.service_name.replace("/", "__")
 
     def cluster_spec(self) -> ClusterSpec:
-        """The part that becomes a configuration: what nodes are launched with. Equal settings give equal specs."""
+        """Return the part that becomes a configuration. Equal settings return equal specs."""
         return ClusterSpec(
             service_name=self.service_name,
             role=self.service_role,
@@ -128,7 +128,7 @@ class Settings:
         )
 
     def policy(self) -> Policy:
-        """What the scheduler may do by itself."""
+        """Return which actions the scheduler takes without a command."""
         return Policy(self.replace_after_s or None, self.cleanup_after_scale, self.garbage_grace_s or None)
 
     def _executor(self) -> ExecutorSpec:
@@ -166,9 +166,12 @@ class Settings:
 
 
 def parse(environ: Mapping[str, str]) -> Settings:
-    """The settings in the environment, defaults for what is unset or empty.
+    """Parse the settings of an environment, with defaults for those that are unset or empty.
 
-    Reads the files that settings name, and looks for the bundles. Raises InvalidSettings with every problem found.
+    Reads the files that settings name, and checks that the bundles exist.
+
+    Raises:
+        InvalidSettings: At least one setting is invalid; it has every problem.
     """
     reading = read(environ)
     if reading.problems:
@@ -189,5 +192,5 @@ def check_access(settings: Settings) -> str | None:
 
 
 def render() -> Mapping[str, str]:
-    """The files made from the table, by their path in the repository."""
+    """Return the files made from the table, by their path in the repository."""
     return {"docs/configuration.md": configuration(), "marathon.json": marathon()}

@@ -1,4 +1,4 @@
-"""Free-form keys of cassandra.yaml: parsed with their line numbers, so that a problem names the place."""
+"""Free-form keys of cassandra.yaml, parsed with their line numbers for the problems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scheduler.settings.cassandra_values import check_value
 from scheduler.settings.secret_names import secret_key
 from scheduler.settings.texts import LINE_SIGNS, plain, shown, sign_rule
 
-MAX_BYTES = 100_000  # they travel in every launch and are kept in ZooKeeper
+MAX_BYTES = 100_000  # every launch carries them, and ZooKeeper stores them
 MAX_DEPTH = 16
 MAX_TOKENS = 20_000
 MAX_PROBLEMS = 20
@@ -33,9 +33,14 @@ _BAD_VALUE = (ValueError, KeyError, IndexError, AttributeError, TypeError, Overf
 
 
 def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
-    """The keys and values of a YAML mapping, and the first problems: sentences that name `source` and the line.
+    """Parse a YAML mapping; returns its keys and values, and the first problems.
 
-    Values are never repeated in a problem: they may be passwords. A null value means: leave it to Cassandra.
+    A problem is one sentence with `source` and the line, and never has a value: it could be a password. A key with the
+    value null is left to Cassandra.
+
+    Args:
+        text: The YAML.
+        source: The setting that holds it, such as CASSANDRA_YAML.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return {}, [f"{source} is larger than {MAX_BYTES} bytes."]
@@ -47,7 +52,7 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], list[str]]:
         where = f" line {mark.line + 1}:" if mark else ""
         return {}, [f"{source}{where} is not YAML: {shown(str(error.problem or error.context))}."]
     except (yaml.YAMLError, *_BAD_VALUE):
-        return {}, [f"{source} is not YAML: it holds a character that is not allowed."]
+        return {}, [f"{source} is not YAML: it has a character that is not allowed."]
     except RecursionError:
         return {}, [f"{source} is nested too deeply."]
 
@@ -62,11 +67,11 @@ def _scan(text: str) -> str | None:
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if depth > MAX_DEPTH:
             return "is nested too deeply"
-        # A few lines of aliases can stand for gigabytes.
+        # A few lines of aliases can expand to gigabytes.
         if isinstance(token, yaml.AliasToken):
-            return f"{line} aliases are not taken"
+            return f"{line} aliases are not supported"
         if isinstance(token, yaml.TagToken) and (token.value[0] != "!!" or token.value[1] not in _TAGS):
-            return f"{line} this tag is not taken"
+            return f"{line} this tag is not supported"
         if isinstance(token, yaml.ScalarToken) and token.plain and len(token.value) > _MAX_PLAIN:
             return f"{line} a value of more than {_MAX_PLAIN} characters must be in quotes"
     return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from scheduler.core.state.codec import FOLDERS, SINGLE
+from scheduler.core.state.record_kinds import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.storage.port import Memory, MemoryStore, Store, split
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore

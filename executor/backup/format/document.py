@@ -1,13 +1,15 @@
-"""Frozen dataclasses as JSON documents with a version, read strictly: what is not exactly as expected is refused."""
+"""Frozen dataclasses as documents of a backup: JSON with a version, read strictly.
+
+Fields that have their default are not written, so that executors of earlier versions read what lacks them.
+"""
 
 from __future__ import annotations
 
 import json
-import types
-import typing
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from executor import json_codec
+from executor.json_codec import DocumentError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -17,18 +19,23 @@ VERSION = 1
 T = TypeVar("T", bound="DataclassInstance")
 
 
-class DocumentError(ValueError):
-    """A document that cannot be read; the text says where and why."""
-
-
 def write(value: DataclassInstance) -> bytes:
-    """The document; equal values give equal bytes."""
-    plain = {"version": VERSION, **_plain(value)}
+    """Return the document; equal values give equal bytes."""
+    plain = {"version": VERSION, **json_codec.encode(value, sparse=True)}
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
 
 
 def read(cls: type[T], data: bytes, what: str) -> T:
-    """The reverse of `write`; `what` names the document in errors. Raises DocumentError."""
+    """Return the value of a document, the reverse of `write`.
+
+    Args:
+        cls: The dataclass that it describes.
+        data: The document.
+        what: The name of the document in errors.
+
+    Raises:
+        DocumentError: It is no such document; the text names the document, the field and the rule.
+    """
     try:
         document = json.loads(data)
     except ValueError as error:
@@ -38,61 +45,7 @@ def read(cls: type[T], data: bytes, what: str) -> T:
     version = document.pop("version", None)
     if version != VERSION:
         raise DocumentError(f"{what} has version {version!r}, and this executor reads version {VERSION}")
-    built: T = _build(cls, document, what)
-    return built
-
-
-def _default(item: Field[Any]) -> Any:
-    """What a field is when it is not written; it is no value of its own, so that older executors read what lacks it."""
-    if item.default_factory is not MISSING:
-        return item.default_factory()
-    return item.default
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        found = {item.name: getattr(value, item.name) for item in fields(value)}
-        return {item.name: _plain(found[item.name]) for item in fields(value) if found[item.name] != _default(item)}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-_HINTS: dict[type[Any], Mapping[str, Any]] = {}
-
-
-def _hints(cls: type[Any]) -> Mapping[str, Any]:
-    found = _HINTS.get(cls)
-    if found is None:
-        found = _HINTS[cls] = typing.get_type_hints(cls)
-    return found
-
-
-def _build(cls: type[Any], document: Any, where: str) -> Any:
-    if not isinstance(document, dict):
-        raise DocumentError(f"{where} is no object")
-    hints = _hints(cls)
-    if unknown := sorted(document.keys() - hints.keys()):
-        raise DocumentError(f"{where} has an unknown field {unknown[0]!r}")
-    required = {item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING}
-    if missing := sorted(required - document.keys()):
-        raise DocumentError(f"{where} has no field {missing[0]!r}")
-    return cls(**{name: _value(hints[name], item, f"{where}, {name}") for name, item in document.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _build(kind, value, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
-        return None if value is None else _value(arguments[0], value, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(arguments[0], item, where) for item in value)
-    if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
-        return {key: _value(arguments[1], item, f"{where}, {key}") for key, item in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    # A bool is an int to isinstance.
-    if isinstance(kind, type) and type(value) is kind:
-        return value
-    raise DocumentError(f"{where} is {json.dumps(value)[:80]}, which is not what is expected there")
+    try:
+        return json_codec.decode(cls, document)
+    except DocumentError as error:
+        raise DocumentError(f"{what}: {error}") from error

@@ -1,4 +1,4 @@
-"""Where files wait until Cassandra takes them: on the volume, beside its data and never in it."""
+"""The staging directory, where files wait until Cassandra takes them: on the volume, but never in its data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class OperationDirectory:
-    """A directory of one operation on one node's volume, among those of others of its kind."""
+    """A directory of one operation on one node's volume, beside those of other operations."""
 
     name: ClassVar[str]
     scratch: Path
@@ -18,18 +18,18 @@ class OperationDirectory:
 
     @property
     def directory(self) -> Path:
-        """Its path; it may not exist."""
+        """Return its path, which can be missing."""
         return self.scratch / self.name / self.operation
 
     def sweep(self) -> None:
-        """Remove what other restores left, as one does whose executor was killed and that nobody took up again."""
+        """Remove other operations' directories: those of restores whose executor was killed and that were given up."""
         others = self.scratch / self.name
         for path in others.iterdir() if others.is_dir() else ():
             if path.name != self.operation:
                 shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
-        """All of it."""
+        """Remove the directory."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -25,7 +25,7 @@ ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"
 
 
 def document(answer: TestResponse) -> Any:
-    """The JSON of an answer."""
+    """Return the JSON of an answer."""
     return json.loads(answer.data)
 
 
@@ -92,7 +92,7 @@ def make_state(settings: Settings, *nodes: NodeRecord, **changes: Any) -> Cluste
 
 
 class CoreGateway:
-    """Serves one state; `unavailable` is the reason why it cannot be read."""
+    """A gateway to one state; `unavailable` is the reason why it cannot be read."""
 
     def __init__(self, state: ClusterState) -> None:
         self.state = state
@@ -144,7 +144,7 @@ class CoreGateway:
         self._check()
         self.asked.append((subject, content))
         self.asked_first.append(first)
-        found = self.answers.get(subject, Unavailable("no node is NORMAL, and only such a node can be asked"))
+        found = self.answers.get(subject, Unavailable("no node can answer: no node is NORMAL"))
         if isinstance(found, Exception):
             raise found
         return found

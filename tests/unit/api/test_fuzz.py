@@ -14,15 +14,15 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api import create_app
+from api import BLUEPRINTS, create_app
 from api.openapi.document import describe
 from scheduler.core.state.cluster import ClusterState
-from scheduler.security.sealing import new_key
 from scheduler.settings import NAMES
 from tests.unit.api.cluster import CoreGateway, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA
+from tests.unit.sealing_keys import new_key
 
-DOCUMENT = describe()
+DOCUMENT = describe(BLUEPRINTS)
 OPERATIONS = [
     (path, method, operation)
     for path, item in sorted(DOCUMENT["paths"].items())

@@ -71,7 +71,7 @@ def test_other_sizes_than_the_running_cluster_has(world: World, capsys: pytest.C
         assert world.run("down") == 0
     assert "The running cluster has --nodes 3 --heap 384; `./dev down` first" in capsys.readouterr().err
     assert "stopped zookeeper" in world.printed
-    assert "the data stays" in world.printed
+    assert "its data stays" in world.printed
     assert table.names() == []
 
 
@@ -114,11 +114,40 @@ def test_what_is_not_understood(world: World, arguments: list[str]) -> None:
 
 
 def test_all_checks_then_all_tests() -> None:
-    commands = checks.commands([])
-    titles = [title for title, _ in commands]
-    assert titles == ["ruff check", "ruff format", "mypy --strict", "pytest, on all processors", "pytest"]
-    run = [argument for _, command in commands[3:] for argument in command if argument.startswith("tests/")]
+    todo = checks.commands([])
+    assert [check.title for check in todo] == [
+        "ruff check", "ruff format", "mypy --strict", "unit tests and simulation", "bundles of a node",
+        "bundle of ZooKeeper", "contract and feature tests", "cluster tests",
+    ]  # fmt: skip
+    run = [argument for check in todo for argument in check.command if argument.startswith("tests/")]
     assert run == list(checks.TESTS)
+    assert not todo[-1].beside
+
+
+def _check(title: str, code: str, beside: bool = False) -> checks.Check:
+    return checks.Check(title, (sys.executable, "-c", code), beside)
+
+
+def test_one_line_of_checks_runs_beside_the_other(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each waits for a file of the other, so that neither passes alone; the first one's output comes last."""
+    wait = "import pathlib, time\nprint({name!r}, flush=True)\npathlib.Path({mine!r}).touch()\n"
+    wait += "while not pathlib.Path({other!r}).exists(): time.sleep(0.01)"
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    first = _check("one", wait.format(name="output of one", mine=one, other=two), beside=True)
+    second = _check("two", wait.format(name="output of two", mine=two, other=one))
+    assert checks.run([first, second], {}) == 0
+    printed = capfd.readouterr().out
+    assert printed.index("output of two") < printed.index("output of one")
+    assert "one: passed after 0." in printed
+
+
+def test_all_checks_run_though_one_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    failing = "raise SystemExit(3)"
+    todo = [_check("a", failing), _check("b", failing, beside=True), _check("c", "print('c ran')")]
+    assert checks.run(todo, {}) == 1
+    printed = capfd.readouterr().out
+    assert "c ran" in printed
+    assert printed.endswith("Failed: a, b.\n")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +159,7 @@ def test_all_checks_then_all_tests() -> None:
     ],
 )
 def test_arguments_are_for_pytest(arguments: list[str], expected: list[str]) -> None:
-    assert checks.commands(arguments) == [("pytest", [sys.executable, "-m", "pytest", *expected])]
+    assert checks.commands(arguments) == [checks.Check("pytest", (sys.executable, "-m", "pytest", *expected))]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +171,9 @@ def test_arguments_are_for_pytest(arguments: list[str], expected: list[str]) -> 
     ],
 )
 def test_chaos_runs_what_no_other_command_does(arguments: list[str], expected: list[str]) -> None:
-    [(title, command)] = checks.chaos(arguments)
-    assert (title, command[:5]) == ("pytest", [sys.executable, "-m", "pytest", "-m", "chaos"])
-    assert command[-len(expected) :] == expected
+    [check] = checks.chaos(arguments)
+    assert (check.title, check.command[:5]) == ("pytest", (sys.executable, "-m", "pytest", "-m", "chaos"))
+    assert check.command[-len(expected) :] == tuple(expected)
     assert checks.CHAOS not in checks.TESTS
 
 

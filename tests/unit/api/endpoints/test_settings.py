@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
-from api import create_app
+from api import BLUEPRINTS, create_app
 from api.openapi.document import describe
 from scheduler.core.commands.command import Refusal, RefusalKind, SetTarget
 from scheduler.core.events.commands import Outcome, command_entry
@@ -63,7 +63,7 @@ def test_other_settings_become_the_target(client: FlaskClient, gateway: CoreGate
     } | {"SERVICE_USER": "nobody"}
     shown = document(client.get(PATH))
     assert (shown["previous"], shown["overrides"]) == ("c1", {"CASSANDRA_HEAP_SIZE_MB": "1024"})
-    description = describe()
+    description = describe(BLUEPRINTS)
     schema = description["components"]["schemas"]["Changed"]
     jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(found)
 
@@ -269,9 +269,9 @@ def test_what_cannot_be_brought_back(
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        (None, 409, "There is no configuration before the present one."),
+        (None, 409, "There is no previous configuration."),
         ({"configuration": "nowhere"}, 404, "There is no configuration nowhere."),
-        ({"configuration": 7}, 400, "configuration must be the id of one."),
+        ({"configuration": 7}, 400, "configuration must be the id of a configuration."),
         ({"canary": True}, 400, "The field canary is unknown"),
     ],
     ids=str,

@@ -50,8 +50,8 @@ def test_what_cassandra_refuses_changes_nothing(client: FlaskClient, gateway: Co
 @pytest.mark.parametrize(
     "problem",
     [
-        Unavailable("no node is NORMAL, and only such a node can be asked"),
-        Unavailable("node-0 has no answer: this executor does not know the question settings"),
+        Unavailable("no node can answer: no node is NORMAL"),
+        Unavailable("node-0 could not answer: this executor does not know the question settings"),
         QuestionRefused("invalid", "no"),
     ],
     ids=str,
@@ -71,7 +71,7 @@ def test_without_an_answer_they_are_taken_and_it_is_said(
     [
         ({"CASSANDRA_CPUS": 2}, "not needed", ""),
         ({"NODES": 4}, "not needed", ""),
-        ({**PHI, "check": False}, "not made", "the request said so"),
+        ({**PHI, "check": False}, "not made", "the request has check false"),
     ],
     ids=str,
 )

@@ -156,7 +156,7 @@ def test_refusals_are_metrics_and_events(client: FlaskClient, gateway: CoreGatew
     for header in ("token=alices-toke", None):
         ask(client, header)
     text = client.get("/metrics", headers={"Authorization": "token=alices-token"}).text
-    assert 'cassandra_scheduler_requests_refused_total{status="401"} 2\n' in text
+    assert 'cassandra_scheduler_requests_refused_total{status="401"} 2.0\n' in text
     assert gateway.noted == ["a request was refused with 401 for 127.0.0.1: The token is not valid."]
 
 

@@ -126,7 +126,7 @@ def test_paths_and_parameters(client: FlaskClient, path: str, status: int) -> No
         {"REPLACE_AFTER_S": 1e300},
         {"GARBAGE_GRACE_S": 2**52},
         {"PLACEMENT_CONSTRAINT": "[" * 4000},
-        {"PLACEMENT_CONSTRAINT": "hostname:LIKE:a{99999999999999999999}"},
+        {"PLACEMENT_CONSTRAINT": "hostname:LIKE:a{9999}"},
         {"CASSANDRA_YAML": "num_tokens: !!timestamp x"},
         {"CASSANDRA_YAML": 'num_tokens: "\\U00110000"'},
         {"CASSANDRA_YAML": "a" * 100_001},

@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from api import create_app
 from api.http import roles
 from scheduler.core.state.spec import Uri
-from scheduler.security.sealing import new_key
 from scheduler.security.tokens import Role, new_token
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
+from tests.unit.sealing_keys import new_key
 
 FILE = "".join(f"{role.word}s:{role.word}:{role.word}-token\n" for role in Role)
 

@@ -15,7 +15,7 @@ from scheduler.core.commands.command import Interrupt, Proceed, Refusal
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
 from scheduler.core.plans.plan import Status
-from scheduler.core.state import codec
+from scheduler.core.state import record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import EntryKind
 from scheduler.core.state.node import TaskState
@@ -354,9 +354,9 @@ def test_a_foreign_write_ends_the_loop_before_anything_is_sent() -> None:
 
 def test_the_framework_id_is_stored_in_the_cycle_that_learns_it() -> None:
     state = large.fresh(3)
-    bench = make(ClusterState(state.target, state.configurations, {}, {}))
+    bench = make(ClusterState(state.target, configurations=state.configurations))
     bench.cycle(registered())
-    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == codec.FRAMEWORK_ID)
+    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == record_kinds.FRAMEWORK_ID)
     assert b"framework-0001" in content
 
 
@@ -367,6 +367,19 @@ def test_the_snapshot_shows_plans_and_counts() -> None:
     assert bench.last.counters is not None
     assert bench.last.counters["launches_total"] == 1
     assert [item["node"] for item in bench.last.evaluations] == ["node-0"]
+
+
+def test_the_duration_of_a_stored_cycle_is_observed() -> None:
+    memory, durations = Memory(), list[float]()
+    store, times = MemoryStore(memory), count(large.NOW + 100)
+    store.load()
+    sources = Sources(now=lambda: float(next(times)), new_id=lambda: "id")
+    loop = Loop(store, Recorder(memory), large.fresh(3), sources, lambda _: None, observe=durations.append)
+    loop.cycle([])
+    assert durations == [1.0]
+    memory.available = False
+    loop.cycle([registered()])
+    assert durations == [1.0]
 
 
 def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:

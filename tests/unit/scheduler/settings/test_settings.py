@@ -221,7 +221,7 @@ def test_each_rule(name: str, value: str, sentence: str | None) -> None:
     [
         (
             {"SERVICE_UNINSTALL": "other"},
-            "SERVICE_UNINSTALL must be the name of the service, cassandra, to have it removed, not other.",
+            "SERVICE_UNINSTALL must be cassandra, the name of the service to remove, not other.",
         ),
         ({"NODES": "1"}, "SEED_NODES must be at most NODES, which is 1, not 2."),
         (
