@@ -10,14 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"scheduler", "service", "executor", "api", "localmesos", "devcluster", "cli", "tests", "bench"}
-PRODUCT = ("service", "api", "scheduler", "executor", "localmesos", "devcluster")
+PRODUCT = ("service", "api", "scheduler", "executor", "localmesos", "devcluster", "cli")
 # The sizes of CONTRIBUTING.md.
 MODULE_LINES, FUNCTION_LINES = 400, 40
 
 # Which room of a package may import which: only those on floors before its own. A room is a folder with all that is in
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
-    "": ("localmesos executor", "scheduler", "api", "service", "devcluster"),
+    "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
     "api": ("documents http", "openapi", "endpoints"),
     "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
@@ -35,6 +35,10 @@ FLOORS = {
     ),
     "executor.restore": (
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
+    ),
+    "cli": (
+        "errors units redaction reasons", "tables contexts rest options", "output", "session",
+        "progress watching requests", "waiting", "operations", "commands", "root", "__main__",
     ),
     "localmesos": ("protocol election alone", "resources", "master agent", "__main__"),
     "localmesos.agent": (
@@ -200,6 +204,7 @@ def test_core_takes_no_random_ids(path: Path) -> None:
     [
         pytest.param("executor", {"executor"}, id="executor"),
         pytest.param("localmesos", {"localmesos"}, id="localmesos"),
+        pytest.param("cli", {"cli"}, id="cli"),
         pytest.param("api", {"api", "scheduler", "executor"}, id="api"),
     ],
 )
@@ -214,7 +219,8 @@ def test_scheduler_imports_only_the_protocol_of_the_executor() -> None:
             for name in imports(path):
                 if name.startswith("executor"):
                     assert name in {"executor", *PURE_OF_EXECUTOR}, identify(path)
-                assert name.partition(".")[0] not in {"localmesos", "devcluster", "tests", "bench"}, identify(path)
+                others = {"localmesos", "devcluster", "cli", "tests", "bench"}
+                assert name.partition(".")[0] not in others, identify(path)
 
 
 @pytest.mark.parametrize(
