@@ -152,13 +152,15 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands, some with other names as well. `default` runs if no command is named."""
+    """A group of such commands, some of which have other names as well."""
 
     command_class = Command
 
     def __init__(self, *args: Any, aliases: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(*args, **more)
         self.aliases = dict(aliases or {})
+        if self.aliases:
+            self.epilog = f"Other names: {', '.join(f'{name} is {aim}' for name, aim in self.aliases.items())}."
         self.params = [*self.params, *global_options(hidden=True)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -31,10 +31,7 @@ _STEPS = columns("Plan", "Phase", "Step", "Status", "Reason", "Message")
 
 @group("plan", _ALIASES)
 def plan() -> None:
-    """Show and command the plans: deploy, recovery, and those of operations.
-
-    Other names: show, pause, stop, resume, proceed, force-restart, force.
-    """
+    """Show and command the plans: deploy, recovery, and those of operations."""
 
 
 @plan.command("list")

@@ -38,7 +38,7 @@ FLOORS = {
     ),
     "cli": (
         "errors units redaction reasons", "tables contexts rest options", "output", "session",
-        "progress watching requests", "waiting", "operations", "commands", "root", "__main__",
+        "progress watching requests", "waiting", "operations", "commands", "root", "__main__ document", "zipapp",
     ),
     "localmesos": ("protocol election alone", "resources", "master agent", "__main__"),
     "localmesos.agent": (
