@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from cli.errors import ExitCode, Failure, code_of_status
 
@@ -38,14 +38,13 @@ class Answer:
 
     status: int
     content: Any
-    age_seconds: str = ""
 
 
 class Client:
     """A client of one API, for any number of threads; each thread keeps a connection for its reads."""
 
     def __init__(self, target: Target) -> None:
-        parts = urlsplit(target.url if "://" in target.url else f"http://{target.url}")
+        parts = _split(target.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Failure(f"The URL {target.url} must be http://host[:port][/path] or https://….", ExitCode.USAGE)
         if parts.username or parts.password:
@@ -55,7 +54,11 @@ class Client:
         self._tls = _tls(target) if parts.scheme == "https" else None
         self._local = threading.local()
         self._kept: list[http.client.HTTPConnection] = []
+        if not (target.token.isascii() and target.token.isprintable()):
+            raise Failure("The token must be printable ASCII characters.", ExitCode.USAGE)
         self.requests: list[tuple[str, str]] = []
+        # The age of the oldest answer, in seconds, if the API answered from an old state.
+        self.age_seconds = 0
 
     def close(self) -> None:
         """Close the kept connections; no thread may be reading."""
@@ -107,7 +110,9 @@ class Client:
         """
         data = None if body is None else json.dumps(body).encode()
         response, content = self._exchange(method, self._address(path, query), data, headers or {})
-        answer = Answer(response.status, _decode(response, content), response.getheader("X-State-Age", ""))
+        answer = Answer(response.status, _decode(response, content))
+        age = response.getheader("X-State-Age", "")
+        self.age_seconds = max(self.age_seconds, int(age) if age.isdigit() else 0)
         if not 200 <= response.status < 300:
             raise Failure(_sentence(answer, f"{method} {path}"), code_of_status(response.status))
         return answer
@@ -143,8 +148,15 @@ class Client:
                 # A command must be sent once, so it never uses a connection that the server may have closed.
                 return _one(self._connect(COMMAND_SECONDS), method, address, data, self._headers(data))
             return self._read(address, {**self._headers(), **headers})
+        except http.client.InvalidURL as error:
+            raise Failure(f"The request {method} {address} cannot be sent: {error}.", ExitCode.USAGE) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
+        except ValueError as error:
+            # A header's value cannot be sent; the message would quote it, and it can be a secret.
+            raise Failure(
+                f"The request {method} {address} has a header that cannot be sent.", ExitCode.USAGE
+            ) from error
 
     def _read(self, address: str, headers: Mapping[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -183,6 +195,15 @@ class Client:
         else:
             cause = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
         return Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        _ = parts.port  # checked when it is read
+    except ValueError as error:
+        raise Failure(f"The URL {url} is not valid: {error}.", ExitCode.USAGE) from error
+    return parts
 
 
 def segment(text: str) -> str:

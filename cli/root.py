@@ -120,6 +120,8 @@ def _end(session: Session) -> None:
     if "client" not in session.__dict__:
         return
     session.client.close()
+    if session.client.age_seconds and not session.given.get("quiet"):
+        click.echo(f"The scheduler answered from a state that is {session.client.age_seconds} s old.", err=True)
     if session.given.get("verbose"):
         for method, path in session.client.requests:
             click.echo(f"{method} {path}", err=True)

@@ -84,14 +84,14 @@ class Session:
         """Ask before a command that interrupts service or removes something.
 
         Raises:
-            Failure: No person can be asked, and --yes was not given.
-            click.Abort: The answer is no.
+            Failure: No person can be asked and --yes was not given, or the answer is no.
         """
         if self.given.get("yes"):
             return
         if not is_terminal():
             raise Failure(f"{question} Without a terminal this needs --yes.", ExitCode.USAGE)
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            raise Failure("Nothing was changed.")
 
     def _value(self, name: str) -> str:
         return str(self.given.get(name) or self.environ.get(_PREFIX + name.upper()) or "")

@@ -78,7 +78,7 @@ def change(
     session: Session, settings: tuple[str, ...], file: Any, unset: tuple[str, ...], canary: bool, no_check: bool,
     dry_run: bool, waits: bool, timeout: float | None,
 ) -> int:  # fmt: skip
-    """Change settings and roll them out. NAME= restores the default."""
+    """Change settings and roll them out. NAME= restores the default, NAME=@FILE has the content of a file."""
     changes = read_settings(settings, file, unset)
     if dry_run:
         found = _preview(session, changes, no_check)
@@ -140,11 +140,18 @@ def read_settings(settings: tuple[str, ...], file: Any, unset: tuple[str, ...]) 
         name, sign, value = item.partition("=")
         if not sign or not name:
             raise Failure(f"{item} must be NAME=VALUE.", ExitCode.USAGE)
-        found[name] = Path(value[1:]).read_text() if value.startswith("@") else value
+        found[name] = _read(Path(value[1:])) if value.startswith("@") else value
     found |= dict.fromkeys(unset)
     if not found:
         raise Failure("No setting is given: NAME=VALUE, --unset NAME or --file.", ExitCode.USAGE)
     return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} cannot be read: {error}.", ExitCode.USAGE) from error
 
 
 def parse_settings(text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import click
 
@@ -25,7 +26,7 @@ def api(session: Session, method: str, path: str, data: str | None) -> None:
     """
     target = path if path.startswith("/") else f"/{path}"
     place, _, words = target.partition("?")
-    query = dict(pair.partition("=")[::2] for pair in words.split("&")) if words else {}
+    query = dict(parse_qsl(words, keep_blank_values=True))
     body = None if data is None else _body(data)
     content = session.client.ask(method.upper(), place, query, body).content
     if isinstance(content, str):

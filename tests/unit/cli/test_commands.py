@@ -256,7 +256,7 @@ def test_a_thousand_nodes(
     monkeypatch.setattr(gateway, "snapshot", lambda: snapshot)
     with serve(create_app(gateway, make_settings())) as found:
         began = time.monotonic()
-        ran = cli("--url", found.url, "status")
+        ran = cli("--url", found.url, "--quiet", "status")
     assert (ran.code, ran.err) == (0, "")
     assert len(re.findall(r"^UN  node-\d+", ran.out, re.MULTILINE)) == 1000
     assert "Nodes 1000 of 1000 up and normal, in 3 racks" in ran.out
