@@ -10,6 +10,7 @@ import click
 
 from cli.errors import ExitCode, Failure
 from cli.session import Group, Session, global_options
+from cli.tables import clean
 
 PROGRAM = "cassandra-mesos"
 # The variable in which a completion script passes its request.
@@ -30,6 +31,7 @@ COMMANDS = {
     "backup": "backup:backup",
     "restore": "restore:restore",
     "config": "config:config",
+    "canary": "canary:canary",
     "connection": "connection:connection",
     "seeds": "connection:seeds",
     "events": "events:events",
@@ -128,7 +130,9 @@ def _end(session: Session) -> None:
 
 
 def _complain(sentence: str, code: ExitCode) -> ExitCode:
-    click.echo(sentence, err=True)
+    # Parts of it come from other programs, and terminals obey control characters.
+    for line in sentence.splitlines():
+        click.echo(clean(line), err=True)
     return code
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cli.errors import ExitCode, Failure
 from cli.session import Session
 
 WATCH_SECONDS = 2.0
@@ -28,11 +29,21 @@ def watch_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def repeat(session: Session, seconds: float | None, show: Callable[[], int]) -> int:
-    """Show once or, with seconds, until Ctrl-C; return the last exit code."""
+    """Show once or, with seconds, until Ctrl-C; return the exit code.
+
+    Raises:
+        Failure: The API refuses or, without seconds, is not reachable.
+    """
     if seconds is None:
         return show()
     while True:
         if session.output.terminal:
             click.clear()
-        show()
+        try:
+            show()
+        except Failure as failure:
+            # A scheduler that restarts is away for some seconds.
+            if failure.code is not ExitCode.NOT_REACHABLE:
+                raise
+            session.output.say(f"{failure} Trying again.")
         time.sleep(seconds)

@@ -20,6 +20,7 @@ from api.http.path_template import path_template
 from api.openapi.document import describe
 from bench.large import deployed
 from cli.reasons import ADVICE
+from scheduler.core.configuration.target import with_node
 from scheduler.core.events.log import add_entries
 from scheduler.core.plans.build import build_plans
 from scheduler.core.state.event import Entry, EntryKind
@@ -49,7 +50,8 @@ LINES = (
     "restore tune --throttle 1", "op watch repair --timeout 0.1",
     "restore history", "config get", "config get cassandra.heap.size_mb", "config diff CASSANDRA_HEAP_SIZE_MB=1024",
     "config set CASSANDRA_HEAP_SIZE_MB=1024 -y --canary", "config rollback -y", "config history", "connection",
-    "connection --address", "connection --dns", "connection --cqlshrc", "connection --driver-snippet", "seeds",
+    "canary status", "canary continue", "connection --address", "connection --dns",
+    "connection --cqlshrc", "connection --driver-snippet", "seeds",
     "events", "events --since 2h --node 0 --kind COMMAND --limit 5", "offers", "offers why 0", "why 0", "why deploy",
     "health", "garbage", "version", "api GET /v1/plan", "api POST /v1/plan?cmd=interrupt",
 )  # fmt: skip
@@ -186,6 +188,23 @@ class TestConfig:
         editor.write_text('#!/bin/sh\nsed -i "/HEAP/d" "$1"\n')
         assert cli("config", "edit", "-y").code == 0
         assert gateway.state.target.spec.cassandra.heap_mb == 2048
+
+
+def test_a_canary(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+    assert cli("config", "set", "CASSANDRA_HEAP_SIZE_MB=1024", "-y", "--canary").code == 0
+    first, target = gateway.state.nodes["node-0"], gateway.state.target.id
+    assert first.task is not None
+    first = replace(first, deployed=target, task=replace(first.task, configuration=target))
+    gateway.state = with_node(replace(gateway.state, nodes={**gateway.state.nodes, "node-0": first}), "node-0")
+    rows = [line.split("\t") for line in cli("canary", "status", "-o", "tsv").out.splitlines()]
+    assert {row[2] for row in rows if row[4] == "CANARY"}
+    assert "node-0" not in {row[2] for row in rows}
+    assert cli("why", "deploy").out.endswith("What can be done:\n  cassandra-mesos plan continue deploy\n")
+    assert cli("plan", "restart", "deploy", "node-0", "--wait", "--timeout", "5").code == 4
+    assert cli("canary", "continue").code == 0
+    assert "CANARY" not in cli("canary", "status").out
+    cli("canary", "abort", "-y")
+    assert served.paths[-1] == "/v1/config/rollback"
 
 
 def test_contexts(cli: CommandLine, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

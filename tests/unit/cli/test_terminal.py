@@ -66,5 +66,17 @@ def test_progress_in_place(served: Served, gateway: CoreGateway) -> None:
     assert "cassandra-mesos op watch cleanup" in shown
 
 
+def test_a_repeated_output_ends_with_control_c(served: Served) -> None:
+    command = [sys.executable, "-m", "cli", "--url", served.url, "status", "-w", "0.1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    heads = 0
+    while heads < 2:
+        heads += process.stdout.readline().startswith("Cluster cassandra")
+    process.send_signal(2)
+    assert "Interrupted." in process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+
+
 def test_the_next_command(served: Served) -> None:
     assert "Next: cassandra-mesos node status node-0" in on_a_terminal(served, "node", "show", "0")[1]
