@@ -11,8 +11,10 @@ _SECRET = re.compile(r"pass(word|wd)?$|secret|token$|access_key|private|credenti
 # The tokens of Cassandra's ring are none; nor is the path of a file, nor the size of a list.
 _HARMLESS = re.compile(r"token_count|num_tokens|_file$|^resource_id$", re.IGNORECASE)
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+# As in a JVM option: -Djavax.net.ssl.trustStorePassword=…
+_ASSIGNED = re.compile(r"(?i)((?:password|passwd|secret|access_?key|token)\w*=)[^\s,;\"']+")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
-_NAMED = ("hostname", "principal", "user", "external_location", "endpoint")
+_NAMED = ("hostname", "address", "endpoint", "principal", "user", "external_location")
 
 
 def without_secrets(value: Any) -> Any:
@@ -24,7 +26,7 @@ def without_secrets(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [without_secrets(item) for item in value]
-    return _CREDENTIALS_IN_URL.sub(HIDDEN, value) if isinstance(value, str) else value
+    return _ASSIGNED.sub(rf"\1{HIDDEN}", _CREDENTIALS_IN_URL.sub(HIDDEN, value)) if isinstance(value, str) else value
 
 
 class Redaction:
