@@ -20,7 +20,6 @@ Json = Mapping[str, Any]
 _ALIASES = {
     "show": "status",
     "pause": "interrupt",
-    "stop": "interrupt",
     "resume": "continue",
     "proceed": "continue",
     "force-restart": "restart",

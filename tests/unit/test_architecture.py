@@ -233,10 +233,11 @@ def test_scheduler_imports_only_the_protocol_of_the_executor() -> None:
         ),
         pytest.param("cryptography", {"scheduler/security/sealing.py"}, id="cryptography"),
         pytest.param("flask", None, id="flask"),
+        pytest.param("rich", {"cli/progress.py"}, id="rich"),
     ],
 )
 def test_each_library_has_one_home(library: str, users: set[str] | None) -> None:
-    for package in ("service", "scheduler", "executor", "api", "devcluster"):
+    for package in PRODUCT:
         for path in modules(package):
             if library not in top(imports(path)):
                 continue
