@@ -14,6 +14,7 @@ import pytest
 from api import create_app
 from cli.errors import ExitCode
 from cli.root import PROGRAM
+from scheduler.core.commands.command import Command
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationState, StepState
 from tests.unit.api.cluster import CoreGateway, make_node, make_settings
@@ -166,6 +167,34 @@ class TestWaiting:
         ran = cli("flush", "start", "--wait", "--timeout", "0.2")
         assert ran.code == 9
         assert gateway.state.operations["flush"].id in ran.out
+
+    @pytest.mark.parametrize(
+        ("line", "after", "code"),
+        [
+            ("node restart 0", {"id": "node-0__new"}, 0),
+            ("node restart 0", {}, 9),
+            ("node resume 0", {"id": "node-0__new"}, 0),
+            ("node replace 0", {}, 9),
+            ("node pause 0", {"mode": "PAUSED"}, 0),
+            ("node pause 0", {}, 9),
+        ],
+    )
+    def test_nodes(
+        self, line: str, after: dict[str, str], code: int, cli: CommandLine, served: Served, gateway: CoreGateway,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        def submit(command: Command, principal: str) -> None:
+            """Carry the command out at once."""
+            node = gateway.state.nodes["node-0"]
+            assert node.task is not None
+            task = replace(node.task, id=after.get("id", node.task.id))
+            changed = replace(node, task=task, mode=after.get("mode", node.mode))
+            gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-0": changed}, sightings={})
+
+        monkeypatch.setattr(gateway, "submit", submit)
+        ran = cli(*line.split(), "-y", "--wait", "--timeout", "0.2")
+        assert ran.code == code, ran
+        assert ("node show node-0" in ran.err) is (code == 9)
 
     def test_control_c(self, served: Served, gateway: CoreGateway) -> None:
         cleaning(gateway)
