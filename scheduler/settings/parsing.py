@@ -13,6 +13,7 @@ from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
 from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read_options, unusable_files
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
+from scheduler.settings.zookeeper_files import unusable_zookeeper_files
 
 # Every variable that begins so must be a setting.
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
@@ -35,6 +36,7 @@ def read(environ: Mapping[str, str]) -> Reading:
     read_options(given, reading)
     reading.problems += conflicts(reading)
     reading.problems += unusable_files(reading)
+    reading.problems += unusable_zookeeper_files(reading)
     return reading
 
 
