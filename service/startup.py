@@ -67,6 +67,7 @@ class Service:
         self._zookeeper: ZooKeeper | None = None
         self._lost: FatalError | None = None
         self._sealer = sealer(settings.secrets_key_file, settings.secrets_key)
+        self._access = settings.zookeeper_access()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
@@ -159,6 +160,7 @@ class Service:
                 return store, self._read(store)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
+                self._gateway.explain(f"{error} ({settings.zookeeper_servers})")
                 if self._zookeeper is not None:
                     self._zookeeper.close()
                 self._stopping.wait(RETRY_SECONDS)
@@ -181,11 +183,14 @@ class Service:
         settings = self._settings
         session = settings.zookeeper_session_timeout_s
         self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}")
-        zookeeper = ZooKeeper(settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session)
+        zookeeper = ZooKeeper(
+            settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session, self._access
+        )
         self._zookeeper, self._lost = zookeeper, None
         zookeeper.connect(CONNECT_SECONDS)
         self._gateway.explain("waiting for the service's lock in ZooKeeper")
         zookeeper.take_lock(session + LOCK_MARGIN_SECONDS)
+        zookeeper.protect()
         return zookeeper
 
     def _lose_session(self) -> None:

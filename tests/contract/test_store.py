@@ -261,7 +261,7 @@ def test_the_lock_of_a_process_that_died_on_this_machine_is_free_at_once(running
     root = f"/{uuid.uuid4().hex}"
     holding = f"""
 import sys, time
-from scheduler.zookeeper import ZooKeeper
+from scheduler.storage.zookeeper import ZooKeeper
 connection = ZooKeeper({running.hosts!r}, {root!r}, 30.0, lambda: None)
 connection.connect(15.0)
 connection.take_lock(5.0)
