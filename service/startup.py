@@ -68,6 +68,7 @@ class Service:
         self._lost: FatalError | None = None
         self._sealer = sealer(settings.secrets_key_file, settings.secrets_key)
         self._access = settings.zookeeper_access()
+        self._trouble = ""  # why the last attempt to begin failed, after a colon
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
@@ -160,7 +161,7 @@ class Service:
                 return store, self._read(store)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
-                self._gateway.explain(f"{error} ({settings.zookeeper_servers})")
+                self._trouble = f": {error}"
                 if self._zookeeper is not None:
                     self._zookeeper.close()
                 self._stopping.wait(RETRY_SECONDS)
@@ -182,7 +183,7 @@ class Service:
     def _take_lock(self) -> ZooKeeper:
         settings = self._settings
         session = settings.zookeeper_session_timeout_s
-        self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}")
+        self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}{self._trouble}")
         zookeeper = ZooKeeper(
             settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session, self._access
         )

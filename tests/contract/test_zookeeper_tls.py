@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -192,3 +192,21 @@ def test_a_server_without_the_scheme_digest_refuses_the_credentials(tmp_path: Pa
             begin(connection)
         assert raised.value.code is Exit.UNAUTHORIZED
         assert "allow the scheme digest" in str(raised.value)
+
+
+@pytest.mark.parametrize("credentials", [(), (CREDENTIALS,)], ids=["none", "digest"])
+def test_a_server_that_demands_credentials(tmp_path: Path, credentials: tuple[Credentials, ...]) -> None:
+    def begin(connection: ZooKeeper) -> None:
+        connection.connect(15.0)
+        connection.take_lock(5.0)
+
+    options = ["-Dzookeeper.enforce.auth.enabled=true", "-Dzookeeper.enforce.auth.schemes=digest"]
+    with run_server(tmp_path, [], options) as address, ExitStack() as stack:
+        connection = ZooKeeper(str(address), "/x", 5.0, lambda: None, Access(credentials))
+        stack.callback(connection.close)
+        if credentials:
+            begin(connection)
+            return
+        with pytest.raises(FatalError, match="ZOOKEEPER_CREDENTIALS_FILE") as raised:
+            begin(connection)
+        assert raised.value.code is Exit.UNAUTHORIZED
