@@ -8,6 +8,7 @@ from itertools import islice
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
+from kazoo.protocol.states import ZnodeStat
 from kazoo.security import ACL, ANYONE_ID_UNSAFE, Permissions, make_digest_acl
 
 from scheduler.errors import Exit, FatalError
@@ -15,6 +16,9 @@ from scheduler.security.zookeeper import Access
 from scheduler.storage.answers import take_answer
 
 logger = logging.getLogger(__name__)
+
+# A path and its znode's stat.
+Seen = tuple[str, ZnodeStat]
 
 # Requests in flight: ZooKeeper throttles a client with more than a thousand.
 _BATCH = 500
@@ -49,8 +53,14 @@ def protect(client: KazooClient, root: str, access: Access) -> int:
     level = [root]
     while level:
         seen += len(level)
-        changed += sum(_protect_batch(client, batch, wanted, refused) for batch in _batches(level))
-        level = [child for batch in _batches(level) for child in _children(client, batch, refused)]
+        folders: list[str] = []
+        for batch in _batches(level):
+            right, differing = _compare(client, batch, wanted, refused)
+            closed = _close(client, differing, wanted, refused)
+            changed += len(closed)
+            # Of a closed znode alone is the number of children final.
+            folders += [path for path, stat in (*right, *closed) if stat.numChildren]
+        level = [child for batch in _batches(folders) for child in _children(client, batch)]
     if changed:
         readers = "every client can read them" if access.world_reads else "no other client can read them"
         logger.info(
@@ -66,32 +76,42 @@ def protect(client: KazooClient, root: str, access: Access) -> int:
     return changed
 
 
-def _protect_batch(client: KazooClient, paths: Sequence[str], wanted: list[ACL], refused: list[str]) -> int:
-    asked = {path: client.get_acls_async(path) for path in paths}
-    differing = []
-    for path, result in asked.items():
+def _compare(
+    client: KazooClient, paths: Sequence[str], wanted: list[ACL], refused: list[str]
+) -> tuple[list[Seen], list[str]]:
+    """Return the znodes with the wanted ACL, and the paths of those with another one."""
+    right: list[Seen] = []
+    differing: list[str] = []
+    for path, result in {path: client.get_acls_async(path) for path in paths}.items():
         try:
-            if sorted(take_answer(result, path)[0]) != sorted(wanted):
-                differing.append(path)
+            acl, stat = take_answer(result, path)
         except NoNodeError:
             continue  # the lock of a scheduler that has just ended
         except FatalError:
             refused.append(path)
-    changed = 0
-    for path, changing in {path: client.set_acls_async(path, wanted) for path in differing}.items():
+            continue
+        if sorted(acl) == sorted(wanted):
+            right.append((path, stat))
+        else:
+            differing.append(path)
+    return right, differing
+
+
+def _close(client: KazooClient, paths: Sequence[str], wanted: list[ACL], refused: list[str]) -> list[Seen]:
+    """Set the ACL of these znodes; return those that have it now."""
+    closed: list[Seen] = []
+    for path, result in {path: client.set_acls_async(path, wanted) for path in paths}.items():
         try:
-            take_answer(changing, path)
-            changed += 1
+            closed.append((path, take_answer(result, path)))
         except NoNodeError:
             continue
         except FatalError:
             refused.append(path)
-    return changed
+    return closed
 
 
-def _children(client: KazooClient, paths: Sequence[str], refused: Sequence[str]) -> Iterator[str]:
-    results = {path: client.get_children_async(path) for path in paths if path not in refused}
-    for path, result in results.items():
+def _children(client: KazooClient, paths: Sequence[str]) -> Iterator[str]:
+    for path, result in {path: client.get_children_async(path) for path in paths}.items():
         try:
             names = take_answer(result, path)
         except NoNodeError:
