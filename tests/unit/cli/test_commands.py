@@ -20,7 +20,7 @@ from api.http.path_template import path_template
 from api.openapi.document import describe
 from bench.large import deployed
 from cli.reasons import ADVICE
-from scheduler.core.configuration.target import with_node
+from scheduler.core.configuration.target import choose_canary
 from scheduler.core.events.log import add_entries
 from scheduler.core.plans.build import build_plans
 from scheduler.core.state.event import Entry, EntryKind
@@ -195,7 +195,10 @@ def test_a_canary(cli: CommandLine, served: Served, gateway: CoreGateway) -> Non
     first, target = gateway.state.nodes["node-0"], gateway.state.target.id
     assert first.task is not None
     first = replace(first, deployed=target, task=replace(first.task, configuration=target))
-    gateway.state = with_node(replace(gateway.state, nodes={**gateway.state.nodes, "node-0": first}), "node-0")
+    state = replace(gateway.state, nodes={**gateway.state.nodes, "node-0": first})
+    plan = choose_canary(state, "node-0")
+    assert plan is not None
+    gateway.state = replace(state, plans={**state.plans, plan.name: plan})
     rows = [line.split("\t") for line in cli("canary", "status", "-o", "tsv").out.splitlines()]
     assert {row[2] for row in rows if row[4] == "CANARY"}
     assert "node-0" not in {row[2] for row in rows}
