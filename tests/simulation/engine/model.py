@@ -312,6 +312,11 @@ class Mesos(Executors):
             self.drop_next.discard(info["name"])
             self._tell(task_id, agent.id, "TASK_DROPPED", "REASON_SLAVE_DISCONNECTED")
             return
+        ending = agent.executors.get(info["executor"]["executor_id"]["value"])
+        if ending is not None and ending.rounds is not None:
+            # The agent knows the executor until it has ended, and gives it no task any more.
+            self._tell(task_id, agent.id, "TASK_DROPPED", "REASON_EXECUTOR_TERMINATED")
+            return
         beside = isinstance(launch, JobLaunch) and self._executor_of(info, agent) is not None
         wanted, used = to_bundles(info["resources"]), to_bundles(info["resources"])
         own = Owned() if beside else to_bundles(info["executor"]["resources"])
