@@ -118,7 +118,8 @@ def test_every_size_and_form_arrives_whole(upload: Upload, store: Store) -> None
     parts = [c for c in uploaded.components.values() if names[c.name] == "compressed parts"]
     assert parts[0].stored_size > COMPRESSED_PART_BYTES
     assert uploaded.sent_objects == len(SIZES)
-    assert uploaded.sent_bytes == sum(component.stored_size for component in uploaded.components.values())
+    # A part whose answer came too late for the client is sent, and counted, once more.
+    assert uploaded.sent_bytes >= sum(component.stored_size for component in uploaded.components.values())
     assert store.list_uploads("") == []
     last = upload.told[-1]
     assert last.done["files"] == last.total["files"] == len(SIZES)
