@@ -43,6 +43,10 @@ class StoreError(Exception):
         return self.code in _NOT_FOUND or self.code in ("NoSuchBucket", "NoSuchUpload")
 
 
+class TooLargeError(StoreError):
+    """An object is larger than what reads it takes."""
+
+
 def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
     """Return the error of a call as a sentence.
 

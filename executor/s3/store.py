@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from executor.s3.client import SECRETS, Patience, open_client
-from executor.s3.errors import CAUSES, StoreError, explain, is_beyond, is_missing, is_taken, passes
+from executor.s3.errors import CAUSES, StoreError, TooLargeError, explain, is_beyond, is_missing, is_taken, passes
 from executor.s3.location import Location
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CHUNK = 256 * 1024
+# Of an object that is read whole: as large as the largest manifest may be.
+SMALL_BYTES = 64 * 1024**2
 # The largest number of keys in one DeleteObjects.
 _DELETED_AT_ONCE = 1000
 
@@ -96,8 +98,8 @@ class Store:
 
     # Whole objects.
 
-    def get(self, key: str) -> bytes | None:
-        """Return a small object; None if there is none."""
+    def get(self, key: str, most: int = SMALL_BYTES) -> bytes | None:
+        """Return a small object; None if there is none. Raises TooLargeError for one of more than `most` bytes."""
 
         def call() -> bytes | None:
             try:
@@ -106,8 +108,14 @@ class Store:
                 if is_missing(error):
                     return None
                 raise
-            with answer["Body"] as body:
-                return body.read()
+            content, announced, body = bytearray(), answer.get("ContentLength", 0), answer["Body"]
+            with body:
+                # A server may send more than it has announced. Only a read at the end finds that it has sent less.
+                while max(announced, len(content)) <= most and (piece := body.read(_CHUNK)):
+                    content += piece
+            if max(announced, len(content)) > most:
+                raise TooLargeError(f"{self._key(key)} in {self.location} has more than {most} bytes", hopeless=True)
+            return bytes(content)
 
         return self._try("GetObject", key, call)
 
