@@ -262,6 +262,9 @@ def test_a_folder_in_which_the_service_cannot_remove_stays_empty(tree: Tree, cap
 @pytest.mark.zookeeper
 def test_the_password_is_in_no_log_and_no_znode(tree: Tree, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    # Programs that tests have run before in this process can have raised the levels of its loggers.
+    for name in ("kazoo", "kazoo.client"):
+        caplog.set_level(logging.DEBUG, name)
     connection = tree.connect(OWNED)
     connection.take_lock(5.0)
     ZooKeeperStore(connection).commit({"target": b"{}"})
