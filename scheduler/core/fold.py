@@ -38,11 +38,21 @@ from scheduler.core.mesos.updates import (
     TaskUpdate,
 )
 from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Reconciliation, Refused, Sighting, Stray
-from scheduler.core.state.lifecycle import BLAMED, ENDED, FINAL, LIVE, PRESUMED, UNSEEN, add_failure, may_live, shorten
+from scheduler.core.state.lifecycle import (
+    BLAMED,
+    ENDED,
+    FINAL,
+    LIVE,
+    LIVE_ORDER,
+    PRESUMED,
+    UNSEEN,
+    add_failure,
+    may_live,
+    shorten,
+)
 from scheduler.core.state.node import NodeRecord, TaskRecord, TaskState
 from scheduler.core.state.operation import OperationState, StepState, is_live
 
-_RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 _BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}
 MESSAGE_LIMIT = 500
 _EXECUTOR = "its executor ended"
@@ -278,7 +288,7 @@ def _believed(before: TaskState, after: TaskState) -> bool:
     if before in PRESUMED:
         return after in LIVE or after is TaskState.GONE_BY_OPERATOR
     if before in LIVE and after in LIVE:
-        return _RANK[after] > _RANK[before]
+        return LIVE_ORDER[after] > LIVE_ORDER[before]
     return True
 
 

@@ -22,24 +22,14 @@ from executor.cassandra.process import Cassandra
 from executor.jmx.jolokia import Jolokia
 from executor.jobs.context import NodeFacts
 from executor.protocol import NodeLaunch
-from tests.feature.executor_agent import FAST, build_bundle
+from tests.feature import executor_agent
+from tests.feature.executor_agent import build_bundle
 from tests.waiting import wait_for
 
 # Three nodes on two cores: a node that starts makes the others slow to answer.
 _START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
-LAUNCH = NodeLaunch(
-    node="",
-    cluster_name="ring",
-    configuration="c0",
-    data_center="dc1",
-    rack="",
-    seeds=(),
-    self_seed=False,
-    heap_mb=384,
-    gc="SERIAL",
-    jvm_options=FAST,
-)
+LAUNCH = replace(executor_agent.LAUNCH, node="", cluster_name="ring", rack="", self_seed=False)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from scheduler.core.cycle.decision import Decline
 from scheduler.core.cycle.workspace import Cycle, no_work
+from scheduler.core.mesos.subscription import NOT_RECONCILED
 from scheduler.core.state.cluster import Memory
 from scheduler.core.state.reason import Code, Reason
 
@@ -20,7 +21,7 @@ REVIVE_LONGEST = 600.0
 def declines(cycle: Cycle) -> tuple[Decline, ...]:
     """Return a decline for every unused offer, with the reason and the seconds for which Mesos withholds it."""
     if not cycle.state.reconciliation.complete:
-        waiting = Reason(Code.NOT_RECONCILED, "waiting for task reconciliation: Mesos has not reported every task yet")
+        waiting = Reason(Code.NOT_RECONCILED, NOT_RECONCILED)
         default = (waiting, UNRECONCILED_SECONDS)
     else:
         default = (no_work(), IDLE_SECONDS)

@@ -21,7 +21,7 @@ from typing import Any
 from executor.json_codec import DocumentError, decode, encode
 from executor.protocol import JobProgress, JobResult, ProtocolError, parse_result
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.state.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
+from scheduler.core.state.lifecycle import ENDED, LIVE, LIVE_ORDER, PRESUMED, UNSEEN, shorten
 from scheduler.core.state.node import Failures, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState, delay_after
 
@@ -30,8 +30,6 @@ INTERRUPTION_LIMIT = 10
 RESULT_LIMIT = 400_000  # of base64: a record in ZooKeeper has at most 1 MB
 # The master repeats these without the result; the agent repeats its update until it is acknowledged.
 _FROM_AGENT = frozenset({TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED})
-# The order of live states: an update never goes back.
-LIVE_ORDER = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 
 
 def expects(step: StepRecord) -> bool:

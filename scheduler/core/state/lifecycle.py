@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
 
-LIVE = frozenset({TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING})
+# The order of live states: an update never goes back.
+LIVE_ORDER = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
+LIVE = frozenset(LIVE_ORDER)
 # Neither alive nor ended: Mesos cannot reach it, or does not know its agent.
 UNSEEN = frozenset({TaskState.UNREACHABLE, TaskState.UNKNOWN})
 # Reported by the executor or the agent: final.
