@@ -126,33 +126,31 @@ def evaluate(state: ClusterState, commands: Sequence[Asked], inputs: Inputs, bre
     return _undecided(state, commands, inputs)
 
 
-def fold(
-    state: ClusterState, events: Sequence[CoreEvent], stored: ClusterState, now: float
-) -> tuple[ClusterState, int]:
+def fold(state: ClusterState, events: Sequence[CoreEvent], now: float) -> tuple[ClusterState, int]:
     """Fold events; return the state and the number of events that had to be dropped."""
     try:
-        return _folded(state, events, stored, now), 0
+        return _folded(state, events, now), 0
     except Exception:
         logger.debug("an event cannot be folded", exc_info=True)
     dropped = 0
     for event in events:
         try:
-            state = _folded(state, [event], stored, now)
+            state = _folded(state, [event], now)
         except Exception as error:
             dropped += 1
             logger.exception("event ignored: it cannot be folded (%s): %.500r", describe(error), event)
     return state, dropped
 
 
-def _folded(state: ClusterState, events: Iterable[CoreEvent], stored: ClusterState, now: float) -> ClusterState:
+def _folded(state: ClusterState, events: Iterable[CoreEvent], now: float) -> ClusterState:
     after = fold_updates(state, events, now)
-    check_storable(stored, after)
+    _check_storable(state, after)
     return after
 
 
-def check_storable(stored: ClusterState, state: ClusterState) -> None:
-    """Encode every record that differs from the stored state. Raises TooLargeError, or what encoding raises."""
-    for record in codec.changes(stored, state):
+def _check_storable(before: ClusterState, after: ClusterState) -> None:
+    """Encode every record that a step changed; those before it have passed. Raises TooLargeError, or as encoding."""
+    for record in codec.changes(before, after):
         size = len(codec.encode_record(record))
         if size > RECORD_BYTES:
             raise TooLargeError(f"{path_of(record)} would have {size} bytes, and {RECORD_BYTES} is the limit")
@@ -162,7 +160,7 @@ def _decided(state: ClusterState, commands: Sequence[Asked], inputs: Inputs) -> 
     after, answers = _applied(state, commands, inputs.now)
     decision, decided = decide(after, inputs.offers, inputs.now, inputs.new_id)
     recorded = _with_noted(journal(inputs.stored, after, decided, decision, _accepted(answers), inputs.now), inputs)
-    check_storable(inputs.stored, recorded)
+    _check_storable(state, recorded)
     return Evaluated(recorded, answers, decision, build_plans(recorded, inputs.now))
 
 
@@ -204,7 +202,7 @@ def _undecided(state: ClusterState, commands: Sequence[Asked], inputs: Inputs) -
     for asked in commands:
         try:
             after, found = _applied(state, [asked], inputs.now)
-            check_storable(inputs.stored, after)
+            _check_storable(state, after)
         except Exception as error:  # noqa: BLE001 as above
             answers.append((asked, Refusal(RefusalKind.INVALID, f"This cannot be evaluated: {describe(error)}")))
         else:

@@ -173,7 +173,7 @@ class Loop:
                 logger.exception("event ignored: it cannot be handled: %.500r", event)
         if folded:
             self._count("events_total", len(folded))
-            self._state, ignored = fold(self._state, folded, self._saver.stored, now)
+            self._state, ignored = fold(self._state, folded, now)
             if ignored:
                 self._count("events_ignored_total", ignored)
         return commands
