@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from api.documents import operations
-from api.endpoints.start_operation import ask_storage, check_key, seal, start
+from api.endpoints.start_operation import ask_storage, check_key, checked, seal, start
 from api.http.access import accepted, access, answer, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refused
@@ -171,7 +171,4 @@ def _place() -> Request:
     if emc is not None:
         given["uses_emc"] = {"true": True, "false": False}.get(emc.lower(), emc)
     given |= {field: request.headers[header] for header, field in HEADERS.items() if header in request.headers}
-    found = check_location(given)
-    if isinstance(found, tuple):
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
-    return found
+    return checked(check_location(given))

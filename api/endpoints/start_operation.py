@@ -13,6 +13,7 @@ from api.documents.cluster import launched
 from api.http.access import access, snapshot
 from api.http.errors import RequestError, refused
 from scheduler.core.commands.command import StartOperation
+from scheduler.core.maintenance import backup_places
 from scheduler.core.maintenance.request import Request, check, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.state.exclusion import exclusion, remarks
@@ -34,7 +35,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     """
     state = snapshot().state
     nodes = [node.name for node in launched(state)]
-    request = _checked(check(kind, body, nodes))
+    request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     if (reason := exclusion(state, kind, request.request)) is not None:
@@ -42,9 +43,11 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     check_key(request.secrets)
     facts, schema = _look(kind, request)
     if schema is not None:
-        request = _checked(check(kind, body, nodes, schema))
+        request = checked(check(kind, body, nodes, schema))
     if schema is not None and kind not in READING and (named := named_tables(request, schema)):
         facts = {**facts, "named": named}
+    if request.request.get("external_location"):
+        facts = {**facts, "places": list(places())}
     identifier = str(uuid.uuid4())
     command = StartOperation(
         plan=kind,
@@ -66,7 +69,8 @@ def storage_question(request: Request) -> dict[str, Any]:
     """Where a question about backups is to look, and with which secrets."""
     fields = request.request
     location = {name: fields[name] for name in ("external_location", "region", "endpoint", "tls_ca")}
-    return {"location": {**location, "path_style": fields["uses_emc"]}, "secrets": dict(request.secrets)}
+    location |= {"path_style": fields["uses_emc"], "allowed": list(places())}
+    return {"location": location, "secrets": dict(request.secrets)}
 
 
 def ask_storage(subject: str, request: Request, **more: Any) -> Json:
@@ -80,19 +84,27 @@ def ask_storage(subject: str, request: Request, **more: Any) -> Json:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{place} cannot be used: {str(error).rstrip('.')}.") from error
 
 
-def _checked(found: Request | tuple[str, ...]) -> Request:
+def checked(found: Request | tuple[str, ...]) -> Request:
+    """Return a request that has no problem, and whose location is allowed. Raises RequestError."""
     if isinstance(found, tuple):
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
+    if (rule := backup_places.problem(places(), found.request)) is not None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"external_location {rule}.")
     return found
+
+
+def places() -> tuple[str, ...]:
+    """Return the places where backups may be kept, as BACKUP_LOCATIONS allows them."""
+    return backup_places.parse(access().settings.backup_locations)
 
 
 def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
     """A request about a backup, its names looked up there, and the backup. Raises RequestError or Unavailable."""
-    request = _checked(check(kind, body, nodes))
+    request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     backup = _complete_backup(request)
-    return _checked(check(kind, body, nodes, schema_in(backup))), backup
+    return checked(check(kind, body, nodes, schema_in(backup))), backup
 
 
 def check_key(secrets: Mapping[str, str]) -> None:

@@ -12,10 +12,12 @@ from executor.backup.format import document, layout, manifest
 from executor.backup.format.document import DocumentError
 from executor.backup.format.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
 from executor.jobs.context import JobError
-from executor.s3.errors import StoreError
+from executor.s3.errors import StoreError, TooLargeError
 from executor.s3.store import Store
 
 _READ_AT_ONCE = 8
+# Of a claim and of the moments; of a cluster's manifest, several of which are read at once.
+_SMALL_BYTES, _CLUSTER_BYTES = 64 * 1024, 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Catalog:
 
     def names(self) -> list[str]:
         """All backups, complete or not."""
-        return self._store.directories(layout.BACKUPS)
+        # What has no name of a backup is somebody else's.
+        return [name for name in self._store.directories(layout.BACKUPS) if layout.is_name(name)]
 
     def entries(self, names: Iterable[str] | None = None) -> Iterator[Entry]:
         """All backups, or those of some names; one that is removed in this moment may be left out."""
@@ -63,19 +66,19 @@ class Catalog:
     def started(self, name: str) -> Started | None:
         """The claim of a name, None if nobody claims it."""
         key = layout.started_key(name)
-        data = self._store.get(key)
+        data = self._read(key, _SMALL_BYTES)
         return None if data is None else manifest.read_started(data, key)
 
     def manifest(self, name: str) -> ClusterManifest | None:
         """The manifest of a complete backup, None if there is none of that name."""
         key = layout.manifest_key(name)
-        data = self._store.get(key)
+        data = self._read(key, _CLUSTER_BYTES)
         return None if data is None else manifest.read_cluster(data, key)
 
     def moments(self, name: str) -> Moments | None:
         """When what was, None if the backup is of a version that did not tell."""
         key = layout.moments_key(name)
-        data = self._store.get(key)
+        data = self._read(key, _SMALL_BYTES)
         return None if data is None else manifest.read_moments(data, key)
 
     def node(self, backup: ClusterManifest, node: str) -> NodeManifest:
@@ -89,8 +92,14 @@ class Catalog:
         data = self._proven(backup.schema_key, backup.schema_sha256)
         return manifest.read_schema(data, backup.schema_key)
 
+    def _read(self, key: str, most: int = document.MOST_BYTES) -> bytes | None:
+        try:
+            return self._store.get(key, most)
+        except TooLargeError as error:
+            raise DocumentError(str(error)) from error
+
     def _proven(self, key: str, sha256: str) -> bytes:
-        data = self._store.get(key)
+        data = self._read(key)
         if data is None:
             raise StoreError(f"{key} is missing in {self._store.location}", hopeless=True, code="NoSuchKey")
         if (found := hashlib.sha256(data).hexdigest()) != sha256:

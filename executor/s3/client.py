@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.handlers import add_expect_header
 from botocore.utils import parse_timestamp
 
+from executor.s3.destinations import Guard
 from executor.s3.location import Location
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def connected(
         )
         # It would make every large request wait for the server's word, up to a second if it gives none.
         client.meta.events.unregister("before-call.s3", add_expect_header)
+        guard = Guard(client.meta.endpoint_url)
+        client.meta.events.register("before-send.s3", guard.before_send)
+        client.meta.events.register("before-call.s3.HeadBucket", guard.before_head_bucket)
         try:
             yield client
         finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from executor.s3.client import SECRETS, Patience, connected
-from executor.s3.errors import CAUSES, StoreError, explain, is_beyond, is_missing, is_taken, passes
+from executor.s3.errors import CAUSES, StoreError, TooLargeError, explain, is_beyond, is_missing, is_taken, passes
 from executor.s3.location import Location
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CHUNK = 256 * 1024
+# Of an object that is read whole: as large as the largest manifest may be.
+SMALL_BYTES = 64 * 1024**2
 # The most that one DeleteObjects takes.
 _DELETED_AT_ONCE = 1000
 
@@ -93,8 +95,8 @@ class Store:
 
     # Whole objects.
 
-    def get(self, key: str) -> bytes | None:
-        """A small object, None if there is none."""
+    def get(self, key: str, most: int = SMALL_BYTES) -> bytes | None:
+        """A small object, None if there is none. Raises TooLargeError for one of more than `most` bytes."""
 
         def call() -> bytes | None:
             try:
@@ -104,7 +106,11 @@ class Store:
                     return None
                 raise
             with answer["Body"] as body:
-                return body.read()
+                # A server may send more than it has announced, or announce nothing.
+                content = b"" if answer.get("ContentLength", 0) > most else body.read(most + 1)
+            if answer.get("ContentLength", 0) > most or len(content) > most:
+                raise TooLargeError(f"{self._key(key)} in {self.location} has more than {most} bytes", hopeless=True)
+            return content
 
         return self._try("GetObject", key, call)
 

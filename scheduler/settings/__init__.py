@@ -57,6 +57,7 @@ class Settings:
     api_token_file: str
     secrets_key_file: str
     secrets_key: str = field(repr=False)
+    backup_locations: str
     artifacts_dir: str
     artifacts_url: str
     dc_url: str

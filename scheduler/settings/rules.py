@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from scheduler.core.maintenance import backup_places
 from scheduler.core.mesos.placement import PlacementError, parse_constraints
 
 _SEGMENT = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -63,6 +64,14 @@ def host(value: str) -> str | None:
 def cluster_name(value: str) -> str | None:
     """Cassandra takes nearly anything; a line break or a quote would be a mistake."""
     return None if re.fullmatch(r"[\w .:/-]{1,128}", value) else "must be words of letters, digits and . : / _ -"
+
+
+def backup_locations(value: str) -> str | None:
+    try:
+        backup_places.parse(value)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def servers(value: str) -> str | None:

@@ -143,6 +143,14 @@ _API = (
         "Such a key itself, for platforms that put secrets into the environment; a file is better.",
         rule=rules.secrets_key,
     ),
+    _text(
+        "BACKUP_LOCATIONS",
+        "",
+        "Places where backups may be kept, parted by commas: s3://*, s3://bucket/prefix, or "
+        "http(s)://host:port/bucket/prefix; a port of * is any. Requests that name another place are refused.",
+        rule=rules.backup_locations,
+        derived="`s3://*`: any bucket of Amazon, and no other server",
+    ),
     _text("ARTIFACTS_DIR", "artifacts", "Directory with the bundles that the API serves to the agents."),
     _text(
         "ARTIFACTS_URL",

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 VERSION = 1
+# More than any backup has. What a foreign document may take is bounded before it is parsed: an executor has little
+# memory, and an empty list of three bytes takes fifty in it.
+MOST_BYTES = 64 * 1024**2
+MOST_VALUES = 1_500_000
+_SHOWN = 80
 
 T = TypeVar("T", bound="DataclassInstance")
 
@@ -29,17 +34,39 @@ def write(value: DataclassInstance) -> bytes:
 
 def read(cls: type[T], data: bytes, what: str) -> T:
     """The reverse of `write`; `what` names the document in errors. Raises DocumentError."""
+    _check_amount(data, what)
     try:
-        document = json.loads(data)
+        document = json.loads(data, parse_constant=_no_number)
+    except RecursionError as error:
+        raise DocumentError(f"{what} is nested too deep") from error
     except ValueError as error:
         raise DocumentError(f"{what} is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise DocumentError(f"{what} is no JSON object")
     version = document.pop("version", None)
     if version != VERSION:
-        raise DocumentError(f"{what} has version {version!r}, and this executor reads version {VERSION}")
+        raise DocumentError(f"{what} has version {_told(version)}, and this executor reads version {VERSION}")
     built: T = _build(cls, document, what)
     return built
+
+
+def _check_amount(data: bytes, what: str) -> None:
+    if len(data) > MOST_BYTES:
+        raise DocumentError(f"{what} has {len(data)} bytes, and an executor reads at most {MOST_BYTES}")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
+        raise DocumentError(f"{what} has more than {MOST_VALUES} values, which no executor reads")
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _told(value: Any) -> str:
+    """A value of a foreign document, for an error. Its nesting may be as deep as could just be read."""
+    try:
+        return repr(value)[:_SHOWN]
+    except RecursionError:
+        return "a deep structure"
 
 
 def _default(item: Field[Any]) -> Any:
@@ -73,7 +100,7 @@ def _build(cls: type[Any], document: Any, where: str) -> Any:
         raise DocumentError(f"{where} is no object")
     hints = _hints(cls)
     if unknown := sorted(document.keys() - hints.keys()):
-        raise DocumentError(f"{where} has an unknown field {unknown[0]!r}")
+        raise DocumentError(f"{where} has an unknown field {_told(unknown[0])}")
     required = {item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING}
     if missing := sorted(required - document.keys()):
         raise DocumentError(f"{where} has no field {missing[0]!r}")
@@ -89,10 +116,32 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if origin is tuple and isinstance(value, list):
         return tuple(_value(arguments[0], item, where) for item in value)
     if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
-        return {key: _value(arguments[1], item, f"{where}, {key}") for key, item in value.items()}
+        items = ((_text(str(key), where), item) for key, item in value.items())
+        return {key: _value(arguments[1], item, f"{where}, {key[:_SHOWN]}") for key, item in items}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _float(value, where)
     # A bool is an int to isinstance.
     if isinstance(kind, type) and type(value) is kind:
-        return value
-    raise DocumentError(f"{where} is {json.dumps(value)[:80]}, which is not what is expected there")
+        return _text(str(value), where) if kind is str else value
+    raise DocumentError(f"{where} is {_json(value)}, which is not what is expected there")
+
+
+def _float(value: int, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise DocumentError(f"{where} is a number that is too large") from error
+
+
+def _text(value: str, where: str) -> str:
+    """A text that can be written and sent again: half of a surrogate pair cannot."""
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise DocumentError(f"{where} holds half of a surrogate pair, which is no text")
+    return value
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value)[:_SHOWN]
+    except RecursionError:
+        return "a deep structure"

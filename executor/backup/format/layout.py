@@ -94,7 +94,12 @@ def sweep_key(operation: str) -> str:
     return f"{SWEEPS}{_checked('operation', operation)}.json"
 
 
+def is_name(name: str) -> bool:
+    """Whether a backup, a node, a cluster or an operation can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _checked(what: str, name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise LayoutError(f"{what} {name[:200]!r} is not a name of letters, digits and ._-")
     return name

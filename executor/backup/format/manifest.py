@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from executor.backup.format import document
+from executor.backup.format import document, layout
+from executor.backup.format.rules import MOST_COMPONENTS, MOST_DIRECTORIES, MOST_TOKENS, Place, shown
 
 
 @dataclass(frozen=True)
@@ -226,19 +227,99 @@ def read_moments(data: bytes, what: str) -> Moments:
 
 def read_started(data: bytes, what: str) -> Started:
     """The claim."""
-    return document.read(Started, data, what)
+    found = document.read(Started, data, what)
+    _check_started(found, what)
+    return found
 
 
 def read_node(data: bytes, what: str) -> NodeManifest:
     """One node's manifest."""
-    return document.read(NodeManifest, data, what)
+    found = document.read(NodeManifest, data, what)
+    _check_node(found, what)
+    return found
 
 
 def read_schema(data: bytes, what: str) -> Schema:
     """The schema."""
-    return document.read(Schema, data, what)
+    found = document.read(Schema, data, what)
+    _check_schema(found, what)
+    return found
 
 
 def read_cluster(data: bytes, what: str) -> ClusterManifest:
     """The cluster's manifest."""
-    return document.read(ClusterManifest, data, what)
+    found = document.read(ClusterManifest, data, what)
+    _check_cluster(found, what)
+    return found
+
+
+def _check_started(found: Started, what: str) -> None:
+    place = Place(what)
+    place.names(found.backup_name, found.operation, found.cluster)
+    place.moment(found.started_at)
+
+
+def _check_node(found: NodeManifest, what: str) -> None:
+    """It names the files that a restore writes."""
+    Place(what).names(found.backup_name, found.operation, found.cluster, found.node)
+    place = Place(f"the backup {found.backup_name}", f"node {found.node}")
+    _check_member(place, found.member)
+    for table in found.tables:
+        own = place.within(f"table {shown(f'{table.key_space}.{table.name}')}")
+        own.table(table.key_space, table.name, table.id)
+        own.once(((item.directory, item.name) for item in table.sstables), "an SSTable stands there once")
+        for sstable in table.sstables:
+            _check_sstable(own, table.id, sstable)
+    place.once(((item.key_space, item.name, item.id) for item in found.tables), "a table stands there once")
+
+
+def _check_sstable(place: Place, table_id: str, sstable: SSTable) -> None:
+    place.sstable(sstable.name)
+    rule = f"the data directory of an SSTable is a number from 0 to {MOST_DIRECTORIES - 1}"
+    place.demand(0 <= sstable.directory < MOST_DIRECTORIES, sstable.directory, rule)
+    rule = f"an SSTable has at most {MOST_COMPONENTS} components"
+    place.demand(len(sstable.components) <= MOST_COMPONENTS, len(sstable.components), rule)
+    for component in sstable.components:
+        place.component(sstable.name, component.name)
+        place.counts(component.size, component.stored_size)
+        place.content(component.key, table_id, component.sha256, component.encoding)
+    place.once((component.name.lower() for component in sstable.components), "a component stands there once")
+
+
+def _check_schema(found: Schema, what: str) -> None:
+    place = Place(what)
+    for space in found.key_spaces:
+        place.key_space(space.name)
+    for table in found.tables:
+        place.table(table.key_space, table.name, table.id)
+        place.counts(table.rows or 0)
+    if found.roles_sha256:
+        place.digest(found.roles_sha256)
+
+
+def _check_cluster(found: ClusterManifest, what: str) -> None:
+    Place(what).names(found.backup_name, found.operation, found.cluster)
+    place = Place(f"the backup {found.backup_name}")
+    place.moment(found.started_at)
+    place.moment(found.finished_at)
+    place.counts(found.objects, found.bytes, found.stored_bytes)
+    _check_document(place, found.schema_key, layout.schema_key(found.backup_name), found.schema_sha256)
+    for name, node in found.nodes.items():
+        place.names(name)
+        own = place.within(f"node {name}")
+        _check_document(own, node.manifest_key, layout.node_key(found.backup_name, name), node.manifest_sha256)
+        _check_member(own, node.member)
+        own.counts(node.objects, node.bytes)
+    for table in found.tables:
+        place.table(table.key_space, table.name, table.id)
+        place.counts(table.rows or 0, table.sstables, table.bytes)
+
+
+def _check_document(place: Place, key: str, wanted: str, sha256: str) -> None:
+    place.demand(key == wanted, key, f"its key is {wanted}")
+    place.digest(sha256)
+
+
+def _check_member(place: Place, member: Member) -> None:
+    place.demand(len(member.tokens) <= MOST_TOKENS, len(member.tokens), f"a node has at most {MOST_TOKENS} tokens")
+    place.moment(member.taken_at)

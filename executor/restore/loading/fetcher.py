@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 import threading
 from collections import OrderedDict
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from executor.backup.format.layout import COMPRESSED
 from executor.restore.source.batches import Piece
@@ -88,7 +89,7 @@ class Fetcher:
             self.count(piece.size)
             return
         unfinished = path.with_name(path.name + _UNFINISHED)
-        with unfinished.open("wb") as file:
+        with _created(unfinished) as file:
             if (content := self.known.get(piece)) is not None:
                 file.write(content)
                 self.count(piece.size)
@@ -103,9 +104,10 @@ class Fetcher:
 
     def _is_there(self, piece: Piece, path: Path) -> bool:
         try:
-            if path.stat().st_size != piece.size:
-                return False
+            found = path.lstat()
         except FileNotFoundError:
+            return False
+        if not stat.S_ISREG(found.st_mode) or found.st_size != piece.size:
             return False
         digest = hashlib.sha256()
         with path.open("rb") as file:
@@ -138,6 +140,12 @@ class Fetcher:
     def _check(self) -> None:
         if self.stopped.is_set():
             raise FetchStopped
+
+
+def _created(path: Path) -> BinaryIO:
+    """Open a new file, in place of whatever has its name: a link that lies there is not followed."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "wb")
 
 
 class _Growing:

@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadP
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.restore.loading.staging import file_in, prepare
 from executor.restore.source.batches import Batch, Piece
 
 # So much may lie staged beyond the batch that is being loaded.
@@ -106,14 +107,13 @@ class Pipeline:
         return len(held) < _AHEAD_BATCHES and size <= held[0].size + self.ahead_bytes
 
     def _begin(self, batch: Batch, pool: ThreadPoolExecutor) -> Staged:
-        directory = batch.directory(self.staging)
-        directory.mkdir(parents=True, exist_ok=True)
-        wanted = {piece.name for piece in batch.pieces}
+        directory = prepare(self.staging, batch.directory(self.staging))
+        paths = {piece.name: file_in(directory, piece.name) for piece in batch.pieces}
         for path in directory.iterdir():
             # Of an attempt that loaded something else here.
-            if path.name not in wanted:
+            if path.name not in paths:
                 path.unlink()
-        files = tuple(pool.submit(self.fetch, piece, directory / piece.name) for piece in batch.pieces)
+        files = tuple(pool.submit(self.fetch, piece, paths[piece.name]) for piece in batch.pieces)
         return Staged(batch, directory, files)
 
     def _wait(self, staged: Staged) -> None:

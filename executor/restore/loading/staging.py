@@ -3,9 +3,46 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+
+class OutsideError(OSError):
+    """A path that does not lie in the staging directory; the text names it."""
+
+
+def prepare(root: Path, directory: Path) -> Path:
+    """Make a directory below `root` and return it. Raises OutsideError if it, or a way to it, lies anywhere else."""
+    root.mkdir(parents=True, exist_ok=True)
+    found = root.resolve(strict=True)
+    for part in _parts(root, directory):
+        found /= part
+        found.mkdir(exist_ok=True)
+        if not stat.S_ISDIR(found.lstat().st_mode):
+            raise OutsideError(f"{found} is no directory of its own: a restore does not follow links")
+    return directory
+
+
+def file_in(directory: Path, name: str) -> Path:
+    """Return the path of a file in a directory. Raises OutsideError for a name that leads elsewhere."""
+    if _parts(directory, directory / name) != (name,):
+        raise OutsideError(f"{name!r} is no name of a file in {directory}")
+    found = directory / name
+    if found.is_dir() and not found.is_symlink():
+        raise OutsideError(f"{found} is a directory, and is to be a file")
+    return found
+
+
+def _parts(root: Path, path: Path) -> tuple[str, ...]:
+    """The names that lead from a directory to what is to lie in it."""
+    parts = path.parts[len(root.parts) :]
+    if path.parts[: len(root.parts)] != root.parts or not parts or any(part == ".." for part in parts):
+        raise OutsideError(f"{str(path)!r} does not lie in {root}")
+    if any("\0" in part for part in parts):
+        raise OutsideError(f"{str(path)!r} holds a NUL character")
+    return parts
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from executor.cql.ddl import COLUMNS, Element
 from executor.cql.names import TableName
 from executor.cql.tokenizer import words
-from executor.restore.loading.staging import OperationDirectory
+from executor.restore.loading.staging import OperationDirectory, file_in, prepare
 from executor.restore.source.batches import Batch
 
 _PLAN, _RESULT = "plan.json", "result.json"
@@ -57,11 +57,11 @@ class Samples(OperationDirectory):
 
     def keep_files(self, batch: Batch, staged: Path) -> Path:
         """Keep all of a batch's files, without taking space as long as they are somewhere else as well."""
-        kept = self.path(batch.number) / batch.target.key_space / batch.target.table
         shutil.rmtree(self.path(batch.number), ignore_errors=True)
-        kept.mkdir(parents=True)
+        names = batch.target
+        kept = prepare(self.directory, self.path(batch.number) / names.key_space / names.table)
         for piece in batch.pieces:
-            os.link(staged / piece.name, kept / piece.name)
+            os.link(file_in(staged, piece.name), file_in(kept, piece.name))
         return kept
 
     def note(self, kept: Kept) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
@@ -50,6 +50,11 @@ IDLE = Control(lambda: None, lambda progress: None, lambda: 0.0)
 FILES = st.dictionaries(
     st.sampled_from(TABLES), st.lists(st.sampled_from(b"abcd"), min_size=1, max_size=2), min_size=1, max_size=2
 )
+
+
+def _sstables(components: Iterable[Component]) -> tuple[SSTable, ...]:
+    """One SSTable for each file: they have one component each."""
+    return tuple(SSTable(part.name.removesuffix("-Data.db"), 0, (part,)) for part in components)
 
 
 class Unfinished:
@@ -124,7 +129,7 @@ class Backups(RuleBasedStateMachine):
             NodeManifest(
                 found.name, found.operation, found.cluster, node, MEMBER,
                 tuple(
-                    TableFiles("shop", table.name, table.id, (SSTable("s", 0, tuple(components)),))
+                    TableFiles("shop", table.name, table.id, _sstables(components))
                     for table, components in tables.items()
                 ),
             )

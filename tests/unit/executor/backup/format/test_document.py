@@ -31,14 +31,17 @@ from executor.backup.format.manifest import (
 
 MEMBER = Member("h", "127.0.0.1", "dc1", "r1", ("-1", "2"), "5.0.8", "Murmur3", "v1", ("/d1", "/d2"), 12.5)
 RING = (RingMember("h", "127.0.0.1", "dc1", "r1", ("-1", "2")),)
+ID, SHA = "5a1c395e-b41f-11ee-aaaa-0123456789ab", "e3" * 32
+KEY = f"data/c/node-0/{ID}/{SHA}"
 NODE = NodeManifest(
     "b", "op", "c", "node-0", MEMBER,
-    (TableFiles("ks", "t", "id", (SSTable("nb-1-big", 1, (Component("nb-1-big-A.db", 0, "e3", "k", 0, "none"),)),)),),
+    (TableFiles("ks", "t", ID, (SSTable("nb-1-big", 1, (Component("nb-1-big-A.db", 0, SHA, KEY, 0, "none"),)),)),),
 )  # fmt: skip
-SCHEMA = Schema("v1", (KeySpace("ks", False, ("CREATE …;",)),), (Table("ks", "t", "id", None),), RING)
+SCHEMA = Schema("v1", (KeySpace("ks", False, ("CREATE …;",)),), (Table("ks", "t", ID, None),), RING)
 CLUSTER = ClusterManifest(
-    "b", "op", "c", "name", 1.0, 2.0, "sk", "ss", {"node-0": NodeSummary("nk", "ns", MEMBER, 1, 0)},
-    (TableSummary("ks", "t", "id", 7, 1, 0),), RING, 1, 0, 0,
+    "b", "op", "c", "name", 1.0, 2.0, "backups/b/schema.json", SHA,
+    {"node-0": NodeSummary("backups/b/nodes/node-0.json", SHA, MEMBER, 1, 0)}, (TableSummary("ks", "t", ID, 7, 1, 0),),
+    RING, 1, 0, 0,
 )  # fmt: skip
 STARTED = Started("b", "op", "c", "name", 1.0)
 
@@ -71,9 +74,9 @@ def test_what_lacks_nothing_is_read_by_executors_of_the_version_before() -> None
     assert {"left_out", "absent", "coverage"} <= json.loads(document.write(lacking)).keys()
 
 
-@given(st.text(), st.floats(allow_nan=False, allow_infinity=False))
+@given(st.text(), st.floats(min_value=0, max_value=253_402_300_799))
 def test_any_text_and_time(text: str, moment: float) -> None:
-    started = Started(text, "op", "c", "name", moment)
+    started = Started("b", "op", "c", text, moment)
     assert manifest.read_started(document.write(started), "it") == started
 
 
@@ -94,6 +97,16 @@ def _changed(**changes: Any) -> bytes:
         pytest.param(b"{", "is no JSON", id="json"),
         pytest.param(b"\xff", "is no JSON", id="utf-8"),
         pytest.param(b"[]", "is no JSON object", id="object"),
+        pytest.param(b"[" * 100_000, "is nested too deep", id="deep"),
+        pytest.param(b'{"version":' + b"[" * 900 + b"]" * 900 + b"}", "has version", id="deep-version"),
+        pytest.param(b"[" + b"[]," * 1_500_001 + b"[]]", "more than 1500000 values", id="many"),
+        pytest.param(b" " * (64 * 1024**2 + 1), "reads at most 67108864", id="large"),
+        pytest.param(_changed(cluster_name="\udce9"), "half of a surrogate pair", id="surrogate"),
+        pytest.param(_changed(started_at=float("nan")), "NaN is no number", id="nan"),
+        pytest.param(b'{"version": 1' + b"0" * 5000 + b"}", "is no JSON", id="digits"),
+        pytest.param(_changed(started_at=10**400), "too large", id="integer"),
+        pytest.param(_changed(started_at=1e300), "before the year 10000", id="moment"),
+        pytest.param(_changed(**{"x" * 100_000: 1}), "unknown field 'x{79}$", id="field"),
         pytest.param(_changed(version=2), "has version 2", id="newer"),
         pytest.param(_changed(version=None), "has version None", id="no-version"),
         pytest.param(_changed(more=1), "unknown field 'more'", id="unknown"),
