@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ from cassandra import AuthenticationFailed, DriverException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
+
+from executor.cql.encryption import Encryption, UntrustedError
 
 _PROTOCOL = 5
 _AGREEMENT_SECONDS = 60.0
@@ -33,23 +36,20 @@ def connect(
     consistency: int,
     connect_seconds: float = 30.0,
     request_seconds: float = 120.0,
+    encryption: Encryption | None = None,
 ) -> Iterator[Session]:
     """A session with this node alone; `secrets` may hold cassandra_username and cassandra_password.
 
     Raises ConnectError. By default a request has the time of a schema change, which waits for all nodes.
     """
-    profile = ExecutionProfile(
-        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
-        consistency_level=consistency,
-        request_timeout=request_seconds,
-    )
     user = secrets.get("cassandra_username")
     cluster = Cluster(
         [address],
         port=port,
         auth_provider=PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        execution_profiles={EXEC_PROFILE_DEFAULT: _profile(address, consistency, request_seconds)},
         protocol_version=_PROTOCOL,
+        ssl_context=_context(address, port, encryption),
         connect_timeout=connect_seconds,
         control_connection_timeout=connect_seconds,
         max_schema_agreement_wait=_AGREEMENT_SECONDS,
@@ -65,6 +65,21 @@ def connect(
         yield session
     finally:
         cluster.shutdown()
+
+
+def _profile(address: str, consistency: int, request_seconds: float) -> ExecutionProfile:
+    return ExecutionProfile(
+        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
+        consistency_level=consistency,
+        request_timeout=request_seconds,
+    )
+
+
+def _context(address: str, port: int, encryption: Encryption | None) -> ssl.SSLContext | None:
+    try:
+        return None if encryption is None else encryption.context(address)
+    except UntrustedError as error:
+        raise ConnectError(f"CQL on {address}:{port}: {error}", refused=True) from error
 
 
 def words(error: BaseException) -> str:

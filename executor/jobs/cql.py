@@ -20,9 +20,11 @@ _LOGIN = (
 def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> Iterator[Session]:
     """A CQL session with this node alone. Raises JobError when it does not take us."""
     try:
-        with cql_session.connect(node.address, node.native_port, secrets, consistency) as session:
+        with cql_session.connect(
+            node.address, node.native_port, secrets, consistency, encryption=node.encryption
+        ) as session:
             yield session
     except cql_session.ConnectError as error:
-        if error.refused and not secrets.get("cassandra_username"):
+        if error.refused and "uthentication" in str(error) and not secrets.get("cassandra_username"):
             raise JobError("connect", _LOGIN.format(node.address), hopeless=True) from error
         raise JobError("connect", str(error), error.refused) from error

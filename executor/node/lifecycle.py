@@ -16,10 +16,11 @@ from executor.cassandra import exit_cause
 from executor.cassandra.install import Installation, LaunchError, Surroundings, hold, install
 from executor.cassandra.process import Cassandra
 from executor.cassandra.volume import VolumeLock
+from executor.cql import encryption
 from executor.jmx.status import PAUSED, UNKNOWN
 from executor.jobs.context import NodeFacts
 from executor.jobs.runner import Runner
-from executor.node import reporting
+from executor.node import launch_rules, reporting
 from executor.node.events import Drained, Event, Held, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
 from executor.node.job_table import JOBS
 from executor.node.poller import Poller
@@ -144,15 +145,20 @@ class Node:
     def _on_launch(self, event: Launch) -> None:
         try:
             launch = parse_task(event.data)
-        except ProtocolError as error:
-            _LOG.error("task %s cannot be understood: %s", event.task_id, error)
-            self._agent.update(event.task_id, "TASK_FAILED", f"launch data: {error}")
-            self._ended = self._ended or self._task_id is None
+        except (ProtocolError, RecursionError) as error:
+            self._refuse_launch(event.task_id, str(error))
             return
         if isinstance(launch, JobLaunch):
             self._on_job(event.task_id, launch)
+        elif (rule := launch_rules.problem(launch)) is not None:
+            self._refuse_launch(event.task_id, rule)
         else:
             self._on_node(event, launch)
+
+    def _refuse_launch(self, task_id: str, why: str) -> None:
+        _LOG.error("task %s cannot be understood: %s", task_id, why)
+        self._agent.update(task_id, "TASK_FAILED", f"launch data: {why}")
+        self._ended = self._ended or self._task_id is None
 
     def _on_job(self, task_id: str, launch: JobLaunch) -> None:
         if self._task_id is None:
@@ -186,6 +192,9 @@ class Node:
                 self._events.put(Installed(install(launch, self._where, _LOG.info)))
         except LaunchError as error:
             self._events.put(Installed(error))
+        except Exception as error:  # noqa: BLE001 - a thread that just ended would leave the task TASK_STARTING for ever
+            _LOG.exception("the installation broke")
+            self._events.put(Installed(LaunchError("installation", f"{type(error).__name__}: {str(error)!a}")))
 
     def _on_installed(self, result: Installation | LaunchError) -> None:
         if self._ended:
@@ -220,13 +229,14 @@ class Node:
     # Status.
 
     def _on_polled(self, event: Polled) -> None:
+        status = event.status if self._report is None else reporting.believed(self._report, event.status)
         for query in event.queries:
-            self._reply(query, event.status)
+            self._reply(query, status)
         if self._report is None or self._ended:
             return
-        if self._cassandra is not None and event.status.native_transport_running:
+        if self._cassandra is not None and status.native_transport_running:
             self._cassandra.serves()
-        self._report, to_tell = reporting.fold(self._report, event.status, time.monotonic())
+        self._report, to_tell = reporting.fold(self._report, status, time.monotonic())
         if to_tell is not None:
             _LOG.info("mode %s, native transport %s", to_tell.mode, to_tell.native_transport_running)
             self._tell(to_tell)
@@ -367,4 +377,5 @@ def _facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> Nod
         data_directories=(volume / "data",),
         scratch=volume / "maintenance",
         surroundings=where,
+        encryption=encryption.read(launch.options, where.address),
     )

@@ -17,6 +17,7 @@ from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import Session
 
 from executor.cql import session as cql_session
+from executor.cql.encryption import Encryption
 from executor.repair.survey import host
 
 # A node that lives answers from memory.
@@ -40,6 +41,7 @@ class Replicas:
     port: int
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     silent: dict[str, str] = field(default_factory=dict)
+    encryption: Encryption | None = None
 
     def told(self) -> str:
         """A sentence about the replicas that could not be asked; empty if all could."""
@@ -86,7 +88,9 @@ class Replicas:
         return found
 
     def _connected(self, address: str) -> AbstractContextManager[Session]:
-        return cql_session.connect(address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS)
+        return cql_session.connect(
+            address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS, self.encryption
+        )
 
     def _ask(self, endpoint: str, query: str) -> list[dict[str, Any]]:
         address = host(endpoint)

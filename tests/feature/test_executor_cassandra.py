@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.protocol import NodeLaunch
 from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import wait_for
@@ -71,6 +71,23 @@ def _wait_for_kept(volume: Path) -> list[str]:
     ]
 
 
+def _only_what_the_executor_calls(node: Node) -> None:
+    """The right password opens nothing else of JMX."""
+    jolokia = node.jolokia()
+    mode = Attribute(STORAGE_SERVICE, "OperationMode")
+    assert jolokia.read([mode], 5) == {mode: "NORMAL"}
+    refused = {
+        "stopGossiping": STORAGE_SERVICE, "stopDaemon": STORAGE_SERVICE, "truncate": STORAGE_SERVICE,
+        "vmSystemProperties": "com.sun.management:type=DiagnosticCommand",
+        "dumpHeap": "com.sun.management:type=HotSpotDiagnostic", "loadClass": "java.util.logging:type=Logging",
+    }  # fmt: skip
+    for operation, mbean in refused.items():
+        with pytest.raises(JolokiaError, match=r"not allowed|not permitted|[Ff]orbidden"):
+            jolokia.execute(mbean, operation, [], 5)
+    properties = Attribute("java.lang:type=Runtime", "SystemProperties")
+    assert jolokia.read([properties], 5) == {}
+
+
 def test_life_of_a_node(node: Node) -> None:
     node.launch(LAUNCH, "t1", CASSANDRA_START_CACHE="")
     assert node.next_update("t1")["state"] == "TASK_STARTING"
@@ -79,6 +96,9 @@ def test_life_of_a_node(node: Node) -> None:
     assert (status.data_center, status.rack, status.version) == ("dc1", "r1", "5.0.8")
     assert status.live == ("127.0.2.1",)
     assert status.pid is not None
+
+    _only_what_the_executor_calls(node)
+    assert not (node.agent.sandbox() / "conf" / "jolokia.properties").exists(), "the password is in no file"
 
     reply = node.query("q1")
     assert (reply.id, reply.node, reply.task_id) == ("q1", "node-0", "t1")
