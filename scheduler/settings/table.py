@@ -69,7 +69,7 @@ _SERVICE = (
     _text(
         "SERVICE_USER",
         "",
-        "User on the agents that runs executor and Cassandra.",
+        "User on the agents that runs executor and Cassandra; best one of its own, see docs/security.md.",
         rule=rules.user,
         derived="the user that runs the scheduler",
         marathon="nobody",
@@ -227,7 +227,7 @@ _CASSANDRA = (
     _port("CASSANDRA_STORAGE_PORT", "7000", "Port between nodes."),
     _port("CASSANDRA_SSL_STORAGE_PORT", "7001", "Port between nodes with TLS in the old way."),
     _port("CASSANDRA_NATIVE_TRANSPORT_PORT", "9042", "Port of CQL."),
-    _port("CASSANDRA_JMX_PORT", "7199", "Port on which the executor reaches JMX over HTTP (Jolokia)."),
+    _port("CASSANDRA_JMX_PORT", "7199", "Port on which the executor reaches JMX over HTTP (Jolokia), on the loopback network."),
     _text("CASSANDRA_YAML", "", "More keys of cassandra.yaml, as YAML; see below."),
     _text("CASSANDRA_YAML_FILE", "", "File with more keys of cassandra.yaml; see below."),
 )
