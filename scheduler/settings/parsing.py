@@ -129,6 +129,8 @@ def _derive(reading: Reading) -> None:
             reading.derived.add(setting)
     if reading.has("ARTIFACTS_URL"):
         values["ARTIFACTS_URL"] = values["ARTIFACTS_URL"].rstrip("/") + "/"
+    if values.get("SERVICE_USER") == "nobody":
+        reading.warnings.append("SERVICE_USER is nobody, as other tasks may be: give nodes a user of their own.")
     if values.get("SERVICE_USER") == "":
         reading.problems.append("SERVICE_USER must be set, as the user that runs the scheduler has no name.")
 

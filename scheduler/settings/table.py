@@ -227,7 +227,11 @@ _CASSANDRA = (
     _port("CASSANDRA_STORAGE_PORT", "7000", "Port between nodes."),
     _port("CASSANDRA_SSL_STORAGE_PORT", "7001", "Port between nodes with TLS in the old way."),
     _port("CASSANDRA_NATIVE_TRANSPORT_PORT", "9042", "Port of CQL."),
-    _port("CASSANDRA_JMX_PORT", "7199", "Port on which the executor reaches JMX over HTTP (Jolokia), on the loopback network."),
+    _port(
+        "CASSANDRA_JMX_PORT",
+        "7199",
+        "Loopback port on which the executor reaches JMX over HTTP (Jolokia).",
+    ),
     _text("CASSANDRA_YAML", "", "More keys of cassandra.yaml, as YAML; see below."),
     _text("CASSANDRA_YAML_FILE", "", "File with more keys of cassandra.yaml; see below."),
 )
