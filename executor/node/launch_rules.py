@@ -5,16 +5,19 @@ The scheduler checks its settings too; a launch may come from an older one, or f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import PurePosixPath
 from typing import Any
 
-from executor.protocol import NodeLaunch
+from executor.protocol import JobLaunch, NodeLaunch
 
 _TEXTS = ("node", "cluster_name", "configuration", "data_center", "rack", "gc", "volume", "bundle")
 _MAYBE_TEXTS = ("replace_address", "java_home")
 _LISTS = ("seeds", "jvm_options")
+_NAMES_OF_FILES = ("operation", "tag")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PORTS = range(1, 65_536)
 _MOST_MB = 16 * 1024**2
 _MOST_DEPTH = 16
@@ -23,6 +26,19 @@ _MOST_DEPTH = 16
 def problem(launch: NodeLaunch) -> str | None:
     """Return the rule that a launch breaks, in a sentence that names the field; None if it can be launched."""
     return next(_problems(launch), None)
+
+
+def job_problem(launch: JobLaunch) -> str | None:
+    """Return the rule that a job's launch breaks: names in it become names of files on the volume."""
+    named = {name: getattr(launch, name) for name in ("job", "operation", "node")}
+    parameters: Any = launch.parameters
+    if not isinstance(parameters, Mapping) or not isinstance(launch.tuning, Mapping):
+        return "parameters and tuning must be objects"
+    named |= {f"parameters.{name}": parameters[name] for name in _NAMES_OF_FILES if parameters.get(name)}
+    for name, value in named.items():
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            return f"{name} must be 1 to 128 letters, digits and ._-, and begin with none of .-"
+    return None
 
 
 def _problems(launch: NodeLaunch) -> Iterator[str]:

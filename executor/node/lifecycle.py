@@ -169,6 +169,8 @@ class Node:
             self._jobs.refuse(task_id, f"it is meant for {launch.node_task_id}, but {self._task_id} runs here")
         elif self._facts is None or self._stop is not None or self._ended:
             self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
+        elif (rule := launch_rules.job_problem(launch)) is not None:
+            self._jobs.refuse(task_id, f"launch data: {rule}")
         else:
             self._jobs.start(task_id, launch, self._facts)
 
@@ -248,7 +250,7 @@ class Node:
     def _on_message(self, data: str) -> None:
         try:
             message = parse_message(data)
-        except ProtocolError as error:
+        except (ProtocolError, RecursionError) as error:
             _LOG.warning("a message that cannot be read: %s", error)
             return
         match message:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from executor.node.launch_rules import problem
-from executor.protocol import Ports
+from executor.node.launch_rules import job_problem, problem
+from executor.protocol import JobLaunch, Ports
 from tests.unit.executor.sandbox import make_launch
 
 BAD = ("a\0b", "a\nb", "a\rb", "a\x1b[31m", "\udce9", "\x7f", "\u2028")
@@ -69,3 +69,25 @@ def test_control_characters_in_lists(name: str, bad: str) -> None:
 def test_rules(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(problem(replace(make_launch(), **changes)))
+
+
+JOB = JobLaunch("load", "4ba8f43c-d9f9-4c15-87d9-4a2d5f467d85", "node-0", "node-0__1")
+
+
+def test_a_job_of_a_scheduler() -> None:
+    assert job_problem(JOB) is None
+    assert job_problem(replace(JOB, parameters={"operation": JOB.operation, "tag": f"backup-{JOB.operation}"})) is None
+
+
+@pytest.mark.parametrize("bad", ["", "..", "../x", "/x", "a/b", "a\0", "a\nb", "x" * 129, None, 1])
+def test_names_that_become_files(bad: Any) -> None:
+    rule = "must be 1 to 128 letters, digits"
+    for changes in ({"operation": bad}, {"job": bad}):
+        assert rule in str(job_problem(replace(JOB, **changes)))
+    for name in ("operation", "tag") if bad else ():
+        assert f"parameters.{name} {rule}" in str(job_problem(replace(JOB, parameters={name: bad})))
+
+
+def test_parameters_are_an_object() -> None:
+    changes: dict[str, Any] = {"parameters": []}
+    assert job_problem(replace(JOB, **changes)) == "parameters and tuning must be objects"
