@@ -6,6 +6,7 @@ A place is normalized to the text with which an allowed location begins: `s3://`
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,9 @@ _HTTP = re.compile(
     r"(?:s3\+)?(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}|\*))?"
     r"(?P<rest>(?:/[^?#*\s]*)?)"
 )
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}|\*))?")
 _PORTS = {"http": "80", "https": "443"}
+_METADATA = tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32")))
 SHAPE = "must be places parted by commas, each s3://*, s3://bucket[/prefix] or http(s)://host[:port][/bucket[/prefix]]"
 
 
@@ -30,10 +33,13 @@ def parse(text: str) -> tuple[str, ...]:
 def _place(text: str) -> str:
     if (found := _S3.fullmatch(text)) is not None:
         return f"s3://{_rest(found['rest'] or '')}"
-    if (found := _HTTP.fullmatch(text)) is not None:
-        port = found["port"] or _PORTS[found["scheme"]]
-        return f"{found['scheme']}://{found['host'].lower()}:{port}/{_rest(found['rest'])}"
-    raise ValueError(SHAPE)
+    if (found := _HTTP.fullmatch(text)) is None:
+        raise ValueError(SHAPE)
+    port = found["port"] or _PORTS[found["scheme"]]
+    place = f"{found['scheme']}://{found['host'].lower()}:{port}/{_rest(found['rest'])}"
+    if _is_metadata(place):
+        raise ValueError("must not name a link-local address, or that of a metadata service")
+    return place
 
 
 def _rest(text: str) -> str:
@@ -48,10 +54,35 @@ def problem(places: Sequence[str], request: Mapping[str, Any]) -> str | None:
     if not location:
         return None
     endpoint = request.get("endpoint")
-    text = f"{endpoint}/{str(location).removeprefix('s3://')}" if endpoint else str(location)
-    forms = [_place(text)] if "*" not in text else []
-    forms += [re.sub(r":\d+/", ":*/", form, count=1) for form in forms if form.startswith("http")]
+    form = _form(f"{endpoint}/{str(location).removeprefix('s3://')}" if endpoint else str(location))
+    if _is_metadata(form):
+        return "must not be at a link-local address, or at that of a metadata service"
+    # The same with any port.
+    forms = [form, re.sub(r":\d+/", ":*/", form, count=1)] if form.startswith("http") else [form]
     if any(form.startswith(place) for form in forms for place in places):
         return None
     shown = ", ".join("s3://*" if place == "s3://" else place for place in places)
     return f"must lie in one of the places that BACKUP_LOCATIONS allows: {shown}"
+
+
+def _form(text: str) -> str:
+    """Normalize a checked location; other than a place, its prefix can hold any sign."""
+    scheme, _, rest = text.partition("://")
+    if scheme == "s3":
+        return f"s3://{_rest(rest)}"
+    authority, _, path = rest.partition("/")
+    found = _AUTHORITY.fullmatch(authority)
+    if found is None:
+        return text
+    return f"{scheme}://{found['host'].lower()}:{found['port'] or _PORTS.get(scheme)}/{_rest(path)}"
+
+
+def _is_metadata(form: str) -> bool:
+    """Tell of a literal address; what a name leads to, the executor finds out when it connects."""
+    found = _AUTHORITY.fullmatch(form.partition("://")[2].partition("/")[0])
+    try:
+        address = ipaddress.ip_address("" if found is None else found["host"].strip("[]"))
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return any((mapped or address) in network for network in _METADATA)

@@ -47,6 +47,7 @@ def test_what_is_no_place(text: str) -> None:
         (PLACES, "http://10.0.0.9:8080/any", None, False),
         (PLACES, "http://10.0.0.90/any", None, False),
         (PLACES, "http://127.0.0.1:4711/any", None, True),
+        (PLACES, "s3://ours/a*b/c=d", None, True),
         (PLACES, "http://127.0.0.1.evil.example:4711/any", None, False),
     ],
 )
@@ -66,3 +67,14 @@ def test_scheduler_and_executor_agree(places: str, location: str, endpoint: str 
 
 def test_no_location() -> None:
     assert problem(DEFAULT, {"key_spaces": ["shop"]}) is None
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"])
+def test_metadata_addresses_are_never_allowed(host: str) -> None:
+    with pytest.raises(ValueError, match="must not name a link-local address"):
+        parse(f"http://{host}:80")
+    for request in (
+        {"external_location": f"http://{host}/bucket"},
+        {"external_location": "s3://bucket", "endpoint": f"http://{host}:8080"},
+    ):
+        assert "must not be at a link-local address" in str(problem(("http://", "s3://"), request))
