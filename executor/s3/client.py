@@ -59,6 +59,8 @@ def connected(
         guard = Guard(client.meta.endpoint_url)
         client.meta.events.register("before-send.s3", guard.before_send)
         client.meta.events.register("before-call.s3.HeadBucket", guard.before_head_bucket)
+        for event in ("after-call", "after-call-error"):
+            client.meta.events.register(f"{event}.s3.HeadBucket", guard.after_head_bucket)
         try:
             yield client
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -41,6 +42,7 @@ class Guard:
         self._own = (host,) if amazon is None else (amazon.removeprefix("."),)
         self._resolve = resolve or _addresses
         self._known: dict[tuple[str, int], float] = {}
+        self._asking = threading.local()
 
     def before_send(self, request: Any, **_more: Any) -> None:
         """Refuse a request to a foreign host, or to a metadata service. Raises RefusedError."""
@@ -50,8 +52,15 @@ class Guard:
         self._check(host.strip("[]"), port)
 
     def before_head_bucket(self, **_more: Any) -> None:
-        """Refuse the library's question after the region of a bucket, which a server may answer alike for ever."""
-        raise RefusedError(reason="the server sends to another region without naming it: give region")
+        """Refuse the library's question after the region of a bucket while it asks one: a server may answer alike for
+        ever. Raises RefusedError."""
+        if getattr(self._asking, "region", False):
+            raise RefusedError(reason="the server sends to another region without naming it: give region")
+        self._asking.region = True
+
+    def after_head_bucket(self, **_more: Any) -> None:
+        """Note that the question has been answered, or has failed."""
+        self._asking.region = False
 
     def _check(self, host: str, port: int) -> None:
         now = time.monotonic()

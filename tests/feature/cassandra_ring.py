@@ -34,7 +34,9 @@ _STORAGE = access.ALLOWED[STORAGE_SERVICE]
 _THROUGHPUT = ("StreamThroughputMbitPerSec", "ConcurrentCompactors", "CompactionThroughputMbPerSec")
 _OF_TESTS = {
     STORAGE_SERVICE: replace(_STORAGE, attributes=(*_STORAGE.attributes, *_THROUGHPUT)),
-    "org.apache.cassandra.db:type=RepairService": access.Allowed(operations=("*",)),
+    "org.apache.cassandra.db:type=RepairService": access.Allowed(
+        attributes=("RepairPendingCompactionRejectThreshold",), operations=("*",)
+    ),
     "org.apache.cassandra.db:type=Guardrails": access.Allowed(operations=("*",)),
 }
 LAUNCH = NodeLaunch(

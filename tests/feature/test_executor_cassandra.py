@@ -71,6 +71,15 @@ def _wait_for_kept(volume: Path) -> list[str]:
     ]
 
 
+def _open_to_others(sandbox: Path) -> list[Path]:
+    """What Cassandra and its executor wrote and others can read."""
+    written = [
+        path for name in ("conf", "logs", "volume/data", "volume/commitlog") for path in (sandbox / name).rglob("*")
+    ]
+    assert written
+    return [path for path in written if path.stat().st_mode & 0o007]
+
+
 def _only_what_the_executor_calls(node: Node) -> None:
     """The right password opens nothing else of JMX."""
     jolokia = node.jolokia()
@@ -98,6 +107,7 @@ def test_life_of_a_node(node: Node) -> None:
     assert status.pid is not None
 
     _only_what_the_executor_calls(node)
+    assert _open_to_others(node.agent.sandbox()) == []
     assert not (node.agent.sandbox() / "conf" / "jolokia.properties").exists(), "the password is in no file"
 
     reply = node.query("q1")

@@ -161,7 +161,7 @@ def test_a_job_finds_its_libraries_in_the_bundle(sources: Path, tmp_path: Path) 
     library = tmp_path / "executor-bundle/lib"
     script = (
         f"import sys; sys.path.insert(0, {str(library)!r})\n"
-        "import boto3, cassandra.cluster, executor.jobs.table\n"
+        "import boto3, cassandra.cluster, executor.jobs.table_jobs\n"
         "client = boto3.session.Session().client('s3', region_name='eu-west-1')\n"
         "print(client.meta.endpoint_url, cassandra.cluster.DefaultConnection.__name__)\n"
         "paths = {module.__file__ for name, module in sys.modules.items() if name in ('boto3', 'cassandra.cluster')}\n"
