@@ -105,12 +105,14 @@ class Store:
                 if is_missing(error):
                     return None
                 raise
-            with answer["Body"] as body:
-                # A server may send more than it has announced, or announce nothing.
-                content = b"" if answer.get("ContentLength", 0) > most else body.read(most + 1)
-            if answer.get("ContentLength", 0) > most or len(content) > most:
+            content, announced, body = bytearray(), answer.get("ContentLength", 0), answer["Body"]
+            with body:
+                # A server may send more than it has announced. Only a read at the end finds that it has sent less.
+                while max(announced, len(content)) <= most and (piece := body.read(_CHUNK)):
+                    content += piece
+            if max(announced, len(content)) > most:
                 raise TooLargeError(f"{self._key(key)} in {self.location} has more than {most} bytes", hopeless=True)
-            return content
+            return bytes(content)
 
         return self._try("GetObject", key, call)
 
