@@ -8,8 +8,8 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# The virtual environment of the scheduler. http-parser is ours (see compat/http-parser): it must be named in the same
-# command as pymesos, which asks for it.
+# The virtual environment of the scheduler. pip must get this repository's http-parser (see compat/http-parser) in
+# the same command as pymesos, which requires it.
 FROM python AS environment
 WORKDIR /source
 COPY . .
@@ -18,7 +18,7 @@ RUN python -m venv /opt/cassandra-mesos \
 
 # The bundles: Cassandra's from Maven, the executor's from the environment above.
 FROM environment AS bundles
-# The Java of this Debian release is the one that Cassandra 5.0 wants; its exact version does not reach the image.
+# This Debian release has the Java that Cassandra 5.0 needs; its exact version does not reach the image.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends maven openjdk-17-jdk-headless \
@@ -36,7 +36,7 @@ ENV PATH=/opt/cassandra-mesos/bin:$PATH \
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 9000
-# The same question as Marathon's health check asks.
+# The same query as that of Marathon's health check.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=20 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('API_PORT') or 9000}/v1/health\", timeout=8)"]
 ENTRYPOINT ["python", "-m", "scheduler"]

@@ -14,6 +14,7 @@ from api.endpoints import (
     artifacts,
     configuration,
     connection,
+    description,
     events,
     health,
     nodes,
@@ -22,9 +23,12 @@ from api.endpoints import (
     restore_plan,
     settings,
 )
-from api.http import access, arguments, auth, errors
-from api.openapi import document
+from api.http import access, arguments, auth, errors, timing
+from api.http.origin import Hosts
+from api.http.refusals import Refusals
+from api.http.token_file import TokenFile
 from scheduler.loop.snapshot import Gateway
+from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
 
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BLUEPRINTS = (
+BLUEPRINTS = (
     plans.blueprint,
     connection.blueprint,
     nodes.blueprint,
@@ -44,28 +48,33 @@ _BLUEPRINTS = (
     events.blueprint,
     health.blueprint,
     artifacts.blueprint,
-    document.blueprint,
+    description.blueprint,
 )
 
 
-def create_app(gateway: Gateway, given: Settings) -> Flask:
-    """The application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
+def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = None) -> Flask:
+    """Make the application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
     app = Application(__name__, static_folder=None)
+    metrics = metrics or Metrics()
     app.extensions[access.EXTENSION] = access.Access(
         gateway,
-        given,
-        sealer(given.secrets_key_file, given.secrets_key),
-        streams=access.Streams(given.api_threads),
+        settings,
+        sealer(settings.secrets_key_file, settings.secrets_key),
+        streams=access.Streams(settings.api_threads),
+        questions=access.Streams(settings.api_threads, share=4),
+        metrics=metrics,
     )
-    app.extensions[auth.EXTENSION] = _tokens(given)
+    app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)
     app.url_map.strict_slashes = False
+    mounts = _mounts(settings.service_name)
+    timing.register(app, mounts.values())
     app.before_request(auth.check)
     app.before_request(arguments.check_size)
     app.after_request(access.mark_stale)
-    app.after_request(_not_to_be_kept)
+    app.after_request(_forbid_caching)
     errors.register(app)
-    for mount, prefix in _mounts(given.service_name).items():
-        for blueprint in _BLUEPRINTS:
+    for mount, prefix in mounts.items():
+        for blueprint in BLUEPRINTS:
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
     return app
 
@@ -74,29 +83,31 @@ def _mounts(name: str) -> dict[str, str]:
     return {"": "", "service:": f"/service/{name}", "name:": f"/{name}"}
 
 
-def _tokens(settings: Settings) -> auth.TokenFile | None:
-    if settings.api_token_file:
-        return auth.TokenFile(Path(settings.api_token_file))
-    log.warning(
-        "API_TOKEN_FILE is not set: whoever reaches %s:%d may command this cluster; the router before it is trusted",
-        settings.api_host,
-        settings.api_port,
-    )
-    return None
+def _guard(gateway: Gateway, settings: Settings, metrics: Metrics) -> auth.Guard:
+    tokens = TokenFile(Path(settings.api_token_file)) if settings.api_token_file else None
+    if tokens is None and settings.api_trust_router:
+        log.warning(
+            "API_TOKEN_FILE is not set: every client that reaches %s:%d can send commands; let only a router in that "
+            "authenticates users",
+            settings.api_host,
+            settings.api_port,
+        )
+    refusals = Refusals(gateway.note, metrics.observe_refusal)
+    return auth.Guard(tokens, settings.api_trust_router, Hosts(settings), refusals)
 
 
-def _not_to_be_kept(response: Response) -> Response:
+def _forbid_caching(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 class Application(Flask):
-    """Takes `//` in a path for `/`: the reference itself has it in one of its lines.
+    """A Flask application that reads `//` in a path as `/`, because one example of the reference has it.
 
-    A redirect, Flask's own way, would not do: curl does not follow one unless told.
+    Flask would redirect instead, and curl follows no redirect without an option.
     """
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         environ["PATH_INFO"] = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
         return super().wsgi_app(environ, start_response)

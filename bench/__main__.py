@@ -18,7 +18,7 @@ from devcluster.checks import ROOT
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: a figure of a module, what it is, and the limit that it is to keep, if any."""
+    """A line of the table: a figure of a module, its name, and the limit that it must keep, if any."""
 
     figure: str
     what: str
@@ -28,13 +28,13 @@ class Row:
 
     @property
     def limit(self) -> str:
-        """The limit as text, empty if there is none."""
+        """Return the limit as text, empty if there is none."""
         if self.at_least is not None:
             return f"at least {self.at_least:,g}{self.unit}"
         return "" if self.at_most is None else f"{self.at_most:,g}{self.unit}"
 
     def keeps(self, value: float) -> bool:
-        """Whether a value is within the limit."""
+        """Return whether a value is within the limit."""
         return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
 
 
@@ -181,7 +181,7 @@ The S3 server has a low priority, because it usually runs on another machine.
 
 
 def measure(module: str) -> dict[str, Any]:
-    """The figures that a module prints, measured in a process of its own."""
+    """Return the figures that a module prints, measured in a process of its own."""
     print(f"== {module}", flush=True)
     done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout, flush=True)
@@ -192,7 +192,7 @@ def measure(module: str) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """The facts of this machine that figures depend on."""
+    """Return the facts of this machine that figures depend on."""
     cpu = next(
         (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         "?",
@@ -202,7 +202,7 @@ def machine() -> str:
 
 
 def document(figures: dict[str, dict[str, Any]]) -> str:
-    """docs/performance.md."""
+    """Return docs/performance.md."""
     rows = [
         f"| {row.what} | {figures[module][row.figure]:,}{row.unit} | {row.limit or '–'} "
         f"| {verdict(row, figures[module][row.figure])} |"
@@ -238,14 +238,14 @@ def document(figures: dict[str, dict[str, Any]]) -> str:
 
 
 def verdict(row: Row, value: float) -> str:
-    """Whether the limit is kept."""
+    """Return whether the limit is kept, as text."""
     if not row.limit:
         return ""
     return "kept" if row.keeps(value) else "**missed**"
 
 
 def main() -> int:
-    """Measure, write, and say by the exit code whether every limit is kept."""
+    """Measure, write, and exit with 1 if a limit is not kept."""
     figures = {module: measure(module) for module in TABLE}
     (ROOT / "docs" / "performance.md").write_text(document(figures))
     missed = [row.what for module, rows in TABLE.items() for row in rows if not row.keeps(figures[module][row.figure])]

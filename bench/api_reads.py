@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.waiting import free_port
+import psutil
+
+from tests.ports import free_port
 
 CLIENTS = 8
 PATHS = ("/v1/plan", "/v1/connection", "/v1/nodes/list", "/v1/nodes/node-7/info", "/v1/seeds", "/v1/health")
@@ -28,7 +30,7 @@ PATHS = ("/v1/plan", "/v1/connection", "/v1/nodes/list", "/v1/nodes/node-7/info"
 
 @contextmanager
 def server(nodes: int) -> Iterator[tuple[int, int]]:
-    """The port and the process id of a server of that many nodes."""
+    """Yield the port and the process id of a server of that many nodes."""
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         for name in ("executor.tar.gz", "cassandra-5.0.8.tar.gz"):
@@ -36,6 +38,7 @@ def server(nodes: int) -> Iterator[tuple[int, int]]:
         environment = {
             **os.environ, "NODES": str(nodes), "SEED_NODES": "3", "API_HOST": "127.0.0.1", "API_PORT": str(port),
             "ARTIFACTS_DIR": directory, "MESOS_MASTER": "127.0.0.1:5050", "ZOOKEEPER_SERVERS": "127.0.0.1:2181",
+            "API_TRUST_ROUTER": "true",
         }  # fmt: skip
         process = subprocess.Popen([sys.executable, "-m", "bench.api_server"], env=environment)
         try:
@@ -47,7 +50,11 @@ def server(nodes: int) -> Iterator[tuple[int, int]]:
 
 
 def wait_until_it_serves(port: int) -> None:
-    """Returns when the API has a snapshot; raises after 30 s."""
+    """Wait until the API has a snapshot.
+
+    Raises:
+        TimeoutError: it has none after 30 s.
+    """
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
@@ -59,7 +66,7 @@ def wait_until_it_serves(port: int) -> None:
 
 
 def read(connection: http.client.HTTPConnection, path: str) -> int:
-    """One GET; returns its status."""
+    """GET a path and return the status."""
     connection.request("GET", path)
     response = connection.getresponse()
     response.read()
@@ -67,7 +74,7 @@ def read(connection: http.client.HTTPConnection, path: str) -> int:
 
 
 def measure(port: int, rate: int, seconds: int) -> tuple[list[float], int]:
-    """The latencies in seconds, sorted, and how many answers were not 200."""
+    """Return the latencies in seconds, sorted, and the number of answers other than 200."""
     due: queue.SimpleQueue[tuple[float, str] | None] = queue.SimpleQueue()
     latencies: list[float] = []
     wrong: list[int] = []
@@ -98,21 +105,20 @@ def measure(port: int, rate: int, seconds: int) -> tuple[list[float], int]:
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The value below which that many percent lie; `values` are sorted."""
+    """Return the value below which that many percent lie; `values` are sorted."""
     return values[min(len(values) - 1, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def memory_mb(pid: int) -> int:
-    """The resident memory of gunicorn's worker (the only child)."""
-    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = Path(f"/proc/{child}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
+    """Return the resident memory of gunicorn's worker (the only child)."""
+    (worker,) = psutil.Process(pid).children()
+    return int(worker.memory_info().rss) >> 20
 
 
 def main() -> None:
     """Measure and print."""
-    given = [int(value) for value in sys.argv[1:4]]
-    nodes, rate, seconds = given + [1000, 200, 15][len(given) :]
+    arguments = [int(value) for value in sys.argv[1:4]]
+    nodes, rate, seconds = arguments + [1000, 200, 15][len(arguments) :]
     with server(nodes) as (port, pid):
         measure(port, rate, 3)  # warm-up
         latencies, wrong = measure(port, rate, seconds)

@@ -29,39 +29,39 @@ CYCLES_A_SECOND = 5
 
 
 class Nowhere:
-    """Takes whatever is sent."""
+    """A sender that drops every call."""
 
     connected = True
 
     def accept(self, accept: Accept) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def decline(self, declines: Iterable[Decline]) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def kill(self, kill: Kill) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def reconcile(self, reconcile: Reconcile) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def message(self, ask: Ask, data: str) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def suppress(self) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def revive(self) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def acknowledge(self, acknowledgement: Json) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def acknowledge_operation(self, acknowledgement: Json) -> None:
-        """Taken."""
+        """Drop the call."""
 
     def teardown(self) -> None:
-        """Taken."""
+        """Drop the call."""
 
 
 class Measured(Server):
@@ -80,7 +80,7 @@ class Measured(Server):
 
 
 def keep_busy(loop: Loop, nodes: int) -> None:
-    """Cycle for ever, each time with the updates of some nodes, so that every snapshot is a new one."""
+    """Cycle without end, each time with the updates of some nodes, so that every snapshot is a new one."""
     live = tuple(large.address(index) for index in range(nodes))
     number = 0
     while True:
@@ -96,7 +96,7 @@ def keep_busy(loop: Loop, nodes: int) -> None:
 
 
 def main() -> None:
-    """Serve on API_HOST and API_PORT until ended."""
+    """Serve on API_HOST and API_PORT until the process is ended."""
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
     Measured(parse(os.environ)).run()
 

@@ -35,7 +35,7 @@ NEW_SHARE = 0.01
 
 @dataclass
 class Bench:
-    """One node's data, and a place for what is needed on the way."""
+    """One node's data, with a scratch directory."""
 
     data: Path
     scratch: Path
@@ -43,49 +43,49 @@ class Bench:
     results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def run(self, *command: str | Path) -> dict[str, Any]:
-        """The figures that a process prints."""
+        """Return the figures that a process prints."""
         before = processor_seconds()
         done = subprocess.run(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         found: dict[str, Any] = json.loads(done.stdout)
         return {**found, "processor_seconds": round(processor_seconds() - before, 2)}
 
     def python(self, module: str, *arguments: str) -> dict[str, Any]:
-        """The same of a module of ours."""
+        """Return the figures that one of our modules prints."""
         return self.run(sys.executable, "-m", module, *arguments)
 
     @contextmanager
     def server(self) -> Iterator[Server]:
-        """An empty server."""
+        """Run an empty server."""
         backup_data.warm(backup_data.snapshot_paths(self.data))
         with s3_server.running(self.objects) as server:
             yield server
 
     def note(self, name: str, result: dict[str, Any], server: Server) -> dict[str, Any]:
-        """Keep a result, and say it to whoever waits."""
+        """Store a result and print it."""
         self.results.setdefault(name, []).append(result)
         print(f"{name}: {result} (server {server.processor_seconds():.1f} s)", file=sys.stderr, flush=True)
         return result
 
     def seconds(self, name: str) -> float:
-        """The median."""
+        """Return the median."""
         return float(median(result["seconds"] for result in self.results[name]))
 
     # Uploads, each to an empty server.
 
     def bare_upload(self, threads: int, name: str) -> None:
-        """boto3's upload_file."""
+        """Measure boto3's upload_file."""
         with self.server() as server:
             arguments = ("upload", server.endpoint, str(threads), str(self.data))
             self.note(name, self.python("bench.backup_bare", *arguments), server)
 
     def lean_upload(self, threads: int, name: str) -> None:
-        """The same without any checksum."""
+        """Measure the same without any checksum."""
         with self.server() as server:
             arguments = ("upload", server.endpoint, str(threads), str(self.data), "lean")
             self.note(name, self.python("bench.backup_bare", *arguments), server)
 
     def medusa_upload(self, tuned: Mapping[str, str], name: str) -> None:
-        """cassandra-medusa's."""
+        """Measure cassandra-medusa's upload."""
         python = backup_medusa.environment(ROOT / ".dev" / f"medusa-{backup_medusa.VERSION}")
         with self.server() as server:
             address, secrets = server.endpoint.removeprefix("http://"), (s3_server.KEY, s3_server.SECRET)
@@ -94,14 +94,14 @@ class Bench:
             self.note(name, self.run(*command), server)
 
     def own_upload(self, name: str) -> None:
-        """Ours, which has never seen these files."""
+        """Measure our upload, which has never seen these files."""
         with self.server() as server, self.own_scratch() as scratch:
             self._own(name, server, scratch, "upload")
 
-    # What begins with a backup of ours.
+    # Measurements that begin with one of our backups.
 
     def after_a_backup(self, rounds: int) -> None:
-        """Downloads by everyone in changing order, then a second backup with a little that is new."""
+        """Measure all downloads in changing order, then a second backup with a few new files."""
         with self.server() as server, self.own_scratch() as scratch:
             self._own("own before", server, scratch, "upload")
             for threads in THREADS[:3]:
@@ -140,7 +140,7 @@ class Bench:
 
     @contextmanager
     def own_scratch(self) -> Iterator[Path]:
-        """A node's directory for our own files, empty."""
+        """Return a node's directory for our own files, empty."""
         directory = self.scratch / "own"
         directory.mkdir()
         try:
@@ -149,28 +149,28 @@ class Bench:
             shutil.rmtree(directory)
 
     def best(self, name: str, choices: Sequence[int]) -> int:
-        """The choice that was fastest when each was tried."""
+        """Return the choice that was fastest when each was tried."""
         return min(choices, key=lambda choice: self.seconds(f"{name} {choice}"))
 
 
 def processor_seconds() -> float:
-    """What the processes that have ended needed; servers end later than their clients."""
+    """Return the processor time of ended child processes; servers end later than their clients."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def turned(calls: Sequence[Callable[[], object]], number: int) -> list[Callable[[], object]]:
-    """The order of a round: each is first once."""
+    """Return the order of a round: each is first once."""
     return [*calls[number % len(calls) :], *calls[: number % len(calls)]]
 
 
 def medusa_settings(transfers: int) -> dict[str, str]:
-    """So many files at once, and no limit of bandwidth."""
+    """Return settings with so many files at once, and no limit of bandwidth."""
     return {"concurrent_transfers": str(transfers), "transfer_max_bandwidth": ""}
 
 
 def compare(bench: Bench, rounds: int) -> dict[str, Any]:
-    """Search everyone's best setting, then let all take turns; the figures."""
+    """Search each contender's best setting, let all take turns, and return the figures."""
     for threads in THREADS:
         bench.bare_upload(threads, f"bare {threads}")
     for transfers in TRANSFERS:
@@ -192,7 +192,7 @@ def compare(bench: Bench, rounds: int) -> dict[str, Any]:
 
 
 def figures(bench: Bench, threads: int, transfers: int) -> dict[str, Any]:
-    """What the documentation shows: MB/s, and ratios of throughput (more than 1: we are faster)."""
+    """Return the documented figures: MB/s, and ratios of throughput (more than 1: ours is faster)."""
     own, before, second = bench.results["own"], bench.results["own before"][0], bench.results["own second"][0]
     megabytes = own[0]["bytes"] / 1e6
 
@@ -235,8 +235,8 @@ def figures(bench: Bench, threads: int, transfers: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    given = [float(value) for value in sys.argv[1:4]]
-    size, files, rounds = [*given, *[5.0, 2000.0, 3.0][len(given) :]]
+    arguments = [float(value) for value in sys.argv[1:4]]
+    size, files, rounds = [*arguments, *[5.0, 2000.0, 3.0][len(arguments) :]]
     s3_server.program()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_SCRATCH")) as name:
         directory = Path(name)

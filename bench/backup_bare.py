@@ -29,7 +29,7 @@ PREFIX = "bare/"
 
 
 def client(endpoint: str, threads: int, lean: bool = False) -> S3Client:
-    """A client whose pool of connections is large enough for the threads and those of its transfers."""
+    """Return a client whose pool of connections is large enough for the threads and those of its transfers."""
     config = Config(max_pool_connections=threads + 10, s3={"addressing_style": "path"})
     if lean:
         config = config.merge(
@@ -50,13 +50,13 @@ def client(endpoint: str, threads: int, lean: bool = False) -> S3Client:
 
 
 def upload(s3: S3Client, directory: Path) -> list[Callable[[], object]]:
-    """A call for each file, the largest first."""
+    """Return a call for each file, the largest first."""
     paths = sorted(snapshot_paths(directory), key=lambda path: -path.stat().st_size)
     return [partial(s3.upload_file, str(path), BUCKET, PREFIX + str(path.relative_to(directory))) for path in paths]
 
 
 def download(s3: S3Client, directory: Path, prefix: str) -> list[Callable[[], object]]:
-    """A call for each object, the largest first; all go into one directory, under their numbers."""
+    """Return a call for each object, the largest first; all go into one directory, under their numbers."""
     found = [item for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
              for item in page.get("Contents", ())]  # fmt: skip
     found.sort(key=lambda item: -item["Size"])

@@ -25,9 +25,9 @@ from executor.backup.upload.run import Control, upload_files
 from executor.s3.client import Patience
 from executor.s3.location import parse
 from executor.s3.store import Store, open_store
+from tests.ports import free_port
 from tests.unit.executor.backup.s3_server import SECRETS
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
-from tests.waiting import free_port
 
 BUCKET = "bench"
 _OBJECTS = 40_000

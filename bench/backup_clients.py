@@ -1,4 +1,4 @@
-"""Steady clients of a cluster, API or CQL, for some seconds: prints every latency in ms, by what was asked for.
+"""Steady clients of a cluster, API or CQL, for some seconds: prints every latency in ms, by kind of request.
 
 `python -m bench.backup_clients api|cql SECONDS` with API_URL, API_TOKEN, CONTACT in the environment. Open loop: a
 request is due at its time whether or not those before it were answered, and its latency counts from then.
@@ -33,7 +33,7 @@ Latencies = dict[str, list[float]]
 
 
 def connect(contact: str) -> Cluster:
-    """A cluster whose session asks that node alone."""
+    """Return a cluster whose session uses that node alone."""
     policy = WhiteListRoundRobinPolicy([contact])
     profile = ExecutionProfile(load_balancing_policy=policy, consistency_level=ConsistencyLevel.ONE)
     profiles = {EXEC_PROFILE_DEFAULT: profile}
@@ -41,7 +41,7 @@ def connect(contact: str) -> Cluster:
 
 
 def steadily(rate: int, seconds: int, ask: Callable[[float], object]) -> None:
-    """Call `ask` at each due time, with it."""
+    """Call `ask` at each due time, with that time."""
     began = time.perf_counter()
     for number in range(rate * seconds):
         due = began + number / rate
@@ -50,7 +50,7 @@ def steadily(rate: int, seconds: int, ask: Callable[[float], object]) -> None:
 
 
 def api(seconds: int) -> Latencies:
-    """Reads of the API on connections that are kept."""
+    """Read from the API on connections that are kept."""
     latencies: Latencies = defaultdict(list)
     own = threading.local()
     host = urlsplit(os.environ["API_URL"]).netloc
@@ -84,7 +84,7 @@ def api(seconds: int) -> Latencies:
 
 
 def cql(seconds: int, session: Session) -> Latencies:
-    """As many reads as writes of single rows."""
+    """Send as many reads as writes of single rows."""
     latencies: Latencies = defaultdict(list)
     read = session.prepare(f"SELECT value FROM {KEY_SPACE}.{TABLE} WHERE id = ?")
     write = session.prepare(f"INSERT INTO {KEY_SPACE}.{TABLE} (id, value) VALUES (?, ?)")

@@ -1,5 +1,8 @@
-"""A node's data directory with a snapshot, made without Cassandra: names, sizes and how well it compresses are like
-those of real SSTables (LZ4-compressed data, which do not get smaller; indexes, which do)."""
+"""A node's data directory with a snapshot, made without Cassandra.
+
+Names, sizes and compressibility are like those of real SSTables: LZ4-compressed data, which do not get smaller, and
+indexes, which do.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ class Table:
     id: str
 
     def directory(self, data: Path) -> Path:
-        """Where its SSTables lie; the snapshot is below."""
+        """Return the directory of its SSTables; the snapshot is below."""
         return data / self.key_space / f"{self.name}-{self.id}"
 
 
 class Source:
-    """Bytes that are made fast and still are different in every block of every file."""
+    """A fast source of bytes that differ in every block of every file."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -48,15 +51,15 @@ class Source:
         self._blocks = 0
 
     def plain(self, size: int) -> Iterator[memoryview]:
-        """Bytes that do not get smaller."""
+        """Return bytes that do not get smaller."""
         return self._cut(self._pool, size)
 
     def regular(self, size: int) -> Iterator[memoryview]:
-        """Bytes that get much smaller, as those of an index."""
+        """Return bytes that get much smaller, like those of an index."""
         return self._cut(self._regular, size)
 
     def choose(self) -> random.Random:
-        """What decides about sizes."""
+        """Return the random choices for sizes."""
         return self._random
 
     def _cut(self, pool: memoryview, size: int) -> Iterator[memoryview]:
@@ -76,7 +79,7 @@ class Source:
 
 
 def tables(seed: int) -> list[Table]:
-    """The tables, always the same ones."""
+    """Return the tables, the same in every run."""
     ids = random.Random(seed)
     return [
         Table(key_space, name, f"{ids.getrandbits(128):032x}")
@@ -86,7 +89,7 @@ def tables(seed: int) -> list[Table]:
 
 
 def make(data: Path, size: int, files: int, seed: int = SEED) -> None:
-    """A data directory of that many bytes in that many files (eight per SSTable), all in the snapshot `TAG`."""
+    """Make a data directory of that many bytes in that many files (eight per SSTable), all in the snapshot `TAG`."""
     source = Source(seed)
     sstables = files // _COMPONENTS
     weights = [source.choose().lognormvariate(0, 1.6) for _ in range(sstables)]
@@ -97,7 +100,7 @@ def make(data: Path, size: int, files: int, seed: int = SEED) -> None:
 
 
 def write_sstable(directory: Path, number: int, size: int, source: Source) -> None:
-    """One SSTable of about that many bytes, with its hard links in the snapshot."""
+    """Write one SSTable of about that many bytes, with its hard links in the snapshot."""
     snapshot = directory / "snapshots" / TAG
     snapshot.mkdir(parents=True, exist_ok=True)
     data = int(size / (1 + _INDEX_SHARE + _FILTER_SHARE))
@@ -120,12 +123,12 @@ def write_sstable(directory: Path, number: int, size: int, source: Source) -> No
 
 
 def snapshot_paths(data: Path) -> list[Path]:
-    """All files of the snapshot, by name."""
+    """Return all files of the snapshot, by name."""
     return sorted(data.glob(f"*/*/snapshots/{TAG}/*"))
 
 
 def warm(paths: list[Path]) -> int:
-    """Read all files once, so that they are in the page cache; returns their bytes."""
+    """Read all files once, so that they are in the page cache, and return their bytes."""
     buffer = bytearray(_BLOCK)
     total = 0
     for path in paths:

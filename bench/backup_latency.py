@@ -17,12 +17,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from cassandra.concurrent import execute_concurrent_with_args
 
 from bench import backup_clients, s3_server
@@ -38,7 +39,7 @@ _LARGE_BYTES = 1_500_000_000
 _BLOB = 64 * 1024
 _AT_ONCE = 200
 _POLL_SECONDS = 1.0
-# The S3 server stands for one on another machine: it gets what the node leaves.
+# The S3 server represents one on another machine: it gets the processor time that the node leaves.
 _NICENESS = 10
 
 
@@ -56,7 +57,7 @@ class Backups:
     failure: BaseException | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop; the last one is waited for."""
+        """Back up until `stop` is set, and wait for the last one."""
         try:
             while not stop.is_set():
                 self._one()
@@ -75,12 +76,12 @@ class Backups:
         assert status["state"] == "COMPLETE", json.dumps(status, indent=1)
         self.seconds += time.monotonic() - began
         self.sent_bytes += sum(node["result"]["sent_bytes"] for node in status["nodes"].values())
-        # They lie in memory.
+        # The objects are in memory.
         shutil.rmtree(self.server.bucket / str(self.number))
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """While this is open, backups run."""
+        """Run backups while this context is open."""
         stop = threading.Event()
         thread = threading.Thread(target=self.run, args=(stop,))
         thread.start()
@@ -101,23 +102,21 @@ class Backups:
 
 
 def executor_of(world: World) -> int:
-    """The process id of the node's executor: the largest process of its sandbox that is not Cassandra."""
+    """Return the process id of the node's executor: the largest process of its sandbox that is not Cassandra."""
     nodes = world.cassandras()
     found = [item.pid for item in executors.find(world.layout.directory / "agents") if item.pid not in nodes]
     return max(found, key=memory_mb)
 
 
 def memory_mb(pid: int) -> float:
-    """The resident memory of a process; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+    """Return the resident memory of a process; 0 if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return float(psutil.Process(pid).memory_info().rss) / (1 << 20)
+    return 0.0
 
 
 def fill(contact: str, size: int) -> None:
-    """A small table that clients read and write, and a large one that backups send."""
+    """Make a small table that clients read and write, and a large one that backups send."""
     cluster = backup_clients.connect(contact)
     try:
         session = cluster.connect()
@@ -141,7 +140,7 @@ def fill(contact: str, size: int) -> None:
 
 
 def window(world: World, contact: str, seconds: int) -> Latencies:
-    """The latencies of both kinds of clients, side by side."""
+    """Return the latencies of both kinds of clients, side by side."""
     environment = {**os.environ, "API_URL": world.layout.api_url, "API_TOKEN": world.token, "CONTACT": contact}
     clients = [
         subprocess.Popen(
@@ -162,7 +161,7 @@ def window(world: World, contact: str, seconds: int) -> Latencies:
 
 
 def measure(world: World, backups: Backups, rounds: int, seconds: int) -> dict[str, Any]:
-    """Windows by turns; the figures."""
+    """Measure windows by turns and return the figures."""
     contact = world.layout.agents[0].address.host
     found: dict[str, dict[str, list[float]]] = {"idle": defaultdict(list), "backup": defaultdict(list)}
     at_rest = memory_mb(backups.executor)
@@ -189,8 +188,8 @@ def measure(world: World, backups: Backups, rounds: int, seconds: int) -> dict[s
 
 def main() -> None:
     """Measure and print."""
-    given = [int(value) for value in sys.argv[1:3]]
-    rounds, seconds = [*given, *[5, 20][len(given) :]]
+    arguments = [int(value) for value in sys.argv[1:3]]
+    rounds, seconds = [*arguments, *[5, 20][len(arguments) :]]
     s3_server.program()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

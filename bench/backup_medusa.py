@@ -1,7 +1,7 @@
 """cassandra-medusa's upload of the same snapshot, by its own code in a virtual environment of its own.
 
-`PYTHON-OF-THAT-ENVIRONMENT bench/backup_medusa.py CONFIGURATION DATA TAG`. Everything that its differential backup of a
-node does between the snapshot and the manifest is run and timed; what it asks of Cassandra before is not.
+`PYTHON-OF-THAT-ENVIRONMENT bench/backup_medusa.py CONFIGURATION DATA TAG`. All steps of its differential backup of a
+node between the snapshot and the manifest are run and timed; its questions to Cassandra before them are not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = "0.31.0"
 
 
 def environment(directory: Path) -> Path:
-    """The Python of an environment with cassandra-medusa, made if it is not there."""
+    """Return the Python of an environment with cassandra-medusa, made if it is missing."""
     python = directory / "bin" / "python"
     if not (directory / "complete").exists():
         venv.create(directory, clear=True, with_pip=True)
@@ -32,7 +32,7 @@ def environment(directory: Path) -> Path:
 
 
 def configure(directory: Path, address: str, bucket: str, secrets: tuple[str, str], tuned: Mapping[str, str]) -> Path:
-    """A configuration; what `tuned` does not name has medusa's defaults."""
+    """Write a configuration; settings that `tuned` does not name have medusa's defaults."""
     keys = directory / "credentials"
     keys.write_text(f"[default]\naws_access_key_id = {secrets[0]}\naws_secret_access_key = {secrets[1]}\n")
     host, _, port = address.partition(":")
@@ -46,7 +46,7 @@ def configure(directory: Path, address: str, bucket: str, secrets: tuple[str, st
 
 
 def upload(configuration: Path, data: Path, tag: str) -> float:
-    """Seconds of one backup."""
+    """Return the seconds of one backup."""
     config = importlib.import_module("medusa.config").load_config({}, configuration)
     node = importlib.import_module("medusa.backup_node")
     storage = importlib.import_module("medusa.storage").Storage
@@ -64,5 +64,5 @@ def upload(configuration: Path, data: Path, tag: str) -> float:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:4]
-    print(json.dumps({"seconds": upload(Path(given[0]), Path(given[1]), given[2])}))
+    arguments = sys.argv[1:4]
+    print(json.dumps({"seconds": upload(Path(arguments[0]), Path(arguments[1]), arguments[2])}))

@@ -15,20 +15,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import executor.__main__  # noqa: F401  what an executor has loaded before its first job
+import executor.__main__  # noqa: F401  an executor has loaded it before its first job
 
 PREFIX = "data/cluster/node-0/"
-_MIB = 1024 * 1024
 
 
 def memory(field: str) -> float:
-    """A field of this process' status, in MB."""
+    """Return a field of this process' status, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
 
 
 def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
-    """As the job does it, without the documents around it."""
+    """Upload as the job does, without the documents around it."""
     from bench.backup_data import TAG
     from executor.backup.upload.files import snapshot_files
     from executor.backup.upload.run import Control, upload_files
@@ -54,7 +53,7 @@ def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
 
 
 def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
-    """As a restore stages files, batch by batch; a batch that Cassandra would take over is removed at once."""
+    """Stage files batch by batch as a restore does; each batch is removed at once in place of Cassandra's import."""
     from executor.cql.names import TableName
     from executor.restore.jobs.load import _THREADS
     from executor.restore.loading.fetcher import Fetcher
@@ -83,7 +82,7 @@ def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
 
 
 def opened(endpoint: str, scratch: Path) -> Any:
-    """The store of the bench's bucket."""
+    """Return the store of the bench's bucket."""
     from bench.s3_server import BUCKET, KEY, SECRET
     from executor.s3.location import parse
     from executor.s3.store import open_store

@@ -1,4 +1,4 @@
-"""A large cluster as values: what the scheduler would know of it, and the offers of its agents."""
+"""A large cluster as values: the scheduler's knowledge of it, and the offers of its agents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = 1_700_000_000.0
 
 
 def spec(nodes: int) -> ClusterSpec:
-    """The specification of a cluster of that many nodes, as the defaults of the settings have it."""
+    """Return the specification of a cluster of that many nodes, with the defaults of the settings."""
     return ClusterSpec(
         service_name="cassandra",
         role=ROLE,
@@ -48,17 +48,17 @@ def spec(nodes: int) -> ClusterSpec:
 
 
 def configuration(nodes: int) -> Configuration:
-    """The one configuration of the cluster."""
+    """Return the one configuration of the cluster."""
     return Configuration(id=CONFIGURATION, created_at=NOW, spec=spec(nodes))
 
 
 def address(index: int) -> str:
-    """The address of the agent with that index."""
+    """Return the address of the agent with that index: 5 has ``127.1.0.5``."""
     return f"127.{1 + index // 65536}.{index // 256 % 256}.{index % 256}"
 
 
 def running(index: int) -> NodeRecord:
-    """The record of a node that has been deployed and runs."""
+    """Return the record of a node that has been deployed and runs."""
     name = f"node-{index}"
     return NodeRecord(
         index=index,
@@ -81,7 +81,7 @@ def running(index: int) -> NodeRecord:
 
 
 def sighting(index: int, live: tuple[str, ...] = ()) -> Sighting:
-    """What a healthy node says of itself."""
+    """Return the sighting of a healthy node."""
     record = running(index)
     assert record.task is not None
     status = NodeStatus(
@@ -103,7 +103,7 @@ def sighting(index: int, live: tuple[str, ...] = ()) -> Sighting:
 
 
 def deployed(nodes: int) -> ClusterState:
-    """A cluster at rest: every node deployed, running, reconciled and recently seen."""
+    """Return a cluster at rest: every node deployed, running, reconciled and recently seen."""
     target = configuration(nodes)
     live = tuple(address(index) for index in range(nodes))
     return ClusterState(
@@ -120,7 +120,7 @@ def deployed(nodes: int) -> ClusterState:
 
 
 def backed_up(nodes: int) -> ClusterState:
-    """A cluster whose backup is half done: so many uploads are complete, a tenth of all run, the rest waits."""
+    """Return a cluster whose backup is half done: so many uploads complete, a tenth running, the rest pending."""
     names = tuple(f"node-{index}" for index in range(nodes))
     operation = OperationRecord(
         kind="backup",
@@ -151,14 +151,14 @@ def _step(operation: OperationRecord, phase: str, name: str, state: StepState) -
     node = running(0 if name == "cluster" else int(name.removeprefix("node-")))
     assert node.task is not None
     assert node.agent is not None
-    word = TaskState.RUNNING if state is StepState.RUNNING else TaskState.FINISHED
+    reported = TaskState.RUNNING if state is StepState.RUNNING else TaskState.FINISHED
     identifier = f"{phase.lower()}-{node.name}__{node.index:032x}"
-    task = JobTask(identifier, node.name, node.agent.id, node.task.executor_id, node.task.id, word, NOW, NOW)
+    task = JobTask(identifier, node.name, node.agent.id, node.task.executor_id, node.task.id, reported, NOW, NOW)
     return StepRecord(operation.kind, operation.id, phase, name, state=state, task=task, started_at=NOW)
 
 
 def fresh(nodes: int) -> ClusterState:
-    """A cluster of which nothing has been deployed yet."""
+    """Return a cluster of which no node has been deployed yet."""
     target = configuration(nodes)
     return ClusterState(
         target=target,
@@ -172,7 +172,7 @@ def fresh(nodes: int) -> ClusterState:
 
 
 def offer(index: int) -> dict[str, Any]:
-    """A whole, unreserved agent as Mesos offers it to a framework with roles and refined reservations."""
+    """Return a whole, unreserved agent as Mesos offers it to a framework with roles and refined reservations."""
     allocation = {"role": ROLE}
 
     def scalar(name: str, value: float) -> dict[str, Any]:

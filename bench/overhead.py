@@ -1,7 +1,8 @@
-"""What the product adds to Cassandra's own start: three nodes by Mesos offers against the same three by a shell script.
+"""The time that the product adds to Cassandra's own start.
 
-The script starts the very command lines and configurations that the executor made, with empty volumes, one after
-another, each as soon as the one before takes CQL. Printed as one JSON document: `python -m bench.overhead`.
+Three nodes are started by Mesos offers and again by a shell script. The script starts the very command lines and
+configurations that the executor made, with empty volumes, one after another, each as soon as the one before serves CQL.
+Printed as one JSON document: `python -m bench.overhead`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from devcluster import processes, scheduler_process
 from executor.cassandra import start_cache
@@ -40,7 +43,7 @@ class Started:
 
 
 def warm_up(directory: Path, cache: Path) -> None:
-    """Deploy one node, and wait until it has left what later starts use."""
+    """Deploy one node, and wait until it has written the cache that later starts use."""
     os.environ[start_cache.VARIABLE] = str(cache)
     world = make_world(make_layout(directory / "first", 1, NETWORK))
     try:
@@ -51,12 +54,12 @@ def warm_up(directory: Path, cache: Path) -> None:
 
 
 def without(node: Started, prefixes: Sequence[str]) -> Started:
-    """The same node without some of its options."""
+    """Return the same node without some of its options."""
     return replace(node, arguments=[item for item in node.arguments if not item.startswith(tuple(prefixes))])
 
 
 def by_product(world: World) -> float:
-    """Seconds from the first launch, which is sent in the cycle that gets the first offer, to the plan's COMPLETE."""
+    """Return the seconds from the first launch, in the cycle of the first offer, to the plan's COMPLETE."""
     world.start()
     while world.read("/v1/plan")["status"] != "COMPLETE":
         time.sleep(0.05)
@@ -66,7 +69,7 @@ def by_product(world: World) -> float:
 
 
 def restart_of_scheduler(world: World, end: Callable[[World], object]) -> float:
-    """Seconds from the scheduler's end until the next one is reconciled and serves."""
+    """Return the seconds from the scheduler's end until the next one is reconciled and serves."""
     began = time.monotonic()
     end(world)
     world.start()
@@ -77,9 +80,9 @@ def restart_of_scheduler(world: World, end: Callable[[World], object]) -> float:
 
 @dataclass(frozen=True)
 class Death:
-    """What followed a node's end: seconds until it was seen and until its next launch was sent.
+    """The consequence of a node's end: seconds until it was seen and until its next launch was sent.
 
-    `in_part` are the offers before it that showed the volume, and less beside it than a launch takes.
+    `in_part` are the offers before it that showed the volume, with fewer other resources than a launch takes.
     """
 
     seen: float
@@ -88,7 +91,7 @@ class Death:
 
 
 def death_of_cassandra(world: World) -> Death:
-    """kill -9 of one node's Cassandra."""
+    """Send SIGKILL to one node's Cassandra and measure."""
     before = world.task_ids()
     pid = min(world.cassandras())
     began = time.time()
@@ -107,18 +110,18 @@ def death_of_cassandra(world: World) -> Death:
 
 
 def terminate(world: World) -> None:
-    """As Marathon does."""
+    """Stop the scheduler as Marathon does."""
     process = world.table.find("scheduler")
     assert process is not None
     processes.stop([process], 30.0)
 
 
 def observe(world: World, nodes: int = NODES) -> list[Started]:
-    """The running nodes, in the order in which they joined."""
+    """Return the running nodes, in the order in which they joined."""
     records = world.records()
     found = []
     for pid in world.cassandras():
-        arguments = [part.decode() for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
+        arguments = psutil.Process(pid).cmdline()
         conf = next(
             Path(part.removeprefix("-Dcassandra.config=file://")) for part in arguments if "cassandra.config" in part
         )
@@ -133,7 +136,7 @@ def observe(world: World, nodes: int = NODES) -> list[Started]:
 
 
 def copy(node: Started, target: Path) -> Started:
-    """The same node with an empty volume, in another directory."""
+    """Return the same node with an empty volume, in another directory."""
     volume = target / "volume"
     for directory in (volume, target / "logs", target / "tmp"):
         directory.mkdir(parents=True)
@@ -150,12 +153,12 @@ def copy(node: Started, target: Path) -> Started:
 
 
 def command(node: Started) -> str:
-    """What a shell starts it with; some paths are relative to the sandbox."""
+    """Return the shell command that starts the node; some paths are relative to the sandbox."""
     return f"cd {shlex.quote(str(node.sandbox))} && exec {shlex.join(node.arguments)}"
 
 
 def by_script(commands: list[str], addresses: list[str], directory: Path) -> float:
-    """Seconds that a bare shell script takes for nodes that start with these commands."""
+    """Return the seconds that a bare shell script takes to start nodes with these commands."""
     lines = ["set -eu", "trap 'kill $(jobs -p); wait' EXIT"]
     for start, address in zip(commands, addresses, strict=True):
         lines += [
@@ -187,7 +190,7 @@ def main() -> None:
             slower = [without(node, (*KEPT, *scheduler_process.JVM_OPTIONS)) for node in nodes]
             others = [directory / f"own-options-{index}" for index in range(NODES)]
             with_own = [command(copy(node, target)) for node, target in zip(slower, others, strict=True)]
-            death = death_of_cassandra(world)  # after it, a node's settings are a member's, and no new one's
+            death = death_of_cassandra(world)  # from here on a node has the settings of a member, not of a new node
         finally:
             world.stop()
         addresses = [node.address for node in nodes]

@@ -1,7 +1,7 @@
 """A local S3 server that is faster than its clients: Versity's S3 gateway over a directory in memory.
 
 moto takes longer for an object than any client, and Java's and rclone's servers need two to four times the processor
-time of this one; it checks what arrives by the checksum in the request, as S3 does. It is built once by `go install`.
+time of this one; it checks uploads by the checksum in the request, as S3 does. It is built once by `go install`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
+
 from devcluster.checks import ROOT
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 MODULE = "github.com/versity/versitygw/cmd/versitygw"
 VERSION = "v1.8.0"
@@ -28,7 +31,7 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs. `process_id` is for looking at what it needs, `bucket` is where its objects lie."""
+    """A running server. `process_id` is for measurements, `bucket` is the directory of its objects."""
 
     port: int
     process_id: int
@@ -36,17 +39,21 @@ class Server:
 
     @property
     def endpoint(self) -> str:
-        """Its URL."""
+        """Return its URL."""
         return f"http://{_ADDRESS}:{self.port}"
 
     def processor_seconds(self) -> float:
-        """What it has needed so far."""
-        fields = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the processor time that it has used so far."""
+        times = psutil.Process(self.process_id).cpu_times()
+        return float(times.user + times.system)
 
 
 def program() -> Path:
-    """The server's program, built if it is not there. SystemExit with the reason when it cannot be."""
+    """Return the server's program, built if it is missing.
+
+    Raises:
+        SystemExit: it cannot be built; with the reason.
+    """
     directory = ROOT / ".dev" / f"versitygw-{VERSION}"
     found = directory / "versitygw"
     if not found.exists():
@@ -66,7 +73,7 @@ def program() -> Path:
 
 @contextmanager
 def objects_directory(need_bytes: int, otherwise: Path) -> Iterator[Path]:
-    """Where the server's objects are to lie: in memory if there is room for twice as many bytes, else below a path."""
+    """Return a directory for the server's objects: in memory if twice as many bytes fit, else below `otherwise`."""
     parent = _MEMORY if _MEMORY.is_dir() and _free(_MEMORY) > 2 * need_bytes else otherwise
     directory = parent / f"bench-s3-{os.getpid()}"
     directory.mkdir()
@@ -83,11 +90,11 @@ def _free(directory: Path) -> int:
 
 @contextmanager
 def running(directory: Path, niceness: int = 0) -> Iterator[Server]:
-    """A server over a directory, which gets an empty bucket; what is in the directory is removed before."""
+    """Run a server over a directory, which is emptied before and gets an empty bucket."""
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "objects" / BUCKET).mkdir(parents=True)
     port = free_port(_ADDRESS)
-    # The entity tags of S3 (MD5) cost it as much as the rest, and nobody here reads them.
+    # The entity tags of S3 (MD5) cost it as much as the rest, and no measurement reads them.
     nice = ["nice", "-n", str(niceness)] if niceness else []
     command = [*nice, str(program()), "--port", f"{_ADDRESS}:{port}", "--quiet", "posix", "--data-integrity-etag"]
     with (directory / "log").open("w") as log:

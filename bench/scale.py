@@ -20,43 +20,43 @@ from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.plans.build import build_plans
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.node import TaskState
 
 UPDATES = 10_000
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def ids() -> Callable[[], str]:
-    """Ids of a UUID's length."""
+    """Return ids of a UUID's length."""
     numbers = count()
     return lambda: f"{next(numbers):032x}"
 
 
 def offers(nodes: int) -> list[Offer]:
-    """One whole agent a node."""
+    """Return one whole agent for each node."""
     return [parse_offer(large.offer(index), large.ROLE, large.PRINCIPAL) for index in range(nodes)]
 
 
 def cycle_first_install(nodes: int) -> float:
-    """One decision of an empty cluster of that many nodes over as many offers in one batch, parsing included."""
+    """Decide for an empty cluster of that many nodes over as many offers in one batch, parsing included."""
     return timed(lambda: decide(large.fresh(nodes), offers(nodes), large.NOW, ids()))
 
 
 def cycle_at_rest(nodes: int) -> float:
-    """One decision of a deployed cluster over as many offers."""
+    """Decide for a deployed cluster over as many offers."""
     state = large.deployed(nodes)
     return timed(lambda: decide(state, offers(nodes), large.NOW + 1, ids()))
 
 
 def cycle_backup(nodes: int) -> float:
-    """One decision and its plans while all nodes are backed up: half of the uploads done, a tenth running."""
+    """Decide and plan while all nodes are backed up: half of the uploads done, a tenth running."""
     state = large.backed_up(nodes)
 
     def work() -> None:
@@ -68,7 +68,7 @@ def cycle_backup(nodes: int) -> float:
 
 
 def fold(nodes: int, updates: int = UPDATES) -> float:
-    """Status updates of running nodes, each with its status, in batches of 100. Making them is not counted."""
+    """Fold status updates of running nodes, each with its status, in batches of 100; their making is not counted."""
     state = large.deployed(nodes)
     live = tuple(large.address(index) for index in range(nodes))
     seconds = 0.0
@@ -81,7 +81,7 @@ def fold(nodes: int, updates: int = UPDATES) -> float:
 
 
 def update(number: int, nodes: int, live: tuple[str, ...]) -> TaskUpdate:
-    """One of many updates, each of which changes what is known of its node."""
+    """Return one of many updates, each of which changes the scheduler's knowledge of its node."""
     record = large.running(number % nodes)
     assert record.task is not None
     status = replace(large.sighting(record.index, live).status, mode="JOINING" if number // nodes % 2 else "NORMAL")
@@ -89,16 +89,16 @@ def update(number: int, nodes: int, live: tuple[str, ...]) -> TaskUpdate:
 
 
 def record_bytes(nodes: int) -> int:
-    """The size of the largest node record."""
+    """Return the size of the largest node record."""
     return max(len(codec.encode_record(large.running(index))) for index in range(nodes))
 
 
 def load(nodes: int) -> float:
-    """From the bytes of every record to the state's records."""
-    records: list[codec.Record] = [large.configuration(nodes)]
+    """Decode the bytes of every record into the state's records."""
+    records: list[record_kinds.Record] = [large.configuration(nodes)]
     records += [large.running(index) for index in range(nodes)]
-    contents = {codec.path_of(record): codec.encode_record(record) for record in records}
-    contents[codec.TARGET] = codec.encode_record(codec.Target(large.CONFIGURATION))
+    contents = {record_kinds.path_of(record): codec.encode_record(record) for record in records}
+    contents[record_kinds.TARGET] = codec.encode_record(record_kinds.Target(large.CONFIGURATION))
     return timed(lambda: codec.load(contents))
 
 

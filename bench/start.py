@@ -1,7 +1,7 @@
 """A start of one Cassandra, from its launch to NORMAL, against the bare start of the same command line.
 
-All take turns and start with empty volumes; the figures are the least of several, as whatever else runs only adds to a
-time. `first` is without what earlier starts leave, `own` without the options of a local cluster, too. Printed as one
+All take turns and start with empty volumes; a figure is the least of several, because other programs can only add to a
+time. `first` is without the cache of earlier starts, `own` without the options of a local cluster, too. Printed as one
 JSON document: `python -m bench.start`.
 """
 

@@ -21,14 +21,14 @@ from devcluster.checks import ROOT
 from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
-from tests.waiting import free_port
+from tests.ports import free_port
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A ZooKeeper server of its own; yields host:port."""
+    """Yield host:port of a ZooKeeper server of its own."""
     java_home = find_home()
     if java_home is None:
         raise SystemExit("no JDK 17; ./dev bench installs one")
@@ -47,7 +47,7 @@ def server() -> Iterator[str]:
 
 
 def connect(hosts: str) -> ZooKeeper:
-    """A session."""
+    """Return a session."""
     connection = ZooKeeper(hosts, "/dcos-service-bench", 10.0, lambda: None)
     connection.connect(15.0)
     return connection
@@ -55,12 +55,12 @@ def connect(hosts: str) -> ZooKeeper:
 
 def measure(nodes: int) -> dict[str, float]:
     """Write the state, then load it over a session of its own."""
-    writes = {codec.path_of(large.running(i)): codec.encode_record(large.running(i)) for i in range(nodes)}
+    writes = {record_kinds.path_of(large.running(i)): codec.encode_record(large.running(i)) for i in range(nodes)}
     size = sum(len(content) for content in writes.values())
     configuration = large.configuration(nodes)
     first = {
-        codec.path_of(configuration): codec.encode_record(configuration),
-        codec.TARGET: codec.encode_record(codec.Target(configuration.id)),
+        record_kinds.path_of(configuration): codec.encode_record(configuration),
+        record_kinds.TARGET: codec.encode_record(record_kinds.Target(configuration.id)),
     }
     with server() as hosts:
         writer = connect(hosts)

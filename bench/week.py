@@ -1,8 +1,8 @@
 """A simulated week of 1,000 nodes with faults under a fixed seed, over the simulation's model of Mesos.
 
 Nothing sleeps: the model's clock goes from one event to the next. The rules are checked after every cycle that changed
-a record; at the end all faults stop, and the cluster has to come to rest. Then one more scheduler begins on what is
-stored. Printed as one JSON document: `python -m bench.week [nodes [hours [seed]]]`. A broken rule, or no rest, ends it
+a record; at the end all faults stop, and the cluster must come to rest. Then another scheduler begins on the stored
+state. Printed as one JSON document: `python -m bench.week [nodes [hours [seed]]]`. A broken rule, or no rest, ends it
 with the seed.
 """
 
@@ -51,7 +51,7 @@ COUNTS: Mapping[Kind, int] = {
 
 
 def figures(report: Report, real_seconds: float) -> dict[str, float]:
-    """What is printed: one figure a kind of happening, and their sum."""
+    """Return one figure for each kind of happening, and their sum."""
     return {
         "nodes": report.nodes,
         "simulated_s": round(report.seconds),
@@ -66,7 +66,7 @@ def figures(report: Report, real_seconds: float) -> dict[str, float]:
 
 
 def failover(life: Life) -> float:
-    """Seconds from the begin of a new scheduler until Mesos has spoken of every node: the model's and real ones."""
+    """Return the seconds that a new scheduler needs until Mesos has reported every node: the model's and real ones."""
     scheduler, mesos = life.scheduler, life.mesos
     began, real = mesos.now, time.perf_counter()
     scheduler.start()
@@ -77,9 +77,9 @@ def failover(life: Life) -> float:
 
 
 def main() -> None:
-    """Live through the week and print."""
-    given = dict(enumerate(sys.argv[1:]))
-    nodes, hours, seed = int(given.get(0, NODES)), float(given.get(1, HOURS)), int(given.get(2, SEED))
+    """Run the week and print."""
+    arguments = dict(enumerate(sys.argv[1:]))
+    nodes, hours, seed = int(arguments.get(0, NODES)), float(arguments.get(1, HOURS)), int(arguments.get(2, SEED))
     began = time.perf_counter()
     week = Week(nodes, seed, COUNTS[Kind.AGENT_LOST] + SPARE)
     report = week.live(hours * HOUR, COUNTS)

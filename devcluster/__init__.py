@@ -1,1 +1,1 @@
-"""What `./dev` runs: a local cluster of real processes, checks and tests."""
+"""The commands of `./dev`: a local cluster of real processes, checks and tests."""

@@ -17,28 +17,29 @@ from devcluster.up import NotUsableError, StuckError, resolve, summary, up
 
 
 def main() -> int:
-    """The command line."""
+    """Run the command line and return the exit code."""
     try:
         return run(sys.argv[1:], ClusterLayout(checks.ROOT / ".dev"), Printer(sys.stdout))
     except BrokenPipeError:
-        # Who read the output has enough of it, as `./dev up | head` has. Python must not try to write more at its end.
+        # The reader of the output has closed it, as in `./dev up | head`. Python must not try to write more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 
 
-def run(given: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
+def run(arguments: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
     """Run one command on the cluster of `base`, whose sizes are the defaults.
 
-    Returns the exit code: 0 done, 1 not done, 130 interrupted; argparse exits with 2 for what it does not understand.
+    Returns:
+        The exit code: 0 done, 1 not done, 130 interrupted; argparse exits with 2 on arguments that it does not know.
     """
-    # What belongs to pytest and to the benchmarks is theirs to understand.
-    if given and given[0] == "test":
-        return checks.run(checks.commands(given[1:]), _java_environment())
-    if given and given[0] == "chaos":
-        return checks.run(checks.chaos(given[1:]), _java_environment())
-    if given and given[0] == "bench":
-        return subprocess.run(python_module("bench", *given[1:]), cwd=checks.ROOT, check=False).returncode
-    options = _parser().parse_args(given)
+    # Arguments of pytest and of the benchmarks are not parsed here.
+    if arguments and arguments[0] == "test":
+        return checks.run(checks.commands(arguments[1:]), _java_environment())
+    if arguments and arguments[0] == "chaos":
+        return checks.run(checks.chaos(arguments[1:]), _java_environment())
+    if arguments and arguments[0] == "bench":
+        return subprocess.run(python_module("bench", *arguments[1:]), cwd=checks.ROOT, check=False).returncode
+    options = _parser().parse_args(arguments)
     layout = base.remembered() or base
     try:
         match options.command:
@@ -61,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--nodes", type=int, help="number of Cassandra nodes, each on its own agent (3)")
     starting.add_argument("--heap", type=int, metavar="MB", help="Java heap of each node (384)")
     starting.add_argument("--spare-agents", type=int, metavar="N", help="agents without a node (0)")
-    commands.add_parser("status", help="what runs, the plans, the nodes")
-    commands.add_parser("down", help="stop what up started; the data stays")
+    commands.add_parser("status", help="processes, plans and nodes")
+    commands.add_parser("down", help="stop the cluster; its data stays")
     commands.add_parser("clean", help="stop it and remove the data")
     commands.add_parser("test", help="all checks and tests; arguments go to pytest")
     commands.add_parser("chaos", help="the matrix of faults on a real cluster; arguments go to pytest")
@@ -81,7 +82,7 @@ def _up(layout: ClusterLayout, printer: Printer) -> int:
     except NotUsableError as error:
         return _refuse(*error.problems, "Nothing was started.")
     except StartError as error:
-        return _refuse(str(error), "What this command had started is stopped again.")
+        return _refuse(str(error), "The processes that this command had started are stopped again.")
     except StuckError as error:
         printer.plain()
         return _refuse(str(error), "The cluster runs on: see ./dev status; ./dev down stops it.")
@@ -110,8 +111,8 @@ def _down(layout: ClusterLayout, printer: Printer) -> int:
             printer.plain("Nothing runs.")
             return 0
         if not local.stop(layout, printer.line):
-            printer.plain("Not everything ended in order; what did not end in time was killed.")
-    printer.plain("All is stopped; the data stays, and ./dev up starts the same nodes again.")
+            printer.plain("Some processes did not end in time and were killed.")
+    printer.plain("The cluster is stopped; its data stays, and ./dev up starts the same nodes again.")
     return 0
 
 

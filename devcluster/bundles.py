@@ -22,21 +22,25 @@ class Bundles:
 
     @property
     def artifacts(self) -> Path:
-        """What the API serves to the agents."""
+        """Return the directory whose files the API serves to the agents."""
         return self.directory / "artifacts"
 
     @property
     def zookeeper(self) -> Path:
-        """The directory with ZooKeeper's jars."""
+        """Return the directory with ZooKeeper's jars."""
         return self.directory / "zookeeper"
 
     def exist(self) -> bool:
-        """Whether all were built once; `build` then needs no Maven unless their pom files changed."""
+        """Return whether all were built once; `build` then needs no Maven unless their pom files changed."""
         archives = [*self.artifacts.glob("cassandra-*.tar.gz"), *self.artifacts.glob("executor.tar.gz")]
         return self.zookeeper.is_dir() and len(archives) >= 2
 
     def build(self, java_home: Path, say: Callable[[str], object]) -> None:
-        """Build what is missing or out of date. StartError with the last lines of the output when that fails."""
+        """Build the bundles that are missing or out of date.
+
+        Raises:
+            StartError: a build failed; with the last lines of its output.
+        """
         if not self.exist():
             say("building the bundles; the first time Maven downloads Cassandra, which takes a minute or two")
         self._build(self.artifacts, ["cassandra", "executor"], java_home)

@@ -1,4 +1,4 @@
-"""What a local cluster's REST API tells: plans, nodes, contact points."""
+"""The plans, nodes and contact points of a local cluster, read from its REST API."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from devcluster.layout import ClusterLayout
 from devcluster.progress import PlanView, parse
 from devcluster.requests import UnreachableError, get
 
-# The plans that bring nodes up; the others are an operator's, who may have stopped one half-way.
+# These plans bring nodes up; an operator starts the others, and can have stopped one half-way.
 BRING_UP = ("deploy", "recovery")
 
 
 @dataclass(frozen=True)
 class NodeView:
-    """One node: its address, and its mode when it could be asked, else why not."""
+    """One node: its address, and its mode, or the reason why it did not answer."""
 
     name: str
     address: str
@@ -24,22 +24,22 @@ class NodeView:
 
 @dataclass(frozen=True)
 class ClusterApi:
-    """Reads the API of one local cluster. Every call raises UnreachableError when there is no good answer."""
+    """A reader of one local cluster's API. Every call raises UnreachableError without a good answer."""
 
     layout: ClusterLayout
     token: str
 
     def plans(self) -> list[PlanView]:
-        """All plans, the deploy plan first."""
+        """Return all plans, the deploy plan first."""
         names = sorted(self._read("/v1/plans"), key=lambda name: (name != "deploy", name))
         return [parse(name, self._read(f"/v1/plans/{name}")) for name in names]
 
     def serving(self) -> list[str]:
-        """`address:port` of every node that takes CQL now."""
+        """Return `address:port` of every node that serves CQL now."""
         return [str(node) for node in self._read("/v1/connection")["nodes"]]
 
     def nodes(self) -> list[NodeView]:
-        """All nodes that the scheduler knows, in their order."""
+        """Return all nodes that the scheduler knows, in their order."""
         return [self._node(str(name)) for name in self._read("/v1/nodes/list")]
 
     def _node(self, name: str) -> NodeView:

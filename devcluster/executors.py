@@ -1,6 +1,6 @@
 """The executors and Cassandra nodes under a local cluster's agents, found by the sandbox that Mesos gave them.
 
-Like under Mesos they do not end with their agent, so stopping a cluster means to stop them one by one.
+As under Mesos they do not end with their agent, so a stop of the cluster stops them one by one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.processes import Process, Stat, environment, program, running, send, wait_ended
+from devcluster.processes import Process, environment, program, running, send, wait_ended
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10.0
@@ -21,30 +21,33 @@ _LINGER_SECONDS = 10.0
 @dataclass(frozen=True)
 class _Found:
     process: Process
-    stat: Stat
+    parent: int
 
 
 def find(directory: Path) -> list[Process]:
-    """Every process whose sandbox lies in `directory`: executors, their Cassandra and what these started."""
+    """Return every process whose sandbox is in `directory`: executors, their Cassandra and its children."""
     return [found.process for found in _find(directory)]
 
 
 def _find(directory: Path) -> list[_Found]:
     return [
-        _Found(process, seen)
-        for process, seen in running()
+        _Found(process, parent)
+        for process, parent in running()
         if (sandbox := environment(process).get("MESOS_DIRECTORY")) and Path(sandbox).is_relative_to(directory)
     ]
 
 
 def stop(directory: Path, seconds: float, progress: Callable[[int], object]) -> bool:
-    """End them in order: SIGTERM to the topmost ones, which drain and stop their Cassandra; in the end SIGKILL.
+    """End them in order: SIGTERM to the topmost ones, which drain and stop their Cassandra; at the end SIGKILL.
 
     A process that its parent left behind becomes a topmost one and gets its SIGTERM then. `progress` is called with
-    the number of processes still running when it changes. True if no Cassandra had to be killed.
+    the number of processes still running when it changes.
+
+    Returns:
+        True if no Cassandra had to be killed.
     """
     deadline = time.monotonic() + seconds
-    told: set[Process] = set()
+    signalled: set[Process] = set()
     count = -1
     while found := _find(directory):
         if len(found) != count:
@@ -54,19 +57,19 @@ def stop(directory: Path, seconds: float, progress: Callable[[int], object]) -> 
             _kill(found)
             return False
         if time.monotonic() > changed_at + _LINGER_SECONDS and not any(_is_java(item.process) for item in found):
-            # An executor whose Cassandra has ended, with a last word that no agent takes.
+            # The executor's Cassandra has ended; its last update waits for an agent that does not run.
             _kill(found)
         for item in _topmost(found):
-            if item.process not in told:
+            if item.process not in signalled:
                 send(item.process, signal.SIGTERM)
-                told.add(item.process)
+                signalled.add(item.process)
         time.sleep(_POLL_SECONDS)
     return True
 
 
 def _topmost(found: list[_Found]) -> list[_Found]:
     pids = {item.process.pid for item in found}
-    return [item for item in found if item.stat.parent not in pids]
+    return [item for item in found if item.parent not in pids]
 
 
 def _is_java(process: Process) -> bool:

@@ -1,4 +1,4 @@
-"""The Java that Cassandra 5.0 and ZooKeeper run on."""
+"""The Java that runs Cassandra 5.0 and ZooKeeper."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _INSTALLED = Path("/usr/lib/jvm")
 
 
 def find_home() -> Path | None:
-    """The home of a JDK 17: JAVA_HOME, else that of `java` on the path, else one of the system's; None without."""
+    """Return the home of a JDK 17: JAVA_HOME, else that of `java` on the path, else one of the system's, else None."""
     return next((home for home in _candidates() if version(home / "bin" / "java") == VERSION), None)
 
 
 def _candidates() -> Iterator[Path]:
-    if told := os.environ.get("JAVA_HOME"):
-        yield Path(told)
+    if configured := os.environ.get("JAVA_HOME"):
+        yield Path(configured)
     if found := shutil.which("java"):
         yield Path(found).resolve().parents[1]
     if _INSTALLED.is_dir():
@@ -28,7 +28,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def version(java: Path) -> int | None:
-    """The major version of a java program; None if it does not run."""
+    """Return the major version of a java program; None if it does not run."""
     try:
         answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):

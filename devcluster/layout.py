@@ -1,4 +1,4 @@
-"""Where one local cluster lives: its directory, addresses and sizes."""
+"""The layout of one local cluster: its directory, addresses and sizes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ RACKS = 3
 MAX_NODES = 100
 MIN_HEAP_MB = 256
 MAX_HEAP_MB = 12 * 1024
-# What every agent offers. Nominal: what the machine really has is checked before the start. It must not change while
-# an agent's data lives, because a Mesos agent refuses to recover with other resources than it had.
+# The nominal resources of every agent; the machine's real ones are checked before the start. They must not change while
+# an agent's data exists, because a Mesos agent refuses to recover with other resources than it had.
 AGENT_CPUS = 4
 AGENT_MEMORY_MB = 16 * 1024
 AGENT_DISK_MB = 20 * 1024
@@ -38,7 +38,7 @@ class NodePorts:
     jolokia: int = 7199
 
     def all(self) -> tuple[int, ...]:
-        """All four, in the order of the fields."""
+        """Return all four, in the order of the fields."""
         return (self.storage, self.ssl_storage, self.native_transport, self.jolokia)
 
 
@@ -53,13 +53,13 @@ class Agent:
 
     @property
     def name(self) -> str:
-        """The name of its process."""
+        """Return the name of its process."""
         return f"agent-{self.number}"
 
 
 @dataclass(frozen=True)
 class ClusterLayout:
-    """All that makes one local cluster different from another one on the same machine.
+    """The differences between one local cluster and another on the same machine.
 
     `heap_mb` is the heap of each Cassandra node; spare agents have no node until one is replaced. Agent number n has
     the address `network`.(n+1).
@@ -77,12 +77,12 @@ class ClusterLayout:
     s3: Address = field(default=Address("127.0.0.1", 9090))
     agent_port: int = 5051
     node_ports: NodePorts = field(default=NodePorts())
-    # How often the master asks an agent whether it is there; the fifth time without an answer it is lost.
+    # The master pings an agent at this interval; after the fifth ping without an answer the agent is lost.
     agent_ping_seconds: int = 15
 
     @property
     def agents(self) -> tuple[Agent, ...]:
-        """One agent a node and the spare ones, racks r1 to r3 in turn."""
+        """Return one agent for each node and the spare ones, racks r1 to r3 in turn."""
         return tuple(
             Agent(
                 number,
@@ -95,37 +95,37 @@ class ClusterLayout:
 
     @property
     def api_url(self) -> str:
-        """The base of all API addresses."""
+        """Return the base of all API addresses."""
         return f"http://{self.api}"
 
     @property
     def master_url(self) -> str:
-        """The master's HTTP address."""
+        """Return the master's HTTP address."""
         return f"http://{self.master}"
 
     @property
     def zookeeper_master_path(self) -> str:
-        """Where the leading master is found."""
+        """Return the URL under which the leading master is found."""
         return f"zk://{self.zookeeper}/mesos"
 
     @property
     def token_file(self) -> Path:
-        """Holds the token of the API, readable by its owner alone."""
+        """Return the file with the API's token, readable by its owner alone."""
         return self.directory / "token"
 
     @property
     def zookeeper_directory(self) -> Path:
-        """ZooKeeper's data."""
+        """Return the directory of ZooKeeper's data."""
         return self.directory / "zookeeper"
 
     @property
     def master_directory(self) -> Path:
-        """The master's journal."""
+        """Return the directory of the master's journal."""
         return self.directory / "master"
 
     @property
     def bundles_directory(self) -> Path:
-        """Built bundles."""
+        """Return the directory of built bundles."""
         return self.directory / "bundles"
 
     @property
@@ -133,17 +133,17 @@ class ClusterLayout:
         return self.directory / "sizes.json"
 
     def remember(self) -> None:
-        """Keep nodes and heap for the next start."""
+        """Store nodes and heap for the next start."""
         self.directory.mkdir(parents=True, exist_ok=True)
         sizes = {"nodes": self.nodes, "heap_mb": self.heap_mb, "spare_agents": self.spare_agents}
         self._sizes_file.write_text(json.dumps(sizes) + "\n")
 
     def forget(self) -> None:
-        """The reverse of `remember`."""
+        """Undo `remember`."""
         self._sizes_file.unlink(missing_ok=True)
 
     def remembered(self) -> ClusterLayout | None:
-        """This layout in the sizes of the cluster that lives in its directory; None when there is none."""
+        """Return this layout with the stored sizes of the cluster in its directory; None without one."""
         try:
             sizes = json.loads(self._sizes_file.read_text())
         except FileNotFoundError:

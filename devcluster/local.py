@@ -1,6 +1,6 @@
-"""Starting and stopping one local cluster: ZooKeeper and S3, master, agents and scheduler, in this order.
+"""Start and stop of one local cluster: ZooKeeper and S3, master, agents and scheduler, in this order.
 
-What runs is kept; what could not be started takes down again what this call had started before it.
+Running processes are kept. If one cannot be started, those that the same call had started are stopped.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from executor.cassandra import start_cache
 Say = Callable[[str], object]
 
 _STOP_SECONDS = 20.0
-# A node drains within 60 s, and its executor gives it some more.
+# A node drains within 60 s, and its executor allows some more.
 _NODES_STOP_SECONDS = 150.0
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process of a cluster: how it is started, and when it counts as started."""
+    """One process of a cluster: its command, and the condition under which it counts as started."""
 
     name: str
     command: list[str]
@@ -40,7 +40,11 @@ class Part:
 
 
 def start(layout: ClusterLayout, bundles: Bundles, java_home: Path, say: Say) -> list[str]:
-    """Start what does not run; returns the names of what was started. StartError when something does not start."""
+    """Start all processes that do not run and return their names.
+
+    Raises:
+        StartError: a process does not start.
+    """
     table = ProcessTable(layout.directory)
     started: list[str] = []
     try:
@@ -61,12 +65,12 @@ def start(layout: ClusterLayout, bundles: Bundles, java_home: Path, say: Say) ->
 
 
 def stop(layout: ClusterLayout, say: Say) -> bool:
-    """Stop all that runs; the data stays. False when something had to be killed."""
+    """Stop all processes and keep the data; return False if a process had to be killed."""
     table = ProcessTable(layout.directory)
     running = [name for name in table.names() if table.find(name) is not None]
     in_order = True
-    # Without a scheduler nobody takes the end of the nodes for a failure. Their agents are there until then: they take
-    # the executors' last words, and the next start finds those.
+    # Once the scheduler has stopped, the end of the nodes does not count as a failure. The agents run until then: they
+    # store the executors' last updates for the next start.
     in_order &= _stop_together(table, ["scheduler"], say)
     in_order &= executors.stop(layout.directory / "agents", _NODES_STOP_SECONDS, partial(_say_left, say))
     in_order &= _stop_together(table, [name for name in running if name.startswith("agent-")], say)
@@ -78,18 +82,18 @@ def stop(layout: ClusterLayout, say: Say) -> bool:
 
 
 def is_running(layout: ClusterLayout) -> bool:
-    """Whether any process of the cluster runs."""
+    """Return whether any process of the cluster runs."""
     table = ProcessTable(layout.directory)
     return any(table.find(name) for name in table.names()) or bool(executors.find(layout.directory / "agents"))
 
 
 def part_names(layout: ClusterLayout) -> list[str]:
-    """The names of all processes of a complete cluster, in the order of their start."""
+    """Return the names of all processes of a complete cluster, in the order of their start."""
     return ["zookeeper", "s3", "master", *(agent.name for agent in layout.agents), "scheduler"]
 
 
 def token(layout: ClusterLayout) -> str:
-    """The token of the API; made at the first call, in a file that only its owner can read."""
+    """Return the token of the API; made at the first call, in a file that only its owner can read."""
     if not layout.token_file.exists():
         layout.directory.mkdir(parents=True, exist_ok=True)
         with open(layout.token_file, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
@@ -118,7 +122,7 @@ def _end(table: ProcessTable, name: str) -> None:
 
 
 def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterator[list[Part]]:
-    """The parts in the order of their start; those of one stage start together."""
+    """Return the parts in the order of their start; those of one stage start together."""
     environment = base_environment(java_home)
     java = java_home / "bin" / "java"
     server = zookeeper.prepare(java, bundles.zookeeper, layout.zookeeper, layout.zookeeper_directory)
@@ -149,10 +153,10 @@ def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterato
 
 
 def base_environment(java_home: Path) -> dict[str, str]:
-    """The environment of every process: this Python and this Java come first on the path."""
+    """Return the environment of every process: this Python and this Java come first on the path."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MESOS_", "LIBPROCESS_"))}
     path = f"{Path(sys.executable).parent}:{java_home / 'bin'}:{inherited.get('PATH', os.defpath)}"
-    # What starts of Cassandra leave for later ones serves all clusters of this checkout.
+    # The start cache of Cassandra serves all clusters of this checkout.
     kept = inherited.get(start_cache.VARIABLE) or str(ROOT / ".dev" / "start-cache")
     own = {"PATH": path, "JAVA_HOME": str(java_home), "PYTHONUNBUFFERED": "1", start_cache.VARIABLE: kept}
     return {**inherited, **own}

@@ -1,4 +1,4 @@
-"""One command at a time may start or stop what belongs to one cluster."""
+"""A lock that lets one command at a time start or stop a cluster."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 
 
 class BusyError(Exception):
-    """Another command is starting or stopping this cluster."""
+    """Another command that is starting or stopping this cluster."""
 
 
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
-    """Hold the cluster's directory, made if it is missing. BusyError when somebody else holds it.
+    """Hold the cluster's directory, made if it is missing.
 
-    The lock ends with the process, however it ends, and is not inherited by what it starts.
+    The lock ends with the process, however it ends, and child processes do not inherit it.
+
+    Raises:
+        BusyError: another command holds the directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
     handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""What must hold before anything is started: each violation is one sentence, and all are told at once."""
+"""The checks before a start: each violation is one sentence, and all are reported at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DISK_PER_NODE_MB = 512
 
 
 def check_sizes(layout: ClusterLayout, existing: ClusterLayout | None) -> list[str]:
-    """Problems with the number of nodes and the heap that were asked for."""
+    """Return the problems with the requested number of nodes and heap."""
     problems = []
     if not 1 <= layout.nodes <= MAX_NODES:
         problems.append(f"--nodes must be between 1 and {MAX_NODES}, not {layout.nodes}.")
@@ -36,7 +36,7 @@ def check_sizes(layout: ClusterLayout, existing: ClusterLayout | None) -> list[s
 
 
 def check_tools(java_home: Path | None, bundles_built: bool) -> list[str]:
-    """Problems with the programs that are needed."""
+    """Return the problems with the programs that are needed."""
     problems = []
     if java_home is None:
         problems.append("No JDK 17 is installed; `sudo apt-get install openjdk-17-jdk-headless` brings it.")
@@ -46,7 +46,7 @@ def check_tools(java_home: Path | None, bundles_built: bool) -> list[str]:
 
 
 def check_machine(layout: ClusterLayout, starting: int) -> list[str]:
-    """Problems with memory and disk for the nodes that are to be started."""
+    """Return the problems with memory and disk for the nodes to start."""
     problems = []
     needed = memory_needed_mb(starting, layout.heap_mb)
     available = memory_available_mb(Path("/proc/meminfo").read_text())
@@ -63,24 +63,24 @@ def check_machine(layout: ClusterLayout, starting: int) -> list[str]:
 
 
 def memory_needed_mb(nodes: int, heap_mb: int) -> int:
-    """Memory that so many nodes take, with all that belongs to them."""
+    """Return the memory that so many nodes take, with all other processes of their cluster."""
     return FIXED_MB + nodes * (heap_mb + NODE_OVERHEAD_MB)
 
 
 def memory_available_mb(meminfo: str) -> int:
-    """MemAvailable of /proc/meminfo in MB."""
+    """Return MemAvailable of /proc/meminfo in MB."""
     fields = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
     return int(fields["MemAvailable"].split()[0]) // 1024
 
 
 def check_ports(wanted: Mapping[str, Iterable[Address]]) -> list[str]:
-    """Problems with addresses that must be free, by the name of what needs them."""
+    """Return the problems with addresses that must be free, by the name of the process that needs them."""
     pairs = [(user, address) for user, addresses in wanted.items() for address in addresses]
     return [problem for user, address in pairs if (problem := _taken(user, address))]
 
 
 def ports_wanted(layout: ClusterLayout, running: Iterable[str]) -> dict[str, list[Address]]:
-    """The addresses that must be free for what is not in `running`, by its name."""
+    """Return the addresses that must be free, by the name of the process, for those not in `running`."""
     return {user: addresses for user, addresses in _ports(layout) if user not in set(running)}
 
 
@@ -97,7 +97,7 @@ def _ports(layout: ClusterLayout) -> Iterator[tuple[str, list[Address]]]:
 
 def _taken(user: str, address: Address) -> str | None:
     with socket.socket() as probe:
-        # As the servers do it: a port whose last connections are only winding down is free.
+        # As the servers do: a port whose last connections are in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address.host, address.port))

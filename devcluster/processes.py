@@ -1,7 +1,7 @@
-"""Detached processes that outlive the command that started them, and are stopped by nobody's id but their own.
+"""Detached processes that outlive the command that started them, and are stopped by their own id only.
 
-A process is known by its id, its start time and the boot it belongs to: a process id that the system has given to
-another program since is never taken for ours.
+A process is known by its id, its start time and its boot, because the system uses a process id again for another
+program.
 """
 
 from __future__ import annotations
@@ -12,33 +12,28 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+import psutil
+
+from localmesos.processes import boot_id, find_process, is_zombie
+
 _POLL_SECONDS = 0.05
 
 
 class StartError(Exception):
-    """A process did not become what it was started for; the text is for the user."""
+    """A process that did not start; the text is for the user."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process, for good: `start_time` in clock ticks since the boot `boot`."""
+    """One process: `start_time` in clock ticks after the boot `boot`."""
 
     pid: int
     start_time: int
     boot: str
-
-
-@dataclass(frozen=True)
-class Stat:
-    """What /proc/<pid>/stat tells."""
-
-    state: str
-    parent: int
-    start_time: int
 
 
 @dataclass(frozen=True)
@@ -48,14 +43,18 @@ class ProcessTable:
     directory: Path
 
     def log(self, name: str) -> Path:
-        """Where the process of that name writes what it has to say."""
+        """Return the file of that process' output."""
         return self.directory / "logs" / f"{name}.log"
 
     def _record(self, name: str) -> Path:
         return self.directory / "processes" / f"{name}.json"
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start a process in a session of its own, without terminal, appending to its log."""
+        """Start a process in a session of its own, without terminal, appending to its log.
+
+        Raises:
+            StartError: the program cannot be run, or ended at once.
+        """
         for path in (self.log(name), self._record(name)):
             path.parent.mkdir(parents=True, exist_ok=True)
         log = os.open(self.log(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -79,17 +78,18 @@ class ProcessTable:
         return self._keep(name, pid)
 
     def _keep(self, name: str, pid: int) -> Process:
-        seen = stat(pid)
-        if seen is None:
-            raise StartError(f"{name} ended at once; see {self.log(name)}")
-        process = Process(pid, seen.start_time, _boot())
+        try:
+            _, start_time = find_process(pid)
+        except psutil.NoSuchProcess as error:
+            raise StartError(f"{name} ended at once; see {self.log(name)}") from error
+        process = Process(pid, start_time, boot_id())
         temporary = self._record(name).with_suffix(".new")
         temporary.write_text(json.dumps(asdict(process)) + "\n")
         temporary.replace(self._record(name))
         return process
 
     def find(self, name: str) -> Process | None:
-        """The running process of that name, or None."""
+        """Return the running process of that name, or None."""
         try:
             process = Process(**json.loads(self._record(name).read_text()))
         except FileNotFoundError:
@@ -97,7 +97,7 @@ class ProcessTable:
         return process if is_alive(process) else None
 
     def names(self) -> list[str]:
-        """The names of all records, running or not."""
+        """Return the names of all records, running or not."""
         return sorted(path.stem for path in (self.directory / "processes").glob("*.json"))
 
     def forget(self, name: str) -> None:
@@ -105,7 +105,11 @@ class ProcessTable:
         self._record(name).unlink(missing_ok=True)
 
     def wait_ready(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ready`; StartError with the last log lines when the process ends before, or time is up."""
+        """Wait until `ready`.
+
+        Raises:
+            StartError: the process ended, or was not ready in time; with the last lines of its log.
+        """
         deadline = time.monotonic() + seconds
         while not ready():
             if self.find(name) is None:
@@ -115,7 +119,7 @@ class ProcessTable:
             time.sleep(_POLL_SECONDS)
 
     def last_lines(self, name: str, count: int = 12) -> str:
-        """The end of a log, indented, with the name of the file; Java's stack frames are left out."""
+        """Return the end of a log, indented, with the name of the file; Java's stack frames are left out."""
         try:
             text = self.log(name).read_text(errors="replace")
         except FileNotFoundError:
@@ -124,31 +128,22 @@ class ProcessTable:
         return "\n".join([f"  {self.log(name)}:", *(f"    {line}" for line in lines[-count:])])
 
 
-def stat(pid: int) -> Stat | None:
-    """State, parent and start time of a process; None when there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The command's name stands in parentheses and may itself hold blanks and parentheses.
-    fields = text.rpartition(")")[2].split()
-    return Stat(fields[0], int(fields[1]), int(fields[19]))
-
-
 def is_alive(process: Process) -> bool:
-    """Whether this very process runs. One that has ended and is ours to collect is collected."""
+    """Return whether this very process runs, and collect it if it is an ended child of this one."""
+    return _find(process) is not None
+
+
+def _find(process: Process) -> psutil.Process | None:
     _collect(process.pid)
-    seen = stat(process.pid)
-    return (
-        seen is not None
-        and seen.state not in "ZX"
-        and seen.start_time == process.start_time
-        and process.boot == _boot()
-    )
+    with suppress(psutil.NoSuchProcess):
+        found, start_time = find_process(process.pid)
+        if start_time == process.start_time and process.boot == boot_id() and not is_zombie(found):
+            return found
+    return None
 
 
 def stop(processes: Iterable[Process], seconds: float) -> bool:
-    """SIGTERM to all, then SIGKILL to those still there after `seconds`. True if none had to be killed."""
+    """Send SIGTERM to all, then SIGKILL to those that run after `seconds`; return True if none had to be killed."""
     left = [process for process in processes if send(process, signal.SIGTERM)]
     if wait_ended(left, seconds):
         return True
@@ -159,18 +154,19 @@ def stop(processes: Iterable[Process], seconds: float) -> bool:
 
 
 def send(process: Process, number: signal.Signals) -> bool:
-    """Send a signal to this very process; False when it has ended."""
-    if not is_alive(process):
+    """Send a signal to this very process; return False if it has ended."""
+    found = _find(process)
+    if found is None:
         return False
     try:
-        os.kill(process.pid, number)
-    except ProcessLookupError:
+        found.send_signal(number)
+    except psutil.NoSuchProcess:
         return False
     return True
 
 
 def wait_ended(processes: Iterable[Process], seconds: float) -> bool:
-    """Wait until all have ended; False when some run on after `seconds`."""
+    """Wait until all have ended; return False if some still run after `seconds`."""
     deadline = time.monotonic() + seconds
     left = list(processes)
     while left := [process for process in left if is_alive(process)]:
@@ -180,43 +176,39 @@ def wait_ended(processes: Iterable[Process], seconds: float) -> bool:
     return True
 
 
-def running() -> Iterator[tuple[Process, Stat]]:
-    """Every process of the machine that can be seen."""
-    boot = _boot()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (seen := stat(int(entry.name))) is not None and seen.state not in "ZX":
-            yield Process(int(entry.name), seen.start_time, boot), seen
+def running() -> Iterator[tuple[Process, int]]:
+    """Yield every process of the machine that runs, with its parent's id."""
+    boot = boot_id()
+    for pid in psutil.pids():
+        with suppress(psutil.NoSuchProcess):
+            found, start_time = find_process(pid)
+            with found.oneshot():
+                zombie, parent = is_zombie(found), found.ppid()
+            if not zombie:
+                yield Process(pid, start_time, boot), parent
 
 
 def environment(process: Process) -> dict[str, str]:
-    """The environment that a process was started with; empty when it may not be read or has ended."""
-    try:
-        raw = Path(f"/proc/{process.pid}/environ").read_bytes()
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return {}
-    pairs = (item.partition(b"=") for item in raw.split(b"\0") if b"=" in item)
-    return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
+    """Return the environment that a process was started with; empty if it is not readable or the process has ended."""
+    with suppress(psutil.Error):
+        return psutil.Process(process.pid).environ()
+    return {}
 
 
 def program(process: Process) -> str:
-    """The file name of the program that a process runs; empty when it has ended."""
-    try:
-        return Path(f"/proc/{process.pid}/exe").readlink().name
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return ""
+    """Return the file name of the program that a process runs; empty if the process has ended."""
+    with suppress(psutil.Error):
+        return Path(psutil.Process(process.pid).exe()).name
+    return ""
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module with this Python."""
+    """Return the command that runs a module with this Python."""
     return [sys.executable, "-m", module, *arguments]
-
-
-def _boot() -> str:
-    return _BOOT_ID.read_text().strip()
 
 
 def _collect(pid: int) -> None:
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        pass  # another one's child
+        pass  # it is another process' child

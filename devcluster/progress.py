@@ -1,4 +1,4 @@
-"""The plans as they go on: read over the API, one line for every change."""
+"""The progress of plans: read over the API, one line for every change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-# The words that clients of the API know; the reason behind them is what is news here.
+# Clients of the API know these words; only the reason after them is new here.
 _PREAMBLE = re.compile(r"^\w+ Cassandra node \S+ mode: \S+; (\S+: )?")
 _MESSAGE_WIDTH = 240
-# A message that only counts down is the same message.
+# Messages that differ only in numbers are the same message.
 _SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 _COLOURS = {"COMPLETE": "32", "ERROR": "31", "DELAYED": "33", "WAITING": "33", "PENDING": "2"}
 
@@ -39,7 +39,7 @@ class PlanView:
 
 
 def parse(name: str, document: Mapping[str, Any]) -> PlanView:
-    """A plan from the JSON of /v1/plans/<name>."""
+    """Return a plan from the JSON of /v1/plans/<name>."""
     steps = tuple(
         _step(name, str(phase["name"]), step) for phase in document["phases"] for step in phase.get("steps", [])
     )
@@ -52,7 +52,7 @@ def _step(plan: str, phase: str, step: Mapping[str, Any]) -> StepView:
 
 @dataclass
 class Printer:
-    """Writes lines to a terminal, where the last one lives on, or to a log, where it does not appear."""
+    """A writer of lines to a terminal, where the last one can be replaced, or to a log, without such lines."""
 
     out: TextIO
     clock: Callable[[], float] = time.monotonic
@@ -83,7 +83,7 @@ class Printer:
             self._live = True
 
     def coloured(self, status: str) -> str:
-        """A status word, padded, in its colour on a terminal."""
+        """Return a status word, padded, in its colour on a terminal."""
         padded = f"{status:<11}"
         return f"\033[{_COLOURS.get(status, '36')}m{padded}\033[0m" if self.out.isatty() else padded
 
@@ -94,7 +94,7 @@ class Printer:
 
 
 class Progress:
-    """Prints each step when its status changes, and its message when that says something new."""
+    """A printer of each step when its status changes, and of its message when that is new."""
 
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
@@ -102,7 +102,7 @@ class Progress:
         self.changed_at = printer.clock()
 
     def show(self, plan: PlanView) -> None:
-        """Print what is new in a plan since the last call."""
+        """Print the changes of a plan since the last call."""
         for step in plan.steps:
             self._show_step(step)
         self._show_gone(plan)
@@ -117,7 +117,7 @@ class Progress:
             return
         self._shown[key] = now
         self.changed_at = self._printer.clock()
-        # A step that has not begun is no news.
+        # A step that has not begun is not printed.
         if before is None and step.status == "PENDING":
             return
         message = step.message if step.status not in ("COMPLETE", "PENDING") else ""
@@ -125,7 +125,7 @@ class Progress:
             self._print(step.phase, step.name, step.status, message)
 
     def _show_gone(self, plan: PlanView) -> None:
-        """Recovery drops the steps that are done."""
+        """Show steps that recovery has dropped, which are complete."""
         present = {(step.plan, step.phase, step.name) for step in plan.steps}
         for key in [key for key in self._shown if key[0] == plan.name and key not in present]:
             del self._shown[key]
@@ -133,6 +133,6 @@ class Progress:
             self._print(key[1], key[2], "COMPLETE", "")
 
     def _print(self, phase: str, name: str, status: str, message: str) -> None:
-        # A message may hold the last lines of a log; all of them are told when the plan ends in an error.
+        # A message can hold the last lines of a log; all of them are printed when the plan ends in an error.
         short = textwrap.shorten(message, _MESSAGE_WIDTH, placeholder=" …")
         self._printer.line(f"{phase:<15} {name:<15} {self._printer.coloured(status)} {short}".rstrip())

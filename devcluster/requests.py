@@ -12,7 +12,7 @@ from devcluster.layout import Address
 
 
 class UnreachableError(Exception):
-    """Nobody answers there, or not in HTTP."""
+    """An address that does not answer, or not in HTTP."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,11 @@ class Response:
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON; UnreachableError when it is none, for then another program has that port."""
+        """Return the body as JSON.
+
+        Raises:
+            UnreachableError: the body is none: another program has that port.
+        """
         try:
             return json.loads(self.body)
         except ValueError as error:
@@ -44,7 +48,7 @@ def get(address: Address, path: str, headers: Mapping[str, str] | None = None, s
 
 
 def answers(address: Address, path: str, headers: Mapping[str, str] | None = None) -> bool:
-    """Whether a GET is answered with 200."""
+    """Return whether a GET is answered with 200."""
     try:
         return get(address, path, headers, seconds=2.0).status == 200
     except UnreachableError:

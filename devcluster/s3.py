@@ -1,4 +1,4 @@
-"""A local S3 server (moto) for backups: what it holds is in memory and gone with it."""
+"""A local S3 server (moto) for backups; its objects are in memory and end with it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ BUCKET = "backups"
 
 
 def command(address: Address) -> list[str]:
-    """The command that runs the server."""
+    """Return the command that runs the server."""
     return python_module("moto.server", "-H", address.host, "-p", str(address.port))
 
 
 def is_serving(address: Address) -> bool:
-    """Whether it answers and has the bucket; makes the bucket."""
+    """Return whether the server answers, and make the bucket."""
     try:
         return get(address, f"/{BUCKET}", seconds=2.0).status == 200 or _make_bucket(address)
     except UnreachableError:
@@ -25,7 +25,7 @@ def is_serving(address: Address) -> bool:
 
 
 def environment(address: Address) -> dict[str, str]:
-    """What boto3 on the agents takes from its environment: s3:// means this server, with any credentials."""
+    """Return boto3's settings for the agents: s3:// means this server, with any credentials."""
     return {
         "AWS_ENDPOINT_URL_S3": f"http://{address}",
         "AWS_DEFAULT_REGION": "us-east-1",

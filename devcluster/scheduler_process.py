@@ -1,4 +1,4 @@
-"""The scheduler of a local cluster: its settings, and whether it serves."""
+"""The scheduler of a local cluster: its settings and its readiness."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from devcluster.layout import ClusterLayout
 from devcluster.requests import UnreachableError, get
 from executor.cassandra import start_cache
 
-# What a node needs beside its heap: metaspace, threads, off-heap buffers.
+# A node's memory beside its heap: metaspace, threads, off-heap buffers.
 _BESIDE_HEAP_MB = 512
 _DISK_MB = 8192
 _SEEDS = 2
-# One machine, no strangers: the waits that let a large ring settle only cost time here. Who replaces a node listens for
-# the broadcast interval whether it lives, which has to be longer than the ring delay.
+# On one machine the delays that let a large ring settle only cost time. A replacement listens for the broadcast
+# interval to find out whether the old node lives; the interval must be longer than the ring delay.
 JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
@@ -27,7 +27,7 @@ JVM_OPTIONS = (
 
 
 def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]) -> dict[str, str]:
-    """The environment of `python -m scheduler`; settings in `base` that this cluster does not need are kept."""
+    """Return the environment of `python -m scheduler`; settings in `base` that this cluster does not need are kept."""
     ports = layout.node_ports
     # For executors alone, which have it from their agents: the scheduler takes no name for a setting that is none.
     inherited = {name: value for name, value in base.items() if name != start_cache.VARIABLE}
@@ -62,7 +62,7 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
 
 
 def secrets_key(layout: ClusterLayout) -> Path:
-    """The file with the key that seals credentials; made at the first call, readable by its owner alone."""
+    """Return the file with the key that seals credentials; made at the first call, readable by its owner alone."""
     path = layout.directory / "secrets-key"
     if not path.exists():
         layout.directory.mkdir(parents=True, exist_ok=True)
@@ -72,12 +72,12 @@ def secrets_key(layout: ClusterLayout) -> Path:
 
 
 def headers(token: str) -> dict[str, str]:
-    """What a request to the API needs."""
+    """Return the headers that authenticate a request to the API."""
     return {"Authorization": f"token={token}"}
 
 
 def is_serving(layout: ClusterLayout, token: str) -> bool:
-    """Whether the API knows the plan."""
+    """Return whether the API knows the plan."""
     try:
         return get(layout.api, "/v1/plan", headers(token)).status == 200
     except UnreachableError:

@@ -11,14 +11,14 @@ from devcluster.requests import UnreachableError
 
 
 def show(layout: ClusterLayout, printer: Printer) -> bool:
-    """Print the state of everything; True when all of it runs and every plan is complete."""
+    """Print the state of everything; return True if all of it runs and every plan is complete."""
     whole = _processes(layout, printer)
     if ProcessTable(layout.directory).find("scheduler") is None:
         return False
     try:
         return _plans_and_nodes(ClusterApi(layout, local.token(layout)), layout, printer) and whole
     except UnreachableError as error:
-        printer.plain(f"The API does not tell: {error}.")
+        printer.plain(f"The API does not answer: {error}.")
         return False
 
 

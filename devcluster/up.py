@@ -16,12 +16,12 @@ from devcluster.requests import UnreachableError
 
 _POLL_SECONDS = 0.3
 _RELEASE_SECONDS = 20.0
-# A node alone may take minutes on a slow machine, but then its step says something new from time to time.
+# One node can take minutes on a slow machine, but then its step's message changes from time to time.
 _PATIENCE_SECONDS = 600.0
 
 
 class NotUsableError(Exception):
-    """The cluster cannot be brought up; `problems` are sentences for the user, and nothing was started."""
+    """A machine on which the cluster cannot start; `problems` are sentences for the user, and nothing was started."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -29,13 +29,13 @@ class NotUsableError(Exception):
 
 
 class StuckError(Exception):
-    """The plan does not go on; the cluster runs on. The text says where it stands."""
+    """A plan that makes no progress; the cluster runs on. The text names the step."""
 
 
 def resolve(
     base: ClusterLayout, nodes: int | None, heap_mb: int | None, spare_agents: int | None = None
 ) -> ClusterLayout:
-    """The layout to bring up: as asked, else as the cluster in that directory is, else the defaults."""
+    """Return the layout to bring up: requested sizes, else those of the cluster in its directory, else defaults."""
     kept = base.remembered() or base
     return replace(
         kept,
@@ -46,10 +46,13 @@ def resolve(
 
 
 def up(layout: ClusterLayout, printer: Printer) -> tuple[list[str], list[str]]:
-    """Bring the cluster up and wait for its nodes; returns what was started and where the nodes take CQL.
+    """Bring the cluster up, wait for its nodes, and return the names of started processes and the addresses for CQL.
 
-    NotUsableError when something is missing; StartError when a part does not start; StuckError when the plan stops;
-    BusyError when another command is at it.
+    Raises:
+        NotUsableError: something is missing.
+        StartError: a process does not start.
+        StuckError: the plan stops.
+        BusyError: another command starts or stops the cluster.
     """
     with lock.exclusive(layout.directory):
         java_home = _check(layout)
@@ -57,12 +60,12 @@ def up(layout: ClusterLayout, printer: Printer) -> tuple[list[str], list[str]]:
         built.build(java_home, printer.line)
         token = local.token(layout)
         started = _start(layout, built, java_home, printer)
-    # Whoever only watches may be overtaken by another command.
+    # A command that only watches must not block another one.
     return started, wait_for_nodes(layout, ClusterApi(layout, token), printer)
 
 
 def _start(layout: ClusterLayout, built: Bundles, java_home: Path, printer: Printer) -> list[str]:
-    """Start the processes. Remembers the sizes first, so that also a start that is interrupted is known by them."""
+    """Store the sizes, so that they are known after an interrupted start too, and start the processes."""
     before = layout.remembered()
     layout.remember()
     try:
@@ -76,7 +79,7 @@ def _start(layout: ClusterLayout, built: Bundles, java_home: Path, printer: Prin
 
 
 def _check(layout: ClusterLayout) -> Path:
-    """All that must hold before anything is started; returns the home of Java."""
+    """Check everything that must hold before a start, and return the home of Java."""
     existing = layout.remembered()
     table = ProcessTable(layout.directory)
     running = [name for name in local.part_names(layout) if table.find(name)]
@@ -98,7 +101,7 @@ def _check(layout: ClusterLayout) -> Path:
 
 
 def _check_ports(layout: ClusterLayout, running: list[str], patient: bool) -> list[str]:
-    """Taken ports. What was killed may leave a child behind that holds its port for some seconds more."""
+    """Return problems with used ports; a killed process can leave a child that holds its port for some seconds more."""
     wanted = preflight.ports_wanted(layout, running)
     deadline = time.monotonic() + (_RELEASE_SECONDS if patient else 0.0)
     while (problems := preflight.check_ports(wanted)) and time.monotonic() < deadline:
@@ -107,7 +110,7 @@ def _check_ports(layout: ClusterLayout, running: list[str], patient: bool) -> li
 
 
 def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> list[str]:
-    """Show the plans' progress until all are complete and every node takes CQL; returns where."""
+    """Show the plans' progress until all are complete and every node serves CQL; return the addresses."""
     table = ProcessTable(layout.directory)
     progress = Progress(printer)
     while True:
@@ -130,15 +133,15 @@ def _fail_if_stuck(plans: list[PlanView], quiet_seconds: float) -> None:
     for plan in plans:
         if plan.status == "ERROR":
             details = [*plan.errors, *(f"{step.name}: {step.message}" for step in plan.steps if step.status == "ERROR")]
-            raise StuckError("\n".join([f"The plan {plan.name} cannot go on:", *(f"  {line}" for line in details)]))
+            raise StuckError("\n".join([f"The plan {plan.name} failed:", *(f"  {line}" for line in details)]))
     if quiet_seconds > _PATIENCE_SECONDS:
         waiting = next((step for plan in plans for step in plan.steps if step.status != "COMPLETE"), None)
-        where = f"{waiting.name} is {waiting.status}: {waiting.message}" if waiting else "a node does not take CQL"
+        where = f"{waiting.name} is {waiting.status}: {waiting.message}" if waiting else "a node does not serve CQL"
         raise StuckError(f"Nothing has changed for {_PATIENCE_SECONDS / 60:.0f} minutes; {where}")
 
 
 def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
-    """What to use next."""
+    """Return the addresses and commands to use next."""
     here = Path.cwd()
     token_file = layout.token_file.relative_to(here) if layout.token_file.is_relative_to(here) else layout.token_file
     return [

@@ -11,7 +11,7 @@ _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 
 
 def configuration(address: Address, directory: Path) -> str:
-    """zoo.cfg: client port on one address, no admin server, quick sessions so that failures show early."""
+    """Return zoo.cfg: client port on one address, no admin server, short sessions so that failures show early."""
     return "\n".join(
         [
             "tickTime=500",
@@ -31,7 +31,7 @@ def configuration(address: Address, directory: Path) -> str:
 
 
 def prepare(java: Path, jars: Path, address: Address, directory: Path) -> list[str]:
-    """Write the configuration; returns the command that runs the server from the jars in `jars`."""
+    """Write the configuration and return the command that runs the server from the jars in `jars`."""
     settings = directory / "conf"
     settings.mkdir(parents=True, exist_ok=True)
     (directory / "data").mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ def prepare(java: Path, jars: Path, address: Address, directory: Path) -> list[s
 
 
 def is_serving(address: Address) -> bool:
-    """Whether the server takes clients: it says `imok`."""
+    """Return whether the server serves clients: it answers `imok`."""
     try:
         with socket.create_connection((address.host, address.port), timeout=2.0) as connection:
             connection.sendall(b"ruok")

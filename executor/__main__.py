@@ -20,7 +20,11 @@ _SHARED_USERS = frozenset({"nobody"})
 
 
 def main() -> int:
-    """Run until the task has ended; exit code 2 without a Mesos agent, 3 if that does not take this executor."""
+    """Run until the task has ended.
+
+    Returns:
+        The process' exit code: 2 if no Mesos agent started it, 3 if the agent refuses this executor, else 0.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         environment = parse(os.environ)
@@ -31,11 +35,11 @@ def main() -> int:
     os.umask(0o027)
     if (name := _user()) in _SHARED_USERS:
         logging.warning("nodes run as %s, which other tasks may run as too: give SERVICE_USER a user of its own", name)
-    os.environ.pop(TOKEN, None)  # not for Cassandra, nor for anything else that is started here
+    os.environ.pop(TOKEN, None)  # Cassandra and other child processes must not inherit it
     events: SimpleQueue[Event] = SimpleQueue()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        events.put(Shutdown(f"the executor got {signal.Signals(number).name}", None))
+        events.put(Shutdown(f"the executor received {signal.Signals(number).name}", None))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)

@@ -1,10 +1,10 @@
-"""Build what agents and the local cluster run: `python -m executor.bundle [NAME…] --out DIR [--maven mvn]`.
+"""Build the bundles for agents and the local cluster: `python -m executor.bundle [NAME…] --out DIR [--maven mvn]`.
 
 - cassandra: `cassandra-<version>.tar.gz` (and a link cassandra.tar.gz) with `cassandra/`: lib, conf and VERSION
 - executor: `executor.tar.gz` with the directory `executor-bundle/`: run, and in lib this package and what it imports
 - zookeeper: the directory `zookeeper/` with the jars of a ZooKeeper server and a logback.xml
 
-The same inputs give the same bytes, and what is up to date is not built again. Standard library only.
+The same inputs give the same bytes. A bundle that is up to date is not built again. Standard library only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 from executor.jmx import agent_jar
 
 HERE = Path(__file__).resolve().parent
-# Modules that the executor imports and their distributions, whose licences go with them.
+# Modules that the executor imports, with their distributions: the bundle contains their licences.
 _MODULES = {
     "pymesos": "pymesos",
     "addict": "addict",
@@ -47,37 +47,40 @@ _MODULES = {
     "geomet": "geomet",
     "backports.zstd": "backports.zstd",
 }
-# The event loop that cassandra-driver has without its compiled parts. Python dropped it from its library with 3.12, and
-# its own one before that refuses to run under a later Python: so never that one.
+# The event loop of cassandra-driver without its compiled parts. Python 3.12 removed the module from its library, and
+# the older one refuses to run under a later Python. So the bundle always contains this one.
 _ASYNCORE = "pyasyncore"
-# In Python's own library since 3.14; and then not installed.
+# Part of Python's own library since 3.14, and not installed there.
 _BELOW_3_14 = "backports.zstd"
-# Besides Python files. Of botocore's descriptions of all of AWS those of S3, and of where credentials may come from.
+# Data files besides Python's: of botocore's service descriptions only S3's and those of the sources of credentials.
 _DATA = {
     "botocore": (
         "cacert.pem", "data/_retry.json", "data/endpoints.json", "data/partitions.json",
         "data/sdk-default-configuration.json", "data/s3/**/*", "data/sts/**/*", "data/sso/**/*", "data/sso-oidc/**/*",
     ),
-    # Compiled for the Python that builds the bundle; under another minor version backups and restores fail.
+    # Compiled for the Python that builds the bundle; with another minor version, backups and restores fail.
     "backports.zstd": ("*.so",),
 }  # fmt: skip
-_RECIPE = 4  # to be raised when this module makes something else of the same inputs
+_RECIPE = 4  # increase it when this module builds something else from the same inputs
 
 
 class BundleError(Exception):
-    """A bundle cannot be built; the text says why."""
+    """A bundle cannot be built; the text gives the cause."""
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds into `out` from `sources`, the directory with pom.xml, conf and zookeeper, with the program `maven`."""
+    """A builder of bundles.
+
+    `out` is the directory to write to, `sources` that with pom.xml, conf and zookeeper, `maven` the program to run.
+    """
 
     out: Path
     sources: Path
     maven: str
 
     def cassandra(self) -> Path:
-        """The Cassandra bundle's archive."""
+        """Build the Cassandra bundle and return its archive. Raises BundleError, OSError."""
         pom = self.sources / "pom.xml"
         version = _version(pom)
         archive = self.out / f"cassandra-{version}.tar.gz"
@@ -91,7 +94,7 @@ class Builder:
                     _agent(self.sources / "java", Path(scratch))
                 files = {f"cassandra/{name}": path for name, path in _files(Path(scratch), "lib").items()}
                 files |= {f"cassandra/{name}": path for name, path in _files(self.sources / "conf", "conf").items()}
-                # Jars are compressed already: once more makes it 7 % smaller, and each launch unpacks it for longer.
+                # Jars are compressed already: another pass saves 7 %, and each launch would unpack it more slowly.
                 _archive(archive, files, {"cassandra/VERSION": f"{version}\n"}, level=0)
             link = self.out / "cassandra.tar.gz"
             link.unlink(missing_ok=True)
@@ -100,14 +103,14 @@ class Builder:
         return self._built(archive, inputs, make)
 
     def executor(self) -> Path:
-        """The executor bundle's archive."""
+        """Build the executor bundle and return its archive. Raises BundleError, OSError."""
         files = {f"executor-bundle/lib/{name}": path for name, path in _executor_files().items()}
         files["executor-bundle/run"] = HERE / "run.sh"
         archive = self.out / "executor.tar.gz"
         return self._built(archive, files, lambda: _archive(archive, files, {}))
 
     def zookeeper(self) -> Path:
-        """The directory with the ZooKeeper server's jars."""
+        """Copy the jars of a ZooKeeper server and return their directory. Raises BundleError, OSError."""
         pom, logback = self.sources / "zookeeper" / "pom.xml", self.sources / "zookeeper" / "logback.xml"
         jars = self.out / "zookeeper"
 
@@ -132,7 +135,7 @@ class Builder:
 
     def _built(self, target: Path, inputs: Mapping[str, Path], make: Callable[[], None]) -> Path:
         stamp, wanted = self.out / f".{target.name}.inputs", _hash(inputs)
-        # Another one may build the same at this moment: a local cluster, a run of the tests.
+        # Another process can build the same bundle at this moment: a local cluster, or a run of the tests.
         with (self.out / f".{target.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if target.exists() and stamp.exists() and stamp.read_text() == wanted:
@@ -205,7 +208,7 @@ def _python_files(directory: Path, prefix: str) -> dict[str, Path]:
 
 
 def _metadata(distribution: str) -> dict[str, Path]:
-    """What says the installed version: some packages ask for their own."""
+    """Return the files that name the installed version: some packages query their own."""
     try:
         items = importlib.metadata.files(distribution) or []
     except importlib.metadata.PackageNotFoundError:
@@ -224,7 +227,7 @@ def _licenses(distribution: str) -> Iterator[Path]:
 
 
 def _files(directory: Path, prefix: str) -> dict[str, Path]:
-    """All files under a directory by their path with `prefix` in its place."""
+    """Return all files under a directory by their path, with `prefix` in place of the directory's."""
     found = (path for path in sorted(directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {f"{prefix}/{path.relative_to(directory).as_posix()}": path for path in found}
 
@@ -237,7 +240,7 @@ def _hash(inputs: Mapping[str, Path]) -> str:
 
 
 def _archive(target: Path, files: Mapping[str, Path], texts: Mapping[str, str], level: int = 1) -> None:
-    """A tar archive that depends on names and contents alone; it appears under its name only when it is whole."""
+    """Write a tar archive that depends on names and contents alone, and rename it once it is whole."""
     contents: dict[str, Path | bytes] = {**files, **{name: text.encode() for name, text in texts.items()}}
     partial = target.with_name(f"{target.name}.partial")
     with (
@@ -265,7 +268,7 @@ def _entry(name: str, kind: bytes, mode: int, size: int) -> tarfile.TarInfo:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; prints the path of each bundle. Exit code 1 and the cause on stderr when one cannot be built."""
+    """Run the command line: print the path of each bundle; on failure the cause on stderr, and return 1."""
     parser = argparse.ArgumentParser(prog="python -m executor.bundle", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="cassandra, executor, zookeeper (default: all)")
     parser.add_argument("--out", "--output", type=Path, required=True, metavar="DIR")

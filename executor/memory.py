@@ -1,4 +1,4 @@
-"""How much memory a process of this container may still take."""
+"""The memory that a process of this container can still take."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PROC = Path("/proc")
-# By version of the kernel's control groups: the limit, and what of the use cannot be given back when memory gets short.
+# By version of the kernel's control groups: the file of the limit, and the memory that the kernel cannot reclaim.
 _VERSIONS = {
     1: ("memory.limit_in_bytes", ("total_rss", "total_shmem")),
     2: ("memory.max", ("anon", "shmem", "kernel_stack", "slab_unreclaimable")),
 }
 
 
-def room(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int | None:
-    """Bytes: the least of what the machine has and what the limits of this process' control groups leave.
+def free_bytes(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int | None:
+    """Return the free bytes: the least of the machine's and of what this process' control groups leave.
 
-    None if the machine does not say. Memory that only caches files counts as free, as the kernel gives it up.
+    Memory that only caches files counts as free, since the kernel reclaims it. None if the machine does not report it.
     """
     found = re.search(r"^MemAvailable:\s+(\d+) kB", _read(proc / "meminfo"), re.MULTILINE)
     if found is None:
@@ -33,7 +33,7 @@ def _left(proc: Path, cgroups: Path) -> Iterator[int]:
             continue
         version, root = (1, cgroups / "memory") if controllers else (2, cgroups)
         limit_file, parts = _VERSIONS[version]
-        # In a container the group's own path is often the root of what is mounted there.
+        # In a container the group's own path is often the root of the mounted file system.
         inner = Path(path.lstrip("/"))
         for group in (root / inner, *(root / parent for parent in inner.parents)):
             limit = _read(group / limit_file).strip()

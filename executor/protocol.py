@@ -1,9 +1,9 @@
-"""What the scheduler and the executor say to each other, as JSON: pure, and the one owner of this format.
+"""The messages between scheduler and executor, as JSON: pure, and the one owner of this format.
 
-The scheduler puts a `NodeLaunch` or a `JobLaunch` into TaskInfo.data; the executor puts a `NodeStatus` into the data
-of a node's status updates and a `JobResult` into that of a job's last one. All else is framework messages, which may
-get lost: who needs an answer asks again. Fields that a reader does not know are ignored, so that executors and
-schedulers of neighbouring versions understand each other.
+The scheduler puts a `NodeLaunch` or a `JobLaunch` into TaskInfo.data. The executor puts a `NodeStatus` into the data
+of a node's status updates and a `JobResult` into that of a job's last one. All other values are framework messages,
+which can get lost: a sender that needs an answer repeats its query. A reader ignores fields that it does not know, so
+that executors and schedulers of neighbouring versions work together.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from executor.json_codec import DocumentError, Reading, decode, encode
+from executor.untrusted import parse_json
 
 PROTOCOL_VERSION = 1
 
-# What Cassandra 5.0.8 makes for itself: the names in org.apache.cassandra.schema.SchemaConstants, whole. A key space of
-# users may begin with any of them.
+# The keyspaces that Cassandra 5.0.8 creates: the names in org.apache.cassandra.schema.SchemaConstants, whole. A user's
+# keyspace can begin with any of them.
 LOCAL_KEY_SPACES = frozenset({"system", "system_schema"})
 VIRTUAL_KEY_SPACES = frozenset({"system_views", "system_virtual_schema"})
 ROLES_KEY_SPACE = "system_auth"
 SHARED_KEY_SPACES = frozenset({ROLES_KEY_SPACE, "system_distributed", "system_traces"})
 CASSANDRAS_KEY_SPACES = LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES | SHARED_KEY_SPACES
-# What belongs to a cluster itself, and is never taken from a backup.
+# The keyspaces that belong to a cluster itself. A backup's are never restored.
 NEVER_RESTORED = CASSANDRAS_KEY_SPACES - {ROLES_KEY_SPACE}
-# The longest names that it takes: the directory of a table has its name, a dash and its id.
+# The longest names that Cassandra accepts: the directory of a table has its name, a dash and its id.
 KEY_SPACE_LENGTH, TABLE_LENGTH = 48, 222
 
-T = TypeVar("T", bound="DataclassInstance")
+T = TypeVar("T")
 
 
 def is_cassandras(key_space: str) -> bool:
-    """Whether nobody can make a key space of this name: Cassandra refuses its local ones in any case of letters."""
+    """Return whether Cassandra reserves this keyspace name; its local names are reserved in any case of letters."""
     return key_space in SHARED_KEY_SPACES or key_space.lower() in LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES
 
 
 class ProtocolError(ValueError):
-    """A message that is not of this format; the text says what is wrong with it."""
+    """A message in another format; the text gives the problem."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The fixed ports of one Cassandra node; `jolokia` serves JMX over HTTP to the executor alone."""
+    """The fixed ports of one Cassandra node; `jolokia` serves JMX over HTTP, to the executor alone."""
 
     storage: int = 7000
     ssl_storage: int = 7001
@@ -56,10 +56,10 @@ class Ports:
 
 @dataclass(frozen=True)
 class NodeLaunch:
-    """All that an executor needs to run one Cassandra node. Holds no secret: Mesos shows task data.
+    """The parameters of one Cassandra node's launch. It holds no secret, since Mesos shows task data.
 
-    `options` are cassandra.yaml keys in their 5.0 spelling; addresses, ports, directories, seeds, snitch and
-    cluster name are the executor's to add. `volume` and `bundle` are paths relative to the sandbox.
+    `options` are cassandra.yaml keys in their 5.0 spelling; the executor adds addresses, ports, directories, seeds,
+    snitch and cluster name. `volume` and `bundle` are paths relative to the sandbox.
     """
 
     node: str
@@ -80,23 +80,26 @@ class NodeLaunch:
     volume: str = "volume"
     bundle: str = "cassandra"
     drain_seconds: float = 60.0
-    paused: bool = False  # Cassandra is not started: the volume is held, and mounted, for an operator
+    paused: bool = False  # Cassandra is not started; the volume is locked and mounted for an operator
     version: int = PROTOCOL_VERSION
 
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """What one Cassandra node says of itself and of its peers, as seen by its executor.
+    """The state of one Cassandra node and its view of its peers, as its executor sees it.
 
-    `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …), UNKNOWN while it
-    cannot be asked, ISOLATED where it calls itself NORMAL but has stopped its gossip, or PAUSED where it was not
-    started on purpose. `error` says what is wrong, in Cassandra's own words if it has any. `live` and `unreachable`
-    are the addresses of the members that this node's gossip holds for up, and of those that it holds for down;
-    `doubted` those of `live` that it has not heard of for some seconds.
-    `load_bytes` is what its SSTables take, `room_bytes` what is free on the disk of its volume; both are only as new
-    as the last answer to a query. `most_replicas` is how many a range has at most in this data center, None while not
-    known; `disregards_racks` a key space that may have several of a range in one rack, however many racks there are.
-    `auth_replicas` is how many system_auth has in this data center.
+    `mode` is Cassandra's operation mode (STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, …) or one of ours:
+
+    - UNKNOWN while Cassandra does not answer,
+    - ISOLATED if it reports NORMAL but has stopped its gossip,
+    - PAUSED if an operator's command keeps it from being started.
+
+    `error` is the cause, in Cassandra's own words if there are any. `live` and `unreachable` are the addresses of the
+    members that this node's gossip sees as up, and as down. `doubted` are those of `live` without a gossip message for
+    some seconds. `load_bytes` is the size of its SSTables, `room_bytes` the free space on the disk of its volume; both
+    are as old as the last answer to a query. `most_replicas` is the largest number of replicas of a range in this data
+    center, None while unknown. `disregards_racks` is a keyspace that can have several replicas of a range in one rack,
+    however many racks there are. `auth_replicas` is the number of replicas of system_auth in this data center.
     """
 
     mode: str
@@ -125,14 +128,14 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class StatusQuery:
-    """Scheduler to executor: tell me your status now. `id` comes back in the reply."""
+    """Scheduler to executor: request the node's status. `id` is repeated in the reply."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class StatusReply:
-    """Executor to scheduler: the answer to the query of that id (empty: unasked)."""
+    """Executor to scheduler: the answer to the query with that id, which is empty for an unsolicited report."""
 
     id: str
     node: str
@@ -142,12 +145,12 @@ class StatusReply:
 
 @dataclass(frozen=True)
 class JobLaunch:
-    """One maintenance job, run beside the node's Cassandra by the same executor. Holds no secret: see `SecretQuery`.
+    """One maintenance job, run beside the node's Cassandra by the same executor. It holds no secret: see `SecretQuery`.
 
     `job` names an entry of the executor's table of jobs, `parameters` are that job's own. `node_task_id` is the task
-    of the Cassandra that it is meant for: an executor that runs another one refuses. `operation` is the same for all
-    jobs of one operation and for every attempt, so that an attempt takes up what an earlier one did. `tuning` holds
-    what may be changed while the job runs.
+    of the Cassandra that the job is for: an executor that runs another one refuses it. `operation` is the same for all
+    jobs of one operation and for every attempt, so that an attempt continues the earlier ones' work. `tuning` holds
+    the values that an operator can change while the job runs.
     """
 
     job: str
@@ -156,15 +159,15 @@ class JobLaunch:
     node_task_id: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
-    secret: bool = False  # whether the scheduler holds secrets for it
+    secret: bool = False  # true if the scheduler holds secrets for it
     version: int = PROTOCOL_VERSION
 
 
 @dataclass(frozen=True)
 class JobProgress:
-    """How far a job is. `done` and `total` count by unit: bytes, files, tables, ranges, rows, objects.
+    """The progress of a job. `done` and `total` count by unit: bytes, files, tables, ranges, rows, objects.
 
-    `doing` says what it is at and `waiting` why it does not go on, if so. `rate` is in bytes per second.
+    `doing` names the current work, `waiting` the reason of a wait, if any. `rate` is in bytes per second.
     """
 
     doing: str = ""
@@ -174,14 +177,14 @@ class JobProgress:
     percent: float | None = None
     rate: float | None = None
     seconds_left: float | None = None
-    tuning: Mapping[str, Any] = field(default_factory=dict)  # as in force
+    tuning: Mapping[str, Any] = field(default_factory=dict)  # the values in force
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """How a job ended: its last progress, what it found (small: it is stored in ZooKeeper), and why it failed.
+    """The end of a job: its last progress, its result (small, since ZooKeeper stores it), and the cause of a failure.
 
-    `hopeless` says that another attempt would fail alike, so that none is made until an operator asks for it.
+    If `hopeless`, another attempt would fail alike: the scheduler makes none until an operator orders it.
     """
 
     progress: JobProgress = field(default_factory=JobProgress)
@@ -192,7 +195,7 @@ class JobResult:
 
 @dataclass(frozen=True)
 class JobReport:
-    """Executor to scheduler, unasked, every few seconds while a job runs."""
+    """Executor to scheduler, unsolicited, every few seconds while a job runs."""
 
     task_id: str
     progress: JobProgress
@@ -208,14 +211,14 @@ class JobTuning:
 
 @dataclass(frozen=True)
 class SecretQuery:
-    """Executor to scheduler: give me the secrets of this job."""
+    """Executor to scheduler: request the secrets of this job."""
 
     task_id: str
 
 
 @dataclass(frozen=True)
 class SecretReply:
-    """Scheduler to executor: the secrets by name, or the reason why there are none. Never logged."""
+    """Scheduler to executor: the secrets by name, or the reason for their absence. Never logged."""
 
     task_id: str
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -224,19 +227,19 @@ class SecretReply:
 
 @dataclass(frozen=True)
 class Question:
-    """Scheduler to executor: something that only a node can find out, such as the schema or what a bucket holds."""
+    """Scheduler to executor: a query that only a node can answer, such as for the schema or a bucket's content."""
 
     id: str
     subject: str
-    content: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)  # can hold secrets
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Executor to scheduler: the answer to the question of that id.
+    """Executor to scheduler: the answer to the question with that id.
 
-    `problem` says why there is none; `kind` is then "unknown" (what was asked for does not exist), "invalid" (the
-    question makes no sense, or is refused: bad credentials) or "failed".
+    `problem` is the cause if there is no answer. `kind` is then "unknown" (the requested thing does not exist),
+    "invalid" (the question makes no sense, or is refused: bad credentials) or "failed".
     """
 
     id: str
@@ -264,65 +267,64 @@ _MESSAGES: dict[str, type[Any]] = {
 
 
 def encode_launch(launch: NodeLaunch) -> str:
-    """TaskInfo.data: base64 of JSON."""
-    return _encode(asdict(launch))
+    """Return TaskInfo.data of a node: base64 of JSON."""
+    return _encode(encode(launch))
 
 
 def parse_launch(data: str) -> NodeLaunch:
-    """The reverse of `encode_launch`; raises ProtocolError also for a newer version than this code's."""
+    """Return the launch of a node, the reverse of `encode_launch`; raise ProtocolError also for another version."""
     return _node_launch(_versioned(data))
 
 
 def encode_job(launch: JobLaunch) -> str:
-    """TaskInfo.data of a job: base64 of JSON."""
-    return _encode(asdict(launch))
+    """Return TaskInfo.data of a job: base64 of JSON."""
+    return _encode(encode(launch))
 
 
 def parse_task(data: str) -> NodeLaunch | JobLaunch:
-    """What a task is to run: the reverse of `encode_launch` and `encode_job`; raises ProtocolError."""
+    """Return the launch in TaskInfo.data, the reverse of `encode_launch` and `encode_job`; raise ProtocolError."""
     document = _versioned(data)
     return _build(JobLaunch, document) if "job" in document else _node_launch(document)
 
 
 def encode_result(result: JobResult) -> str:
-    """TaskStatus.data of a job's last update: base64 of JSON."""
-    return _encode(asdict(result))
+    """Return TaskStatus.data of a job's last update: base64 of JSON."""
+    return _encode(encode(result))
 
 
 def parse_result(data: str) -> JobResult:
-    """The reverse of `encode_result`; raises ProtocolError."""
+    """Return the result of a job, the reverse of `encode_result`; raise ProtocolError."""
     document = _decode(data)
-    return _build(JobResult, {**document, "progress": _progress(document)})
+    _require_object(document, "progress")
+    return _build(JobResult, document)
 
 
 def encode_status(status: NodeStatus) -> str:
-    """TaskStatus.data: base64 of JSON."""
-    return _encode(asdict(status))
+    """Return TaskStatus.data of a node: base64 of JSON."""
+    return _encode(encode(status))
 
 
 def parse_status(data: str) -> NodeStatus:
-    """The reverse of `encode_status`; raises ProtocolError."""
-    return _status(_decode(data))
+    """Return the status of a node, the reverse of `encode_status`; raise ProtocolError."""
+    return _share_texts(_build(NodeStatus, _decode(data), Reading.TYPED))
 
 
 def encode_message(message: Message) -> str:
-    """MESSAGE.data: base64 of JSON with the message's kind under `type`."""
+    """Return MESSAGE.data: base64 of JSON with the message's kind under `type`."""
     kind = next(name for name, cls in _MESSAGES.items() if isinstance(message, cls))
-    return _encode({"type": kind, **asdict(message)})
+    return _encode({"type": kind, **encode(message)})
 
 
 def parse_message(data: str) -> Message:
-    """The reverse of `encode_message`; raises ProtocolError."""
+    """Return the message, the reverse of `encode_message`; raise ProtocolError."""
     document = _decode(data)
     cls = _MESSAGES.get(str(document.get("type")))
     if cls is None:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
-    if cls is StatusReply:
-        document = {**document, "status": _status(_object(document, "status"))}
-    if cls is JobReport:
-        document = {**document, "progress": _progress(document)}
-    message: Message = _build(cls, document)
-    return message
+    # What a record or an answer of the API is made of; the progress of jobs is checked where it is used.
+    typed = cls in (StatusReply, SecretQuery, Answer)
+    message: Message = _build(cls, document, Reading.TYPED if typed else Reading.TOLERANT)
+    return replace(message, status=_share_texts(message.status)) if isinstance(message, StatusReply) else message
 
 
 def _versioned(data: str) -> dict[str, Any]:
@@ -334,16 +336,12 @@ def _versioned(data: str) -> dict[str, Any]:
 
 
 def _node_launch(document: Mapping[str, Any]) -> NodeLaunch:
-    return _build(NodeLaunch, {**document, "ports": _build(Ports, _object(document, "ports"))})
+    _require_object(document, "ports")
+    return _build(NodeLaunch, document)
 
 
-def _progress(document: Mapping[str, Any]) -> JobProgress:
-    return _build(JobProgress, _object(document, "progress"))
-
-
-def _status(document: Mapping[str, Any]) -> NodeStatus:
-    status = _build(NodeStatus, document)
-    # Every node of a ring names every other: the same texts, kept once.
+def _share_texts(status: NodeStatus) -> NodeStatus:
+    """Return the status with one copy of each address: every node of a ring names every other."""
     return replace(status, live=_shared(status.live), unreachable=_shared(status.unreachable))
 
 
@@ -357,7 +355,7 @@ def _encode(document: Mapping[str, Any]) -> str:
 
 def _decode(data: str) -> dict[str, Any]:
     try:
-        document = json.loads(base64.b64decode(data, validate=True))
+        document = parse_json(base64.b64decode(data, validate=True))
     except ValueError as error:
         raise ProtocolError(f"not base64 of JSON: {error}") from error
     if not isinstance(document, dict):
@@ -365,19 +363,14 @@ def _decode(data: str) -> dict[str, Any]:
     return document
 
 
-def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = document.get(key)
-    if not isinstance(value, dict):
+def _require_object(document: Mapping[str, Any], key: str) -> None:
+    """Raise ProtocolError for a field that has a default, but that every version writes."""
+    if not isinstance(document.get(key), dict):
         raise ProtocolError(f"{key} is not an object")
-    return value
 
 
-def _build(cls: type[T], document: Mapping[str, Any]) -> T:
-    known = {item.name for item in fields(cls)}
-    values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in document.items() if key in known
-    }
+def _build(cls: type[T], document: Mapping[str, Any], reading: Reading = Reading.TOLERANT) -> T:
     try:
-        return cls(**values)
-    except TypeError as error:
+        return decode(cls, document, reading=reading)
+    except DocumentError as error:
         raise ProtocolError(f"{cls.__name__}: {error}") from error

@@ -1,9 +1,9 @@
-"""Texts of errors without the secrets that were in use: a library may quote a header or a statement of ours.
+"""Redaction: error texts without the secrets in use, since a library can quote a header or a statement of ours.
 
-User names are no secrets. A secret that is a word of plain English, or of three characters, is hidden where it stands
-as a value (`password: …`, `user:…@host`) and nowhere else: cut out of every sentence it would be told by the gaps, as
-the default password `cassandra` would by `org.apache.….db`. Any other one is hidden wherever it stands, and in the
-forms in which headers, addresses and statements hold it.
+User names are not secrets. A secret that is a common English word, or shorter than four characters, is hidden only
+where it is a value (`password: …`, `user:…@host`). Hidden everywhere, the gaps would reveal it: the default password
+`cassandra` is part of `org.apache.….db`. Every other secret is hidden everywhere, also in the encodings that headers,
+addresses and statements use.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from urllib.parse import quote, quote_plus
 
 GAP = "…"
 USER_NAMES = frozenset({"cassandra_username"})
-# Shorter ones are in every text by chance.
+# Shorter secrets are part of every text by chance.
 _SHORTEST = 4
 # Shorter words are parts of longer ones by chance.
 _LONG = 8
-# Encoded forms that are shorter are too.
+# Shorter encoded forms are, too.
 _SHORTEST_FORM = 6
-# Words that our own and Cassandra's messages are made of, and that people take for passwords.
+# Words that our own and Cassandra's messages contain, and that people use as passwords.
 _COMMON = """
     about access account address admin administrator after again agent all already also and answer any apache at
     attempt authentication backup because before bucket but by cannot cassandra change changed changeme check
@@ -47,8 +47,13 @@ _NAMED = r"(?i:password|passwd|pwd|passphrase|secret|credentials?|(?:access|secr
 _VALUE_OF = rf"{_NAMED}\w*[\"']?\s*(?:[:=]|=>|\s(?i:is)\s)\s*[\"']?|(?i:password|passwd)\s+[\"']?"
 
 
-def without(secrets: Mapping[str, str], text: str) -> str:
-    """The text with a gap in place of each secret; they are given by their names."""
+def redact(secrets: Mapping[str, str], text: str) -> str:
+    """Return the text with a gap in place of each secret.
+
+    Args:
+        secrets: The secrets by name; those named in USER_NAMES are kept.
+        text: The text to redact.
+    """
     users = [value for name, value in secrets.items() if name in USER_NAMES and value]
     hidden = {value for name, value in secrets.items() if name not in USER_NAMES and value}
     for secret in sorted(hidden, key=len, reverse=True):
@@ -58,12 +63,12 @@ def without(secrets: Mapping[str, str], text: str) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """An exception with its frames and causes."""
+    """Return an exception with its frames and causes as text."""
     return "".join(traceback.format_exception(error)).rstrip()
 
 
 def _patterns(secret: str, users: list[str]) -> Iterator[str]:
-    """What is to be cut out for this secret, the longest first; a group `before` stays."""
+    """Yield the patterns to cut out for this secret, the longest first; a group `before` is kept."""
     for user in users:
         for pair in (f"{user}:{secret}", f"\0{user}\0{secret}"):
             yield _whole_base64(base64.b64encode(pair.encode()).decode().rstrip("="))
@@ -73,7 +78,7 @@ def _patterns(secret: str, users: list[str]) -> Iterator[str]:
                 yield re.escape(form)
         for core in _base64_cores(secret.encode()):
             yield _whole_base64(core)
-        # A word that is part of a longer one is another word.
+        # A short word inside a longer word is a different word.
         yield _bounded(secret) if secret.isalnum() and _is_plain(secret) and len(secret) < _LONG else re.escape(secret)
         return
     for form in {secret, *_forms(secret)}:
@@ -85,7 +90,7 @@ def _patterns(secret: str, users: list[str]) -> Iterator[str]:
 
 
 def is_telling(secret: str) -> bool:
-    """Whether it can be told from the words around it."""
+    """Return whether the secret differs from the ordinary words of a message."""
     return len(secret) >= _SHORTEST and secret.lower() not in _WORDS
 
 
@@ -100,7 +105,7 @@ def _bounded(text: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """As addresses, statements, JSON, Python and HTML write it."""
+    """Return the secret as addresses, statements, JSON, Python and HTML write it."""
     return {
         quote(secret),
         quote(secret, safe=""),
@@ -117,7 +122,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _base64_cores(secret: bytes) -> Iterator[str]:
-    """The characters that base64 has for it alone, wherever it begins in what is encoded."""
+    """Yield the base64 characters that depend on the secret alone, for each offset at which it can begin."""
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + secret).decode().rstrip("=")
         whole = (before + len(secret)) % 3 == 0
@@ -127,6 +132,6 @@ def _base64_cores(secret: bytes) -> Iterator[str]:
 
 
 def _whole_base64(core: str) -> str:
-    """All of the encoded text that holds it, in either alphabet."""
+    """Return a pattern for the whole encoded text that holds `core`, in either alphabet."""
     either = re.escape(core).replace("/", "[/_]").replace(r"\+", r"[+\-]")
     return rf"[A-Za-z0-9+/_\-]*{either}[A-Za-z0-9+/_\-]*=*"

@@ -9,7 +9,7 @@ from localmesos.master import main as master_main
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; exit status."""
+    """Run the command line and return the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0] == "master":
         parser = argparse.ArgumentParser(prog="localmesos master", description="One master.")
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="localmesos",
         description="A Mesos-compatible master and agents on this machine, until Ctrl-C.",
-        epilog="'localmesos master --help' and 'localmesos agent --help' tell of single processes.",
+        epilog="'localmesos master --help' and 'localmesos agent --help' describe single processes.",
     )
     alone.add_arguments(parser)
     return alone.run(parser.parse_args(arguments))

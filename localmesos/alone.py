@@ -1,4 +1,4 @@
-"""A master and agents as children of one program, for trying things out."""
+"""A master and agents as children of one program, for trials."""
 
 import argparse
 import signal
@@ -15,7 +15,7 @@ _DEFAULT_RESOURCES = "cpus:4;mem:4096;disk:20480;ports:[7000-7001,7199-7199,9042
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the stand-alone form."""
+    """Add the options of the stand-alone form."""
     parser.add_argument("--agents", type=int, default=3, help="how many agents, on 127.0.0.2 and up (default: 3)")
     parser.add_argument("--racks", default="", help="the agents' attribute rack, in turn: r1,r2,r3 (default)")
     parser.add_argument("--base-port", type=int, default=5050, help="the master's port; the agents' is one more")
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _StoppedError(Exception):
-    """A signal asks for the end."""
+    """A request to end, by a signal."""
 
 
 def _stop(number: int, _: FrameType | None) -> None:
@@ -32,7 +32,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start all, wait for Ctrl-C or SIGTERM or the master's end, stop all; exit status."""
+    """Start all, wait for Ctrl-C, SIGTERM or the master's end, stop all, and return the exit status."""
     if not 0 <= args.agents <= 250:
         sys.stderr.write("--agents must be between 0 and 250\n")
         return 2
@@ -77,7 +77,7 @@ def _commands(args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> int:
-    """Until the master ends; an agent's end, which may be a test's purpose, is only told."""
+    """Wait until the master ends; an agent's end, which can be a test's purpose, is only reported."""
     ended: set[int] = set()
     while (status := children[0].poll()) is None:
         for number, child in enumerate(children):
@@ -90,7 +90,7 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> int:
 
 
 def _stop_all(children: list[subprocess.Popen[bytes]]) -> None:
-    """Agents leave for good, with their executors; then the master ends."""
+    """Stop the agents, which unregister and end their executors, and then the master."""
     for child in children[1:]:
         if child.poll() is None:
             child.send_signal(signal.SIGUSR1)

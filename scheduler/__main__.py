@@ -1,4 +1,4 @@
-"""`python -m scheduler`, the documented command: the service's own entry point."""
+"""The command `python -m scheduler`, which starts the service."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The scheduler's own errors, and the codes with which its process ends."""
+"""Errors of the scheduler, and the exit codes of its process."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from enum import IntEnum
 
 
 class StoreUnavailableError(Exception):
-    """ZooKeeper does not answer now; nothing was decided on what could not be stored."""
+    """ZooKeeper does not answer; the scheduler decides nothing that it cannot store."""
 
 
 class StaleWriteError(Exception):
-    """A record was changed by somebody else: another scheduler writes to the same state."""
+    """Another scheduler changed a record of the same state."""
 
 
 class NotConnectedError(Exception):
-    """Mesos has no subscription of ours at the moment, so nothing was sent."""
+    """Mesos does not have the framework subscribed, so the call was not sent."""
 
 
 class Exit(IntEnum):
-    """Why the process ended. Marathon starts it again; the text in the log says what an operator has to do."""
+    """The process's exit codes. Marathon starts it again; the log tells the operator what to do."""
 
     OK = 0
     FAILED = 1  # an error of the program itself
     SETTINGS = 2  # the settings cannot be used
-    STOPPED = 3  # an uninstall was told to stop before it had ended
+    STOPPED = 3  # a signal stopped an uninstall before its end
     LOCKED = 10  # another scheduler of that name holds the lock
     STATE = 11  # a stored record cannot be read, or is newer than this version
     SESSION_LOST = 12  # the ZooKeeper session, and with it the lock, is gone
-    STALE = 13  # somebody else wrote to our state
+    STALE = 13  # another process wrote to the state
     REMOVED = 14  # Mesos removed the framework
-    FAILED_OVER = 15  # another scheduler subscribed with our framework id
+    FAILED_OVER = 15  # another scheduler subscribed with this framework id
     REFUSED = 16  # Mesos refuses the subscription (credentials, role, framework info)
 
 
 class FatalError(Exception):
-    """The process has to end with `code`; the text is for the operator."""
+    """An error that ends the process with `code`; the text is for the operator."""
 
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)

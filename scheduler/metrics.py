@@ -1,9 +1,18 @@
-"""The figures of one snapshot as Prometheus text."""
+"""The metrics of `/metrics`, in Prometheus' text format.
+
+Most are computed from the published snapshot at each scrape. The durations of cycles and requests are histograms, which
+this process observes; `process_*` describes the process itself.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import Counter as CountedMetric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from scheduler.core.plans.plan import Status
 from scheduler.core.ring.readiness import own_reason
@@ -12,7 +21,14 @@ from scheduler.core.state.exclusion import failed_step
 from scheduler.core.state.operation import OperationState, StepState
 from scheduler.loop.snapshot import Snapshot
 
-PREFIX = "cassandra_scheduler_"
+NAMESPACE = "cassandra_scheduler"
+# Version 0.0.4 is the format that every Prometheus reads.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Bounds in seconds. A cycle of three nodes takes some milliseconds, one of a thousand nodes some tenths of a second.
+_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# The status codes with which the API refuses a request to its sender.
+REFUSED = (401, 403, 429)
 
 _COUNTERS = {
     "cycles_total": "Cycles of the loop.",
@@ -20,114 +36,183 @@ _COUNTERS = {
     "offers_total": "Offers received.",
     "launches_total": "Launches of nodes sent.",
     "job_launches_total": "Launches of maintenance jobs sent.",
-    "releases_total": "Accepts that gave abandoned reservations back.",
+    "releases_total": "Accepts that released abandoned reservations.",
     "kills_total": "Kills sent.",
     "declines_total": "Offers declined.",
     "revives_total": "Revives sent.",
     "records_written_total": "Records written to ZooKeeper.",
+    "decision_failures_total": "Cycles that decided nothing because the decision failed.",
+    "events_ignored_total": "Updates and messages that could not be handled.",
     "store_failures_total": "Cycles that ended because ZooKeeper did not answer.",
-    "cycle_seconds_sum": "Seconds spent in cycles.",
 }
 
 
-def render(snapshot: Snapshot) -> str:
-    """All metrics, in Prometheus' text format."""
-    lines: list[str] = []
-    for name, help_text in _COUNTERS.items():
-        lines += _metric(name, "counter", help_text, [("", (snapshot.counters or {}).get(name, 0.0))])
-    for name, help_text, samples in _gauges(snapshot):
-        lines += _metric(name, "gauge", help_text, samples)
-    return "\n".join(lines) + "\n"
+class Metrics:
+    """The metrics of one process. The loop observes its cycles, the API its requests; any thread can do either."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._cycles = Histogram(
+            "cycle_seconds", "Duration of a cycle.", namespace=NAMESPACE, buckets=_BOUNDS, registry=self._registry
+        )
+        self._requests = Histogram(
+            "request_seconds",
+            "Time until the API's answer began.",
+            ("method", "path", "status"),
+            namespace=NAMESPACE,
+            buckets=_BOUNDS,
+            registry=self._registry,
+        )
+        self._refused = CountedMetric(
+            "requests_refused_total",
+            "Requests that the API refused to their sender.",
+            ("status",),
+            namespace=NAMESPACE,
+            registry=self._registry,
+        )
+        for status in REFUSED:
+            self._refused.labels(str(status))  # a series that exists from the start can be watched for its increase
+        ProcessCollector(registry=self._registry)
+
+    def observe_cycle(self, seconds: float) -> None:
+        """Count one stored cycle."""
+        self._cycles.observe(seconds)
+
+    def observe_request(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count one request.
+
+        Args:
+            method: For example `GET`; empty if no route matches.
+            path: The template of the path, such as `/v1/nodes/{node}/info`; empty if no route matches.
+            status: The status code of the answer.
+            seconds: The time until the answer began.
+        """
+        self._requests.labels(method, path, str(status)).observe(seconds)
+
+    def observe_refusal(self, status: int) -> None:
+        """Count a request that was refused to its sender with one of the status codes of REFUSED."""
+        self._refused.labels(str(status)).inc()
+
+    def render(self, snapshot: Snapshot) -> str:
+        """Return all metrics in Prometheus' text format."""
+        registry = CollectorRegistry()
+        registry.register(_Scrape(snapshot, self._registry))
+        return generate_latest(registry).decode()
 
 
-def _gauges(snapshot: Snapshot) -> Iterator[tuple[str, str, list[tuple[str, float]]]]:
+class _Scrape(Collector):
+    """All metrics at one moment."""
+
+    def __init__(self, snapshot: Snapshot, observed: CollectorRegistry) -> None:
+        self._snapshot = snapshot
+        self._observed = observed
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric with its samples."""
+        counted = self._snapshot.counters or {}
+        for name, meaning in _COUNTERS.items():
+            yield CounterMetricFamily(f"{NAMESPACE}_{name}", meaning, value=counted.get(name, 0.0))
+        yield from _cluster_gauges(self._snapshot)
+        yield from _node_gauges(self._snapshot.state)
+        yield from _operation_gauges(self._snapshot.state)
+        for metric in self._observed.collect():
+            # The library adds the time at which each series was created, which nothing reads.
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+def _cluster_gauges(snapshot: Snapshot) -> Iterator[Metric]:
     state = snapshot.state
-    yield "mesos_connected", "Whether Mesos has the framework subscribed.", [("", float(snapshot.connected))]
-    yield "snapshot_timestamp_seconds", "When the state was last known to be stored.", [("", snapshot.at)]
-    yield "offers_suppressed", "Whether offers are suppressed.", [("", float(state.suppressed))]
-    yield "reconciled", "Whether every task has been spoken of.", [("", float(state.reconciliation.complete))]
-    yield "nodes_wanted", "Nodes of the target configuration.", [("", float(state.target.spec.nodes))]
-    ready = sum(own_reason(state, node) is None for node in state.nodes.values())
-    yield "nodes_ready", "Nodes that run, are NORMAL and serve CQL.", [("", float(ready))]
-    missing = sum(node.missing is not None for node in state.nodes.values())
-    yield "nodes_missing", "Nodes that their peers do not see, and that do not answer.", [("", float(missing))]
-    modes = Counter(node.mode for node in state.nodes.values())
-    yield "nodes", "Nodes by Cassandra's mode.", [(f'{{mode="{mode}"}}', float(n)) for mode, n in sorted(modes.items())]
-    failures = [(f'{{node="{node.name}"}}', float(node.failures.count)) for node in state.nodes.values()]
-    yield "node_failures", "Failures in a row of each node.", failures
-    yield "garbage_reservations", "Reservations that no node's record knows.", [("", float(len(state.garbage)))]
-    yield (
-        "node_disk_free_bytes",
-        "Free on the disk of each node's volume, as it last said.",
-        _room_samples(state),
-    )
-    yield "plan_status", "1 for the present status of each plan.", _plan_samples(snapshot)
-    yield "operation_state", "1 for the state of the newest operation of each kind.", _operation_samples(state)
-    yield "operation_waits_for_operator", "1 where a step failed and has to be restarted.", _failed_samples(state)
-    yield "operation_steps", "Steps of those operations by state.", _step_samples(state)
-    yield (
-        "operation_completed_timestamp_seconds",
-        "When an operation of this kind was last completed.",
-        _completed_samples(state),
+    yield _gauge("mesos_connected", "1 while Mesos has the framework subscribed.", snapshot.connected)
+    yield _gauge("deciding", "0 while the scheduler decides nothing because its decision fails.", not snapshot.problem)
+    yield _gauge("snapshot_timestamp_seconds", "Time of the last cycle that stored the state.", snapshot.at)
+    yield _gauge("offers_suppressed", "1 while offers are suppressed.", state.suppressed)
+    yield _gauge("reconciled", "1 once Mesos has reported the state of every task.", state.reconciliation.complete)
+    yield _gauge("garbage_reservations", "Reservations that no node's record knows.", len(state.garbage))
+    yield _labelled(
+        "plan_status",
+        "1 for the present status of each plan.",
+        ("plan", "status"),
+        (((name, status), plan.status is status) for name, plan in snapshot.plans.items() for status in Status),
     )
 
 
-def _room_samples(state: ClusterState) -> list[tuple[str, float]]:
-    """For alerts: a disk that is about to be full."""
-    return [
-        (f'{{node="{name}"}}', float(sighting.status.room_bytes))
+def _node_gauges(state: ClusterState) -> Iterator[Metric]:
+    nodes = state.nodes.values()
+    yield _gauge("nodes_wanted", "Nodes of the target.", state.target.spec.nodes)
+    ready = sum(own_reason(state, node) is None for node in nodes)
+    yield _gauge("nodes_ready", "Nodes that run, are NORMAL and serve CQL.", ready)
+    missing = sum(node.missing is not None for node in nodes)
+    yield _gauge("nodes_missing", "Nodes that most peers see as down, and that do not answer.", missing)
+    modes = Counter(node.mode for node in nodes)
+    yield _labelled(
+        "nodes", "Nodes by Cassandra's mode.", ("mode",), (((mode,), count) for mode, count in sorted(modes.items()))
+    )
+    failures = (((node.name,), node.failures.count) for node in nodes)
+    yield _labelled("node_failures", "Consecutive failures of each node.", ("node",), failures)
+    room = (
+        ((name,), sighting.status.room_bytes)
         for name, sighting in state.sightings.items()
         if sighting.status.room_bytes is not None
-    ]
+    )
+    yield _labelled(
+        "node_disk_free_bytes", "Free bytes on the disk of each node's volume, as last reported.", ("node",), room
+    )
 
 
-def _plan_samples(snapshot: Snapshot) -> list[tuple[str, float]]:
-    return [
-        (f'{{plan="{name}",status="{status}"}}', float(plan.status is status))
-        for name, plan in snapshot.plans.items()
-        for status in Status
-    ]
+def _operation_gauges(state: ClusterState) -> Iterator[Metric]:
+    operations = state.operations.values()
+    yield _labelled(
+        "operation_state",
+        "1 for the state of the newest operation of each kind.",
+        ("kind", "state"),
+        (((item.kind, word), item.state is word) for item in operations for word in OperationState),
+    )
+    yield _labelled(
+        "operation_waits_for_operator",
+        "1 where a step failed and must be restarted.",
+        ("kind",),
+        (((item.kind,), failed_step(state, item) is not None) for item in operations),
+    )
+    yield _labelled("operation_steps", "Steps of those operations by state.", ("kind", "state"), _step_counts(state))
+    yield _labelled(
+        "operation_completed_timestamp_seconds",
+        "Time at which an operation of this kind was last completed.",
+        ("kind",),
+        _completion_times(state),
+    )
 
 
-def _operation_samples(state: ClusterState) -> list[tuple[str, float]]:
-    return [
-        (f'{{kind="{operation.kind}",state="{word}"}}', float(operation.state is word))
-        for operation in state.operations.values()
-        for word in OperationState
-    ]
-
-
-def _failed_samples(state: ClusterState) -> list[tuple[str, float]]:
-    return [
-        (f'{{kind="{operation.kind}"}}', float(failed_step(state, operation) is not None))
-        for operation in state.operations.values()
-    ]
-
-
-def _step_samples(state: ClusterState) -> list[tuple[str, float]]:
+def _step_counts(state: ClusterState) -> Iterator[tuple[tuple[str, ...], float]]:
     counts = Counter(
         (step.kind, step.state)
         for step in state.steps.values()
         if step.kind in state.operations and state.operations[step.kind].id == step.operation
     )
-    return [
-        (f'{{kind="{kind}",state="{word}"}}', float(counts[kind, word]))
-        for kind in state.operations
-        for word in StepState
-        if word is not StepState.PENDING
-    ]
+    for kind in state.operations:
+        for word in StepState:
+            if word is not StepState.PENDING:
+                yield (kind, word), counts[kind, word]
 
 
-def _completed_samples(state: ClusterState) -> list[tuple[str, float]]:
-    """For alerts: a backup that is too long ago. The history holds the last ones of each kind."""
+def _completion_times(state: ClusterState) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield the newest completion of each kind that the history holds, for alerts on a backup that is too old."""
     newest: dict[str, float] = {}
     for record in state.history.values():
         operation = record.operation
         if operation.state is OperationState.COMPLETE and operation.finished_at is not None:
             newest[operation.kind] = max(newest.get(operation.kind, 0.0), operation.finished_at)
-    return [(f'{{kind="{kind}"}}', at) for kind, at in sorted(newest.items())]
+    yield from (((kind,), at) for kind, at in sorted(newest.items()))
 
 
-def _metric(name: str, kind: str, help_text: str, samples: Iterable[tuple[str, float]]) -> list[str]:
-    full = f"{PREFIX}{name}"
-    return [f"# HELP {full} {help_text}", f"# TYPE {full} {kind}", *(f"{full}{label} {v:.17g}" for label, v in samples)]
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{NAMESPACE}_{name}", meaning, value=float(value))
+
+
+def _labelled(
+    name: str, meaning: str, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = GaugeMetricFamily(f"{NAMESPACE}_{name}", meaning, labels=labels)
+    for values, value in samples:
+        family.add_metric([str(text) for text in values], float(value))
+    return family

@@ -1,1 +1,1 @@
-"""The service: startup, HTTP server, uninstall and logs; wires scheduler and API."""
+"""The service: start-up, HTTP server, uninstall and logs; connects scheduler and API."""

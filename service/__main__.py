@@ -1,4 +1,4 @@
-"""`python -m scheduler` serves. `python -m scheduler uninstall` removes the service for good."""
+"""Run the scheduler and its API. Settings are environment variables; see docs/configuration.md."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import queue
 import signal
 import sys
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
-from scheduler.settings import InvalidSettings, Settings, parse
-from service import logs
+from scheduler.settings import InvalidSettings, Settings, check_access, parse
+from service import logs, tokens
 
 UNINSTALL = "uninstall"
 
@@ -22,16 +23,18 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until ended; returns the process' exit code (see scheduler.errors.Exit)."""
-    given = _parser().parse_args(arguments)
+    """Run until the process ends; returns its exit code, a scheduler.errors.Exit."""
+    parsed = _parser().parse_args(arguments)
+    if parsed.command == tokens.COMMAND:
+        return tokens.run(parsed, os.environ)
     try:
         settings = parse(os.environ)
     except InvalidSettings as error:
-        sys.stderr.write("The scheduler cannot start with these settings:\n")
-        sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
-        return Exit.SETTINGS
-    if given.command == UNINSTALL:
-        return _uninstall(settings, given.service)
+        return _refuse(error.problems)
+    if parsed.command == UNINSTALL:
+        return _uninstall(settings, parsed.service)
+    if (problem := check_access(settings)) is not None:
+        return _refuse((problem,))
     _log(settings)
     # pymesos must be imported by the main thread, and not before the settings are known to be good.
     from service.server import Server
@@ -40,26 +43,36 @@ def main(arguments: list[str] | None = None) -> int:
     return Exit.OK
 
 
+def _refuse(problems: Iterable[str]) -> Exit:
+    sys.stderr.write("The scheduler cannot start with these settings:\n")
+    sys.stderr.writelines(f"  {problem}\n" for problem in problems)
+    return Exit.SETTINGS
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scheduler", description=(__doc__ or "").partition("\n")[0])
-    commands = parser.add_subparsers(dest="command", metavar=f"[{UNINSTALL}]")
-    words = (
-        "end all nodes, destroy their volumes, give all reservations back, tear the framework down, remove all records"
+    commands = parser.add_subparsers(dest="command", metavar=f"[{UNINSTALL} | {tokens.COMMAND}]")
+    tokens.add_parser(commands)
+    meaning = (
+        "remove the service for good: end all nodes, destroy their volumes, release all reservations, tear down the "
+        "framework, remove all records"
     )
-    uninstall = commands.add_parser(UNINSTALL, help=words, description=words)
-    uninstall.add_argument("--service", metavar="NAME", help="the service's name, which is asked for otherwise")
+    uninstall = commands.add_parser(UNINSTALL, help=meaning, description=meaning)
+    uninstall.add_argument("--service", metavar="NAME", help="the service's name; without it the command asks for it")
     return parser
 
 
 def _uninstall(settings: Settings, name: str | None) -> int:
-    """Remove the service once its name was given; its scheduler must have been stopped before."""
+    """Remove the service after its name was typed; its scheduler must be stopped."""
     if name is None:
         sys.stdout.write(f"This destroys all data of the service {settings.service_name}, for good.\n")
-        sys.stdout.write("Type its name to go on: ")
+        sys.stdout.write("Type its name to continue: ")
         sys.stdout.flush()
         name = sys.stdin.readline().strip()
     if name.removeprefix("/") != settings.service_name:
-        sys.stderr.write(f"Nothing was done: {name!r} is not the service's name, {settings.service_name}.\n")
+        sys.stderr.write(
+            f"Uninstall refused: {name!r} is not the service's name, {settings.service_name}. Nothing has changed.\n"
+        )
         return Exit.SETTINGS
     _log(settings)
     return uninstall(replace(settings, service_uninstall=settings.service_name))
@@ -72,8 +85,8 @@ def _log(settings: Settings) -> None:
 
 
 def uninstall(settings: Settings) -> Exit:
-    """Run on the calling thread, the main one, until done or told to stop; what is done then can be gone on with."""
-    # It takes pymesos with it, which must be imported by the main thread.
+    """Remove the service; runs on the main thread until done or stopped. A later run continues."""
+    # It imports pymesos, which must be imported by the main thread.
     from service.startup import Service
 
     codes: queue.SimpleQueue[Exit | None] = queue.SimpleQueue()
@@ -83,7 +96,7 @@ def uninstall(settings: Settings) -> Exit:
     service.start()
     code = codes.get()
     if code is None:
-        logger.warning("stopped before the uninstall has ended: start it again to go on")
+        logger.warning("uninstall stopped before its end: start it again to continue")
         service.stop()
         return Exit.STOPPED
     return code

@@ -1,4 +1,4 @@
-"""Logging to standard output: lines for people, or one JSON object a line."""
+"""Logging to standard output: lines for people, or one JSON object on each line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import time
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time (seconds since the epoch), level, logger, message, and the trace of an error."""
+    """One object on each line: time (seconds since the epoch), level, logger, message, and the trace of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         document = {
             "time": round(record.created, 3),
             "level": record.levelname,
@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(level: str, style: str) -> None:
-    """Log everything of `level` and above to standard output; `style` is text or json."""
+    """Log messages of `level` and above to standard output; `style` is text or json."""
     handler = logging.StreamHandler(sys.stdout)
     if style == "json":
         handler.setFormatter(JsonFormatter())
@@ -33,12 +33,12 @@ def set_up(level: str, style: str) -> None:
         formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
-    handler.addFilter(_matters)
+    handler.addFilter(_is_logged)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
 
 
-def _matters(record: logging.LogRecord) -> bool:
-    """kazoo and pymesos tell of every attempt, and set levels of their own; what matters of it is logged by us."""
+def _is_logged(record: logging.LogRecord) -> bool:
+    """Return whether a record is logged: of kazoo and pymesos, which log every attempt, only errors are."""
     return not record.name.startswith(("kazoo", "pymesos")) or record.levelno > logging.WARNING

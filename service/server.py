@@ -1,7 +1,7 @@
-"""gunicorn around API and scheduler: one worker process with threads, in which the scheduler lives too.
+"""The server: gunicorn with one worker process, whose event loop and threads run API and scheduler.
 
-The arbiter, gunicorn's parent process, starts the worker again if it is killed; the lock in ZooKeeper then waits for
-the dead one's session. When the scheduler ends for a reason, both processes end, with that reason's code.
+The arbiter, gunicorn's parent process, starts a killed worker again. The new one waits for the lock until the session
+of the dead one ends. When the scheduler ends with an exit code, both processes end with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from gunicorn.app.base import BaseApplication
 from api import create_app
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
+from scheduler.metrics import Metrics
 from scheduler.settings import Settings
+from service.http.worker import Worker
 from service.startup import Service
 
 GRACEFUL_SECONDS = 15
@@ -27,22 +29,25 @@ SWITCH_SECONDS = 0.0005
 
 
 class Server(BaseApplication):
-    """Serves until told to end; `run` does not return."""
+    """The server of one process; `run` does not return."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._code = multiprocessing.Value("i", 0)
         self._service: Service | None = None
         self._gateway = LoopGateway(lambda: uuid.uuid4().hex)
+        self._metrics = Metrics()
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's options; none is taken from files or the environment."""
+        """Set gunicorn's options; none comes from files or the environment."""
         settings = self._settings
         options: dict[str, Any] = {
             "bind": f"{_bracketed(settings.api_host)}:{settings.api_port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": Worker,
+            # gunicorn would take a faster one if it happens to be installed; the audited one is this.
+            "http_parser": "python",
             "threads": settings.api_threads,
             "graceful_timeout": GRACEFUL_SECONDS,
             "timeout": 120,
@@ -58,19 +63,19 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> object:
-        """The WSGI application, in the worker."""
-        return create_app(self._gateway, self._settings)
+        """Return the WSGI application, in the worker."""
+        return create_app(self._gateway, self._settings, self._metrics)
 
     def _begin(self, _: object) -> None:
-        # SIGINT reaches the arbiter too, which ends this worker in order.
+        # SIGINT reaches the arbiter too, which ends this worker gracefully.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._listen()
+        self._end_streams_on_signal()
         share_the_interpreter()
-        self._service = Service(self._settings, self._gateway, self._ended)
+        self._service = Service(self._settings, self._gateway, self._ended, metrics=self._metrics)
         self._service.start()
 
-    def _listen(self) -> None:
-        """Have streams end as soon as this process is told to: gunicorn would wait for them."""
+    def _end_streams_on_signal(self) -> None:
+        """End the streams on SIGTERM: gunicorn would wait for them."""
         before = signal.getsignal(signal.SIGTERM)
 
         def end(number: int, frame: FrameType | None) -> None:
@@ -81,7 +86,7 @@ class Server(BaseApplication):
         signal.signal(signal.SIGTERM, end)
 
     def _ended(self, code: Exit) -> None:
-        """On the scheduler's thread: have the arbiter end everything."""
+        """Have the arbiter end both processes; the scheduler's thread calls this."""
         self._code.value = int(code)
         os.kill(os.getppid(), signal.SIGTERM)
 
@@ -95,7 +100,7 @@ class Server(BaseApplication):
 
 
 def share_the_interpreter() -> None:
-    """Let requests in more often while a cycle computes: by default a thread waits 5 ms for its turn, several times."""
+    """Switch threads more often, so that requests do not wait for a cycle; the default is 5 ms."""
     sys.setswitchinterval(SWITCH_SECONDS)
 
 

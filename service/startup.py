@@ -1,4 +1,4 @@
-"""The scheduler beside the API: ZooKeeper, lock, records, driver and loop, started and ended in this order."""
+"""The scheduler in the API's process: ZooKeeper, lock, records, driver and loop, started in this order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from scheduler import __version__
 from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.events.log import add_entries, lapse_entries, start_entries, target_entry
-from scheduler.core.state import codec
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state import codec, record_kinds
+from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
@@ -24,6 +24,7 @@ from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
+from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
@@ -33,7 +34,7 @@ from service.uninstall import begin_removal, is_over, last_snapshot
 
 logger = logging.getLogger(__name__)
 
-# How much longer than a session a lock of a dead scheduler may be there.
+# A dead scheduler's lock can stay so much longer than its session.
 LOCK_MARGIN_SECONDS = 5.0
 CONNECT_SECONDS = 15.0
 RETRY_SECONDS = 1.0
@@ -43,17 +44,23 @@ STAY_SECONDS = 5.0
 class Service:
     """One running scheduler. `ended` is called once, on the service's thread, with the code to end the process with.
 
-    With `stays`, a service that has been uninstalled is still to be read of, until it is stopped: were its process to
-    end, Marathon would start it again.
+    With `stays`, an uninstalled service still serves its plan until it is stopped: if its process ended, Marathon would
+    start it again.
     """
 
     def __init__(
-        self, settings: Settings, gateway: LoopGateway, ended: Callable[[Exit], object], stays: bool = True
+        self,
+        settings: Settings,
+        gateway: LoopGateway,
+        ended: Callable[[Exit], object],
+        stays: bool = True,
+        metrics: Metrics | None = None,
     ) -> None:
         self._settings = settings
         self._gateway = gateway
         self._ended = ended
         self._stays = stays
+        self._metrics = metrics or Metrics()
         self._stopping = threading.Event()
         self._loop: Loop | None = None
         self._driver: Driver | None = None
@@ -63,11 +70,11 @@ class Service:
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
-        """Begin, on a thread of its own."""
+        """Start, on a thread of its own."""
         self._thread.start()
 
     def stop(self, seconds: float = 10.0) -> None:
-        """End in order: loop, driver (nodes run on), lock."""
+        """End the loop, the driver (nodes keep running) and the lock, in this order, within `seconds`."""
         self._stopping.set()
         if self._loop is not None:
             self._loop.stop()
@@ -81,9 +88,9 @@ class Service:
             code = error.code
             logger.critical("the scheduler ends with code %d (%s): %s", code, code.name, error)
             self._gateway.explain(str(error))
-        except Exception:  # the process' border: never go on half alive
+        except Exception:  # the process' border: a scheduler without its loop must not stay
             code = Exit.FAILED
-            logger.critical("the scheduler ends with code %d: an error of its own", code, exc_info=True)
+            logger.critical("the scheduler ends with code %d: an error of the program", code, exc_info=True)
         finally:
             self._close()
             self._ended(code)
@@ -99,13 +106,15 @@ class Service:
             self._stay(state)
 
     def _run_loop(self, store: Store, state: ClusterState) -> bool:
-        """Until told to stop, or the framework is torn down at the end of an uninstall: whether it was."""
+        """Run until stopped or until an uninstall has torn the framework down; return whether it has."""
         self._gateway.explain("the scheduler has not subscribed to Mesos yet")
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         words = LastWords(lambda event: posts[0](event))
-        loop = Loop(store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask)
+        loop = Loop(
+            store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
+        )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver
         if self._lost is not None:
@@ -115,7 +124,7 @@ class Service:
         return not self._stopping.is_set() and loop.run()
 
     def _remove_records(self) -> None:
-        """The last thing that an uninstall does; tried until it is done."""
+        """Remove all records, the last step of an uninstall; retries until done or stopped."""
         while self._zookeeper is not None and not self._stopping.is_set():
             if self._lost is not None:
                 raise self._lost
@@ -125,7 +134,7 @@ class Service:
                 logger.warning("%s; trying again", error)
                 self._stopping.wait(RETRY_SECONDS)
                 continue
-            logger.warning("the service %s is uninstalled: nothing of it is left", self._settings.service_name)
+            logger.warning("service %s uninstalled: all of its records are removed", self._settings.service_name)
             return
 
     def _stay(self, state: ClusterState | None) -> None:
@@ -137,9 +146,9 @@ class Service:
             self._stopping.wait(STAY_SECONDS)
 
     def _begin(self) -> tuple[Store, ClusterState | None] | None:
-        """With the lock in hand, the records and what they say: None of a service that is uninstalled.
+        """Take the lock and load the records.
 
-        None instead of both when told to stop meanwhile.
+        Returns the store and the state, which is None if the service is uninstalled; None if stopped before.
         """
         settings = self._settings
         while not self._stopping.is_set():
@@ -157,13 +166,13 @@ class Service:
 
     def _read(self, store: Store) -> ClusterState | None:
         settings = self._settings
-        # Once begun, an uninstall can only go on.
-        if not (settings.service_uninstall or store.has(codec.UNINSTALL)):
+        # An uninstall that has begun can only continue.
+        if not (settings.service_uninstall or store.has(record_kinds.UNINSTALL)):
             return begin(store, settings, _SOURCES)
-        with _unreadable_ends_it():
+        with _fatal_if_unreadable():
             contents = store.load()
             if is_over(contents):
-                logger.info("nothing of this service is left but its folder in ZooKeeper")
+                logger.info("only the folder of this service in ZooKeeper is left")
                 return None
             principal = "SERVICE_UNINSTALL" if self._stays else "the command uninstall"
             return begin_removal(store, contents, settings.cluster_spec(), _SOURCES.now(), principal)
@@ -181,7 +190,7 @@ class Service:
 
     def _lose_session(self) -> None:
         error = FatalError(
-            Exit.SESSION_LOST, "the ZooKeeper session is lost, and with it the lock: another scheduler may run now"
+            Exit.SESSION_LOST, "ZooKeeper session lost, and the lock with it: another scheduler can run now"
         )
         self._lost = error
         if self._loop is not None:
@@ -200,23 +209,23 @@ _SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
 
 
 @contextmanager
-def _unreadable_ends_it() -> Iterator[None]:
-    """A record that cannot be read ends the process."""
+def _fatal_if_unreadable() -> Iterator[None]:
+    """Turn StateCorruptError into a FatalError."""
     try:
         yield
     except codec.StateCorruptError as error:
         raise FatalError(
-            Exit.STATE, f"{error}. Nothing was changed. Start the version that wrote it, or repair the record by hand."
+            Exit.STATE, f"{error}. Nothing has changed. Start the version that wrote it, or repair the record by hand."
         ) from error
 
 
 def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
-    """The state to begin with; what the settings of this start, and those given through the API, ask for is the target
-    if the stored cluster can follow.
+    """Load the state, and adopt the settings of this start and the overrides as the target if the cluster can follow.
 
-    Raises FatalError when a record cannot be read or a first configuration makes no sense.
+    Raises:
+        FatalError: A record cannot be read, or the first configuration is invalid.
     """
-    with _unreadable_ends_it():
+    with _fatal_if_unreadable():
         stored = codec.load(store.load())
     wanted, policy = wanted_at_start(settings, stored.overrides)
     adoption = adopt(stored, wanted, sources.now(), sources.new_id)
@@ -230,23 +239,23 @@ def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
     except StaleWriteError as error:
         raise FatalError(Exit.STALE, str(error)) from error
     if adoption.new_target is not None:
-        logger.info("configuration %s is the target now", adoption.new_target.id)
+        logger.info("configuration %s is the new target", adoption.new_target.id)
     for reason in state.configuration_errors:
-        logger.error("the new settings were not taken, the cluster goes on with the old ones: %s", reason)
+        logger.error("new settings refused, the target stays: %s", reason)
     return replace(state, policy=policy)
 
 
-def _writes(stored: codec.Stored, state: ClusterState) -> Mapping[str, bytes | None]:
+def _writes(stored: Stored, state: ClusterState) -> Mapping[str, bytes | None]:
     writes: dict[str, bytes | None] = {}
     for record in codec.changes(stored, state):
-        writes[codec.path_of(record)] = codec.encode_record(record)
+        writes[record_kinds.path_of(record)] = codec.encode_record(record)
     writes |= dict.fromkeys(codec.removals(stored, state))
     if state.cluster_id is not None and state.cluster_id != stored.cluster_id:
-        writes[codec.CLUSTER_ID] = codec.encode_record(codec.ClusterId(state.cluster_id))
+        writes[record_kinds.CLUSTER_ID] = codec.encode_record(record_kinds.ClusterId(state.cluster_id))
     return writes
 
 
-def _note_start(stored: codec.Stored, adoption: Adoption, settings: Settings, now: float) -> ClusterState:
+def _note_start(stored: Stored, adoption: Adoption, settings: Settings, now: float) -> ClusterState:
     entries = start_entries(adoption.state, __version__, now)
     lapsed = lapse_entries(stored.overrides, adoption.state, settings.given, now)
     for entry in lapsed:
@@ -258,7 +267,7 @@ def _note_start(stored: codec.Stored, adoption: Adoption, settings: Settings, no
 
 
 def framework(settings: Settings) -> FrameworkSettings:
-    """How this service presents itself to Mesos."""
+    """Return the framework's data for Mesos; reads the principal's secret from its file."""
     secret = Path(settings.service_secret_file).read_text().strip() if settings.service_secret_file else None
     host = settings.api_host if settings.api_host not in ("0.0.0.0", "::", "") else socket.gethostname()
     return FrameworkSettings(

@@ -1,4 +1,4 @@
-"""What holds for every test: none leaves a thread behind that would outlive it; random runs have fixed seeds."""
+"""Rules for every test: none leaves a thread behind; random runs have fixed seeds."""
 
 from __future__ import annotations
 

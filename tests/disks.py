@@ -37,22 +37,22 @@ class Disk:
         (self.directory / _FILLER).unlink(missing_ok=True)
 
     def room(self) -> int:
-        """The bytes that are free."""
+        """Return the free bytes."""
         found = os.statvfs(self.directory)
         return found.f_bavail * found.f_frsize
 
     def set_writable(self, writable: bool) -> None:
-        """As the kernel remounts a disk that has failed."""
+        """Remount the disk, as the kernel does with one that has failed."""
         _run("mount", "-o", f"remount,{'rw' if writable else 'ro'}", str(self.directory))
 
 
 class CannotMountError(Exception):
-    """Mounts are not permitted here."""
+    """A mount that is not permitted here."""
 
 
 @contextmanager
 def small_disk(directory: Path, megabytes: int) -> Iterator[Disk]:
-    """A disk in memory, mounted at a directory, which is made; raises CannotMountError."""
+    """Mount a disk in memory at a directory, which is made; CannotMountError if that is not permitted."""
     directory.mkdir(parents=True, exist_ok=True)
     try:
         _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory))

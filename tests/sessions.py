@@ -1,4 +1,4 @@
-"""Ends somebody else's ZooKeeper session, as the server does when it expires."""
+"""The end of another client's ZooKeeper session, as the server ends it when it expires."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def expire(hosts: str, path: str) -> None:
 
 
 def _password(session: int) -> bytes:
-    """What the server gave this session: the bytes of java.util.Random, seeded with the session's id and a constant."""
+    """Return the server's password of this session: java.util.Random's bytes, seeded with its id and a constant."""
     seed = (session ^ _SERVERS_SALT ^ _MULTIPLIER) & _MASK
     found = b""
     while len(found) < 16:

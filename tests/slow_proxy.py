@@ -27,7 +27,7 @@ class SlowProxy:
 
     @contextmanager
     def stalled(self) -> Iterator[None]:
-        """Nothing goes through any more, in either direction; no connection ends."""
+        """Stop all traffic in both directions without ending a connection."""
         self._flows.clear()
         try:
             yield
@@ -66,7 +66,7 @@ class SlowProxy:
 
 @contextmanager
 def slow_proxy(target: Address, rate: float) -> Iterator[SlowProxy]:
-    """One that runs."""
+    """Run a proxy."""
     with socket.create_server((target.host, 0)) as listener:
         proxy = SlowProxy(target, Address(target.host, listener.getsockname()[1]), rate)
         proxy._flows.set()

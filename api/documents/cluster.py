@@ -1,4 +1,4 @@
-"""Snapshots as the documents that clients read: the one place that names JSON fields of the cluster's state."""
+"""The cluster's state as the documents that clients read. No other module names these JSON fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.protocol import NodeStatus
-from scheduler.core.configuration.differences import as_text
+from scheduler.core.configuration.differences import as_text, without_secrets
 from scheduler.core.plans.plan import Phase, Plan, Step
 from scheduler.core.plans.preview import Preview
 from scheduler.core.reservations.release import refusal
@@ -23,7 +23,7 @@ NOT_FAILED = (TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING)
 
 
 def plan(found: Plan) -> Json:
-    """A plan with its phases and steps; `reason` is the code of a step's message."""
+    """Return a plan with its phases and steps; `reason` is the code of a step's message."""
     return {
         "phases": [_phase(phase) for phase in found.phases],
         "errors": list(found.errors),
@@ -47,7 +47,7 @@ def _step(found: Step) -> Json:
 
 
 def event(found: Entry) -> Json:
-    """One thing that happened; `node`, `subject`, `cause` and `principal` are empty where there is none."""
+    """Return an event; `node`, `subject`, `cause` and `principal` are empty where there is none."""
     return {
         "sequence": found.sequence,
         "at": stamp(found.at),
@@ -61,12 +61,12 @@ def event(found: Entry) -> Json:
 
 
 def all_garbage(state: ClusterState) -> list[GarbageRecord]:
-    """Reservations that no node's record knows, oldest first."""
+    """Return the reservations that no node's record knows, oldest first."""
     return sorted(state.garbage.values(), key=lambda record: (record.found_at, record.id))
 
 
 def garbage(state: ClusterState, found: GarbageRecord) -> Json:
-    """Such a reservation; `released_after` is null where garbage is only reported, `problem` why Mesos keeps it."""
+    """Return one of them; `released_after` is null if garbage is only reported, `problem` says why Mesos refused."""
     grace = state.policy.garbage_grace_seconds
     return {
         "resource_id": found.id,
@@ -83,12 +83,12 @@ def garbage(state: ClusterState, found: GarbageRecord) -> Json:
 
 
 def launched(state: ClusterState) -> list[NodeRecord]:
-    """The nodes that were launched at least once, in numeric order."""
+    """Return the nodes that were launched at least once, in numeric order."""
     return [node for node in by_index(state.nodes.values()) if node.task is not None]
 
 
 def status(found: NodeStatus) -> Json:
-    """What a node says of itself. Cassandra has no Thrift server any more, so `rpc_running` is always false."""
+    """Return a node's status. Cassandra has no Thrift server any more, so `rpc_running` is always false."""
     return {
         "mode": found.mode,
         "joined": found.joined,
@@ -113,7 +113,7 @@ def status(found: NodeStatus) -> Json:
 
 
 def info(node: NodeRecord) -> Json:
-    """What is recorded of a launched node; `operating_mode` and `mode` are two names of one thing."""
+    """Return a launched node's record; `operating_mode` and `mode` have the same value."""
     task, agent = node.task, node.agent
     return {
         "name": node.name,
@@ -132,7 +132,10 @@ def info(node: NodeRecord) -> Json:
 
 
 def endpoints(state: ClusterState) -> list[tuple[str, str]]:
-    """(address:port, DNS name:port) of each node that serves CQL now; ports are those of the node's own launch."""
+    """Return (address:port, DNS name:port) of each node that serves CQL now, with the port of its own launch.
+
+    For example `("10.0.0.1:9042", "node-0.cassandra.mesos:9042")`.
+    """
     service = dns_label(state.target.spec.service_name)
     found = []
     for node in launched(state):
@@ -146,7 +149,7 @@ def endpoints(state: ClusterState) -> list[tuple[str, str]]:
 
 
 def cql_address(state: ClusterState, node: NodeRecord) -> str | None:
-    """The node's address if it serves CQL: by its own word, or, until it was asked after a start, by its record."""
+    """Return the node's address if it serves CQL, by its newest status or, before the first one, by its record."""
     task = node.task
     if task is None or task.state is not TaskState.RUNNING or node.missing is not None:
         return None
@@ -158,7 +161,7 @@ def cql_address(state: ClusterState, node: NodeRecord) -> str | None:
 
 
 def connection(state: ClusterState) -> Json:
-    """How clients reach the cluster; `nodes` is the name that `address` had in the service's first versions."""
+    """Return how clients reach the cluster; `nodes` is the old name of `address`."""
     found = endpoints(state)
     spec = state.target.spec
     addresses = [address for address, _ in found]
@@ -171,7 +174,7 @@ def connection(state: ClusterState) -> Json:
 
 
 def seeds(state: ClusterState) -> list[str]:
-    """Addresses of the first nodes that run and are NORMAL, as many as there are to be seeds."""
+    """Return the addresses of the first nodes that run and are NORMAL, at most the number of seeds."""
     members = [
         node.address
         for node in launched(state)
@@ -181,18 +184,18 @@ def seeds(state: ClusterState) -> list[str]:
 
 
 def spec_of(state: ClusterState, node: NodeRecord) -> ClusterSpec:
-    """The configuration that the node was launched with; the target while it is unknown."""
+    """Return the configuration that the node was launched with, or the target if it is unknown."""
     known = state.configurations.get(node.task.configuration) if node.task else None
     return (known or state.target).spec
 
 
 def dns_label(service_name: str) -> str:
-    """The service's name as Mesos-DNS and the load balancer write it: without the slashes of folders."""
+    """Return the service's name as Mesos-DNS and the load balancer write it: `devcassandra` for `dev/cassandra`."""
     return service_name.replace("/", "")
 
 
 def cassandra(spec: ClusterSpec) -> Json:
-    """The Cassandra part of a configuration, under the names of the original service."""
+    """Return the Cassandra part of a configuration, under the names of the original service."""
     own = spec.cassandra
     return {
         "version": own.version,
@@ -201,7 +204,7 @@ def cassandra(spec: ClusterSpec) -> Json:
         "disk_mb": spec.disk_mb,
         "disk_type": spec.disk_type,
         "heap": {"size_mb": own.heap_mb, "new_mb": own.heap_new_mb, "gc_type": own.gc},
-        "jvm_options": list(own.jvm_options),
+        "jvm_options": without_secrets(own.jvm_options),
         "location": {"rack": own.rack, "data_center": own.data_center, "rack_attribute": spec.rack_attribute},
         "jmx_port": own.ports.jolokia,
         "publish_discovery_info": True,
@@ -215,26 +218,26 @@ def _application(own: CassandraSpec) -> Json:
         "storage_port": own.ports.storage,
         "ssl_storage_port": own.ports.ssl_storage,
         "native_transport_port": own.ports.native_transport,
-        **own.options,
+        **without_secrets(own.options),
     }
 
 
 def executor(spec: ClusterSpec) -> Json:
-    """The executor part of a configuration."""
+    """Return the executor part of a configuration."""
     own = spec.executor
     return {
-        "command": own.command,
+        "command": without_secrets(own.command),
         "arguments": [],
         "cpus": own.resources.cpus,
         "memory_mb": own.resources.mem,
         "java_home": spec.cassandra.java_home,
-        "uris": [{"value": uri.value, "extract": uri.extract, "cache": uri.cache} for uri in own.uris],
+        "uris": [{"value": without_secrets(uri.value), "extract": uri.extract, "cache": uri.cache} for uri in own.uris],
         "shutdown_grace_s": own.shutdown_grace_seconds,
     }
 
 
 def configuration(state: ClusterState) -> Json:
-    """The target configuration as a whole."""
+    """Return the whole target."""
     target = state.target
     spec = target.spec
     return {
@@ -254,7 +257,7 @@ def configuration(state: ClusterState) -> Json:
 
 
 def preview(found: Preview) -> Json:
-    """What other settings would do, or do."""
+    """Return the effect of other settings."""
     return {
         "allowed": not found.refusals,
         "refusals": list(found.refusals),

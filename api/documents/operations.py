@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.maintenance.progress import View, look
+from scheduler.core.maintenance.progress import View, view_operation
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
@@ -17,17 +17,17 @@ from scheduler.loop.snapshot import Snapshot
 Json = Mapping[str, Any]
 
 NONE = "NONE"
-# A step that moves data takes longer than one that only looks, or writes a file: by how much, nobody knows before.
+# A step that moves data takes longer than one that only reads or writes a file. The ratio is a guess.
 LONG_WEIGHT = 20
 _HELD = (Status.WAITING, Status.DELAYED, Status.PENDING)
 
 
 def status(found: Snapshot, kind: str) -> Json:
-    """The newest operation of a kind, with what each node does for it."""
+    """Return the newest operation of a kind, with the present step of each node."""
     operation = found.state.operations.get(kind)
     if operation is None:
         return _nothing(kind)
-    view, plan = look(found.state, operation), found.plans[kind]
+    view, plan = view_operation(found.state, operation), found.plans[kind]
     parts = list(_parts(view, plan))
     word = _word(operation, plan)
     return {
@@ -49,7 +49,7 @@ def status(found: Snapshot, kind: str) -> Json:
 
 
 def history(found: Snapshot, kind: str) -> list[Json]:
-    """The operations of a kind that have ended, the newest first."""
+    """Return the ended operations of a kind, newest first."""
     records = [record for record in found.state.history.values() if record.operation.kind == kind]
     return [_ended(record) for record in sorted(records, key=lambda item: -item.operation.started_at)]
 
@@ -57,7 +57,7 @@ def history(found: Snapshot, kind: str) -> list[Json]:
 def _nothing(kind: str) -> Json:
     texts = dict.fromkeys(("id", "principal", "started", "finished", "percent"))
     empty: Json = {"request": {}, "tuning": {}, "progress": {}, "nodes": {}, "cluster": {}}
-    message = f"No {KINDS[kind].title} was asked for yet"
+    message = f"No {KINDS[kind].title} was started yet"
     return {"kind": kind, "state": NONE, "message": message, "interrupted": False, **texts, **empty}
 
 
@@ -92,7 +92,7 @@ Part = tuple[PhaseKind, StepRecord, Step]
 
 
 def _parts(view: View, plan: Plan) -> Iterator[Part]:
-    """Each step as it is recorded, beside the same step as the plan shows it."""
+    """Yield each step as it is recorded, with the same step as the plan shows it."""
     recorded = {phase.name: (phase, records) for phase, records in view.phases}
     for shown in plan.phases:
         phase, records = recorded[shown.name]
@@ -117,7 +117,7 @@ def _word(operation: OperationRecord, plan: Plan) -> str:
 
 
 def _message(plan: Plan, word: str) -> str:
-    """What the step says that makes the operation what it is."""
+    """Return the message of the step that determines the operation's state."""
     order = {"ERROR": (Status.ERROR,), "WAITING": _HELD, "RUNNING": (Status.IN_PROGRESS, Status.STARTING)}
     for wanted in order.get(word, ()):
         for phase in plan.phases:
@@ -128,7 +128,7 @@ def _message(plan: Plan, word: str) -> str:
 
 
 def _node(state: ClusterState, parts: list[Part]) -> Json:
-    """What a node does now for the operation; `result` is what all of its steps found."""
+    """Return the node's present step; `result` joins the results of all of its steps."""
     phase, step, shown = _present(parts)
     begun = [part.started_at for _, part, _ in parts if part.started_at is not None]
     ended = [part.finished_at for _, part, _ in parts if part.finished_at is not None]
@@ -146,7 +146,7 @@ def _node(state: ClusterState, parts: list[Part]) -> Json:
 
 
 def _present(parts: list[Part]) -> Part:
-    """The step that runs, else the one that failed, else the next one, else the last that did anything."""
+    """Return the step that runs, else the failed one, else the next one, else the last one."""
     for wanted in (StepState.RUNNING, StepState.FAILED):
         for part in parts:
             if part[1].state is wanted:
@@ -172,7 +172,7 @@ def _step(state: ClusterState, step: StepRecord, shown: Step) -> Json:
 
 
 def _newest(state: ClusterState, step: StepRecord) -> JobProgress:
-    """What the job said last: while it runs, from its reports; after its end, with its last word."""
+    """Return the job's newest progress: from its reports while it runs, from the record after its end."""
     sighting = state.jobs.get(step.key)
     if step.task is not None and sighting is not None and sighting.task_id == step.task.id:
         return sighting.progress
@@ -180,7 +180,7 @@ def _newest(state: ClusterState, step: StepRecord) -> JobProgress:
 
 
 def _progress(state: ClusterState, found: JobProgress) -> dict[str, Any]:
-    """Numbers by unit: bytes_done, bytes_total, files_done, …; `rate` in bytes per second."""
+    """Return numbers by unit: bytes_done, bytes_total, files_done, …; `rate` in bytes per second."""
     return {
         "doing": named(state, found.doing),
         "waiting": named(state, found.waiting.removeprefix("waits: ")),
@@ -193,7 +193,7 @@ def _progress(state: ClusterState, found: JobProgress) -> dict[str, Any]:
 
 
 def _summed(state: ClusterState, view: View) -> Json:
-    """The phase whose turn it is, all of its nodes together."""
+    """Return the present phase, summed over its nodes."""
     if view.finished:
         return {}
     phase, steps = view.phases[view.current]

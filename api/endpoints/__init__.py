@@ -1,1 +1,1 @@
-"""The paths of the API, one blueprint a topic."""
+"""The paths of the API, one blueprint for each topic."""

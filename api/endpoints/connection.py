@@ -1,47 +1,50 @@
-"""How clients and other data centers reach the cluster."""
+"""Addresses for clients and other data centers."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Response
 
 from api.documents import cluster
 from api.http.access import access, answer
+from api.openapi.routes import Routes
+from api.openapi.schemas import STRINGS, ref
+from scheduler.core.configuration.differences import without_secrets
 from scheduler.loop.snapshot import Snapshot
 
-blueprint = Blueprint("connection", __name__)
+blueprint = Routes("connection", __name__)
 
 
-@blueprint.get("/v1/connection")
-@blueprint.get("/v1/nodes/connect")
+@blueprint.read("/v1/connection", "How clients reach the nodes that serve CQL now", ref("Connection"))
+@blueprint.read("/v1/nodes/connect", "As /v1/connection", ref("Connection"))
 def connection() -> Response:
-    """Addresses, DNS names and the virtual address for CQL."""
+    """Return addresses, DNS names and the virtual address for CQL."""
     return answer("connection", lambda found: cluster.connection(found.state))
 
 
-@blueprint.get("/v1/connection/address")
-@blueprint.get("/v1/nodes/connect/address")
+@blueprint.read("/v1/connection/address", "Addresses of the nodes that serve CQL now", STRINGS)
+@blueprint.read("/v1/nodes/connect/address", "As /v1/connection/address", STRINGS)
 def addresses() -> Response:
-    """Only the addresses."""
+    """Return the addresses."""
     return answer("connection/address", lambda found: cluster.connection(found.state)["address"])
 
 
-@blueprint.get("/v1/connection/dns")
-@blueprint.get("/v1/nodes/connect/dns")
+@blueprint.read("/v1/connection/dns", "DNS names of the nodes that serve CQL now", STRINGS)
+@blueprint.read("/v1/nodes/connect/dns", "As /v1/connection/dns", STRINGS)
 def names() -> Response:
-    """Only the DNS names."""
+    """Return the DNS names."""
     return answer("connection/dns", lambda found: cluster.connection(found.state)["dns"])
 
 
-@blueprint.get("/v1/seeds")
+@blueprint.read("/v1/seeds", "Addresses of the seeds", ref("Seeds"))
 def seeds() -> Response:
-    """The seeds, and whether there are still fewer of them than configured."""
+    """Return the seeds, and whether there are fewer of them than configured."""
     return answer("seeds", _seeds)
 
 
-@blueprint.get("/v1/datacenter")
+@blueprint.read("/v1/datacenter", "This data center", ref("DataCenter"))
 def data_center() -> Response:
-    """This data center as others see it."""
-    url = access().settings.dc_url
+    """Return this data center as others see it."""
+    url = without_secrets(access().settings.dc_url)
     return answer(
         "datacenter",
         lambda found: {

@@ -1,4 +1,4 @@
-"""What happened to the cluster: the entries that are kept, and a stream of those that come."""
+"""Events of the cluster: the stored ones, and a stream of new ones."""
 
 from __future__ import annotations
 
@@ -8,29 +8,44 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Response, jsonify, request
 
 from api.documents import cluster
 from api.http.access import Access, access, snapshot
 from api.http.arguments import query
 from api.http.errors import RequestError
+from api.openapi.operation import Answer, parameter
+from api.openapi.routes import Routes
+from api.openapi.schemas import ref
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
 from scheduler.core.state.event import Entry
 from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.settings.texts import plain
 
-blueprint = Blueprint("events", __name__)
+blueprint = Routes("events", __name__)
 
-# A proxy that hears nothing for a minute gives a connection up.
+# Proxies close a connection that is idle for a minute.
 ALIVE_SECONDS = 15.0
 _NEWER_SECONDS = 1.0
-# A stream ends by itself, so that one whose client has gone unnoticed does not hold its thread for ever.
+# A stream ends by itself: a client that vanished must not hold a thread for good.
 LONGEST_SECONDS = 3600.0
 _DIGITS = 18
+_SINCE = parameter("since", "query", "Only later events: the sequence of an event, or a time in ISO 8601")
 
 
-@blueprint.get("/v1/events")
+@blueprint.read(
+    "/v1/events",
+    "Events of the cluster, oldest first",
+    ref("Events"),
+    parameters=(
+        _SINCE,
+        parameter("node", "query", "Only events of this node"),
+        parameter("limit", "query", "The largest number of events"),
+    ),
+    failures=("400",),
+)
 def kept() -> Response:
-    """The entries after `?since=` (a number, or a time), oldest first; of one `?node=`; at most `?limit=`."""
+    """Return the events after `?since=` (a sequence or a time), oldest first; of one `?node=`; at most `?limit=`."""
     arguments = query("since", "node", "limit")
     limit = _limit(arguments)
     node = arguments.get("node")
@@ -46,9 +61,15 @@ def kept() -> Response:
     )
 
 
-@blueprint.get("/v1/events/stream")
+@blueprint.read(
+    "/v1/events/stream",
+    "New events, as server-sent events",
+    Answer(None, "text/event-stream"),
+    parameters=(_SINCE,),
+    failures=("400",),
+)
 def stream() -> Response:
-    """Entries as they come, as server-sent events; from `?since=` or Last-Event-ID on, else from now on."""
+    """Stream new events as server-sent events, from `?since=` or Last-Event-ID on, else from now on."""
     arguments = query("since")
     found = snapshot()
     text = request.headers.get("Last-Event-ID") or arguments.get("since")
@@ -57,7 +78,7 @@ def stream() -> Response:
     if not using.streams.enter():
         raise RequestError(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            f"There are {using.streams.limit} streams already, as many as there may be: read /v1/events instead.",
+            f"All {using.streams.limit} streams are in use: read /v1/events instead, or raise API_THREADS.",
         )
     response = Response(_events(using, after), mimetype="text/event-stream")
     response.call_on_close(using.streams.leave)
@@ -66,8 +87,8 @@ def stream() -> Response:
 
 
 def _events(using: Access, after: int) -> Iterator[str]:
-    """The text of the stream: each entry once, and a comment when there is none for long."""
-    began = spoken = time.monotonic()
+    """Yield the text of the stream: each event once, and a comment after a long silence."""
+    began = sent_at = time.monotonic()
     yield "retry: 2000\n\n"
     last: Snapshot | None = None
     while time.monotonic() - began < LONGEST_SECONDS and not using.gateway.ending:
@@ -76,10 +97,10 @@ def _events(using: Access, after: int) -> Iterator[str]:
         except Unavailable:
             return
         for entry in entries_after(last.state, after, KEPT):
-            after, spoken = entry.sequence, time.monotonic()
+            after, sent_at = entry.sequence, time.monotonic()
             yield _message(entry)
-        if time.monotonic() - spoken >= ALIVE_SECONDS:
-            spoken = time.monotonic()
+        if time.monotonic() - sent_at >= ALIVE_SECONDS:
+            sent_at = time.monotonic()
             yield ": nothing happened\n\n"
 
 
@@ -88,27 +109,29 @@ def _message(entry: Entry) -> str:
 
 
 def _since(found: Snapshot, text: str | None) -> int:
-    """The number of the last entry that is not wanted."""
+    """Return the sequence of the last event to skip."""
     if text is None:
         return 0
     if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
         return int(text)
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
-        when = None
-    if when is None or when.tzinfo is None:
+        at = when.timestamp() if when.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        at = None
+    if at is None:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,
-            f"The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not {text}.",
+            "The query parameter since must be an event's sequence or a time as 2024-01-31T23:59:59Z, not "
+            f"{plain(text)}.",
         )
-    return sequence_before(found.state, when.timestamp())
+    return sequence_before(found.state, at)
 
 
 def _limit(arguments: Mapping[str, str]) -> int:
     text = arguments.get("limit", str(KEPT))
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= KEPT):
         raise RequestError(
-            HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {text}."
+            HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {plain(text)}."
         )
     return int(text)

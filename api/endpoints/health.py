@@ -1,27 +1,30 @@
-"""Health for Marathon and for people, metrics, and why offers were declined."""
+"""Health for Marathon and for operators, metrics, and the evaluations of offers."""
 
 from __future__ import annotations
 
 import time
 from http import HTTPStatus
 
-from flask import Blueprint, Response, jsonify
+from flask import Response, jsonify
 
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
-from scheduler import metrics
+from api.openapi.operation import Answer
+from api.openapi.routes import Routes
+from api.openapi.schemas import OBJECT, STRING, ref
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.metrics import CONTENT_TYPE
 
-blueprint = Blueprint("health", __name__)
+blueprint = Routes("health", __name__)
 
-# Far more than a slow cycle takes: a loop that is silent for so long hangs.
+# Much more than a slow cycle takes: a loop without a cycle for so long hangs.
 HUNG_SECONDS = 120.0
 
 
-@blueprint.get("/v1/health")
+@blueprint.read("/v1/health", "Whether the scheduler works", ref("Health"))
 def health() -> Response:
-    """200 while the scheduler works, 503 while it cannot: for Marathon. Mesos and nodes do not count here."""
+    """Answer 200 while the scheduler works, else 503, for Marathon. Mesos and nodes do not count."""
     try:
         found = access().gateway.snapshot()
     except Unavailable as error:
@@ -34,14 +37,17 @@ def health() -> Response:
         "registered": found.state.registered,
         "reconciled": found.state.reconciliation.complete,
         "plans": {name: plan.status.value for name, plan in found.plans.items()},
-        "warnings": list(warnings(found.state, found.state.target.spec)),
+        "warnings": [*filter(None, [found.problem]), *warnings(found.state, found.state.target.spec)],
     }
+    if found.problem:
+        # Still 200: Marathon would end the process, and with it the API by which an operator can mend the cause.
+        document.setdefault("message", found.problem)
     return _answer(document, HTTPStatus.OK if check["healthy"] else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-@blueprint.get("/admin/healthcheck")
+@blueprint.read("/admin/healthcheck", "The checks of the original service", ref("Healthcheck"))
 def healthcheck() -> Response:
-    """The checks of the original service: 200 when all hold, else 500."""
+    """Answer the checks of the original service: 200 if all are healthy, else 500."""
     try:
         found = access().gateway.snapshot()
         checks = {"deadlocks": _loop(found), "registered": _registered(found), "serverCount": _servers(found)}
@@ -51,21 +57,21 @@ def healthcheck() -> Response:
     return _answer(checks, HTTPStatus.OK if healthy else HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-@blueprint.get("/admin/ping")
+@blueprint.read("/admin/ping", "Whether the API answers: pong", Answer(STRING, "text/plain"))
 def ping() -> Response:
-    """Whether the API answers at all."""
+    """Answer `pong`."""
     return Response("pong\n", mimetype="text/plain")
 
 
-@blueprint.get("/metrics")
-def figures() -> Response:
-    """Metrics for Prometheus."""
-    return Response(metrics.render(snapshot()), content_type="text/plain; version=0.0.4; charset=utf-8")
+@blueprint.read("/metrics", "Metrics in Prometheus' text format", Answer(STRING, "text/plain"))
+def metrics() -> Response:
+    """Return the metrics for Prometheus."""
+    return Response(access().metrics.render(snapshot()), content_type=CONTENT_TYPE)
 
 
-@blueprint.get("/v1/debug/offers")
+@blueprint.read("/v1/debug/offers", "The last evaluations of offers", {"type": "array", "items": OBJECT})
 def offers() -> Response:
-    """The last evaluations of offers, newest last, each with every reason."""
+    """Return the last evaluations of offers, newest last, each with every reason."""
     return answer("debug/offers", lambda found: [dict(evaluation) for evaluation in found.evaluations])
 
 
@@ -73,7 +79,7 @@ def _loop(found: Snapshot) -> cluster.Json:
     age = time.time() - max(found.at, found.tried_at)
     if age < HUNG_SECONDS:
         return {"healthy": True}
-    return {"healthy": False, "message": f"The scheduler's loop has not ended a cycle for {age:.0f} seconds"}
+    return {"healthy": False, "message": f"The scheduler's loop hangs: its last cycle ended {age:.0f} seconds ago"}
 
 
 def _registered(found: Snapshot) -> cluster.Json:

@@ -1,35 +1,44 @@
-"""Nodes: which there are, what each says now, what is recorded of it, and what is to become of it."""
+"""Nodes: names, status, record, and commands."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Response, g, jsonify
 
 from api.documents import cluster
 from api.endpoints.start_operation import start
-from api.http.access import accepted, access, answer, snapshot
+from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, choice, flag, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
+from api.openapi.operation import parameter
+from api.openapi.routes import Routes
+from api.openapi.schemas import STRINGS, ref
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
+from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
+from scheduler.settings.texts import plain
 
-blueprint = Blueprint("nodes", __name__)
-
-_NAME = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
+blueprint = Routes("nodes", __name__)
 
 
-@blueprint.get("/v1/nodes/list")
+_NODE = parameter("node", "query", "A node's name; * for all", required=True)
+_FORCE = parameter("force", "query", "true: even if the availability checks fail", ("true", "false"))
+_BY = parameter("by", "query", "rack: for *, all nodes of a rack at the same time", ("node", "rack"))
+_DECOMMISSION = parameter("decommission", "query", "true: it streams its data to the others first", ("true", "false"))
+_REPLACED = "returns the task that ends, with decommission=true the started operation"
+
+
+@blueprint.read("/v1/nodes/list", "Names of the nodes that were launched", STRINGS)
 def names() -> Response:
-    """The names of the nodes that were launched, in numeric order."""
+    """Return the names of the launched nodes, in numeric order."""
     return answer("nodes", lambda found: [node.name for node in cluster.launched(found.state)])
 
 
-@blueprint.get("/v1/nodes/<node>/status")
+@blueprint.read("/v1/nodes/<node>/status", "The node's status, live from its executor", ref("NodeStatus"))
 def status(node: str) -> Response:
-    """The node's own word, asked for now; 503 if it does not answer."""
+    """Query the node's status from its executor; 503 if it does not answer."""
     name = _record(node).name
     try:
         return jsonify(cluster.status(access().gateway.ask(name)))
@@ -37,16 +46,20 @@ def status(node: str) -> Response:
         raise _unknown(node) from None
 
 
-@blueprint.get("/v1/nodes/<node>/info")
+@blueprint.read("/v1/nodes/<node>/info", "The node's record", ref("NodeInfo"))
 def info(node: str) -> Response:
-    """What is recorded of the node."""
+    """Return the node's record."""
     return jsonify(cluster.info(_record(node)))
 
 
-@blueprint.route("/v1/nodes/restart", methods=["PUT", "POST"])
+@blueprint.command(
+    "/v1/nodes/restart", "Restart a node, or all for *; returns the tasks that end", STRINGS, (_NODE, _FORCE, _BY)
+)
 def restart() -> Response:
-    """Restart the node that `?node=` names, or all for `*`, one node or one rack after another (`?by=`): the ids of the
-    tasks that end."""
+    """Restart the node of `?node=`, or all for `*`, one node or one rack after another (`?by=`).
+
+    The answer has the ids of the tasks that end.
+    """
     arguments = query("node", "force", "by")
     body()
     text = arguments.get("node")
@@ -60,7 +73,7 @@ def restart() -> Response:
     return _restart(nodes, arguments, by_rack=by == "rack")
 
 
-@blueprint.route("/v1/nodes/<node>/restart", methods=["PUT", "POST"])
+@blueprint.command("/v1/nodes/<node>/restart", "Restart this node; returns the task that ends", STRINGS, (_FORCE,))
 def restart_one(node: str) -> Response:
     """Restart this node."""
     arguments = query("force")
@@ -68,9 +81,15 @@ def restart_one(node: str) -> Response:
     return _restart([_record(node)], arguments)
 
 
-@blueprint.route("/v1/nodes/replace", methods=["PUT", "POST"])
+@blueprint.command(
+    "/v1/nodes/replace",
+    f"Replace a node by a new one on another agent; {_REPLACED}",
+    STRINGS,
+    (_NODE, _FORCE, _DECOMMISSION),
+    can_start=True,
+)
 def replace() -> Response:
-    """Replace the node that `?node=` names by a new one on another agent: the id of the task that ends, in a list."""
+    """Replace the node of `?node=` by a new one on another agent; the answer has the id of the task that ends."""
     arguments = query("node", "force", "decommission")
     body()
     text = arguments.get("node")
@@ -79,7 +98,13 @@ def replace() -> Response:
     return _replace(_record(text), arguments)
 
 
-@blueprint.route("/v1/nodes/<node>/replace", methods=["PUT", "POST"])
+@blueprint.command(
+    "/v1/nodes/<node>/replace",
+    f"Replace this node; {_REPLACED}",
+    STRINGS,
+    (_FORCE, _DECOMMISSION),
+    can_start=True,
+)
 def replace_one(node: str) -> Response:
     """Replace this node."""
     arguments = query("force", "decommission")
@@ -87,57 +112,64 @@ def replace_one(node: str) -> Response:
     return _replace(_record(node), arguments)
 
 
-@blueprint.route("/v1/nodes/<node>/decommission", methods=["PUT", "POST"])
+@blueprint.start("/v1/nodes/<node>/decommission", "Decommission this node", parameters=(_FORCE,))
 def decommission(node: str) -> Response:
-    """Let this node leave the ring: as POST /v1/decommission/start for it alone."""
+    """Decommission this node, as POST /v1/decommission/start for it alone does."""
     arguments = query("force")
     body()
     begun = start("decommission", {"nodes": [_record(node).name], "force": flag(arguments, "force")})
-    return accepted("started", *begun)
+    return answer_accepted("started", *begun)
 
 
-@blueprint.route("/v1/nodes/<node>/pause", methods=["PUT", "POST"])
+@blueprint.command(
+    "/v1/nodes/<node>/pause",
+    "Stop Cassandra and keep its volume mounted; returns the task that ends",
+    STRINGS,
+    (_FORCE,),
+)
 def pause(node: str) -> Response:
-    """Stop this node's Cassandra and keep its volume mounted: the id of the task that ends, in a list."""
+    """Stop this node's Cassandra and keep its volume mounted; the answer has the id of the task that ends."""
     arguments = query("force")
     body()
     record = _record(node)
-    return _ending(record, PauseNode(record.name, g.principal, flag(arguments, "force")))
+    return _submit(record, PauseNode(record.name, g.principal, flag(arguments, "force")))
 
 
-@blueprint.route("/v1/nodes/<node>/resume", methods=["PUT", "POST"])
+@blueprint.command(
+    "/v1/nodes/<node>/resume", "Start a paused node's Cassandra again; returns the task that ends", STRINGS
+)
 def resume(node: str) -> Response:
-    """Start a paused node's Cassandra again: the id of the task that ends, in a list."""
+    """Start a paused node's Cassandra again; the answer has the id of the task that ends."""
     query()
     body()
     record = _record(node)
-    return _ending(record, ResumeNode(record.name, g.principal))
+    return _submit(record, ResumeNode(record.name, g.principal))
 
 
-@blueprint.route("/v1/nodes/<node>/cancel", methods=["PUT", "POST"])
+@blueprint.command("/v1/nodes/<node>/cancel", "Cancel this node's intent", ref("Message"))
 def cancel(node: str) -> Response:
-    """Take back what is intended for this node, as long as it waits its turn."""
+    """Cancel this node's intent, while it waits for its turn."""
     query()
     body()
     record = _record(node)
     refusal = access().gateway.submit(CancelIntent(record.name, g.principal), g.principal)
     if refusal is not None:
-        raise refused(refusal)
-    return jsonify(message=f"What was intended for {record.name} is cancelled.")
+        raise refusal_error(refusal)
+    return jsonify(message=f"The intent of {record.name} is cancelled.")
 
 
 def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
-    """By a new node that takes its tokens over; or, with `decommission`, by one that joins once this one has left."""
+    """Replace by a node that takes over the tokens or, with `decommission`, by one that joins after the departure."""
     if flag(arguments, "decommission"):
         request = {"nodes": [node.name], "force": flag(arguments, "force"), "rejoin": True}
-        return accepted("started", *start("decommission", request))
-    return _ending(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
+        return answer_accepted("started", *start("decommission", request))
+    return _submit(node, ReplaceNode(node.name, g.principal, flag(arguments, "force")))
 
 
-def _ending(node: NodeRecord, command: NodeCommand) -> Response:
+def _submit(node: NodeRecord, command: NodeCommand) -> Response:
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify([node.task.id] if node.task is not None else [])
 
 
@@ -146,13 +178,12 @@ def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str], by_rack:
     command = RestartNodes(tuple(node.name for node in nodes), g.principal, forced, by_rack)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify([node.task.id for node in nodes if node.task is not None])
 
 
 def _record(text: str) -> NodeRecord:
-    match = _NAME.fullmatch(text)
-    record = snapshot().state.nodes.get(f"node-{match[1]}") if match else None
+    record = snapshot().state.nodes.get(parse_node_name(text) or "")
     if record is None:
         raise _unknown(text)
     if record.task is None:
@@ -161,4 +192,4 @@ def _record(text: str) -> NodeRecord:
 
 
 def _unknown(text: str) -> RequestError:
-    return RequestError(HTTPStatus.NOT_FOUND, f"There is no node {text}.")
+    return RequestError(HTTPStatus.NOT_FOUND, f"There is no node {plain(text)}.")

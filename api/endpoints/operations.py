@@ -1,71 +1,84 @@
-"""Maintenance operations: start, stop, continue and tune them, and read how they stand."""
+"""Maintenance operations: start, stop, continue, tune, status and history."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Response, g, jsonify, request
 
 from api.documents import operations
 from api.endpoints.start_operation import ask_storage, check_key, checked, seal, start
-from api.http.access import accepted, access, answer, snapshot
+from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, document, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
+from api.openapi.operation import parameter
+from api.openapi.routes import Routes
+from api.openapi.schemas import any_request, list_of, ref
 from scheduler.core.commands.command import OperationCommand, ResumeOperation, StopOperation, TuneOperation
-from scheduler.core.maintenance.request import Request, check_location, check_login, check_tuning
+from scheduler.core.maintenance.request import NAME, Request, check_location, check_login, check_tuning
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused
+from scheduler.settings.texts import plain
 
-blueprint = Blueprint("operations", __name__)
+blueprint = Routes("operations", __name__)
 
-# Of kinds whose path is not their name. `upgradesstable` is the original service's spelling.
+# The kind backup-verify has the path /v1/backup/verify, every other one its own name.
+_BELOW_BACKUP = {kind.removeprefix("backup-"): kind for kind in KINDS if kind.startswith("backup-")}
+_OTHER_KINDS = tuple(kind for kind in KINDS if kind not in _BELOW_BACKUP.values())
+# The original service's spelling.
 _OTHER_PATHS = {"upgradesstable": "upgradesstables"}
-_BELOW_BACKUP = {"verify": "backup-verify", "delete": "backup-delete"}
-PATHS = (*(kind for kind in KINDS if kind not in _BELOW_BACKUP.values()), *_OTHER_PATHS)
-WORKS = tuple(_BELOW_BACKUP)
 
-# What the only kind that takes a login and can be continued takes again.
+# Of repair, the only kind that takes a login and can be continued.
 _LOGIN = ("cassandra_username", "cassandra_password")
 
-_KIND = f"/v1/<any({', '.join(PATHS)}):kind>"
-_WORK = f"/v1/backup/<any({', '.join(WORKS)}):work>"
+_KIND = f"/v1/<any({', '.join((*_OTHER_KINDS, *_OTHER_PATHS))}):kind>"
+_WORK = f"/v1/backup/<any({', '.join(_BELOW_BACKUP)}):work>"
 
-PARAMETERS = ("external_location", "region", "endpoint", "tls_ca", "uses_emc")
-HEADERS = {
+_PARAMETERS = ("external_location", "region", "endpoint", "tls_ca", "uses_emc")
+_HEADERS = {
     "X-S3-Access-Key": "s3_access_key",
     "X-S3-Secret-Key": "s3_secret_key",
     "X-S3-Session-Token": "s3_session_token",
 }
+_LOCATION = (
+    *(
+        parameter(name, "query", "As in a backup's request", required=name == "external_location")
+        for name in _PARAMETERS
+    ),
+    *(parameter(name, "header", f"As {field} there") for name, field in _HEADERS.items()),
+)
 
 
-@blueprint.route(f"{_KIND}/start", methods=["POST", "PUT"])
+@blueprint.start(f"{_KIND}/start", "Begin an operation", any_request(_OTHER_KINDS))
 def start_kind(kind: str) -> Response:
     """Begin an operation of this kind."""
     return _start(_name(kind))
 
 
-@blueprint.route(_WORK, methods=["POST", "PUT"])
+@blueprint.start(_WORK, "Begin to verify, or to delete, backups", any_request(_BELOW_BACKUP.values()))
 def start_work(work: str) -> Response:
     """Begin to verify, or to delete, backups."""
     return _start(_BELOW_BACKUP[work])
 
 
-@blueprint.route(f"{_KIND}/stop", methods=["POST", "PUT"])
+@blueprint.start(f"{_KIND}/stop", "Stop an operation; its jobs are cancelled")
 def stop_kind(kind: str) -> Response:
-    """End the operation; its jobs are cancelled."""
+    """Stop the operation; its jobs are cancelled."""
     return _stop(_name(kind))
 
 
-@blueprint.route(f"{_WORK}/stop", methods=["POST", "PUT"])
+@blueprint.start(f"{_WORK}/stop", "Stop the verification or deletion")
 def stop_work(work: str) -> Response:
-    """The same for what is below /v1/backup."""
+    """Stop the verification or deletion; its jobs are cancelled."""
     return _stop(_BELOW_BACKUP[work])
 
 
-@blueprint.route(f"{_KIND}/continue", methods=["POST", "PUT"])
+@blueprint.start(
+    f"{_KIND}/continue", "Continue a stopped operation, of the kinds that work on tables", ref("ContinueRequest")
+)
 def resume(kind: str) -> Response:
-    """Go on with an operation that was stopped; its login, which is forgotten at a stop, is given anew."""
+    """Continue a stopped operation. Its login was removed at the stop, so the request has it again."""
     query()
     name = _name(kind)
     secrets = check_login(body(_LOGIN if name == "repair" else ()))
@@ -74,40 +87,40 @@ def resume(kind: str) -> Response:
     check_key(secrets)
     found = snapshot().state.operations.get(name)
     sealed = "" if found is None else seal(found.id, secrets)
-    return _carry_out(ResumeOperation(name, sealed), "started")
+    return _submit(ResumeOperation(name, sealed), "started")
 
 
-@blueprint.route(f"{_KIND}/tune", methods=["POST", "PUT"])
+@blueprint.start(f"{_KIND}/tune", "Change the throttle of a running backup or restore", ref("Tuning"))
 def tune(kind: str) -> Response:
     """Change the throttle while the operation runs."""
     query()
     values = check_tuning(document())
     if isinstance(values, tuple):
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(values))
-    return _carry_out(TuneOperation(_name(kind), values), "tuned")
+    return _submit(TuneOperation(_name(kind), values), "tuned")
 
 
-@blueprint.get(f"{_KIND}/status")
+@blueprint.read(f"{_KIND}/status", "The newest operation of a kind", ref("Operation"))
 def status_of_kind(kind: str) -> Response:
-    """How the newest operation of this kind stands."""
+    """Return the newest operation of this kind."""
     return _status(_name(kind))
 
 
-@blueprint.get(f"{_WORK}/status")
+@blueprint.read(f"{_WORK}/status", "The newest verification or deletion", ref("Operation"))
 def status_of_work(work: str) -> Response:
-    """The same for what is below /v1/backup."""
+    """Return the newest verification or deletion."""
     return _status(_BELOW_BACKUP[work])
 
 
-@blueprint.get(f"{_KIND}/history")
+@blueprint.read(f"{_KIND}/history", "Ended operations of a kind, newest first", list_of("OperationEnded"))
 def history_of_kind(kind: str) -> Response:
-    """The operations of this kind that have ended."""
+    """Return the ended operations of this kind, newest first."""
     return _history(_name(kind))
 
 
-@blueprint.get(f"{_WORK}/history")
+@blueprint.read(f"{_WORK}/history", "Ended verifications or deletions, newest first", list_of("OperationEnded"))
 def history_of_work(work: str) -> Response:
-    """The same for what is below /v1/backup."""
+    """Return the ended verifications or deletions, newest first."""
     return _history(_BELOW_BACKUP[work])
 
 
@@ -117,21 +130,21 @@ def _name(path: str) -> str:
 
 def _start(kind: str) -> Response:
     query()
-    return accepted("started", *start(kind, document()))
+    return answer_accepted("started", *start(kind, document()))
 
 
 def _stop(kind: str) -> Response:
     query()
     body()
-    return _carry_out(StopOperation(kind, g.principal), "stopping")
+    return _submit(StopOperation(kind, g.principal), "stopping")
 
 
-def _carry_out(command: OperationCommand, word: str) -> Response:
+def _submit(command: OperationCommand, word: str) -> Response:
     found = snapshot().state.operations.get(command.plan)
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
-    return accepted(word, None if found is None else found.id)
+        raise refusal_error(refusal)
+    return answer_accepted(word, None if found is None else found.id)
 
 
 def _status(kind: str) -> Response:
@@ -144,19 +157,30 @@ def _history(kind: str) -> Response:
     return answer(f"{kind}/history", lambda found: operations.history(found, kind))
 
 
-@blueprint.get("/v1/backups")
-def listed() -> Response:
-    """All backups at a place, unfinished ones too. The credentials come in headers: addresses are logged on the way."""
+@blueprint.read("/v1/backups", "The backups at a location", ref("Backups"), parameters=_LOCATION, failures=("400",))
+def list_names() -> Response:
+    """Return all backups at a location, unfinished ones too.
+
+    The credentials come in headers, because routers log addresses.
+    """
     try:
-        return jsonify(dict(ask_storage("backups", _place())))
+        return jsonify(dict(ask_storage("backups", _location())))
     except QuestionRefused:
         return jsonify(backups=[])
 
 
-@blueprint.get("/v1/backups/<backup>")
-def one(backup: str) -> Response:
-    """One backup: its nodes and tables, and what it lacks."""
-    found = _place()
+@blueprint.read(
+    "/v1/backups/<backup>",
+    "One backup: its nodes and tables, and what it lacks",
+    ref("Backup"),
+    parameters=_LOCATION,
+    failures=("400",),
+)
+def backup_details(backup: str) -> Response:
+    """Return one backup: its nodes and tables, and what it lacks."""
+    found = _location()
+    if not NAME.fullmatch(backup):
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {plain(backup)}.")
     try:
         return jsonify(backup_name=backup, **ask_storage("backup", found, backup_name=backup))
     except QuestionRefused as error:
@@ -164,11 +188,15 @@ def one(backup: str) -> Response:
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {backup} at {place}.") from error
 
 
-def _place() -> Request:
-    """Where to look, from the query and the headers. Raises RequestError."""
-    given: dict[str, Any] = dict(query(*PARAMETERS))
+def _location() -> Request:
+    """Read the location from the query and the headers.
+
+    Raises:
+        RequestError: A value is invalid.
+    """
+    given: dict[str, Any] = dict(query(*_PARAMETERS))
     emc = given.get("uses_emc")
     if emc is not None:
         given["uses_emc"] = {"true": True, "false": False}.get(emc.lower(), emc)
-    given |= {field: request.headers[header] for header, field in HEADERS.items() if header in request.headers}
+    given |= {field: request.headers[header] for header, field in _HEADERS.items() if header in request.headers}
     return checked(check_location(given))

@@ -1,19 +1,23 @@
-"""Plans: reading them is always 200; interrupt, proceed, forceComplete and restart are commands."""
+"""Plans and their commands: interrupt, continue, forceComplete and restart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Response, g, jsonify, request
 
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
 from api.http.arguments import body, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
+from api.openapi.operation import parameter
+from api.openapi.routes import Routes
+from api.openapi.schemas import STRINGS, ref
 from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, RestartStep
+from scheduler.settings.texts import plain
 
-blueprint = Blueprint("plans", __name__)
+blueprint = Routes("plans", __name__)
 
 DEPLOY = "deploy"
 
@@ -28,46 +32,55 @@ _ONE_STEP: dict[str, Callable[[str, str | None, str], Command]] = {
 }
 COMMANDS = (*_WHOLE_PLAN, *_ONE_STEP)
 
+_CMD = parameter("cmd", "query", "The command", COMMANDS, required=True)
+_STEP = (
+    parameter("phase", "query", "Id or name, for forceComplete and restart"),
+    parameter("step", "query", "Id or name, for forceComplete and restart"),
+    parameter("block", "query", "Id or name, for forceComplete and restart; another name of step"),
+)
+_NAME = f"<any({', '.join(COMMANDS)}):name>"
+_OF_DEPLOY, _OF_ONE = "A command to the plan deploy", "A command to a plan"
 
-@blueprint.get("/v1/plans")
+
+@blueprint.read("/v1/plans", "Names of all plans", STRINGS)
 def names() -> Response:
-    """The names of all plans."""
+    """Return the names of all plans."""
     return answer("plans", lambda found: list(found.plans))
 
 
-@blueprint.get("/v1/plan")
+@blueprint.read("/v1/plan", "The plan deploy; 200 in every state", ref("Plan"))
 def read_deploy() -> Response:
-    """The plan `deploy`."""
+    """Return the plan `deploy`."""
     return _read(DEPLOY)
 
 
-@blueprint.get("/v1/plans/<plan>")
+@blueprint.read("/v1/plans/<plan>", "One plan; 200 in every state", ref("Plan"))
 def read(plan: str) -> Response:
-    """One plan."""
+    """Return one plan."""
     return _read(plan)
 
 
-@blueprint.route("/v1/plan", methods=["POST", "PUT"])
+@blueprint.command("/v1/plan", _OF_DEPLOY, ref("Message"), (_CMD, *_STEP))
 def command_deploy() -> Response:
-    """`?cmd=` for the plan `deploy`."""
+    """Run the command `?cmd=` on the plan `deploy`."""
     return _command_by_query(DEPLOY)
 
 
-@blueprint.route("/v1/plans/<plan>", methods=["POST", "PUT"])
+@blueprint.command("/v1/plans/<plan>", _OF_ONE, ref("Message"), (_CMD, *_STEP))
 def command(plan: str) -> Response:
-    """`?cmd=` for one plan."""
+    """Run the command `?cmd=` on one plan."""
     return _command_by_query(plan)
 
 
-@blueprint.route(f"/v1/plan/<any({', '.join(COMMANDS)}):name>", methods=["POST", "PUT"])
+@blueprint.command(f"/v1/plan/{_NAME}", _OF_DEPLOY, ref("Message"), _STEP)
 def named_command_deploy(name: str) -> Response:
-    """A command to the plan `deploy`."""
+    """Run a command on the plan `deploy`."""
     return _run(DEPLOY, name)
 
 
-@blueprint.route(f"/v1/plans/<plan>/<any({', '.join(COMMANDS)}):name>", methods=["POST", "PUT"])
+@blueprint.command(f"/v1/plans/<plan>/{_NAME}", _OF_ONE, ref("Message"), _STEP)
 def named_command(plan: str, name: str) -> Response:
-    """A command to one plan."""
+    """Run a command on one plan."""
     return _run(plan, name)
 
 
@@ -76,7 +89,7 @@ def _read(plan: str) -> Response:
         raise RequestError(HTTPStatus.BAD_REQUEST, "A command needs POST or PUT; GET only reads the plan.")
     found = snapshot()
     if plan not in found.plans:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {plan}.")
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {plain(plan)}.")
     return answer(f"plans/{plan}", lambda of: cluster.plan(of.plans[plan]), found)
 
 
@@ -85,7 +98,7 @@ def _command_by_query(plan: str) -> Response:
     if not name:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd is missing: {_one_of()}.")
     if name not in COMMANDS:
-        raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd must be {_one_of()}, not {name}.")
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The query parameter cmd must be {_one_of()}, not {plain(name)}.")
     return _run(plan, name, "cmd")
 
 
@@ -102,7 +115,7 @@ def _run(plan: str, name: str, *more: str) -> Response:
         asked = _ONE_STEP[name](plan, arguments.get("phase"), step)
     refusal = access().gateway.submit(asked, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return jsonify(message=f"Received cmd: {name}")
 
 

@@ -1,34 +1,44 @@
-"""What a restore would find and do, asked before anybody has it done: nothing is changed, no operation begins."""
+"""The preview of a restore: nothing changes, and no operation begins."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Response, jsonify
 
 from api.documents.cluster import launched
-from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, storage_question
+from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, one_of_few, storage_question
 from api.http.access import access, snapshot
 from api.http.arguments import document, query
+from api.openapi.routes import BOTH, Routes
+from api.openapi.schemas import ref
 from scheduler.core.maintenance.job_parameters import share
 from scheduler.core.maintenance.request import Request
 from scheduler.core.maintenance.restore_preview import preview
 
-blueprint = Blueprint("restore_plans", __name__)
+blueprint = Routes("restore_plans", __name__)
 
 # The nodes list the objects of the backup, and try its schema.
 SECONDS = 60.0
 _CHOSEN = ("backup_name", "key_spaces", "column_families", "rename", "compare")
 
 
-@blueprint.route("/v1/restore/plan", methods=["POST", "PUT"])
+@blueprint.submit(
+    "/v1/restore/plan",
+    "What a restore would find and do, without any change",
+    ref("RestorePlan"),
+    body=ref("RestoreRequest"),
+    methods=BOTH,
+    failures=("409",),
+)
 def ask() -> Response:
-    """All that the check of this restore would find, and what it would do; 200 whether it is possible or not."""
+    """Return what the check of this restore finds, and what it would do; 200 also if it is impossible."""
     query()
     nodes = [node.name for node in launched(snapshot().state)]
     request, backup = checked_with_backup("restore", document(), nodes)
     sources = tuple(backup.get("nodes", {}))
-    found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
+    with one_of_few():
+        found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
     answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
     throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
     refusal = credentials_problem(request.secrets)

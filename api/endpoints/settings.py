@@ -1,4 +1,4 @@
-"""Settings through the API: give some, take them back, or return to those of a configuration that was there before."""
+"""Settings through the API: override them, preview them, or return to an earlier configuration."""
 
 from __future__ import annotations
 
@@ -9,49 +9,62 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Response, g, jsonify
 
 from api.documents import cluster
-from api.endpoints.settings_trial import tried
+from api.endpoints.settings_trial import check_by_cassandra
 from api.http.access import access, snapshot
 from api.http.arguments import body, document, query
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
+from api.openapi.routes import Routes
+from api.openapi.schemas import ref
 from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences
-from scheduler.core.configuration.overrides import Wanted, bringing_back, given, holding
+from scheduler.core.configuration.overrides import Wanted, change_overrides, restore_overrides
 from scheduler.core.configuration.target import canary_of
 from scheduler.core.nodes.rollout import first_node
 from scheduler.core.plans.preview import preview
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration, Overrides
-from scheduler.settings import NAMES, InvalidSettings
-from scheduler.settings.effective import CHANGEABLE, RECORDED, wanted
+from scheduler.settings import NAMES, InvalidSettings, code
+from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, wanted
+from scheduler.settings.texts import plain
 
-blueprint = Blueprint("changes", __name__)
+blueprint = Routes("changes", __name__)
 
 CANARY = "canary"
 CHECK = "check"
 
-# What is read from a file, or is a secret, is nobody's to try out through the API.
+# Settings that name files or hold a secret have no preview.
 _AT_START = ("_FILE", "_DIR", "SECRETS_KEY")
 
 
-@blueprint.put("/v1/config")
+@blueprint.submit(
+    "/v1/config",
+    "Override settings of the environment",
+    ref("Changed"),
+    body=ref("Settings"),
+    methods=("PUT",),
+    failures=("409",),
+)
 def change() -> Response:
-    """Have the cluster follow the settings of the body on top of the present ones; null takes one of the API back."""
-    asked = read_changes(_problem)
+    """Override settings of the environment; null removes an override."""
+    requested = read_changes(_change_problem)
     state = snapshot().state
-    try:
-        found = wanted(access().settings.given, on_top(state, asked.changes))
-    except InvalidSettings as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
-    return _submit(state, found, asked.check, canary=asked.canary)
+    found = _wanted(state, requested.changes)
+    return _submit(state, found, requested.check, canary=requested.canary)
 
 
-@blueprint.post("/v1/config/rollback")
+@blueprint.submit(
+    "/v1/config/rollback",
+    "Return to the previous configuration, or to the one that the body names",
+    ref("Changed"),
+    body=ref("Rollback"),
+    failures=("404", "409"),
+)
 def roll_back() -> Response:
-    """Return to the configuration before the present one, or to the one that the body names."""
+    """Return to the previous configuration, or to the one that the body names."""
     query()
     state = snapshot().state
     fields = dict(body(("configuration", CHECK)))
@@ -60,16 +73,32 @@ def roll_back() -> Response:
     given = access().settings.given
     assert aim.settings is not None
     try:
-        found = wanted(given, bringing_back(present(state), given, RECORDED, aim.settings))
+        found = wanted(given, restore_overrides(present_overrides(state), given, RETURNING, aim.settings))
+        if problems := code.problems(found.overrides, given):
+            raise InvalidSettings(problems)
     except InvalidSettings as error:
-        raise _not_now(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
+        raise _conflict(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
     if differences := launch_differences(aim.spec, found.spec):
-        text = "what is read at the scheduler's start only has changed since, and nodes would be launched with"
-        raise _not_now(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
+        text = "settings that are read at the scheduler's start have changed since, and nodes would be launched with"
+        raise _conflict(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
     return _submit(state, found, check, configuration=aim.id)
 
 
-def _problem(name: str) -> str | None:
+def _wanted(state: ClusterState, changes: Mapping[str, str | None]) -> Wanted:
+    """Return what the settings come to with these changes. Raises RequestError."""
+    environment, overrides = access().settings.given, overrides_with(state, changes)
+    named = {name: override for name, override in overrides.items() if name not in code.NAMES}
+    try:
+        if problems := code.problems(named, environment):
+            raise InvalidSettings(problems)
+        return wanted(environment, overrides)
+    except InvalidSettings as error:
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+
+
+def _change_problem(name: str) -> str | None:
+    if name in code.NAMES:
+        return f"{name} {code.ALONE}"
     if name not in CHANGEABLE:
         return f"{name} is read at the scheduler's start only: change it in the scheduler's environment."
     return None
@@ -79,21 +108,21 @@ def _aim(state: ClusterState, name: object) -> Configuration:
     if name is None:
         name = state.previous
         if name is None:
-            raise _not_now("There is no configuration before the present one.")
+            raise _conflict("There is no previous configuration.")
     if not isinstance(name, str):
-        raise RequestError(HTTPStatus.BAD_REQUEST, "configuration must be the id of one.")
+        raise RequestError(HTTPStatus.BAD_REQUEST, "configuration must be the id of a configuration.")
     found = state.configurations.get(name)
     if found is None:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no configuration {name}.")
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no configuration {plain(name)}.")
     if found.settings is None:
-        raise _not_now(f"The configuration {name} cannot be brought back: its version recorded no settings.")
+        raise _conflict(f"The configuration {name} cannot be brought back: its version recorded no settings.")
     return found
 
 
 def _submit(state: ClusterState, found: Wanted, check: bool, canary: bool = False, configuration: str = "") -> Response:
-    """Have the loop carry it out, unless nothing differs; computed here first, for the answer.
+    """Submit the settings to the loop, unless nothing differs. The answer is computed here first.
 
-    Cassandra tries the settings before that; what it would not start with is refused.
+    Cassandra tries the settings before; it would not start with those that are refused.
     """
     before = state.overrides
     command = SetTarget(
@@ -108,19 +137,19 @@ def _submit(state: ClusterState, found: Wanted, check: bool, canary: bool = Fals
     )
     outcome = command_target(state, command, time.time())
     if isinstance(outcome, Refusal):
-        raise refused(outcome)
+        raise refusal_error(outcome)
     outlook = preview(state, found)
-    trial = tried(state, found.spec, outlook, check)
+    trial = check_by_cassandra(state, found.spec, outlook, check)
     if (words := trial.refusal) is not None:
-        raise _not_now(f"{words}.")
+        raise _conflict(f"{words}.")
     if outcome is not state and (refusal := access().gateway.submit(command, g.principal)) is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     answer = {"configuration": outcome.target.id, "canary": _canary(outcome), "cassandra_check": trial.document()}
     return jsonify({**cluster.preview(outlook), **answer})
 
 
 def _canary(state: ClusterState) -> str | None:
-    """The node that has the target before all others, or will."""
+    """Return the node that has the target before all others, or will have it."""
     canary, first = canary_of(state), first_node(state)
     if canary is None:
         return None
@@ -131,48 +160,48 @@ def _differs(name: str, before: Overrides, after: Overrides) -> bool:
     return before.get(name) != after.get(name)
 
 
-def _not_now(message: str) -> RequestError:
+def _conflict(message: str) -> RequestError:
     return RequestError(HTTPStatus.CONFLICT, message)
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a body asks for: settings as texts, None for one that is taken back; a canary; a trial by Cassandra."""
+class RequestedSettings:
+    """The content of a body: settings as texts, None for a removed override; a canary; a config check."""
 
     changes: Mapping[str, str | None]
     canary: bool
     check: bool
 
 
-def read_changes(problem: Callable[[str], str | None]) -> Given:
-    """Read the settings of the body. `problem` says what is wrong with giving this setting, if anything is."""
+def read_changes(problem: Callable[[str], str | None]) -> RequestedSettings:
+    """Read the settings of the body; `problem` returns why a setting must not be there, if so."""
     query()
     fields = dict(document())
     canary, check = flag(fields, CANARY, default=False), flag(fields, CHECK, default=True)
     for name in fields:
         if name not in NAMES:
-            raise _bad(f"{name} is not a setting.")
+            raise _bad(f"{plain(name)} is not a setting.")
         if (words := problem(name)) is not None:
             raise _bad(words)
-    return Given({name: _text(name, value) for name, value in fields.items()}, canary, check)
+    return RequestedSettings({name: _text(name, value) for name, value in fields.items()}, canary, check)
 
 
 def flag(fields: dict[str, Any], name: str, default: bool) -> bool:
-    """Take a field that is true or false out of a body."""
+    """Remove a field that is true or false from a body and return its value."""
     value = fields.pop(name, default)
     if not isinstance(value, bool):
         raise _bad(f"{name} must be true or false.")
     return value
 
 
-def present(state: ClusterState) -> Overrides:
-    """The settings given through the API before that hold."""
-    return holding(state.overrides, access().settings.given, CHANGEABLE)
+def present_overrides(state: ClusterState) -> Overrides:
+    """Return the overrides that still hold."""
+    return in_force(state.overrides, access().settings.given)
 
 
-def on_top(state: ClusterState, changes: Mapping[str, str | None]) -> Overrides:
-    """Those with these changes."""
-    return given(present(state), access().settings.given, changes)
+def overrides_with(state: ClusterState, changes: Mapping[str, str | None]) -> Overrides:
+    """Return the overrides that still hold, with these changes."""
+    return change_overrides(present_overrides(state), access().settings.given, changes)
 
 
 def _text(name: str, value: Any) -> str | None:
@@ -190,23 +219,26 @@ def _bad(message: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, message)
 
 
-@blueprint.post("/v1/config/preview")
-def ask() -> Response:
-    """What the settings of the body would do on top of the present ones; null takes one of the API back."""
-    asked = read_changes(_previews_problem)
+@blueprint.submit(
+    "/v1/config/preview",
+    "What other settings would do, without any change",
+    ref("Preview"),
+    body=ref("Settings"),
+)
+def preview_change() -> Response:
+    """Return the effect of other settings; null stands for the removal of an override."""
+    requested = read_changes(_preview_problem)
     state = snapshot().state
-    try:
-        found = wanted(access().settings.given, on_top(state, asked.changes))
-    except InvalidSettings as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+    found = _wanted(state, requested.changes)
     outlook = preview(state, found)
-    trial = tried(state, found.spec, outlook, asked.check)
+    foreign = bool(code.NAMES & found.overrides.keys())
+    trial = check_by_cassandra(state, found.spec, outlook, requested.check, foreign)
     if (refusal := trial.refusal) is not None:
         outlook = replace(outlook, refusals=(refusal,), restarts=(), leaves=())
     return jsonify({**cluster.preview(outlook), "cassandra_check": trial.document()})
 
 
-def _previews_problem(name: str) -> str | None:
+def _preview_problem(name: str) -> str | None:
     if name.endswith(_AT_START):
         return f"{name} is read at the scheduler's start only: it has no preview."
     return None

@@ -1,4 +1,4 @@
-"""Whether Cassandra itself takes settings, tried by a node's executor before a node is stopped for them."""
+"""The config check: a node's executor has Cassandra load new settings before any node restarts with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUBJECT = "settings"
 
 
 class Result(Enum):
-    """What became of a trial; with NOT_MADE nothing is known, and the settings are taken as they are."""
+    """The result of a config check; after NOT_MADE nothing is known, and the settings are accepted."""
 
     NOT_NEEDED = "not needed"
     ACCEPTED = "accepted"
@@ -28,32 +28,39 @@ class Result(Enum):
 
 @dataclass(frozen=True)
 class Trial:
-    """A result, and Cassandra's words, or why it was not made."""
+    """A result, with Cassandra's message, or why there was no check."""
 
     result: Result
     message: str = ""
 
     @property
     def refusal(self) -> str | None:
-        """A sentence, if Cassandra would not start with the settings."""
+        """The refusal as a sentence, None if Cassandra would start with the settings."""
         if self.result is not Result.REFUSED:
             return None
         return f"Cassandra would not start with these settings: {self.message}. Correct them; no node was restarted"
 
     def document(self) -> dict[str, Any]:
-        """For the answers of the API."""
+        """Return the JSON for the API's answers."""
         return {"result": self.result.value, "message": self.message}
 
 
-def tried(state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True) -> Trial:
-    """Have the first node of the roll-out try the settings; another one that is up, if that one cannot."""
+def check_by_cassandra(
+    state: ClusterState, spec: ClusterSpec, found: Preview, wanted: bool = True, foreign: bool = False
+) -> Trial:
+    """Check the settings on the first node of the roll-out, or on another one that is up if that one cannot.
+
+    With `foreign`, they name code that only the environment may name: no node runs it for a preview.
+    """
     old = state.target.spec
     if found.refusals or not found.restarts or not trial.is_needed(old, spec):
         return Trial(Result.NOT_NEEDED)
     if not wanted:
-        return Trial(Result.NOT_MADE, "the request said so")
+        return Trial(Result.NOT_MADE, "the request has check false")
     if (why := trial.hindrance(old, spec)) is not None:
         return Trial(Result.NOT_MADE, why)
+    if foreign:
+        return Trial(Result.NOT_MADE, "the settings name code that the scheduler's environment alone sets")
     content = {"launch": encode_launch(trial.trial_launch(spec))}
     try:
         answer = access().gateway.question(SUBJECT, content, first=found.restarts[0])

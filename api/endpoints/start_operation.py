@@ -1,9 +1,10 @@
-"""From the body of a request to an operation that has begun: check, look at what it names, seal, submit."""
+"""The start of an operation: check the request, look up the names in it, seal its secrets, submit it."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +12,10 @@ from flask import g
 
 from api.documents.cluster import launched
 from api.http.access import access, snapshot
-from api.http.errors import RequestError, refused
+from api.http.errors import RequestError, refusal_error
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance import backup_places
-from scheduler.core.maintenance.request import Request, check, named_tables, names_tables
+from scheduler.core.maintenance.request import Request, check, check_names, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.operation import stamp
@@ -29,21 +30,24 @@ _CONFLICT = HTTPStatus.CONFLICT
 
 
 def start(kind: str, body: Json) -> tuple[str, str]:
-    """Begin an operation; its id, and what is to be known beside that.
+    """Begin an operation and return its id and a remark for the operator.
 
-    Raises RequestError or Unavailable, and then nothing has changed.
+    Raises:
+        RequestError: The request is refused; nothing has changed.
+        Unavailable: A node or the loop did not answer; nothing has changed.
     """
     state = snapshot().state
     nodes = [node.name for node in launched(state)]
     request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
+    # Before any question to a node; the command itself decides again, on the state of that moment.
     if (reason := exclusion(state, kind, request.request)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
     check_key(request.secrets)
-    facts, schema = _look(kind, request)
-    if schema is not None:
-        request = checked(check(kind, body, nodes, schema))
+    facts, schema = _look_up(kind, request)
+    if schema is not None and (problems := check_names(kind, request, schema)):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
     if schema is not None and kind not in READING and (named := named_tables(request, schema)):
         facts = {**facts, "named": named}
     if request.request.get("external_location"):
@@ -61,22 +65,35 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     )
     refusal = access().gateway.submit(command, g.principal)
     if refusal is not None:
-        raise refused(refusal)
+        raise refusal_error(refusal)
     return identifier, remarks(state, kind)
 
 
 def storage_question(request: Request) -> dict[str, Any]:
-    """Where a question about backups is to look, and with which secrets."""
+    """Return the location of backups and its secrets, as a question to an executor has them."""
     fields = request.request
     location = {name: fields[name] for name in ("external_location", "region", "endpoint", "tls_ca")}
     location |= {"path_style": fields["uses_emc"], "allowed": list(places())}
     return {"location": location, "secrets": dict(request.secrets)}
 
 
-def ask_storage(subject: str, request: Request, **more: Any) -> Json:
-    """The answer to a question about backups; one that the storage refuses is 400 with the storage's words."""
+@contextmanager
+def one_of_few() -> Iterator[None]:
+    """Hold one of the few places for questions to a store; raises Unavailable when none is free."""
+    questions = access().questions
+    if not questions.enter():
+        raise Unavailable(f"{questions.limit} questions to stores wait for an answer already, as many as may")
     try:
-        return access().gateway.question(subject, {**storage_question(request), **more})
+        yield
+    finally:
+        questions.leave()
+
+
+def ask_storage(subject: str, request: Request, **more: Any) -> Json:
+    """Return the answer to a question about backups; 400 with the storage's message if it refuses."""
+    try:
+        with one_of_few():
+            return access().gateway.question(subject, {**storage_question(request), **more})
     except QuestionRefused as error:
         if error.kind == "unknown":
             raise
@@ -99,41 +116,48 @@ def places() -> tuple[str, ...]:
 
 
 def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
-    """A request about a backup, its names looked up there, and the backup. Raises RequestError or Unavailable."""
+    """Check a request about a backup against the backup itself, and return both.
+
+    Raises:
+        RequestError: The request is refused.
+        Unavailable: No node could read the backup.
+    """
     request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     backup = _complete_backup(request)
-    return checked(check(kind, body, nodes, schema_in(backup))), backup
+    if problems := check_names(kind, request, schema_in(backup)):
+        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
+    return request, backup
 
 
 def check_key(secrets: Mapping[str, str]) -> None:
-    """Raises RequestError for secrets that cannot be sealed."""
+    """Raise RequestError for secrets that cannot be sealed."""
     if (reason := credentials_problem(secrets)) is not None:
         raise RequestError(_CONFLICT, reason)
 
 
 def credentials_problem(secrets: Mapping[str, str]) -> str | None:
-    """Why the credentials of a request cannot be kept until its operation has ended."""
+    """Return why the credentials of a request cannot be stored until its operation ends; None if they can."""
     if secrets and access().sealer is None:
         return (
-            f"Credentials cannot be taken: {SETTINGS} is not set, and they are not stored in plain text. Set it, or "
-            "let the agents have credentials of their own and send none."
+            f"Credentials are refused: {SETTINGS} is not set, and they are never stored in plain text. Set it, or "
+            "give the agents credentials of their own and send none."
         )
     return None
 
 
 def seal(identifier: str, secrets: Mapping[str, str]) -> str:
-    """An operation's secrets as they are stored."""
+    """Return an operation's secrets as they are stored."""
     sealer = access().sealer
     return sealer.seal(identifier, secrets) if secrets and sealer is not None else ""
 
 
-def _look(kind: str, request: Request) -> tuple[Json, Schema | None]:
-    """What has to be known before the operation begins, and the schema in which its names are looked up."""
+def _look_up(kind: str, request: Request) -> tuple[Json, Schema | None]:
+    """Return the facts that the operation needs from its start, and the schema for the names in the request."""
     if kind in READING:
         backup = _complete_backup(request)
-        # Its tables are checked here and now, and may be very many.
+        # Its tables are checked here, and can be too many to store.
         return {
             "backup": {name: value for name, value in backup.items() if name not in ("key_spaces", "views")}
         }, schema_in(backup)
@@ -158,13 +182,13 @@ def _complete_backup(request: Request) -> Json:
     if found is None:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"There is no backup {name} at {place}.")
     if found.get("state") != "complete":
-        words = "it was begun, and its last file, which makes it one, is not there"
+        words = "it lacks its last file, which completes it"
         raise RequestError(HTTPStatus.BAD_REQUEST, f"The backup {name} at {place} is unfinished: {words}.")
     return found
 
 
 def _check_unused(request: Request) -> None:
-    """One that never was finished may be begun again under its name."""
+    """Refuse the name of a complete backup, and that of another cluster's unfinished one."""
     name, place = request.request["backup_name"], request.request["external_location"]
     found = _backup(request)
     if found is not None and found.get("state") == "complete":
@@ -176,7 +200,7 @@ def _check_unused(request: Request) -> None:
     cluster = snapshot().state.cluster_id or ""
     if found is not None and found.get("cluster") not in (None, cluster):
         began = f" began it at {found['started_at']}" if found.get("started_at") else " began it"
-        words = f"the cluster {found.get('cluster_name')}, which is not this one,{began}, and may still make it"
+        words = f"the cluster {found.get('cluster_name')}, which is not this one,{began}, and can still complete it"
         raise RequestError(
             _CONFLICT,
             f"There is an unfinished backup {name} at {place}: {words}; choose another name, or delete it first.",

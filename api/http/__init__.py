@@ -1,1 +1,1 @@
-"""What all endpoints share: access to the scheduler, tokens, arguments, errors."""
+"""Shared by all endpoints: access to the scheduler, tokens, arguments, errors."""

@@ -1,4 +1,4 @@
-"""What the endpoints work with: the gateway, the settings, and answers made once per snapshot."""
+"""The gateway, the settings, and answers made once per snapshot, for all endpoints."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from typing import Any
 from flask import Response, current_app, g, jsonify
 
 from scheduler.loop.snapshot import Gateway, Snapshot
+from scheduler.metrics import Metrics
 from scheduler.security.sealing import Sealer
 from scheduler.settings import Settings
 
 EXTENSION = "cassandra-mesos"
-# The loop publishes at least this often when all is well; an older snapshot is marked in the answer.
+# The loop publishes at least this often while ZooKeeper answers; an older snapshot is marked in the answer.
 FRESH_SECONDS = 10.0
 
 
 class Rendered:
-    """Answers that depend on nothing but the snapshot, kept until the next one is published."""
+    """Answers that depend on the snapshot alone, kept until the next one is published."""
 
     def __init__(self) -> None:
         self._made: tuple[Snapshot | None, dict[str, bytes]] = (None, {})
 
     def get(self, snapshot: Snapshot, key: str, build: Callable[[Snapshot], Any]) -> bytes:
-        """The JSON of `build(snapshot)`. Threads that meet here may build twice, never mix two snapshots."""
+        """Return the JSON of `build(snapshot)`. Two threads can both build it; they never mix two snapshots."""
         of, answers = self._made
         if of is not snapshot:
             answers = {}
@@ -40,15 +41,18 @@ class Rendered:
 
 
 class Streams:
-    """How many streams are open: each holds one of the API's threads, of which half are left for all else."""
+    """The number of open streams. Each holds one of the API's threads; half of the threads stay free.
 
-    def __init__(self, threads: int) -> None:
-        self.limit = max(1, threads // 2)
+    The same for questions to a store of backups, which hold a thread and memory of an executor until it answers.
+    """
+
+    def __init__(self, threads: int, share: int = 2) -> None:
+        self.limit = max(1, threads // share)
         self._open = 0
         self._lock = threading.Lock()
 
     def enter(self) -> bool:
-        """Whether there is room for one more; then `leave` has to follow."""
+        """Open one more if the limit allows it, and return whether it did; `leave` must follow then."""
         with self._lock:
             if self._open >= self.limit:
                 return False
@@ -56,38 +60,50 @@ class Streams:
             return True
 
     def leave(self) -> None:
-        """One has ended."""
+        """Close one."""
         with self._lock:
             self._open -= 1
 
 
 @dataclass(frozen=True)
 class Access:
-    """The parts that every endpoint may use; without a `sealer` no credentials can be taken."""
+    """The parts that every endpoint can use; without a `sealer` requests with credentials are refused."""
 
     gateway: Gateway
     settings: Settings
     sealer: Sealer | None = None
     rendered: Rendered = field(default_factory=Rendered)
     streams: Streams = field(default_factory=lambda: Streams(2))
+    questions: Streams = field(default_factory=lambda: Streams(2))
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def access() -> Access:
-    """Those of the running application."""
+    """Return those of the running application."""
     found = current_app.extensions[EXTENSION]
     assert isinstance(found, Access)
     return found
 
 
 def snapshot() -> Snapshot:
-    """The published snapshot; raises Unavailable. Its age goes into the answer's headers if it is stale."""
+    """Return the published snapshot; the answer's headers get its age if it is stale.
+
+    Raises:
+        Unavailable: There is none.
+    """
     found = access().gateway.snapshot()
     g.snapshot_at = found.at
     return found
 
 
 def answer(key: str, build: Callable[[Snapshot], Any], of: Snapshot | None = None) -> Response:
-    """The JSON of `build(snapshot)`, 200; `key` names the view. `of`: the snapshot, if it was taken already."""
+    """Answer 200 with the JSON of `build(snapshot)`.
+
+    Args:
+        key: The name under which the answer is kept.
+        build: Makes the document.
+        of: The snapshot; None for the published one.
+    """
     body = access().rendered.get(of or snapshot(), key, build)
     return Response(body, mimetype="application/json")
 
@@ -100,8 +116,14 @@ def mark_stale(response: Response) -> Response:
     return response
 
 
-def accepted(word: str, identifier: str | None, message: str = "") -> Response:
-    """202: it is stored, and carried out from now on."""
+def answer_accepted(word: str, identifier: str | None, message: str = "") -> Response:
+    """Answer 202: the command is stored, and its work begins.
+
+    Args:
+        word: The answer's `status`.
+        identifier: The operation's id.
+        message: A remark for the operator.
+    """
     response = jsonify(status=word, message=message, id=identifier)
     response.status_code = HTTPStatus.ACCEPTED
     return response

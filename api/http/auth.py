@@ -1,70 +1,94 @@
-"""`Authorization: token=<token>`: who may ask, when a token file is set."""
+"""Authentication by `Authorization: token=<token>`, and authorization by the role of the token.
+
+Without a token file the router before the API is trusted, if the settings say so; otherwise no request is let in.
+"""
 
 from __future__ import annotations
 
-import hmac
-import logging
-from pathlib import Path
+from dataclasses import dataclass
+from http import HTTPStatus
 
 from flask import Response, current_app, g, jsonify, request
 
-from scheduler.security.tokens import Token, TokenFileError, parse_tokens
+from api.http import roles
+from api.http.origin import Hosts, address_of
+from api.http.refusals import Refusals
+from api.http.token_file import TokenFile
+from scheduler.security.tokens import Token
 
-log = logging.getLogger(__name__)
-
-EXTENSION = "cassandra-mesos-tokens"
-# Marathon's health checks, and the fetcher of the agents, which can send no header.
-OPEN_ENDPOINTS = frozenset({"health.ping", "health.healthcheck", "health.health", "artifacts.fetch"})
+EXTENSION = "cassandra-mesos-guard"
 TRUSTED = "admin-router"
 
 
-class TokenFile:
-    """The tokens of a file, read again when the file changes; a file that cannot be used changes nothing."""
+@dataclass(frozen=True)
+class Guard:
+    """What decides on a request; `trusting`: the router before the API is, and so are the headers that it adds."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._tokens: tuple[Token, ...] = ()
+    tokens: TokenFile | None
+    trusting: bool
+    hosts: Hosts
+    refusals: Refusals
 
-    def holder(self, secret: str) -> str | None:
-        """The name of the token's holder, None for a wrong one; the time taken does not depend on which."""
-        found = None
-        for token in self._current():
-            if hmac.compare_digest(token.secret.encode(), secret.encode("utf-8", "replace")):
-                found = token.name
-        return found
 
-    def _current(self) -> tuple[Token, ...]:
-        try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen != self._seen:
-                self._seen = seen
-                self._tokens = parse_tokens(self._path.read_text())
-        except (OSError, UnicodeDecodeError, TokenFileError) as error:
-            log.error("API_TOKEN_FILE %s cannot be used, the tokens of before are valid: %s", self._path, error)
-        return self._tokens
+def guard() -> Guard:
+    """Return that of the running application."""
+    found = current_app.extensions[EXTENSION]
+    assert isinstance(found, Guard)
+    return found
 
 
 def check() -> Response | None:
-    """Before each request: note who asks, or answer 401."""
-    tokens = current_app.extensions[EXTENSION]
-    if tokens is None:
-        g.principal = TRUSTED
+    """Store the principal of a request in `g`; or answer 401, 403 or 429."""
+    role = roles.needed(request.endpoint)
+    if role is None:
         return None
-    if request.endpoint is not None and request.endpoint.rpartition(":")[2] in OPEN_ENDPOINTS:
-        return None
-    scheme, _, secret = request.headers.get("Authorization", "").partition("=")
-    holder = tokens.holder(secret) if scheme.strip() == "token" else None
-    if holder is None:
-        return _refuse("Authorization" in request.headers)
-    g.principal = holder
+    found = guard()
+    address = address_of(request, found.trusting)
+    if found.tokens is None and found.trusting:
+        if (problem := found.hosts.problem(request)) is not None:
+            return _refuse(found, HTTPStatus.FORBIDDEN, address, "", problem)
+        holder = Token(TRUSTED)
+    else:
+        answer = _holder(found, address)
+        if isinstance(answer, Response):
+            return answer
+        holder = answer
+    if (problem := found.hosts.is_foreign(request, found.trusting)) is not None:
+        return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
+    if holder.role < role:
+        problem = f"This needs a token with the role {role.word}: the token of {holder.name} has {holder.role.word}."
+        return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
+    g.principal = holder.name
     return None
 
 
-def _refuse(given: bool) -> Response:
-    message = "The token is not valid." if given else "A token is needed: send the header Authorization: token=<token>."
+def _holder(found: Guard, address: str) -> Token | Response:
+    """Return whose token the request has, or the answer without a valid one."""
+    given = request.headers.get("Authorization")
+    if given is None:
+        message = "A token is needed: send the header Authorization: token=<token>."
+        return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", message)
+    scheme, _, secret = given.partition("=")
+    wait = found.refusals.wait(address)
+    holder = None
+    if found.tokens is not None and scheme.strip() == "token":
+        holder = found.tokens.holder(secret, hashing=not wait)
+    if wait and (holder is None or not found.refusals.knows(address, holder.name)):
+        message = f"Too many wrong tokens came from {address}: try again in {wait} s."
+        return _refuse(found, HTTPStatus.TOO_MANY_REQUESTS, address, "", message, wait)
+    if holder is None:
+        found.refusals.add_wrong_token(address)
+        return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", "The token is not valid.")
+    found.refusals.remember(address, holder.name)
+    return holder
+
+
+def _refuse(found: Guard, status: HTTPStatus, address: str, name: str, message: str, wait: int = 0) -> Response:
+    found.refusals.tell(status, address, name, message)
     response = jsonify(message=message)
-    response.status_code = 401
-    response.headers["WWW-Authenticate"] = 'token realm="cassandra"'
+    response.status_code = status
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'token realm="cassandra"'
+    if wait:
+        response.headers["Retry-After"] = str(wait)
     return response

@@ -1,8 +1,7 @@
-"""Every error as JSON {"message": "<sentence>"} with its status code."""
+"""Errors as JSON {"message": "<sentence>"} with their status code."""
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
@@ -12,10 +11,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from scheduler.core.commands.command import Refusal, RefusalKind
 from scheduler.loop.snapshot import Unavailable
-
-log = logging.getLogger(__name__)
+from scheduler.settings.texts import plain
 
 MAX_BODY = 1024 * 1024
+MAX_MESSAGE = 8192
 
 _CODES = {
     RefusalKind.UNKNOWN: HTTPStatus.NOT_FOUND,
@@ -25,7 +24,7 @@ _CODES = {
 
 
 class RequestError(Exception):
-    """A request that is refused; `message` is one sentence for the client."""
+    """A refused request; `message` is one sentence for the client."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -33,13 +32,13 @@ class RequestError(Exception):
         self.message = message
 
 
-def refused(refusal: Refusal) -> RequestError:
-    """The answer to a command that the scheduler refused."""
+def refusal_error(refusal: Refusal) -> RequestError:
+    """Return the error for a command that the scheduler refused."""
     return RequestError(_CODES[refusal.kind], _sentence(refusal.message))
 
 
 def register(app: Flask) -> None:
-    """Answer errors of all kinds."""
+    """Register the handlers of all errors."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(HTTPException, _http_error)
@@ -71,16 +70,16 @@ def _http_error(error: HTTPException) -> Response | WerkzeugResponse:
 def _explain(error: HTTPException, allow: str) -> str:
     match error.code:
         case 404:
-            return f"There is nothing at {request.path}."
+            return f"There is nothing at {plain(request.path)}."
         case 405:
-            return f"{request.method} is not allowed at {request.path}; allowed: {allow}."
+            return f"{plain(request.method)} is not allowed at {plain(request.path)}; allowed: {allow}."
         case 500:
-            return "The request failed for a reason that is in the scheduler's log."
+            return "The request failed: an error in the scheduler; its log has the cause."
     return error.description or error.name
 
 
 def _message(status: HTTPStatus, message: str) -> Response:
-    response = jsonify(message=message)
+    response = jsonify(message=message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…")
     response.status_code = status
     return response
 

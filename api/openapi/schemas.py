@@ -1,8 +1,8 @@
-"""The schemas of what the API answers and takes, for the OpenAPI document."""
+"""Schemas of answers and requests, for the OpenAPI document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduler.core.state.event import EntryKind
@@ -28,14 +28,17 @@ _STATUS_WORDS = [
 
 
 def object_of(fields: Mapping[str, Json]) -> Json:
+    """Return the schema of an object that always has all of these fields."""
     return {"type": "object", "properties": dict(fields), "required": list(fields)}
 
 
 def ref(name: str) -> Json:
+    """Return a reference to the schema of this name in SCHEMAS."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def list_of(name: str) -> Json:
+    """Return the schema of a list whose items have the schema of this name."""
     return {"type": "array", "items": ref(name)}
 
 
@@ -121,10 +124,8 @@ def _request(fields: Mapping[str, Json], *required: str) -> Json:
     }
 
 
-# By kind, except for those that only name tables.
 REQUESTS: Mapping[str, Json] = {
     "TablesRequest": _request({"nodes": _NODES, **_TABLES, "parallelism": _AT_LEAST_ONE}),
-    "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN, "rejoin": BOOLEAN}, "nodes"),
     "RepairRequest": _request(
         {
             "nodes": _NODES,
@@ -138,7 +139,6 @@ REQUESTS: Mapping[str, Json] = {
             **_LOGIN,
         }
     ),
-    "ContinueRequest": _request(_LOGIN),
     "BackupRequest": _request(
         {
             **_NAME,
@@ -171,12 +171,30 @@ REQUESTS: Mapping[str, Json] = {
         "backup_name",
         "external_location",
     ),
+    "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN, "rejoin": BOOLEAN}, "nodes"),
     "VerifyRequest": _request({**_NAME, **_PLACE, "parallelism": _AT_LEAST_ONE}, "backup_name", "external_location"),
     "DeleteRequest": _request(
         {**_NAME, **_PLACE, "keep_last": _AT_LEAST_ONE, "keep_days": _AT_LEAST_ONE}, "external_location"
     ),
+    "ContinueRequest": _request(_LOGIN),
     "Tuning": _request(_THROTTLE, "throttle"),
 }
+# By kind of operation; a kind that is missing here takes tables alone.
+_REQUEST_OF: Mapping[str, str] = {
+    "repair": "RepairRequest",
+    "backup": "BackupRequest",
+    "restore": "RestoreRequest",
+    "decommission": "DecommissionRequest",
+    "backup-verify": "VerifyRequest",
+    "backup-delete": "DeleteRequest",
+}
+
+
+def any_request(kinds: Iterable[str]) -> Json:
+    """Return the schema of a request that begins an operation of one of these kinds."""
+    names = {_REQUEST_OF.get(kind, "TablesRequest") for kind in kinds}
+    return {"anyOf": [ref(name) for name in REQUESTS if name in names]}
+
 
 SCHEMAS: Mapping[str, Json] = {
     **REQUESTS,

@@ -1,16 +1,17 @@
 """The connection to the Mesos agent: the one user of pymesos' executor driver.
 
-What pymesos 0.3.15 does there and this module does not:
-- kill its whole process group some seconds after SHUTDOWN, or when it loses an agent without checkpointing. Here both
-  are events: Cassandra is drained and stopped in the time that there is.
-- wait up to 15 s between attempts to reach an agent, which restarts and gives its executors two seconds; spin without a
-  pause while an agent answers 503; end the process on any other answer.
-- forget unacknowledged updates and tasks, drop the kill policy, die by an assertion on a task sent twice.
+Things that pymesos 0.3.15 does and this module does not:
 
-An agent may stay away for MESOS_RECOVERY_TIMEOUT, which its operator sets. After it an executor ends, by the contract
-with Mesos: the cluster takes the agent's tasks for lost and may use its resources for others. So Cassandra is drained
-and stopped then, and not left behind without an owner. An agent that answers but does not know this executor has
-disowned it (its work directory is gone, or the framework is), which has the same consequence.
+- It kills its whole process group some seconds after SHUTDOWN, or when it loses an agent without checkpointing. Here
+  both are events, and Cassandra is drained and stopped in the time that is left.
+- It waits up to 15 s between attempts to reach an agent, but a restarted agent gives its executors two seconds. It
+  spins without a pause while an agent answers 503, and ends the process on any other answer.
+- It forgets unacknowledged updates and tasks, drops the kill policy, and fails an assertion on a task sent twice.
+
+An agent can be away for MESOS_RECOVERY_TIMEOUT, which its operator sets. After that time an executor must end: the
+master marks the agent's tasks as lost and can offer its resources to others. So Cassandra is then drained and stopped.
+An agent that answers but does not know this executor has disowned it, since its work directory or the framework is
+gone. The consequence is the same.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscri
 Json = dict[str, Any]
 
 _LOG = logging.getLogger(__name__)
-# The agent is on this host and gives little time after its restart: asking often costs nothing.
+# The agent is on this host and gives little time after its restart, and an attempt costs nothing.
 _LONGEST_PAUSE = 0.5
 _RESEND_PAUSE = 0.5
 _SELECT_SECONDS = 1.0
-# A single refusal can be the agent's confusion while it recovers.
+# An agent that is recovering can refuse its executors for a moment.
 _REFUSED_SECONDS = 10.0
 _MESSAGES = 64
 
@@ -51,7 +52,7 @@ logging.getLogger("pymesos").handlers.clear()
 
 
 class Agent(MesosExecutorDriver):
-    """Callbacks only put events on the queue; updates and messages are sent by a thread of their own, in order."""
+    """The executor's driver: callbacks only put events on the queue, and one thread sends updates and messages."""
 
     def __init__(self, environment: MesosEnvironment, events: SimpleQueue[Event]) -> None:
         super().__init__(Executor(), http_timeout=10)
@@ -74,7 +75,7 @@ class Agent(MesosExecutorDriver):
         self._sender.start()
 
     def close(self) -> None:
-        """End the connection; what the agent has not got by now it will not get."""
+        """End the connection; updates and messages that are still queued are dropped."""
         self.stop()
         with self._wake:
             self._wake.notify_all()
@@ -84,16 +85,23 @@ class Agent(MesosExecutorDriver):
 
     @property
     def subscribed(self) -> bool:
-        """Whether the agent has taken this executor and is still connected."""
+        """Return whether the agent has accepted this executor and is still connected."""
         return self._subscribed
 
     @property
     def refused(self) -> bool:
-        """Whether the agent never took this executor, and is not asked any more."""
+        """Return whether the agent never accepted this executor and no more attempts are made."""
         return self._given_up and self._refused_since is not None and not self._was_taken
 
     def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
-        """Queue a status update; it is kept and sent again until the agent has acknowledged it."""
+        """Queue a status update, which is kept and sent again until the agent has acknowledged it.
+
+        Args:
+            task_id: The task's id.
+            state: Mesos' name of the state, such as `TASK_RUNNING`.
+            message: A sentence for the operator.
+            data: The status' data, base64.
+        """
         status: Json = {
             "task_id": {"value": task_id},
             "state": state,
@@ -107,17 +115,18 @@ class Agent(MesosExecutorDriver):
         self._wake_sender()
 
     def send(self, data: str) -> None:
-        """Queue a framework message (base64). It gets lost without a connection, as Mesos' messages may at any time."""
+        """Queue a framework message (base64); without a connection it can get lost, as any message of Mesos can."""
         self._messages.append(data)
         self._wake_sender()
 
-    def settled(self) -> bool:
-        """Whether nothing is left to wait for: the agent has stored every update, or is given up."""
+    def is_settled(self) -> bool:
+        """Return whether no wait is left: the agent has acknowledged every update, or no more attempts are made."""
         return self._outbox.is_empty() or (self._given_up and not self._subscribed)
 
-    # What pymesos calls, on its own thread.
+    # pymesos calls these on its own thread.
 
     def gen_request(self) -> bytes:
+        """Return the SUBSCRIBE request as bytes of HTTP."""
         call = {
             "type": "SUBSCRIBE",
             "framework_id": self.framework_id,
@@ -134,12 +143,14 @@ class Agent(MesosExecutorDriver):
         return head.encode() + body
 
     def on_event(self, event: Json) -> None:
+        """Dispatch an event of the agent to its `on_…` method; log one that cannot be read."""
         try:
             super().on_event(event)
         except (LookupError, TypeError, ValueError):
-            _LOG.exception("an event of the agent that cannot be read: %s", event.get("type"))
+            _LOG.exception("event %s of the agent ignored: it cannot be read", event.get("type"))
 
     def on_subscribed(self, info: Json) -> None:
+        """Queue `Subscribed`, and let the sender continue."""
         _LOG.info("subscribed at agent %s", info["agent_info"].get("hostname"))
         self._subscribed = self._was_taken = True
         self._away_since = None
@@ -147,32 +158,40 @@ class Agent(MesosExecutorDriver):
         self._wake_sender()
 
     def on_launch(self, event: Json) -> None:
+        """Queue `Launch`, once for each task."""
         task = event["task"]
         task_id = task["task_id"]["value"]
         if self._outbox.add_task(task_id, task):
             self._events.put(Launch(task_id, task.get("data", "")))
 
     def on_launch_group(self, event: Json) -> None:
+        """Queue `Launch` for each task of the group."""
         for task in event["task_group"]["tasks"]:
             self.on_launch({"task": task})
 
     def on_kill(self, event: Json) -> None:
+        """Queue `Kill` with the kill policy's grace period in seconds, if there is one."""
         grace = event.get("kill_policy", {}).get("grace_period", {}).get("nanoseconds")
         self._events.put(Kill(event["task_id"]["value"], None if grace is None else grace / 1e9))
 
     def on_acknowledged(self, event: Json) -> None:
-        self._outbox.acknowledged(event["task_id"]["value"], event["uuid"])
+        """Forget the update and its task, which the agent has stored."""
+        self._outbox.acknowledge(event["task_id"]["value"], event["uuid"])
 
     def on_message(self, event: Json) -> None:
+        """Queue `Message`."""
         self._events.put(Message(event["data"]))
 
     def on_error(self, event: Json) -> None:
+        """Log the agent's error."""
         _LOG.error("the agent reports: %s", event["message"])
 
     def on_shutdown(self) -> None:
-        self._events.put(Shutdown("the agent asked for it", self._environment.shutdown_grace))
+        """Queue `Shutdown` with the agent's grace period."""
+        self._events.put(Shutdown("the agent requested it", self._environment.shutdown_grace))
 
     def on_close(self) -> None:
+        """Note the lost connection; give up at once if the framework does not checkpoint."""
         self._close_conn()
         was_subscribed, self._subscribed = self._subscribed, False
         if not was_subscribed:
@@ -182,7 +201,7 @@ class Agent(MesosExecutorDriver):
             self._give_up("the agent is gone, and the framework does not checkpoint")
 
     def _run(self) -> None:
-        """The thread that pymesos starts: connect, read events, and again, for as long as the executor runs."""
+        """Connect and read events until the executor ends; pymesos starts this on a thread."""
         assert self._wakeup_fds is not None
         wakeup = self._wakeup_fds[0]
         try:
@@ -194,7 +213,7 @@ class Agent(MesosExecutorDriver):
                     self._refused(str(refusal))
                 except OSError as error:
                     _LOG.debug("no connection to the agent: %s", error)
-                except Exception:  # noqa: BLE001 - without this thread the agent would take Cassandra for dead
+                except Exception:  # noqa: BLE001 - without this thread the agent would report Cassandra as lost
                     _LOG.exception("the connection to the agent broke")
                 self._check_away()
                 self._pause(wakeup)
@@ -204,7 +223,7 @@ class Agent(MesosExecutorDriver):
     def _refused(self, words: str) -> None:
         now = time.monotonic()
         if "HTTP 401" in words:
-            token = "gave this one no token" if self._environment.token is None else "does not take its token"
+            token = "gave this one no token" if self._environment.token is None else "does not accept its token"
             words = f"it authenticates executors, and {token} ({words})"
         if self._refused_since is None:
             self._refused_since = now
@@ -213,7 +232,7 @@ class Agent(MesosExecutorDriver):
             self._give_up(f"the agent refuses this executor: {words}")
 
     def _converse(self, wakeup: int) -> None:
-        """One connection from its start to its end. RuntimeError: the agent's answer is a refusal."""
+        """Keep one connection from its start to its end. Raises RuntimeError if the agent refuses it, and OSError."""
         self.stream_id = None
         connection = Connection(self._environment.agent, self)
         try:
@@ -241,7 +260,7 @@ class Agent(MesosExecutorDriver):
     def _read(connection: Connection) -> bool:
         try:
             return connection.read()
-        except TypeError as error:  # pymesos trips over a refusal whose words have not arrived whole
+        except TypeError as error:  # pymesos fails on a refusal whose body has not arrived whole
             code = "?" if connection._parser is None else connection._parser.get_status_code()
             raise RuntimeError(f"Failed with HTTP {code}") from error
 
@@ -278,11 +297,11 @@ class Agent(MesosExecutorDriver):
         method: str = "POST",
         headers: dict[str, str] | None = None,
     ) -> Any:
-        # pymesos' own default is one dictionary for all drivers and calls.
+        # pymesos' own default is a single dictionary for all drivers and calls.
         return super()._send(body, path, method, {**(headers or {}), **self._authorization()})
 
     def _authorization(self) -> dict[str, str]:
-        """The token that an agent which authenticates its executors gave this one; the same for as long as it lives."""
+        """Return the header with this executor's token, if the agent authenticates its executors."""
         token = self._environment.token
         return {} if token is None else {"Authorization": f"Bearer {token}"}
 
@@ -300,17 +319,17 @@ class Agent(MesosExecutorDriver):
                     self._wake.wait(_RESEND_PAUSE)
 
     def _send_one(self) -> bool:
-        """Send the oldest update, else the oldest message; False if there is nothing or it failed."""
+        """Send the oldest update, else the oldest message; return False if there was none or it failed."""
         try:
             if update := self._outbox.next_unsent():
                 self._call("UPDATE", update=update)
-                self._outbox.sent(update)
+                self._outbox.mark_sent(update)
             elif self._messages:
                 self._call("MESSAGE", message={"data": self._messages.popleft()})
             else:
                 return False
         except (OSError, RuntimeError, HTTPException) as error:
-            _LOG.warning("the agent did not take a call: %s", error)
+            _LOG.warning("call to the agent failed: %s", error)
             return False
         return True
 

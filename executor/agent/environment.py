@@ -1,4 +1,4 @@
-"""What the Mesos agent tells an executor through its environment variables."""
+"""The environment variables that the Mesos agent sets for an executor."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _UNITS = {
 
 
 class MesosEnvironmentError(ValueError):
-    """Not started by a Mesos agent, or by one that says something unreadable; the text names the variable."""
+    """A variable of the agent is missing or cannot be read; the text names it."""
 
 
 @dataclass(frozen=True)
 class MesosEnvironment:
-    """Times are in seconds; `address` is the IP address that is this node's own; `agent` is host:port."""
+    """The agent's variables. Times are in seconds, `agent` is `host:port`, `address` the node's IP address."""
 
     agent: str
     address: str
@@ -29,11 +29,17 @@ class MesosEnvironment:
     recovery_timeout: float
     backoff_max: float
     shutdown_grace: float
-    token: str | None = field(default=None, repr=False)  # where the agent authenticates executors
+    token: str | None = field(default=None, repr=False)  # set if the agent authenticates executors
 
 
 def parse(environ: Mapping[str, str]) -> MesosEnvironment:
-    """Read the variables; raises MesosEnvironmentError."""
+    """Read the variables.
+
+    Durations are Mesos', such as `15mins` or `2secs`.
+
+    Raises:
+        MesosEnvironmentError: A variable is missing or cannot be read.
+    """
     agent = _required(environ, "MESOS_AGENT_ENDPOINT")
     return MesosEnvironment(
         agent=agent,
@@ -52,7 +58,7 @@ def parse(environ: Mapping[str, str]) -> MesosEnvironment:
 def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name)
     if not value:
-        raise MesosEnvironmentError(f"{name} is not set: an executor is started by a Mesos agent")
+        raise MesosEnvironmentError(f"{name} is not set: only a Mesos agent can start an executor")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Which tasks and status updates the agent has not acknowledged yet: kept until it does, however often it restarts."""
+"""The tasks and status updates that the agent has not acknowledged: kept until it does, across its restarts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ Json = dict[str, Any]
 
 
 class Outbox:
-    """Thread-safe. An update is sent once per subscription, either inside SUBSCRIBE itself or later on its own."""
+    """Unacknowledged tasks and updates; thread-safe.
+
+    Each subscription carries an update once, either inside SUBSCRIBE itself or later on its own.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -18,7 +21,7 @@ class Outbox:
         self._unsent: list[str] = []
 
     def add_task(self, task_id: str, task: Json) -> bool:
-        """Note a task; False if it is known already."""
+        """Note a task; return False if it is known already."""
         with self._lock:
             if task_id in self._tasks:
                 return False
@@ -33,7 +36,7 @@ class Outbox:
             self._unsent.append(uuid)
 
     def subscribe(self) -> Json:
-        """The `subscribe` part of a SUBSCRIBE call, which carries all that is not acknowledged."""
+        """Return the `subscribe` part of a SUBSCRIBE call, with everything that is not acknowledged."""
         with self._lock:
             self._unsent.clear()
             return {
@@ -42,25 +45,30 @@ class Outbox:
             }
 
     def next_unsent(self) -> Json | None:
-        """The oldest update that this subscription has not carried."""
+        """Return the oldest update that this subscription has not carried; None if there is none."""
         with self._lock:
             return self._updates[self._unsent[0]] if self._unsent else None
 
-    def sent(self, update: Json) -> None:
-        """The agent has taken this update; its acknowledgement is still to come."""
+    def mark_sent(self, update: Json) -> None:
+        """Note that the agent has received this update; its acknowledgement follows."""
         with self._lock:
             uuid = update["status"]["uuid"]
             if uuid in self._unsent:
                 self._unsent.remove(uuid)
 
-    def acknowledged(self, task_id: str, uuid: str) -> None:
-        """The agent has stored this update, and with the first one of a task the task itself."""
+    def acknowledge(self, task_id: str, uuid: str) -> None:
+        """Remove an update that the agent has stored, and its task, which is stored with the first update.
+
+        Args:
+            task_id: The update's task.
+            uuid: The update's UUID, base64.
+        """
         with self._lock:
             self._tasks.pop(task_id, None)
             if self._updates.pop(uuid, None) is not None and uuid in self._unsent:
                 self._unsent.remove(uuid)
 
     def is_empty(self) -> bool:
-        """Whether all updates are acknowledged."""
+        """Return whether all updates are acknowledged."""
         with self._lock:
             return not self._updates

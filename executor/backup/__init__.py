@@ -1,1 +1,1 @@
-"""Backups in S3: where they are, what they hold, and how they get there and are read again."""
+"""Backups in S3: their location, their content, their upload and their verification."""

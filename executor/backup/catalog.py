@@ -1,4 +1,4 @@
-"""The backups of a location, read: which there are, and what each consists of."""
+"""The catalog of a location: which backups it has, what they consist of, and which operation claims their names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from executor.backup.format import document, layout, manifest
-from executor.backup.format.document import DocumentError
 from executor.backup.format.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
 from executor.jobs.context import JobError
+from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError, TooLargeError
 from executor.s3.store import Store
 
@@ -22,9 +22,9 @@ _SMALL_BYTES, _CLUSTER_BYTES = 64 * 1024, 16 * 1024**2
 
 @dataclass(frozen=True)
 class Entry:
-    """A backup as it is listed: complete if it has a manifest. `changed_at` is when it last grew.
+    """A backup in the list: complete if it has a manifest. `changed_at` is the time of its newest object.
 
-    `problem` says why a document of it cannot be read, which is then None; the backup may be complete all the same.
+    `problem` is the cause if a document cannot be read, which is then None; the backup can be complete all the same.
     """
 
     name: str
@@ -35,25 +35,25 @@ class Entry:
 
 
 class Catalog:
-    """Reads the documents of a location. Raises StoreError and, for one that is damaged or too new, DocumentError."""
+    """A reader of a location's documents. Raises StoreError and, for a damaged or newer one, DocumentError."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def names(self) -> list[str]:
-        """All backups, complete or not."""
-        # What has no name of a backup is somebody else's.
+        """Return the names of all backups, complete or not."""
+        # A directory without the name of a backup was not made by this service.
         return [name for name in self._store.directories(layout.BACKUPS) if layout.is_name(name)]
 
     def entries(self, names: Iterable[str] | None = None) -> Iterator[Entry]:
-        """All backups, or those of some names; one that is removed in this moment may be left out."""
+        """Yield all backups, or those with some names; one that is removed in this moment can be missing."""
         with ThreadPoolExecutor(_READ_AT_ONCE, "catalog") as pool:
             for entry in pool.map(self.entry, self.names() if names is None else names):
                 if entry is not None:
                     yield entry
 
     def entry(self, name: str) -> Entry | None:
-        """One backup; None if nothing of it is there."""
+        """Return one backup; None if it has no object."""
         prefix = layout.backup_prefix(name)
         changed = [item.modified for item in self._store.objects(prefix)]
         if not changed:
@@ -64,31 +64,31 @@ class Catalog:
             return Entry(name, None, None, max(changed), str(error))
 
     def started(self, name: str) -> Started | None:
-        """The claim of a name, None if nobody claims it."""
+        """Return the claim of a name; None if there is none."""
         key = layout.started_key(name)
         data = self._read(key, _SMALL_BYTES)
         return None if data is None else manifest.read_started(data, key)
 
     def manifest(self, name: str) -> ClusterManifest | None:
-        """The manifest of a complete backup, None if there is none of that name."""
+        """Return the manifest of a complete backup; None if there is none of that name."""
         key = layout.manifest_key(name)
         data = self._read(key, _CLUSTER_BYTES)
         return None if data is None else manifest.read_cluster(data, key)
 
     def moments(self, name: str) -> Moments | None:
-        """When what was, None if the backup is of a version that did not tell."""
+        """Return the backup's moments; None for a backup of a version that did not record them."""
         key = layout.moments_key(name)
         data = self._read(key, _SMALL_BYTES)
         return None if data is None else manifest.read_moments(data, key)
 
     def node(self, backup: ClusterManifest, node: str) -> NodeManifest:
-        """A node's manifest, proven to be the one that the backup was completed with."""
+        """Return a node's manifest, after a check that the backup was completed with this one."""
         summary = backup.nodes[node]
         data = self._proven(summary.manifest_key, summary.manifest_sha256)
         return manifest.read_node(data, summary.manifest_key)
 
     def schema(self, backup: ClusterManifest) -> Schema:
-        """The schema, proven likewise."""
+        """Return the schema, after the same check."""
         data = self._proven(backup.schema_key, backup.schema_sha256)
         return manifest.read_schema(data, backup.schema_key)
 
@@ -104,23 +104,29 @@ class Catalog:
             raise StoreError(f"{key} is missing in {self._store.location}", hopeless=True, code="NoSuchKey")
         if (found := hashlib.sha256(data).hexdigest()) != sha256:
             raise DocumentError(
-                f"{key} was changed: its SHA-256 is {found}, and {sha256} when the backup was completed"
+                f"{key} was changed: its SHA-256 is {found}, and was {sha256} when the backup was completed"
             )
         return data
 
 
 def claim(store: Store, started: Started) -> None:
-    """Claim a name for good. Raises JobError if it is another operation's that may live or is complete, StoreError."""
+    """Claim a name for an operation.
+
+    Raises:
+        JobError: The name is that of a complete backup, or of another operation that can still run.
+        StoreError: S3 refuses a call.
+    """
     catalog = Catalog(store)
     found = catalog.started(started.backup_name)
     if catalog.manifest(started.backup_name) is not None:
         if found is not None and found.operation == started.operation:
-            raise JobError("claim", f"the backup {started.backup_name} is complete already", hopeless=True)
+            text = f"the backup {started.backup_name} is complete already; choose another name, or delete it"
+            raise JobError("claim", text, hopeless=True)
         raise _taken(started.backup_name, found, complete=True)
     if found is not None and found.operation != started.operation:
         if found.cluster != started.cluster:
             raise _taken(started.backup_name, found, complete=False)
-        # Who still works for the dead one sees that its claim is gone, and writes no more.
+        # A job that still works for the ended operation sees that its claim is gone, and stops writing.
         store.delete([layout.started_key(started.backup_name)])
         found = None
     if found is None:
@@ -133,13 +139,14 @@ def check(store: Store, backup: str, operation: str) -> None:
     """Raise JobError unless the name is this operation's."""
     found = Catalog(store).started(backup)
     if found is None:
-        raise JobError("claim", f"the backup {backup} was deleted while it was made", hopeless=True)
+        text = f"the backup {backup} was deleted during its upload; make a new backup"
+        raise JobError("claim", text, hopeless=True)
     if found.operation != operation:
         raise _taken(backup, found, Catalog(store).manifest(backup) is not None)
 
 
 def _clean(store: Store, backup: str) -> None:
-    """Documents that an attempt under this name left, which nobody completed; its data is found and used again."""
+    """Remove the documents of an unfinished backup of this name; its data stays, for this one to use."""
     own = layout.started_key(backup)
     store.delete([item.key for item in store.objects(layout.backup_prefix(backup)) if item.key != own])
 
@@ -147,7 +154,8 @@ def _clean(store: Store, backup: str) -> None:
 def _taken(backup: str, found: Started | None, complete: bool) -> JobError:
     state = "a" if complete else "an unfinished"
     if found is None:
-        return JobError("claim", f"there is {state} backup {backup} already", hopeless=True)
+        text = f"there is {state} backup {backup} already: choose another name, or delete it"
+        return JobError("claim", text, hopeless=True)
     since = datetime.fromtimestamp(found.started_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return JobError(
         "claim",

@@ -1,4 +1,4 @@
-"""The cluster's manifest, from those of its nodes."""
+"""The completion of a backup: the cluster's manifest, from those of its nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READ_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Part:
-    """A document of the backup: its key and its SHA-256 as the job that wrote it told them."""
+    """A document of the backup: its key, and its SHA-256 as reported by the job that wrote it."""
 
     key: str
     sha256: str
@@ -32,11 +32,11 @@ class _Totals:
     stored_bytes: int = 0
 
     def add(self, part: Part, node: NodeManifest) -> None:
-        """One node."""
+        """Add one node's files."""
         components = [component for table in node.tables for component in table.components]
         size = sum(component.size for component in components)
         self.nodes[node.node] = NodeSummary(part.key, part.sha256, node.member, len(components), size)
-        # Equal contents of a table are one object.
+        # Files of a table with equal content are one object.
         self.stored_bytes += sum({component.key: component.stored_size for component in components}.values())
         for table in node.tables:
             counts = self.tables[table.key_space, table.name, table.id]
@@ -52,8 +52,12 @@ def summarise(
     times: tuple[float, float],
     check: Callable[[], None],
 ) -> ClusterManifest:
-    """The cluster's manifest; `times` are when the backup began and ended. Raises JobError, StoreError, DocumentError
-    when a document is missing, another one, or not of this backup."""
+    """Return the cluster's manifest.
+
+    `described` is the schema's document, `parts` are the nodes' manifests by node, `times` the begin and the end of the
+    backup. `check` is called between nodes, and can raise to end the work. Raises JobError, StoreError or DocumentError
+    if a document is missing, was changed, or belongs to another backup.
+    """
     schema = manifest.read_schema(_proven(store, described), described.key)
     totals = _Totals()
     with ThreadPoolExecutor(_READ_AT_ONCE, "complete") as pool:
@@ -80,10 +84,10 @@ def summarise(
 
 def _node(store: Store, request: Request, name: str, part: Part) -> NodeManifest:
     if part.key != layout.node_key(request.backup_name, name):
-        raise JobError("complete", f"{part.key} is not the manifest of {name}", hopeless=True)
+        raise JobError("complete", f"{part.key} is not the manifest of {name}; make a new backup", hopeless=True)
     found = manifest.read_node(_proven(store, part), part.key)
     if (found.backup_name, found.operation, found.node) != (request.backup_name, request.operation, name):
-        text = f"{part.key} is of the node {found.node} and the operation {found.operation}"
+        text = f"{part.key} is of node {found.node} and operation {found.operation}; make a new backup"
         raise JobError("complete", text, hopeless=True)
     return found
 
@@ -91,9 +95,9 @@ def _node(store: Store, request: Request, name: str, part: Part) -> NodeManifest
 def _proven(store: Store, part: Part) -> bytes:
     data = store.get(part.key)
     if data is None:
-        raise JobError("complete", f"{part.key} is missing", hopeless=True)
+        raise JobError("complete", f"{part.key} is missing; make a new backup", hopeless=True)
     if (found := hashlib.sha256(data).hexdigest()) != part.sha256:
-        text = f"{part.key} is another one than was written: its SHA-256 is {found}, not {part.sha256}"
+        text = f"{part.key} was changed: its SHA-256 is {found}, not {part.sha256}; make a new backup"
         raise JobError("complete", text, hopeless=True)
     return data
 

@@ -1,4 +1,4 @@
-"""How many replicas a backup has of what the ring holds, when nodes are absent from it."""
+"""The replicas that a backup has of the ring's data if nodes are absent from it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from executor.jobs.context import JobError
 from executor.protocol import CASSANDRAS_KEY_SPACES
 
 _SECONDS = 60.0
-# Each cluster has its own, and no restore takes them from a backup.
+# Each cluster has its own; a restore never takes them from a backup.
 _NEVER_RESTORED = CASSANDRAS_KEY_SPACES - {"system_auth"}
 
 
-def look(
+def measure(
     jolokia: Jolokia, key_spaces: Iterable[str], present: Collection[str], absent: Collection[str]
 ) -> dict[str, Coverage]:
-    """By key space; `present` and `absent` are nodes' addresses. Raises JolokiaError."""
+    """Return the coverage by keyspace. Raises JolokiaError.
+
+    Args:
+        jolokia: A member's Cassandra.
+        key_spaces: The keyspaces of the backup.
+        present: The addresses of the nodes in the backup.
+        absent: The addresses of the nodes that are absent from it.
+    """
     found = {}
     for name in sorted(key_spaces):
         ranges = jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointWithPortMap", [name], _SECONDS)
@@ -27,7 +34,7 @@ def look(
 
 
 def count(ranges: Mapping[str, Any], present: Collection[str], absent: Collection[str]) -> Coverage:
-    """From the replicas (`address:port`) of each range. Replicas that are no nodes of ours count neither way."""
+    """Return the coverage for the replicas (`address:port`) of each range; other data centers' do not count."""
     fewer = none = 0
     for endpoints in ranges.values():
         hosts = {str(endpoint).rpartition(":")[0].strip("[]") for endpoint in endpoints}
@@ -38,19 +45,17 @@ def count(ranges: Mapping[str, Any], present: Collection[str], absent: Collectio
 
 
 def refuse_gaps(step: str, coverage: Mapping[str, Coverage], absent: Iterable[str]) -> None:
-    """Raise JobError if there are ranges without any replica in the backup: that is none."""
+    """Raise JobError if a range has no replica in the backup: that would be no backup."""
     gaps = {name: found for name, found in coverage.items() if found.none and name not in _NEVER_RESTORED}
     if gaps:
         named = ", ".join(f"{name} ({found.none} of {found.ranges} ranges)" for name, found in sorted(gaps.items()))
         nodes = ", ".join(sorted(absent))
-        text = (
-            f"without {nodes} the backup would hold no replica of {named}; bring it back, or leave these key spaces out"
-        )
+        text = f"without {nodes} the backup would have no replica of {named}; start them, or leave these keyspaces out"
         raise JobError(step, text, hopeless=True)
 
 
-def told(coverage: Mapping[str, Coverage], absent: Iterable[str]) -> str:
-    """A sentence about what is missing; empty if nothing is."""
+def sentence(coverage: Mapping[str, Coverage], absent: Iterable[str]) -> str:
+    """Return a sentence about missing replicas; empty if no node is absent."""
     nodes = sorted(absent)
     if not nodes:
         return ""

@@ -1,4 +1,4 @@
-"""The cluster as it describes itself: DDL, table ids, ring, rows."""
+"""The cluster's description of itself: DDL, table ids, ring, rows."""
 
 from __future__ import annotations
 
@@ -18,29 +18,35 @@ from executor.jobs.context import JobError
 from executor.protocol import CASSANDRAS_KEY_SPACES
 
 _LOG = logging.getLogger(__name__)
-# On one node. What is larger is only counted when that was asked for: every row is read.
+# Bytes on one node. A larger table is only counted if the request orders it: a count reads every row.
 COUNTED_BYTES = 256 * 1024**2
 _ASK_SECONDS = 15.0
-# So many rows to be told of at a time, if nothing is known of their size.
+# A row's assumed size in bytes, since it is not known.
 _ROW_BYTES = 1024
 
 
 @dataclass(frozen=True)
 class Counting:
-    """Which tables' rows are counted: all (True), none (False), or those that are small (None)."""
+    """The rule for counting rows: all tables (True), none (False), or the small ones (None)."""
 
     wanted: bool | None
     jolokia: Jolokia
 
     def size(self, table: TableName) -> int:
-        """Its bytes on this node. Raises JolokiaError."""
+        """Return the table's bytes on this node. Raises JolokiaError."""
         name = "org.apache.cassandra.metrics:type=Table,keyspace={},scope={},name=LiveDiskSpaceUsed"
         attribute = Attribute(name.format(table.key_space, table.table), "Count")
         return int(self.jolokia.read([attribute], _ASK_SECONDS).get(attribute) or 0)
 
 
 def key_spaces(session: Session, names: Iterable[str], left_out: Collection[str] = ()) -> tuple[KeySpace, ...]:
-    """The statements that make these key spaces, without those of tables that are left out (`key space.table`)."""
+    """Return the statements that create these keyspaces.
+
+    Args:
+        session: The connection to one node.
+        names: The keyspaces.
+        left_out: The tables (`keyspace.table`) to leave out.
+    """
     indexes = {
         f"{row.keyspace_name}.{row.index_name}"
         for row in session.execute("SELECT keyspace_name, table_name, index_name FROM system_schema.indexes")
@@ -63,13 +69,13 @@ def _statements(session: Session, key_space: str, omitted: Collection[tuple[str,
 
 
 def table_ids(session: Session) -> Mapping[TableName, str]:
-    """The ids of all tables, without views."""
+    """Return the ids of all tables, without views."""
     rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
     return {TableName(row.keyspace_name, row.table_name): str(row.id) for row in rows}
 
 
 def views(session: Session) -> Mapping[TableName, TableName]:
-    """All materialized views, each with its table, from which it is built at a restore."""
+    """Return all materialized views, each with its table, from which a restore builds it."""
     rows = session.execute("SELECT keyspace_name, view_name, base_table_name FROM system_schema.views")
     return {
         TableName(row.keyspace_name, row.view_name): TableName(row.keyspace_name, row.base_table_name) for row in rows
@@ -77,7 +83,7 @@ def views(session: Session) -> Mapping[TableName, TableName]:
 
 
 def ring(session: Session) -> tuple[RingMember, ...]:
-    """All members of the ring, of all data centers."""
+    """Return all members of the ring, of all data centers."""
     columns = "host_id, data_center, rack, tokens"
     own = session.execute(f"SELECT broadcast_address AS address, {columns} FROM system.local").all()
     peers = session.execute(f"SELECT peer AS address, {columns} FROM system.peers_v2").all()
@@ -105,8 +111,14 @@ def tables(
     count: Counting,
     tell: Callable[[str], None],
 ) -> tuple[Table, ...]:
-    """Tables with their ids and, where wanted, rows, which are read at the session's consistency. Raises JobError,
-    JolokiaError; where only small tables are counted, one that cannot be counted is left uncounted."""
+    """Return tables with their ids and, if `count` wants it, their rows at the session's consistency.
+
+    If only small tables are counted, one that cannot be counted is left uncounted.
+
+    Raises:
+        JobError: The request orders a count, and it failed.
+        JolokiaError: Cassandra does not answer.
+    """
     found = []
     for name, table_id in sorted(ids.items()):
         tell(f"counting {name}")
@@ -126,6 +138,6 @@ def _rows(session: Session, name: TableName, count: Counting, check: Callable[[]
         return row_count.count(session, row_count.Table(name, size, _ROW_BYTES), check)
     except CQL_ERRORS as error:
         if count.wanted:
-            raise JobError("count", f"{name}: {words(error)}") from error
-        _LOG.warning("the rows of %s were not counted: %s", name, words(error))
+            raise JobError("count", f"{name}: {words(error)}; make the backup without count_rows") from error
+        _LOG.warning("rows of %s not counted: %s", name, words(error))
         return None

@@ -1,7 +1,7 @@
-"""What the schema is as far as a backup's data depend on it, in a few letters for each table and key space.
+"""Fingerprints of the schema, as far as a backup's data depends on it: a few letters for each table and keyspace.
 
-Options of tables are left out: they may change at any time. Read from the tables of the node that is asked, whatever
-others have. A fingerprint is a letter and a digest for each part, so that it tells what differs.
+Options of tables are left out, since they can change at any time. The source are the tables of the queried node,
+even if other nodes have another schema. A fingerprint has a letter and a digest for each part: it shows what differs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from cassandra.cluster import Session
 
 from executor.jobs.schema import is_meant
 
-# Beyond so many tables their key spaces alone are told apart: a job's result has to fit into a record of ZooKeeper.
+# With more tables, fingerprints are by keyspace: a job's result must fit into a record of ZooKeeper.
 MOST_TABLES = 3000
 _DIGITS = 8
 _PARTS = {
-    "i": "it was dropped and made anew",
+    "i": "it was dropped and recreated",
     "v": "its definition as a view",
     "c": "its columns",
     "d": "its dropped columns",
@@ -41,7 +41,7 @@ _OF_TABLES = {
         "SELECT keyspace_name, table_name, column_name, kind, position, clustering_order, type"
         " FROM system_schema.columns"
     ),
-    # Some drop times of Cassandra's own tables are beyond what Python can tell as a date.
+    # Some drop times of Cassandra's own tables are beyond the dates of Python.
     "d": "SELECT keyspace_name, table_name, column_name, timestamp_as_blob(dropped_time) AS dropped_time, kind, type"
     " FROM system_schema.dropped_columns",
     "x": "SELECT keyspace_name, table_name, index_name, kind, options FROM system_schema.indexes",
@@ -49,9 +49,17 @@ _OF_TABLES = {
 
 
 def take(session: Session, key_spaces: Collection[str], column_families: Collection[str]) -> dict[str, str]:
-    """Of these key spaces and the tables (and views) meant in them, by `key space` and `key space.table`.
+    """Return the fingerprints of these keyspaces and of the selected tables and views in them.
 
-    Raises what the driver raises.
+    The keys are `keyspace` and `keyspace.table`.
+
+    Args:
+        session: The connection to one node.
+        key_spaces: The keyspaces.
+        column_families: The tables as in a request; empty for all.
+
+    Raises:
+        DriverException: As the driver raises it.
     """
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for letter, query in _OF_KEY_SPACES.items():
@@ -61,7 +69,7 @@ def take(session: Session, key_spaces: Collection[str], column_families: Collect
         for row in _rows(session, query, key_spaces):
             if is_meant(row["keyspace_name"], row["table_name"], column_families):
                 parts[f"{row['keyspace_name']}.{row['table_name']}"][letter].append(_text(row))
-    # A table that was made while this was read shows its columns alone: it is none yet.
+    # A table that is created during the read can show its columns alone: it does not count yet.
     return {
         name: ".".join(f"{letter}{_digest(rows)}" for letter, rows in sorted(found.items()))
         for name, found in parts.items()
@@ -70,7 +78,7 @@ def take(session: Session, key_spaces: Collection[str], column_families: Collect
 
 
 def short(found: Mapping[str, str]) -> dict[str, str]:
-    """The same, by key spaces alone if there are very many tables."""
+    """Return the fingerprints, by keyspace alone if there are very many tables."""
     if len(found) <= MOST_TABLES:
         return dict(found)
     by_key_space: dict[str, list[str]] = defaultdict(list)
@@ -80,13 +88,13 @@ def short(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
-    """The names that differ, those that are new and those that have gone, each sorted."""
+    """Return the names that differ, those that are new, and those that are gone, each sorted."""
     differ = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
     return differ, sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
 
 
 def change(one: str, other: str) -> str:
-    """What differs between two fingerprints, in words."""
+    """Return the parts that differ between two fingerprints, in words."""
     parts = [{item[0]: item for item in text.split(".") if item} for text in (one, other)]
     letters = [letter for letter in _PARTS if parts[0].get(letter) != parts[1].get(letter)]
     return " and ".join(_PARTS[letter] for letter in letters) or "nothing"

@@ -1,4 +1,4 @@
-"""Backups removed, and objects that none of those that stay refers to."""
+"""The removal of backups, and the sweep of objects that no remaining backup refers to."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from executor.backup.catalog import Catalog, Entry
 from executor.backup.format import layout
 from executor.s3.store import Store, Stored
 
-# A backup that nothing was added to for so long was given up.
+# A backup that has not grown for this time is abandoned.
 ABANDONED_SECONDS = 7 * 24 * 3600.0
 _DAY_SECONDS = 24 * 3600.0
 _AT_ONCE = 500
 
-# A sweep says every few hundred objects that it still runs.
+# A sweep renews its notice every few hundred objects.
 _STALE_SECONDS = 900.0
 _POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What was removed, in bytes as stored; `kept` are objects that other backups need. `put_off` says why nothing was
-    removed, if so."""
+    """The result of a sweep, in bytes as stored; `kept` is the number of objects that other backups need.
+
+    `put_off` is the reason if nothing was removed.
+    """
 
     objects: int = 0
     bytes: int = 0
@@ -32,12 +34,19 @@ class Swept:
     put_off: str = ""
 
 
-def outdated(
+def find_outdated(
     entries: Iterable[Entry], cluster: str, now: float, keep_last: int | None, keep_days: float | None
 ) -> list[Entry]:
-    """The backups of one cluster that a rule of retention does not keep, given up ones included.
+    """Return the backups of one cluster that the retention rules do not keep, abandoned ones included.
 
-    A backup is kept if it is one of the last `keep_last`, or not older than `keep_days`; of two rules one is enough.
+    A backup is kept if it is one of the last `keep_last`, or not older than `keep_days`; one of the two is enough.
+
+    Args:
+        entries: The backups of the location.
+        cluster: The cluster's id.
+        now: The time of S3's clock, in seconds since 1970.
+        keep_last: A number of backups, or None.
+        keep_days: An age in days, or None.
     """
     own = [entry for entry in entries if cluster_of(entry) == cluster]
     complete = sorted((entry for entry in own if entry.manifest is not None), key=_finished_at, reverse=True)
@@ -49,7 +58,7 @@ def outdated(
 
 
 def cluster_of(entry: Entry) -> str | None:
-    """The cluster that a backup is of; None if nothing says so."""
+    """Return the cluster of a backup; None if neither its manifest nor its claim can be read."""
     if entry.manifest is not None:
         return entry.manifest.cluster
     return entry.started.cluster if entry.started is not None else None
@@ -60,15 +69,15 @@ def _finished_at(entry: Entry) -> float:
 
 
 def is_given_up(entry: Entry, now: float) -> bool:
-    """Whether a backup that is not complete will never be."""
+    """Return whether an incomplete backup is abandoned."""
     return now - entry.changed_at > ABANDONED_SECONDS
 
 
 def remove(store: Store, name: str) -> None:
-    """Remove a backup's own documents, in an order in which a crash leaves no half of a backup that seems whole.
+    """Remove a backup's own documents, in an order that never leaves part of it as an apparently whole backup.
 
-    Its claim goes first: who still makes it sees that it is gone. Then its manifest: it exists no more. Raises
-    StoreError.
+    Its claim goes first: a job that still works on it sees that. Its manifest goes next: then the backup no longer
+    exists. Raises StoreError.
     """
     store.delete([layout.started_key(name)])
     store.delete([layout.manifest_key(name)])
@@ -78,18 +87,21 @@ def remove(store: Store, name: str) -> None:
 def sweep_objects(
     store: Store, operation: str, clusters: Collection[str], check: Callable[[], None], tell: Callable[[str], None]
 ) -> Swept:
-    """Remove what no backup needs among the data of some clusters, unless one of theirs is being made.
+    """Remove the objects of some clusters that no backup needs, unless a backup of theirs is unfinished.
 
-    Raises StoreError, and DocumentError if a manifest cannot be read: nothing is removed then.
+    Raises:
+        StoreError: S3 refuses a call.
+        DocumentError: A manifest cannot be read; then nothing is removed.
     """
     with sweep(store, operation) as running:
         now = store.now()
         everything = list(Catalog(store).entries())
         if unreadable := [entry.problem for entry in everything if entry.problem]:
-            return Swept(put_off=f"nobody knows what a backup needs that cannot be read: {'; '.join(unreadable)}")
+            return Swept(put_off=f"a backup cannot be read, so that its objects are unknown: {'; '.join(unreadable)}")
         entries = [entry for entry in everything if cluster_of(entry) in clusters]
         if unfinished := [entry.name for entry in entries if entry.manifest is None and not is_given_up(entry, now)]:
-            return Swept(put_off=f"the backup {', '.join(sorted(unfinished))} is not finished: a later deletion sweeps")
+            text = f"backup not finished: {', '.join(sorted(unfinished))}; a later deletion removes the objects"
+            return Swept(put_off=text)
         needed = _needed(store, entries, check, tell)
         return _sweep(store, running, [layout.cluster_prefix(cluster) for cluster in clusters], needed, check, tell)
 
@@ -134,7 +146,7 @@ def _sweep(
 
 
 class Sweep:
-    """A sweep that others can see."""
+    """A sweep with a notice in the bucket, so that uploads wait for its end."""
 
     def __init__(self, store: Store, operation: str) -> None:
         self._store = store
@@ -142,7 +154,7 @@ class Sweep:
         self._content = json.dumps({"operation": operation}).encode()
 
     def renew(self) -> None:
-        """Say that it still runs. Raises StoreError."""
+        """Renew the notice. Raises StoreError."""
         self._store.put(self._key, self._content)
 
 
@@ -158,7 +170,13 @@ def sweep(store: Store, operation: str) -> Iterator[Sweep]:
 
 
 def wait_for_end(store: Store, wait: Callable[[float], None], tell: Callable[[str], None]) -> None:
-    """Wait until no sweep runs; `tell` gets what is waited for. One that has not been heard of for long is dead."""
+    """Wait until no sweep runs; one without a renewal for a while has ended.
+
+    Args:
+        store: The location.
+        wait: Waits for a number of seconds.
+        tell: Receives the reason of the wait.
+    """
     while running := _running(store):
         tell(f"waits until objects of deleted backups are removed: {', '.join(running)}")
         wait(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What the jobs of a backup are told, and the way from there to the bucket."""
+"""The parameters of a backup's jobs, and the way from them to the bucket."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.upload.sender import THREADS
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
+from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import Store, open_store
@@ -19,7 +19,7 @@ from executor.s3.store import Store, open_store
 
 @dataclass(frozen=True)
 class Request:
-    """The parameters that jobs of a backup have in common; texts are empty where a job has none."""
+    """The common parameters of a backup's jobs; a text is empty if a job has none."""
 
     location: Mapping[str, Any]
     backup_name: str
@@ -32,7 +32,7 @@ class Request:
 
 
 def read(parameters: Mapping[str, Any]) -> Request:
-    """From a job's parameters. Raises JobError for what a scheduler never sends."""
+    """Parse a job's parameters. Raises JobError for a value that no scheduler sends."""
     try:
         return Request(
             location=dict(parameters.get("location") or {}),
@@ -49,8 +49,8 @@ def read(parameters: Mapping[str, Any]) -> Request:
 
 
 @contextmanager
-def reported(step: str) -> Iterator[None]:
-    """What goes wrong in a `with` statement becomes a JobError of this step."""
+def job_errors(step: str) -> Iterator[None]:
+    """Turn the errors in a `with` statement into a JobError of this step."""
     try:
         yield
     except (LocationError, LayoutError) as error:
@@ -66,9 +66,9 @@ def reported(step: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(context: JobContext, request: Request) -> Iterator[Store]:
-    """The location of a job. Errors are of the step of the job's name; raises JobError."""
-    with reported(context.launch.job):
+def open_location(context: JobContext, request: Request) -> Iterator[Store]:
+    """Open the location of a job. Raises JobError, with the job's name as the step."""
+    with job_errors(context.launch.job):
         location = parse(request.location)
         secrets, scratch = context.secrets(), context.node.scratch
         with open_store(location, secrets, context.wait, scratch, connections=2 * THREADS) as store:

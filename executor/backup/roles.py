@@ -1,6 +1,6 @@
-"""The roles of a cluster and what they may do, as a document of a backup: a restore makes statements of it.
+"""The roles of a cluster and their permissions, as a document of a backup, from which a restore makes statements.
 
-Files of system_auth are of no use for that: what was changed since has newer cells, and those win.
+Files of system_auth cannot restore them: later changes have newer cells, which take precedence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from executor.backup.format import document
 
 @dataclass(frozen=True)
 class Permission:
-    """What a role may do with a resource, named as Cassandra stores it: `data/shop/users`."""
+    """A role's permissions on a resource, which has Cassandra's stored name: `data/shop/users`."""
 
     resource: str
     permissions: tuple[str, ...]
@@ -25,8 +25,10 @@ class Permission:
 
 @dataclass(frozen=True)
 class Role:
-    """One role. `salted_hash` is that of its password, None without one; `data_centers` and `cidr_groups` are None
-    where its logins are not limited to any."""
+    """One role. `salted_hash` is that of its password, None without one.
+
+    `data_centers` and `cidr_groups` are None if its logins are not limited to any.
+    """
 
     name: str
     can_login: bool
@@ -48,12 +50,12 @@ class Roles:
 
 
 def read_roles(data: bytes, what: str) -> Roles:
-    """The document. Raises DocumentError."""
+    """Parse the document; `what` names it in errors. Raises DocumentError."""
     return document.read(Roles, data, what)
 
 
 def roles(session: Session) -> Roles:
-    """As they are now. Raises what the driver raises, Unauthorized for a login that may not read system_auth."""
+    """Return the current roles. Raises what the driver raises: Unauthorized if the login cannot read system_auth."""
     permissions: dict[str, list[Permission]] = {}
     for row in session.execute("SELECT role, resource, permissions FROM system_auth.role_permissions"):
         granted = tuple(sorted(row.permissions or ()))
@@ -91,7 +93,7 @@ def _limits(session: Session, query: str) -> dict[str, tuple[str, ...]]:
 
 
 def _newer(session: Session, query: str) -> list[Any]:
-    """The rows of a table that older versions of Cassandra do not have."""
+    """Return the rows of a table that older versions of Cassandra lack; then there are none."""
     try:
         return list(session.execute(query))
     except InvalidRequest:

@@ -1,4 +1,4 @@
-"""Cassandra's snapshots: taken of all tables at one moment, noted on the volume, and cleared."""
+"""Cassandra snapshots: taken of all tables at one moment, noted on the volume, and cleared."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from executor.backup.format import document
 from executor.backup.format.manifest import Member
 from executor.backup.upload.files import SNAPSHOTS, snapshot_directories, tables, tags
 from executor.jmx.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
-from executor.jobs.blocking import call
+from executor.jobs.blocking import call_watched
 from executor.jobs.context import NodeFacts
 
 OURS = "backup-"
 _NOTES = "snapshots"
-# All memtables are flushed first.
+# Cassandra first flushes all memtables.
 _TAKE_SECONDS = 600.0
 _ASK_SECONDS = 30.0
 _STORAGE = (
@@ -35,7 +35,7 @@ _SNITCH = ("Datacenter", "Rack")
 
 @dataclass(frozen=True)
 class SnapshotTable:
-    """A table of a snapshot."""
+    """A table of a Cassandra snapshot."""
 
     key_space: str
     name: str
@@ -44,7 +44,7 @@ class SnapshotTable:
 
 @dataclass(frozen=True)
 class Note:
-    """What a snapshot is of: the node as it was then, and all its tables."""
+    """The note of a Cassandra snapshot: the node at its moment, and all its tables."""
 
     tag: str
     member: Member
@@ -52,13 +52,20 @@ class Note:
 
 
 def take(node: NodeFacts, tag: str, entities: Sequence[str], check: Callable[[], None]) -> Note:
-    """A snapshot of key spaces, or of tables (`key space.table`), noted for the jobs after. Raises JolokiaError.
+    """Take a snapshot of keyspaces, or of tables (`keyspace.table`), and note it for the later jobs.
 
-    `check` is called while it is taken, and may raise to give up.
+    Args:
+        node: This node.
+        tag: The snapshot's name.
+        entities: All keyspaces or all tables, not both.
+        check: Called while Cassandra takes it; can raise to end the wait.
+
+    Raises:
+        JolokiaError: Cassandra fails, or does not answer.
     """
     take_snapshot = "takeSnapshot(java.lang.String,java.util.Map,[Ljava.lang.String;)"
     arguments = [tag, {}, list(entities)]
-    call(partial(node.jolokia.execute, STORAGE_SERVICE, take_snapshot, arguments, _TAKE_SECONDS), check)
+    call_watched(partial(node.jolokia.execute, STORAGE_SERVICE, take_snapshot, arguments, _TAKE_SECONDS), check)
     member = _member(node)
     found = {table for table, _, _ in snapshot_directories(node.data_directories, tag)}
     note = Note(tag, member, tuple(SnapshotTable(table.key_space, table.name, table.id) for table in sorted(found)))
@@ -71,7 +78,7 @@ def take(node: NodeFacts, tag: str, entities: Sequence[str], check: Callable[[],
 
 
 def note(node: NodeFacts, tag: str) -> Note | None:
-    """The note of a snapshot; None if it was not taken on this volume. Raises DocumentError."""
+    """Return the note of a snapshot; None if it was not taken on this volume. Raises DocumentError."""
     path = _note_path(node, tag)
     try:
         data = path.read_bytes()
@@ -81,16 +88,16 @@ def note(node: NodeFacts, tag: str) -> Note | None:
 
 
 def ours(node: NodeFacts) -> set[str]:
-    """The tags of all snapshots that are there and that backups took."""
+    """Return the tags of all snapshots on this node that backups took."""
     found = {tag for tag in tags(node.data_directories) if tag.startswith(OURS)}
     return found | {path.stem for path in (node.scratch / _NOTES).glob(f"{OURS}*.json")}
 
 
 def clear(node: NodeFacts, tag: str, check: Callable[[], None]) -> None:
-    """Remove a snapshot, also of tables that Cassandra does not know any more. Raises JolokiaError, OSError."""
+    """Remove a snapshot, also of tables that Cassandra no longer knows. Raises JolokiaError, OSError."""
     if tag in tags(node.data_directories):
         clear_snapshot = "clearSnapshot(java.lang.String,[Ljava.lang.String;)"
-        call(partial(node.jolokia.execute, STORAGE_SERVICE, clear_snapshot, [tag, []], _TAKE_SECONDS), check)
+        call_watched(partial(node.jolokia.execute, STORAGE_SERVICE, clear_snapshot, [tag, []], _TAKE_SECONDS), check)
     for _, _, directory in tables(node.data_directories):
         shutil.rmtree(directory / SNAPSHOTS / tag, ignore_errors=False, onerror=_gone)
     _note_path(node, tag).unlink(missing_ok=True)
@@ -126,5 +133,5 @@ def _read(jolokia: Jolokia) -> dict[str, Any]:
     wanted += [Attribute(ENDPOINT_SNITCH, name) for name in _SNITCH]
     values = {item.name: value for item, value in jolokia.read(wanted, _ASK_SECONDS).items()}
     if missing := [item.name for item in wanted if item.name not in values]:
-        raise JolokiaError(f"Cassandra does not tell its {', '.join(missing)}")
+        raise JolokiaError(f"Cassandra does not report its {', '.join(missing)}")
     return values

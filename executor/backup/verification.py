@@ -1,4 +1,4 @@
-"""Objects read back and compared with what was backed up."""
+"""The verification of a backup: objects are read back and compared with the manifests."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PAUSE_SECONDS = 1.0
 
 
 class _Plain(Protocol):
-    """Takes an object's bytes, and gives those of the file."""
+    """A function from an object's bytes to those of the file."""
 
     def __call__(self, piece: bytes) -> Iterable[bytes]: ...
 
 
 @dataclass
 class Verifier:
-    """Reads objects back. `damaged` says of each that is not as it should be what is wrong with it."""
+    """A reader of objects. `damaged` has a sentence about each object that differs from the manifest."""
 
     store: Store
     meter: Meter
@@ -39,7 +39,7 @@ class Verifier:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def task(self, component: Component) -> Callable[[], None]:
-        """The reading of one object, for the crew. Raises StoreError unless the object itself is what is wrong."""
+        """Return the task that verifies one object. The task raises StoreError unless the object itself is damaged."""
         return partial(self._verify, component)
 
     def _verify(self, component: Component) -> None:
@@ -47,7 +47,7 @@ class Verifier:
         if problem is not None:
             with self._lock:
                 self.damaged.append(f"{component.key} ({component.name}) {problem}")
-        self.meter.handled(component.size, files=1)
+        self.meter.add_handled(component.size, files=1)
 
     def _problem(self, component: Component) -> str | None:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -93,6 +93,6 @@ def _as_it_is(piece: bytes) -> Iterable[bytes]:
 
 
 def distinct(components: Iterable[Component]) -> list[Component]:
-    """One for each object, the largest first."""
+    """Return one component for each object, the largest first."""
     by_key = {component.key: component for component in components}
     return sorted(by_key.values(), key=lambda component: (-component.stored_size, component.key))

@@ -1,4 +1,4 @@
-"""cassandra.yaml of one node, and its cassandra-rackdc.properties: pure."""
+"""cassandra.yaml and cassandra-rackdc.properties of one node: pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from executor.protocol import NodeLaunch
 
 SEED_PROVIDER = "org.apache.cassandra.locator.SimpleSeedProvider"
 
-# What the executor alone decides; the same key among the user's options would be lost or break the node.
+# Keys that the executor alone sets; the same key among the operator's options would have no effect or break the node.
 OWN_KEYS = frozenset(
     {
         "cluster_name", "listen_address", "listen_interface", "broadcast_address", "rpc_address", "rpc_interface",
@@ -22,7 +22,7 @@ OWN_KEYS = frozenset(
     }
 )  # fmt: skip
 
-# Cassandra has no default of its own for the first three; `options` may change each of these.
+# Cassandra has no default for the first three; `options` can override each of these.
 _DEFAULTS: Mapping[str, Any] = {
     "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
     "commitlog_sync": "periodic",
@@ -33,19 +33,28 @@ _DEFAULTS: Mapping[str, Any] = {
     "commit_failure_policy": "stop",
 }
 
-# Words that YAML 1.1 reads as something else than text.
+# Words that YAML 1.1 does not read as text.
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "null"})
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./$-]*")
 
 
 class OptionsError(ValueError):
-    """Options that cannot become a cassandra.yaml; the text names the key."""
+    """Options from which no cassandra.yaml can be made; the text names the key."""
 
 
 def settings(launch: NodeLaunch, address: str, volume: str) -> dict[str, Any]:
-    """All keys of cassandra.yaml. `volume` is the absolute path of the persistent volume."""
+    """Return all keys of cassandra.yaml.
+
+    Args:
+        launch: The node's launch.
+        address: The node's IP address.
+        volume: The absolute path of the persistent volume.
+
+    Raises:
+        OptionsError: A key is the executor's, or there are no seeds.
+    """
     if taken := sorted(OWN_KEYS & launch.options.keys()):
-        raise OptionsError(f"cassandra.yaml: {', '.join(taken)} cannot be set, the executor sets it")
+        raise OptionsError(f"cassandra.yaml: the executor sets {', '.join(taken)}; remove it from the options")
     return {
         "cluster_name": launch.cluster_name,
         "listen_address": address,
@@ -70,13 +79,13 @@ def settings(launch: NodeLaunch, address: str, volume: str) -> dict[str, Any]:
 def _options(launch: NodeLaunch) -> dict[str, Any]:
     found = {**_DEFAULTS, **launch.options}
     if found["commitlog_sync"] != "periodic":
-        # The period is a default that was not chosen for this, and Cassandra refuses to start with it.
+        # The default period is for "periodic" alone; Cassandra refuses to start with it otherwise.
         found.pop("commitlog_sync_period", None)
     return found
 
 
 def seeds(launch: NodeLaunch, address: str) -> list[str]:
-    """The seeds in order, each once; the node's own address only if it is to seed itself or was given."""
+    """Return the seeds in order, each once; the node's own address only if it seeds itself or is listed."""
     given = [*launch.seeds, *([address] if launch.self_seed else [])]
     if not given:
         raise OptionsError("no seeds: a node that does not seed itself needs at least one")
@@ -84,7 +93,7 @@ def seeds(launch: NodeLaunch, address: str) -> list[str]:
 
 
 def rackdc(launch: NodeLaunch) -> str:
-    """cassandra-rackdc.properties."""
+    """Return the text of cassandra-rackdc.properties."""
     return f"dc={_property(launch.data_center)}\nrack={_property(launch.rack)}\n"
 
 
@@ -95,7 +104,7 @@ def _property(value: str) -> str:
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """YAML of maps, lists, texts, numbers, booleans and nulls; raises OptionsError for anything else."""
+    """Return YAML of maps, lists, texts, numbers, booleans and nulls. Raises OptionsError for any other value."""
     return "".join(f"{line}\n" for line in _mapping(document, ""))
 
 
@@ -132,14 +141,14 @@ def _scalar(value: Any, key: str) -> str:
         case int():
             return str(value)
         case float() if math.isfinite(value):
-            # YAML 1.1 takes 1e-05 for a text: the exponent needs a point before it.
+            # YAML 1.1 reads 1e-05 as text: the exponent needs a point before it.
             text = repr(value)
             return text if "." in text else text.replace("e", ".0e")
         case str() if _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
             return value
         case str():
             return f'"{"".join(map(_character, value))}"'
-    raise OptionsError(f"cassandra.yaml: {key} has a value of no known kind: {value!r}")
+    raise OptionsError(f"cassandra.yaml: {key} has the value {value!r}; it must be a text, number, boolean or null")
 
 
 def _character(character: str) -> str:

@@ -1,7 +1,7 @@
-"""Become the command given, in such a way that it gets SIGTERM when the process that started this one dies.
+"""A program that becomes the given command and gets SIGTERM when the process that started it dies.
 
-Run as a program: `python exec_child.py PARENT_PID COMMAND ARGUMENT…`. The executor may be killed without a chance to
-stop its Cassandra; Cassandra then shuts itself down in order, instead of holding volume and ports for ever.
+Run as `python exec_child.py PARENT_PID COMMAND ARGUMENT…`. The executor can be killed without a chance to stop its
+Cassandra. Cassandra then shuts down in order and frees the volume and the ports.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
+    """Replace this process by the command. Exits with a message if the parent has ended or the command cannot run."""
     parent, command = int(arguments[0]), arguments[1:]
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    # The parent may have died before the call above, and no signal comes for the past.
+    # The parent can have died before the call above, and then no signal comes.
     if os.getppid() != parent:
         sys.exit("the executor has ended")
     try:

@@ -1,4 +1,4 @@
-"""Why a Cassandra process ended: its exit code and the last errors of its log, in a few lines for the operator."""
+"""The cause of a Cassandra process' end: its exit code and the last errors of its log, in a few lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 
 MAXIMUM = 2048  # characters of a cause
-# Cassandra does not start with less, and a flush of its memtables takes more.
+# Cassandra does not start with less, and a flush of its memtables needs more.
 LITTLE_ROOM = 64 * 1024 * 1024
 
 _TAIL = 64 * 1024
@@ -18,7 +18,10 @@ _FRAME = re.compile(r"^\s+at |^\s+\.\.\. \d+ (more|common frames)")
 
 
 def describe_exit(code: int) -> str:
-    """A wait status as subprocess gives it: an exit code, or a signal's negative number."""
+    """Return a sentence for a wait status of subprocess: an exit code, or a signal's negative number.
+
+    Example: `exit code 143`, `signal SIGKILL`.
+    """
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -28,23 +31,29 @@ def describe_exit(code: int) -> str:
 
 
 def cause(log: Path, output: Path, crash: Path) -> str:
-    """The last errors of Cassandra's log and the JVM's word of its crash, else the end of what was printed.
+    """Return the last errors of Cassandra's log and of the JVM's crash report, else the end of its output.
 
-    At most MAXIMUM characters, may be empty.
+    Args:
+        log: Cassandra's log.
+        output: The file with its standard output.
+        crash: The JVM's crash report.
+
+    Returns:
+        At most MAXIMUM characters; can be empty.
     """
     words = [logged_errors(log), _crash(crash)]
     return shorten("\n".join(filter(None, words)) or _without_frames(_tail(output)))
 
 
 def logged_errors(log: Path) -> str:
-    """The last errors of Cassandra's log; may be empty."""
+    """Return the last errors of Cassandra's log; can be empty."""
     return shorten(last_errors(_tail(log)))
 
 
 def shortage(volume: Path) -> str:
-    """That there is too little room on the disk of a volume; empty if there is enough.
+    """Return a sentence about too little free space on the disk of a volume; empty if there is enough.
 
-    Without numbers that change: it is news once.
+    The sentence has no numbers that change, so that it is reported once.
     """
     try:
         disk = os.statvfs(volume)
@@ -57,7 +66,7 @@ def shortage(volume: Path) -> str:
 
 
 def last_errors(text: str) -> str:
-    """The ERROR entries of a log with their exceptions, stack frames left out; the last three of them."""
+    """Return the last three ERROR entries of a log with their exceptions, without stack frames."""
     starts = [*(match.start() for match in _ENTRY.finditer(text)), len(text)]
     entries = [text[start:end] for start, end in pairwise(starts)]
     errors = [_without_frames(entry) for entry in entries if entry.startswith("ERROR")]
@@ -65,12 +74,12 @@ def last_errors(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """The end of a text, where the cause is, if it is longer than MAXIMUM."""
+    """Return the end of a text, which has the cause, if it is longer than MAXIMUM."""
     return text if len(text) <= MAXIMUM else f"…{text[1 - MAXIMUM :]}"
 
 
 def _crash(report: Path) -> str:
-    """The head of what a JVM wrote when it crashed: the signal and where it was. It ends with hints."""
+    """Return the head of a JVM's crash report: the signal and its location. The rest of the head are hints."""
     try:
         with report.open(errors="replace") as file:
             head = file.read(4096)

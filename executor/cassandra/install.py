@@ -1,4 +1,4 @@
-"""From a NodeLaunch to files on disk and a command line: everything that can go wrong before Cassandra starts."""
+"""The preparation of a launch: from a NodeLaunch to files on disk and a command line, with all checks before it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _JAVA_VERSION_LINE = re.compile(r'^JAVA_VERSION="(\d+)', re.MULTILINE)
 
 
 class LaunchError(Exception):
-    """Cassandra cannot be started; the text names the step and what is wrong."""
+    """Cassandra cannot be started; the text names the step and the cause."""
 
     def __init__(self, step: str, text: str) -> None:
         super().__init__(f"{step}: {text}")
@@ -36,7 +36,7 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class Installation:
-    """All that it takes to start Cassandra and to talk to it. The volume is locked for it."""
+    """A prepared launch: command line, paths, the connection to Cassandra, and the lock of its volume."""
 
     command: list[str]
     directory: Path
@@ -53,7 +53,7 @@ class Installation:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where the node is to live: its sandbox (absolute), its address and the executor's environment variables."""
+    """The surroundings of a node: its sandbox (absolute), its address and the executor's environment variables."""
 
     sandbox: Path
     address: str
@@ -63,7 +63,16 @@ class Surroundings:
 
 
 def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> Installation:
-    """Check what must be there, lock the volume and write the configuration; raises LaunchError."""
+    """Check the prerequisites, lock the volume and write the configuration.
+
+    Args:
+        launch: The node's launch.
+        where: The node's surroundings.
+        tell: Receives sentences for the log.
+
+    Raises:
+        LaunchError: A prerequisite is missing.
+    """
     files = find_files(launch, where)
     address = jolokia_address(where.address)
     jolokia = Jolokia(address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
@@ -89,14 +98,14 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
 
 
 def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
-    """Lock the volume for a node whose Cassandra is not to be started; raises LaunchError."""
+    """Lock the volume for a paused node. Raises LaunchError."""
     lock = _take_volume(where.sandbox / launch.volume, where, tell)
     lock.record(volume.Holder(volume.this_process(), volume.this_process()))
     return lock
 
 
 def find_files(launch: NodeLaunch, where: Surroundings) -> jvm.Files:
-    """Where everything of a launch is, or is to be; raises LaunchError for a bundle or a Java that is not there."""
+    """Return the paths of a launch. Raises LaunchError if the bundle or Java is missing."""
     bundle = where.sandbox / launch.bundle
     if not (bundle / "lib").is_dir():
         raise LaunchError("bundle", f"the Cassandra bundle is missing: no directory {launch.bundle}/lib in the sandbox")
@@ -124,14 +133,15 @@ def _only_jar(bundle: Path, pattern: str) -> Path:
 
 
 def find_java(java_home: str | None, sandbox: Path, environ: Mapping[str, str]) -> Path:
-    """The `java` of the launch's home (relative to the sandbox), of JAVA_HOME or on PATH, in this order.
+    """Return the `java` of the launch's home (relative to the sandbox), of JAVA_HOME or on PATH, in this order.
 
-    A version that Cassandra does not run on is refused, if the installation names its version.
+    Raises:
+        LaunchError: There is none, or its installation names a version that Cassandra does not support.
     """
     if home := java_home or environ.get("JAVA_HOME"):
         java = sandbox / home / "bin" / "java"
         if not os.access(java, os.X_OK):
-            raise LaunchError("java", f"Java is missing: {java} is not a program")
+            raise LaunchError("java", f"Java is missing: {java} is not a program; Cassandra needs a JDK 17")
     else:
         found = shutil.which("java", path=environ.get("PATH"))
         if found is None:

@@ -19,23 +19,23 @@ _G1 = (
     "-XX:InitiatingHeapOccupancyPercent=70",
     "-XX:G1RSetUpdatingPauseTimePercent=5",
     "-XX:MaxTenuringThreshold=2",
-    # Claims the heap at the start: too little memory shows now, not under load.
+    # Claims the heap at the start: a lack of memory shows now, not under load.
     "-XX:+AlwaysPreTouch",
 )
 _SERIAL = ("-XX:+UseSerialGC",)
-# With this class' assertions on, Cassandra 5.0.8's scrub cannot go on behind a block that it cannot decompress: it
-# drops all that follows in the SSTable. Without them it loses the block alone.
+# With this class' assertions, the scrub of Cassandra 5.0.8 cannot continue after a block that it cannot decompress: it
+# drops the rest of the SSTable. Without them it loses the block alone.
 _SCRUB = "-da:org.apache.cassandra.io.util.WrappingRebufferer"
 
 
 @dataclass(frozen=True)
 class Files:
-    """Absolute paths that the command line names. Cassandra runs in the sandbox."""
+    """The absolute paths in the command line. Cassandra runs in the sandbox."""
 
     sandbox: Path
     java: Path
-    jars: tuple[Path, ...]  # of others, all below the sandbox
-    own_jars: tuple[Path, ...]  # of ours, which change while those stay the same
+    jars: tuple[Path, ...]  # third-party jars, all below the sandbox
+    own_jars: tuple[Path, ...]  # this repository's, which change while the others stay the same
     bundle_conf: Path
     conf: Path  # the rendered cassandra.yaml and rackdc file
     logs: Path
@@ -46,19 +46,28 @@ class Files:
 
     @property
     def yaml(self) -> Path:
+        """Return the path of cassandra.yaml."""
         return self.conf / "cassandra.yaml"
 
     @property
     def jolokia_properties(self) -> Path:
+        """Return the path of Jolokia's configuration."""
         return self.conf / "jolokia.properties"
 
     @property
     def jolokia_policy(self) -> Path:
+        """Return the file with what may be called."""
         return self.conf / "jolokia-access.xml"
 
 
 def command(launch: NodeLaunch, files: Files, kept: Sequence[str] = ()) -> list[str]:
-    """Program and arguments, with options that use what earlier starts left. No secret: any user can read it."""
+    """Return the program and its arguments. They hold no secret, since any user can read them.
+
+    Args:
+        launch: The node's launch.
+        files: The paths of the launch.
+        kept: Options that use the start cache.
+    """
     return [
         str(files.java),
         f"@{files.bundle_conf / OPTIONS_FILE}",
@@ -76,20 +85,20 @@ def command(launch: NodeLaunch, files: Files, kept: Sequence[str] = ()) -> list[
 
 
 def jar_path(files: Files) -> str:
-    """The part of the class path that an archive of classes is for: jars alone, by the same names in any sandbox.
+    """Return the part of the class path that a class archive covers: jars alone, with the same names in any sandbox.
 
-    Java wants the archive's class path to be the beginning of its own, word for word.
+    Java requires the archive's class path to be a prefix of its own, character by character.
     """
     return ":".join(str(jar.relative_to(files.sandbox)) for jar in files.jars)
 
 
 def heap(launch: NodeLaunch) -> list[str]:
-    """The options of size and collector."""
+    """Return the options for the heap's size and the collector."""
     size = [f"-Xms{launch.heap_mb}M", f"-Xmx{launch.heap_mb}M"]
     if launch.gc == "SERIAL":
         young = [] if launch.heap_new_mb is None else [f"-Xmn{launch.heap_new_mb}M"]
         return [*size, *young, *_SERIAL]
-    # G1 sizes the young generation itself; a fixed one defeats its pause target.
+    # G1 sizes the young generation itself; a fixed size defeats its pause target.
     return [*size, *_G1]
 
 
@@ -110,10 +119,10 @@ def _properties(launch: NodeLaunch, files: Files) -> list[str]:
 
 
 def jolokia_properties(jolokia: Jolokia, policy: Path) -> str:
-    """Configuration of the Jolokia agent: where it listens, user and password, and what may be called.
+    """Return the configuration of the Jolokia agent: its address, its user and password, and what may be called.
 
-    A maintenance job's call takes a thread for as long as Cassandra works on it, also when the job has been given up;
-    the status poller must never wait for one.
+    A call of a maintenance job occupies a thread as long as Cassandra works on it, also after the job has ended. The
+    status poller must never wait for such a call, so there are several threads.
     """
     return (
         f"host={jolokia.address}\nport={jolokia.port}\nuser={jolokia.user}\npassword={jolokia.password}\n"

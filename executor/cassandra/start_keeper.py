@@ -1,4 +1,4 @@
-"""What one start takes from the start cache and leaves in it. Whatever fails here costs time alone, and is logged."""
+"""One start's use of the start cache. A failure here costs time alone, and is logged."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from executor.cassandra.start_cache import Entry
 from executor.protocol import NodeLaunch
 
 _LOG = logging.getLogger(__name__)
-# How a virtual machine ends by a fault of its own; as its exit code, it aborts after it has written what it knows.
+# The signals of a virtual machine's own faults; the negative number is its exit code.
 _CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL}
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """One start of Cassandra. `options` are for its command line."""
+    """One start of Cassandra; `options` are for its command line."""
 
     launch: NodeLaunch
     files: jvm.Files
@@ -28,22 +28,22 @@ class Keeper:
     options: tuple[str, ...]
     record: Path | None  # where Java lists its classes
     log: Path
-    log_begin: int  # what the log held before
+    log_begin: int  # the log's size in bytes before this start
 
     def keep(self, pid: int) -> None:
-        """Keep what this start found out, now that it serves; takes up to minutes."""
+        """Keep this start's findings, once it serves; takes up to minutes."""
         try:
             self._keep_row_overhead()
             self._look_after_archive(pid)
         except OSError as error:
-            _LOG.warning("nothing is kept for later starts: %s", error)
+            _LOG.warning("start cache not updated: %s", error)
 
     def keep_in_background(self, pid: int) -> None:
-        """The same on a thread of its own."""
+        """Run `keep` on a thread of its own."""
         threading.Thread(target=self.keep, args=(pid,), name="start cache", daemon=True).start()
 
-    def crashed(self, code: int) -> None:
-        """Cassandra ended with this code before it served: an archive that it had may be why."""
+    def note_crash(self, code: int) -> None:
+        """Refuse the archive if Cassandra crashed with this code before it served: the archive can be the cause."""
         if code in _CRASHES and self._has_archive():
             self._refuse(f"Java ended with signal {-code} before Cassandra served")
 
@@ -51,11 +51,11 @@ class Keeper:
         return any(option.startswith("-XX:SharedArchiveFile=") for option in self.options)
 
     def _refuse(self, reason: str) -> None:
-        _LOG.warning("the archive of classes is not used any more: %s", reason)
+        _LOG.warning("class archive not used any more: %s", reason)
         try:
             self.entry.refuse_archive(reason)
         except OSError as error:
-            _LOG.warning("the archive of classes cannot be removed: %s", error)
+            _LOG.warning("class archive not removed: %s", error)
 
     def _keep_row_overhead(self) -> None:
         if self.entry.row_overhead() is not None:
@@ -64,30 +64,30 @@ class Keeper:
             file.seek(self.log_begin)
             measured = self.entry.keep_row_overhead(file.read().decode(errors="replace"))
         if measured is not None:
-            _LOG.info("kept for later starts: %d bytes of overhead for a row in a memtable", measured)
+            _LOG.info("start cache: kept %d bytes of overhead for a row in a memtable", measured)
 
     def _look_after_archive(self, pid: int) -> None:
         if self._has_archive():
-            # One that is gone meanwhile, as it was not used for longest, was not refused.
+            # An archive can be gone because it was the least recently used one; then Java has not refused it.
             if self.entry.archive.exists() and class_archive.is_used(pid, self.entry) is False:
-                self._refuse("Java does not take it")
+                self._refuse("Java does not map it")
         elif self.record is not None:
             problem = class_archive.make(self.launch, self.files, self.entry, self.record)
             if problem is not None:
-                _LOG.warning("no archive of classes is made: %s", problem)
+                _LOG.warning("class archive not made: %s", problem)
             elif self.entry.has_archive():
-                _LOG.info("kept for later starts: an archive of classes, %s", self.entry.archive)
+                _LOG.info("start cache: kept the class archive %s", self.entry.archive)
 
 
 def prepare(launch: NodeLaunch, files: jvm.Files, log: Path, environ: Mapping[str, str]) -> Keeper | None:
-    """What is there for this start; None if the cache cannot be used."""
+    """Return the keeper of this start; None if the cache cannot be used."""
     try:
         kept = start_cache.entry(launch, files, environ)
-        kept.used()
+        kept.mark_used()
         record = files.tmp / start_cache.CLASS_LIST if class_archive.is_worth_recording(launch, kept) else None
         options = tuple(start_cache.options(kept, launch, record))
         begin = log.stat().st_size if log.exists() else 0
     except OSError as error:
-        _LOG.warning("this start does without what earlier ones left: %s", error)
+        _LOG.warning("start cache not used: %s", error)
         return None
     return Keeper(launch, files, kept, options, record, log, begin)

@@ -1,7 +1,7 @@
 """The persistent volume: its directories, and the lock that lets one Cassandra at a time use it.
 
-The lock is a file lock which the Cassandra process itself holds, through a descriptor that it inherits: the kernel
-frees it in the moment that process is gone, however it ended, and no earlier. The file's text only says who holds it.
+The lock is a file lock that the Cassandra process itself holds, through an inherited descriptor. The kernel frees it
+when that process ends, however it ends, and no earlier. The file's text only names the holder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# Cassandra's, and our own for maintenance jobs.
+# Cassandra's directories, and ours for maintenance jobs.
 DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance")
 LOCK_FILE = "cassandra.lock"
 
@@ -24,24 +24,25 @@ _OF_OTHERS = 0o027
 
 
 class VolumeError(Exception):
-    """The volume cannot be used; the text says why."""
+    """The volume cannot be used; the text gives the cause."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process for good: a pid together with the time it started, in clock ticks since boot."""
+    """A unique identification of a process: its pid and its start time in clock ticks since boot."""
 
     pid: int
     started: int
 
     def alive(self) -> bool:
+        """Return whether this process still runs."""
         found = start_time(self.pid)
         return found is not None and found == self.started
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock: Cassandra's process and the executor that started it."""
+    """The holder of the lock: Cassandra's process and the executor that started it."""
 
     cassandra: Process
     executor: Process
@@ -49,24 +50,25 @@ class Holder:
 
 @dataclass
 class VolumeLock:
-    """The open lock file. Its descriptor is passed on to Cassandra; `close` then gives up this process' share."""
+    """The open lock file. Cassandra inherits its descriptor; `close` then ends this process' share in the lock."""
 
     descriptor: int
 
     def record(self, holder: Holder) -> None:
-        """Write who holds the lock, for whoever finds it taken."""
+        """Write the holder of the lock into the file, for the message of a process that waits for it."""
         text = json.dumps({"cassandra": vars(holder.cassandra), "executor": vars(holder.executor)})
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, text.encode(), 0)
 
     def close(self) -> None:
+        """Close the file; the lock is free once no process has it open."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None if it has ended (also if nobody has waited for it)."""
+    """Return a process' start in clock ticks since boot; None if it has ended, even if no parent has collected it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -75,12 +77,12 @@ def start_time(pid: int) -> int | None:
 
 
 def this_process() -> Process:
-    """The calling process."""
+    """Return the calling process."""
     return Process(os.getpid(), start_time(os.getpid()) or 0)
 
 
 def prepare(volume: Path) -> None:
-    """Check that the volume is there and can be written, and make Cassandra's directories in it."""
+    """Check that the volume exists and can be written, and create Cassandra's directories in it. Raises VolumeError."""
     if not volume.is_dir():
         raise VolumeError(f"the persistent volume is missing: {volume} is not a directory")
     for name in DIRECTORIES:
@@ -103,10 +105,18 @@ def _close(directory: Path) -> None:
 
 
 def lock(volume: Path, patience: float, tell: Callable[[str], None]) -> VolumeLock:
-    """Take the volume for one Cassandra; at most `patience` seconds are spent on waiting for an earlier one.
+    """Lock the volume for one Cassandra.
 
-    A Cassandra whose executor is dead is an orphan: it was told to stop when its executor died, is told once more,
-    and is killed for the last fifth of the time. One whose executor lives is left alone. `tell` gets what happens.
+    A Cassandra whose executor has died is an orphan. It got SIGTERM when its executor died; it gets SIGTERM once more
+    now, and SIGKILL for the last fifth of the time. One whose executor lives is left alone.
+
+    Args:
+        volume: The volume's path.
+        patience: Seconds to wait for an earlier Cassandra.
+        tell: Receives sentences for the log.
+
+    Raises:
+        VolumeError: The volume is still in use, or cannot be written.
     """
     try:
         descriptor = os.open(volume / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -162,6 +172,6 @@ def _signal_orphan(holder: Holder | None, number: signal.Signals) -> None:
 
 def _describe(holder: Holder | None) -> str:
     if holder is None:
-        return "a process that left no name holds its lock"
+        return "a process without a record holds its lock"
     owner = "still runs" if holder.executor.alive() else "is dead"
     return f"process {holder.cassandra.pid} holds its lock, whose executor (process {holder.executor.pid}) {owner}"

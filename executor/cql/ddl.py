@@ -1,4 +1,4 @@
-"""Parse the statements of a schema, as DESCRIBE writes them."""
+"""The elements of a schema: the statements that DESCRIBE writes, parsed into kind, keyspace, name and table."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _KINDS = {
     "KEYSPACE": KEY_SPACE, "TYPE": TYPE, "FUNCTION": FUNCTION, "AGGREGATE": AGGREGATE, "TABLE": TABLE,
     "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
 }  # fmt: skip
-# As DESCRIBE writes it.
+# The beginning of a view's statement, as DESCRIBE writes it.
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 
 
 @dataclass(frozen=True)
 class Element:
-    """One statement of a schema. `table` is the table that it is about, empty for what belongs to a key space.
+    """One statement of a schema. `table` is the table that it concerns, empty for an element of the keyspace itself.
 
-    COLUMNS is an ALTER TABLE, by which DESCRIBE tells of columns that were dropped. The name of a function has its
-    arguments. `position` is the word that stands for the name of an index or a trigger.
+    COLUMNS is an ALTER TABLE, with which DESCRIBE reports dropped columns. The name of a function includes its
+    arguments. `position` is the word with the name of an index or a trigger.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Element:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What there can be only one of."""
+        """Return kind, keyspace and name, which identify an element."""
         return (self.kind, self.key_space, self.name)
 
     def __str__(self) -> str:
@@ -46,12 +46,12 @@ class Element:
 
 
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
-    """The elements of a schema in their order. A text may hold several statements. Raises CqlError."""
+    """Return the elements of a schema in their order. A text can hold several statements. Raises CqlError."""
     return tuple(parse_element(found) for text in statements for found in tokenizer.split(text))
 
 
 def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:
-    """The materialized views, each with its table."""
+    """Return the materialized views, each with its table."""
     return {
         TableName(view.key_space, view.name): TableName(view.key_space, view.table)
         for view in found
@@ -60,11 +60,12 @@ def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:
 
 
 def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
-    """The same, without reading the other statements. Raises CqlError."""
+    """Return the materialized views, each with its table, without parsing the other statements. Raises CqlError."""
     return views_of(elements(text for text in statements if text.startswith(_CREATE_VIEW)))
 
 
 def parse_element(text: str) -> Element:
+    """Parse one statement. Raises CqlError if DESCRIBE does not write such a statement."""
     found = words(text)
     if len(found) > 4 and found[0].says("ALTER") and found[1].says("TABLE"):
         key_space, name, _ = _name(found, 2)
@@ -94,7 +95,7 @@ def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element
 
 
 def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:
-    """Key space and name, and the index of the word after them."""
+    """Return keyspace and name, and the index of the word after them."""
     if index + 2 >= len(found) or found[index + 1].text != "." or found[index + 2].name is None:
         raise CqlError(f"no full name in {' '.join(word.text for word in found[:8])!r}")
     return str(found[index].name), str(found[index + 2].name), index + 3

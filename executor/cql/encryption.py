@@ -11,7 +11,7 @@ from typing import Any
 
 
 class UntrustedError(Exception):
-    """Nobody is to be connected to so; the text says why, and what to do."""
+    """A session that cannot be trusted; the text says why, and what to do."""
 
 
 @dataclass(frozen=True)

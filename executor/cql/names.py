@@ -1,4 +1,4 @@
-"""Names of tables."""
+"""Full names of tables, as the other modules pass them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class TableName:
-    """A table's full name."""
+    """A table's full name; its text is `keyspace.table`, unquoted."""
 
     key_space: str
     table: str

@@ -1,4 +1,4 @@
-"""How many rows a table has, read in many small ranges so that neither side holds much in memory."""
+"""The number of a table's rows, read in many small ranges so that neither side holds much in memory."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _FIRST, _LAST = -(2**63), 2**63 - 1
 _RANGE_BYTES = 64 * 1024**2
 _MOST_RANGES = 4096
 _AT_ONCE = 4
-# A page is held in memory whole, values included.
+# Each page is in memory as a whole, values included.
 _PAGE_BYTES = 4 * 1024**2
 _LEAST_PAGE, _LARGEST_PAGE = 10, 5000
-# Cuts of ranges that are too much to be read at once. A table that needs more of them is not counted, nor is one of
-# which none of so many parts in a row can be read.
+# Cuts of ranges that are too large for one read. A table that needs more cuts is not counted, nor is one of which so
+# many parts in a row cannot be read.
 _MOST_CUTS, _MOST_IN_A_ROW = 4096, 64
-# What replicas say of a read that met more tombstones than tombstone_failure_threshold.
+# The replicas' code for a read that exceeded tombstone_failure_threshold.
 _TOO_MANY_TOMBSTONES = 1
 
 Range = tuple[int, int]
@@ -34,7 +34,7 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be counted, and about how large it and its rows are, in bytes."""
+    """A table to count, with its approximate size and that of a row, in bytes."""
 
     name: TableName
     bytes: int
@@ -42,10 +42,17 @@ class Table:
 
 
 def count(session: Session, table: Table, check: Callable[[], None]) -> int:
-    """The rows of a table as the session's consistency sees them. Raises what the driver raises.
+    """Return the number of a table's rows at the session's consistency.
 
-    A range that takes too long, or has too many tombstones, is cut in two. `check` is called between ranges, and may
-    raise.
+    A range that takes too long, or has too many tombstones, is cut in two.
+
+    Args:
+        session: The connection to one node.
+        table: The table.
+        check: Called between ranges; can raise to end the count.
+
+    Raises:
+        DriverException: As the driver raises it.
     """
     keys = _partition_key(session, table.name)
     if not keys:
@@ -74,7 +81,7 @@ def count(session: Session, table: Table, check: Callable[[], None]) -> int:
 
 
 def why_not(session: Session, error: Exception) -> str:
-    """Why a table cannot be counted, for people."""
+    """Return a sentence with the reason why a table cannot be counted."""
     causes = _causes(error)
     if few := too_few_nodes(session, error):
         return few
@@ -88,7 +95,7 @@ def why_not(session: Session, error: Exception) -> str:
 
 
 def is_passing(session: Session, error: Exception) -> bool:
-    """Whether another attempt, a little later, may succeed."""
+    """Return whether a later attempt can succeed."""
     unavailable = any(isinstance(cause, Unavailable) for cause in _causes(error))
     return isinstance(error, NoHostAvailable) or (unavailable and too_few_nodes(session, error) is None)
 
@@ -104,7 +111,7 @@ def _is_too_much(error: Exception) -> bool:
 
 
 def too_few_nodes(session: Session, error: Exception) -> str | None:
-    """Why no count will ever succeed at a quorum: the data center has not as many nodes. None for any other error."""
+    """Return the reason if no count can ever succeed at a quorum: the data center has too few nodes. Else None."""
     needed = [cause.required_replicas for cause in _causes(error) if isinstance(cause, Unavailable)]
     if not needed:
         return None
@@ -120,7 +127,7 @@ def _ranges(size: int) -> int:
 
 
 def split(whole: Range, number: int) -> Iterator[Range]:
-    """A range (first excluded, last included) in up to that many parts that are as good as equal."""
+    """Cut a range (first excluded, last included) into up to `number` parts of almost equal size."""
     first, last = whole
     number = max(1, min(number, last - first))
     edges = [first + (last - first) * index // number for index in range(number + 1)]

@@ -1,4 +1,4 @@
-"""CQL to one node: the one user of Cassandra's driver. Imported by the jobs that need it, when they run."""
+"""CQL to one node: the one user of Cassandra's driver. Jobs import it when they run, since the driver is large."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from executor.cql.encryption import Encryption, UntrustedError
 _PROTOCOL = 5
 _AGREEMENT_SECONDS = 60.0
 
-# What the driver raises, besides its own base class.
+# The driver's errors, besides its own base class.
 CQL_ERRORS = (DriverException, NoHostAvailable)
 
 
 class ConnectError(Exception):
-    """The node does not take us; `refused`: whatever is tried, for its login is not ours."""
+    """The node refuses the connection; with `refused`, it does so because of the login, and a retry does not help."""
 
     def __init__(self, text: str, refused: bool) -> None:
         super().__init__(text)
@@ -29,7 +29,7 @@ class ConnectError(Exception):
 
 
 @contextmanager
-def connect(
+def open_session(
     address: str,
     port: int,
     secrets: Mapping[str, str],
@@ -38,24 +38,28 @@ def connect(
     request_seconds: float = 120.0,
     encryption: Encryption | None = None,
 ) -> Iterator[Session]:
-    """A session with this node alone; `secrets` may hold cassandra_username and cassandra_password.
+    """Open a session with this node alone.
 
-    Raises ConnectError. By default a request has the time of a schema change, which waits for all nodes.
+    The default for a request is the time of a schema change, which waits for all nodes.
+
+    Args:
+        address: The node's IP address.
+        port: Its native transport port.
+        secrets: Can hold cassandra_username and cassandra_password.
+        consistency: A value of the driver's ConsistencyLevel.
+        connect_seconds: The longest wait for the connection.
+        request_seconds: The longest wait for an answer.
+        encryption: TLS of the native transport; None for plain text.
+
+    Raises:
+        ConnectError: There is no connection.
     """
-    user = secrets.get("cassandra_username")
-    cluster = Cluster(
-        [address],
-        port=port,
-        auth_provider=PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None,
-        execution_profiles={EXEC_PROFILE_DEFAULT: _profile(address, consistency, request_seconds)},
-        protocol_version=_PROTOCOL,
-        ssl_context=_context(address, port, encryption),
-        connect_timeout=connect_seconds,
-        control_connection_timeout=connect_seconds,
-        max_schema_agreement_wait=_AGREEMENT_SECONDS,
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
+    profile = ExecutionProfile(
+        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
+        consistency_level=consistency,
+        request_timeout=request_seconds,
     )
+    cluster = _cluster(address, port, secrets, profile, connect_seconds, _context(address, port, encryption))
     try:
         try:
             session = cluster.connect()
@@ -67,11 +71,27 @@ def connect(
         cluster.shutdown()
 
 
-def _profile(address: str, consistency: int, request_seconds: float) -> ExecutionProfile:
-    return ExecutionProfile(
-        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
-        consistency_level=consistency,
-        request_timeout=request_seconds,
+def _cluster(
+    address: str,
+    port: int,
+    secrets: Mapping[str, str],
+    profile: ExecutionProfile,
+    connect_seconds: float,
+    context: ssl.SSLContext | None,
+) -> Cluster:
+    user = secrets.get("cassandra_username")
+    return Cluster(
+        [address],
+        port=port,
+        auth_provider=PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        protocol_version=_PROTOCOL,
+        ssl_context=context,
+        connect_timeout=connect_seconds,
+        control_connection_timeout=connect_seconds,
+        max_schema_agreement_wait=_AGREEMENT_SECONDS,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
     )
 
 
@@ -83,7 +103,7 @@ def _context(address: str, port: int, encryption: Encryption | None) -> ssl.SSLC
 
 
 def words(error: BaseException) -> str:
-    """What the driver says, for people: the cause at the node rather than that no node could be asked."""
+    """Return the driver's error as a sentence: the node's cause if it has one."""
     if isinstance(error, NoHostAvailable) and error.errors:
         return "; ".join(str(cause) for cause in error.errors.values())
     return str(error)

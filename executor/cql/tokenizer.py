@@ -1,7 +1,7 @@
-"""CQL as DESCRIBE writes it: cut into words, taken apart and rewritten. Pure.
+"""CQL as DESCRIBE writes it: cut into words, parsed and rewritten. Pure.
 
-Only what Cassandra itself prints is read here, so that a few shapes are enough; texts, comments and the bodies of
-functions are never mistaken for names.
+The input is always Cassandra's own output, so that few shapes are enough. Texts, comments and the bodies of functions
+are never read as names.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _WORD = re.compile(
 
 
 class CqlError(ValueError):
-    """A statement of another shape than DESCRIBE writes; the text quotes its beginning."""
+    """A statement in a shape that DESCRIBE does not write; the text quotes its beginning."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word of a statement and where it stands. `name` is what it means as an identifier, None if it is none."""
+    """One word of a statement and its position. `name` is its meaning as an identifier, None if it is none."""
 
     text: str
     start: int
@@ -35,12 +35,12 @@ class Word:
     name: str | None
 
     def says(self, keyword: str) -> bool:
-        """Whether it is this keyword, given in capitals, or this symbol."""
+        """Return whether it is this keyword, passed in capitals, or this symbol."""
         return self.text.upper() == keyword
 
 
 def words(text: str) -> tuple[Word, ...]:
-    """All words but white space and comments."""
+    """Return all words except white space and comments."""
     return tuple(_words(text))
 
 
@@ -56,12 +56,12 @@ def _words(text: str) -> Iterator[Word]:
 
 
 def quote(name: str) -> str:
-    """An identifier as it may always be written."""
+    """Return an identifier in double quotes, which is valid for any name."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The statements of a text, without their semicolons. One that merely holds a semicolon is not torn apart."""
+    """Split a text into statements without their semicolons; a semicolon inside a text or body does not split."""
     statements, start = [], 0
     for word in words(text):
         if word.text == ";":
@@ -72,7 +72,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def qualified_names(statement: str) -> Iterator[tuple[Word, Word]]:
-    """Each `key space . name` of a statement, outside of texts."""
+    """Yield the two words of each `keyspace . name` in a statement, outside of texts."""
     found = words(statement)
     for first, dot, second in zip(found, found[1:], found[2:], strict=False):
         if dot.text == "." and first.name is not None and second.name is not None:
@@ -80,15 +80,17 @@ def qualified_names(statement: str) -> Iterator[tuple[Word, Word]]:
 
 
 def replace(statement: str, changes: Sequence[tuple[Word, str]]) -> str:
-    """The statement with other texts in the place of some words."""
+    """Return the statement with other texts in place of some words."""
     for word, text in sorted(changes, key=lambda change: change[0].start, reverse=True):
         statement = statement[: word.start] + text + statement[word.end :]
     return statement
 
 
 def requalify(statement: str, target: Callable[[str, str, bool], tuple[str, str]]) -> str:
-    """The statement with each `key space . name` put through `target`, which also gets whether it is that of a
-    function that masks a column: a table may have the same name."""
+    """Return the statement with each `keyspace . name` mapped through `target`.
+
+    `target` also gets whether the name is that of a column's masking function: a table can have the same name.
+    """
     found = words(statement)
     masking = {
         third.start
@@ -108,7 +110,7 @@ def requalify(statement: str, target: Callable[[str, str, bool], tuple[str, str]
 
 
 def if_not_exists(statement: str) -> str:
-    """The CREATE statement as one that leaves alone what is there already. Others come back as they are."""
+    """Return a CREATE statement with IF NOT EXISTS, and any other statement unchanged."""
     found = words(statement)
     if not found or not found[0].says("CREATE"):
         return statement
@@ -121,7 +123,7 @@ def if_not_exists(statement: str) -> str:
 
 
 def without_id(statement: str) -> str:
-    """A CREATE TABLE without `ID = …` among its properties."""
+    """Return a CREATE TABLE without `ID = …` among its properties."""
     found = words(statement)
     for before, word, equals, value, *after in (found[index : index + 5] for index in range(len(found) - 3)):
         if not (before.says("WITH") and word.says("ID") and equals.text == "=" and value.name is None):
@@ -133,7 +135,7 @@ def without_id(statement: str) -> str:
 
 
 def parenthesis(found: Sequence[Word], start: int) -> tuple[int, int]:
-    """The index of the first `(` from `start` on, and that of the `)` that closes it. Raises CqlError."""
+    """Return the index of the first `(` from `start` on, and of the `)` that closes it. Raises CqlError."""
     opened = next((index for index in range(start, len(found)) if found[index].text == "("), None)
     depth = 0
     for index in range(opened if opened is not None else len(found), len(found)):
@@ -144,7 +146,7 @@ def parenthesis(found: Sequence[Word], start: int) -> tuple[int, int]:
 
 
 def parts(found: Sequence[Word], first: int, last: int) -> Iterator[Sequence[Word]]:
-    """The words between two indices, cut at the commas that are in no brackets."""
+    """Yield the words between two indices, cut at the commas outside of brackets."""
     depth, begin = 0, first
     for index in range(first, last):
         depth += {"(": 1, "<": 1, "{": 1, "[": 1, ")": -1, ">": -1, "}": -1, "]": -1}.get(found[index].text, 0)

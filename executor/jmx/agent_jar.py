@@ -1,4 +1,4 @@
-"""The jar of our own Java agent in the Cassandra bundle, from its sources."""
+"""The jar of this repository's Java agent in the Cassandra bundle, built from its sources."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from pathlib import Path
 NAME = "cassandra-mesos-agent.jar"
 _MANIFEST = "Manifest-Version: 1.0\nAgent-Class: mesos.cassandra.Agent\n\n"
 _RELEASE = "17"
-# The jars of others name annotations and jars that are not there.
+# Third-party jars refer to annotations and jars that are not part of the bundle.
 _LINT = "-Xlint:all,-classfile,-path,-processing"
-# The earliest that a zip file can say: the jar is to depend on its sources alone.
+# The earliest time that a zip file can store: the jar depends on its sources alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class CompileError(Exception):
-    """The agent cannot be compiled; the text says why."""
+    """The agent cannot be compiled; the text gives the cause."""
 
 
 def build(sources: Path, library: Path, target: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Compile all Java files below `sources`, against the jars in `library`, into a jar. Raises CompileError."""
+    """Compile all Java files below `sources`, against the jars in `library`, into the jar `target`.
+
+    Raises:
+        CompileError: javac is missing or fails.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         files = [str(path) for path in sorted(sources.rglob("*.java"))]
         command = [

@@ -1,4 +1,4 @@
-"""Our own MBeans in a running Cassandra: the agent that brings them is loaded when a job first needs one of them."""
+"""Our MBeans in a running Cassandra: their agent is loaded when a job first needs one of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _SECONDS = 60.0
 
 
 class NoAgentError(JolokiaError):
-    """The bundle that runs has no agent of ours, or one that is older than what is asked of it."""
+    """The running bundle has no agent of ours, or an older one without the MBean."""
 
 
 def mbean(name: str) -> str:
-    """The whole name of one of our MBeans, as `Agent.java` registers it."""
+    """Return the full name of one of our MBeans, as `Agent.java` registers it."""
     return f"mesos.cassandra:type={name}"
 
 
 def attach(jolokia: Jolokia, name: str) -> str:
-    """Make one of our MBeans callable and give back its whole name. Raises NoAgentError, JolokiaError."""
+    """Load the agent if needed, and return the full name of one of our MBeans. Raises NoAgentError, JolokiaError."""
     wanted = mbean(name)
     if is_there(jolokia, wanted):
         return wanted
@@ -32,10 +32,11 @@ def attach(jolokia: Jolokia, name: str) -> str:
         raise NoAgentError(f"the Cassandra bundle has no {agent_jar.NAME}")
     jolokia.execute(_DIAGNOSTICS, "jvmtiAgentLoad", [[jar]], _SECONDS)
     if not is_there(jolokia, wanted):
-        raise NoAgentError(f"the {agent_jar.NAME} of this node's Cassandra bundle is too old: it has no {name}")
+        text = f"the {agent_jar.NAME} of this node's Cassandra bundle has no {name}: it is too old; update the bundle"
+        raise NoAgentError(text)
     return wanted
 
 
 def is_there(jolokia: Jolokia, mbean: str) -> bool:
-    """Whether an MBean is registered. Raises JolokiaError."""
+    """Return whether an MBean is registered. Raises JolokiaError."""
     return bool(jolokia.search(mbean, _SECONDS))

@@ -1,4 +1,4 @@
-"""Client of the Jolokia agent in a Cassandra process: JMX over HTTP with JSON."""
+"""A client of the Jolokia agent in a Cassandra process: JMX over HTTP with JSON."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import Any
 STORAGE_SERVICE = "org.apache.cassandra.db:type=StorageService"
 ENDPOINT_SNITCH = "org.apache.cassandra.db:type=EndpointSnitchInfo"
 
-# An answer stays far below; what is longer is cut and then no JSON.
+# Answers are far smaller; a longer one is cut and then not valid JSON.
 _MAXIMUM_ANSWER = 64 * 1024 * 1024
-# Of a call that fails, Jolokia tells the outermost exception alone, and its causes in the stack trace only.
+# For a failed call, Jolokia reports only the outermost exception; the stack trace has its causes.
 _WITH_CAUSES = {"includeStackTrace": "true"}
 _CAUSED_BY = "Caused by: "
-# The name of an exception before its words.
+# The name of an exception before its message.
 _EXCEPTION = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]*\s?:\s+")
 
 
 class JolokiaError(Exception):
-    """The agent could not be asked, or the call failed in Cassandra; the text says which."""
+    """Jolokia did not answer, or the call failed in Cassandra; the text gives the cause."""
 
 
 class NotReachableError(JolokiaError):
-    """No answer: not started yet, stuck or gone."""
+    """No answer: Cassandra has not started yet, is stuck or has ended."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of one mbean."""
+    """One attribute of one MBean."""
 
     mbean: str
     name: str
@@ -40,7 +40,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Jolokia:
-    """Where the agent listens. One connection per call: calls are rare and may run in parallel."""
+    """The agent's address and login. Each call has its own connection: calls are rare and can run in parallel."""
 
     address: str
     port: int
@@ -48,10 +48,14 @@ class Jolokia:
     password: str
 
     def read(self, wanted: Sequence[Attribute], timeout: float) -> dict[Attribute, Any]:
-        """Attributes, one that cannot be read has no entry. Raises NotReachableError, JolokiaError.
+        """Read attributes; one that cannot be read has no entry.
 
-        They are read in one request; but while a node joins, one attribute that fails makes Jolokia answer the whole
-        request with its error, so that they are then asked for one by one.
+        They are read in one request. But while a node joins, one attribute that fails makes Jolokia answer the whole
+        request with its error. Then each attribute is read on its own.
+
+        Raises:
+            NotReachableError: There is no answer.
+            JolokiaError: The answer is not valid.
         """
         requests = [{"type": "read", "mbean": item.mbean, "attribute": item.name} for item in wanted]
         answers = self._call(requests, timeout)
@@ -62,12 +66,18 @@ class Jolokia:
         return {item: answer["value"] for item, answer in zip(wanted, answers, strict=True) if _succeeded(answer)}
 
     def execute(self, mbean: str, operation: str, arguments: Sequence[Any], timeout: float) -> Any:
-        """Call an operation (with its signature in brackets where it is overloaded) and give back its result."""
+        """Call an operation, with its signature in brackets if it is overloaded, and return its result.
+
+        Example: `decommission(boolean)`. Raises NotReachableError, JolokiaError; `timeout` is in seconds.
+        """
         body = {**_call_of(mbean, operation), "arguments": list(arguments)}
         return _value(self._call(body, timeout))
 
     def execute_each(self, mbean: str, operation: str, arguments: Sequence[Any], timeout: float) -> list[Any]:
-        """Call an operation once for each of these arguments, in one request, and give back the results in order."""
+        """Call an operation once for each argument, in one request, and return the results in their order.
+
+        Raises NotReachableError, JolokiaError; `timeout` is in seconds.
+        """
         if not arguments:
             return []
         call = _call_of(mbean, operation)
@@ -77,11 +87,11 @@ class Jolokia:
         return [_value(answer) for answer in answers]
 
     def search(self, pattern: str, timeout: float) -> list[str]:
-        """Names of the registered MBeans that match a pattern. Raises JolokiaError."""
+        """Return the names of the registered MBeans that match a pattern. Raises JolokiaError."""
         return list(_value(self._call({"type": "search", "mbean": pattern}, timeout)))
 
     def notifications(self, command: str, timeout: float, **details: str) -> Any:
-        """One of Jolokia's commands about notifications (register, add, unregister, …) and its result."""
+        """Send one of Jolokia's commands about notifications (register, add, unregister, …) and return its result."""
         return _value(self._call({"type": "notification", "command": command, **details}, timeout))
 
     def _call(self, body: Any, timeout: float) -> Any:
@@ -120,7 +130,7 @@ def _value(answer: Any) -> Any:
 
 
 def with_causes(error: str, stack_trace: str) -> str:
-    """An exception's words and after them those of its causes down to the root, each once, without their classes."""
+    """Return an exception's message followed by those of its causes down to the root, each once, without classes."""
     words, _, rest = error.partition("\n")
     for line in stack_trace.splitlines():
         if line.startswith(_CAUSED_BY):

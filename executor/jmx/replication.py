@@ -1,4 +1,4 @@
-"""How the key spaces are replicated, as far as it matters for a whole rack that is away."""
+"""The replication of the keyspaces, as far as the outage of a whole rack depends on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 
 AUTH = "system_auth"
-# Three replicas by default, of repairs' history and of traces: no data of anybody's.
+# Three replicas by default, of the repair history and of traces: no data of users.
 UNIMPORTANT = frozenset({"system_distributed", "system_traces"})
 _KEY_SPACES = Attribute(STORAGE_SERVICE, "NonLocalStrategyKeyspaces")
 _TEXT = re.compile(r"(\w+) \{(.*)\}")
@@ -18,8 +18,12 @@ _OPTION = re.compile(r"([^\s,=]+)=([^\s,=]+)")
 
 @dataclass(frozen=True)
 class Replication:
-    """`most_replicas` of a range in this data center; `disregards_racks`: the key spaces that may have several of a
-    range in one rack, however many racks there are; `auth_replicas`: of logins and permissions, if that is known."""
+    """The replication as one data center has it.
+
+    `most_replicas` is the largest number of replicas of a range. `disregards_racks` are the keyspaces that can have
+    several replicas of a range in one rack, however many racks there are. `auth_replicas` is the number for logins and
+    permissions, if known.
+    """
 
     most_replicas: int
     disregards_racks: tuple[str, ...]
@@ -27,22 +31,30 @@ class Replication:
 
 
 def survey(jolokia: Jolokia, data_center: str, timeout: float) -> Replication:
-    """Of all key spaces that hold anybody's data. Raises JolokiaError."""
+    """Read the replication of all keyspaces with data of users. Raises JolokiaError."""
     found = jolokia.read([_KEY_SPACES], timeout).get(_KEY_SPACES)
     if not isinstance(found, list):
-        raise JolokiaError("Cassandra does not tell its key spaces")
+        raise JolokiaError("Cassandra does not report its keyspaces")
     names = sorted(set(found) - UNIMPORTANT)
     texts = jolokia.execute_each(STORAGE_SERVICE, "getKeyspaceReplicationInfo", names, timeout)
     return summary(dict(zip(names, texts, strict=True)), data_center)
 
 
 def summary(key_spaces: Mapping[str, str], data_center: str) -> Replication:
-    """Of what Cassandra says of each: `NetworkTopologyStrategy {dc1=3}`. Raises JolokiaError for another form."""
+    """Summarise Cassandra's descriptions of keyspaces, such as `NetworkTopologyStrategy {dc1=3}`.
+
+    Args:
+        key_spaces: The description by keyspace.
+        data_center: The data center whose replicas count.
+
+    Raises:
+        JolokiaError: A description has another form.
+    """
     most, disregarding, auth = 1, [], None
     for name, text in key_spaces.items():
         found = _TEXT.fullmatch(text)
         if found is None:
-            raise JolokiaError(f"the replication of {name} is not understood: {text}")
+            raise JolokiaError(f"the replication of keyspace {name} cannot be read: {text}")
         strategy, options = found[1], dict(_OPTION.findall(found[2]))
         try:
             replicas: int | None = None
@@ -56,10 +68,10 @@ def summary(key_spaces: Mapping[str, str], data_center: str) -> Replication:
             if name == AUTH:
                 auth = replicas
         except (KeyError, ValueError) as error:
-            raise JolokiaError(f"the replication of {name} is not understood: {text}") from error
+            raise JolokiaError(f"the replication of keyspace {name} cannot be read: {text}") from error
     return Replication(most, tuple(disregarding), auth)
 
 
 def _number(factor: str) -> int:
-    """Of a replication factor, whose part behind a slash are transient replicas."""
+    """Return the replicas of a replication factor; transient replicas follow a slash, as in `3/1`."""
     return int(factor.partition("/")[0])

@@ -1,4 +1,4 @@
-"""What a Cassandra process says of itself over Jolokia, as a NodeStatus."""
+"""The status of a Cassandra process, read over Jolokia, as a NodeStatus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from executor.protocol import NodeStatus
 PAUSED = "PAUSED"
 UNKNOWN = "UNKNOWN"
 STARTING = "STARTING"
-# Cassandra goes on calling itself NORMAL when it has stopped its gossip, as its failure policies have it do.
+# Cassandra still reports NORMAL after it has stopped its gossip, as its failure policies do.
 ISOLATED = "ISOLATED"
 
 _STORAGE_SERVICE = (
@@ -25,8 +25,8 @@ _STORAGE_SERVICE = (
 _SNITCH = ("Datacenter", "Rack")
 _LOAD = Attribute("org.apache.cassandra.metrics:type=Storage,name=Load", "Count")
 _PHI = Attribute("org.apache.cassandra.net:type=FailureDetector", "PhiValues")
-# Cassandra takes a peer for down at 8, after some 18 s without a word (twice that soon after a start). A fifth of it is
-# reason enough for the scheduler to ask that peer's executor, which answers while its Cassandra only pauses.
+# Cassandra marks a peer as down at 8, after some 18 s without a message (after half of that soon after a start). At a
+# fifth of it, the scheduler queries that peer's executor, which answers while its Cassandra only pauses.
 _DOUBT = 1.5
 _WANTED = tuple(
     [Attribute(STORAGE_SERVICE, name) for name in _STORAGE_SERVICE]
@@ -36,7 +36,7 @@ _WANTED = tuple(
 
 
 def poll(jolokia: Jolokia, timeout: float, address: str = "") -> NodeStatus:
-    """Ask Cassandra now. Never raises: what cannot be asked has the mode UNKNOWN and the cause as its error."""
+    """Poll Cassandra. Never raises: without an answer, the mode is UNKNOWN and `error` the cause."""
     try:
         values = jolokia.read(_WANTED, timeout)
     except JolokiaError as error:
@@ -47,10 +47,10 @@ def poll(jolokia: Jolokia, timeout: float, address: str = "") -> NodeStatus:
 
 
 def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
-    """NodeStatus of attribute values by name. An attribute that Cassandra could not give keeps its default.
+    """Return the NodeStatus for attribute values by name. An attribute without a value keeps its default.
 
-    No mode at all means that the storage service is not registered yet: Cassandra is starting. A peer that is up counts
-    as live once this node has heard that it is a member: until then this node still answers for its ranges.
+    Without a mode the storage service is not registered yet: Cassandra is starting. A peer that is up counts as live
+    once this node knows it as a member: until then this node still serves its ranges.
     """
     joining = _texts(values, "JoiningNodes")
     mode = _text(values, "OperationMode") or STARTING
@@ -74,14 +74,14 @@ def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:
 
 
 def _suspects(values: Any) -> set[str]:
-    """The addresses of which Cassandra's failure detector has not heard for some seconds."""
+    """Return the addresses from which Cassandra's failure detector has received nothing for some seconds."""
     rows = values.values() if isinstance(values, dict) else ()
     found = [row for row in rows if isinstance(row, dict) and isinstance(row.get("PHI"), int | float)]
     return {str(row.get("Endpoint")).rpartition("/")[2] for row in found if row["PHI"] >= _DOUBT}
 
 
-def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
-    """The same with the process that it is about, and what is free on the disk of its volume."""
+def with_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
+    """Return the status with its process, and the free space on the disk of its volume."""
     try:
         disk = os.statvfs(volume)
     except OSError:
@@ -90,7 +90,7 @@ def of_process(status: NodeStatus, pid: int, volume: Path) -> NodeStatus:
 
 
 def with_replication(status: NodeStatus, found: Replication) -> NodeStatus:
-    """The same with how its key spaces are replicated; one that disregards racks stands for all that do."""
+    """Return the status with the replication; of the keyspaces that disregard racks it names one."""
     disregarding = next(iter(found.disregards_racks), None)
     return replace(
         status,
@@ -100,9 +100,14 @@ def with_replication(status: NodeStatus, found: Replication) -> NodeStatus:
     )
 
 
-def explained(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:
-    """The same with what an operator has to know beside the mode: Cassandra's last `errors` if it is ISOLATED, and
-    what there is too little of."""
+def with_details(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:
+    """Return the status with the operator's information: Cassandra's last errors if ISOLATED, and a lack of space.
+
+    Args:
+        status: The polled status.
+        errors: The last errors of Cassandra's log.
+        shortage: A sentence about the disk; empty if there is enough space.
+    """
     words = [status.error or "", shortage]
     if status.mode == ISOLATED:
         words[:0] = ["Cassandra has stopped its gossip: restart it once the cause is gone", errors]
@@ -110,7 +115,7 @@ def explained(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:
 
 
 def without_sizes(status: NodeStatus) -> NodeStatus:
-    """The same but for what changes all the time, and is no news by itself."""
+    """Return the status without the values that change all the time and are no news by themselves."""
     return replace(status, load_bytes=None, room_bytes=None)
 
 

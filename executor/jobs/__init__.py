@@ -1,1 +1,1 @@
-"""Maintenance jobs: what an executor does to its own Cassandra besides running it."""
+"""Maintenance jobs: the executor's work on its Cassandra besides running it."""

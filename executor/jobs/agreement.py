@@ -1,4 +1,4 @@
-"""Whether all nodes have one schema, as this node's Cassandra sees it."""
+"""Schema agreement of all nodes, as this node's Cassandra sees it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNREACHABLE = "UNREACHABLE"
 
 
 def wait_for_agreement(jolokia: Jolokia, wait: Callable[[float], None]) -> None:
-    """Until all nodes that can be reached have one schema. Raises JobError after a minute, naming who differs."""
+    """Wait until all reachable nodes have one schema. Raises JobError after a minute, with the nodes that differ."""
     for _ in range(int(_SECONDS / _POLL_SECONDS)):
         versions = schema_versions(jolokia)
         reachable = {version: hosts for version, hosts in versions.items() if version != _UNREACHABLE}
@@ -23,11 +23,12 @@ def wait_for_agreement(jolokia: Jolokia, wait: Callable[[float], None]) -> None:
             return
         wait(_POLL_SECONDS)
     listed = "; ".join(f"{version}: {', '.join(hosts)}" for version, hosts in sorted(reachable.items()))
-    raise JobError("schema agreement", f"the nodes differ after {_SECONDS:.0f} s: {listed}")
+    text = f"the nodes still differ after {_SECONDS:.0f} s: {listed}; restart those with an old version"
+    raise JobError("schema agreement", text)
 
 
 def schema_versions(jolokia: Jolokia) -> Mapping[str, list[str]]:
-    """The nodes by the version that they have; those that cannot be reached are under UNREACHABLE. Raises JobError."""
+    """Return the nodes by schema version; unreachable ones are under UNREACHABLE. Raises JobError."""
     try:
         found = jolokia.read([_VERSIONS], _JMX_SECONDS).get(_VERSIONS)
     except JolokiaError as error:

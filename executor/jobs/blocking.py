@@ -1,4 +1,4 @@
-"""Calls to Cassandra that block until the work is done, for hours maybe: made on a thread, watched from the job's."""
+"""Calls to Cassandra that block until its work is done, perhaps for hours: made on a thread that the job watches."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import Cancelled
 
-# Cassandra's end closes the connection, which ends the waiting at once.
+# The end of Cassandra closes the connection, which ends the call at once.
 LONGEST_SECONDS = 7 * 24 * 3600.0
 _POLL_SECONDS = 0.5
 _FIRST_SECONDS = 0.02
-# For Cassandra to let go of what was given up.
+# The time for Cassandra to end work that the job has cancelled.
 _STOP_SECONDS = 60.0
 _STOP_AGAIN_SECONDS = 0.1
 
@@ -36,11 +36,14 @@ class _Call:
             self.ended.set()
 
 
-def call(run: Callable[[], Any], watch: Callable[[], None], stop: Callable[[], None] | None = None) -> Any:
-    """The result of `run`, or its JolokiaError. `watch` is called about twice a second, and may raise to give up.
+def call_watched(run: Callable[[], Any], watch: Callable[[], None], stop: Callable[[], None] | None = None) -> Any:
+    """Return the result of `run`, or raise its JolokiaError.
 
-    When it raises Cancelled, `stop` is called again and again until `run` has ended, for a minute at most: what
-    Cassandra has queued for the call begins when what it is at has been stopped.
+    Args:
+        run: The call, made on a thread of its own.
+        watch: Called about twice a second; can raise to end the wait.
+        stop: Called if `watch` raises Cancelled, again and again until `run` has ended, for a minute at most. What
+            Cassandra has queued for the call begins when its current work has been stopped.
     """
     begun = _Call(run)
     # A daemon: a call that is given up must not hold up the executor's end.

@@ -1,4 +1,4 @@
-"""What a job keeps on the node's volume for its next attempt: one small file for each operation and job."""
+"""A job's checkpoint on the node's volume for its next attempt: one small file for each operation and job."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 from executor.jobs.context import JobError
 
-# Of an operation that nobody has gone on with for so long.
+# For an operation without an attempt for this time.
 KEPT_SECONDS = 30 * 24 * 3600.0
 _STEP = "checkpoint"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file of one operation's job below `directory`."""
+    """The file of one operation's job in `directory`."""
 
     directory: Path
     operation: str
@@ -28,21 +28,21 @@ class Checkpoint:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Return the file's path."""
         return self.directory / f"{self.operation}.{self.job}.json"
 
     def load(self) -> Mapping[str, Any]:
-        """What was saved; empty if nothing. Raises JobError if it cannot be read."""
+        """Return the saved content; empty if there is none. Raises JobError if it cannot be read."""
         try:
             saved: Mapping[str, Any] = json.loads(self.path.read_text())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise JobError(_STEP, f"{self.path.name} cannot be read: {error}") from error
+            raise JobError(_STEP, f"{self.path.name} cannot be read: {error}; remove the file to start over") from error
         return saved
 
     def save(self, content: Mapping[str, Any]) -> None:
-        """Write it whole or not at all. Raises JobError."""
+        """Write the content, whole or not at all. Raises JobError."""
         partial = self.path.with_suffix(".partial")
         try:
             self.directory.mkdir(exist_ok=True)
@@ -55,7 +55,7 @@ class Checkpoint:
             raise JobError(_STEP, f"{self.path.name} cannot be written: {error}") from error
 
     def remove(self) -> None:
-        """Nothing is left to be taken up; files that nobody came back for go too."""
+        """Remove the file, as no attempt follows, and those of operations without an attempt for KEPT_SECONDS."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
             for other in self.directory.glob("*.json"):

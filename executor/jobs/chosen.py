@@ -1,6 +1,6 @@
-"""Which tables a request means now, and which of its names mean nothing any more.
+"""The tables that a request names now, and its names that no longer exist.
 
-The scheduler looks every name up before it takes a request: what is not there later was dropped meanwhile.
+The scheduler checks every name before it accepts a request: a name that is missing later was dropped meanwhile.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _DIRECTORY = re.compile(r"-([0-9a-f]{32})/*$")
 
 @dataclass(frozen=True)
 class Request:
-    """The names of a request. `named` are the tables that `column_families` meant when it was taken, if it is known."""
+    """The names of a request; `named` are the tables that `column_families` meant when it was accepted, if known."""
 
     key_spaces: tuple[str, ...] = ()
     column_families: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> Request:
-        """From a job's parameters."""
+    def parse(cls, parameters: Mapping[str, Any]) -> Request:
+        """Return the request of a job's parameters."""
         return cls(
             *(tuple(map(str, parameters.get(name) or ())) for name in ("key_spaces", "column_families", "named"))
         )
@@ -39,26 +39,30 @@ class Request:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Tables by key space, those that each node has for itself left out; `gone` are names of what was dropped."""
+    """Tables by keyspace without the node-local ones; `gone` are the names that were dropped."""
 
     tables: Mapping[str, Sequence[str]]
     gone: tuple[str, ...] = ()
 
 
-def look(context: JobContext, request: Request) -> Chosen:
-    """What a request means now. Raises JolokiaError, and JobError while the nodes have no common schema.
+def find_tables(context: JobContext, request: Request) -> Chosen:
+    """Return the tables that a request names now.
 
-    A node that lags behind may not know yet what was just created: what is missing is looked for again when all agree.
+    A node that lags behind can lack a new table. So if a name is missing, it is looked up again once all nodes agree.
+
+    Raises:
+        JolokiaError: Cassandra does not answer.
+        JobError: The nodes have no common schema.
     """
-    found = _look(context.node.jolokia, request)
+    found = _find(context.node.jolokia, request)
     if found.gone:
         wait_for_agreement(context.node.jolokia, context.wait)
-        found = _look(context.node.jolokia, request)
+        found = _find(context.node.jolokia, request)
     return found
 
 
-def told(gone: Iterable[str], anything_left: bool) -> str:
-    """A sentence about what was dropped; empty if nothing was."""
+def dropped_sentence(gone: Iterable[str], anything_left: bool) -> str:
+    """Return a sentence about dropped tables; empty if there are none."""
     names = sorted(gone)
     if not names:
         return ""
@@ -70,13 +74,13 @@ def told(gone: Iterable[str], anything_left: bool) -> str:
 
 
 def is_there(jolokia: Jolokia, key: str) -> bool:
-    """Whether there is a table of this full name. Raises JolokiaError."""
+    """Return whether a table with this full name (`keyspace.table`) exists. Raises JolokiaError."""
     key_space, _, table = key.partition(".")
     return table in (_tables(jolokia, key_space) or ())
 
 
 def table_ids(jolokia: Jolokia, tables: Iterable[str]) -> dict[str, str]:
-    """The ids of tables (`key space.table`), which a table made anew does not share; those that are gone are left out.
+    """Return the ids of tables (`keyspace.table`) without those that are gone; a recreated table has another id.
 
     Raises JolokiaError.
     """
@@ -86,7 +90,7 @@ def table_ids(jolokia: Jolokia, tables: Iterable[str]) -> dict[str, str]:
     return {key: table_id for key, table_id in found.items() if table_id}
 
 
-def _look(jolokia: Jolokia, request: Request) -> Chosen:
+def _find(jolokia: Jolokia, request: Request) -> Chosen:
     local = schema.key_spaces(jolokia)
     gone = {name for name in request.key_spaces if name not in local}
     names = [name for name in request.key_spaces if name in local] or sorted(
@@ -112,7 +116,7 @@ def _look(jolokia: Jolokia, request: Request) -> Chosen:
 
 
 def _tables(jolokia: Jolokia, key_space: str) -> list[str] | None:
-    """None if it was dropped in this moment."""
+    """Return None if the keyspace was dropped in this moment."""
     try:
         return schema.tables(jolokia, key_space)
     except NotReachableError:

@@ -1,7 +1,7 @@
-"""The question `settings`: would Cassandra start with these? Its own classes load them, in a JVM of their own.
+"""The question `settings`: would Cassandra start with them? Cassandra's own classes load them, in a separate JVM.
 
-Nothing of the node is touched: the file and every directory that it names lie in a scratch directory that goes with the
-answer, no port is opened, and options that would claim memory, open ports or write files are left out.
+The node itself is not touched. The file and every directory that it names are in a scratch directory, which is removed
+with the answer. No port is opened. Options that would claim memory, open ports or write files are left out.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from executor.protocol import NodeLaunch, ProtocolError, parse_launch
 MAIN_CLASS = "mesos.cassandra.ConfigCheck"
 _REFUSED = 3
 _MARK = "refused: "
-# A JVM that loads Cassandra's configuration takes two seconds, on a machine that has nothing else to do.
+# A JVM that loads Cassandra's configuration takes two seconds on an otherwise idle machine.
 _SECONDS = 50.0
 _LONGEST = 1000
-# What the JVM says before it gives up on its own options.
+# The JVM's message before it refuses its own options.
 _JVM_REFUSED = "Could not create the Java Virtual Machine"
 _JVM_NOISE = re.compile(
     r"^Error: (Could not create the Java Virtual Machine|A fatal exception has occurred).*$", re.MULTILINE
 )
-# They would load code, open a port that the running Cassandra has, write files, or claim memory beside it.
+# They load code, open a port that the running Cassandra has, write files, or claim memory beside it.
 _LEFT_OUT = (
     "-javaagent", "-agentlib", "-agentpath", "-Xrun", "-Dcom.sun.management", "-Xlog", "-Xms", "-Xmn",
     "-XX:ArchiveClassesAtExit", "-XX:On",
@@ -39,21 +39,22 @@ _LEFT_OUT = (
 _INSTEAD = (
     "-Xms16M", "-XX:-AlwaysPreTouch", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=32M", "-XX:-UsePerfData",
 )  # fmt: skip
-# The kernel, when memory is short, is to take this process and not the Cassandra beside it.
+# If memory is short, the kernel must end this process and not the Cassandra beside it.
 _GIVE_WAY = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec nice -n 10 "$0" "$@"'
 
 
 def check_settings(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`{"refused": words}` with Cassandra's or the JVM's own words, empty if they are taken.
+    """Return `{"refused": words}` with Cassandra's or the JVM's own words, empty if they accept the settings.
 
-    `content` has the launch that is meant, as in a task's data. Raises QuestionError where it cannot be tried.
+    `content` has the launch with the settings, encoded as in a task's data. Raises QuestionError if the check cannot
+    run.
     """
     try:
         launch = parse_launch(str(content.get("launch", "")))
     except ProtocolError as error:
         raise QuestionError("failed", f"the settings cannot be read: {error}") from error
     if node.surroundings is None:
-        raise QuestionError("failed", "this executor cannot try settings")
+        raise QuestionError("failed", "the settings cannot be checked: this executor does not know its surroundings")
     node.scratch.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="settings-", dir=node.scratch))
     try:
@@ -63,13 +64,13 @@ def check_settings(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, 
     except cassandra_yaml.OptionsError as error:
         return {"refused": str(error)}
     except OSError as error:
-        raise QuestionError("failed", f"the settings cannot be tried: {error}") from error
+        raise QuestionError("failed", f"the settings cannot be checked: {error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _tried(launch: NodeLaunch, where: install.Surroundings, scratch: Path) -> str:
-    # A seed of its own: who the others are makes no difference to whether a file is taken.
+    # It is its own seed: the other seeds make no difference to the check.
     launch = replace(launch, self_seed=True)
     files = replace(
         install.find_files(launch, where), conf=scratch, logs=scratch, tmp=scratch, volume=scratch / "volume"
@@ -87,7 +88,7 @@ def _tried(launch: NodeLaunch, where: install.Surroundings, scratch: Path) -> st
 
 
 def command(launch: NodeLaunch, files: jvm.Files) -> list[str]:
-    """The command line of a start with these settings, but for what it runs and what it would claim."""
+    """Return the command line of a start with these settings, for the check and without the options left out."""
     start = jvm.command(launch, files)
     classes = start.index("-cp")
     kept = [word for word in start[:classes] if not word.startswith(_LEFT_OUT)]
@@ -113,7 +114,7 @@ def _run(words: Sequence[str], where: install.Surroundings) -> subprocess.Comple
 
 
 def _words(output: str, scratch: Path) -> str:
-    """Cassandra's reason, or else what the JVM said of its options; without the paths of the trial."""
+    """Return Cassandra's reason, else the JVM's message about its options, without the scratch directory's path."""
     lines = [line.removeprefix(_MARK) for line in output.splitlines() if line.startswith(_MARK)]
     text = lines[-1] if lines else " ".join(_JVM_NOISE.sub("", output).split())
     return text.replace(f"file:{scratch}/", "").replace(f"{scratch}/", "")[:_LONGEST] or "no reason given"

@@ -1,7 +1,7 @@
-"""What a job gets, and what it may tell: the one interface between the runner and the jobs.
+"""The interface between the runner and the jobs: what a job receives and what it can report.
 
-A job is a function `(JobContext) -> Mapping`: it returns what it found (small JSON), raises JobError when it failed,
-and lets Cancelled pass. It runs on a thread of its own and may block, but calls `check` or `wait` every second or so.
+A job is a function `(JobContext) -> Mapping`. It returns its result (small JSON), raises JobError if it failed, and
+lets Cancelled pass. It runs on a thread of its own and can block, but calls `check` or `wait` every second or so.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from executor.protocol import JobLaunch, JobProgress
 
 
 class JobError(Exception):
-    """A job failed; the text names the step and the cause in its own words, and holds no secret.
+    """A job failed; the text names the step, the cause in its own words and, if possible, what helps. It has no secret.
 
-    `hopeless`: another attempt would fail alike (bad credentials, a name that does not exist).
+    If `hopeless`, another attempt would fail alike (bad credentials, a name that does not exist).
     """
 
     def __init__(self, step: str, text: str, hopeless: bool = False) -> None:
@@ -30,7 +30,7 @@ class JobError(Exception):
 
 
 class QuestionError(Exception):
-    """A question has no answer. `kind`: unknown (no such thing), invalid (refused, or makes no sense) or failed."""
+    """A question has no answer. `kind` is unknown (no such thing), invalid (refused, or makes no sense) or failed."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -38,14 +38,14 @@ class QuestionError(Exception):
 
 
 class Cancelled(BaseException):
-    """The job was told to stop. Not an Exception, so that no handler of errors swallows it."""
+    """The job must stop. Not an Exception, so that no handler of errors swallows it."""
 
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """The node that a job works on. `scratch` is a directory of ours on its volume, outside of Cassandra's data.
+    """The node that a job works on. `scratch` is our directory on its volume, outside of Cassandra's data.
 
-    `surroundings` are where its Cassandra was launched: its bundle and its Java are found from there.
+    `surroundings` are those of its Cassandra's launch: they locate its bundle and its Java.
     `encryption` is that of its native transport, None for plain text.
     """
 
@@ -60,37 +60,37 @@ class NodeFacts:
 
 
 class JobContext(Protocol):
-    """A running job's surroundings. `tell`, `check`, `tuning` and `secrets` may be used from any thread."""
+    """A running job's interface; any thread can use `tell`, `check`, `tuning` and `secrets`."""
 
     @property
     def launch(self) -> JobLaunch:
-        """What was asked for."""
+        """Return the job's launch."""
 
     @property
     def node(self) -> NodeFacts:
-        """The node."""
+        """Return the node."""
 
     @property
     def tuning(self) -> Mapping[str, Any]:
-        """What may be changed while the job runs, as it is now."""
+        """Return the newest values that an operator can change while the job runs."""
 
     def tell(self, progress: JobProgress) -> None:
-        """Say how far it is; cheap, to be called as often as anything changes."""
+        """Report the progress; cheap, so that a job can call it as often as anything changes."""
 
     def check(self) -> None:
-        """Raise Cancelled if the job is to stop."""
+        """Raise Cancelled if the job must stop."""
 
     def wait(self, seconds: float) -> None:
-        """Wait, or raise Cancelled."""
+        """Wait for a number of seconds; raise Cancelled if the job must stop."""
 
     def secrets(self) -> Mapping[str, str]:
-        """The secrets of this job by name, empty if it has none; asked of the scheduler once. Raises JobError."""
+        """Return the job's secrets by name, empty if it has none; the scheduler is queried once. Raises JobError."""
 
     def load(self) -> Mapping[str, Any]:
-        """What an earlier attempt of this operation's same job saved on this node's volume; empty if nothing."""
+        """Return what an earlier attempt of this job saved on this node's volume; empty if nothing. Raises JobError."""
 
     def save(self, checkpoint: Mapping[str, Any]) -> None:
-        """Keep this for the next attempt, written whole or not at all; removed once the job has succeeded."""
+        """Save a checkpoint for the next attempt, whole or not at all; it is removed once the job has succeeded."""
 
 
 Job = Callable[[JobContext], Mapping[str, Any]]

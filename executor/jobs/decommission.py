@@ -1,6 +1,6 @@
-"""decommission: this node hands its ranges to the others and leaves the ring.
+"""The job `decommission`: this node streams its ranges to the others and leaves the ring.
 
-Cassandra has no call to take it back; a node that is restarted before it has left is a member as before.
+Cassandra has no call to undo it. A node that is restarted before it has left is a member as before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jmx.replication import UNIMPORTANT
 from executor.jobs import schema
-from executor.jobs.blocking import LONGEST_SECONDS, call
+from executor.jobs.blocking import LONGEST_SECONDS, call_watched
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 
@@ -24,26 +24,26 @@ _SECONDS = 15.0
 
 
 def decommission(context: JobContext) -> Mapping[str, Any]:
-    """Leave the ring; gives `host_id`, the one that is no member any more. Raises JobError."""
+    """Leave the ring; the result's `host_id` is that of the node that left. Raises JobError."""
     jolokia = context.node.jolokia
     try:
         host_id = jolokia.read([_HOST_ID], _SECONDS).get(_HOST_ID)
         if not context.launch.parameters.get("force", False):
-            context.tell(JobProgress(doing="looking at the replication of every key space"))
+            context.tell(JobProgress(doing="checking the replication of every keyspace"))
             _check_replicas(jolokia)
     except JolokiaError as error:
         raise JobError("check", str(error)) from error
     leave = partial(jolokia.execute, STORAGE_SERVICE, "decommission(boolean)", [True], LONGEST_SECONDS)
     try:
-        call(leave, partial(_watch, context))
+        call_watched(leave, partial(_watch, context))
     except JolokiaError as error:
         if _mode(jolokia) != _LEFT:
-            raise JobError("leave", f"{error}; a restart of the node makes it a member as before") from error
+            raise JobError("leave", f"{error}; restart the node to make it a member as before") from error
     return {"host_id": host_id}
 
 
 def _check_replicas(jolokia: Jolokia) -> None:
-    """No key space may have more replicas than there will be nodes."""
+    """Raise JobError if a keyspace has more replicas than nodes would remain."""
     members = jolokia.read([_MEMBERS], _SECONDS).get(_MEMBERS) or {}
     left = len(members) - 1
     local = schema.key_spaces(jolokia)
@@ -57,7 +57,7 @@ def _check_replicas(jolokia: Jolokia) -> None:
     if short:
         raise JobError(
             "check",
-            f"{left} nodes would be left, but {', '.join(short)}: alter the replication of these key spaces first",
+            f"{left} nodes would be left, but {', '.join(short)}: alter the replication of these keyspaces first",
             hopeless=True,
         )
 
@@ -69,7 +69,7 @@ def _replicas(jolokia: Jolokia, key_space: str) -> int:
 
 def _watch(context: JobContext) -> None:
     context.check()
-    context.tell(JobProgress(doing=f"handing its ranges to the other nodes; mode {_mode(context.node.jolokia)}"))
+    context.tell(JobProgress(doing=f"streaming its ranges to the other nodes; mode {_mode(context.node.jolokia)}"))
 
 
 def _mode(jolokia: Jolokia) -> str:

@@ -1,4 +1,4 @@
-"""The live schema, as this node's Cassandra has it: names only."""
+"""The live schema as this node's Cassandra has it: names only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS = 15.0
 
 
 def read_schema(node: NodeFacts, _content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`{"key_spaces": {name: {"local": bool, "tables": [names]}}}`; raises JolokiaError."""
+    """Return `{"key_spaces": {name: {"local": bool, "tables": [names]}}}`. Raises JolokiaError."""
     local = key_spaces(node.jolokia)
     return {
         "key_spaces": {name: {"local": local[name], "tables": tables(node.jolokia, name)} for name in sorted(local)}
@@ -22,26 +22,26 @@ def read_schema(node: NodeFacts, _content: Mapping[str, Any]) -> Mapping[str, An
 
 
 def key_spaces(jolokia: Jolokia) -> dict[str, bool]:
-    """Every key space but virtual ones, and whether each node keeps its own; raises JolokiaError."""
+    """Return every keyspace except virtual ones, with whether it is node-local. Raises JolokiaError."""
     values = jolokia.read([_KEYSPACES, _NON_LOCAL], _SECONDS)
     shared = set(values.get(_NON_LOCAL, ()))
     return {str(name): name not in shared for name in values.get(_KEYSPACES, ())}
 
 
 def tables(jolokia: Jolokia, key_space: str) -> list[str]:
-    """The tables of a key space, sorted; raises JolokiaError."""
+    """Return the tables of a keyspace, sorted. Raises JolokiaError."""
     return sorted(jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _SECONDS))
 
 
 def is_meant(key_space: str, table: str, column_families: Collection[str]) -> bool:
-    """Whether a list of column families means this table: `table`, in any key space, or `key space.table`; empty: all.
+    """Return whether a list of column families includes this table.
 
-    A name of a table has no dot.
+    An entry is `table`, in any keyspace, or `keyspace.table`; an empty list includes all. A table's name has no dot.
     """
     return not column_families or table in column_families or f"{key_space}.{table}" in column_families
 
 
 def unknown(column_families: Iterable[str], found: Collection[tuple[str, str]]) -> list[str]:
-    """Those of a list of column families that mean none of these tables, sorted."""
+    """Return the entries of a list of column families that match none of these tables, sorted."""
     names = {name for key_space, table in found for name in (table, f"{key_space}.{table}")}
     return sorted(set(column_families) - names)

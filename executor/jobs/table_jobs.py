@@ -1,7 +1,7 @@
-"""Jobs that do one thing to each table, one table after another: cleanup, upgradesstables, compact and their like.
+"""Jobs that run one operation on each table, one table after another: cleanup, upgradesstables, compact and others.
 
-What is done is kept in the checkpoint, so that another attempt goes on with the next table. Local key spaces are left
-out.
+The checkpoint has the finished tables, so that another attempt continues with the next one. Node-local keyspaces are
+left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
 from executor.jobs import chosen
-from executor.jobs.blocking import LONGEST_SECONDS, call
+from executor.jobs.blocking import LONGEST_SECONDS, call_watched
 from executor.jobs.context import Job, JobContext, JobError
 from executor.protocol import JobProgress
 
@@ -27,9 +27,9 @@ _STRINGS = "[Ljava.lang.String;"
 
 @dataclass(frozen=True)
 class Work:
-    """One operation of Cassandra's. `arguments` are those before the list of tables; `types` its kinds of compaction.
+    """One operation of Cassandra. `arguments` are those before the list of tables; `types` its kinds of compaction.
 
-    With `damaged` only tables whose SSTables do not verify are worked on.
+    With `damaged`, only tables whose SSTables do not verify are processed.
     """
 
     operation: str
@@ -39,7 +39,7 @@ class Work:
 
 
 WORKS: Mapping[str, Work] = {
-    # 0 jobs: as many at once as Cassandra compacts with.
+    # 0 jobs: as many in parallel as Cassandra has compactors.
     "cleanup": Work(f"forceKeyspaceCleanup(int,java.lang.String,{_STRINGS})", lambda name: [0, name], ("Cleanup",)),
     "upgradesstables": Work(
         f"upgradeSSTables(java.lang.String,boolean,int,{_STRINGS})", lambda name: [name, True, 0], ("Upgrade sstables",)
@@ -49,9 +49,9 @@ WORKS: Mapping[str, Work] = {
         lambda name: [False, name],
         ("Compaction", "Major compaction"),
     ),
-    # A snapshot first, nothing corrupt skipped, data checked. The fourth, reinsertOverflowedTTL, has to be true:
-    # without it Cassandra 5.0.8 takes every row with a TTL in an SSTable of format nb for overflowed, and drops it.
-    # And it takes every partition with a range tombstone for unreadable: so what is sound is left alone.
+    # A snapshot first, nothing corrupt skipped, data checked. The fourth, reinsertOverflowedTTL, must be true: without
+    # it Cassandra 5.0.8 treats every row with a TTL in an SSTable of format nb as overflowed, and drops it. It also
+    # treats every partition with a range tombstone as unreadable: so tables that verify are skipped.
     "scrub": Work(
         f"scrub(boolean,boolean,boolean,boolean,int,java.lang.String,{_STRINGS})",
         lambda name: [False, False, True, True, 0, name],
@@ -65,13 +65,13 @@ WORKS: Mapping[str, Work] = {
     ),
     "flush": Work(f"forceKeyspaceFlush(java.lang.String,{_STRINGS})", lambda name: [name]),
 }
-# Every row is read; the disk failure policy is not asked, repaired status and tokens are not looked at.
+# Every row is read; the disk failure policy is not applied; repaired status and tokens are not checked.
 _VERIFY = f"verify(boolean,boolean,boolean,boolean,boolean,boolean,java.lang.String,{_STRINGS})"
-_STATUS = {1: "aborted", 2: "it could not stop the compactions of this table"}
+_STATUS = {1: "aborted", 2: "Cassandra could not stop the compactions of this table; try it again"}
 
 
 def table_jobs() -> dict[str, Job]:
-    """The jobs by name."""
+    """Return the jobs by name."""
     return {name: partial(_run, work) for name, work in WORKS.items()}
 
 
@@ -96,7 +96,7 @@ class _Run:
         self._finished_here = 0
 
     def all(self) -> None:
-        """Every table; raises JobError with the failures once all were tried."""
+        """Process every table; after all were tried, raise JobError with the failures."""
         try:
             wanted = self._wanted()
             self._sizes = self._measure(wanted)
@@ -113,20 +113,20 @@ class _Run:
             raise JobError(self._context.launch.job, f"{len(failed)} of {len(wanted)} tables: {shown}")
 
     def result(self) -> Mapping[str, Any]:
-        """What became of each table, and how many of each."""
+        """Return each table's outcome, and the number of tables by outcome."""
         counts = {"done": 0, "skipped": 0, "failed": 0}
         for words in self._done.values():
             counts[words.partition(":")[0]] += 1
         dropped = {key for key, words in self._done.items() if words == chosen.DROPPED}
-        words = chosen.told(dropped, len(dropped) < len(self._done))
+        words = chosen.dropped_sentence(dropped, len(dropped) < len(self._done))
         return {"tables": self._done, **counts, **({"message": words} if words else {})}
 
     def _wanted(self) -> list[str]:
-        """`<key space>.<table>` of all that there is of what was asked for; what was dropped meanwhile is noted."""
-        found = chosen.look(self._context, chosen.Request.of(self._context.launch.parameters))
+        """Return `<keyspace>.<table>` of all requested tables that exist, and note those that were dropped."""
+        found = chosen.find_tables(self._context, chosen.Request.parse(self._context.launch.parameters))
         keys = [f"{name}.{table}" for name, tables in found.tables.items() for table in tables]
         ids = chosen.table_ids(self._context.node.jolokia, keys)
-        # What an earlier attempt has done was done to a table that has gone, whatever has its name now.
+        # An earlier attempt processed a table that is gone, even if another table has its name now.
         again = {key for key in keys if key in self._ids and key in ids and self._ids[key] != ids[key]}
         self._ids = ids
         kept = {key: words for key, words in self._done.items() if key not in again}
@@ -163,7 +163,7 @@ class _Run:
         jolokia = self._context.node.jolokia
         execute = partial(jolokia.execute, STORAGE_SERVICE, operation, arguments, LONGEST_SECONDS)
         stop = partial(self._stop_compactions, key) if self._work.types else None
-        return call(execute, partial(self._watch, key), stop)
+        return call_watched(execute, partial(self._watch, key), stop)
 
     def _why(self, key: str, words: str) -> str:
         try:
@@ -187,7 +187,7 @@ class _Run:
         self._tell(key, done / total if total else 0.0)
 
     def _compactions(self, key: str) -> list[Mapping[str, Any]]:
-        """This table's compactions of this job's kind, as they are now; none while they cannot be asked for."""
+        """Return this table's compactions of this job's kinds; none while they cannot be read."""
         try:
             listed = self._context.node.jolokia.read([_COMPACTIONS], _SECONDS).get(_COMPACTIONS) or []
         except JolokiaError:
@@ -199,14 +199,14 @@ class _Run:
         ]
 
     def _stop_compactions(self, key: str) -> None:
-        """Only those of this table and kind: others are none of this job's business."""
+        """Stop the compactions of this table and these kinds alone: others do not belong to this job."""
         for item in self._compactions(key):
             with suppress(JolokiaError):
                 arguments = [str(item.get("compactionId"))]
                 self._context.node.jolokia.execute(_COMPACTION_MANAGER, "stopCompactionById", arguments, _SECONDS)
 
     def _measure(self, keys: list[str]) -> dict[str, int]:
-        """Bytes of each table on disk; 0 for one that has gone."""
+        """Return the bytes of each table on disk; 0 for one that is gone."""
         attributes = {key: _size_of(key) for key in keys}
         found = self._context.node.jolokia.read(list(attributes.values()), _SECONDS) if keys else {}
         return {key: int(found.get(attribute) or 0) for key, attribute in attributes.items()}

@@ -1,4 +1,4 @@
-"""What happens to an executor, as values: put on one queue by callbacks, threads and signals, handled one by one."""
+"""The events of an executor: callbacks, threads and signals put them on one queue, which the main thread handles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from executor.protocol import NodeStatus
 
 @dataclass(frozen=True)
 class Subscribed:
-    """The agent has taken this executor, for the first time or again."""
+    """The agent has accepted this executor, for the first time or again."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Kill:
-    """Stop a task; `grace` is its kill policy's, in seconds, from SIGTERM to SIGKILL."""
+    """Stop a task; `grace` is the kill policy's time from SIGTERM to SIGKILL in seconds."""
 
     task_id: str
     grace: float | None
@@ -32,14 +32,14 @@ class Kill:
 
 @dataclass(frozen=True)
 class Message:
-    """A framework message, base64 as it came."""
+    """A framework message in base64, as it arrived."""
 
     data: str
 
 
 @dataclass(frozen=True)
 class Shutdown:
-    """Stop and end. `grace` is the time in seconds until the agent kills us; None without such a limit."""
+    """Stop and end; `grace` is the time in seconds until the agent kills this executor, None without such a limit."""
 
     reason: str
     grace: float | None
@@ -47,7 +47,7 @@ class Shutdown:
 
 @dataclass(frozen=True)
 class Installed:
-    """The preparations for the task's launch have ended."""
+    """The preparation of the task's launch has ended."""
 
     result: Installation | LaunchError
 
@@ -61,7 +61,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Polled:
-    """A fresh status, which also answers the status queries of these ids."""
+    """A fresh status, which also answers the status queries with these ids."""
 
     status: NodeStatus
     queries: tuple[str, ...] = ()

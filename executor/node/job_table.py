@@ -1,4 +1,4 @@
-"""The jobs by the name that a JobLaunch gives."""
+"""The table of jobs, by the name in a JobLaunch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RESTORE = ("check", "schema", "load", "digest", "compare", "empty-views", "buil
 def _when_needed(module: str, name: str) -> Job:
     """Return the job `name` of a module, which is imported when the job first runs.
 
-    boto3 and CQL's driver take tens of megabytes, which an executor without backups is not to pay for.
+    boto3 and the CQL driver take tens of megabytes, which an executor without backups does not need.
     """
 
     def run(context: JobContext) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """What a node may be launched with: checked before anything is made of it, so that a wrong value has a sentence. Pure.
 
-The scheduler checks its settings too; a launch may come from an older one, or from whoever has its place.
+The scheduler checks its settings too; a launch can come from an older one, or from an impostor.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from executor.protocol import JobLaunch, NodeLaunch
+from executor.untrusted import REPLACEMENT
 
 _TEXTS = ("node", "cluster_name", "configuration", "data_center", "rack", "gc", "volume", "bundle")
 _MAYBE_TEXTS = ("replace_address", "java_home")
@@ -87,17 +88,22 @@ def _list(name: str, value: Any) -> Iterator[str]:
 def _text(name: str, value: Any) -> Iterator[str]:
     if not isinstance(value, str):
         yield f"{name} must be a text"
-    elif bad := next((one for one in value if not one.isprintable() and one != "\u00a0"), None):
+    elif bad := next((one for one in value if _is_bad(one)), None):
         yield f"{name} must not hold control characters or half of a surrogate pair, as {bad!a} in it is"
 
 
+def _is_bad(character: str) -> bool:
+    # The parser of launch data has already put REPLACEMENT in the place of most of them.
+    return character == REPLACEMENT or (not character.isprintable() and character != "\u00a0")
+
+
 def _value(name: str, value: Any, depth: int) -> Iterator[str]:
-    """Values of options are rendered as YAML, which has a form for control characters, but none for NUL and halves."""
+    """Check the values of options: YAML has no form for NUL and halves, and others are already replaced."""
     if depth > _MOST_DEPTH:
         yield f"{name} is nested too deep"
     elif isinstance(value, str):
-        if any(one == "\0" or "\ud800" <= one <= "\udfff" for one in value):
-            yield f"{name} must not hold NUL or half of a surrogate pair"
+        if any(one in ("\0", REPLACEMENT) or "\ud800" <= one <= "\udfff" for one in value):
+            yield f"{name} must not hold NUL, another control character or half of a surrogate pair"
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _text(f"a key of {name}", key)

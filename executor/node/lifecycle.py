@@ -1,6 +1,6 @@
 """The life of one Cassandra node from its launch to its one terminal status: a state machine that never blocks.
 
-Preparing, polling and draining take place on threads of their own and come back as events; so a kill is always heard.
+Threads prepare, poll and drain, and report with events. So a kill is handled at any time.
 """
 
 from __future__ import annotations
@@ -43,27 +43,34 @@ from executor.protocol import (
 
 _LOG = logging.getLogger(__name__)
 _TICK_SECONDS = 0.1
-# From SIGTERM to SIGKILL, for a kill without a policy of its own.
+# The time from SIGTERM to SIGKILL, for a kill without a policy.
 DEFAULT_GRACE_SECONDS = 30.0
-# Of the time that an agent gives for a shutdown: for the drain, and for ending and reporting after SIGKILL.
+# Shares of the time that an agent gives for a shutdown: for the drain, and for the report after SIGKILL.
 _DRAIN_SHARE = 0.5
 _REPORT_SHARE = 0.15
 ACKNOWLEDGE_SECONDS = 30.0
 
 
 class Reporter(Protocol):
-    """The way to the agent, as `executor.agent.connection.Agent` implements it."""
+    """The connection to the agent, as `executor.agent.connection.Agent` implements it."""
 
     @property
-    def subscribed(self) -> bool: ...
-    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None: ...
-    def send(self, data: str) -> None: ...
-    def settled(self) -> bool: ...
+    def subscribed(self) -> bool:
+        """Return whether the agent has accepted this executor and is still connected."""
+
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
+        """Queue a status update, which is sent until the agent has acknowledged it."""
+
+    def send(self, data: str) -> None:
+        """Queue a framework message (base64), which can get lost."""
+
+    def is_settled(self) -> bool:
+        """Return whether no wait is left: the agent has acknowledged every update, or no more attempts are made."""
 
 
 @dataclass
 class _Stop:
-    """A stop under way. Times are of the monotonic clock."""
+    """A stop that has begun; times are of the monotonic clock."""
 
     reason: str
     terminate_at: float
@@ -75,9 +82,9 @@ class _Stop:
 
 
 class Node:
-    """Runs at most one Cassandra, and maintenance jobs beside it.
+    """The executor's state machine: runs at most one Cassandra, and maintenance jobs beside it.
 
-    `run` is called by the main thread, which must outlive Cassandra.
+    The main thread, which must outlive Cassandra, calls `run`.
     """
 
     def __init__(self, agent: Reporter, where: Surroundings, events: SimpleQueue[Event]) -> None:
@@ -87,7 +94,7 @@ class Node:
         self._task_id: str | None = None
         self._launch: NodeLaunch | None = None
         self._cassandra: Cassandra | None = None
-        self._held: VolumeLock | None = None  # instead of Cassandra, while the node is paused
+        self._held: VolumeLock | None = None  # in place of Cassandra, while the node is paused
         self._facts: NodeFacts | None = None
         self._poller: Poller | None = None
         self._report: reporting.Report | None = None
@@ -97,19 +104,19 @@ class Node:
         self._questions = Questions(agent)
 
     def run(self, recovery_timeout: float) -> None:
-        """Handle events until the task has ended and the agent knows it.
+        """Handle events until the task has ended and the agent has acknowledged its last status.
 
-        The last status waits for its acknowledgement at most ACKNOWLEDGE_SECONDS at a connected agent, and
-        `recovery_timeout` seconds for an absent one.
+        The wait for that acknowledgement is at most ACKNOWLEDGE_SECONDS with a connected agent, and `recovery_timeout`
+        seconds without one.
         """
         while not self._ended:
             self._next(_TICK_SECONDS)
             self._watch()
         ended = time.monotonic()
-        while not self._agent.settled():
+        while not self._agent.is_settled():
             waited = time.monotonic() - ended
             if waited > (ACKNOWLEDGE_SECONDS if self._agent.subscribed else recovery_timeout):
-                _LOG.error("the agent has not acknowledged the last status")
+                _LOG.error("last status not acknowledged by the agent: the executor ends without it")
                 return
             self._next(_TICK_SECONDS)
 
@@ -122,7 +129,7 @@ class Node:
     def _handle(self, event: Event) -> None:
         match event:
             case Subscribed():
-                _LOG.info("the agent knows this executor")
+                _LOG.info("the agent has accepted this executor")
             case Launch():
                 self._on_launch(event)
             case Installed(result):
@@ -156,17 +163,17 @@ class Node:
             self._on_node(event, launch)
 
     def _refuse_launch(self, task_id: str, why: str) -> None:
-        _LOG.error("task %s cannot be understood: %s", task_id, why)
+        _LOG.error("task %s refused: its launch data cannot be read: %s", task_id, why)
         self._agent.update(task_id, "TASK_FAILED", f"launch data: {why}")
         self._ended = self._ended or self._task_id is None
 
     def _on_job(self, task_id: str, launch: JobLaunch) -> None:
         if self._task_id is None:
-            # Mesos starts an executor for a job whose own one has just ended: this one has nothing to do.
+            # Mesos starts a new executor for a job whose executor has just ended: there is no node to work on.
             self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
             self._ended = True
         elif launch.node_task_id != self._task_id:
-            self._jobs.refuse(task_id, f"it is meant for {launch.node_task_id}, but {self._task_id} runs here")
+            self._jobs.refuse(task_id, f"it belongs to {launch.node_task_id}, but {self._task_id} runs here")
         elif self._facts is None or self._stop is not None or self._ended:
             self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
         elif (rule := launch_rules.job_problem(launch)) is not None:
@@ -194,7 +201,7 @@ class Node:
                 self._events.put(Installed(install(launch, self._where, _LOG.info)))
         except LaunchError as error:
             self._events.put(Installed(error))
-        except Exception as error:  # noqa: BLE001 - a thread that just ended would leave the task TASK_STARTING for ever
+        except Exception as error:  # noqa: BLE001 - a thread that just ended would leave the task in TASK_STARTING
             _LOG.exception("the installation broke")
             self._events.put(Installed(LaunchError("installation", f"{type(error).__name__}: {str(error)!a}")))
 
@@ -215,7 +222,7 @@ class Node:
         self._facts = _facts(self._launch, self._where, self._cassandra)
         _LOG.info("Cassandra is process %d, its log is %s", self._cassandra.pid, result.logs)
         self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())
-        self._tell(self._report.told)
+        self._send_status(self._report.sent)
         self._poller = Poller(self._cassandra, self._events)
 
     def _on_held(self, lock: VolumeLock) -> None:
@@ -226,7 +233,7 @@ class Node:
         self._held = lock
         _LOG.info("paused: Cassandra stays off, the volume is at %s", self._where.sandbox / self._launch.volume)
         self._report = reporting.Report(NodeStatus(mode=PAUSED, endpoint=self._where.address))
-        self._tell(self._report.told)
+        self._send_status(self._report.sent)
 
     # Status.
 
@@ -237,13 +244,13 @@ class Node:
         if self._report is None or self._ended:
             return
         if self._cassandra is not None and status.native_transport_running:
-            self._cassandra.serves()
-        self._report, to_tell = reporting.fold(self._report, status, time.monotonic())
-        if to_tell is not None:
-            _LOG.info("mode %s, native transport %s", to_tell.mode, to_tell.native_transport_running)
-            self._tell(to_tell)
+            self._cassandra.mark_serving()
+        self._report, changed = reporting.fold(self._report, status, time.monotonic())
+        if changed is not None:
+            _LOG.info("mode %s, native transport %s", changed.mode, changed.native_transport_running)
+            self._send_status(changed)
 
-    def _tell(self, status: NodeStatus) -> None:
+    def _send_status(self, status: NodeStatus) -> None:
         assert self._task_id is not None
         self._agent.update(self._task_id, "TASK_RUNNING", data=encode_status(status))
 
@@ -251,14 +258,14 @@ class Node:
         try:
             message = parse_message(data)
         except (ProtocolError, RecursionError) as error:
-            _LOG.warning("a message that cannot be read: %s", error)
+            _LOG.warning("message ignored: it cannot be read: %s", error)
             return
         match message:
             case StatusQuery(id=query):
                 if self._poller is not None:
                     self._poller.ask(query)
                 elif self._held is not None and self._report is not None:
-                    self._reply(query, self._report.told)
+                    self._reply(query, self._report.sent)
                 else:
                     self._reply(query, NodeStatus(mode=UNKNOWN, error="Cassandra does not run"))
             case JobTuning():
@@ -268,7 +275,7 @@ class Node:
             case Question():
                 self._questions.ask(message, self._task_id or "", None if self._stop else self._facts)
             case _:
-                _LOG.warning("a message that is not for an executor: %s", type(message).__name__)
+                _LOG.warning("message %s ignored: it is not for an executor", type(message).__name__)
 
     def _reply(self, query: str, status: NodeStatus) -> None:
         node = "" if self._launch is None else self._launch.node
@@ -280,7 +287,7 @@ class Node:
         if self._jobs.cancel(event.task_id, "killed"):
             return
         if event.task_id != self._task_id:
-            _LOG.warning("kill of %s, which does not run here", event.task_id)
+            _LOG.warning("kill of %s ignored: this task does not run here", event.task_id)
             return
         grace = DEFAULT_GRACE_SECONDS if event.grace is None else event.grace
         drain = 0.0 if self._launch is None else self._launch.drain_seconds
@@ -306,7 +313,7 @@ class Node:
             return
         now = time.monotonic()
         if self._stop is not None:
-            # A second request can only make it faster.
+            # A second request can only shorten the stop.
             self._stop.terminate_at = min(self._stop.terminate_at, now + drain)
             self._stop.grace = min(self._stop.grace, grace)
             if self._stop.kill_at is not None:
@@ -343,7 +350,7 @@ class Node:
             cassandra.terminate()
         elif stop.kill_at is not None and not stop.killed and now >= stop.kill_at:
             stop.killed = True
-            _LOG.warning("Cassandra did not end within %.1f s of SIGTERM: SIGKILL", stop.grace)
+            _LOG.warning("Cassandra still runs %.1f s after SIGTERM: sending SIGKILL", stop.grace)
             cassandra.kill()
 
     def _on_exit(self, cassandra: Cassandra, code: int) -> None:
@@ -363,7 +370,7 @@ class Node:
         self._jobs.stop("the node ended")
         if self._held is not None:
             self._held.close()
-        data = None if self._report is None else encode_status(self._report.told)
+        data = None if self._report is None else encode_status(self._report.sent)
         self._agent.update(self._task_id, state, message, data)
         if self._poller is not None:
             self._poller.stop()

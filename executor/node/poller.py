@@ -1,4 +1,4 @@
-"""Asks Cassandra for its status again and again, on a thread of its own: an answer may take seconds."""
+"""A thread that polls Cassandra's status: an answer can take seconds."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from executor.jmx.status import ISOLATED, without_sizes
 from executor.node.events import Event, Polled
 from executor.protocol import NodeStatus
 
-# While a node starts, each pause is added to its start: the next node waits for the news. One that only waits, as for
-# the streams of its join, is asked less often.
+# While a node starts, the pause delays the next node's start. A node that only waits, as for the streams of its join,
+# is polled less often.
 STARTING_SECONDS = 0.1
-# While a node or its peers change, the scheduler and the next node wait for each news.
+# While a node or its peers change, the scheduler and the next node wait for each change.
 CHANGING_SECONDS = 0.3
 STEADY_SECONDS = 1.5
-# Without a change for so long, a node that serves, or waits to be restarted, is steady.
+# Without a change for this time, a node that serves, or that waits for a restart, is steady.
 SETTLED_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
 
 
 class Poller:
-    """Puts a Polled event on the queue for each answer, at once when somebody asks."""
+    """A thread that puts a Polled event on the queue for each answer; a query is answered at once."""
 
     def __init__(self, cassandra: Cassandra, events: SimpleQueue[Event]) -> None:
         self._cassandra = cassandra
@@ -35,13 +35,13 @@ class Poller:
         self._thread.start()
 
     def ask(self, query: str) -> None:
-        """Poll now; the answer carries this query's id."""
+        """Poll now; the event carries this query's id."""
         with self._condition:
             self._queries.append(query)
             self._condition.notify()
 
     def stop(self) -> None:
-        """End the thread; a poll that is under way is waited for."""
+        """End the thread, after the poll that runs."""
         with self._condition:
             self._stopped = True
             self._condition.notify()
@@ -64,7 +64,12 @@ class Poller:
 
 
 def pause(status: NodeStatus, unchanged: float) -> float:
-    """Seconds until the next poll, when the status has been the same for `unchanged` seconds."""
+    """Return the seconds until the next poll.
+
+    Args:
+        status: The newest status.
+        unchanged: Seconds for which it has been the same.
+    """
     lasts = status.mode == ISOLATED or (status.mode == "NORMAL" and status.native_transport_running)
     if unchanged >= SETTLED_SECONDS:
         return STEADY_SECONDS if lasts else CHANGING_SECONDS

@@ -1,4 +1,4 @@
-"""Questions that only a node can answer, each on a thread of its own: an answer may take as long as S3 does."""
+"""Answers to the scheduler's questions, each on a thread of its own: an answer can take as long as S3 does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from executor.jobs.context import NodeFacts, QuestionError
 from executor.jobs.runner import Reporter
 from executor.jobs.schema import read_schema
 from executor.protocol import Answer, Question, encode_message
-from executor.redaction import traceback_of, without
+from executor.redaction import redact, traceback_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
 
 
 def _when_asked(module: str, name: str) -> QuestionAnswer:
-    """A function of a module about backups, imported when it is first asked: boto3 takes tens of megabytes."""
+    """Return a function of a module about backups that is imported when first called: boto3 takes tens of megabytes."""
 
     def answer(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
         found: QuestionAnswer = getattr(import_module(module), name)
@@ -45,14 +45,20 @@ QUESTIONS: dict[str, QuestionAnswer] = {
 
 
 class Questions:
-    """Answers the scheduler's questions. A question's content may hold secrets and is never logged."""
+    """The answering threads. A question's content can hold secrets and is never logged."""
 
     def __init__(self, agent: Reporter) -> None:
         self._agent = agent
         self._free = threading.Semaphore(_AT_ONCE)
 
     def ask(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
-        """Answer on a thread; `node` is None while Cassandra does not run. Too many at once are refused."""
+        """Answer on a thread, or refuse at once if too many questions are being answered.
+
+        Args:
+            question: The scheduler's question.
+            task_id: The task of this node's Cassandra; empty if there is none.
+            node: None while Cassandra does not run.
+        """
         if not self._free.acquire(blocking=False):
             name = "" if node is None else node.name
             text = f"the executor answers {_AT_ONCE} questions already; ask again later"
@@ -76,10 +82,10 @@ class Questions:
             kind, problem = error.kind, str(error)
         except JolokiaError as error:
             kind, problem = "failed", str(error)
-        except Exception as error:  # noqa: BLE001 the border of a question: whatever goes wrong is told to who asked
+        except Exception as error:  # noqa: BLE001 the border of a question: the API reports every failure
             secrets = _secrets(question)
-            _LOG.error("the question %s broke: %s", question.subject, without(secrets, traceback_of(error)))
-            kind, problem = "failed", without(secrets, f"{type(error).__name__}: {error}")
+            _LOG.error("question %s failed: %s", question.subject, redact(secrets, traceback_of(error)))
+            kind, problem = "failed", redact(secrets, f"{type(error).__name__}: {error}")
         self._agent.send(encode_message(Answer(question.id, name, task_id, content, kind, problem)))
 
 

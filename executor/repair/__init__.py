@@ -1,1 +1,1 @@
-"""Repair of a node's token ranges in segments: what to repair (pure), and one repair of Cassandra's at a time."""
+"""Repair of a node's token ranges in segments: the plan (pure), and one repair of Cassandra at a time."""

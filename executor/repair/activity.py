@@ -1,4 +1,4 @@
-"""Whether a repair makes progress: anything that changes while one of its replicas works."""
+"""The progress of a repair: any change while one of its replicas works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 
 _TIMEOUT = 60.0
-# Without a change on this node for this long, the other replicas are asked; more often if stalls are to be seen early.
+# The time without a change on this node after which the other replicas are queried; less if stalls are to show early.
 _ASK_OTHERS_SECONDS = 20.0
 _COMPACTIONS = Attribute("org.apache.cassandra.db:type=CompactionManager", "Compactions")
 _STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStreams")
@@ -18,10 +18,10 @@ _KINDS_OF_REPAIR = ("Validation", "Anticompaction")
 
 
 class Activity:
-    """Of one repair, whose number Cassandra gave.
+    """The activity of one repair, by the number that Cassandra gave it.
 
-    Streams are those of all repairs on a node: Cassandra does not tell whose they are, so that another repair's may
-    hide for a while that this one stands still.
+    Streams are those of all repairs on a node, since Cassandra does not report to which a stream belongs. So another
+    repair can hide for a while that this one makes no progress.
     """
 
     def __init__(self, number: int, segment: Segment, stall_seconds: float) -> None:
@@ -33,7 +33,7 @@ class Activity:
         self._changed = self._asked = time.monotonic()
 
     def idle_seconds(self, jolokia: Jolokia, sessions: Sessions, replicas: Replicas) -> float:
-        """For how long nothing has changed. Raises JolokiaError."""
+        """Return the seconds without any change. Raises JolokiaError."""
         here = self._on_this_node(jolokia, sessions)
         now = time.monotonic()
         if here != self._here:
@@ -47,7 +47,7 @@ class Activity:
 
     def _on_this_node(self, jolokia: Jolokia, sessions: Sessions) -> list[object]:
         values = jolokia.read([_COMPACTIONS, _STREAMS], _TIMEOUT)
-        found: list[object] = [sessions.heard(self._number), sessions.state(self._number)]
+        found: list[object] = [sessions.notification_count(self._number), sessions.state(self._number)]
         found += sorted(
             (str(item.get("compactionId")), str(item.get("completed")))
             for item in values.get(_COMPACTIONS, ())

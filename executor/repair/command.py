@@ -1,4 +1,4 @@
-"""One repair of Cassandra's, from its start to its end: watched, and ended by itself if it has to be."""
+"""One repair of Cassandra from its start to its end: watched, and ended on its own if necessary."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from executor.repair.plan import Segment
 from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 
-_TIMEOUT = 60.0
 _FIRST_POLL, _LONGEST_POLL = 0.05, 2.0
-# A repair that was told to end and does not is left to end by itself: a segment is short.
+# After this time, a repair that was failed and does not end is left alone: a segment is short.
 _END_SECONDS = 30.0
-# Cassandra that does not answer for this long is taken for gone: its executor restarts it.
+# A Cassandra that does not answer for this long has ended: its executor restarts it.
 _PATIENCE_SECONDS = 120.0
 _LONG_RANGES = re.compile(r"\[?\(-?\d+,-?\d+\](?:, ?\(-?\d+,-?\d+\])*\]?")
 _WORDS = 500
-# Cassandra can wait for ever for the replicas of a table that was dropped: without progress for this long, look for it.
+# Cassandra waits without end for the replicas of a table that was dropped: without progress for this long, look for it.
 _IDLE_SECONDS = 10.0
 
 
 class End(Enum):
-    """How a repair ended. REFUSED: a replica would not take part now. DROPPED: one of its tables does not exist."""
+    """The kinds of end of a repair.
+
+    REFUSED: a replica refused to take part now. DROPPED: one of its tables does not exist any more.
+    """
 
     DONE = "done"
     NOTHING = "nothing to do"
@@ -40,7 +42,7 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a repair ended, in Cassandra's words."""
+    """The end of a repair, with Cassandra's own words."""
 
     end: End
     words: str = ""
@@ -48,7 +50,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Style:
-    """How to repair, the same for all segments."""
+    """The manner of a repair, the same for all segments."""
 
     incremental: bool
     parallelism: str
@@ -56,7 +58,7 @@ class Style:
 
 
 class Repairer:
-    """Runs one segment after another. Methods raise JolokiaError when Cassandra is gone, and let Cancelled pass."""
+    """A runner of one segment after another. Methods raise JolokiaError if Cassandra has ended, and Cancelled."""
 
     def __init__(self, context: JobContext, sessions: Sessions, replicas: Replicas, style: Style) -> None:
         self._context = context
@@ -66,7 +68,7 @@ class Repairer:
         self._style = style
 
     def run(self, segment: Segment) -> Outcome:
-        """Repair a segment. A repair that failed, was forgotten or made no progress is no success."""
+        """Repair a segment; a repair that Cassandra has forgotten, or without progress, counts as failed."""
         number = self._sessions.start(segment.key_space, options(segment, self._style))
         if number == 0:
             return Outcome(End.NOTHING)
@@ -87,7 +89,7 @@ class Repairer:
                 if status and status[0] != "IN_PROGRESS":
                     return outcome(status)
                 if not status and running:
-                    return Outcome(End.FAILED, f"Cassandra does not know its repair {number} any more")
+                    return Outcome(End.FAILED, f"Cassandra has no repair {number} any more; it can have restarted")
                 running = bool(status)
                 idle = activity.idle_seconds(self._jolokia, self._sessions, self._replicas)
                 dropped = idle > _IDLE_SECONDS and self._is_dropped(segment)
@@ -114,13 +116,13 @@ class Repairer:
                     return
                 self._sessions.fail(number)
             except JolokiaError:
-                # Gone, or cannot end it: then it ends by itself.
+                # Cassandra has ended, or cannot end it: then the repair ends on its own.
                 return
             time.sleep(0.2)
 
 
 def options(segment: Segment, style: Style) -> Mapping[str, str]:
-    """The options of `repairAsync`."""
+    """Return the options of `repairAsync`."""
     return {
         "parallelism": style.parallelism,
         "primaryRange": "false",
@@ -133,7 +135,7 @@ def options(segment: Segment, style: Style) -> Mapping[str, str]:
 
 
 def outcome(status: Sequence[str]) -> Outcome:
-    """What `getParentRepairStatus` says of a repair that has ended. Lists of ranges are left out: they fill pages."""
+    """Return the outcome for an answer of `getParentRepairStatus`, without lists of ranges: they fill pages."""
     words = "; ".join(_LONG_RANGES.sub("its ranges", word) for word in status[1:])[:_WORDS]
     if status[0] == "COMPLETED":
         return Outcome(End.DONE, words)

@@ -1,11 +1,11 @@
-"""The job `repair`: this node's ranges, one segment after another, until each has been repaired or has failed thrice.
+"""The job `repair`: repairs this node's ranges, one segment after another; each can fail three times.
 
 Parameters: `key_spaces` and `column_families` (empty: all whose replication is not local), `incremental`,
-`primary_range`, `parallelism`, `pending_compactions`, `stall_seconds`, `segment_mb`. What is done is kept in the
-checkpoint; a later attempt, and a run after the ring has changed, do the rest.
+`primary_range`, `parallelism`, `pending_compactions`, `stall_seconds`, `segment_mb`. The checkpoint has the finished
+work; a later attempt, and a run after the ring has changed, do the rest.
 
-A segment waits for its replicas, visibly, as long as it takes, and others go before it. One that makes progress may
-take its time; one that makes none is ended, alone, and tried again.
+A segment waits for its replicas without a limit, and the progress shows it; others go before it. A segment that makes
+progress has no time limit. One that makes none is ended, alone, and tried again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _STEP = "repair"
 _ATTEMPTS = 3
 _WAIT_SECONDS = 5.0
 _PATIENCE_SECONDS = 120.0
-# A result is stored in ZooKeeper: beyond this, tables are summed up by key space.
+# A result is stored in ZooKeeper: with more tables than this, it has a summary for each keyspace.
 _TABLES_IN_RESULT = 500
 _FAILURES_IN_ERROR = 3
 
@@ -51,7 +51,7 @@ class _Request:
     @classmethod
     def parse(cls, parameters: Mapping[str, Any]) -> _Request:
         return cls(
-            names=chosen.Request.of(parameters),
+            names=chosen.Request.parse(parameters),
             primary_range=bool(parameters.get("primary_range", True)),
             pending_compactions=int(parameters.get("pending_compactions", 20)),
             segment_bytes=max(1, int(float(parameters.get("segment_mb", 256)) * 1024 * 1024)),
@@ -64,7 +64,7 @@ class _Request:
 
 
 def repair(context: JobContext) -> Mapping[str, Any]:
-    """Repair this node's ranges. Raises JobError when a segment has failed three times, after all others were tried."""
+    """Repair this node's ranges. Raises JobError if a segment has failed three times, after all others were tried."""
     request = _Request.parse(context.launch.parameters)
     replicas = Replicas(context.node.native_port, context.secrets(), encryption=context.node.encryption)
     if refused := replicas.check_login(context.node.address):
@@ -116,7 +116,7 @@ class _Run:
             raise JobError(_STEP, _describe(given_up))
 
     def result(self) -> Mapping[str, Any]:
-        """Segments and ranges repaired by all attempts, tables with what became of them, and seconds of this one."""
+        """Return the segments and ranges repaired by all attempts, each table's outcome, and this attempt's seconds."""
         total = self._before + self._counts
         result: dict[str, Any] = {
             "segments": total["segments"],
@@ -126,7 +126,10 @@ class _Run:
         }
         if self._replicas.silent:
             result["not_asked"] = dict(self._replicas.silent)
-        words = [chosen.told(self._dropped(), len(self._dropped()) < len(self._tables)), self._replicas.told()]
+        words = [
+            chosen.dropped_sentence(self._dropped(), len(self._dropped()) < len(self._tables)),
+            self._replicas.silent_sentence(),
+        ]
         if any(words):
             result["message"] = "; ".join(filter(None, words))
         return result
@@ -154,11 +157,12 @@ class _Run:
         self._tell("planning")
         space = SPACES.get(partitioner := self._survey.partitioner())
         if space is None:
-            raise JobError(_STEP, f"the tokens of {partitioner} are not numbers: no segments of ranges", hopeless=True)
-        found = chosen.look(self._context, self._request.names)
+            text = f"segments need tokens that are numbers, and those of {partitioner} are not; use nodetool repair"
+            raise JobError(_STEP, text, hopeless=True)
+        found = chosen.find_tables(self._context, self._request.names)
         self._forget(found)
         queue: list[Segment] = []
-        # What was there before and is not any more was dropped meanwhile.
+        # A table of the previous plan that is missing now was dropped meanwhile.
         tables = dict.fromkeys([*self._tables, *found.gone], chosen.DROPPED)
         for name, wanted in found.tables.items():
             tables |= self._plan_key_space(name, wanted, space, state, queue)
@@ -170,7 +174,7 @@ class _Run:
     def _plan_key_space(
         self, name: str, wanted: Sequence[str], space: TokenSpace, state: RingState, queue: list[Segment]
     ) -> dict[str, str]:
-        """What becomes of its tables; their segments are added to the queue."""
+        """Return the outcome of the keyspace's tables, and add their segments to the queue."""
         keys = [f"{name}.{table}" for table in wanted]
         try:
             found = self._survey.key_space(name, wanted, space, state.own, self._request.primary_range)
@@ -186,7 +190,7 @@ class _Run:
         return dict.fromkeys(keys, "done")
 
     def _given_up(self, tables: Mapping[str, str]) -> dict[str, str]:
-        """What failed before this plan, and still does."""
+        """Return the tables that failed before this plan and are still part of it."""
         return {
             key: f"failed: {words[-1]}"
             for segment, words in self._failures.items()
@@ -196,7 +200,7 @@ class _Run:
         }
 
     def _forget(self, found: chosen.Chosen) -> None:
-        """What was done of a table that has gone, though another has its name now."""
+        """Forget the work on a table that is gone, even if another table has its name now."""
         keys = [f"{name}.{table}" for name, tables in found.tables.items() for table in tables]
         ids = chosen.table_ids(self._context.node.jolokia, keys)
         for key in [key for key in keys if key in self._ids and self._ids[key] != ids.get(key, self._ids[key])]:
@@ -224,7 +228,7 @@ class _Run:
         except JolokiaError:
             if segment.key_space in self._survey.key_spaces():
                 raise
-            # Dropped since it was planned: the next plan knows.
+            # The keyspace was dropped after the plan: plan again.
             self._fingerprint = ""
             return
         if outcome.end is End.DROPPED:
@@ -252,7 +256,7 @@ class _Run:
         self._tell(waiting=f"{_name(segment)}: {outcome.words}")
         self._context.wait(_WAIT_SECONDS)
 
-    # Telling.
+    # Progress.
 
     def _tell(self, doing: str = "", waiting: str = "") -> None:
         done = self._before + self._counts
@@ -260,10 +264,10 @@ class _Run:
         whole = done["cost"] + left
         here = self._counts["cost"]
         elapsed = time.monotonic() - self._began
-        told = self._replicas.told()
+        silent = self._replicas.silent_sentence()
         self._context.tell(
             JobProgress(
-                doing=f"{doing}; {told}" if doing and told else doing,
+                doing=f"{doing}; {silent}" if doing and silent else doing,
                 waiting=waiting,
                 done={"ranges": done["ranges"], "segments": done["segments"]},
                 total={

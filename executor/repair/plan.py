@@ -1,10 +1,10 @@
-"""From a node's ranges and tables to segments, each one repair of Cassandra's: pure.
+"""The plan of a repair: from a node's ranges and tables to segments, each one repair of Cassandra. Pure.
 
-A segment is of one key space and one set of replicas, so that a replica that is down holds up only the segments that
-need it, and so that 16 ranges with the same replicas are one repair. It holds about `segment_bytes` of data: tables
-that have less than that in all these ranges share one, a table that has more is repaired alone and its ranges are cut.
-Data of a range is estimated: the table's bytes on this node's disk times the range's share of the tokens that this
-node holds, since tokens are hashes and so spread evenly.
+A segment has one keyspace and one set of replicas. So a replica that is down delays only the segments that need it,
+and 16 ranges with the same replicas are one repair. A segment holds about `segment_bytes` of data. Tables with less
+than that in all these ranges share a segment; a table with more is repaired alone, and its ranges are cut. The data of
+a range is an estimate: the table's bytes on this node's disk times the range's share of this node's tokens, since
+tokens are hashes and evenly spread.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from executor.repair.ledger import Ledger, Replicas
 from executor.repair.tokens import Interval, cut, subtract
 
-# Cassandra repairs the tables of one call one after another; when one of them fails, all are to be repeated.
+# Cassandra repairs the tables of one call one after another; if one of them fails, all are repeated.
 _TABLES_PER_SEGMENT = 64
-# What a table without data takes to repair, in bytes that take as long.
+# The time for a table without data, as the number of bytes that take the same time.
 _TABLE_COST = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class RingRange:
-    """A part of one of the ring's ranges (or all of it) and its replicas, as `address:port`, sorted."""
+    """A part of one of the ring's ranges, or all of it, and its replicas as sorted `address:port`."""
 
     interval: Interval
     replicas: Replicas
@@ -32,10 +32,10 @@ class RingRange:
 
 @dataclass(frozen=True)
 class KeySpace:
-    """A key space to repair on this node.
+    """A keyspace to repair on this node.
 
-    `tables` are bytes on this node's disk by table, `ranges` what is to be repaired, `held` how many tokens this node
-    holds as replica, which may be more.
+    `tables` are bytes on this node's disk by table, `ranges` the ranges to repair. `held` is the number of tokens of
+    which this node is a replica, which can be more.
     """
 
     name: str
@@ -56,12 +56,18 @@ class Segment:
 
     @property
     def cost(self) -> int:
-        """How long it takes, as a number to compare with other segments'."""
+        """Return the relative time that it takes, comparable with other segments'."""
         return self.size + _TABLE_COST * len(self.tables)
 
 
 def segments(key_space: KeySpace, ledger: Ledger, segment_bytes: int) -> list[Segment]:
-    """What is left to do of a key space, in the order in which to do it."""
+    """Return the segments left to repair in a keyspace, in the order of their repair.
+
+    Args:
+        key_space: The keyspace with its tables and ranges.
+        ledger: The ranges that are repaired.
+        segment_bytes: The approximate size of a segment.
+    """
     found: list[Segment] = []
     for replicas, intervals in _by_replicas(key_space.ranges).items():
         for left, tables in _by_rest(key_space, replicas, intervals, ledger).items():
@@ -79,10 +85,10 @@ def _by_replicas(ranges: Iterable[RingRange]) -> dict[Replicas, list[Interval]]:
 def _by_rest(
     key_space: KeySpace, replicas: Replicas, intervals: Sequence[Interval], ledger: Ledger
 ) -> dict[tuple[Interval, ...], list[tuple[str, int]]]:
-    """Tables by what is left of the intervals."""
+    """Return the tables by what is left of the intervals."""
     groups: dict[tuple[Interval, ...], list[tuple[str, int]]] = defaultdict(list)
     for name, size in key_space.tables:
-        done = ledger.done(key_space.name, name, replicas)
+        done = ledger.repaired_intervals(key_space.name, name, replicas)
         left = tuple(part for interval in intervals for part in subtract(interval, done))
         if left:
             groups[left].append((name, size))
@@ -120,7 +126,7 @@ def _pieces(
     table: tuple[str, int],
     segment_bytes: int,
 ) -> Iterator[Segment]:
-    """One table: whole ranges together as long as they fit, a range that has more is cut evenly."""
+    """Yield the segments of one table: whole ranges together while they fit; a larger range is cut evenly."""
     name, size = table
     density = size / key_space.held
     together: list[Interval] = []

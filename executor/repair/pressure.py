@@ -1,4 +1,4 @@
-"""Back-pressure: which segments have to wait, and for what."""
+"""Back-pressure: the segments that must wait, and the reason."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from executor.repair.survey import RingState, host
 
 
 class Pressure:
-    """A segment waits while one of its replicas is down or has more pending compactions than `limit`."""
+    """The rule for waits: one of the replicas is down, or has more pending compactions than `limit`."""
 
     def __init__(self, replicas: Replicas, limit: int) -> None:
         self._replicas = replicas
         self._limit = limit
 
     def survey(self, segments: Iterable[Segment], state: RingState) -> dict[Segment, str]:
-        """The segments that have to wait, up to the first that need not, and what for."""
+        """Return the segments before the first that can run, each with the reason of its wait."""
         known: dict[str, str] = {}
         waiting: dict[Segment, str] = {}
         for segment in segments:
@@ -28,7 +28,7 @@ class Pressure:
         return waiting
 
     def down(self, segment: Segment, state: RingState) -> str:
-        """Which of its replicas are down, as a sentence; empty if none is."""
+        """Return a sentence about those of its replicas that are down; empty if none is."""
         down = [host(replica) for replica in segment.replicas if replica not in state.live]
         return f"{' and '.join(down)} {'are' if len(down) > 1 else 'is'} down" if down else ""
 

@@ -1,9 +1,9 @@
-"""What other replicas say of themselves, asked over CQL: their Jolokia is open to their own executors alone.
+"""Queries to other replicas over CQL: their Jolokia is open to their own executors alone.
 
-Cassandra 5.0 shows in its virtual tables how many compaction tasks wait for a thread, not the estimate of all that is
-to be compacted (of this node that is known, over Jolokia). A replica that has `reject_repair_compaction_threshold` set
-compares its own estimate and refuses the repair, which shows as a repair that failed. A replica that cannot be asked
-(no or another login, encryption) is taken for one that has time; progress and result name it.
+The virtual tables of Cassandra 5.0 show how many compaction tasks wait for a thread, not the estimate of all pending
+compactions (which this node reports over Jolokia). A replica with `reject_repair_compaction_threshold` compares its own
+estimate and refuses the repair, which then shows as a failed repair. A replica that cannot be queried (no or another
+login, encryption) counts as not busy; progress and result name it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import Session
 
-from executor.cql import session as cql_session
 from executor.cql.encryption import Encryption
+from executor.cql.session import CQL_ERRORS, ConnectError, open_session, words
 from executor.repair.survey import host
 
-# A node that lives answers from memory.
+# A node that is up answers from memory.
 _SECONDS = 5.0
 _NAMED = 3
 _PENDING = "SELECT pending_tasks FROM system_views.thread_pools WHERE name = 'CompactionExecutor'"
@@ -36,15 +36,15 @@ _STREAMS = (
 
 @dataclass(frozen=True)
 class Replicas:
-    """Asks replicas, all at the same native port. `silent` collects why one could not be asked, by address."""
+    """The queries, all to the same native port; `silent` collects by address why one got no answer."""
 
     port: int
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     silent: dict[str, str] = field(default_factory=dict)
     encryption: Encryption | None = None
 
-    def told(self) -> str:
-        """A sentence about the replicas that could not be asked; empty if all could."""
+    def silent_sentence(self) -> str:
+        """Return a sentence about the replicas that could not be queried; empty if all could."""
         if not self.silent:
             return ""
         addresses = sorted(self.silent)
@@ -54,31 +54,31 @@ class Replicas:
         if not self.secrets and any(
             "Authentication" in words or "authentication" in words for words in self.silent.values()
         ):
-            return f"{text}: Cassandra wants a login; give cassandra_username and cassandra_password"
+            return f"{text}: Cassandra requires a login; add cassandra_username and cassandra_password"
         return f"{text}: {self.silent[addresses[0]]}"
 
     def check_login(self, address: str) -> str:
-        """What this node says to the login that was given; empty if it takes it, or none was given."""
+        """Return this node's refusal of the request's login; empty if it accepts it, or there is none."""
         if not self.secrets:
             return ""
         try:
             with self._connected(address) as session:
                 session.execute(_PENDING)
-        except cql_session.ConnectError as error:
+        except ConnectError as error:
             return str(error) if error.refused else ""
         except Unauthorized as error:
-            return f"{cql_session.words(error)}; GRANT SELECT ON KEYSPACE system_views TO the role of this login"
-        except cql_session.CQL_ERRORS:
+            return f"{words(error)}; GRANT SELECT ON KEYSPACE system_views TO the role of this login"
+        except CQL_ERRORS:
             return ""
         return ""
 
     def pending_compactions(self, endpoint: str) -> int | None:
-        """Compactions that wait for a thread; None if it cannot be asked."""
+        """Return the number of compactions that wait for a thread; None if the replica cannot be queried."""
         rows = self._ask(endpoint, _PENDING)
         return int(rows[0]["pending_tasks"]) if rows else None
 
     def activity(self, endpoints: Iterable[str], repair: str | None) -> list[object]:
-        """What changes while these replicas work on a repair; those that are silent are left out."""
+        """Return values that change while these replicas work on a repair, without the silent replicas."""
         found: list[object] = []
         for endpoint in endpoints:
             if host(endpoint) in self.silent:
@@ -88,20 +88,18 @@ class Replicas:
         return found
 
     def _connected(self, address: str) -> AbstractContextManager[Session]:
-        return cql_session.connect(
-            address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS, self.encryption
-        )
+        return open_session(address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS, self.encryption)
 
     def _ask(self, endpoint: str, query: str) -> list[dict[str, Any]]:
         address = host(endpoint)
         try:
             with self._connected(address) as session:
                 rows = [dict(row._asdict()) for row in session.execute(query)]
-        except cql_session.ConnectError as error:
+        except ConnectError as error:
             self.silent[address] = str(error)
             return []
-        except cql_session.CQL_ERRORS as error:
-            self.silent[address] = f"CQL on {address}:{self.port}: {cql_session.words(error)}"
+        except CQL_ERRORS as error:
+            self.silent[address] = f"CQL on {address}:{self.port}: {words(error)}"
             return []
         self.silent.pop(address, None)
         return rows

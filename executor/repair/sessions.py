@@ -1,8 +1,8 @@
 """The repairs that this node's Cassandra coordinates: started, followed by their notifications, ended one by one.
 
-Jolokia keeps the notifications of a client that has registered until they are fetched. They are the only way over JMX
-to the id of a full repair. How a repair ended is taken from `getParentRepairStatus` alone: it does not get lost while
-Cassandra lives.
+Jolokia keeps the notifications of a registered client until they are fetched. Over JMX they are the only way to the id
+of a full repair. The outcome of a repair comes from `getParentRepairStatus` alone: it is available while Cassandra
+lives.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SOURCE = re.compile(r"repair:(\d+)")
 
 
 class Sessions:
-    """To be used in a `with` statement. All methods raise JolokiaError."""
+    """A client of Cassandra's repairs, for use in a `with` statement. All methods raise JolokiaError."""
 
     def __init__(self, jolokia: Jolokia) -> None:
         self._jolokia = jolokia
         self._client = self._store = self._handle = ""
         self._ids: dict[int, str] = {}
-        self._heard: Counter[int] = Counter()
+        self._notifications: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
         registered = self._jolokia.notifications("register", _TIMEOUT)
@@ -45,37 +45,42 @@ class Sessions:
         try:
             self._jolokia.notifications("unregister", _TIMEOUT, client=self._client)
         except JolokiaError:
-            # Cassandra has gone, and the registration with it; the job's own outcome is what counts.
+            # Cassandra has ended, and with it the registration; the job's own outcome counts.
             return
 
     def start(self, key_space: str, options: Mapping[str, str]) -> int:
-        """Start a repair; its number, or 0 if Cassandra finds nothing to do."""
+        """Start a repair; return its number, or 0 if Cassandra finds nothing to do.
+
+        Args:
+            key_space: The keyspace.
+            options: The options of `repairAsync`.
+        """
         self._listen()
         return int(self._jolokia.execute(STORAGE_SERVICE, "repairAsync", [key_space, dict(options)], _TIMEOUT))
 
     def status(self, number: int) -> tuple[str, ...]:
-        """IN_PROGRESS, COMPLETED or FAILED and Cassandra's words; empty if it does not know the repair (any more)."""
+        """Return IN_PROGRESS, COMPLETED or FAILED, and Cassandra's words; empty if it has no such repair (any more)."""
         answer = self._jolokia.execute(STORAGE_SERVICE, "getParentRepairStatus", [number], _TIMEOUT)
         return tuple(str(item) for item in answer or ())
 
-    def heard(self, number: int) -> int:
-        """How many notifications there were about a repair up to now."""
+    def notification_count(self, number: int) -> int:
+        """Return the number of notifications about a repair up to now."""
         self._listen()
-        return self._heard[number]
+        return self._notifications[number]
 
     def repair_id(self, number: int) -> str | None:
-        """A repair's own id, if a notification has told it."""
+        """Return a repair's own id, once a notification has reported it."""
         return self._ids.get(number)
 
     def state(self, number: int) -> str:
-        """What Cassandra tells of an incremental repair's own state; empty for others."""
+        """Return Cassandra's state of an incremental repair; empty for others."""
         repair = self._ids.get(number)
         found = self._jolokia.execute(REPAIR_SERVICE, "getSessions", [False, ""], _TIMEOUT)
         ours = [session for session in found if session.get("SESSION_ID") == repair]
         return "".join(f"{session.get('STATE')} {session.get('LAST_UPDATE')}" for session in ours)
 
     def fail(self, number: int) -> bool:
-        """End a repair and no other one; False if it cannot be told yet which it is, or has not come far enough."""
+        """End this repair alone; return False while its id is unknown, or it has not come far enough."""
         self._listen()
         repair = self._ids.get(number)
         if repair is None:
@@ -90,6 +95,6 @@ class Sessions:
 
     def _hear(self, item: Mapping[str, Any]) -> None:
         if source := _SOURCE.fullmatch(str(item.get("source"))):
-            self._heard[int(source[1])] += 1
+            self._notifications[int(source[1])] += 1
         if started := _STARTING.match(str(item.get("message"))):
             self._ids[int(started[1])] = started[2]

@@ -1,4 +1,4 @@
-"""What repair must know of the ring, asked of this node's Cassandra over Jolokia."""
+"""The state of the ring that a repair needs, read from this node's Cassandra over Jolokia."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _TIMEOUT = 60.0
 _RANGE = re.compile(r"\[(-?\d+), (-?\d+)\]")
 _TABLE = re.compile(r"[:,]scope=([^,]+)")
 _PENDING = Attribute("org.apache.cassandra.metrics:type=Compaction,name=PendingTasks", "Value")
-_KEY_SPACES = "NonLocalStrategyKeyspaces"
+_NON_LOCAL = "NonLocalStrategyKeyspaces"
 _TOKENS = "TokenToEndpointWithPortMap"
-# Tokens of a node that joins are among the ring's from the beginning; that it has joined shows in these alone.
+# Tokens of a joining node are in the ring's list from the beginning; only these lists show the end of the join.
 _CHANGING = ("JoiningNodesWithPort", "LeavingNodesWithPort", "MovingNodesWithPort")
 _STATE = (_TOKENS, "SchemaVersion", "LiveNodesWithPort", "HostIdToEndpointWithPort", "LocalHostId", *_CHANGING)
 
 
 @dataclass(frozen=True)
 class RingState:
-    """The ring as this node sees it now. Addresses are `address:port` (storage).
+    """The ring as this node sees it now; addresses are `address:port` (storage).
 
-    `fingerprint` changes when tokens move between nodes or the schema changes: then ranges are to be planned anew.
+    `fingerprint` changes if tokens move between nodes or the schema changes: then the ranges must be planned again.
     """
 
     fingerprint: str
@@ -39,7 +39,7 @@ class RingState:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A key space that needs no repair, and why."""
+    """A keyspace that needs no repair, with the reason."""
 
     key_space: str
     tables: tuple[str, ...]
@@ -47,13 +47,13 @@ class Skipped:
 
 
 class Survey:
-    """Asks one node. All methods raise JolokiaError."""
+    """A client of one node. All methods raise JolokiaError."""
 
     def __init__(self, jolokia: Jolokia) -> None:
         self._jolokia = jolokia
 
     def state(self) -> RingState:
-        """The ring now: one request."""
+        """Return the ring's state, with one request."""
         wanted = [*(Attribute(STORAGE_SERVICE, name) for name in _STATE), _PENDING]
         values = self._read(wanted)
         tokens = values[_TOKENS]
@@ -67,30 +67,32 @@ class Survey:
         )
 
     def partitioner(self) -> str:
-        """The partitioner's class."""
+        """Return the partitioner's class."""
         return str(self._read([Attribute(STORAGE_SERVICE, "PartitionerName")])["PartitionerName"])
 
     def key_spaces(self) -> list[str]:
-        """All whose replication is not local."""
-        return sorted(
-            self._read([Attribute(STORAGE_SERVICE, "NonLocalStrategyKeyspaces")])["NonLocalStrategyKeyspaces"]
-        )
-
-    def tables(self, key_space: str) -> list[str]:
-        """The tables and views of a key space."""
-        return sorted(self._jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _TIMEOUT))
+        """Return all keyspaces whose replication is not local."""
+        return sorted(self._read([Attribute(STORAGE_SERVICE, _NON_LOCAL)])[_NON_LOCAL])
 
     def key_space(
         self, name: str, tables: Sequence[str], space: TokenSpace, own: str, primary: bool
     ) -> KeySpace | Skipped:
-        """A key space with these of its tables: the ranges of which `own` is the first replica, or one of them."""
+        """Return a keyspace with some of its tables and this node's ranges.
+
+        Args:
+            name: The keyspace.
+            tables: The tables to repair.
+            space: The partitioner's tokens.
+            own: This node's `address:port`.
+            primary: Only the ranges of which this node is the first replica, else all that it has.
+        """
         answer = self._jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointWithPortMap", [name], _TIMEOUT)
         held = 0
         ranges = []
         for text, replicas in answer.items():
             if own not in replicas:
                 continue
-            for interval in space.unwrapped(*_range(text)):
+            for interval in space.unwrap(*_range(text)):
                 held += interval.width
                 if len(replicas) > 1 and (replicas[0] == own or not primary):
                     ranges.append(RingRange(interval, tuple(sorted(replicas))))
@@ -102,14 +104,14 @@ class Survey:
     def _sizes(self, key_space: str) -> dict[str, int]:
         pattern = f"org.apache.cassandra.metrics:type=Table,keyspace={key_space},scope=*,name=LiveDiskSpaceUsed"
         attribute = Attribute(pattern, "Count")
-        # No table has a metric yet, or none any more: nothing matches, and Jolokia gives no value.
+        # Before the first table has a metric, and after the last one is gone, nothing matches: there is no value.
         found = self._jolokia.read([attribute], _TIMEOUT).get(attribute, {})
         return {match[1]: int(value["Count"]) for name, value in found.items() if (match := _TABLE.search(name))}
 
     def _read(self, wanted: Sequence[Attribute]) -> Mapping[str, Any]:
         values = {item.name: value for item, value in self._jolokia.read(wanted, _TIMEOUT).items()}
         if missing := [item.name for item in wanted if item.name not in values]:
-            raise JolokiaError(f"Cassandra does not tell {', '.join(missing)}")
+            raise JolokiaError(f"Cassandra does not report {', '.join(missing)}")
         return values
 
 
@@ -125,9 +127,9 @@ def _why_nothing(ranges: Mapping[str, Sequence[str]], own: str, primary: bool) -
         return "one replica, nothing to compare it with"
     if primary and any(own in replicas for replicas in ranges.values()):
         return "this node is the first replica of no range"
-    return "this node holds none of it"
+    return "this node has none of its ranges"
 
 
 def host(endpoint: str) -> str:
-    """The address of `address:port`, without the brackets of IPv6."""
+    """Return the address of `address:port`, without the brackets of IPv6."""
     return endpoint.rpartition(":")[0].strip("[]")

@@ -1,4 +1,4 @@
-"""Arithmetic of token ranges on a ring: pure. A range never holds its start and always holds its end."""
+"""Arithmetic of token ranges on a ring: pure. A range excludes its start and includes its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Interval(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How many tokens it holds."""
+        """Return the number of tokens in it."""
         return self.end - self.start
 
 
@@ -29,13 +29,13 @@ class TokenSpace:
 
     @property
     def width(self) -> int:
-        """How many tokens there are."""
+        """Return the number of all tokens."""
         return self.maximum - self.minimum
 
-    def unwrapped(self, start: int, end: int) -> list[Interval]:
-        """A range of the ring as one interval or, if it runs across the end of the ring, as two.
+    def unwrap(self, start: int, end: int) -> list[Interval]:
+        """Return a range of the ring as one interval or, if it crosses the end of the ring, as two.
 
-        Equal ends mean the whole ring, as Cassandra has it for a ring of one token.
+        Equal ends mean the whole ring, as in Cassandra for a ring with one token.
         """
         parts = [(start, end)] if start < end else [(start, self.maximum), (self.minimum, end)]
         return [Interval(low, high) for low, high in parts if low < high]
@@ -48,7 +48,7 @@ SPACES = {
 
 
 def subtract(interval: Interval, taken: Iterable[Interval]) -> list[Interval]:
-    """What is left of an interval without the others (in any order, which may overlap), in order."""
+    """Return the rest of an interval without the others, in order; the others can overlap, in any order."""
     left = []
     start = interval.start
     for other in sorted(taken):
@@ -66,7 +66,7 @@ def subtract(interval: Interval, taken: Iterable[Interval]) -> list[Interval]:
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same tokens in as few intervals as possible, in order."""
+    """Return the same tokens in as few intervals as possible, in order."""
     merged: list[Interval] = []
     for interval in sorted(intervals):
         if merged and interval.start <= merged[-1].end:
@@ -77,7 +77,7 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def cut(interval: Interval, parts: int) -> Iterator[Interval]:
-    """The interval in so many parts of equal width (fewer if it has fewer tokens), in order."""
+    """Cut an interval into `parts` of equal width, in order; into fewer if it has fewer tokens."""
     parts = max(1, min(parts, interval.width))
     bounds = [interval.start + interval.width * index // parts for index in range(parts + 1)]
     for start, end in pairwise(bounds):

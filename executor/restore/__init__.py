@@ -1,1 +1,1 @@
-"""Bringing a backup back: what is to be created, fetched and loaded, and how."""
+"""Restores: the source in the bucket, the schema, loading, views, roles, and the comparison."""

@@ -1,4 +1,4 @@
-"""Whether a restore can succeed: everything that can be known before anything is changed."""
+"""The checks of a restore that are pure: versions, objects, space."""
 
 from __future__ import annotations
 
@@ -15,27 +15,33 @@ _NAMED = 5
 
 
 def same_as(backup: StoredBackup, tokens: frozenset[str]) -> str | None:
-    """The backup's node that had exactly these tokens; names do not matter."""
+    """Return the backup's node that had exactly these tokens, under any name; None if there is none."""
     return next((name for name, had in sorted(backup.tokens.items()) if had == tokens), None)
 
 
 def misfits(backup: StoredBackup, version: str, partitioner: str) -> list[str]:
-    """Why this Cassandra cannot read the backup's files: a sentence each, empty if it can."""
+    """Return the reasons why this Cassandra cannot read the backup's files, a sentence each; empty if it can.
+
+    Args:
+        backup: The backup.
+        version: This Cassandra's version, such as `5.0.8`.
+        partitioner: Its partitioner's class.
+    """
     found = []
     if newer := sorted(given for given in backup.versions if _release(given) > _release(version)):
         found.append(f"the backup is of Cassandra {newer[-1]}, whose files {version} cannot read")
     if others := sorted(backup.partitioners - {partitioner}):
-        found.append(f"the backup's tokens are of {others[0]}, and those of this cluster of {partitioner}")
+        found.append(f"the backup's tokens are of {others[0]}, and this cluster's of {partitioner}")
     return found
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """Major and minor number: releases that differ in the third one read each other's files."""
+    """Return major and minor number: releases that differ in the third number read each other's files."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def missing(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> str | None:
-    """Which objects are not there or of another size than the manifest says; None if all are as they are to be."""
+    """Return a sentence about objects that are missing or have another size than in the manifest; None without any."""
     problems: dict[str, str] = {}
     for piece in pieces:
         found = sizes.get(piece.key)
@@ -49,17 +55,17 @@ def missing(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> str | None:
         return None
     named = list(problems.values())[:_NAMED]
     more = f", and {len(problems) - len(named)} more" if len(problems) > len(named) else ""
-    return f"{len(problems)} objects are not as the backup lists them: {'; '.join(named)}{more}"
+    return f"{len(problems)} objects differ from the backup's manifest: {'; '.join(named)}{more}"
 
 
 def staging_bytes(found: Sequence[Batch]) -> int:
-    """The most that lies staged at once: what is fetched ahead, and the batch that is being loaded."""
+    """Return the most bytes that are staged at once: those fetched ahead, and the batch that is being loaded."""
     total = sum(batch.size for batch in found)
     return min(total, max((batch.size for batch in found), default=0) + AHEAD_BYTES)
 
 
 def free_bytes(directory: Path) -> int:
-    """What an ordinary user may still write there."""
+    """Return the bytes that an ordinary user can still write there."""
     found = os.statvfs(directory)
     return found.f_bavail * found.f_frsize
 
@@ -67,11 +73,14 @@ def free_bytes(directory: Path) -> int:
 def lacks_space(
     imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int, keeps: bool = False
 ) -> str | None:
-    """Why the volume is too small, with numbers; None if it is not.
+    """Return the reason why the volume is too small, with numbers; None if it is large enough.
 
-    `imported`: what this node takes over, if it has a counterpart; its files are staged and stay. Else `streamed` is
-    its even share of the whole, about as much as comes to rest here, and staging comes on top of it. `keeps`: all files
-    that it loads stay until they are compared, and take room once they are compacted, or streamed away.
+    Args:
+        keeps: All loaded files stay until they are compared, and take space after a compaction or a stream.
+        streamed: Without a counterpart, this node's even share of the whole, about what it will store. Staging comes on
+            top of it.
+        free: Free bytes.
+        keeps: All loaded files stay until they are compared, and take space once they are compacted or streamed.
     """
     if imported is not None:
         needed, what = sum(batch.size for batch in imported), "for its data"
@@ -89,7 +98,7 @@ def lacks_space(
 
 
 def largest(found: Iterable[Batch]) -> str:
-    """The tables that take most of it, with their amounts."""
+    """Return the tables with the most bytes, with their amounts."""
     sizes: dict[str, int] = {}
     for batch in found:
         sizes[str(batch.target)] = sizes.get(str(batch.target), 0) + batch.size
@@ -99,7 +108,7 @@ def largest(found: Iterable[Batch]) -> str:
 
 
 def amount(size: int) -> str:
-    """Bytes for people."""
+    """Return bytes as a text, such as `1.5 GiB`."""
     number, unit = float(size), "bytes"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if number < 1024:

@@ -1,4 +1,4 @@
-"""All that can be known of a restore before anything is changed: the check refuses on it, the dry run shows it."""
+"""The findings about a restore before any change: the check refuses on them, the dry run shows them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ from executor.restore.problems import Problem
 from executor.restore.request import FULL, Request
 from executor.restore.roles import apply
 from executor.restore.schema import drop_history, live, trial
-from executor.restore.schema import plan as schema_plan
-from executor.restore.schema.plan import Existing, Plan
+from executor.restore.schema.plan import Existing, Plan, conflicts, plan_schema, renamed_elements
 from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
-from executor.restore.source.chosen import planned
+from executor.restore.source.chosen import plan_batches
 from executor.restore.source.stored import Repository, StoredBackup
 from executor.restore.views import Views, why_not
 
-# The step of a check that finds a problem of some kind.
+# The check's step for each kind of problem.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
 VIEWS, ROLES = "views", "roles"
 _STEPS = {OBJECTS: "objects", SPACE: "space", VIEWS: "views", ROLES: "roles"}
@@ -38,7 +37,7 @@ _STEPS = {OBJECTS: "objects", SPACE: "space", VIEWS: "views", ROLES: "roles"}
 
 @dataclass(frozen=True)
 class SchemaFindings:
-    """What the schema of a backup meets here. `living` are the targets that exist; `untried`: see `trial.Trial`."""
+    """The findings about the schema. `living` are the targets that exist; `untried`: see `trial.Trial`."""
 
     problems: tuple[Problem, ...]
     plan: Plan
@@ -48,7 +47,7 @@ class SchemaFindings:
 
 @dataclass(frozen=True)
 class NodeFindings:
-    """What a node finds of its share. `same_as` is the backup's node whose files it can take over, if any."""
+    """The findings of one node about its share. `same_as` is the backup's node whose files it can take over, if any."""
 
     problems: tuple[Problem, ...]
     same_as: str | None
@@ -57,18 +56,18 @@ class NodeFindings:
 
 
 def step(problem: Problem) -> str:
-    """The step of the check that a problem ends."""
+    """Return the check's step that a problem fails."""
     return _STEPS.get(problem.kind, "schema")
 
 
-def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> SchemaFindings:
-    """Versions, tables, drop times, and whether what is missing can be created. Raises JobError."""
+def check_schema(context: JobContext, backup: StoredBackup, selection: Selection) -> SchemaFindings:
+    """Check versions, tables and drop times, and try to create what is missing. Raises JobError."""
     secrets = context.secrets()
     with cql.connect(context.node, secrets, ConsistencyLevel.LOCAL_ONE) as session:
         try:
             here = live.existing(session)
             found = _standing(session, backup, selection, here)
-            plan = schema_plan.plan(backup.schema, selection, here)
+            plan = plan_schema(backup.schema, selection, here)
             role = secrets.get("cassandra_username", "")
             tried = trial.attempt(context.node.jolokia, session, role, plan.create)
         except (CqlError, *CQL_ERRORS) as error:
@@ -81,39 +80,39 @@ def of_schema(context: JobContext, backup: StoredBackup, selection: Selection) -
 
 
 def _standing(session: Session, backup: StoredBackup, selection: Selection, here: Existing) -> list[Problem]:
-    """What of that which exists is in the way."""
+    """Return the problems with existing elements."""
     misfits = checking.misfits(backup, *live.version_and_partitioner(session))
     found = [Problem(VERSION, "", why) for why in misfits]
-    found += [_of_place(DIFFERENT, words) for words in schema_plan.conflicts(backup.schema, selection, here)]
-    return found + drop_history.problems(schema_plan.renamed(backup.schema, selection), here.elements)
+    found += [_of_place(DIFFERENT, words) for words in conflicts(backup.schema, selection, here)]
+    return found + drop_history.problems(renamed_elements(backup.schema, selection), here.elements)
 
 
 def _of_place(kind: str, words: str) -> Problem:
-    """From a sentence that begins with what it is about, and a colon."""
+    """Return the problem for a sentence that begins with its place and a colon."""
     where, _, why = words.partition(": ")
     return Problem(kind, where, why) if why else Problem(kind, "", words)
 
 
-def of_node(
+def check_node(
     context: JobContext, repository: Repository, request: Request, backup: StoredBackup, selection: Selection
 ) -> NodeFindings:
-    """Objects and space, and whether views and roles can be made. Raises JobError."""
+    """Check objects and space, and whether views and roles can be restored. Raises JobError."""
     same = _same_as(context, backup)
     problems, batches = _objects(context, repository, request, selection)
     problems += [*_views(context, backup, selection), *_roles(context, repository, request, selection)]
-    imported = None if same is None else planned(repository, [same], selection)
+    imported = None if same is None else plan_batches(repository, [same], selection)
     free = checking.free_bytes(context.node.scratch)
     if words := checking.lacks_space(imported, batches, free, request.compare == FULL):
         most = checking.largest(batches if imported is None else imported)
-        help_ = f"make room, or restore some tables at a time: {most}"
+        help_ = f"free space, or restore some tables at a time: {most}"
         problems.append(Problem(SPACE, context.node.name, words, help_))
     return NodeFindings(tuple(problems), same, batches, free)
 
 
 def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:
-    """Our agent builds views: where it cannot be loaded, no table that has one can be restored."""
+    """Return a problem if our agent, which builds views, cannot be loaded and a restored table has a view."""
     try:
-        Views(context.node.jolokia, context.check).of(selection.targets.values())
+        Views(context.node.jolokia, context.check).find(selection.targets.values())
     except NoAgentError as error:
         wanted = sorted(view for view, table in backup.views.items() if table in selection.targets)
         return [Problem(VIEWS, str(wanted[0]), why_not(error))] if wanted else []
@@ -153,7 +152,7 @@ def _objects(
         context.check()
         percent = 100.0 * index / len(request.share)
         context.tell(JobProgress(doing=f"checking the objects of {node}", percent=percent))
-        own = planned(repository, [node], selection)
+        own = plan_batches(repository, [node], selection)
         pieces: list[Piece] = [piece for batch in own for piece in batch.pieces]
         if words := checking.missing(pieces, repository.sizes(piece.key for piece in pieces)):
             problems.append(Problem(OBJECTS, node, words))

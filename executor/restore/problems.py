@@ -1,4 +1,4 @@
-"""What stands against a restore: what, where, why, and what helps."""
+"""The problems of a restore: place, cause, and help."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that stands against a restore. `kind` is a word for programs, the rest is for people.
+    """One reason against a restore. `kind` is a code for programs, the rest is for people.
 
-    `where` names the keyspace, table, node or object. `help` is empty where the cause says what to do.
+    `where` names the keyspace, table, node or object. `help` is empty if the cause says what to do.
     """
 
     kind: str
@@ -23,7 +23,7 @@ class Problem:
         return f"{words}; {self.help}" if self.help else words
 
     def document(self) -> Mapping[str, str]:
-        """As the API shows it."""
+        """Return the problem as the API's JSON."""
         return asdict(self)
 
 
@@ -32,7 +32,7 @@ _LISTED = 20
 
 
 def sentence(problems: Iterable[Problem]) -> str:
-    """The first of them; what helps against several of one place is said once, after the last of them."""
+    """Return a sentence with the first problems; equal help for one place follows the last problem with it."""
     every = list(problems)
     listed = every[:_LISTED]
     words = []

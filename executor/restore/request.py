@@ -1,4 +1,4 @@
-"""What a restore was asked for, as its jobs are told."""
+"""The parameters of a restore's jobs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from executor.jobs.context import JobError
 
-# How much is compared with what the cluster answers afterwards.
-NOTHING, COUNT, SAMPLE, FULL = "none", "count", "sample", "full"
+# Extents of the comparison with the cluster's answers after the restore; another one is `count`: of the rows alone.
+NOTHING, SAMPLE, FULL = "none", "sample", "full"
 
 
 @dataclass(frozen=True)
 class Request:
-    """The parameters that all jobs of a restore have; `sources`, `share` and `mode` are empty where they make no sense.
+    """The common parameters of a restore's jobs; `sources`, `share` and `mode` are empty if a job has none.
 
     `sources` are nodes of the backup; `share` are those whose objects this node checks.
     """
@@ -32,7 +32,7 @@ class Request:
 
 
 def read(parameters: Mapping[str, Any]) -> Request:
-    """From a job's parameters. Raises JobError for what a scheduler never sends."""
+    """Parse a job's parameters. Raises JobError for a value that no scheduler sends."""
     try:
         sources = tuple(map(str, parameters.get("sources") or ()))
         share = parameters.get("share")

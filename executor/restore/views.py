@@ -1,4 +1,4 @@
-"""The materialized views of tables that are restored: built anew from their tables, on every node, never loaded."""
+"""The materialized views of restored tables: rebuilt from their tables on every node, never loaded."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 from executor.cql.names import TableName
 from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
-from executor.jobs.blocking import call
+from executor.jobs.blocking import call_watched
 
 _BEAN = "Views"
 _ASK_SECONDS = 30.0
-# Compactions end first; then files are removed.
+# Cassandra first ends compactions, then removes files.
 _EMPTY_SECONDS = 3600.0
 _POLL_SECONDS = 0.5
-# Cassandra tries a build that failed again after five minutes.
+# Cassandra tries a failed build again after five minutes.
 STALLED_SECONDS = 1800.0
 
 
 class ViewError(Exception):
-    """Cassandra does not build a view; the text names it and says what to do."""
+    """Cassandra does not build a view; the text names it and what to do."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """The views of one node. Raises JolokiaError, and java_agent.NoAgentError where our agent cannot be loaded."""
+    """The views of one node. Methods raise JolokiaError, and java_agent.NoAgentError if our agent cannot be loaded."""
 
     jolokia: Jolokia
     check: Callable[[], None]
 
-    def of(self, tables: Iterable[TableName]) -> list[TableName]:
-        """The views of these tables."""
+    def find(self, tables: Iterable[TableName]) -> list[TableName]:
+        """Return the views of these tables."""
         found = self._ask("of", [[str(table) for table in tables]])
         return sorted(TableName(*name.split(".", 1)) for name in found)
 
@@ -41,16 +41,16 @@ class Views:
         """Remove this node's rows of a view."""
         bean = java_agent.attach(self.jolokia, _BEAN)
         arguments = [view.key_space, view.table]
-        call(partial(self.jolokia.execute, bean, "empty", arguments, _EMPTY_SECONDS), self.check)
+        call_watched(partial(self.jolokia.execute, bean, "empty", arguments, _EMPTY_SECONDS), self.check)
 
     def build(self, view: TableName) -> None:
-        """Begin to build a view, or go on with it."""
+        """Begin to build a view, or continue a build."""
         bean = java_agent.attach(self.jolokia, _BEAN)
         arguments = [view.key_space, view.table]
-        call(partial(self.jolokia.execute, bean, "build", arguments, _EMPTY_SECONDS), self.check)
+        call_watched(partial(self.jolokia.execute, bean, "build", arguments, _EMPTY_SECONDS), self.check)
 
     def unbuilt(self, views: Sequence[TableName]) -> dict[TableName, int]:
-        """Those that are not built here, with how many partitions of their tables have been gone through."""
+        """Return the views that are not built here, with the number of their tables' processed partitions."""
         open_ = [view for view in views if not self._ask("isBuilt", [view.key_space, view.table])]
         return {view: int(self._ask("partitions", [view.key_space, view.table])) for view in open_}
 
@@ -61,7 +61,17 @@ class Views:
         wait: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
-        """Until all are built here. Raises ViewError when nothing has moved for half an hour."""
+        """Wait until all views are built here.
+
+        Args:
+            views: The views.
+            tell: Receives the views that are not built yet, with their processed partitions.
+            wait: Waits for a number of seconds.
+            clock: Returns seconds.
+
+        Raises:
+            ViewError: There was no progress for STALLED_SECONDS.
+        """
         before, moved = self.unbuilt(views), clock()
         while before:
             tell(before)
@@ -73,7 +83,7 @@ class Views:
                 names = ", ".join(map(str, before))
                 minutes = STALLED_SECONDS / 60
                 raise ViewError(
-                    f"{names} not built: nothing has moved for {minutes:.0f} minutes; see Cassandra's log of this node,"
+                    f"{names} not built: no progress for {minutes:.0f} minutes; see Cassandra's log of this node,"
                     " then restart the step"
                 )
 
@@ -83,5 +93,5 @@ class Views:
 
 
 def why_not(error: JolokiaError) -> str:
-    """What to say of a node that cannot do it."""
-    return f"views cannot be built anew: {error}; use the Cassandra bundle of this version, or drop the views first"
+    """Return a sentence about a node that cannot build views."""
+    return f"views cannot be rebuilt: {error}; use the Cassandra bundle of this version, or drop the views first"

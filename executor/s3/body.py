@@ -1,16 +1,16 @@
-"""What is sent, as the HTTP library reads it: in large pieces, throttled, and ended at once when told."""
+"""Request bodies as the HTTP library reads them: in large pieces, throttled, and ended at once on a cancellation."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 
-# The library asks for 16 KiB, and takes what it gets: a system call for each would cost more than the sending.
+# The library requests 16 KiB, but accepts more: a system call for each would cost more than the transfer.
 _PIECE = 256 * 1024
 
 
 class Slice:
-    """A part of an open file. `pace` gets the size of each piece before it is sent; it waits, and may raise."""
+    """A part of an open file. `pace` gets the size of each piece before it is sent; it waits, and can raise."""
 
     def __init__(self, descriptor: int, offset: int, length: int, pace: Callable[[int], object]) -> None:
         self._descriptor = descriptor
@@ -23,7 +23,7 @@ class Slice:
         return self._length
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next piece, whatever size is asked for."""
+        """Return the next piece, independent of the requested size."""
         piece = os.pread(self._descriptor, min(_PIECE, self._length - self._at), self._offset + self._at)
         if not piece and self._at < self._length:
             raise OSError(f"the file ends at byte {self._offset + self._at}")
@@ -32,17 +32,17 @@ class Slice:
         return piece
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """As a file does."""
+        """Set the position, as a file does."""
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._length}[whence]
         return self._at
 
     def tell(self) -> int:
-        """As a file does."""
+        """Return the position, as a file does."""
         return self._at
 
 
 class Piecewise:
-    """Bytes in memory, likewise."""
+    """Bytes in memory as a body, with the same `pace`."""
 
     def __init__(self, content: bytes, pace: Callable[[int], object]) -> None:
         self._content = memoryview(content)
@@ -53,17 +53,17 @@ class Piecewise:
         return len(self._content)
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next piece, whatever size is asked for."""
+        """Return the next piece, independent of the requested size."""
         piece = bytes(self._content[self._at : self._at + _PIECE])
         self._pace(len(piece))
         self._at += len(piece)
         return piece
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """As a file does."""
+        """Set the position, as a file does."""
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._content)}[whence]
         return self._at
 
     def tell(self) -> int:
-        """As a file does."""
+        """Return the position, as a file does."""
         return self._at

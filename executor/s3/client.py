@@ -1,4 +1,4 @@
-"""The one user of boto3: a client for a location."""
+"""The client of a location's S3: the one user of boto3."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DEFAULT_REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a call is waited for and how often it is tried; pauses grow from `pause` to `longest_pause` seconds."""
+    """The limits of a call: attempts, timeouts, and pauses that grow from `pause` to `longest_pause`, in seconds."""
 
     attempts: int = 7
     connect_seconds: float = 10.0
@@ -40,10 +40,18 @@ class Patience:
 
 
 @contextmanager
-def connected(
+def open_client(
     location: Location, secrets: Mapping[str, str], scratch: Path, connections: int, patience: Patience
 ) -> Iterator[S3Client]:
-    """A client; without S3 keys among the secrets, boto3 looks for credentials itself. Raises what boto3 raises."""
+    """Open a client; without S3 keys among the secrets, boto3 finds credentials itself. Raises what boto3 raises.
+
+    Args:
+        location: The location.
+        secrets: Can hold the names of SECRETS.
+        scratch: A directory for the file of the location's certificates.
+        connections: The largest number of connections.
+        patience: The timeouts.
+    """
     access_key, secret_key, session_token = (secrets.get(name) or None for name in SECRETS)
     with _authority_file(location, scratch) as authority:
         session = boto3.session.Session(access_key, secret_key, session_token, botocore_session=_core())
@@ -54,7 +62,7 @@ def connected(
             verify=authority,
             config=_config(location, connections, patience),
         )
-        # It would make every large request wait for the server's word, up to a second if it gives none.
+        # The header makes every large request wait for the server's answer, up to a second if there is none.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         guard = Guard(client.meta.endpoint_url)
         client.meta.events.register("before-send.s3", guard.before_send)
@@ -65,14 +73,14 @@ def connected(
             yield client
         finally:
             client.close()
-            # A client is a knot of more than ten megabytes that refers to itself.
+            # A client has more than ten megabytes with reference cycles.
             del client
             gc.collect()
 
 
 def _core() -> botocore.session.Session:
     core = botocore.session.Session()
-    # The library's own takes four fifths of the time that a listing takes.
+    # The library's own parser of times takes four fifths of the time of a listing.
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     return core
 
@@ -90,14 +98,14 @@ def _config(location: Location, connections: int, patience: Patience) -> Config:
     return Config(
         connect_timeout=patience.connect_seconds,
         read_timeout=patience.read_seconds,
-        # boto3's own pauses could not be interrupted.
+        # The pauses of boto3 cannot be interrupted.
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=connections,
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={
             "addressing_style": "path" if location.path_style else "auto",
-            # Each body comes with its SHA-256 in a signed header; to sign the body too would compute it twice.
+            # Each body has its SHA-256 in a signed header; a signature of the body would compute it twice.
             "payload_signing_enabled": False,
         },
     )

@@ -1,4 +1,4 @@
-"""Work shared out among threads: whole files, and parts of files, which come first."""
+"""A crew of threads that share work: whole files, and parts of files, which come first."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 
 Task = Callable[[], None]
 
-# Cassandra's threads come first where processors are scarce.
+# If processors are scarce, Cassandra's threads come first.
 _NICENESS = 10
 _POLL_SECONDS = 0.2
 _LEAVE_SECONDS = 0.8
 
 
 class StoppedError(Exception):
-    """The work is to end."""
+    """The crew stops: a task must end."""
 
 
 class Crew:
@@ -32,9 +32,12 @@ class Crew:
         self._failure: BaseException | None = None
 
     def run(self, threads: int, tasks: Iterable[Task], tick: Callable[[], None]) -> None:
-        """Work on so many threads, calling `tick` several times a second. Raises what a task or `tick` raised first.
+        """Run tasks on `threads` threads, and call `tick` several times a second.
 
-        Threads that hang in a call of the network are left behind after a moment: they end with that call.
+        Threads that hang in a network call are left behind after a moment; they end with that call.
+
+        Raises:
+            BaseException: The first one that a task or `tick` raised.
         """
         self._tasks.extend(tasks)
         crew = [
@@ -57,33 +60,33 @@ class Crew:
             raise self._failure
 
     def stop(self) -> None:
-        """Let the threads end."""
+        """Make the threads end."""
         self._stopped.set()
         with self._changed:
             self._changed.notify_all()
 
     def check(self) -> None:
-        """To be called by tasks now and then: raises StoppedError."""
+        """Raise StoppedError if the crew stops; tasks call this now and then."""
         if self._stopped.is_set():
             raise StoppedError
 
     def wait(self, seconds: float) -> None:
-        """Wait, or raise StoppedError."""
+        """Wait for a number of seconds; raise StoppedError if the crew stops."""
         if self._stopped.wait(seconds):
             raise StoppedError
 
     def sleep(self, seconds: float) -> bool:
-        """Wait; says whether the work is to end."""
+        """Wait for a number of seconds; return whether the crew stops."""
         return self._stopped.wait(seconds)
 
     def add(self, part: Task) -> None:
-        """A part of the running task's file, for any thread."""
+        """Add a part of the running task's file, for any thread."""
         with self._changed:
             self._parts.append(part)
             self._changed.notify()
 
     def help(self, most: int) -> None:
-        """Run parts on the calling thread while more than so many wait."""
+        """Run parts on the calling thread while more than `most` of them wait."""
         while True:
             with self._changed:
                 if len(self._parts) <= most:
@@ -98,9 +101,9 @@ class Crew:
                 task()
             except StoppedError:
                 return
-            except BaseException as error:  # noqa: BLE001 it is raised again by the thread that called run
+            except BaseException as error:  # noqa: BLE001 `run` raises it again on its thread
                 with self._changed:
-                    # What fails after the end was called for fails because of it.
+                    # An error after `stop` is its consequence.
                     if self._failure is None and not self._stopped.is_set():
                         self._failure = error
                 self.stop()
@@ -115,7 +118,7 @@ class Crew:
                 if self._parts or self._tasks:
                     self._active += 1
                     return self._parts.popleft() if self._parts else self._tasks.popleft()
-                # A task that runs may still add parts.
+                # A running task can still add parts.
                 if self._active == 0:
                     return None
                 self._changed.wait()

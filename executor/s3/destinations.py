@@ -52,8 +52,10 @@ class Guard:
         self._check(host.strip("[]"), port)
 
     def before_head_bucket(self, **_more: Any) -> None:
-        """Refuse the library's question after the region of a bucket while it asks one: a server may answer alike for
-        ever. Raises RefusedError."""
+        """Refuse to ask for the region of a bucket while that is being asked: a server can repeat its answer.
+
+        Raises RefusedError.
+        """
         if getattr(self._asking, "region", False):
             raise RefusedError(reason="the server sends to another region without naming it: give region")
         self._asking.region = True

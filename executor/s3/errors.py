@@ -1,4 +1,4 @@
-"""What goes wrong with S3, and whether to try again."""
+"""Errors of S3, and which of them pass."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HeaderParsingError, HTTPError, InvalidHeader
 
-from executor.redaction import without
+from executor.redaction import redact
 from executor.s3.destinations import RefusedError
 
-# What any of its calls may raise.
+# The errors that a call can raise.
 CAUSES = (exceptions.BotoCoreError, exceptions.ClientError, ResponseParserError, HTTPError, OSError)
 
 _PASSES = {
@@ -39,9 +39,9 @@ _TAKEN = {"PreconditionFailed", "412"}
 
 
 class StoreError(Exception):
-    """S3 refused, or could not be asked. The text has its code and words and what was asked for, and no secret.
+    """S3 refused a call, or did not answer. The text has S3's code and words and the object, and no secret.
 
-    `hopeless`: another attempt would fail alike. `code` is S3's, or empty.
+    If `hopeless`, another attempt would fail alike. `code` is S3's, or empty.
     """
 
     def __init__(self, text: str, hopeless: bool = False, code: str = "") -> None:
@@ -51,7 +51,7 @@ class StoreError(Exception):
 
     @property
     def missing(self) -> bool:
-        """Whether the bucket or what was asked for does not exist."""
+        """Return whether the bucket or the object does not exist."""
         return self.code in _NOT_FOUND or self.code in ("NoSuchBucket", "NoSuchUpload")
 
 
@@ -60,7 +60,13 @@ class TooLargeError(StoreError):
 
 
 def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
-    """The error of a call, for people."""
+    """Return the error of a call as a sentence.
+
+    Args:
+        error: The error that the call raised.
+        what: The call and its object.
+        secrets: Values that the sentence must not contain.
+    """
     if isinstance(error, exceptions.ClientError):
         code = code_of(error)
         return StoreError(_scrubbed(f"{what}: {_words_of(error, code)}", secrets), not passes(error), code)
@@ -70,13 +76,13 @@ def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
         return StoreError(_scrubbed(f"{what}: {_NO_S3}", secrets), not passes(error))
     words = f"{type(error).__name__}: {error}"
     if isinstance(error, exceptions.BotoCoreError) and (cause := error.kwargs.get("error")) is not None:
-        # Some of the library's texts leave out what the operating system said.
+        # Some of the library's texts lack the cause that the operating system gave.
         words += "" if str(cause) in words else f" ({cause})"
     return StoreError(_scrubbed(f"{what}: {words}", secrets), not passes(error))
 
 
 def _words_of(error: exceptions.ClientError, code: str) -> str:
-    """S3's own words. What is no error of S3 came from some other service, whose answer is nobody's business."""
+    """Return S3's own message; of an answer that is not S3's, its status alone: the rest can be confidential."""
     if not _CODE.fullmatch(code) or (code.isdecimal() and not error.operation_name.startswith("Head")):
         return f"{_NO_S3}: its status is {_status(error)}"
     given = str(error.response.get("Error", {}).get("Message", ""))
@@ -85,7 +91,7 @@ def _words_of(error: exceptions.ClientError, code: str) -> str:
 
 
 def _is_foreign(error: BaseException) -> bool:
-    """Whether an answer was no HTTP, or none that can be read: the library's words repeat it."""
+    """Return whether an answer was not readable HTTP: the library's error repeats it."""
     queue, seen = deque[Any]([error]), set[int]()
     while queue:
         found = queue.popleft()
@@ -99,32 +105,32 @@ def _is_foreign(error: BaseException) -> bool:
 
 
 def code_of(error: Exception) -> str:
-    """S3's code, or an empty text for what did not come from S3."""
+    """Return S3's code; empty for an error that is not S3's."""
     if not isinstance(error, exceptions.ClientError):
         return ""
     return str(error.response.get("Error", {}).get("Code") or _status(error))
 
 
 def passes(error: Exception) -> bool:
-    """Whether the same call may succeed a little later."""
+    """Return whether the same call can succeed a little later."""
     if isinstance(error, exceptions.ClientError):
         return _status(error) >= 500 or _status(error) in (408, 429) or code_of(error) in _PASSES
-    # A body that ends too early at S3's side is reported by the library as a wrong checksum of the answer.
+    # If S3 ends a body too early, the library reports a wrong checksum of the answer.
     return not isinstance(error, _FINAL)
 
 
 def is_missing(error: Exception) -> bool:
-    """Whether S3 said that there is no such key: nothing else counts for that."""
+    """Return whether S3 answered that there is no such key; no other error counts."""
     return code_of(error) in _NOT_FOUND
 
 
 def is_beyond(error: Exception) -> bool:
-    """Whether the range that was asked for begins at the object's end."""
+    """Return whether the requested range begins at the object's end or behind it."""
     return code_of(error) in _NO_RANGE
 
 
 def is_taken(error: Exception) -> bool:
-    """Whether the key exists already, and was not to be written over."""
+    """Return whether the key exists already, and the call must not overwrite it."""
     return code_of(error) in _TAKEN
 
 
@@ -133,4 +139,4 @@ def _status(error: exceptions.ClientError) -> int:
 
 
 def _scrubbed(text: str, secrets: Iterable[str]) -> str:
-    return without({str(number): secret for number, secret in enumerate(secrets)}, text)
+    return redact({str(number): secret for number, secret in enumerate(secrets)}, text)

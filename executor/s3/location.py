@@ -1,4 +1,4 @@
-"""Where backups are kept: an external location, taken apart."""
+"""The external location of backups: parsed into bucket, prefix and endpoint."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class LocationError(ValueError):
-    """No location; the text says what is wrong with it."""
+    """A text that is not a location; the error names the field and the problem."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """A bucket and a prefix in it. `prefix` is empty, or ends with a slash; `endpoint` is None for AWS itself.
+    """A bucket and a prefix in it. `prefix` is empty or ends with a slash; `endpoint` is None for AWS itself.
 
-    `authority` is the PEM text of the certificates that the endpoint's is to be checked with, None for the system's.
+    `authority` is the PEM text of the certificates that verify the endpoint's, None for the system's.
     """
 
     bucket: str
@@ -33,7 +33,7 @@ class Location:
     authority: str | None = field(default=None, repr=False)
 
     def key(self, name: str) -> str:
-        """The key in the bucket of a name under this location."""
+        """Return the key in the bucket for a name under this location."""
         return self.prefix + name
 
     def __str__(self) -> str:
@@ -42,11 +42,14 @@ class Location:
 
 
 def parse(content: Mapping[str, Any]) -> Location:
-    """The location of a job's parameters or of a question: `external_location` and what goes with it.
+    """Parse the location in a job's parameters or a question: `external_location` and its companions.
 
-    `s3://bucket[/prefix]` is at AWS, or at `endpoint`; `http(s)://host[:port]/bucket[/prefix]` names its own endpoint
-    and is always of path style. `allowed` are the places of BACKUP_LOCATIONS; a scheduler of the version before gives
-    none. Raises LocationError.
+    Examples: `s3://bucket/prefix` is at AWS, or at `endpoint`. `https://host:9000/bucket/prefix` names its own endpoint
+    and always has path style. `allowed` are the places of BACKUP_LOCATIONS; a scheduler of an earlier version gives
+    none.
+
+    Raises:
+        LocationError: A field is not valid.
     """
     text = str(content.get("external_location") or "")
     region, endpoint = _optional(content, "region"), _optional(content, "endpoint")
@@ -60,7 +63,7 @@ def parse(content: Mapping[str, Any]) -> Location:
         if found is None:
             raise LocationError(f"external_location {text!r} is neither s3://bucket[/prefix] nor http(s)://host/bucket")
         if endpoint is not None:
-            raise LocationError("external_location names an endpoint already, so that endpoint must not be given")
+            raise LocationError("external_location already names an endpoint; remove the field endpoint")
         endpoint, path_style = found["endpoint"], True
     location = Location(
         bucket=found["bucket"],
@@ -79,7 +82,7 @@ def parse(content: Mapping[str, Any]) -> Location:
 def _optional(content: Mapping[str, Any], name: str) -> str | None:
     value = content.get(name)
     if value is not None and not isinstance(value, str):
-        raise LocationError(f"{name} is not a text")
+        raise LocationError(f"{name} must be a text")
     return value or None
 
 

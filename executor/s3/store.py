@@ -1,4 +1,4 @@
-"""Objects of one location, with retries that can be interrupted."""
+"""The objects of one location, with retries that can be interrupted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from executor.s3.client import SECRETS, Patience, connected
+from executor.s3.client import SECRETS, Patience, open_client
 from executor.s3.errors import CAUSES, StoreError, TooLargeError, explain, is_beyond, is_missing, is_taken, passes
 from executor.s3.location import Location
 
@@ -25,13 +25,13 @@ T = TypeVar("T")
 _CHUNK = 256 * 1024
 # Of an object that is read whole: as large as the largest manifest may be.
 SMALL_BYTES = 64 * 1024**2
-# The most that one DeleteObjects takes.
+# The largest number of keys in one DeleteObjects.
 _DELETED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object that is there. `key` is relative to the location; `modified` is in seconds since 1970."""
+    """An object in the bucket. `key` is relative to the location; `modified` is in seconds since 1970."""
 
     key: str
     size: int
@@ -40,7 +40,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A part that an attempt before sent: its size, and its SHA-256 if the server tells it."""
+    """A part that an earlier attempt sent: its size, and its SHA-256 if the server reports it."""
 
     size: int
     etag: str
@@ -49,7 +49,7 @@ class Arrived:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of an object that has arrived."""
+    """A part of an object that S3 has received."""
 
     number: int
     etag: str
@@ -57,21 +57,24 @@ class Part:
 
 
 class Body(Protocol):
-    """What is sent: read in pieces, and from its beginning again for another attempt."""
+    """A request's body: read in pieces, and again from its beginning for another attempt."""
 
     def __len__(self) -> int: ...
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next piece."""
 
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Set the position."""
 
-    def tell(self) -> int: ...
+    def tell(self) -> int:
+        """Return the position."""
 
 
 class Store:
-    """The objects of one location; all keys are relative to it. For use from several threads. Raises StoreError.
+    """The objects of one location, for several threads; keys are relative to it. Methods raise StoreError.
 
-    `wait` pauses between attempts, for a number of seconds, and may raise to end them.
+    `wait` pauses between attempts, for a number of seconds, and can raise to end them.
     """
 
     def __init__(
@@ -89,14 +92,14 @@ class Store:
         self._wait = wait
         self._patience = patience
 
-    def waiting(self, wait: Callable[[float], object]) -> Store:
-        """The same, with another way to wait."""
+    def with_wait(self, wait: Callable[[float], object]) -> Store:
+        """Return the same store with another function for waiting."""
         return Store(self._client, self.location, self._secrets, wait, self._patience)
 
     # Whole objects.
 
     def get(self, key: str, most: int = SMALL_BYTES) -> bytes | None:
-        """A small object, None if there is none. Raises TooLargeError for one of more than `most` bytes."""
+        """Return a small object; None if there is none. Raises TooLargeError for one of more than `most` bytes."""
 
         def call() -> bytes | None:
             try:
@@ -117,7 +120,7 @@ class Store:
         return self._try("GetObject", key, call)
 
     def size(self, key: str) -> int | None:
-        """An object's size in bytes, None if there is none."""
+        """Return an object's size in bytes; None if there is none."""
 
         def call() -> int | None:
             try:
@@ -134,9 +137,9 @@ class Store:
         self.send(key, content, hashlib.sha256(content).digest())
 
     def put_new(self, key: str, content: bytes) -> bool:
-        """Write a small object unless there is one; says whether it did.
+        """Write a small object unless there is one; return whether it was written.
 
-        A server that does not know this condition is asked whether there is one before.
+        For a server that does not know this condition, the key is checked before the write.
         """
         if self.get(key) is not None:
             return False
@@ -148,7 +151,7 @@ class Store:
                 self._client.put_object(**arguments, Body=content, IfNoneMatch="*")
             except self._client.exceptions.ClientError as error:
                 if is_taken(error):
-                    # It may be what an earlier try of ours wrote, whose answer got lost.
+                    # It can be the object of our own earlier try, whose answer got lost.
                     return self.get(key) == content
                 if error.response.get("Error", {}).get("Code") != "NotImplemented":
                     raise
@@ -158,7 +161,7 @@ class Store:
         return self._try("PutObject", key, call)
 
     def send(self, key: str, body: Body | bytes, sha256: bytes) -> None:
-        """Write an object; S3 compares what arrives with its SHA-256."""
+        """Write an object; S3 compares the received bytes with `sha256`."""
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "Body": body}
         arguments["ChecksumSHA256"] = _base64(sha256)
 
@@ -170,7 +173,7 @@ class Store:
 
     @contextmanager
     def stream(self, key: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
-        """The bytes of an object from an offset on, in pieces; StoreError may also come while they do."""
+        """Open an object's bytes from an offset on, in pieces; reading them can raise StoreError, too."""
         limits: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
 
         def call() -> Any:
@@ -196,7 +199,7 @@ class Store:
             raise self._explained(error, "GetObject", key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no error."""
+        """Remove objects; a missing one is no error."""
         batch: list[str] = []
         for key in keys:
             batch.append(key)
@@ -219,12 +222,12 @@ class Store:
     # Listing.
 
     def objects(self, prefix: str) -> Iterator[Stored]:
-        """All objects whose keys begin with the prefix, in order; a thousand at a time are asked for."""
+        """Yield all objects whose keys begin with the prefix, in order; each request lists a thousand."""
         for page in self.pages(prefix):
             yield from page
 
     def pages(self, prefix: str) -> Iterator[list[Stored]]:
-        """The same in pieces of up to a thousand: the next request is made when the next piece is wanted."""
+        """Yield the same in lists of up to a thousand: the next request is made when the next list is needed."""
         for page in self._pages(prefix):
             yield [
                 Stored(self._name(item["Key"]), item["Size"], item["LastModified"].timestamp())
@@ -232,16 +235,16 @@ class Store:
             ]
 
     def directories(self, prefix: str) -> list[str]:
-        """The next parts of the names below a prefix that ends with a slash."""
+        """Return the next parts of the names below a prefix that ends with a slash."""
         pages = self._pages(prefix, Delimiter="/")
         found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
         return [self._name(key)[len(prefix) : -1] for key in found]
 
     def now(self) -> float:
-        """The time of S3's clock, which is the one of `Stored.modified`; in seconds since 1970."""
+        """Return the time of S3's clock, the clock of `Stored.modified`, in seconds since 1970."""
         page = next(self._pages("", MaxKeys=1))
-        told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        return time.time() if told is None else parsedate_to_datetime(told).timestamp()
+        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return time.time() if date is None else parsedate_to_datetime(date).timestamp()
 
     def _pages(self, prefix: str, **more: Any) -> Iterator[Any]:
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix), **more}
@@ -255,14 +258,22 @@ class Store:
     # Objects in parts.
 
     def begin(self, key: str) -> str:
-        """Begin an object of parts; gives the upload's id."""
+        """Begin an object in parts; return the upload's id."""
         call = lambda: self._client.create_multipart_upload(  # noqa: E731
             Bucket=self._bucket, Key=self._key(key), ChecksumAlgorithm="SHA256"
         )
         return self._try("CreateMultipartUpload", key, call)["UploadId"]
 
     def send_part(self, key: str, upload: str, number: int, body: Body | bytes, sha256: bytes) -> Part:
-        """Send one part, numbered from 1 on; S3 compares what arrives with its SHA-256."""
+        """Send one part; S3 compares the received bytes with `sha256`.
+
+        Args:
+            key: The object's key.
+            upload: The id that `begin` returned.
+            number: The part's number, from 1 on.
+            body: The part's bytes.
+            sha256: Their digest.
+        """
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "Body": body}
         arguments |= {"UploadId": upload, "PartNumber": number, "ChecksumSHA256": _base64(sha256)}
 
@@ -273,7 +284,7 @@ class Store:
         return Part(number, self._try("UploadPart", key, call), sha256)
 
     def finish(self, key: str, upload: str, parts: Iterable[Part], size: int) -> None:
-        """Make the object of its parts, which have all arrived and have this size together."""
+        """Complete an object whose parts have all arrived; `size` is their sum in bytes."""
         listed: Any = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumSHA256": _base64(part.sha256)}
             for part in sorted(parts, key=lambda part: part.number)
@@ -284,12 +295,12 @@ class Store:
         try:
             self._try("CompleteMultipartUpload", key, call)
         except StoreError:
-            # A try whose answer got lost may have made it, and then there is nothing left to make it of.
+            # An earlier try, whose answer got lost, can have completed it: then its parts are gone.
             if self.size(key) != size:
                 raise
 
     def abort(self, key: str, upload: str) -> None:
-        """Give up an object of parts; its parts are removed."""
+        """Abort an object in parts; S3 removes the parts."""
         call = lambda: self._client.abort_multipart_upload(  # noqa: E731
             Bucket=self._bucket, Key=self._key(key), UploadId=upload
         )
@@ -299,22 +310,22 @@ class Store:
             if not error.missing:
                 raise
 
-    def arrived(self, key: str, upload: str) -> dict[int, Arrived]:
-        """The parts of an upload that have arrived by number."""
+    def list_parts(self, key: str, upload: str) -> dict[int, Arrived]:
+        """Return the parts of an upload that have arrived, by number."""
         found: dict[int, Arrived] = {}
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "UploadId": upload}
         while True:
             page = self._try("ListParts", key, lambda: self._client.list_parts(**arguments))
             for item in page.get("Parts", ()):
-                told = item.get("ChecksumSHA256")
-                sha256 = base64.b64decode(told) if told else None
+                digest = item.get("ChecksumSHA256")
+                sha256 = base64.b64decode(digest) if digest else None
                 found[item["PartNumber"]] = Arrived(item["Size"], item["ETag"], sha256)
             if not page.get("IsTruncated"):
                 return found
             arguments["PartNumberMarker"] = page["NextPartNumberMarker"]
 
-    def unfinished(self, prefix: str) -> list[tuple[str, str]]:
-        """Key and id of all uploads in parts below a prefix that were never finished."""
+    def list_uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Return key and id of all unfinished uploads in parts below a prefix."""
         found: list[tuple[str, str]] = []
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix)}
         while True:
@@ -339,7 +350,7 @@ class Store:
             except CAUSES as error:
                 if attempt == self._patience.attempts or not passes(error):
                     raise self._explained(error, operation, key) from error
-            # Several threads that failed together are not to come back together.
+            # Threads that failed together must not retry together.
             self._wait(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, self._patience.longest_pause)
         raise AssertionError("unreachable")
@@ -357,15 +368,24 @@ def open_store(
     connections: int = 16,
     patience: Patience | None = None,
 ) -> Iterator[Store]:
-    """A location's store, with one client; without S3 keys among the secrets, boto3 looks for credentials itself.
+    """Open a location's store with one client; without S3 keys among the secrets, boto3 finds credentials itself.
 
-    `scratch` is a directory for a moment's file. Raises StoreError for what cannot be a location.
+    Args:
+        location: The location.
+        secrets: Can hold the names of SECRETS.
+        wait: The store's function for waiting.
+        scratch: A directory for temporary files.
+        connections: The largest number of connections.
+        patience: The timeouts and attempts.
+
+    Raises:
+        StoreError: There can be no client for such a location.
     """
     patience = patience or Patience()
     known = [secret for name in SECRETS if (secret := secrets.get(name))]
     with ExitStack() as stack:
         try:
-            client = stack.enter_context(connected(location, secrets, scratch, connections, patience))
+            client = stack.enter_context(open_client(location, secrets, scratch, connections, patience))
         except (*CAUSES, ValueError) as error:
             raise explain(error, f"a client for {location}", known) from error
         yield Store(client, location, known, wait, patience)

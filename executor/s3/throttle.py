@@ -1,4 +1,4 @@
-"""Limit the rate of transfers."""
+"""The throttle of transfers: bytes per second over all threads of a job, changeable while it runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _BURST_SECONDS = 0.1
 
 
 class Throttle:
-    """Spreads bytes over time. `limit` gives bytes per second as they are to be now, 0 for no limit.
+    """A limit on the rate of bytes. `limit` returns the current bytes per second, 0 for no limit.
 
-    `sleep` sleeps, and says whether to give up waiting.
+    `sleep` waits for a number of seconds, and returns whether to stop waiting.
     """
 
     def __init__(
@@ -26,15 +26,15 @@ class Throttle:
         self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
-        # Bytes since the beginning: asked for, and paid for by the time that has passed.
+        # Bytes since the beginning: requested, and covered by the time that has passed.
         self._taken = 0.0
         self._paid = 0.0
         self._at = clock()
 
     def take(self, number: int) -> None:
-        """Wait until so many bytes may pass: in the order of the calls, so that threads wake one at a time.
+        """Wait until `number` bytes can pass, in the order of the calls, so that threads wake one at a time.
 
-        A limit that changes counts at once.
+        A changed limit has an effect at once.
         """
         with self._lock:
             self._pay(self._limit())
@@ -45,11 +45,11 @@ class Throttle:
                 return
 
     def _left(self, before: float) -> float:
-        """Seconds until what was asked for before is paid for, or until it is time to look again."""
+        """Return the seconds until the bytes requested before are covered, or until the limit is read again."""
         limit = self._limit()
         with self._lock:
             self._pay(limit)
-            # Less than a byte is owed to rounding.
+            # Less than a byte is a rounding error.
             owed = before - self._paid
             return min(PAUSE_SECONDS, owed / limit) if limit > 0 and owed > 1 else 0.0
 
@@ -59,5 +59,5 @@ class Throttle:
         if limit <= 0:
             self._paid = self._taken
             return
-        # What was not used is lost, but for a moment's worth.
+        # Unused bytes expire, except for those of a moment.
         self._paid = min(self._paid + elapsed * limit, self._taken + limit * _BURST_SECONDS)

@@ -1,4 +1,4 @@
-"""An agent: what it does on the master's events and its executors' calls."""
+"""An agent: its reactions to the master's events and its executors' calls."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 class Agent:
     """State and behaviour of one agent; it neither listens nor connects itself.
 
-    ``stopping`` is set when the program has to end, with ``exit_status``; ``leaving``: as soon as all executors have.
+    ``stopping`` is set when the program must end, with ``exit_status``; ``leaving``: as soon as all executors have.
     """
 
     def __init__(self, config: AgentConfig, send: SendCall) -> None:
@@ -55,12 +55,12 @@ class Agent:
         )
 
     def agent_id(self) -> str:
-        """The id that a master gave; empty before the first registration."""
+        """Return the id that a master gave; empty before the first registration."""
         value: str = self.info.get("id", {}).get("value", "")
         return value
 
     def registration(self) -> Json:
-        """REGISTER: all that a master must know of this agent."""
+        """Return REGISTER with the agent's whole state."""
         frameworks = [f for f in self.frameworks.values() if not f.terminating]
         executors = [(f, e) for f in frameworks for e in f.executors.values()]
         return {
@@ -82,7 +82,11 @@ class Agent:
         }
 
     def handle(self, event: Json) -> None:
-        """One event of the master. CheckpointError when the agent cannot write down what it has to remember."""
+        """Handle one event of the master.
+
+        Raises:
+            CheckpointError: the agent cannot write its state to disk.
+        """
         kind = event["type"]
         handler = getattr(self, f"_on_{kind.lower()}", None)
         if handler is None:
@@ -94,15 +98,15 @@ class Agent:
             raise CheckpointError(f"{kind} of the master: {error}") from error
 
     def disconnected(self) -> None:
-        """The master is gone; updates wait for the next one."""
+        """Keep updates until the next master is connected."""
         self.registered = False
         self.manager.pause()
 
     def _on_registered(self, registered: Json) -> None:
-        given, known = registered["agent_id"]["value"], self.agent_id()
-        if known and given != known:
-            raise CheckpointError(f"the master took agent {known} for {given}")
-        self.info = self.config.agent_info(given)
+        new, known = registered["agent_id"]["value"], self.agent_id()
+        if known and new != known:
+            raise CheckpointError(f"the master knows agent {known} as {new}")
+        self.info = self.config.agent_info(new)
         self.store.save_agent(self.info)
         self.registered = True
         _LOG.info("registered as %s", self.agent_id())
@@ -141,7 +145,7 @@ class Agent:
         try:
             executor = self.runs.start(framework, executor_info, tasks[0])
         except (OSError, ValueError) as error:
-            # No sandbox: a full disk, or an id that no directory can have.
+            # There is no sandbox: the disk is full, or the id cannot name a directory.
             message, reason = f"Failed to launch container: {error}", "REASON_CONTAINER_LAUNCH_FAILED"
             for task in tasks:
                 executor_id, task_id = executor_info["executor_id"]["value"], task["task_id"]["value"]
@@ -228,7 +232,7 @@ class Agent:
         if framework is not None:
             framework.info = info
             self.store.save_framework(framework.framework_id, info)
-        # The framework has come back: what it missed is sent again at once.
+        # The framework has returned: missed updates are sent again at once.
         self.manager.resend(info["id"]["value"])
 
     def _on_checkpoint_resources(self, checkpoint: Json) -> None:
@@ -237,7 +241,7 @@ class Agent:
         try:
             apply_volumes(volumes_of(self.checkpointed, work_dir), volumes_of(resources, work_dir))
         except VolumeError as error:
-            # Not confirmed: the framework must not believe in a volume that is not there.
+            # The agent does not confirm: the framework must not use a volume that does not exist.
             _LOG.error("resources are not applied: %s", error)
             return
         self.store.save_resources(resources)
@@ -248,7 +252,7 @@ class Agent:
         self.refuse(shutdown.get("message", "the master says so"))
 
     def refuse(self, words: str) -> None:
-        """The master does not want this agent (any more): end all executors, then the program with status 1."""
+        """End all executors, then the program with status 1: the master does not accept this agent."""
         _LOG.error("agent asked to shut down: %s", words)
         self.exit_status = 1
         self._leave()
@@ -267,15 +271,16 @@ class Agent:
             self.stopping.set()
 
     def find_executor(self, framework_id: str, executor_id: str) -> tuple[Framework | None, Executor | None]:
-        """Framework and executor of an executor's call, None for what is not here."""
+        """Return framework and executor of an executor's call, None if they are not on this agent."""
         framework = self.frameworks.get(framework_id)
         return framework, framework.executors.get(executor_id) if framework is not None else None
 
     def subscribe(self, framework: Framework, executor: Executor, subscribe: Json) -> EventStream:
+        """Subscribe an executor and return its events."""
         return self.runs.subscribe(framework, executor, subscribe)
 
     def message(self, executor: Executor, message: Json) -> None:
-        """A message of an executor to its framework."""
+        """Send a message of an executor to its framework."""
         self._call(
             "EXECUTOR_MESSAGE",
             {
@@ -321,7 +326,7 @@ class Agent:
             self.stopping.set()
 
     async def close(self) -> None:
-        """End the program's part in everything; executors live on."""
+        """Stop all watching and listening; executors live on."""
         self.manager.pause()
         for framework in self.frameworks.values():
             for executor in framework.executors.values():

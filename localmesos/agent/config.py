@@ -11,9 +11,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """All times are in seconds. ``resources`` and ``attributes`` are Mesos JSON.
+    """Settings of an agent. All times are in seconds; ``resources`` and ``attributes`` are Mesos JSON.
 
-    ``token_key`` signs the tokens of executors; None where executors need none.
+    ``token_key`` signs the tokens of executors; None if executors need none.
     """
 
     ip: str
@@ -34,7 +34,7 @@ class AgentConfig:
     token_key: bytes | None = field(default=None, repr=False)
 
     def agent_info(self, agent_id: str | None) -> Json:
-        """AgentInfo as Mesos writes it; without an id before the first registration."""
+        """Return Mesos' AgentInfo; without an id before the first registration."""
         info: Json = {"hostname": self.hostname, "port": self.port, "resources": self.resources}
         if self.attributes:
             info["attributes"] = self.attributes
@@ -43,7 +43,7 @@ class AgentConfig:
         return info
 
     def place(self, agent_id: str) -> AgentPlace:
-        """What containers of this agent are told."""
+        """Return the facts of this agent that its containers get."""
         return AgentPlace(
             agent_id=agent_id,
             ip=self.ip,

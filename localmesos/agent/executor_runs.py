@@ -44,7 +44,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def generated_command(task: Json) -> Json:
-    """CommandInfo of the executor that runs a command task."""
+    """Return the CommandInfo of the executor that runs a command task."""
     command: Json = {
         "shell": False,
         "value": sys.executable,
@@ -54,8 +54,11 @@ def generated_command(task: Json) -> Json:
 
 
 class ExecutorRuns:
-    """Runs executors. ``exited(framework id, executor id, raw wait status)`` and ``gone(framework, executor)`` tell of
-    an end: the first at once, the second when nothing of the executor is left to report."""
+    """The runs of executors.
+
+    ``exited(framework id, executor id, raw wait status)`` reports an end at once, ``gone(framework, executor)`` when no
+    update of the executor is left.
+    """
 
     def __init__(
         self,
@@ -125,7 +128,7 @@ class ExecutorRuns:
         _LOG.info("executor %s started as process %d", executor.executor_id, executor.process.pid)
 
     def _watch(self, framework: Framework, executor: Executor, child: subprocess.Popen[bytes] | None) -> None:
-        """As Mesos' reaper, which looks every so often: until then the executor's resources are not free."""
+        """Watch like Mesos' reaper, which polls: until then the executor's resources are not free."""
         assert executor.process is not None
         on_exit = partial(self.ended, framework, executor)
         executor.watch = ExitWatch(executor.process, child, on_exit, self._config.reap_interval)
@@ -146,7 +149,7 @@ class ExecutorRuns:
         self.kill(framework, executor, termination)
 
     def await_reregistration(self, framework: Framework, executor: Executor) -> None:
-        """A live executor of an earlier agent has to subscribe in time, or is killed."""
+        """Kill a live executor of an earlier agent unless it subscribes in time."""
         assert executor.process is not None
         self._watch(framework, executor, None)
         seconds = self._config.executor_reregistration_timeout
@@ -159,7 +162,7 @@ class ExecutorRuns:
         self.kill(framework, executor, Termination(state, "REASON_EXECUTOR_REREGISTRATION_TIMEOUT", message))
 
     def subscribe(self, framework: Framework, executor: Executor, subscribe: Json) -> EventStream:
-        """A (re-)subscription; an older one of the same executor is closed."""
+        """Take a new or repeated subscription; an older one of the same executor is closed."""
         if executor.stream is not None:
             executor.stream.close()
         stream = executor.stream = EventStream()
@@ -186,7 +189,7 @@ class ExecutorRuns:
         return stream
 
     def _report_undelivered(self, framework: Framework, executor: Executor, subscribe: Json) -> None:
-        """Tasks that the executor does not know although it was given them: the agent died on the way."""
+        """Report delivered tasks that the executor does not know: the agent died on the way."""
         known = {task["task_id"]["value"] for task in subscribe.get("unacknowledged_tasks", [])}
         state = "TASK_DROPPED" if framework.partition_aware else "TASK_LOST"
         for task in executor.live_tasks():
@@ -206,7 +209,7 @@ class ExecutorRuns:
             self.deliver(framework, executor)
 
     def deliver(self, framework: Framework, executor: Executor) -> None:
-        """Hand over the tasks that wait; they wait on while the executor is not connected."""
+        """Send the waiting tasks; they wait on while the executor is not connected."""
         waiting = [task for task in executor.live_tasks() if not task.delivered]
         if not waiting or executor.stream is None:
             return
@@ -225,7 +228,7 @@ class ExecutorRuns:
             executor.send(event)
 
     def shutdown(self, framework: Framework, executor: Executor) -> None:
-        """Ask the executor to end; killed with all it started after its grace period."""
+        """Ask the executor to end; after its grace period all its processes are killed."""
         if executor.state is ExecutorState.TERMINATED:
             return
         if executor.process is None:
@@ -252,7 +255,7 @@ class ExecutorRuns:
         self.ended(framework, executor, _KILLED_STATUS)
 
     def ended(self, framework: Framework, executor: Executor, status: int) -> None:
-        """The executor's process is gone (or never came): clean up and tell the framework."""
+        """Clean up after an executor whose process is gone or never started, and notify the framework."""
         executor.stop_timer()
         executor.state, executor.launching = ExecutorState.TERMINATED, None
         if executor.process is not None:
@@ -272,7 +275,7 @@ class ExecutorRuns:
         self.settle(framework, executor)
 
     def settle(self, framework: Framework, executor: Executor) -> None:
-        """Forget an ended executor of whose tasks nothing is left to report."""
+        """Remove an ended executor whose tasks are all reported."""
         if executor.state is not ExecutorState.TERMINATED or (executor.tasks and not framework.terminating):
             return
         if framework.executors.get(executor.executor_id) is executor:
@@ -292,7 +295,7 @@ class ExecutorRuns:
 
 
 def launch_events(tasks: list[TaskRecord]) -> list[Json]:
-    """LAUNCH for each task, LAUNCH_GROUP for those that came as a group."""
+    """Return LAUNCH for each task, LAUNCH_GROUP for those that came as a group."""
     events: list[Json] = []
     groups: dict[tuple[str, ...], list[Json]] = {}
     for task in tasks:

@@ -29,16 +29,16 @@ _LOG = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of an agent."""
+    """Add the options of an agent."""
     parser.add_argument("--ip", default="127.0.0.1", help="address to listen on, also the executors' address")
     parser.add_argument("--port", type=int, default=5051)
     parser.add_argument("--hostname", help="name in offers (default: the ip)")
     parser.add_argument("--master", required=True, help="HOST:PORT or zk://HOST:PORT/PATH")
-    parser.add_argument("--work-dir", type=Path, required=True, help="sandboxes, volumes and the agent's memory")
+    parser.add_argument("--work-dir", type=Path, required=True, help="sandboxes, volumes and the agent's state")
     parser.add_argument("--resources", type=parse_resources, required=True, help="cpus:4;mem:1024;… or a JSON array")
     parser.add_argument("--attributes", type=parse_attributes, default=[], help="rack:r1;zone:z1")
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
-    parser.add_argument("--authenticate-http-executors", action="store_true", help="ask executors for their tokens")
+    parser.add_argument("--authenticate-http-executors", action="store_true", help="executors need their tokens")
     for name, default in (
         ("--executor-registration-timeout", "60secs"),
         ("--executor-reregistration-timeout", "2secs"),
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> AgentConfig:
-    """AgentConfig of parsed options."""
+    """Return the AgentConfig of parsed options."""
     work_dir: Path = args.work_dir.resolve()
     cache = args.fetcher_cache_dir
     return AgentConfig(
@@ -76,7 +76,7 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run an agent until SIGTERM (executors live on), SIGUSR1 (leave) or the master's word; exit status."""
+    """Return the exit status of an agent after SIGTERM (executors live on), SIGUSR1 (leave) or the master's refusal."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         return asyncio.run(_serve(read_config(args)))
@@ -150,12 +150,12 @@ async def _stay_registered(agent: Agent, link: MasterLink) -> None:
         await link.run()
     except RefusedError as error:
         agent.refuse(str(error))
-    # Not wanted any more: its executors still have their grace period.
+    # The master does not accept the agent any more; its executors still have their grace period.
     await agent.stopping.wait()
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point for running this module alone."""
+    """Run this module alone."""
     parser = argparse.ArgumentParser(prog="localmesos agent")
     add_arguments(parser)
     return run(parser.parse_args(argv))

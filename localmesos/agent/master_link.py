@@ -1,4 +1,4 @@
-"""An agent's connection to the leading master: registers, reads events, sends calls in order, comes back for ever."""
+"""An agent's connection to the leading master: registers, reads events, sends calls in order, reconnects."""
 
 import asyncio
 import json
@@ -24,14 +24,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """The master does not accept this agent; the text is its word."""
+    """A master that does not accept this agent; the text is its reason."""
 
 
 class MasterLink:
-    """Runs as one task (``run``); ``send`` never waits.
+    """The connection as one task (``run``); ``send`` never waits.
 
-    `registration` gives the REGISTER body, `handle` takes each event, `disconnected` tells that a connection ended;
-    no new connection is made once `wanted` says no.
+    `registration` returns the REGISTER body, `handle` takes each event, `disconnected` is called when a connection
+    ends; once `wanted` returns False, no new connection is made.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class MasterLink:
         self._agent_id: asyncio.Future[str] | None = None
 
     def send(self, call_type: str, body: Json) -> None:
-        """Queue a call for the master; dropped without one (what must arrive is kept by its sender).
+        """Queue a call for the master; dropped without one (its sender keeps calls that must arrive).
 
-        From the moment at which REGISTER was written calls are kept until the master has answered it: they tell of
-        changes that it does not contain.
+        After REGISTER is written, calls are kept until the master has answered it: they carry changes that it does not
+        contain.
         """
         if self._open:
             self._calls.put_nowait({"type": call_type, call_type.lower(): body})
@@ -68,7 +68,11 @@ class MasterLink:
             _LOG.warning("some calls did not reach the master")
 
     async def run(self) -> None:
-        """Stay registered as long as that is wanted; RefusedError when the master does not want the agent."""
+        """Stay registered as long as that is wanted.
+
+        Raises:
+            RefusedError: the master does not accept the agent.
+        """
         backoff = _BACKOFF_SECONDS
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
             while self._wanted():
@@ -83,7 +87,7 @@ class MasterLink:
                 backoff = min(backoff * 2, _BACKOFF_MAX_SECONDS)
 
     async def _connect(self, session: aiohttp.ClientSession, master: str) -> bool:
-        """One connection from REGISTER to its end; whether the master took the agent."""
+        """Keep one connection from REGISTER to its end and return whether the master accepted the agent."""
         url = f"http://{master}/localmesos/agent"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=_SILENCE_SECONDS)
         self._open, self._agent_id = True, asyncio.get_running_loop().create_future()
@@ -148,11 +152,11 @@ class MasterLink:
                     if response.status != 202:
                         _LOG.warning("%s: HTTP status %d: %s", call["type"], response.status, await response.text())
                     if response.status == 403:
-                        # A master that does not know the agent: begin again with REGISTER.
+                        # The master does not know the agent: begin again with REGISTER.
                         stream.close()
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 _LOG.warning("%s did not reach the master: %s", call["type"], str(error) or type(error).__name__)
-                # The next REGISTER tells the master what this call would have told.
+                # The next REGISTER reports the content of this call to the master.
                 stream.close()
             finally:
                 self._calls.task_done()

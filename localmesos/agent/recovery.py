@@ -1,4 +1,4 @@
-"""What a restarted agent does first: takes up its executors, tasks, updates and volumes from disk."""
+"""The first steps of a restarted agent: executors, tasks, updates and volumes from disk."""
 
 import asyncio
 import logging
@@ -15,7 +15,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def recover(agent: Agent) -> None:
-    """Load everything and watch the executors that live. CheckpointError when the memory cannot be used."""
+    """Load everything and watch the executors that live.
+
+    Raises:
+        CheckpointError: the stored state cannot be used.
+    """
     agent.checkpointed = agent.store.load_resources()
     known = agent.store.load_agent()
     if known is None:
@@ -65,7 +69,7 @@ def _load_executor(agent: Agent, framework: Framework, record: ExecutorRecord) -
 
 def _resume(agent: Agent, framework: Framework, executor: Executor) -> None:
     if not framework.checkpoint:
-        # Such a framework was told that its tasks are lost when the agent went away.
+        # The master reported its tasks as lost to such a framework when the agent disconnected.
         _LOG.info("executor %s of a framework without checkpointing is killed", executor.executor_id)
         kill_container(executor.process, executor.directory)
         agent.manager.forget(framework.framework_id)

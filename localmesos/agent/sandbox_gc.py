@@ -1,4 +1,4 @@
-"""Removes sandboxes some time after their executor has ended, as Mesos does, so that a disk does not fill up."""
+"""The garbage collection of sandboxes some time after their executor has ended, so that a disk does not fill up."""
 
 import asyncio
 import logging
@@ -14,20 +14,20 @@ _LOG = logging.getLogger(__name__)
 
 
 def last_change(sandbox: Path) -> float:
-    """When something was last written to the sandbox or its output files."""
+    """Return the time of the last write to the sandbox or its output files."""
     candidates = (sandbox, sandbox / "stdout", sandbox / "stderr")
     return max(path.stat().st_mtime for path in candidates if path.exists())
 
 
 def old_sandboxes(work_dir: Path, in_use: set[Path], before: float) -> list[Path]:
-    """Sandboxes that nobody uses and that did not change since `before` (seconds since the epoch)."""
+    """Return unused sandboxes without changes since `before` (seconds since the epoch)."""
     runs = work_dir.glob("slaves/*/frameworks/*/executors/*/runs/*")
     candidates = (path for path in runs if path.is_dir() and not path.is_symlink() and path not in in_use)
     return [path for path in candidates if last_change(path) < before]
 
 
 def prune(sandbox: Path) -> None:
-    """Remove the directories that are empty now that the sandbox is gone."""
+    """Remove the directories that are empty without the sandbox."""
     latest = sandbox.parent / "latest"
     if latest.is_symlink() and not latest.exists():
         latest.unlink()
@@ -48,7 +48,7 @@ async def collect_sandboxes(agent: Agent) -> None:
             try:
                 # Linked volumes are not followed.
                 await asyncio.to_thread(shutil.rmtree, sandbox)
-                # In this thread, so that no new run is just being made there.
+                # This runs in the event loop's thread, so that no new run is created there meanwhile.
                 prune(sandbox)
             except OSError as error:
                 _LOG.warning("sandbox %s stays: %s", sandbox, error)

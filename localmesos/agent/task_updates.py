@@ -1,4 +1,4 @@
-"""Where status updates enter, from executors and from the agent: into the task's record and the update manager."""
+"""The entry of status updates, from executors and from the agent, into the task's record and the update manager."""
 
 import base64
 import logging
@@ -18,12 +18,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def new_uuid() -> str:
-    """A random UUID's 16 bytes in base 64, as update ids are written."""
+    """Return a random UUID's 16 bytes in base64, the format of update ids: ``3q2+7wAAQACAAAAAAAAAAQ==``."""
     return base64.b64encode(uuid.uuid4().bytes).decode()
 
 
 def container_status(config: AgentConfig, executor: Executor) -> Json:
-    """ContainerStatus of an executor's container: its id, address and process."""
+    """Return ContainerStatus of an executor's container: its id, address and process."""
     status: Json = {
         "container_id": {"value": executor.container_id},
         "network_infos": [{"ip_addresses": [{"protocol": "IPv4", "ip_address": config.ip}]}],
@@ -34,7 +34,7 @@ def container_status(config: AgentConfig, executor: Executor) -> Json:
 
 
 class TaskUpdates:
-    """Completes statuses, remembers them and sends them on; ``agent_id`` tells the id the master gave."""
+    """A path for statuses that completes, stores and sends them; ``agent_id`` returns the id that the master gave."""
 
     def __init__(
         self, config: AgentConfig, store: MetaStore, manager: UpdateManager, agent_id: Callable[[], str]
@@ -45,7 +45,7 @@ class TaskUpdates:
         self._agent_id = agent_id
 
     def from_executor(self, framework: Framework, executor: Executor, status: Json) -> None:
-        """An UPDATE of an executor; acknowledged to it once it is on disk, if the task is (still) known."""
+        """Take an executor's UPDATE; it is acknowledged once it is on disk, if the task is (still) known."""
         if framework.terminating:
             _LOG.info("update of terminating framework %s ignored", framework.framework_id)
             return
@@ -65,7 +65,7 @@ class TaskUpdates:
     def from_agent(
         self, framework: Framework, executor_id: str, task_id: str, state: str, reason: str, message: str
     ) -> None:
-        """The agent's own word about a task."""
+        """Take the agent's own status of a task."""
         status = {
             "task_id": {"value": task_id},
             "state": state,
@@ -96,7 +96,7 @@ class TaskUpdates:
 
 
 def task_json(framework_id: str, executor: Executor, record: TaskRecord, forwarded: Json | None) -> Json:
-    """A Task as an agent reports it to a master; `forwarded`: the status the framework is being told of."""
+    """Return a Task as an agent reports it to a master; `forwarded`: the status that waits for acknowledgement."""
     info = record.info
     task: Json = {k: info[k] for k in ("name", "task_id", "agent_id", "resources", "labels", "discovery") if k in info}
     task["framework_id"] = {"value": framework_id}

@@ -19,9 +19,10 @@ StreamKey = tuple[str, str]
 
 
 class Timer(Protocol):
-    """Something that will happen unless it is cancelled."""
+    """A pending action that can be cancelled."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        """Cancel the action."""
 
 
 Later = Callable[[float, Callable[[], None]], Timer]
@@ -36,7 +37,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def is_terminal(state: str) -> bool:
-    """Whether a task in this state is over."""
+    """Return whether a task in this state is over."""
     return state in TERMINAL_STATES
 
 
@@ -46,7 +47,7 @@ def _loop_later(seconds: float, action: Callable[[], None]) -> Timer:
 
 @dataclass
 class Stream:
-    """Updates of one task: those seen, those acknowledged, and the queue between (oldest first)."""
+    """Updates of one task: those taken, those acknowledged, and the queue between (oldest first)."""
 
     path: Path | None
     received: set[str] = field(default_factory=set)
@@ -55,13 +56,14 @@ class Stream:
     timer: Timer | None = None
 
     def write(self, line: Json) -> None:
+        """Append a line to the file."""
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a") as stream:
                 stream.write(json.dumps(line) + "\n")
 
     def replay(self) -> list[Json]:
-        """Rebuild from disk; returns all statuses in their order. A last line that was cut short is taken away."""
+        """Rebuild from disk and return all statuses in their order; an incomplete last line is removed."""
         statuses: list[Json] = []
         if self.path is None or not self.path.exists():
             return statuses
@@ -84,10 +86,12 @@ class Stream:
 
 
 class UpdateManager:
-    """Sends updates through `forward`; `on_done(framework id, task id)` tells that a terminal one was acknowledged.
+    """The sender of updates through `forward`.
 
-    An update is ``{framework_id, executor_id?, status}`` with a ``uuid`` in its status. `later(seconds, action)`
-    is the running loop's ``call_later`` unless given.
+    `on_done(framework id, task id)` is called when a terminal update is acknowledged.
+
+    An update is ``{framework_id, executor_id?, status}`` with a ``uuid`` in its status. `later(seconds, action)` is by
+    default the running loop's ``call_later``.
     """
 
     def __init__(
@@ -105,7 +109,7 @@ class UpdateManager:
         self._paused = True
 
     def update(self, update: Json, path: Path | None) -> bool:
-        """Take an update (kept in `path` unless None); False for one that was taken before."""
+        """Take an update (kept in `path` unless None); return False for a repetition."""
         key = (update["framework_id"]["value"], update["status"]["task_id"]["value"])
         stream = self._streams.setdefault(key, Stream(path))
         uuid = update["status"]["uuid"]
@@ -119,12 +123,12 @@ class UpdateManager:
         return True
 
     def is_known(self, framework_id: str, task_id: str, uuid: str) -> bool:
-        """Whether this update was taken before."""
+        """Return whether this update was taken before."""
         stream = self._streams.get((framework_id, task_id))
         return stream is not None and uuid in stream.received
 
     def acknowledge(self, framework_id: str, task_id: str, uuid: str) -> bool:
-        """The framework has this update; False when it is not the one that was sent last."""
+        """Acknowledge the update sent last; return False for any other."""
         key = (framework_id, task_id)
         stream = self._streams.get(key)
         if stream is None or not stream.pending or stream.pending[0]["status"]["uuid"] != uuid:
@@ -142,7 +146,7 @@ class UpdateManager:
         return True
 
     def recover(self, framework_id: str, task_id: str, path: Path) -> tuple[list[Json], bool]:
-        """Take up a task's updates from disk: all its statuses, and whether a terminal one is acknowledged already."""
+        """Load a task's updates from disk; return all statuses, and whether a terminal one is acknowledged."""
         stream = Stream(path)
         statuses = stream.replay()
         done = any(s["uuid"] in stream.acknowledged and is_terminal(s["state"]) for s in statuses)
@@ -151,7 +155,7 @@ class UpdateManager:
         return statuses, done
 
     def forwarded(self, framework_id: str, task_id: str) -> Json | None:
-        """Status that the framework is being told of (the oldest unacknowledged one)."""
+        """Return the oldest unacknowledged status, which the framework gets now."""
         stream = self._streams.get((framework_id, task_id))
         if stream is None or not stream.pending:
             return None
@@ -159,26 +163,26 @@ class UpdateManager:
         return status
 
     def pause(self) -> None:
-        """No master: keep everything, send nothing."""
+        """Keep everything and send nothing: there is no master."""
         self._paused = True
         for stream in self._streams.values():
             self._stop_timer(stream)
 
     def resume(self) -> None:
-        """A master is back: send the oldest update of every task at once."""
+        """Send the oldest update of every task at once: a master is connected."""
         self._paused = False
         for framework_id in {key[0] for key in self._streams}:
             self.resend(framework_id)
 
     def resend(self, framework_id: str) -> None:
-        """Send the oldest update of every task of a framework now, and start anew with the short pause."""
+        """Send the oldest update of every task of a framework now, and begin again with the short delay."""
         for key, stream in list(self._streams.items()):
             if key[0] == framework_id:
                 self._stop_timer(stream)
                 self._send(key, self._retry_seconds)
 
     def forget(self, framework_id: str) -> None:
-        """The framework is gone for good: nobody will acknowledge."""
+        """Remove the updates of a framework that is gone for good."""
         for key in [key for key in self._streams if key[0] == framework_id]:
             self._stop_timer(self._streams.pop(key))
 

@@ -24,11 +24,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class ElectionError(Exception):
-    """The master cannot take part (any more) and must end; the text is for people."""
+    """A failure after which the master cannot take part and must end; the text is for people."""
 
 
 class Election:
-    """One master's candidacy. `led_by` is called with the leading master's MasterInfo, or None, when it changes."""
+    """One master's candidacy.
+
+    `led_by` is called with the leading master's MasterInfo, or None, when the leader changes.
+    """
 
     def __init__(self, url: str, info: Json, led_by: Callable[[Json | None], None], session_timeout: float) -> None:
         self._hosts, self._path = parse_zk_url(url)
@@ -42,7 +45,11 @@ class Election:
         self._client = KazooClient(hosts=self._hosts, timeout=session_timeout, connection_retry=RECONNECT)
 
     async def run(self) -> None:
-        """Take part until cancelled; ElectionError when the session is lost."""
+        """Take part until cancelled.
+
+        Raises:
+            ElectionError: the session is lost.
+        """
         self._client.add_listener(self._on_state)
         try:
             await self._connect()
@@ -77,7 +84,7 @@ class Election:
             try:
                 await asyncio.to_thread(self._join)
             except ConnectionLoss:
-                # Whether it was made is not known. Two of one session say the same of the same master.
+                # The znode can exist already; two of one session name the same master, so a second one does no harm.
                 _LOG.info("lost the connection to ZooKeeper while joining; joining again")
                 await asyncio.sleep(_JOIN_PAUSE_SECONDS)
                 await self._connected.wait()
@@ -108,7 +115,7 @@ class Election:
             self._connected.clear()
 
     async def _wait_lost(self) -> None:
-        """Ends with ElectionError. Without a connection a session is counted as lost after its timeout."""
+        """Raise ElectionError when the session is lost; without a connection that is after the session's timeout."""
         while not self._lost.is_set():
             if self._connected.is_set():
                 await asyncio.sleep(0.2)
@@ -126,7 +133,7 @@ class Election:
             try:
                 found = await asyncio.to_thread(self._read_leader)
             except ConnectionLoss:
-                # Who leads is read again when the connection is back; without it the session is lost soon.
+                # The leader is read again when the connection is back; without a connection the session is lost soon.
                 _LOG.info("no connection to ZooKeeper")
             else:
                 if found != leader:

@@ -1,4 +1,4 @@
-"""Where the leading master is: a fixed address, or the one that leads in ZooKeeper."""
+"""The search for the leading master: a fixed address, or an election in ZooKeeper."""
 
 import asyncio
 import json
@@ -13,48 +13,55 @@ from kazoo.handlers.threading import KazooTimeoutError
 _ZK_URL = re.compile(r"^zk://(?:[^@/]*@)?([^/]+)(/[^?#]*)?$")
 _INFO_PREFIX = "json.info_"
 _POLL_SECONDS = 1.0
-# Mesos' own ZooKeeper library tries again every few seconds; kazoo's pauses would grow to a minute.
+# Mesos' own ZooKeeper library retries every few seconds; kazoo's delays would grow to a minute.
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
 
 _LOG = logging.getLogger(__name__)
 
 
 class Detector(Protocol):
-    """Finds the leading master."""
+    """A way to find the leading master."""
 
     async def leader(self) -> str:
-        """``host:port`` of the master to try now; OSError when none leads."""
+        """Return ``host:port`` of the master to try now.
+
+        Raises:
+            OSError: no master leads.
+        """
 
     def redirected(self, address: str) -> None:
-        """The master that was asked names this one as leading."""
+        """Record that the master in use names `address` as the leader."""
 
     async def moved_from(self, address: str) -> None:
-        """Return when another master leads than this one, which was the leader."""
+        """Return when another master leads than `address`, which was the leader."""
 
     async def close(self) -> None:
-        """Give up connections."""
+        """Close the connections."""
 
 
 class FixedDetector:
-    """A master whose address is given; follows its redirections, and returns to it when they lead nowhere."""
+    """A configured address; redirections are followed, and dropped when they lead nowhere."""
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._next: str | None = None
 
     async def leader(self) -> str:
+        """Return the last redirection, then the configured address again."""
         address, self._next = self._next or self._address, None
         return address
 
     def redirected(self, address: str) -> None:
+        """Try `address` next."""
         self._next = address
 
     async def moved_from(self, address: str) -> None:
-        # A master that stops leading closes its connections; nobody else could tell.
+        # A master that stops leading closes its connections; there is no other sign of it.
+        """Wait without end: a fixed master does not move."""
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        return None
+        """Do nothing: there is no connection."""
 
 
 class ZooKeeperDetector:
@@ -65,6 +72,11 @@ class ZooKeeperDetector:
         self._client: KazooClient | None = None
 
     async def leader(self) -> str:
+        """Return ``host:port`` of the leader in ZooKeeper.
+
+        Raises:
+            OSError: ZooKeeper does not answer, or no master leads.
+        """
         try:
             return await asyncio.to_thread(self._read)
         except (KazooException, KazooTimeoutError) as error:
@@ -86,19 +98,22 @@ class ZooKeeperDetector:
         return f"{address.get('ip') or address['hostname']}:{address['port']}"
 
     def redirected(self, address: str) -> None:
+        """Log the disagreement; ZooKeeper decides."""
         _LOG.info("the master found in ZooKeeper names %s as leading; asking ZooKeeper again", address)
 
     async def moved_from(self, address: str) -> None:
+        """Return when ZooKeeper names another leader than `address`."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             try:
                 if await self.leader() != address:
                     return
             except OSError as error:
-                # Without ZooKeeper the master that leads goes on.
+                # Without ZooKeeper the leading master goes on.
                 _LOG.info("%s", error)
 
     async def close(self) -> None:
+        """Close the session."""
         if self._client is not None:
             await asyncio.to_thread(self._client.stop)
             await asyncio.to_thread(self._client.close)
@@ -106,7 +121,11 @@ class ZooKeeperDetector:
 
 
 def parse_zk_url(url: str) -> tuple[str, str]:
-    """Hosts and path of a zk:// URL; ValueError for anything else."""
+    """Return hosts and path of a URL such as ``zk://10.0.0.1:2181,10.0.0.2:2181/mesos``.
+
+    Raises:
+        ValueError: the URL has another form.
+    """
     match = _ZK_URL.match(url)
     if match is None or not match.group(2) or match.group(2) == "/":
         raise ValueError(f"{url!r} is not of the form zk://host:port,host:port/path")
@@ -114,7 +133,11 @@ def parse_zk_url(url: str) -> tuple[str, str]:
 
 
 def detector_for(master: str) -> Detector:
-    """Detector for ``host:port`` or ``zk://…``; ValueError for anything else."""
+    """Return a detector for ``10.0.0.1:5050`` or ``zk://10.0.0.1:2181/mesos``.
+
+    Raises:
+        ValueError: the text has neither form.
+    """
     if master.startswith("zk://"):
         return ZooKeeperDetector(master)
     host, _, port = master.rpartition(":")

@@ -1,4 +1,4 @@
-"""ACCEPT: offers turned into reservations, volumes and running tasks."""
+"""ACCEPT: from offers to reservations, volumes and running tasks."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ from localmesos.master.operation_feedback import Feedback
 from localmesos.master.state import statuses
 from localmesos.master.state.cluster import Cluster
 from localmesos.master.state.records import Agent, Executor, Framework, Offer, Task
-from localmesos.master.state.statuses import Word
+from localmesos.master.state.statuses import Cause
 from localmesos.master.task_validation import (
     Place,
     TaskError,
@@ -26,11 +26,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class OfferError(ValueError):
-    """The offers of an ACCEPT cannot be used; the text is Mesos' words."""
+    """A refusal of the offers of an ACCEPT; the text is Mesos' message."""
 
 
 class Acceptance:
-    """One ACCEPT with valid offers: `pool` is what is left of them, operation by operation."""
+    """One ACCEPT with valid offers: `pool` is the rest of them, operation by operation."""
 
     def __init__(self, cluster: Cluster, feedback: Feedback, framework: Framework, offers: list[Offer]) -> None:
         self._cluster = cluster
@@ -43,7 +43,7 @@ class Acceptance:
         self._checkpoint_needed = False
 
     def perform(self, operation: Json) -> None:
-        """One operation; what is refused is said in the way that Mesos does, or not at all."""
+        """Perform one operation; a refusal is reported as Mesos reports it, or not at all."""
         kind = operation.get("type")
         if kind in RESOURCE_OPERATIONS:
             self._convert(operation)
@@ -70,7 +70,7 @@ class Acceptance:
         self._checkpoint += self._feedback.begin(self._framework, operation, self.agent)
 
     def flush(self) -> None:
-        """Tell the agent of the resources before a task that uses them."""
+        """Send the agent its resources before a task that uses them."""
         if self._checkpoint_needed:
             resources = self.agent.ledger.checkpointed.to_json()
             self.agent.send("CHECKPOINT_RESOURCES", {"resources": resources, "operations": self._checkpoint})
@@ -89,7 +89,7 @@ class Acceptance:
             task = allocate_task(info, self.role)
             total = check_task(task, self._place(), self.pool)
         except TaskError as error:
-            self._refuse_task(info, Word("REASON_TASK_INVALID", str(error)))
+            self._refuse_task(info, Cause("REASON_TASK_INVALID", str(error)))
             return
         executor = task.get("executor")
         launch_executor = executor is None or self._add_executor(executor)
@@ -108,7 +108,7 @@ class Acceptance:
             total = check_group(tasks, executor, self._place(), self.pool)
         except TaskError as error:
             for info in infos:
-                self._refuse_task(info, Word("REASON_TASK_GROUP_INVALID", str(error)))
+                self._refuse_task(info, Cause("REASON_TASK_GROUP_INVALID", str(error)))
             return
         launch_executor = self._add_executor(executor)
         self.pool -= total
@@ -129,14 +129,14 @@ class Acceptance:
             },
         )
 
-    def _refuse_task(self, info: Json, word: Word) -> None:
+    def _refuse_task(self, info: Json, cause: Cause) -> None:
         agent_id = info["agent_id"]["value"]
         now = self._cluster.clock()
-        status = statuses.task_status(info["task_id"]["value"], "TASK_ERROR", word, now, agent_id)
-        self._cluster.tell(self._framework, status)
+        status = statuses.task_status(info["task_id"]["value"], "TASK_ERROR", cause, now, agent_id)
+        self._cluster.send_update(self._framework, status)
 
     def _add_executor(self, executor: Json) -> bool:
-        """Whether it is new to the agent."""
+        """Add the executor and return whether it is new to the agent."""
         key = self._framework.framework_id, executor["executor_id"]["value"]
         if key in self.agent.executors:
             return False
@@ -157,7 +157,7 @@ class Acceptance:
         self._cluster.add_task(self.agent, self._framework, Task(info, resources))
 
     def _shown(self, message: Json) -> Json:
-        """A task or executor with its resources in the framework's format, as its executor is to see them."""
+        """Return a task or executor with its resources in the framework's format, as its executor gets them."""
         shown = self._framework.shown_resources(Resources.parse(message.get("resources", [])))
         found = {**message, "resources": shown}
         if "executor" in message:
@@ -186,6 +186,7 @@ class Accepts:
         self._feedback = feedback
 
     def accept(self, framework: Framework, accept: Json) -> None:
+        """Perform all operations of an ACCEPT and release the rest of its offers."""
         offer_ids = [item["value"] for item in accept.get("offer_ids", [])]
         operations = accept.get("operations", [])
         try:
@@ -222,11 +223,11 @@ class Accepts:
         return found
 
     def _refuse(self, framework: Framework, offer_ids: list[str], operations: list[Json], words: str) -> None:
-        word = Word("REASON_INVALID_OFFERS", f"Task launched with invalid offers: {words}")
+        cause = Cause("REASON_INVALID_OFFERS", f"Task launched with invalid offers: {words}")
         for task in (task for operation in operations for task in _tasks_of(operation)):
             agent_id, now = task["agent_id"]["value"], self._cluster.clock()
-            status = statuses.task_status(task["task_id"]["value"], "TASK_DROPPED", word, now, agent_id)
-            self._cluster.tell(framework, status)
+            status = statuses.task_status(task["task_id"]["value"], "TASK_DROPPED", cause, now, agent_id)
+            self._cluster.send_update(framework, status)
         for operation in operations:
             self._feedback.refuse(framework, operation, None, f"Operation attempted with invalid offers: {words}")
         for offer_id in offer_ids:
@@ -235,7 +236,7 @@ class Accepts:
                 self._cluster.discard(offer)
 
     def decline(self, framework: Framework, decline: Json) -> None:
-        """Give offers back; those that are over are no matter."""
+        """Decline offers; those that are over are ignored."""
         for item in decline.get("offer_ids", []):
             offer = framework.offers.get(item["value"])
             if offer is not None:

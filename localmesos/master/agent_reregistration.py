@@ -1,16 +1,16 @@
-"""A returning agent's word on what it has, entered into a master's state."""
+"""The state that a returning agent reports, entered into a master's."""
 
 from typing import Any
 
 from localmesos.master.state.cluster import Cluster
 from localmesos.master.state.records import Agent, Executor, Framework, Task
-from localmesos.master.state.statuses import Word, known_status
+from localmesos.master.state.statuses import Cause, known_status
 from localmesos.resources.arithmetic import Resources
 from localmesos.resources.ledger import AgentLedger
 
 Json = dict[str, Any]
 
-_UNKNOWN_TO_AGENT = Word("REASON_RECONCILIATION", "Reconciliation: task unknown to the agent")
+_UNKNOWN_TO_AGENT = Cause("REASON_RECONCILIATION", "Reconciliation: task unknown to the agent")
 _TASK_FIELDS = ("name", "task_id", "framework_id", "executor_id", "agent_id", "labels", "discovery")
 
 
@@ -32,7 +32,7 @@ def admit(cluster: Cluster, body: Json, agent_id: str, now: float) -> Agent:
 
 
 def _with_checkpointed(static: Resources, checkpointed: list[Json]) -> Resources:
-    """The agent's total: what it was started with, part of it reserved or made into volumes since."""
+    """Return the agent's total: its configured resources, with the later reservations and volumes in them."""
     total = static
     for piece in Resources.parse(checkpointed):
         plain = piece.without_volume() if piece.persistence_id is not None else piece
@@ -44,7 +44,7 @@ def _with_checkpointed(static: Resources, checkpointed: list[Json]) -> Resources
 
 
 def _of(framework: Framework, data: list[Json]) -> Resources:
-    """Resources as allocated; those of a framework without MULTI_ROLE do not say so themselves."""
+    """Return resources as allocated; those of a framework without MULTI_ROLE do not name the role themselves."""
     return Resources(
         piece if piece.role is not None else piece.allocated(framework.roles[0]) for piece in Resources.parse(data)
     )
@@ -84,7 +84,7 @@ def forget_missing(cluster: Cluster, agent: Agent, body: Json) -> None:
         framework = cluster.frameworks.get(task.framework_id)
         if framework is not None and not task.terminal:
             status = known_status(task, "TASK_DROPPED", _UNKNOWN_TO_AGENT, cluster.clock())
-            cluster.tell(framework, status)
+            cluster.send_update(framework, status)
             task.add_status(status, framework.shown_state("TASK_DROPPED"))
         cluster.remove_task(task)
     executors = {(e["framework_id"]["value"], e["executor_info"]["executor_id"]["value"]) for e in body["executors"]}

@@ -1,4 +1,4 @@
-"""Agents register, return, report, are lost and are removed."""
+"""Agents: registration, return, reports, loss and removal."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ from localmesos.master.operation_feedback import Feedback
 from localmesos.master.state import statuses
 from localmesos.master.state.cluster import Cluster
 from localmesos.master.state.records import Agent, Framework
-from localmesos.master.state.statuses import Word
+from localmesos.master.state.statuses import Cause
 from localmesos.master.subscriptions import Subscriptions
 from localmesos.protocol.streams import EventStream
 
@@ -18,11 +18,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class AgentRefusedError(Exception):
-    """The agent may not register; the text is the master's word to it."""
+    """A refusal of an agent's registration; the text is for the agent."""
 
 
 class UnknownAgentError(Exception):
-    """The call is from an agent that must register first."""
+    """A call from an agent that must register first."""
 
 
 class Agents:
@@ -34,7 +34,11 @@ class Agents:
         self._feedback = feedback
 
     def register(self, body: Json, stream: EventStream) -> Agent:
-        """Take an agent, new or returning, onto `stream`; AgentRefusedError."""
+        """Take an agent, new or returning, onto `stream`.
+
+        Raises:
+            AgentRefusedError: the agent cannot register.
+        """
         info, ip = body["agent_info"], body["ip"]
         agent_id = info.get("id", {}).get("value")
         if agent_id in self._cluster.gone:
@@ -74,7 +78,7 @@ class Agents:
             agent.send("UPDATE_FRAMEWORK", {"framework_info": framework.info})
 
     def _admit(self, body: Json, stream: EventStream) -> Agent:
-        """A new agent, or one that this master did not have as registered."""
+        """Admit a new agent, or one that this master did not have as registered."""
         now, known = self._cluster.clock(), body["agent_info"].get("id")
         agent_id = known["value"] if known else self._cluster.new_agent_id()
         agent = admit(self._cluster, body, agent_id, now)
@@ -92,12 +96,14 @@ class Agents:
             self._tell_return(agent, statuses.UNKNOWN_AGENT_BACK)
         return agent
 
-    def _tell_return(self, agent: Agent, word: Word) -> None:
+    def _tell_return(self, agent: Agent, cause: Cause) -> None:
         for task in agent.tasks.values():
             framework = self._cluster.frameworks.get(task.framework_id)
-            # The end of a task is the agent's to tell: its update waits there for the acknowledgement.
+            # The agent reports the end of a task: its update waits there for the acknowledgement.
             if framework is not None and not task.terminal:
-                self._cluster.tell(framework, statuses.latest_status(task, task.state, word, self._cluster.clock()))
+                self._cluster.send_update(
+                    framework, statuses.latest_status(task, task.state, cause, self._cluster.clock())
+                )
 
     def _reconnect(self, agent: Agent, body: Json, stream: EventStream) -> None:
         if agent.stream is not None:
@@ -114,7 +120,7 @@ class Agents:
         agent.send("REGISTERED", {**ids, "reregistered": reregistered})
 
     def disconnected(self, agent: Agent, stream: EventStream) -> None:
-        """The agent's connection has ended; another one, that took its place, is left alone."""
+        """Mark an agent as disconnected, unless another connection has replaced this one."""
         if agent.stream is not stream:
             return
         _LOG.info("agent %s disconnected", agent.agent_id)
@@ -124,18 +130,18 @@ class Agents:
             return
         for offer in self._cluster.offers_of_agent(agent.agent_id):
             self._cluster.rescind(offer)
-        word = statuses.disconnected(agent.hostname)
+        cause = statuses.disconnected(agent.hostname)
         for task in list(agent.tasks.values()):
             framework = self._cluster.frameworks.get(task.framework_id)
             if framework is not None and not framework.info.get("checkpoint", False):
-                self._cluster.end_task(task, "TASK_LOST", word)
+                self._cluster.end_task(task, "TASK_LOST", cause)
         for framework_id, executor_id in list(agent.executors):
             framework = self._cluster.frameworks.get(framework_id)
             if framework is not None and not framework.info.get("checkpoint", False):
                 self._cluster.remove_executor(agent, framework_id, executor_id)
 
     def ping(self, max_missed: int) -> None:
-        """Ask every agent for a sign of life; those that owe `max_missed` are unreachable from now on."""
+        """Ping every agent; one that owes `max_missed` pongs becomes unreachable."""
         for agent in list(self._cluster.agents.values()):
             if agent.missed_pongs >= max_missed:
                 self._mark_unreachable(agent)
@@ -153,7 +159,7 @@ class Agents:
         self._drop(agent)
 
     def recovered_too_late(self) -> None:
-        """Agents known from disk that did not come back in time are unreachable."""
+        """Mark agents known from disk that did not return in time as unreachable."""
         for agent_id in list(self._cluster.recovered_agents):
             _LOG.info("agent %s did not return after the master's restart", agent_id)
             del self._cluster.recovered_agents[agent_id]
@@ -162,7 +168,7 @@ class Agents:
         self._cluster.changed()
 
     def mark_gone(self, agent_id: str) -> bool:
-        """The operator's word that an agent will never return; False when it is not known."""
+        """Mark an agent as gone for good, by an operator's command; return False if it is not known."""
         if agent_id in self._cluster.gone:
             return True
         agent = self._cluster.agents.get(agent_id)
@@ -178,10 +184,10 @@ class Agents:
         self._cluster.changed()
         return True
 
-    def _remove(self, agent: Agent, word: Word) -> None:
-        _LOG.info("agent %s removed: %s", agent.agent_id, word.message)
+    def _remove(self, agent: Agent, cause: Cause) -> None:
+        _LOG.info("agent %s removed: %s", agent.agent_id, cause.message)
         for task in list(agent.tasks.values()):
-            self._cluster.end_task(task, "TASK_LOST", word)
+            self._cluster.end_task(task, "TASK_LOST", cause)
         self._drop(agent)
 
     def _drop(self, agent: Agent) -> None:
@@ -195,8 +201,12 @@ class Agents:
         self._cluster.fail_agent(agent.agent_id)
         self._cluster.changed()
 
-    def call(self, body: Json) -> None:
-        """One call of a registered agent; UnknownAgentError."""
+    def handle_call(self, body: Json) -> None:
+        """Handle one call of a registered agent.
+
+        Raises:
+            UnknownAgentError: the agent is not registered.
+        """
         agent = self._cluster.agents.get(body["agent_id"]["value"])
         if agent is None:
             raise UnknownAgentError(f"Agent {body['agent_id']['value']} is not registered")
@@ -230,7 +240,7 @@ class Agents:
             task.add_status(status, update["latest_state"])
             if task.terminal:
                 self._cluster.recover_task(task)
-        self._cluster.tell(framework, status)
+        self._cluster.send_update(framework, status)
 
     def _exited(self, agent: Agent, exited: Json) -> None:
         framework_id, executor_id = exited["framework_id"]["value"], exited["executor_id"]["value"]

@@ -1,4 +1,4 @@
-"""Who is offered what: the framework with the smallest dominant share first, agent by agent."""
+"""The choice of offers: the framework with the smallest dominant share first, agent by agent."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ _MIN_CPUS, _MIN_MEM = 10, 32_000
 
 
 class Allocator:
-    """Makes offers of what is free. `interval`: seconds between the runs; a filter lasts at least until the next."""
+    """The maker of offers. `interval`: seconds between the runs; a filter lasts at least until the next."""
 
     def __init__(self, cluster: Cluster, interval: float) -> None:
         self._cluster = cluster
@@ -24,7 +24,7 @@ class Allocator:
         self.runs = 0
 
     def run(self) -> None:
-        """Offer all that may be offered now."""
+        """Offer all resources that no filter excludes."""
         self.runs += 1
         found: dict[str, list[Offer]] = {}
         for agent in self._cluster.agents.values():
@@ -72,7 +72,7 @@ class Allocator:
         return any(entry.resources.contains(resources) for entry in live)
 
     def refuse(self, framework: Framework, role: str, agent_id: str, resources: Resources, filters: Json) -> None:
-        """Do not offer these resources again, nor less, for as long as `filters` say."""
+        """Exclude these resources, and smaller ones, from offers for as long as `filters` say."""
         seconds = filters.get("refuse_seconds", _DEFAULT_REFUSE_SECONDS)
         if not seconds >= 0:
             seconds = _DEFAULT_REFUSE_SECONDS
@@ -83,7 +83,7 @@ class Allocator:
         framework.filters.setdefault((role, agent_id), []).append(entry)
 
     def offer_json(self, framework: Framework, offer: Offer) -> Json:
-        """An offer as its framework sees it."""
+        """Return an offer as its framework sees it."""
         agent = self._cluster.agents[offer.agent_id]
         found: Json = {
             "id": {"value": offer.offer_id},

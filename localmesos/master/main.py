@@ -20,12 +20,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of a master."""
-    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to be known by")
+    """Add the options of a master."""
+    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to announce")
     parser.add_argument("--port", type=int, default=5050)
-    parser.add_argument("--work-dir", type=Path, required=True, help="where the master keeps what it must not forget")
+    parser.add_argument("--work-dir", type=Path, required=True, help="directory of the master's registry")
     parser.add_argument("--zk", help="zk://HOST:PORT/PATH: take part in an election there")
-    parser.add_argument("--credentials", type=Path, help="Mesos' file of them: ask schedulers and readers who they are")
+    parser.add_argument("--credentials", type=Path, help="file in Mesos' format: authenticate schedulers and readers")
     parser.add_argument("--max-agent-ping-timeouts", type=int, default=5)
     for name, default in (
         ("--agent-ping-timeout", "15secs"),
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> MasterConfig:
-    """MasterConfig of parsed options."""
+    """Return the MasterConfig of parsed options."""
     return MasterConfig(
         ip=args.ip,
         port=args.port,
@@ -55,7 +55,7 @@ def read_config(args: argparse.Namespace) -> MasterConfig:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a master until SIGTERM or SIGINT; 1 when it cannot go on."""
+    """Run a master until SIGTERM or SIGINT; return 1 if it cannot go on."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kazoo").setLevel(logging.WARNING)
     try:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(config: MasterConfig) -> None:
     master = Master(config)
     app = MasterHttp(master).application()
-    # A handler must end with its connection: that is how a lost scheduler or agent is noticed.
+    # A handler must end with its connection, because that is the sign of a lost scheduler or agent.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     try:
         await runner.setup()

@@ -1,4 +1,4 @@
-"""A master: its state, its parts and what it does by the clock."""
+"""A master: its state, its parts and its timers."""
 
 import asyncio
 import logging
@@ -29,14 +29,15 @@ _LOG = logging.getLogger(__name__)
 
 
 class LeadershipLostError(Exception):
-    """A master that led must end: its state is another's now."""
+    """The end of a master that led: another master has its state now."""
 
 
 @dataclass(frozen=True)
 class MasterConfig:
-    """Times are seconds. `zk`: zk:// URL of the election, None for a master that always leads.
+    """Settings of a master. Times are in seconds.
 
-    `credentials`: secrets by principal, None for a master that asks nobody who he is.
+    `zk`: zk:// URL of the election, None for a master that always leads; `credentials`: secrets by principal, None for
+    a master without authentication.
     """
 
     ip: str
@@ -53,13 +54,14 @@ class MasterConfig:
 
     @property
     def pid(self) -> str:
+        """Return the master's address as Mesos shows it: ``master@127.0.0.1:5050``."""
         return f"master@{self.ip}:{self.port}"
 
 
 class Master:
-    """All parts of a master that leads, or will; `info` is its MasterInfo.
+    """All parts of a master; `info` is its MasterInfo.
 
-    `leader` is the leading master's MasterInfo, None while there is none.
+    `leader` is the leading master's MasterInfo, None while no master leads.
     """
 
     def __init__(self, config: MasterConfig) -> None:
@@ -83,6 +85,7 @@ class Master:
 
     @property
     def leads(self) -> bool:
+        """Return whether this master leads."""
         return self.leader is self.info
 
     def lead(self) -> None:
@@ -101,7 +104,11 @@ class Master:
         _LOG.info("leading as %s", self.info["id"])
 
     def led_by(self, leader: Json | None) -> None:
-        """The election's result: MasterInfo of the leader, None for nobody. LeadershipLostError ends the master."""
+        """Take the election's result: the leader's MasterInfo, None without a leader.
+
+        Raises:
+            LeadershipLostError: another master leads now; this one must end.
+        """
         if leader is not None and leader["id"] == self.info["id"]:
             self.lead()
         elif self.leads:
@@ -110,14 +117,14 @@ class Master:
             self.leader = leader
 
     async def wait_failed(self) -> None:
-        """Raises what ends the master from within, such as a disk that is full."""
+        """Raise the error that ends the master from within, such as a full disk."""
         await asyncio.shield(self._failed)
 
     def _save(self) -> None:
         try:
             self.journal.save(self.cluster)
         except OSError as error:
-            # As Mesos: a master that cannot write its registry must not go on.
+            # As in Mesos, a master that cannot write its registry must not go on.
             if not self._failed.done():
                 self._failed.set_exception(error)
 

@@ -1,4 +1,4 @@
-"""Operation feedback: the statuses of operations that carry an id, sent until they are acknowledged."""
+"""Operation feedback: the statuses of operations with an id, sent until they are acknowledged."""
 
 import asyncio
 import base64
@@ -23,7 +23,7 @@ class Feedback:
         self._retries: dict[tuple[str, str], asyncio.TimerHandle] = {}
 
     def refuse(self, framework: Framework, operation: Json, agent: Agent | None, words: str) -> None:
-        """Tell that an operation is not done, if it has an id; such a status is not acknowledged."""
+        """Report that an operation is not done, if it has an id; such a status is not acknowledged."""
         operation_id = operation.get("id", {}).get("value")
         if operation_id is None:
             return
@@ -32,7 +32,7 @@ class Feedback:
         self._send(framework, operation_status(operation_id, "OPERATION_ERROR", None, words))
 
     def begin(self, framework: Framework, operation: Json, agent: Agent) -> list[Json]:
-        """Follow an operation with an id that the agent is about to apply; what to send along."""
+        """Follow an operation with an id that the agent is about to apply, and return the fields to send along."""
         operation_id = operation.get("id", {}).get("value")
         if operation_id is None:
             return []
@@ -41,7 +41,7 @@ class Feedback:
         return [{"framework_id": {"value": framework.framework_id}, "operation_id": {"value": operation_id}}]
 
     def applied(self, agent: Agent, operations: list[Json]) -> None:
-        """The agent has the new resources on disk."""
+        """Report operations as finished: the agent has the new resources on disk."""
         for item in operations:
             key = item["framework_id"]["value"], item["operation_id"]["value"]
             operation = agent.operations.get(key)
@@ -64,7 +64,7 @@ class Feedback:
         self._retries[key] = loop.call_later(delay, self._offer_status, agent, operation, longer)
 
     def acknowledge(self, framework: Framework, acknowledge: Json) -> None:
-        """The framework has the status: forget the operation. Anything that does not fit is ignored."""
+        """Forget the operation whose status the framework has; any other acknowledgement is ignored."""
         key = framework.framework_id, acknowledge["operation_id"]["value"]
         for agent in self._cluster.agents.values():
             operation = agent.operations.get(key)
@@ -75,7 +75,7 @@ class Feedback:
                     timer.cancel()
 
     def reconcile(self, framework: Framework, reconcile: Json) -> None:
-        """Tell the state of each operation asked for; of all when none is named."""
+        """Report the state of each named operation; of all if none is named."""
         asked = reconcile.get("operations", [])
         if not asked:
             mine = (o for a in self._cluster.agents.values() for o in a.operations.values())

@@ -1,4 +1,4 @@
-"""What a subscribed scheduler calls for: acceptance, kill, acknowledgement, reconciliation, messages and the rest."""
+"""The calls of a subscribed scheduler: acceptance, kill, acknowledgement, reconciliation, messages and the rest."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class SchedulerCalls:
-    """All calls but SUBSCRIBE and UPDATE_FRAMEWORK; each has been checked and belongs to a connected framework."""
+    """All calls but SUBSCRIBE and UPDATE_FRAMEWORK; each is valid and belongs to a connected framework."""
 
     def __init__(self, cluster: Cluster, accepts: Accepts, subscriptions: Subscriptions, feedback: Feedback) -> None:
         self._cluster = cluster
@@ -40,7 +40,7 @@ class SchedulerCalls:
         }
 
     def handle(self, framework: Framework, call: Json) -> None:
-        """Do as the call says; calls that Mesos takes without effect here have none."""
+        """Perform a call; calls that Mesos accepts without effect here have none."""
         kind = call["type"]
         self._cluster.counters[f"calls/{kind.lower()}"] += 1
         handler = self._handlers.get(kind)
@@ -48,7 +48,7 @@ class SchedulerCalls:
             handler(framework, call.get(kind.lower(), {}))
 
     def _roles(self, framework: Framework, body: Json) -> set[str]:
-        """Roles of REVIVE or SUPPRESS: all by default; others than the framework's are ignored."""
+        """Return the roles of REVIVE or SUPPRESS: all by default; others than the framework's are ignored."""
         return set(framework.roles) & set(body.get("roles") or framework.roles)
 
     def _revive(self, framework: Framework, revive: Json) -> None:
@@ -108,30 +108,30 @@ class SchedulerCalls:
     def _tell_latest(self, framework: Framework, task: Task) -> None:
         state = task.status_update_state or task.state
         status = statuses.latest_status(task, state, statuses.LATEST, self._cluster.clock())
-        self._cluster.tell(framework, status)
+        self._cluster.send_update(framework, status)
 
     def _reconcile_one(self, framework: Framework, item: Json) -> None:
-        """One task, by id and maybe agent; silence while an agent may still return after the master's restart."""
+        """Report one task, by id and agent if named; nothing while an agent can return after the master's restart."""
         task_id, agent_id = item["task_id"]["value"], item.get("agent_id", {}).get("value")
         task, now = framework.tasks.get(task_id), self._cluster.clock()
         if task is not None:
             self._tell_latest(framework, task)
             return
-        state, word = "TASK_UNKNOWN", statuses.UNKNOWN
+        state, cause = "TASK_UNKNOWN", statuses.UNKNOWN
         if agent_id in self._cluster.agents:
-            state, word = "TASK_GONE", statuses.UNKNOWN_TO_AGENT
+            state, cause = "TASK_GONE", statuses.UNKNOWN_TO_AGENT
         elif agent_id in self._cluster.unreachable:
-            state, word = "TASK_UNREACHABLE", statuses.UNREACHABLE
+            state, cause = "TASK_UNREACHABLE", statuses.UNREACHABLE
         elif agent_id in self._cluster.gone:
-            state, word = "TASK_GONE_BY_OPERATOR", statuses.GONE
+            state, cause = "TASK_GONE_BY_OPERATOR", statuses.GONE
         elif self._cluster.transitioning(agent_id):
             return
-        status = statuses.task_status(task_id, state, word, now, agent_id)
+        status = statuses.task_status(task_id, state, cause, now, agent_id)
         if state == "TASK_UNREACHABLE":
             status = statuses.with_unreachable_time(status, self._cluster.unreachable[str(agent_id)])
-        self._cluster.tell(framework, status)
+        self._cluster.send_update(framework, status)
 
 
 def _is_last(task: Task, uuid: str) -> bool:
-    """Whether this is the uuid of the task's terminal status, and not of an earlier one that waits before it."""
+    """Return whether the uuid is that of the task's terminal status, not of an earlier one that waits before it."""
     return task.status_update_uuid == uuid and task.status_update_state == task.state

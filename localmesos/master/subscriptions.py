@@ -1,4 +1,4 @@
-"""Frameworks come, go, fail over, change and end."""
+"""The life of frameworks: subscription, fail-over, change and end."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ class Subscriptions:
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def subscribe(self, subscribe: Json, stream: EventStream, stream_id: str) -> Framework | None:
-        """Bring a framework onto `stream`; None when it was refused, which is said on the stream."""
+        """Subscribe a framework on `stream`; None if it is refused, which the stream reports."""
         info, suppressed = subscribe["framework_info"], subscribe.get("suppressed_roles", [])
         framework_id = framework_info.framework_id(info)
         try:
@@ -96,7 +96,7 @@ class Subscriptions:
         self._cluster.allocate_soon()
 
     def disconnected(self, framework: Framework, stream: EventStream) -> None:
-        """The scheduler's connection has ended; another one, that took its place, is left alone."""
+        """Mark a framework as disconnected, unless another connection has replaced this one."""
         if framework.stream is not stream or framework.framework_id not in self._cluster.frameworks:
             return
         _LOG.info("framework %s disconnected", framework.framework_id)
@@ -104,7 +104,7 @@ class Subscriptions:
         self.await_return(framework)
 
     def await_return(self, framework: Framework) -> None:
-        """Remove a framework that is away unless it is back within its failover timeout."""
+        """Remove a framework that is away unless it returns within its failover timeout."""
         timeout = max(0.0, float(framework.info.get("failover_timeout", 0.0)))
         self._cancel_timer(framework.framework_id)
         loop = asyncio.get_running_loop()
@@ -116,7 +116,7 @@ class Subscriptions:
             self.remove(framework)
 
     def remove(self, framework: Framework) -> None:
-        """End a framework: its executors are shut down, its tasks are over, its reservations stay."""
+        """Remove a framework: executors are shut down, tasks end, reservations stay."""
         _LOG.info("framework %s removed", framework.framework_id)
         self._cancel_timer(framework.framework_id)
         self._leave_stream(framework)
@@ -136,7 +136,11 @@ class Subscriptions:
         self._cluster.changed()
 
     def update(self, framework: Framework, update: Json) -> None:
-        """UPDATE_FRAMEWORK; FrameworkInfoError."""
+        """Perform UPDATE_FRAMEWORK.
+
+        Raises:
+            FrameworkInfoError: the change is not allowed.
+        """
         info, suppressed = update["framework_info"], update.get("suppressed_roles", [])
         framework_info.check(info, suppressed)
         framework_info.check_update(framework.info, info)
@@ -150,6 +154,7 @@ class Subscriptions:
         self._cluster.allocate_soon()
 
     def heartbeat(self) -> None:
+        """Send a heartbeat to every framework."""
         for framework in self._cluster.frameworks.values():
             framework.send("HEARTBEAT")
 
@@ -168,4 +173,5 @@ class Subscriptions:
 
 
 def new_stream_id() -> str:
+    """Return a random id of a subscription."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""What Mesos refuses to launch, in its words. Pure."""
+"""Mesos' checks of tasks to launch, with its messages. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _HEALTH_CHECKS = ("command", "http", "tcp")
 
 
 class TaskError(ValueError):
-    """The task is refused; the text is Mesos' words."""
+    """A refusal of a task; the text is Mesos' message."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a task is to run: the framework's tasks, the agent, its executors of that framework by id."""
+    """The place of a new task: the framework's tasks, the agent, its executors of that framework by id."""
 
     framework_id: str
     agent_id: str
@@ -29,7 +29,11 @@ class Place:
 
 
 def allocate_task(task: Json, role: str) -> Json:
-    """The task with its resources, and its executor's, read and allocated to `role`; TaskError."""
+    """Return the task with its and its executor's resources parsed and allocated to `role`.
+
+    Raises:
+        TaskError: a resource is not valid.
+    """
     found = {**task, "resources": _allocated(task.get("resources", []), role, "task")}
     if "executor" in task:
         found["executor"] = allocate_executor(task["executor"], role)
@@ -37,6 +41,11 @@ def allocate_task(task: Json, role: str) -> Json:
 
 
 def allocate_executor(executor: Json, role: str) -> Json:
+    """Return the executor with its resources parsed and allocated to `role`.
+
+    Raises:
+        TaskError: a resource is not valid.
+    """
     return {**executor, "resources": _allocated(executor.get("resources", []), role, "executor")}
 
 
@@ -64,7 +73,11 @@ def _read(data: list[Json]) -> list[Resource]:
 
 
 def check_task(task: Json, place: Place, pool: Resources) -> Resources:
-    """What the task, allocated already, takes from `pool`, with its executor if that is new; TaskError."""
+    """Return the resources that an allocated task takes from `pool`, with those of its executor if that is new.
+
+    Raises:
+        TaskError: the task is not valid.
+    """
     _check_fields(task, place)
     if ("executor" in task) == ("command" in task):
         raise TaskError("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present")
@@ -80,7 +93,11 @@ def check_task(task: Json, place: Place, pool: Resources) -> Resources:
 
 
 def check_group(tasks: list[Json], executor: Json, place: Place, pool: Resources) -> Resources:
-    """As `check_task`, of a group that shares an executor."""
+    """Return the resources of a group of tasks that share an executor, as `check_task` does for one task.
+
+    Raises:
+        TaskError: a task or the executor is not valid.
+    """
     for task in tasks:
         try:
             _check_fields(task, place)
@@ -100,7 +117,7 @@ def check_group(tasks: list[Json], executor: Json, place: Place, pool: Resources
 
 
 def _check_fields(task: Json, place: Place) -> None:
-    """The order of the checks decides which words a task with two faults gets."""
+    """Check the fields of a task in Mesos' order, which decides the message for a task with two faults."""
     task_id = task["task_id"]["value"]
     try:
         check_identifier(task_id)
@@ -175,7 +192,7 @@ def _comparable(executor: Json) -> Json:
 
 
 def _text(message: Json, indent: str = "") -> str:
-    """A message as protobuf prints it, fields in the order in which they came."""
+    """Return a message as protobuf prints it, fields in the order of their arrival."""
     lines = []
     for name, value in message.items():
         for item in value if isinstance(value, list) else [value]:

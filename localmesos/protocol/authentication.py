@@ -1,4 +1,4 @@
-"""Who may speak to a master: HTTP basic authentication, with the realms and words of Mesos. Pure but for `read`."""
+"""HTTP basic authentication to a master, with the realms and messages of Mesos. Pure but for `read_credentials`."""
 
 import base64
 import binascii
@@ -13,12 +13,16 @@ Json = dict[str, Any]
 REFUSED = "401 Unauthorized."
 _REALMS = {"api/v1/scheduler": "mesos-master-scheduler", "api/v1": "mesos-master-readwrite"}
 _READ_ONLY = "mesos-master-readonly"
-# Agents are not authenticated here, and these tell nothing.
+# Agents are not authenticated here, and these paths reveal nothing.
 _OPEN = ("health", "version", "localmesos/agent", "localmesos/agent/call")
 
 
 def read_credentials(path: Path) -> dict[str, str]:
-    """Secrets by principal, from Mesos' own file of credentials; ValueError if it is not one."""
+    """Return the secrets by principal from a file in Mesos' format of credentials.
+
+    Raises:
+        ValueError: the file has another format.
+    """
     try:
         found = json.loads(path.read_text())["credentials"]
         return {str(item["principal"]): str(item["secret"]) for item in found}
@@ -27,12 +31,12 @@ def read_credentials(path: Path) -> dict[str, str]:
 
 
 def realm_of(path: str) -> str | None:
-    """The realm of a path below /master, None where everybody may read."""
+    """Return the realm of a path below /master, None if reading needs no authentication."""
     return None if path in _OPEN else _REALMS.get(path, _READ_ONLY)
 
 
 def principal_of(credentials: Mapping[str, str], authorization: str | None) -> str | None:
-    """Who sends a request with this header Authorization; None for nobody whom the master knows."""
+    """Return the principal of an Authorization header, None if the master does not know it."""
     scheme, _, encoded = (authorization or "").partition(" ")
     if scheme != "Basic":
         return None
@@ -45,7 +49,7 @@ def principal_of(credentials: Mapping[str, str], authorization: str | None) -> s
 
 
 def principal_problem(principal: str | None, subscribe: Json) -> str | None:
-    """Why this principal may not subscribe with this FrameworkInfo."""
+    """Return why this principal cannot subscribe with this FrameworkInfo, None if it can."""
     named = subscribe.get("framework_info", {}).get("principal")
     if principal is None or named in (None, principal):
         return None

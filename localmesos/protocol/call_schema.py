@@ -13,11 +13,15 @@ Kind = Any
 
 @dataclass(frozen=True)
 class Required:
+    """A field that a message must have."""
+
     kind: Kind
 
 
 @dataclass(frozen=True)
 class Repeated:
+    """A field that is a list."""
+
     kind: Kind
 
 

@@ -11,11 +11,15 @@ _JSON_TYPES = {"string": "string", "bytes": "string", "enum": "string", "number"
 
 
 class CallError(ValueError):
-    """The request is no valid call: 400 with this text."""
+    """A request that is no valid call; the text is the body of the 400."""
 
 
 def parse_json(body: bytes, message: str) -> Json:
-    """The JSON object in `body`; `message` is its protobuf name in Mesos' words. CallError."""
+    """Return the JSON object in `body`; `message` is its protobuf name for Mesos' error text.
+
+    Raises:
+        CallError: the body is no JSON object.
+    """
     text = body.decode(errors="replace")
     try:
         data = json.loads(text, parse_constant=_no_constant)
@@ -32,7 +36,11 @@ def _no_constant(name: str) -> float:
 
 
 def parse_call(body: bytes) -> Json:
-    """A scheduler call with a known type and the fields that its type needs; CallError."""
+    """Return a scheduler call of a known type with the fields that its type needs.
+
+    Raises:
+        CallError: the call is not valid.
+    """
     call: Json = _without_nulls(parse_json(body, "Call"))
     try:
         _check_types(call, CALL)
@@ -67,7 +75,7 @@ def _check_call(call: Json) -> None:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Null stands for a field that is not there."""
+    """Return the value without null fields, which mean absent fields."""
     if isinstance(value, dict):
         return {name: _without_nulls(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):

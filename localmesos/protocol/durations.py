@@ -16,7 +16,11 @@ _PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a Mesos duration; a bare number is seconds. ValueError for anything else."""
+    """Return the seconds of a Mesos duration such as ``15mins`` or ``500ms``; a bare number is seconds.
+
+    Raises:
+        ValueError: the text is no duration.
+    """
     match = _PATTERN.match(text)
     if match is None:
         raise ValueError(f"not a duration: {text!r} (wanted a number with one of {', '.join(_UNITS_NS)})")
@@ -27,7 +31,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The largest unit in which the duration is a whole number, as Mesos prints it."""
+    """Return a duration in the largest unit that gives a whole number, as Mesos prints it: 90 seconds as ``90secs``."""
     nanoseconds = round(seconds * 10**9)
     if nanoseconds == 0:
         return "0ns"

@@ -1,4 +1,4 @@
-"""Calls of the v1 executor API: reading and checking, in the words of Mesos. Pure."""
+"""Calls of the v1 executor API: reading and checking, with Mesos' messages. Pure."""
 
 import base64
 import binascii
@@ -17,7 +17,11 @@ class BadCallError(Exception):
 
 
 def parse_call(body: bytes) -> Json:
-    """A complete and valid call, BadCallError for anything else."""
+    """Return a complete and valid call.
+
+    Raises:
+        BadCallError: the call is not valid.
+    """
     try:
         call = json.loads(body)
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Tokens of executors, as an agent with --authenticate_http_executors gives and asks for them: JWTs (HS256)."""
+"""Tokens of executors (JWTs, HS256), as an agent with --authenticate_http_executors issues and checks them."""
 
 import base64
 import hashlib
@@ -6,9 +6,6 @@ import hmac
 import json
 import secrets
 from pathlib import Path
-from typing import Any
-
-Json = dict[str, Any]
 
 ENVIRONMENT = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 REFUSED = '"Basic" authenticator returned:\n401 Unauthorized.\n\n"Bearer" authenticator returned:\n401 Unauthorized.'
@@ -17,7 +14,7 @@ _HEAD = {"alg": "HS256", "typ": "JWT"}
 
 
 def read_key(path: Path) -> bytes:
-    """The key of this work directory; made at the first start, so that tokens outlive the agent."""
+    """Return the key of this work directory, made at the first start: tokens outlive the agent."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(".tmp")
@@ -28,7 +25,7 @@ def read_key(path: Path) -> bytes:
 
 
 def make_token(key: bytes, framework_id: str, executor_id: str, container_id: str) -> str:
-    """The token of one run of an executor."""
+    """Return the token of one run of an executor."""
     claims = {"cid": container_id, "eid": executor_id, "fid": framework_id}
     body = f"{_encode(json.dumps(_HEAD, separators=(',', ':')).encode())}."
     body += _encode(json.dumps(claims, separators=(",", ":")).encode())
@@ -36,7 +33,7 @@ def make_token(key: bytes, framework_id: str, executor_id: str, container_id: st
 
 
 def refusal(key: bytes, authorization: str | None) -> str | None:
-    """The header WWW-Authenticate of a 401; None for a token of ours. The word of an absent one names no error."""
+    """Return the WWW-Authenticate header of a 401, None for a valid token; without any token it names no error."""
     asked = f"Basic {_REALM},Bearer {_REALM}"
     if authorization is None:
         return asked

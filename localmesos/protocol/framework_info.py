@@ -1,4 +1,4 @@
-"""What Mesos accepts as FrameworkInfo, first and on a change; in its words. Pure."""
+"""Mesos' checks of a FrameworkInfo, new or changed, with its messages. Pure."""
 
 from typing import Any
 
@@ -11,29 +11,33 @@ _MAX_FAILOVER_SECONDS = (2**63 - 1) / 1e9
 
 
 class FrameworkInfoError(ValueError):
-    """FrameworkInfo is refused; the text is Mesos' words."""
+    """A refusal of a FrameworkInfo; the text is Mesos' message."""
 
 
 def capabilities(info: Json) -> frozenset[str]:
-    """Names of the capabilities; unknown ones are no more than names."""
+    """Return the names of the capabilities; unknown names have no effect."""
     return frozenset(item["type"] for item in info.get("capabilities", []) if "type" in item)
 
 
 def roles(info: Json) -> tuple[str, ...]:
-    """Roles that it subscribes to; without MULTI_ROLE the one of ``role``, ``*`` by default."""
+    """Return the subscribed roles; without MULTI_ROLE the one of ``role``, by default ``*``."""
     if "MULTI_ROLE" in capabilities(info):
         return tuple(info.get("roles", []))
     return (info.get("role", "*"),)
 
 
 def framework_id(info: Json) -> str:
-    """Its id, empty when it has none yet."""
+    """Return the framework's id, empty if it has none yet."""
     value: str = info.get("id", {}).get("value", "")
     return value
 
 
 def check(info: Json, suppressed: list[str]) -> None:
-    """FrameworkInfoError unless a framework may subscribe with it."""
+    """Check that a framework can subscribe with this info.
+
+    Raises:
+        FrameworkInfoError: it cannot.
+    """
     _check_roles(info)
     if (value := framework_id(info)) != "":
         try:
@@ -74,13 +78,21 @@ def _check_role(role: str, words: str) -> None:
 
 
 def check_principal(old: Json, new: Json) -> None:
-    """FrameworkInfoError when the principal would change, which is never allowed."""
+    """Check that the principal stays the same.
+
+    Raises:
+        FrameworkInfoError: it would change.
+    """
     if old.get("principal") != new.get("principal"):
         raise FrameworkInfoError("Changing framework's principal is not allowed.")
 
 
 def check_update(old: Json, new: Json) -> None:
-    """FrameworkInfoError unless UPDATE_FRAMEWORK may change `old` to `new`."""
+    """Check that UPDATE_FRAMEWORK can change `old` to `new`.
+
+    Raises:
+        FrameworkInfoError: it cannot.
+    """
     check_principal(old, new)
     for name, default in (("user", ""), ("checkpoint", False)):
         before, after = old.get(name, default), new.get(name, default)
@@ -92,7 +104,7 @@ def check_update(old: Json, new: Json) -> None:
 
 
 def merged(old: Json, new: Json) -> Json:
-    """`new` as a framework may bring it on subscribing again: user and checkpoint stay as they were."""
+    """Return `new` for a framework that subscribes again: user and checkpoint keep their values of `old`."""
     kept = ("user", "checkpoint", "principal", "id")
     found = {name: value for name, value in new.items() if name not in kept}
     found.update({name: old[name] for name in kept if name in old})

@@ -1,12 +1,16 @@
-"""Rules for ids and role names, in Mesos' words."""
+"""Rules for ids and role names, with Mesos' messages."""
 
 
 class IdentifierError(ValueError):
-    """Not an id or role; the text is Mesos' words."""
+    """A text that is no id or role; the text is Mesos' message."""
 
 
 def check_identifier(value: str) -> None:
-    """IdentifierError unless `value` can be an id (and thus the name of a directory)."""
+    """Check that `value` can be an id, and so the name of a directory.
+
+    Raises:
+        IdentifierError: it cannot.
+    """
     if not value:
         raise IdentifierError("ID must not be empty")
     if len(value.encode()) > 255:
@@ -18,7 +22,11 @@ def check_identifier(value: str) -> None:
 
 
 def check_role(role: str) -> None:
-    """IdentifierError unless `role` is a valid role name; ``*`` is one."""
+    """Check that `role` is a valid role name such as ``*`` or ``eng/cassandra``.
+
+    Raises:
+        IdentifierError: it is not.
+    """
     if role == "*":
         return
     if not role:

@@ -12,46 +12,55 @@ _MAX_LENGTH_DIGITS = 20
 
 
 class EventStream:
-    """One subscription. ``send`` after ``close`` is dropped; ``closed`` tells."""
+    """One subscription. ``send`` after ``close`` is dropped; ``closed`` shows it."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.closed = False
 
     def send(self, event: Json) -> None:
+        """Queue an event."""
         if not self.closed:
             self._queue.put_nowait(encode(json.dumps(event, separators=(",", ":")).encode()))
 
     def close(self) -> None:
-        """End the stream after what was sent."""
+        """End the stream after the queued events."""
         if not self.closed:
             self.closed = True
             self._queue.put_nowait(None)
 
     async def write_to(self, response: web.StreamResponse) -> None:
-        """Write events until the stream is closed; OSError or cancellation when the other side is gone."""
+        """Write events until the stream is closed.
+
+        Raises:
+            OSError: the other side is gone.
+        """
         while (record := await self._queue.get()) is not None:
             await response.write(record)
         await response.write_eof()
 
 
 class RecordError(ValueError):
-    """The stream is not RecordIO."""
+    """A stream that is not RecordIO."""
 
 
 def encode(record: bytes) -> bytes:
-    """One record as it goes over the wire."""
+    """Return one record as it is sent: its length in decimal, a line feed and its bytes."""
     return b"%d\n%b" % (len(record), record)
 
 
 class Decoder:
-    """Cuts a byte stream, fed in pieces of any size, into records."""
+    """A cutter of a byte stream, fed in pieces of any size, into records."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The records that are complete with `data`; RecordError for a broken length, after which all is lost."""
+        """Return the records that are complete with `data`.
+
+        Raises:
+            RecordError: a length is broken; the rest of the stream is lost.
+        """
         self._buffer += data
         records = []
         while (record := self._take()) is not None:

@@ -23,7 +23,7 @@ _MAX_SCALAR = 1e15
 
 
 class ResourceError(ValueError):
-    """The JSON is not a resource; the text is Mesos' words."""
+    """JSON that is no resource; the text is Mesos' message."""
 
 
 def _frozen(value: Any) -> str:
@@ -31,7 +31,11 @@ def _frozen(value: Any) -> str:
 
 
 def millis(value: float) -> int:
-    """Thousandths of a scalar, rounded as Mesos does; ResourceError for what is no amount."""
+    """Return the thousandths of a scalar, rounded as Mesos does.
+
+    Raises:
+        ResourceError: the value is no amount.
+    """
     if not abs(value) < _MAX_SCALAR:
         raise ResourceError("Invalid scalar resource: value is out of range")
     return int((Decimal(str(value)) * 1000).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
@@ -52,71 +56,73 @@ class Resource:
 
     @property
     def empty(self) -> bool:
+        """Return whether the piece has no amount."""
         return not self.value or (isinstance(self.value, int) and self.value < 0)
 
     @cached_property
     def disk_info(self) -> Json:
+        """Return Mesos' DiskInfo, empty without one."""
         found: Json = json.loads(self.disk) if self.disk else {}
         return found
 
     @cached_property
     def reservation_infos(self) -> list[Json]:
+        """Return Mesos' ReservationInfos, the innermost last."""
         return [json.loads(text) for text in self.reservations]
 
     @property
     def persistence_id(self) -> str | None:
+        """Return the id of the persistent volume, None if the piece is none."""
         found: str | None = self.disk_info.get("persistence", {}).get("id")
         return found
 
     @property
     def exclusive(self) -> bool:
-        """Whether it is taken or left as a whole: a persistent volume or a MOUNT disk."""
+        """Return whether the piece is used as a whole: a persistent volume or a MOUNT disk."""
         return self.persistence_id is not None or self.disk_info.get("source", {}).get("type") == "MOUNT"
 
     @cached_property
     def key(self) -> tuple[object, ...]:
-        """What two pieces must have in common to be added; how a volume is mounted does not count."""
+        """Return the properties that two pieces must share to be added; the mode of a volume does not count."""
         source = _frozen(self.disk_info["source"]) if "source" in self.disk_info else None
         kind = type(self.value)
         return (self.name, kind, self.reservations, source, self.persistence_id, bool(self.disk), self.role, self.rest)
 
     @property
     def reserved_role(self) -> str:
-        """Role of the innermost reservation, ``*`` without one."""
+        """Return the role of the innermost reservation, ``*`` without one."""
         role: str = self.reservation_infos[-1]["role"] if self.reservations else UNRESERVED_ROLE
         return role
 
     @property
     def dynamic(self) -> bool:
-        """Whether a framework or operator made the innermost reservation."""
+        """Return whether a framework or operator made the innermost reservation."""
         return bool(self.reservations) and self.reservation_infos[-1].get("type") == "DYNAMIC"
 
     @property
     def checkpointed(self) -> bool:
-        """Whether an agent keeps it on disk: a dynamic reservation or a volume."""
+        """Return whether an agent keeps the piece on disk: a dynamic reservation or a volume."""
         return self.dynamic or self.persistence_id is not None
 
     def allocated(self, role: str | None) -> Self:
+        """Return the same piece, allocated to `role` (None: not allocated)."""
         return replace(self, role=role)
 
     def with_value(self, value: Value) -> Self:
+        """Return the same piece with another amount."""
         return replace(self, value=value)
 
-    def pushed(self, reservation: Json) -> Self:
-        """With one more reservation."""
-        return replace(self, reservations=(*self.reservations, _frozen(reservation)))
-
     def popped(self) -> Self:
-        """Without its innermost reservation."""
+        """Return the piece without its innermost reservation."""
         return replace(self, reservations=self.reservations[:-1])
 
     def without_volume(self) -> Self:
-        """The disk that the persistent volume was made from."""
+        """Return the disk from which the persistent volume was made."""
         source = self.disk_info.get("source")
         return replace(self, disk=_frozen({"source": source}) if source else None)
 
     def to_json(self, refined: bool = True) -> Json:
-        """Mesos JSON after (`refined`) or before RESERVATION_REFINEMENT."""
+        """Return Mesos JSON after (`refined`) or before RESERVATION_REFINEMENT."""
         found: Json = {"name": self.name}
         if isinstance(self.value, int):
             found |= {"type": "SCALAR", "scalar": {"value": self.value / 1000}}
@@ -142,7 +148,7 @@ class Resource:
         return found
 
     def __str__(self) -> str:
-        """As Mesos writes it in messages."""
+        """Return the piece as Mesos' messages show it."""
         return "".join((self.name, self._allocation_text(), self._reservation_text(), self._disk_text(), ":")) + (
             f"{self.value / 1000:.3f}".rstrip("0").rstrip(".")
             if isinstance(self.value, int)
@@ -181,7 +187,11 @@ def _label_text(label: Json) -> str:
 
 
 def parse(data: Json) -> Resource:
-    """The piece that Mesos JSON of either format describes; ResourceError when it is none."""
+    """Return the piece that Mesos JSON of either format describes.
+
+    Raises:
+        ResourceError: the JSON is no resource.
+    """
     disk, allocation = data.get("disk"), data.get("allocation_info")
     rest = {name: data[name] for name in ("provider_id", "revocable", "shared") if name in data}
     return Resource(
@@ -259,7 +269,11 @@ class Resources:
 
     @classmethod
     def parse(cls, data: Iterable[Json]) -> Self:
-        """Of Mesos JSON in either format; ResourceError."""
+        """Return the pieces of Mesos JSON in either format.
+
+        Raises:
+            ResourceError: a piece is no resource.
+        """
         return cls(parse(item) for item in data)
 
     def __iter__(self) -> Iterator[Resource]:
@@ -278,7 +292,7 @@ class Resources:
         return Resources((*self._pieces, *other))
 
     def __sub__(self, other: "Resources") -> "Resources":
-        """What is left; what is not there is not taken."""
+        """Return the rest; pieces that are not here are ignored."""
         left = list(self._pieces)
         for piece in other:
             _take(left, piece)
@@ -291,18 +305,20 @@ class Resources:
         return f"Resources({self})"
 
     def contains(self, other: "Resources") -> bool:
-        """Whether `other` can be taken from here."""
+        """Return whether `other` is part of these resources."""
         left = list(self._pieces)
         return all(_take(left, piece) for piece in other)
 
     def filter(self, keep: Callable[[Resource], bool]) -> "Resources":
+        """Return the pieces for which `keep` returns True."""
         return Resources(piece for piece in self._pieces if keep(piece))
 
     def allocated(self, role: str | None) -> "Resources":
-        """The same, allocated to `role` (None: to nobody)."""
+        """Return the same resources, allocated to `role` (None: not allocated)."""
         return Resources(piece.allocated(role) for piece in self._pieces)
 
     def to_json(self, refined: bool = True) -> list[Json]:
+        """Return Mesos JSON after (`refined`) or before RESERVATION_REFINEMENT."""
         return [piece.to_json(refined) for piece in self._pieces]
 
 
@@ -321,7 +337,7 @@ def _summed(pieces: Iterable[Resource]) -> list[Resource]:
 
 
 def _take(left: list[Resource], piece: Resource) -> bool:
-    """Take `piece` away in place, as far as it is there; whether all of it was."""
+    """Subtract `piece` in place as far as it is there, and return whether all of it was."""
     candidates = [index for index, present in enumerate(left) if _subtractable(present, piece)]
     if not candidates:
         return False
@@ -329,7 +345,7 @@ def _take(left: list[Resource], piece: Resource) -> bool:
     complete = _covers(left[index], piece)
     rest = left[index].with_value(_minus(left[index].value, piece.value))
     if rest.empty or rest.exclusive:
-        # As Mesos: the last one moves into the gap.
+        # As in Mesos, the last piece moves into the gap.
         left[index] = left[-1]
         left.pop()
     else:

@@ -1,4 +1,4 @@
-"""Who has what of one agent: its total, what is free, offered and used. Pure; the four always add up."""
+"""The account of one agent's resources: total, free, offered and used. Pure; the four always add up."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ class LedgerError(ValueError):
 
 
 class AgentLedger:
-    """Resources of one agent. `total` and `free` are allocated to nobody, offered and used ones to a role."""
+    """Resources of one agent. `total` and `free` are not allocated, offered and used ones are allocated to a role."""
 
     def __init__(self, total: Resources) -> None:
         self.total = total
@@ -21,7 +21,7 @@ class AgentLedger:
         """By framework id."""
 
     def offer(self, offer_id: str, role: str, resources: Resources) -> Resources:
-        """Offer free resources to a role; as allocated."""
+        """Move free resources to an offer and return them as allocated to `role`."""
         if not self.free.contains(resources):
             raise LedgerError(f"{resources} is not free in {self.free}")
         self.free -= resources
@@ -29,19 +29,19 @@ class AgentLedger:
         return self.offered[offer_id]
 
     def take_back(self, offer_id: str) -> Resources:
-        """End an offer; what was in it is nobody's until `release` or `use`."""
+        """End an offer; its resources belong to the caller until `release` or `use`."""
         return self.offered.pop(offer_id)
 
     def release(self, resources: Resources) -> None:
-        """Free again."""
+        """Mark resources as free again."""
         self.free += resources.allocated(None)
 
     def use(self, framework_id: str, resources: Resources) -> None:
-        """Enter what a framework uses, out of resources that were taken back."""
+        """Enter the resources that a framework uses, out of those of an ended offer."""
         self.used[framework_id] = self.used.get(framework_id, Resources()) + resources
 
     def recover(self, framework_id: str, resources: Resources) -> None:
-        """A framework's task or executor has ended: free again."""
+        """Free the resources of a framework's ended task or executor."""
         left = self.used.get(framework_id, Resources()) - resources
         if left:
             self.used[framework_id] = left
@@ -50,25 +50,27 @@ class AgentLedger:
         self.release(resources)
 
     def occupy(self, framework_id: str, resources: Resources) -> None:
-        """Enter what a returning agent says is in use."""
+        """Enter the resources that a returning agent reports as used."""
         self.free -= resources.allocated(None)
         self.use(framework_id, resources)
 
     def convert(self, consumed: Resources, converted: Resources) -> None:
-        """An operation has changed the agent's resources (those in question are taken back)."""
+        """Replace resources that an operation has changed (those of an ended offer)."""
         self.total = self.total - consumed.allocated(None) + converted.allocated(None)
 
     @property
     def all_used(self) -> Resources:
+        """Return the resources in use by all frameworks."""
         return _sum(self.used.values())
 
     @property
     def all_offered(self) -> Resources:
+        """Return the resources in all offers."""
         return _sum(self.offered.values())
 
     @property
     def checkpointed(self) -> Resources:
-        """Dynamic reservations and volumes: what the agent must keep on disk."""
+        """Return the dynamic reservations and volumes, which the agent must keep on disk."""
         return self.total.filter(lambda piece: piece.checkpointed)
 
 

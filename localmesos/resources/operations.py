@@ -1,4 +1,4 @@
-"""RESERVE, UNRESERVE, CREATE and DESTROY: what Mesos refuses, and what they do to resources. Pure."""
+"""RESERVE, UNRESERVE, CREATE and DESTROY: Mesos' checks, and the effect on resources. Pure."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +15,12 @@ RESOURCE_OPERATIONS = frozenset(_PAYLOADS)
 
 
 class OperationError(ValueError):
-    """The operation is refused; the text is Mesos' words."""
+    """A refusal of an operation; the text is Mesos' message."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What an operation takes and what it puts in its place, both allocated to the offer's role."""
+    """The resources that an operation consumes and their replacement, both allocated to the offer's role."""
 
     consumed: Resources
     converted: Resources
@@ -28,16 +28,19 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Operator:
-    """Who operates: the offer's role, the framework's principal if it has one."""
+    """The author of an operation: the offer's role, the framework's principal if it has one."""
 
     role: str
     principal: str | None
 
 
 def convert(operation: Json, operator: Operator, pool: Resources, total: Resources) -> Conversion:
-    """What a valid operation does to `pool`, the offered resources; OperationError.
+    """Return the effect of an operation on `pool`, the offered resources.
 
     `total` is the agent's, for volumes that exist outside of the offer.
+
+    Raises:
+        OperationError: the operation is not valid.
     """
     kind = operation["type"]
     payload = operation.get(kind.lower())
@@ -58,7 +61,11 @@ def convert(operation: Json, operator: Operator, pool: Resources, total: Resourc
 
 
 def read_resources(data: list[Json]) -> list[Resource]:
-    """Pieces of an operation's JSON; OperationError."""
+    """Return the pieces of an operation's JSON.
+
+    Raises:
+        OperationError: a piece is no resource.
+    """
     try:
         pieces = [parse(item) for item in data]
     except ResourceError as error:
@@ -72,7 +79,7 @@ def read_resources(data: list[Json]) -> list[Resource]:
 
 
 def disk_problem(piece: Resource) -> str | None:
-    """What is wrong with a piece's DiskInfo, in Mesos' words."""
+    """Return Mesos' message on an invalid DiskInfo, None for a valid one."""
     info = piece.disk_info
     volume = info.get("volume")
     if "persistence" not in info:

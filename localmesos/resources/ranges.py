@@ -7,7 +7,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 def normal(pairs: Iterable[tuple[int, int]]) -> Ranges:
-    """Sorted, without overlaps, neighbours joined; pairs that end before they begin are empty."""
+    """Return the ranges sorted, without overlaps, neighbours joined; a pair that ends before it begins is empty."""
     found: list[tuple[int, int]] = []
     for begin, end in sorted(pairs):
         if begin > end:
@@ -20,12 +20,12 @@ def normal(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def union(left: Ranges, right: Ranges) -> Ranges:
-    """All that is in either."""
+    """Return the numbers in either."""
     return normal((*left, *right))
 
 
 def difference(left: Ranges, right: Ranges) -> Ranges:
-    """What is in `left` only."""
+    """Return the numbers in `left` only."""
     found: list[tuple[int, int]] = []
     cuts = iter(right)
     cut = next(cuts, None)
@@ -46,5 +46,5 @@ def difference(left: Ranges, right: Ranges) -> Ranges:
 
 
 def text(ranges: Ranges) -> str:
-    """As Mesos writes them in messages."""
+    """Return the ranges as Mesos' messages show them."""
     return "[" + ", ".join(f"{begin}-{end}" for begin, end in ranges) + "]"

@@ -1,4 +1,4 @@
-"""Resources and attributes as they are written on a command line, and as operator endpoints print them."""
+"""The text formats of resources and attributes: on a command line, and of operator endpoints."""
 
 import json
 import re
@@ -35,7 +35,11 @@ def _value(text: str) -> Json:
 
 
 def parse_resources(text: str) -> list[Json]:
-    """Mesos JSON of ``cpus:4;mem:1024;ports:[31000-32000]``, ``name(role):value`` or a JSON array; else ValueError."""
+    """Return Mesos JSON of ``cpus:4;mem:1024;ports:[31000-32000]``, ``name(role):value`` or a JSON array.
+
+    Raises:
+        ValueError: the text has another form.
+    """
     if text.lstrip().startswith("["):
         resources = json.loads(text)
         if not isinstance(resources, list) or any(not isinstance(r, dict) or "name" not in r for r in resources):
@@ -54,17 +58,21 @@ def parse_resources(text: str) -> list[Json]:
 
 
 def parse_attributes(text: str) -> list[Json]:
-    """Mesos JSON of ``rack:r1;zone:z1``; ValueError for anything else."""
+    """Return Mesos JSON of ``rack:r1;zone:z1``.
+
+    Raises:
+        ValueError: the text has another form.
+    """
     return [{"name": name, **_value(value)} for name, value in _pairs(text)]
 
 
 def ranges_text(ranges: Iterable[Json]) -> str:
-    """Ranges as ``[1-2, 5-9]``."""
+    """Return ranges as ``[1-2, 5-9]``."""
     return "[" + ", ".join(f"{r['begin']}-{r['end']}" for r in ranges) + "]"
 
 
 def totals(resources: Iterable[Json]) -> Json:
-    """Sums by name as operator endpoints show them; ports only when there are some."""
+    """Return sums by name as operator endpoints show them; ports only if there are any."""
     sums: Json = dict.fromkeys(_SUMMED, 0.0)
     ports: list[Json] = []
     for resource in resources:
@@ -78,7 +86,7 @@ def totals(resources: Iterable[Json]) -> Json:
 
 
 def attribute_values(attributes: Iterable[Json]) -> Json:
-    """Attributes as a plain object."""
+    """Return attributes as a plain object: ``{"rack": "r1"}``."""
     return {
         a["name"]: a["text"]["value"]
         if a["type"] == "TEXT"

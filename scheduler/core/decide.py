@@ -1,4 +1,4 @@
-"""The one decision function: from what is known and offered to what is to be done."""
+"""The one decision function: from the state and the offers to the calls and the next state."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     collect_garbage,
     kill_strays,
 )
-# While the service is removed.
+# During an uninstall.
 REMOVED: tuple[Callable[[Cycle], None], ...] = (
     note_evidence,
     give_up_nodes,
@@ -56,10 +56,15 @@ LAST: tuple[Callable[[Cycle], None], ...] = (ask, call)
 def decide(
     state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]
 ) -> tuple[Decision, ClusterState]:
-    """What is to be done now, and the state that holds once the decision's records are stored.
+    """Return the decision, and the state to store before it is sent.
 
-    `offers` are those received since the last cycle: every one is either accepted or declined. `now` is in seconds
-    since the epoch, `new_id` gives an unused id at each call. While Mesos has not subscribed us nothing is decided.
+    Args:
+        state: The state after the events and commands of this cycle.
+        offers: Those received since the last cycle; each is either accepted or declined.
+        now: The time, in seconds since the epoch.
+        new_id: Returns an unused id at each call.
+
+    While Mesos has not subscribed the framework, nothing is decided.
     """
     if not state.registered:
         return Decision(), state

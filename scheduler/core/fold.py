@@ -1,10 +1,10 @@
-"""Folds what happened into the state: Mesos' updates, executors' answers, registration.
+"""The fold: Mesos' updates, executors' replies and registrations, applied to the state.
 
 Effect of an update on a node whose newest task it names (all others: see `_note_stray`):
 
 | state                          | effect                                                                       |
 | ------------------------------ | ---------------------------------------------------------------------------- |
-| STAGING, STARTING, RUNNING, KILLING | taken if it is further than the recorded one, or the task was not seen  |
+| STAGING, STARTING, RUNNING, KILLING | recorded if it is later than the recorded one, or the task was unseen    |
 | RUNNING with data              | mode, host id and address recorded when they changed; sighting               |
 | UNREACHABLE, UNKNOWN           | recorded; the node waits: its task may live                                  |
 | FAILED, FINISHED, ERROR        | ended; counts as failure with back-off                                       |
@@ -12,10 +12,10 @@ Effect of an update on a node whose newest task it names (all others: see `_note
 | KILLED, LOST, GONE             | ended; relaunched where its volume is offered, no failure                    |
 | GONE_BY_OPERATOR               | ended; its agent will not come back, so the node waits for its replacement   |
 
-What an update of a maintenance job does to its step is in `scheduler.core.jobs`.
+The effect of a job's update on its step is in `scheduler.core.maintenance.steps`.
 
-After FAILED, FINISHED, KILLED, ERROR and GONE_BY_OPERATOR nothing more is believed of that task: agents re-send
-older updates. LOST, DROPPED and GONE are the master's guesses and are taken back if the task is heard of.
+FAILED, FINISHED, KILLED, ERROR and GONE_BY_OPERATOR are final: agents re-send older updates, which are ignored then.
+LOST, DROPPED and GONE are not final: a later update of the task overrides them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _EXECUTOR = "its executor ended"
 
 
 def fold_updates(state: ClusterState, events: Iterable[Event], now: float) -> ClusterState:
-    """The state after these events, in their order; maps are copied once however many events there are."""
+    """Return the state after these events, applied in their order at `now`; each map is copied once."""
     fold = _Fold(state, now)
     for event in events:
         fold.take(event)
@@ -57,7 +57,7 @@ def fold_updates(state: ClusterState, events: Iterable[Event], now: float) -> Cl
 
 
 class _Fold:
-    """The state while a batch is folded: maps that may be written to."""
+    """The state while a batch of events is folded, with maps to write to."""
 
     def __init__(self, state: ClusterState, now: float) -> None:
         self._state = state
@@ -136,16 +136,14 @@ class _Fold:
         node = self._current(reply.task_id)
         if node is None or not may_live(node):
             return
-        assert node.task is not None
         self._pending.discard(node.name)
-        if node.task.state in UNSEEN:  # its executor speaks, so the task lives
-            node = _with_state(node, node.task, TaskState.RUNNING, "", "the executor answered", self._now)
+        if (task := node.known_task).state in UNSEEN:  # its executor answered, so the task lives
+            node = _with_state(node, task, TaskState.RUNNING, "", "the executor answered", self._now)
         self._nodes[node.name] = learn(node, reply.status)
         self._see(self._nodes[node.name], reply.status)
 
     def _see(self, node: NodeRecord, status: NodeStatus) -> None:
-        assert node.task is not None
-        self._sightings[node.name] = Sighting(node.task.id, status, self._now)
+        self._sightings[node.name] = Sighting(node.known_task.id, status, self._now)
         if (asked := self._asked.get(node.name)) is not None:
             self._asked[node.name] = Asked(asked.at)
 
@@ -167,12 +165,12 @@ class _Fold:
             return
         self._jobs[key] = JobSighting(report.task_id, report.progress, self._now)
         task = self._steps[key].task
-        if task is not None and task.state in UNSEEN:  # its executor speaks, so the job lives
+        if task is not None and task.state in UNSEEN:  # its executor reported, so the job lives
             self._steps[key] = replace(self._steps[key], task=replace(task, state=TaskState.RUNNING))
 
     def _operation(self, update: OperationUpdate) -> None:
-        if (given_back := parse_release(update.operation_id)) is not None:
-            self._release(*given_back, update)
+        if (released := parse_release(update.operation_id)) is not None:
+            self._release(*released, update)
             return
         kind, task_id = operation_task(update.operation_id)
         node = self._current(task_id)
@@ -183,12 +181,12 @@ class _Fold:
         if task.state not in ENDED:
             task = replace(task, message=shorten(f"{task.message}\n{words}", MESSAGE_LIMIT))
         elif words not in failures.message:
-            # The launch failed before, with a message that says less: this is its cause.
+            # The launch has failed already, with a less specific message: this is its cause.
             failures = replace(failures, message=shorten(f"{failures.message}\n{words}"))
         self._nodes[node.name] = replace(node, task=task, failures=failures)
 
     def _executor(self, ended: ExecutorEnded) -> None:
-        """How a process ended that did not say so itself; it says nothing of one that ended well."""
+        """Record the exit of an executor that sent no last update of its task; a clean exit explains nothing."""
         node = self._nodes.get(node_of_executor(ended.executor_id))
         if node is None or node.task is None or node.task.executor_id != ended.executor_id or ended.status == 0:
             return
@@ -205,7 +203,7 @@ class _Fold:
             self._nodes[node.name] = _add_words(node, event.words)
 
     def _release(self, kind: str, resource_id: str, attempt: str, update: OperationUpdate) -> None:
-        """Why it was refused; where a volume could not be destroyed, that the rest cannot be unreserved follows."""
+        """Record why a release was refused: a refused DESTROY is the cause of the refused UNRESERVE after it."""
         refused = dict(self._state.memory.refused)
         before = refused.get(resource_id)
         if update.state not in _BAD_OPERATIONS:
@@ -228,7 +226,7 @@ class _Fold:
         self._asked.clear()
 
     def _note_stray(self, update: TaskUpdate) -> None:
-        """A task that no record names as its newest: remembered while it lives, for `decide` to judge."""
+        """Keep a live task that no record names as its newest, for `decide` to judge."""
         if update.state not in LIVE:
             self._strays.pop(update.task_id, None)
             return
@@ -237,9 +235,8 @@ class _Fold:
 
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:
-    """The node after an update of its newest task; the same object if nothing changes."""
-    task = node.task
-    assert task is not None
+    """Return the node after an update of its newest task; the same object if nothing changes."""
+    task = node.known_task
     if update.state is not task.state and _believed(task.state, update.state):
         node = _with_state(node, task, update.state, update.reason, update.message, now)
         if update.state in ENDED:
@@ -253,7 +250,7 @@ def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now
 
 
 def learn(node: NodeRecord, status: NodeStatus) -> NodeRecord:
-    """The node with what its executor says; the same object if it knew."""
+    """Return the node with the mode, host id and address of a status; the same object if nothing changes."""
     host_id, address = status.host_id or node.host_id, status.endpoint or node.address
     if (status.mode, host_id, address, None) == (node.mode, node.host_id, node.address, node.missing):
         return node
@@ -261,7 +258,7 @@ def learn(node: NodeRecord, status: NodeStatus) -> NodeRecord:
 
 
 def _add_words(node: NodeRecord, words: str) -> NodeRecord:
-    """The node with more words on its last failure, if it does not know them."""
+    """Return the node with more text on its last failure, unless the failure has it already."""
     known = node.failures
     if not known.count or words in known.message:
         return node
@@ -269,7 +266,7 @@ def _add_words(node: NodeRecord, words: str) -> NodeRecord:
 
 
 def describe_wait_status(status: int) -> str:
-    """Mesos' raw wait status in words; -1 where only a parent that is no more could have read it."""
+    """Return Mesos' raw wait status in words, such as `with exit code 1`; -1 if the agent could not read it."""
     if status < 0:
         return "in a way that its agent does not know"
     return f"with exit code {status >> 8}" if status & 0x7F == 0 else f"by signal {status & 0x7F}"
@@ -317,5 +314,5 @@ def _status_of(update: TaskUpdate) -> NodeStatus | None:
         return None
     try:
         return parse_status(update.data)
-    except ProtocolError:  # an executor of another version: asking it will tell, the task's state is told anyway
+    except ProtocolError:  # of another version: a status query follows, and the state of the task counts anyway
         return None

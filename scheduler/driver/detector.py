@@ -1,4 +1,4 @@
-"""Where Mesos' leading master is, as its ZooKeeper says."""
+"""Detection of Mesos' leading master in its ZooKeeper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SESSION_SECONDS = 10.0
 
 
 class Detector(MasterDetector):
-    """pymesos' detector, which says when it has given up, closes its descriptors and reconnects without long pauses."""
+    """Detector of pymesos that reports its end, closes its descriptors and reconnects without long pauses."""
 
     ended = False
 
@@ -23,7 +23,7 @@ class Detector(MasterDetector):
         self.zk = KazooClient(uri, timeout=_SESSION_SECONDS, connection_retry=RECONNECT)
 
     def start(self) -> None:
-        """Begin; gives up where no master has ever been, because a watch of what does not exist never fires."""
+        """Start. It ends at once if no master has ever led: a watch on a missing znode never fires."""
         self.zk.start()
         if self.zk.exists("/") is None:
             self.stop()
@@ -31,7 +31,7 @@ class Detector(MasterDetector):
             super().start()
 
     def stop(self) -> None:
-        """End for good; can be called more than once."""
+        """Stop for good; can be called more than once."""
         self.ended = True
         super().stop()
         self.zk.close()

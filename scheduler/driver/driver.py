@@ -1,9 +1,11 @@
-"""The one user of pymesos' scheduler driver: subscription, events, calls.
+"""Subscription, events and calls of Mesos, the only user of pymesos' scheduler driver.
 
-pymesos' own traps are kept out here: no callback can raise and none tears the framework down; a send without a
-subscription raises; calls carry the fields that pymesos drops; three missed heartbeats mean a new connection, and so
-does a call that failed, since nobody knows then which offers are still ours; an error event or a refusal ends the
-process with its reason instead of a loop.
+This module handles the traps of pymesos:
+
+- No callback can raise, and none tears the framework down.
+- A call without a subscription raises. Calls carry the fields that pymesos drops.
+- Three missed heartbeats cause a new connection. So does a failed call, because its offers are then unknown.
+- An error event or a refusal ends the process with its reason instead of a loop.
 """
 
 from __future__ import annotations
@@ -25,24 +27,32 @@ from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected
 from scheduler.driver.detector import Detector
 from scheduler.driver.framework_info import FrameworkSettings
-from scheduler.driver.mesos_json import accept_body, decline_bodies, kill_body, message_body, reconcile_body, translate
+from scheduler.driver.mesos_json import (
+    accept_body,
+    acknowledge_only,
+    decline_bodies,
+    kill_body,
+    message_body,
+    reconcile_body,
+    translate,
+)
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Json
 from scheduler.storage.zookeeper import CLIENT_ERRORS
 
 logger = logging.getLogger(__name__)
 
-# Importing pymesos takes over SIGINT for its own thread's errors; this program has other ways.
+# The import of pymesos redirects SIGINT for errors of its own thread, which this program reports otherwise.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# It also adds a handler of its own to its logger; ours are on the root.
+# It also adds a handler to its logger; this program's handlers are on the root.
 logging.getLogger("pymesos").handlers.clear()
 
 DEFAULT_HEARTBEAT = 15.0
 MISSED_HEARTBEATS = 3
 DEFAULT_PORT = 5050
-# Within this time a call is answered, or it has failed.
+# A call without an answer within this time has failed.
 CALL_SECONDS = 5.0
-# After a failed call the stream may still have to say why, for example that another scheduler took over.
+# After a failed call the stream can still bring the reason, for example that another scheduler took over.
 LAST_WORDS_SECONDS = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 _SELECT_SECONDS = 0.5
@@ -57,7 +67,7 @@ class Driver:
         self._mesos = _Subscription(settings, framework_id, post)
 
     def start(self) -> None:
-        """Begin to look for a master and to subscribe; goes on for ever."""
+        """Start the thread that looks for a master and subscribes, until `stop`."""
         self._mesos.start()
 
     def stop(self) -> None:
@@ -67,48 +77,48 @@ class Driver:
 
     @property
     def connected(self) -> bool:
-        """Whether Mesos has us subscribed."""
+        """Whether Mesos has the framework subscribed."""
         return self._mesos.connected
 
     def accept(self, accept: Accept) -> None:
-        """ACCEPT: carry out operations on offers."""
+        """Accept offers with offer operations: ACCEPT."""
         self._call("ACCEPT", accept=accept_body(accept))
 
     def decline(self, declines: Iterable[Decline]) -> None:
-        """DECLINE: give offers back."""
+        """Decline offers: DECLINE."""
         for body in decline_bodies(declines):
             self._call("DECLINE", decline=body)
 
     def kill(self, kill: Kill) -> None:
-        """KILL a task."""
+        """Kill a task: KILL."""
         self._call("KILL", kill=kill_body(kill))
 
     def reconcile(self, reconcile: Reconcile) -> None:
-        """RECONCILE: have Mesos say what it knows of tasks."""
+        """Have Mesos report the state of tasks: RECONCILE."""
         self._call("RECONCILE", reconcile=reconcile_body(reconcile))
 
     def message(self, ask: Ask, data: str) -> None:
-        """MESSAGE to a node's executor; `data` is base64."""
+        """Send base64 `data` to a node's executor: MESSAGE."""
         self._call("MESSAGE", message=message_body(ask, data))
 
     def suppress(self) -> None:
-        """SUPPRESS: no more offers for now."""
+        """Stop offers until `revive`: SUPPRESS."""
         self._call("SUPPRESS")
 
     def revive(self) -> None:
-        """REVIVE: offers again, also of declined agents."""
+        """Request offers again, also of declined agents: REVIVE."""
         self._call("REVIVE")
 
     def acknowledge(self, acknowledgement: Json) -> None:
-        """ACKNOWLEDGE a task's status."""
+        """Acknowledge a task's status: ACKNOWLEDGE."""
         self._call("ACKNOWLEDGE", acknowledge=acknowledgement)
 
     def acknowledge_operation(self, acknowledgement: Json) -> None:
-        """ACKNOWLEDGE_OPERATION_STATUS."""
+        """Acknowledge an offer operation's status: ACKNOWLEDGE_OPERATION_STATUS."""
         self._call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status=acknowledgement)
 
     def teardown(self) -> None:
-        """TEARDOWN: Mesos ends every task of this framework and forgets it. Only an uninstall may."""
+        """Remove the framework with all of its tasks from Mesos: TEARDOWN. Only an uninstall may."""
         self._call("TEARDOWN")
 
     def _call(self, kind: str, **body: Any) -> None:
@@ -116,7 +126,7 @@ class Driver:
 
 
 class _Subscription(MesosSchedulerDriver):
-    """pymesos' driver with a thread loop and an event handler of our own."""
+    """pymesos' driver with its own thread loop and event handler."""
 
     def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
         super().__init__(
@@ -131,7 +141,7 @@ class _Subscription(MesosSchedulerDriver):
         )
         self._post = post
         self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
-        self._told_connected = False
+        self._reported_connected = False
         self._failed_at: float | None = None
         self._refused_in_pieces = False
         self._heartbeat = DEFAULT_HEARTBEAT
@@ -139,16 +149,20 @@ class _Subscription(MesosSchedulerDriver):
 
     @property
     def framework(self) -> dict[str, Any]:
-        """FrameworkInfo to the letter: pymesos would add GPU_RESOURCES."""
+        """The unchanged FrameworkInfo: pymesos would add GPU_RESOURCES."""
         return dict(self._framework)
 
     @property
     def connected(self) -> bool:
-        """Whether Mesos has us subscribed, and every call since has arrived."""
+        """Whether Mesos has the framework subscribed, and every call since has arrived."""
         return self._failed_at is None and self.stream_id is not None
 
     def call(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Send one call; NotConnectedError when it did not surely arrive, and then for every call until reconnected."""
+        """Send one call.
+
+        Raises:
+            NotConnectedError: The call did not surely arrive; so does every call until there is a new connection.
+        """
         framework_id = self.framework_id
         if not self.connected or not framework_id:
             raise NotConnectedError(f"{kind} was not sent: Mesos has no subscription of this framework")
@@ -178,36 +192,36 @@ class _Subscription(MesosSchedulerDriver):
         self._notify()
 
     def _get_version(self, master: str | None) -> None:
-        """Nothing here needs the version, for which pymesos would block."""
+        """Skip the query of the version, for which pymesos would block."""
 
     def on_close(self) -> None:
-        """The connection is gone: tell it once."""
+        """Post Disconnected once for each lost connection."""
         with self._lock:
             self._close()
-        if self._told_connected:
-            self._told_connected = False
+        if self._reported_connected:
+            self._reported_connected = False
             self._post(Disconnected())
 
     def on_event(self, event: dict[str, Any]) -> None:
-        """Turn an event into a value for the loop. What cannot be understood is logged, and does not end anything."""
+        """Post an event to the loop as a value. An event that cannot be parsed is logged and ignored."""
         self._heard_at = time.monotonic()
         try:
             if event.get("type") == "SUBSCRIBED":
                 subscribed = event["subscribed"]
                 self.framework_id = subscribed["framework_id"]["value"]
                 self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
-                self._told_connected = True
+                self._reported_connected = True
             translated = translate(event)
-        except (KeyError, TypeError, ValueError) as error:
-            logger.error("an event of Mesos cannot be understood (%r): %.500s", error, event)
-            return
+        except Exception as error:  # noqa: BLE001 an event can have any shape: the subscription must go on
+            logger.error("event of Mesos ignored: it cannot be parsed (%r): %.500s", error, event)
+            translated = acknowledge_only(event)
         if translated is not None:
             self._post(translated)
             if isinstance(translated, Fatal):
                 self.stop()
 
     def _run(self) -> None:
-        """The thread: one connection after another until stopped."""
+        """Keep a connection, a new one after each failure, until stopped. The thread runs this."""
         pause = FIRST_PAUSE
         try:
             while self._started:
@@ -218,7 +232,7 @@ class _Subscription(MesosSchedulerDriver):
                 self._pause(pause)
         except FatalError as error:
             self._post(Fatal(error))
-        except Exception as error:  # the thread's border: its end must be seen, or the loop would wait for ever
+        except Exception as error:  # the thread's border: without this the loop would wait for events for good
             logger.exception("the Mesos connection failed")
             self._post(Fatal(FatalError(Exit.FAILED, f"the Mesos connection failed: {error!r}")))
         finally:
@@ -229,7 +243,7 @@ class _Subscription(MesosSchedulerDriver):
                 os.close(fd)
 
     def _pause(self, seconds: float) -> None:
-        """Wait, unless told to stop or of a new leading master meanwhile. What was told before does not count."""
+        """Wait until the time is over, a stop or a new leading master. Earlier wake-ups do not count."""
         while select.select([self._wake_fd()], [], [], 0.0)[0]:
             self._drain_wakeups([self._wake_fd()])
         if self._started:
@@ -237,19 +251,19 @@ class _Subscription(MesosSchedulerDriver):
             self._drain_wakeups(readable)
 
     def onNewMasterDetectedMessage(self, data: bytes) -> None:
-        """On the detector's thread: somebody leads."""
+        """Store the leading master; the detector's thread calls this."""
         with self._lock:
             super().onNewMasterDetectedMessage(data)
             self._home = self._new_master
 
     def onNoMasterDetectedMessage(self) -> None:
-        """On the detector's thread: nobody leads."""
+        """Store that there is no leading master; the detector's thread calls this."""
         with self._lock:
             self._home = None
             super().onNoMasterDetectedMessage()
 
     def _find_master(self) -> None:
-        """Ask where a leader is to be found, unless that has just named another, which may be gone already."""
+        """Look for the leading master, unless the detector has just named one."""
         if self._home is None and self.master_uri.startswith("zk://"):
             self._begin_to_detect()
         with self._lock:
@@ -267,11 +281,11 @@ class _Subscription(MesosSchedulerDriver):
         try:
             detector.start()
         except CLIENT_ERRORS as error:
-            logger.warning("the leading Mesos master cannot be looked up: %r", error)
+            logger.warning("leading Mesos master not found: %r; trying again", error)
             detector.stop()
 
     def _connect_once(self) -> bool:
-        """One connection to the present master, for as long as it lasts; whether it came to a subscription."""
+        """Serve one connection to the present master until it ends; return whether it was subscribed."""
         self._master = self._new_master
         if not self._master:
             self._wait_for_master()
@@ -290,7 +304,7 @@ class _Subscription(MesosSchedulerDriver):
     def _serve(self, connection: _Connection) -> bool:
         while self._started and self._new_master == self._master:
             if self._is_silent() or self._is_doubtful():
-                return self._told_connected
+                return self._reported_connected
             socket = connection.fileno()
             writers = [socket] if connection.want_write() or not connection.connected else []
             readable, writable, _ = select.select([socket, self._wake_fd()], writers, [], _SELECT_SECONDS)
@@ -298,10 +312,10 @@ class _Subscription(MesosSchedulerDriver):
             if not connection.connected and (writable or socket in readable) and not self._finish_connect(connection):
                 return False
             if socket in writable and not connection.write():
-                return self._told_connected
+                return self._reported_connected
             if socket in readable and not self._read(connection):
-                return self._told_connected
-        return self._told_connected
+                return self._reported_connected
+        return self._reported_connected
 
     def _finish_connect(self, connection: _Connection) -> bool:
         error = connection.handle_connect_event()
@@ -315,11 +329,13 @@ class _Subscription(MesosSchedulerDriver):
         except OSError as error:
             logger.warning("the connection to the Mesos master broke: %s", error)
         except (KeyError, ValueError) as error:
-            logger.warning("the answer of %s is not that of a Mesos master: %r", self._master, error)
+            logger.warning("answer of %s ignored: it is not that of a Mesos master: %r", self._master, error)
         except TypeError as error:  # pymesos' own, for a refusal whose body came in pieces
             if self._refused_in_pieces:
-                raise self._refusal("<its words came in pieces>") from error
-            logger.warning("the Mesos master %s refused the subscription; asking again for its words", self._master)
+                raise self._refusal("<a message in pieces>") from error
+            logger.warning(
+                "subscription refused by the Mesos master %s; subscribing again to read its message", self._master
+            )
             self._refused_in_pieces = True
         except RuntimeError as error:
             found = _STATUS.match(str(error))
@@ -335,18 +351,18 @@ class _Subscription(MesosSchedulerDriver):
         failed_at = self._failed_at
         if failed_at is None or time.monotonic() - failed_at < LAST_WORDS_SECONDS:
             return False
-        logger.warning("a call to the Mesos master %s failed: connecting anew", self._master)
+        logger.warning("call to the Mesos master %s failed; connecting again", self._master)
         return True
 
     def _is_silent(self) -> bool:
         silence = time.monotonic() - self._heard_at
         if silence <= MISSED_HEARTBEATS * self._heartbeat:
             return False
-        logger.warning("nothing heard from the Mesos master %s for %.0f s: connecting anew", self._master, silence)
+        logger.warning("Mesos master %s silent for %.0f s; connecting again", self._master, silence)
         return True
 
     def _wait_for_master(self) -> None:
-        logger.warning("no leading Mesos master is known; waiting for one")
+        logger.warning("no leading Mesos master; waiting for one")
         while self._started and not self._new_master and not self._has_lost_detector():
             readable, _, _ = select.select([self._wake_fd()], [], [], _SELECT_SECONDS)
             self._drain_wakeups(readable)
@@ -368,7 +384,7 @@ def _with_port(master: str) -> str:
 
 
 class _Connection(Connection):
-    """pymesos' connection, which does not leak its socket when nobody listens."""
+    """Connection of pymesos that does not leak its socket if the port is closed."""
 
     def __init__(self, address: str, callback: _Subscription) -> None:
         try:

@@ -1,4 +1,4 @@
-"""How the scheduler presents itself to Mesos."""
+"""The scheduler's FrameworkInfo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CAPABILITIES = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")
 
 @dataclass(frozen=True)
 class FrameworkSettings:
-    """How the framework presents itself; `master` is host:port or zk://…/path."""
+    """The fields of FrameworkInfo, the master (`host:port` or `zk://host:port,…/path`) and the secret."""
 
     master: str
     name: str
@@ -23,7 +23,7 @@ class FrameworkSettings:
     web_url: str | None = None
 
     def info(self, framework_id: str | None) -> dict[str, Any]:
-        """Mesos' FrameworkInfo."""
+        """Return Mesos' FrameworkInfo."""
         info: dict[str, Any] = {
             "user": self.user,
             "name": self.name,

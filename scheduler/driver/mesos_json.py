@@ -1,8 +1,9 @@
-"""Mesos' events as values for the loop."""
+"""Translation between Mesos' JSON and the loop's values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
@@ -10,12 +11,16 @@ from scheduler.core.mesos.updates import ExecutorEnded, Registered, parse_operat
 from scheduler.errors import Exit, FatalError
 from scheduler.loop.messages import Event, Fatal, Json, Lost, Message, Offers, OperationStatus, Rescinded, Update
 
-# What is left of accepted offers comes back after this time.
+# Mesos offers the rest of accepted offers again after this time.
 ACCEPTED_FILTER_SECONDS = 1.0
 
 
 def translate(event: Mapping[str, Any]) -> Event | None:
-    """Mesos' event as a value; None for those that say nothing new. KeyError, TypeError or ValueError if malformed."""
+    """Return a Mesos event as a value, None for one without news, such as HEARTBEAT.
+
+    Raises:
+        KeyError, TypeError, ValueError: The event is malformed.
+    """
     kind = event["type"]
     body = event.get(str(kind).lower(), {})
     match kind:
@@ -40,6 +45,21 @@ def translate(event: Mapping[str, Any]) -> Event | None:
             return None
 
 
+def acknowledge_only(event: Any) -> Event | None:
+    """Return the acknowledgement alone of an update that cannot be parsed; None if nothing is to be acknowledged."""
+    try:
+        match event["type"]:
+            case "UPDATE":
+                acknowledgement = _task_acknowledgement(event["update"]["status"])
+                return None if acknowledgement is None else Update(None, acknowledgement)
+            case "UPDATE_OPERATION_STATUS":
+                found = _operation(event["update_operation_status"]["status"])
+                return replace(found, event=None, words=f"{found.words} (not understood)"[:500])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return None
+
+
 def _task_acknowledgement(status: Mapping[str, Any]) -> Json | None:
     if not status.get("uuid"):
         return None
@@ -50,7 +70,7 @@ def _operation(status: Mapping[str, Any]) -> OperationStatus:
     acknowledgement = None
     uuid = (status.get("uuid") or {}).get("value")
     if uuid and status.get("operation_id"):
-        # Mesos wants the bare uuid here, unlike in the status it sends.
+        # Mesos expects the bare uuid here, unlike in the status that it sends.
         acknowledgement = {"uuid": uuid, "operation_id": status["operation_id"]}
         acknowledgement |= {name: status[name] for name in ("agent_id", "resource_provider_id") if name in status}
     name = (status.get("operation_id") or {}).get("value", "?")
@@ -77,7 +97,7 @@ def _error(message: str) -> FatalError:
             Exit.REMOVED,
             "Mesos removed this framework (torn down, or away for longer than SERVICE_FAILOVER_TIMEOUT_S) "
             f"and its tasks: {message}. The volumes are still reserved. "
-            "See docs/operations/exit-codes.md before starting again.",
+            "Read docs/operations/exit-codes.md before you start it again.",
         )
     if "failed over" in message:
         return FatalError(Exit.FAILED_OVER, f"another scheduler subscribed with this framework's id: {message}")
@@ -85,7 +105,7 @@ def _error(message: str) -> FatalError:
 
 
 def accept_body(accept: Accept) -> dict[str, Any]:
-    """ACCEPT."""
+    """Return the body of ACCEPT."""
     return {
         "offer_ids": [{"value": offer_id} for offer_id in accept.offer_ids],
         "operations": list(accept.operations),
@@ -94,7 +114,7 @@ def accept_body(accept: Accept) -> dict[str, Any]:
 
 
 def decline_bodies(declines: Iterable[Decline]) -> Iterator[dict[str, Any]]:
-    """DECLINE, one for all offers of the same duration."""
+    """Yield the bodies of DECLINE, one for all offers of the same duration."""
     by_seconds: dict[float, list[str]] = {}
     for decline in declines:
         by_seconds.setdefault(decline.seconds, []).append(decline.offer_id)
@@ -103,7 +123,7 @@ def decline_bodies(declines: Iterable[Decline]) -> Iterator[dict[str, Any]]:
 
 
 def kill_body(kill: Kill) -> dict[str, Any]:
-    """KILL with the agent and the time that the node has to drain."""
+    """Return the body of KILL, with the agent and the grace period in which the node drains."""
     body: dict[str, Any] = {
         "task_id": {"value": kill.task_id},
         "kill_policy": {"grace_period": {"nanoseconds": int(kill.grace_seconds * 1e9)}},
@@ -114,10 +134,10 @@ def kill_body(kill: Kill) -> dict[str, Any]:
 
 
 def reconcile_body(reconcile: Reconcile) -> dict[str, Any]:
-    """RECONCILE, always with the agents' ids: without them Mesos does not know an unreachable task."""
+    """Return the body of RECONCILE, with the agents' ids: without them Mesos does not find an unreachable task."""
     return {"tasks": [{"task_id": {"value": task}, "agent_id": {"value": agent}} for task, agent in reconcile.tasks]}
 
 
 def message_body(ask: Ask, data: str) -> dict[str, Any]:
-    """MESSAGE to a node's executor; `data` is base64."""
+    """Return the body of MESSAGE to a node's executor; `data` is base64."""
     return {"agent_id": {"value": ask.agent_id}, "executor_id": {"value": ask.executor_id}, "data": data}

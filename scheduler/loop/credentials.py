@@ -1,4 +1,4 @@
-"""Gives an executor the credentials of the job that it runs: the only place where they leave the scheduler."""
+"""The credentials of jobs, sent to their executors. They leave the scheduler nowhere else."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ logger = logging.getLogger(__name__)
 
 
 class Credentials:
-    """Answers to `SecretQuery`: to the executor that runs the job, and only while its operation is under way."""
+    """Replies to `SecretQuery`, to the job's executor only and only until its operation ends."""
 
     def __init__(self, sender: Sender, sealer: Sealer | None) -> None:
         self._sender = sender
         self._sealer = sealer
 
     def answer(self, query: SecretQuery, state: ClusterState) -> None:
-        """Send them, or the reason why there are none. A query of a task that nobody knows has no answer."""
+        """Send the credentials, or the reason why there are none. A query of an unknown task gets no reply."""
         found = _find(state, query.task_id)
         if found is None:
-            logger.warning("credentials were asked for by a task that is no job of any operation: %s", query.task_id)
+            logger.warning("credentials not sent: %s is no job of any operation", query.task_id)
             return
         operation, task = found
         reply = self._reply(operation, query.task_id)
         if reply.problem:
-            logger.error("%s gets no credentials: %s", query.task_id, reply.problem)
+            logger.error("credentials not sent to %s: %s", query.task_id, reply.problem)
         try:
             self._sender.message(Ask(task.node, task.executor_id, task.agent_id, task.id), encode_message(reply))
-        except NotConnectedError as error:  # it asks again
+        except NotConnectedError as error:  # the executor asks again
             logger.warning("%s", error)
 
     def _reply(self, operation: OperationRecord, task_id: str) -> SecretReply:
         if not operation.sealed or not is_live(operation):
-            return SecretReply(task_id, problem="no credentials are kept for this operation")
+            return SecretReply(task_id, problem="no credentials are stored for this operation")
         if self._sealer is None:
             return SecretReply(task_id, problem=f"the credentials cannot be opened: {SETTINGS} is not set any more")
         try:

@@ -1,4 +1,4 @@
-"""Carries out a decision through the driver, and says in the log what is done and why."""
+"""The calls of a decision, sent through the driver and logged with their reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
 from scheduler.core.configuration.trial import question_id
-from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Reconcile, Tuning
+from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Purpose, Reconcile, Tuning
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import StepRecord
@@ -19,32 +19,51 @@ logger = logging.getLogger(__name__)
 
 
 class Sender(Protocol):
-    """What the loop needs of the driver; every call raises NotConnectedError when it did not surely arrive."""
+    """The part of the driver that the loop uses. Every call raises NotConnectedError unless it surely arrived."""
 
     @property
     def connected(self) -> bool:
-        """Whether there is a subscription."""
+        """Whether Mesos has the framework subscribed."""
 
-    def accept(self, accept: Accept) -> None: ...
-    def decline(self, declines: Iterable[Decline]) -> None: ...
-    def kill(self, kill: Kill) -> None: ...
-    def reconcile(self, reconcile: Reconcile) -> None: ...
-    def message(self, ask: Ask, data: str) -> None: ...
-    def suppress(self) -> None: ...
-    def revive(self) -> None: ...
-    def acknowledge(self, acknowledgement: Json) -> None: ...
-    def acknowledge_operation(self, acknowledgement: Json) -> None: ...
-    def teardown(self) -> None: ...
+    def accept(self, accept: Accept) -> None:
+        """Accept offers with offer operations."""
+
+    def decline(self, declines: Iterable[Decline]) -> None:
+        """Decline offers."""
+
+    def kill(self, kill: Kill) -> None:
+        """Kill a task."""
+
+    def reconcile(self, reconcile: Reconcile) -> None:
+        """Have Mesos report the state of tasks."""
+
+    def message(self, ask: Ask, data: str) -> None:
+        """Send base64 `data` to an executor."""
+
+    def suppress(self) -> None:
+        """Stop offers."""
+
+    def revive(self) -> None:
+        """Request offers again."""
+
+    def acknowledge(self, acknowledgement: Json) -> None:
+        """Acknowledge a task's status update."""
+
+    def acknowledge_operation(self, acknowledgement: Json) -> None:
+        """Acknowledge an offer operation's status update."""
+
+    def teardown(self) -> None:
+        """End the framework and all of its tasks."""
 
 
 class Dispatch:
-    """Sends decisions and acknowledgements; `count` is told what was sent."""
+    """Sends decisions and acknowledgements; `count` gets the name of a counter and its increment."""
 
     def __init__(self, sender: Sender, count: Callable[[str, float], None]) -> None:
         self._sender = sender
         self._count = count
         self._unacknowledged: list[Callable[[], None]] = []
-        self.torn_down = False  # the framework is no more
+        self.torn_down = False  # the framework does not exist any more
 
     def acknowledge_later(self, acknowledgement: Json | None) -> None:
         """Remember to acknowledge a task's status once it is stored."""
@@ -57,23 +76,23 @@ class Dispatch:
             self._unacknowledged.append(lambda: self._sender.acknowledge_operation(acknowledgement))
 
     def forget(self) -> None:
-        """Acknowledge nothing of what came so far: it belongs to a subscription that is no more."""
+        """Drop all pending acknowledgements: they belong to a subscription that has ended."""
         self._unacknowledged.clear()
 
     def acknowledge(self) -> None:
-        """Acknowledge what was remembered. What cannot be acknowledged now comes again."""
+        """Send the pending acknowledgements. Mesos sends again every update whose acknowledgement fails."""
         pending, self._unacknowledged = self._unacknowledged, []
         for index, send in enumerate(pending):
             try:
                 send()
             except NotConnectedError as error:
-                logger.warning("%d updates stay unacknowledged and come again: %s", len(pending) - index, error)
+                logger.warning("%d updates not acknowledged: %s; Mesos sends them again", len(pending) - index, error)
                 return
 
     def carry_out(self, decision: Decision, state: ClusterState) -> None:
-        """Send all of a decision. `state` is the one that holds after it.
+        """Send all calls of a decision; `state` is the one after it.
 
-        What cannot be sent is not lost: the records say what was meant, and reconciliation tells what came of it.
+        A failed call is not lost: the records hold the intent, and reconciliation reports the result.
         """
         try:
             self._send(decision, state)
@@ -82,7 +101,7 @@ class Dispatch:
 
     def _send(self, decision: Decision, state: ClusterState) -> None:
         for accept in decision.accepts:
-            if accept.job:
+            if accept.purpose is Purpose.JOB:
                 self._accept_job(accept, state.steps[accept.job])
             else:
                 self._accept(accept, state.nodes.get(accept.node))
@@ -103,14 +122,14 @@ class Dispatch:
     def _accept(self, accept: Accept, node: NodeRecord | None) -> None:
         kinds = [operation["type"] for operation in accept.operations]
         where = node.agent.hostname if node is not None and node.agent is not None else "an agent"
-        if kinds == ["RESERVE"]:
-            logger.info("reserving more for %s where it runs", accept.node)
+        if accept.purpose is Purpose.GROW:
+            logger.info("reserving more resources for %s on its agent", accept.node)
             self._sender.accept(accept)
             return
-        if "LAUNCH" not in kinds:
-            unknown = f"the reservation {accept.resource_id}, which no record knows"
-            what = f"what {accept.node} had reserved" if accept.node else unknown
-            logger.info("giving back %s: %s", what, ", ".join(kinds))
+        if accept.purpose is Purpose.RELEASE:
+            unknown = f"the garbage reservation {accept.resource_id}"
+            released = f"the abandoned reservation of {accept.node}" if accept.node else unknown
+            logger.info("releasing %s: %s", released, ", ".join(kinds))
             self._sender.accept(accept)
             self._count("releases_total", 1)
             return
@@ -122,34 +141,34 @@ class Dispatch:
 
     def _accept_job(self, accept: Accept, step: StepRecord) -> None:
         task = step.task.id if step.task is not None else accept.job
-        why = f"it is the turn of {step.phase} of {step.name} in the operation {step.kind} {step.operation}"
+        why = f"phase {step.phase} of {step.name} in the operation {step.kind} {step.operation} begins"
         logger.info("launching %s beside %s: %s", task, accept.node, why)
         self._sender.accept(accept)
         self._count("job_launches_total", 1)
 
     def _send_calls(self, decision: Decision) -> None:
         if decision.suppress:
-            logger.info("nothing to do: offers are suppressed")
+            logger.info("offers suppressed: nothing to do")
             self._sender.suppress()
         if decision.revive:
-            logger.info("work to do: offers are revived")
+            logger.info("offers revived: there is work to do")
             self._sender.revive()
             self._count("revives_total", 1)
         for ask in decision.asks:
             self._sender.message(ask, encode_message(StatusQuery("")))
         for trial in decision.trials:
-            logger.info("having %s try the settings of the configuration %s", trial.ask.node, trial.configuration)
+            logger.info("config check on %s of the configuration %s", trial.ask.node, trial.configuration)
             content = {"launch": encode_launch(trial.launch)}
             question = Question(question_id(trial.configuration), "settings", content)
             self._sender.message(trial.ask, encode_message(question))
         for tuning in decision.tunings:
             self._tune(tuning)
         if decision.teardown:
-            logger.info("nothing is reserved any more: telling Mesos to forget this framework")
+            logger.info("tearing the framework down: all reservations are released")
             self._sender.teardown()
             self.torn_down = True
 
     def _tune(self, tuning: Tuning) -> None:
-        logger.info("telling %s to use %s", tuning.task_id, dict(tuning.values))
+        logger.info("tuning %s: %s", tuning.task_id, dict(tuning.values))
         ask = Ask(tuning.node, tuning.executor_id, tuning.agent_id, tuning.task_id)
         self._sender.message(ask, encode_message(JobTuning(tuning.task_id, tuning.values)))

@@ -1,4 +1,4 @@
-"""The API's port to the loop: last snapshot, commands, live questions. Used by many threads."""
+"""The API's port to the loop: last snapshot, commands, questions. Many threads use it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands.command import Command, Refusal
-from scheduler.core.ring.missing import sentence
+from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.lifecycle import by_index, is_up
-from scheduler.loop.messages import Asked, Event, QuestionAsked, StatusAsked
+from scheduler.loop.messages import Asked, Event, Noted, QuestionAsked, StatusAsked
 from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 
 COMMAND_SECONDS = 10.0
@@ -21,28 +21,28 @@ STATUS_SECONDS = 5.0
 STATUS_TRIES = 3
 
 ALL_SECONDS = 20.0
-# After this time without a word the next node is asked too; the first one may still be the one that answers.
+# After this time without an answer the next node is asked too; the first one can still answer.
 NODE_SECONDS = 6.0
-# Trying settings starts a JVM on the node, which takes that much longer on a busy machine.
+# A config check starts a JVM on the node, which takes so much longer on a busy machine.
 _SLOWER = {"settings": 3.0}
-# A message to an executor may be lost.
+# A message to an executor can be lost.
 ROUNDS = 2
 _FINAL = ("unknown", "invalid")
 
 
 class LoopGateway:
-    """A Gateway. Until `open` and the first snapshot it says, with `explain`'s words, why there is no answer yet."""
+    """A Gateway. Until `open` and the first snapshot, it refuses with the reason that `explain` set."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._put: Callable[[Event], object] | None = None
         self._snapshot: Snapshot | None = None
-        self._reason = "the scheduler starts"
+        self._reason = "the scheduler is starting"
         self._published = threading.Condition()
         self._ending = False
 
     def explain(self, reason: str) -> None:
-        """Say from now on, while there is no snapshot, why."""
+        """Set the reason why there is no snapshot."""
         self._reason = reason
 
     def open(self, put: Callable[[Event], object]) -> None:
@@ -50,7 +50,7 @@ class LoopGateway:
         self._put = put
 
     def shut(self, reason: str) -> None:
-        """Pass no command to the loop any more; what was published is still served."""
+        """Pass no command to the loop from now on; the last snapshot is still served."""
         self._put, self._reason = None, reason
 
     def publish(self, snapshot: Snapshot) -> None:
@@ -60,7 +60,7 @@ class LoopGateway:
             self._published.notify_all()
 
     def end(self) -> None:
-        """Let nobody wait any more. May be called by a signal's handler."""
+        """Have streams end. A signal handler can call it."""
         self._ending = True
 
     @property
@@ -69,32 +69,39 @@ class LoopGateway:
         return self._ending
 
     def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
-        """The published snapshot as soon as it is another one, at the latest after so long; raises Unavailable."""
+        """Wait up to `seconds` for a snapshot other than `than`, and return the published one; raises Unavailable."""
         with self._published:
             self._published.wait_for(lambda: self._snapshot is not None and self._snapshot is not than, seconds)
         return self.snapshot()
 
     def snapshot(self) -> Snapshot:
-        """The last published snapshot; raises Unavailable before the first."""
+        """Return the last published snapshot; raises Unavailable before the first."""
         if self._snapshot is None:
             raise Unavailable(f"the state is not readable yet: {self._reason}")
         return self._snapshot
 
     def submit(self, command: Command, principal: str) -> Refusal | None:
-        """Have the loop carry it out; returns once that is stored."""
+        """Have the loop carry out a command; returns once its outcome is stored."""
         asked = Asked(command, principal)
         self._send(asked)
         try:
             return asked.answer.result(COMMAND_SECONDS)
         except (FutureTimeoutError, CancelledError) as error:
             if asked.answer.cancel():
-                raise Unavailable(f"the scheduler was busy for {COMMAND_SECONDS:.0f} s: nothing was done") from error
+                raise Unavailable(
+                    f"the command was dropped: the scheduler was busy for {COMMAND_SECONDS:.0f} s; send it again"
+                ) from error
             raise Unavailable(
-                f"the command was not confirmed within {COMMAND_SECONDS:.0f} s; read the plan to see whether it holds"
+                f"the command was not confirmed within {COMMAND_SECONDS:.0f} s; read the plan to see if it holds"
             ) from error
 
+    def note(self, sentence: str) -> None:
+        """Have the loop keep an event of the kind ACCESS; it is dropped while no loop runs."""
+        if (put := self._put) is not None:
+            put(Noted(sentence))
+
     def ask(self, node: str) -> NodeStatus:
-        """The node's status, live from its executor."""
+        """Query a node's status from its executor."""
         if node not in self.snapshot().state.nodes:
             raise KeyError(node)
         asked = StatusAsked(node, self._new_id())
@@ -103,26 +110,26 @@ class LoopGateway:
             try:
                 return asked.answer.result(STATUS_SECONDS / STATUS_TRIES)
             except (FutureTimeoutError, CancelledError):
-                continue  # the question may have been lost on its way, when an agent restarts for example
+                continue  # the query can be lost, for example while an agent restarts
         asked.answer.cancel()
         words = f"the executor of {node} did not answer within {STATUS_SECONDS:.0f} s"
         record = self.snapshot().state.nodes.get(node)
         if record is not None and record.missing is not None:
-            words = f"{words}: {sentence(record)}"
+            words = f"{words}: {describe_missing(record)}"
         raise Unavailable(words)
 
     def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
-        """What any node that is up finds out; the node `first` is asked first, if it is."""
+        """Return the answer of any node that is up; the node `first` is asked first, if it is up."""
         nodes = [node.name for node in by_index(self.snapshot().state.nodes.values()) if is_up(node)]
         nodes.sort(key=lambda name: name != first)
         if not nodes:
-            raise Unavailable("no node is NORMAL, and only such a node can be asked")
+            raise Unavailable("no node can answer: no node is NORMAL")
         return Inquiry(self._send, self._new_id).ask(nodes, subject, content)
 
     def question_each(
         self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
     ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
-        """What each of these nodes finds out, or why it does not."""
+        """Return each node's answer to its own content, or why there is none."""
         inquiry = Inquiry(self._send, self._new_id)
         found = inquiry.ask_each(subject, contents, seconds)
         answers: dict[str, Mapping[str, Any] | Unavailable] = {node: answer.content for node, answer in found.items()}
@@ -131,21 +138,26 @@ class LoopGateway:
     def _send(self, event: Event) -> None:
         put = self._put
         if put is None:
-            raise Unavailable(f"no command can be taken: {self._reason}")
+            raise Unavailable(f"the command was not accepted: {self._reason}")
         put(event)
 
 
 class Inquiry:
-    """Asks through the loop, on the thread of who wants to know. For one question."""
+    """One question, asked through the loop on the caller's thread."""
 
     def __init__(self, send: Callable[[Event], object], new_id: Callable[[], str]) -> None:
         self._send = send
         self._new_id = new_id
         self._pending: dict[Future[Answer], str] = {}  # the nodes that were asked
-        self._failed: dict[str, str] = {}  # what those that failed said
+        self._failed: dict[str, str] = {}  # the reasons of those that failed
 
     def ask(self, nodes: Sequence[str], subject: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The first answer. Raises QuestionRefused, or Unavailable with the words of the last node that failed."""
+        """Return the first answer.
+
+        Raises:
+            QuestionRefused: The node refused the question.
+            Unavailable: No node answered; the text is the last failure's.
+        """
         try:
             answer = self._ask(nodes, subject, content)
         finally:
@@ -156,7 +168,7 @@ class Inquiry:
         return answer.content
 
     def ask_each(self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float) -> Mapping[str, Answer]:
-        """The answers of those nodes that have one within this time, each to its own content; see `failed`."""
+        """Return the answers that arrive within `seconds`, each to its own content; see `failed`."""
         answers: dict[str, Answer] = {}
         begin = time.monotonic()
         try:
@@ -174,7 +186,7 @@ class Inquiry:
         return answers
 
     def failed(self) -> Mapping[str, str]:
-        """Why nodes have not answered."""
+        """Return the reason of each node that did not answer."""
         return dict(self._failed)
 
     def _collect(self, until: float, answers: dict[str, Answer], wanted: int) -> None:
@@ -208,7 +220,7 @@ class Inquiry:
         return self._wait(deadline, None)
 
     def _wait(self, until: float, newest: Future[Answer] | None) -> Answer | None:
-        """The next good answer, or None: the time is over, all have failed, or the newest that was asked has."""
+        """Return the next good answer; None if the time is over, all failed, or the newest one asked failed."""
         while self._pending and (left := until - time.monotonic()) > 0:
             done = wait(self._pending, left, FIRST_COMPLETED).done
             for future in done:
@@ -228,7 +240,7 @@ class Inquiry:
         if answer.kind in _FINAL:
             raise QuestionRefused(answer.kind, answer.problem)
         if answer.problem:
-            self._failed[node] = f"{node} has no answer: {answer.problem}"
+            self._failed[node] = f"{node} could not answer: {answer.problem}"
             return None
         return answer
 

@@ -1,8 +1,8 @@
-"""What an executor wrote before it ended, read from its sandbox: one that its agent refuses can say nothing else.
+"""The last words of an executor: the end of its stderr, read from its sandbox.
 
-Asked of the agent's own endpoint for files, on a thread of its own and within seconds. Where that does not answer, or
-wants to know who asks, the words are where to look. The secret with which this framework speaks to the master is not
-given to agents.
+An executor that its agent refuses has no other way to report its reason. A thread of its own reads the file from the
+agent's endpoint, within seconds. If the agent does not answer or demands authentication, the result names the file. The
+framework's secret for the master is never sent to agents.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECONDS = 3.0  # for each of two requests
 TAIL_BYTES = 4096
 LINES = 6
 WAITING = 50
-# Ends of which the executor itself has not told.
+# Ends that the executor itself has not reported.
 _UNTOLD = frozenset(
     {
         "REASON_EXECUTOR_TERMINATED",
@@ -42,7 +42,7 @@ _UNTOLD = frozenset(
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Where an executor ran; `url` is its agent's, empty where an earlier version has launched it."""
+    """An executor's sandbox; `url` is its agent's, empty if an earlier version of the scheduler launched it."""
 
     task_id: str
     framework_id: str
@@ -52,12 +52,12 @@ class Sandbox:
 
     @property
     def file(self) -> str:
-        """The path by which an agent knows it, whatever its work directory."""
+        """The virtual path of stderr, which does not depend on the agent's work directory."""
         return f"/frameworks/{self.framework_id}/executors/{self.executor_id}/runs/latest/stderr"
 
 
 def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
-    """Where to read why a node's newest task ended; None if that is told, or is no such task."""
+    """Return the sandbox of a node's newest task that ended without a report; None for any other update."""
     node = state.nodes.get(node_of_task(update.task_id))
     if update.state is not TaskState.FAILED or update.reason not in _UNTOLD or update.source != "SOURCE_AGENT":
         return None
@@ -69,7 +69,7 @@ def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
 
 
 class LastWords:
-    """Reads one sandbox after another, and gives what was found to `put`. `ask` may be called by any thread."""
+    """Reads one sandbox after another and passes the result to `put`. Any thread can call `ask`."""
 
     def __init__(self, put: Callable[[ExecutorWords], object]) -> None:
         self._put = put
@@ -78,7 +78,7 @@ class LastWords:
         self._works = False
 
     def ask(self, sandbox: Sandbox) -> None:
-        """Read it soon."""
+        """Queue a sandbox to be read."""
         with self._lock:
             self._waiting.append(sandbox)
             if self._works:
@@ -94,19 +94,19 @@ class LastWords:
                     return
                 sandbox = self._waiting.popleft()
             words = read(sandbox)
-            logger.warning("the end of %s: %s", sandbox.task_id, words)
+            logger.warning("task %s ended: %s", sandbox.task_id, words)
             self._put(ExecutorWords(sandbox.task_id, words))
 
 
 def read(sandbox: Sandbox) -> str:
-    """The last lines of its stderr, or where they are. Never raises."""
+    """Return the last lines of stderr, or where they are. Never raises."""
     where = f"stderr in the sandbox of executor {sandbox.executor_id} on {sandbox.hostname}"
     if not sandbox.url:
         return f"its last words are in {where}"
     try:
         lines = _tail(sandbox)
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-        return f"its last words could not be read ({_problem(error)}); look at {where}"
+        return f"its last words could not be read: {_problem(error)}; look at {where}"
     return f"its last words: {' | '.join(lines)}" if lines else f"it wrote nothing to {where}"
 
 

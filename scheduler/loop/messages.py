@@ -1,4 +1,4 @@
-"""What reaches the loop's queue: frozen values, made by the driver, the API and the ZooKeeper listener."""
+"""The messages in the loop's queue: frozen values from the driver, the API and the ZooKeeper listener."""
 
 from __future__ import annotations
 
@@ -18,29 +18,32 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Offers:
-    """Mesos offers these, as JSON."""
+    """New offers, as Mesos' JSON."""
 
     offers: tuple[Json, ...]
 
 
 @dataclass(frozen=True)
 class Rescinded:
-    """This offer holds no longer."""
+    """An offer that Mesos withdrew."""
 
     offer_id: str
 
 
 @dataclass(frozen=True)
 class Update:
-    """A task's status, and what its acknowledgement must name (None: Mesos wants none)."""
+    """A task's status, and the fields of its acknowledgement (None: Mesos expects none).
 
-    event: CoreEvent
+    `event` is None if the status cannot be parsed: it is acknowledged, or Mesos would send it again and again.
+    """
+
+    event: CoreEvent | None
     acknowledgement: Json | None
 
 
 @dataclass(frozen=True)
 class OperationStatus:
-    """An operation's status, and what its acknowledgement must name (None: Mesos wants none)."""
+    """An offer operation's status, and the fields of its acknowledgement (None: Mesos expects none)."""
 
     event: CoreEvent | None
     acknowledgement: Json | None
@@ -49,14 +52,14 @@ class OperationStatus:
 
 @dataclass(frozen=True)
 class Message:
-    """What an executor sent, as base64."""
+    """A message of an executor, as base64."""
 
     data: str
 
 
 @dataclass(frozen=True)
 class Lost:
-    """An agent or an executor ended; its tasks' own updates say what follows, this is for the log."""
+    """The end of an agent or an executor, for the log. The updates of its tasks give the consequences."""
 
     words: str
     event: ExecutorEnded | None = None
@@ -64,14 +67,14 @@ class Lost:
 
 @dataclass(frozen=True)
 class Fatal:
-    """The process has to end."""
+    """The end of the process."""
 
     error: FatalError
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An operator's command; `answer` is fulfilled once its outcome is stored."""
+    """An operator's command; `answer` is set once its outcome is stored."""
 
     command: Command
     principal: str
@@ -80,7 +83,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class StatusAsked:
-    """Somebody wants a node's status, live; `answer` is fulfilled by its executor's reply."""
+    """A live status query; the executor's reply sets `answer`."""
 
     node: str
     id: str
@@ -89,7 +92,7 @@ class StatusAsked:
 
 @dataclass(frozen=True)
 class QuestionAsked:
-    """Somebody wants to know what only a node can find out; `answer` is fulfilled by that node's executor."""
+    """A question that only a node can answer; its executor's reply sets `answer`."""
 
     node: str
     question: Question
@@ -97,8 +100,15 @@ class QuestionAsked:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """The API refused requests; the sentence is kept as an event."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Wake:
-    """Nothing happened, but look again."""
+    """A wake-up without an event."""
 
 
 Event = (
@@ -113,5 +123,6 @@ Event = (
     | Asked
     | StatusAsked
     | QuestionAsked
+    | Noted
     | Wake
 )

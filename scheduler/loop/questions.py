@@ -1,4 +1,4 @@
-"""Live questions to executors: asked by an API thread, sent by the loop, answered by a framework message."""
+"""Questions to executors: an API thread asks, the loop sends, a framework message answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 
 class Questions:
-    """Those that wait for an answer. Who asked may have gone meanwhile."""
+    """The pending questions. Their callers can have stopped waiting."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -27,7 +27,7 @@ class Questions:
         self._answers: dict[str, Future[Answer]] = {}
 
     def ask(self, asked: StatusAsked | QuestionAsked, state: ClusterState) -> None:
-        """Send the question, or say at once why it has no answer."""
+        """Send the question, or refuse it at once with the reason."""
         self._statuses = {name: future for name, future in self._statuses.items() if not future.cancelled()}
         self._answers = {name: future for name, future in self._answers.items() if not future.cancelled()}
         node = state.nodes.get(asked.node)
@@ -47,7 +47,7 @@ class Questions:
             self._answers[asked.question.id] = asked.answer
 
     def answer(self, reply: StatusReply | Answer) -> None:
-        """Pass the executor's words on to who asked for them, if anyone did."""
+        """Pass the executor's reply to its caller, if one waits."""
         if isinstance(reply, StatusReply):
             if (status := self._statuses.pop(reply.id, None)) is not None:
                 fulfil(status, reply.status)
@@ -56,12 +56,12 @@ class Questions:
 
 
 def fulfil(future: Future[Value], value: Value) -> None:
-    """Answer, unless nobody waits any more."""
+    """Set the result, unless the caller stopped waiting."""
     with suppress(InvalidStateError):
         future.set_result(value)
 
 
 def refuse(future: Future[Any], words: str) -> None:
-    """Say that there is no answer now, unless nobody waits any more."""
+    """Set Unavailable with this reason, unless the caller stopped waiting."""
     with suppress(InvalidStateError):
         future.set_exception(Unavailable(words))

@@ -1,7 +1,7 @@
-"""The one thread that decides: fold, decide, store, send, acknowledge, publish.
+"""The loop: fold, decide, store, send, acknowledge, publish, on the one thread that decides.
 
-Nothing is sent that is not stored, nothing acknowledged that is not stored. When a step fails, the cycle ends there and
-the next one begins with what is known then.
+Nothing is sent or acknowledged before it is stored. If storing fails, the cycle ends there, and the next one begins
+with the newest state.
 """
 
 from __future__ import annotations
@@ -13,23 +13,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from executor.protocol import Answer, JobReport, ProtocolError, SecretQuery, StatusReply, parse_message
-from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.cycle.decision import Decision
-from scheduler.core.decide import decide
-from scheduler.core.events.commands import Outcome
-from scheduler.core.events.log import journal
-from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Event as CoreEvent
 from scheduler.core.mesos.updates import ExecutorWords, Registered, TaskUpdate
-from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
+from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
 from scheduler.loop.last_words import Sandbox, sandbox_of
 from scheduler.loop.messages import (
     Asked,
@@ -38,6 +33,7 @@ from scheduler.loop.messages import (
     Json,
     Lost,
     Message,
+    Noted,
     Offers,
     OperationStatus,
     QuestionAsked,
@@ -61,17 +57,17 @@ KEPT_EVALUATIONS = 500
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the loop gets the time, in seconds since the epoch, and unused ids."""
+    """The clock, in seconds since the epoch, and the source of unused ids."""
 
     now: Callable[[], float]
     new_id: Callable[[], str]
 
 
 class Loop:
-    """The scheduler's loop. `put` may be called by any thread; everything else belongs to the loop's thread.
+    """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
 
-    `publish` is called with every new snapshot; `sealer` opens the credentials that jobs ask for; `read_words` reads a
-    sandbox in its own time.
+    `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
+    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds.
     """
 
     def __init__(
@@ -83,64 +79,72 @@ class Loop:
         publish: Callable[[Snapshot], object],
         sealer: Sealer | None = None,
         read_words: Callable[[Sandbox], object] | None = None,
+        observe: Callable[[float], object] = lambda _: None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
         self._questions = Questions(sender)
         self._read_words = read_words
+        self._observe = observe
         self._credentials = Credentials(sender, sealer)
         self._state = state
         self._sources = sources
         self._publish = publish
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopping = False
+        self._noted: list[str] = []
         self._offers: dict[str, Offer] = {}
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
         self._plans: Mapping[str, Plan] = {}
         self._counters: dict[str, float] = {}
         self._store_was_unavailable = False
         self._last: Snapshot | None = None
+        self._breaker = Breaker()
 
     def put(self, event: Event) -> None:
         """Hand an event to the loop and wake it."""
         self._queue.put(event)
 
     def stop(self) -> None:
-        """Let the loop end after its present cycle."""
+        """End the loop after its present cycle."""
         self._stopping = True
         self.put(Wake())
 
     def run(self) -> bool:
-        """Cycle until stopped, or until the framework is torn down at the end of an uninstall: whether it was.
+        """Cycle until stopped or until the uninstall has torn the framework down; return whether it has.
 
-        Raises FatalError when the process has to end.
+        Raises:
+            FatalError: The process must end.
         """
         while not (self._stopping or self._dispatch.torn_down):
             self.cycle(self._next_events())
         return self._dispatch.torn_down
 
     def cycle(self, events: Iterable[Event]) -> None:
-        """One cycle over these events."""
+        """Run one cycle over these events."""
         began = self._sources.now()
         self._count("cycles_total")
         commands = self._take(events, began)
-        state, answers = self._apply(commands, began)
-        decision, after = decide(state, self._offers.values(), began, self._sources.new_id)
-        after = journal(self._saver.stored, state, after, decision, _accepted(answers), began)
+        noted = tuple(self._noted)
+        inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id, noted)
+        found = evaluate(self._state, commands, inputs, self._breaker)
+        if self._breaker.problem:
+            self._count("decision_failures_total")
         try:
-            self._save(after)
+            self._save(found.after)
         except StoreUnavailableError as error:
-            self._fail_store(error, answers)
+            self._fail_store(error, found.answers)
             return
         self._store_was_unavailable = False
-        self._state = after
-        self._let_go_of_offers(decision)
-        self._dispatch.carry_out(decision, after)
+        self._noted.clear()
+        self._state = found.after
+        self._drop_used_offers(found.decision)
+        self._dispatch.carry_out(found.decision, found.after)
         self._dispatch.acknowledge()
-        self._show(decision, began)
-        # Last, so that who has an answer reads a snapshot that knows of it.
-        self._answer(answers)
+        self._show(found, began)
+        # Last, so that a client that has its answer reads a snapshot with the command's effect.
+        self._answer(found.answers)
 
     def _next_events(self) -> list[Event]:
         ended = {kind for kind, operation in self._state.operations.items() if not is_live(operation)}
@@ -160,50 +164,66 @@ class Loop:
         folded: list[CoreEvent] = []
         commands: list[Asked] = []
         for event in events:
-            match event:
-                case Fatal(error=error):
-                    self._end_with(error)
-                case Offers(offers=offers):
-                    self._take_offers(offers)
-                case Rescinded(offer_id=offer_id):
-                    self._offers.pop(offer_id, None)
-                case Update(event=update, acknowledgement=acknowledgement):
-                    folded.append(update)
-                    if isinstance(update, TaskUpdate):
-                        self._look_for_words(update)
-                    self._dispatch.acknowledge_later(acknowledgement)
-                case OperationStatus():
-                    folded += self._take_operation(event)
-                case Message(data=data):
-                    folded += self._take_message(data)
-                case Lost(words=words, event=ended):
-                    logger.info("%s", words)
-                    folded += [] if ended is None else [ended]
-                case Asked(answer=answer):
-                    if answer.set_running_or_notify_cancel():  # else who asked has been told that it was not done
-                        commands.append(event)
-                case StatusAsked() | QuestionAsked():
-                    self._questions.ask(event, self._state)
-                case ExecutorWords():
-                    folded.append(event)
-                case Wake():
-                    pass
-                case _:
-                    folded.append(event)
-                    self._forget_connection(event)
+            try:
+                folded += self._take_one(event, commands)
+            except FatalError:
+                raise
+            except Exception:
+                self._count("events_ignored_total")
+                logger.exception("event ignored: it cannot be handled: %.500r", event)
         if folded:
             self._count("events_total", len(folded))
-            self._state = fold_updates(self._state, folded, now)
+            self._state, ignored = fold(self._state, folded, self._saver.stored, now)
+            if ignored:
+                self._count("events_ignored_total", ignored)
         return commands
 
+    def _take_one(self, event: Event, commands: list[Asked]) -> list[CoreEvent]:
+        """Handle an event; return the events to fold. Commands are added to the list."""
+        match event:
+            case Fatal(error=error):
+                self._end_with(error)
+            case Offers(offers=offers):
+                self._take_offers(offers)
+            case Rescinded(offer_id=offer_id):
+                self._offers.pop(offer_id, None)
+            case Update(event=update, acknowledgement=acknowledgement):
+                # First: Mesos would send an update that cannot be parsed again and again.
+                self._dispatch.acknowledge_later(acknowledgement)
+                if isinstance(update, TaskUpdate):
+                    self._look_for_words(update)
+                return [] if update is None else [update]
+            case OperationStatus():
+                return self._take_operation(event)
+            case Message(data=data):
+                return self._take_message(data)
+            case Lost(words=words, event=ended):
+                logger.info("%s", words)
+                return [] if ended is None else [ended]
+            case Asked(answer=answer):
+                if answer.set_running_or_notify_cancel():  # else the caller got the answer that it was dropped
+                    commands.append(event)
+            case StatusAsked() | QuestionAsked():
+                self._questions.ask(event, self._state)
+            case ExecutorWords():
+                return [event]
+            case Noted(sentence=sentence):
+                self._noted.append(sentence)
+            case Wake():
+                pass
+            case _:
+                self._forget_connection(event)
+                return [event]
+        return []
+
     def _look_for_words(self, update: TaskUpdate) -> None:
-        """Have the sandbox read of an executor that could not say why it ended."""
+        """Queue the sandbox of an executor that ended without a report."""
         sandbox = sandbox_of(self._state, update) if self._read_words is not None else None
         if sandbox is not None and self._read_words is not None:
             self._read_words(sandbox)
 
     def _end_with(self, error: FatalError) -> None:
-        """Mesos has no such framework any more: at the end of an uninstall, that is what was wanted."""
+        """Raise the error, except for a framework that Mesos removed at the end of an uninstall, as intended."""
         record = self._state.uninstall
         if error.code is not Exit.REMOVED or record is None or not record.released:
             raise error
@@ -215,7 +235,7 @@ class Loop:
             try:
                 offer = parse_offer(document, spec.role, spec.principal)
             except (KeyError, TypeError, ValueError) as error:
-                logger.error("an offer cannot be understood (%r): %.500s", error, document)
+                logger.error("offer ignored: it cannot be parsed (%r): %.500s", error, document)
                 continue
             self._count("offers_total")
             self._offers[offer.ids[0]] = offer
@@ -229,7 +249,7 @@ class Loop:
         try:
             message = parse_message(data)
         except ProtocolError as error:
-            logger.warning("a message of an executor cannot be understood: %s", error)
+            logger.warning("message of an executor ignored: it cannot be parsed: %s", error)
             return []
         match message:
             case StatusReply():
@@ -245,25 +265,15 @@ class Loop:
         return []
 
     def _forget_connection(self, event: CoreEvent) -> None:
-        """Offers and acknowledgements belong to the subscription that brought them."""
+        """Drop offers and acknowledgements: they belong to the subscription that brought them."""
         self._offers.clear()
         self._dispatch.forget()
         if isinstance(event, Registered):
             logger.info("subscribed to Mesos as framework %s", event.framework_id)
         else:
-            logger.warning("the connection to Mesos is gone; nodes run on, nothing is decided until it is back")
-
-    def _apply(self, commands: Iterable[Asked], now: float) -> tuple[ClusterState, list[tuple[Asked, Refusal | None]]]:
-        state = self._state
-        answers: list[tuple[Asked, Refusal | None]] = []
-        for asked in commands:
-            outcome = apply_command(state, asked.command, now)
-            if isinstance(outcome, Refusal):
-                answers.append((asked, outcome))
-                continue
-            state = outcome
-            answers.append((asked, None))
-        return state, answers
+            logger.warning(
+                "connection to Mesos lost: nodes keep running, and the scheduler decides nothing until it is back"
+            )
 
     # 3. store
 
@@ -273,16 +283,16 @@ class Loop:
         except StaleWriteError as error:
             raise FatalError(
                 Exit.STALE,
-                f"{error}: another scheduler, or a person, writes to this state; nothing more is decided here",
+                f"{error}: another scheduler or a person writes to this state; stop the other writer",
             ) from error
 
     def _fail_store(self, error: StoreUnavailableError, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
         if not self._store_was_unavailable:
-            logger.warning("nothing is decided until the state can be stored again: %s", error)
+            logger.warning("state not stored: %s; the scheduler decides nothing until it can store", error)
         self._store_was_unavailable = True
         self._count("store_failures_total")
         if self._last is not None:
-            # The state is as old as it says; whether Mesos has us subscribed is known all the same.
+            # The state stays old, but the connection to Mesos is known.
             self._last = replace(self._last, connected=self._sender.connected, tried_at=self._sources.now())
             self._publish(self._last)
         for asked, _ in answers:
@@ -291,29 +301,28 @@ class Loop:
     def _answer(self, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
         for asked, refusal in answers:
             outcome = "done" if refusal is None else f"refused: {refusal.message}"
-            logger.info("%s asked for %s: %s", asked.principal, _words(asked.command), outcome)
+            logger.info("command of %s: %s: %s", asked.principal, _words(asked.command), outcome)
             fulfil(asked.answer, refusal)
 
     # 4. send
 
-    def _let_go_of_offers(self, decision: Decision) -> None:
+    def _drop_used_offers(self, decision: Decision) -> None:
         used = {offer_id for accept in decision.accepts for offer_id in accept.offer_ids}
         used |= {decline.offer_id for decline in decision.declines}
         self._offers = {name: offer for name, offer in self._offers.items() if not used & set(offer.ids)}
 
     # 6. publish
 
-    def _show(self, decision: Decision, began: float) -> None:
-        self._evaluations.extend(decision.evaluations)
-        plans = build_plans(self._state, began)
-        self._log_changes(plans)
-        self._plans = plans
-        self._counters["cycle_seconds_sum"] = self._counters.get("cycle_seconds_sum", 0.0) + (
-            self._sources.now() - began
-        )
+    def _show(self, found: Evaluated, began: float) -> None:
+        self._evaluations.extend(found.decision.evaluations)
+        if found.plans is not None:
+            self._log_changes(found.plans)
+            self._plans = found.plans
+        self._observe(self._sources.now() - began)
         self._last = Snapshot(
             state=self._state,
-            plans=plans,
+            plans=self._plans,
+            problem=self._breaker.problem,
             at=began,
             connected=self._sender.connected,
             evaluations=tuple(self._evaluations),
@@ -328,7 +337,7 @@ class Loop:
             return
         before = _steps(self._plans)
         for key, (status, message) in _steps(plans).items():
-            # The steps of a new operation are no news before anything becomes of them.
+            # A new operation's pending steps are no change.
             if status is not (before[key][0] if key in before else Status.PENDING):
                 logger.info("plan %s, step %s: %s: %s", key[0], key[-1], status, message)
 
@@ -336,12 +345,8 @@ class Loop:
         self._counters[name] = self._counters.get(name, 0.0) + by
 
 
-def _accepted(answers: Iterable[tuple[Asked, Refusal | None]]) -> list[Outcome]:
-    return [Outcome(asked.command, asked.principal) for asked, refusal in answers if refusal is None]
-
-
 def _words(command: Command) -> str:
-    """A command as the log tells it: what was found out for it, and a certificate, would fill a page."""
+    """Return a command for the log, without its facts and certificate, which would fill a page."""
     if not isinstance(command, StartOperation):
         return str(command)
     request = {name: value for name, value in command.request.items() if name != "tls_ca"}

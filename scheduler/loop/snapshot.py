@@ -1,4 +1,4 @@
-"""What the loop publishes after each cycle, and the port through which the API reads and commands."""
+"""The snapshot that the loop publishes after each cycle, and the API's port to the loop."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from scheduler.core.state.cluster import ClusterState
 
 
 class Unavailable(Exception):
-    """The answer cannot be had now; the text says why (503)."""
+    """An answer that is not available now; the text gives the reason (503)."""
 
 
 class QuestionRefused(Exception):
-    """A node's word that a question has no answer; the text is the reason.
+    """A node's refusal of a question; the text is the reason.
 
-    `kind` is "unknown" (what was asked for does not exist) or "invalid" (the question makes no sense, or is refused).
+    `kind` is "unknown" (the subject does not exist) or "invalid" (the question is malformed or not allowed).
     """
 
     def __init__(self, kind: str, problem: str) -> None:
@@ -31,9 +31,10 @@ class QuestionRefused(Exception):
 class Snapshot:
     """The cluster as of one cycle: immutable, so that readers need no lock.
 
-    `at` is the time of the cycle, seconds since the epoch; `evaluations` the last offer evaluations, newest last;
-    `connected` whether Mesos is subscribed; `counters` what metrics count since the process began. `tried_at` is the
-    time of the last cycle, if that could store nothing: the loop lives, though the state grows old.
+    `at` is the time of the cycle in seconds since the epoch. `evaluations` are the last offer evaluations, newest last.
+    `connected` tells whether Mesos has the framework subscribed. `counters` hold the counts since the process began.
+    `tried_at` is the time of the last cycle if it could not store: the loop works, but the state grows old.
+    `problem` is a sentence while nothing is decided because the decision fails.
     """
 
     state: ClusterState
@@ -43,34 +44,40 @@ class Snapshot:
     evaluations: tuple[Mapping[str, Any], ...] = ()
     counters: Mapping[str, float] | None = None
     tried_at: float = 0.0
+    problem: str = ""
 
 
 class Gateway(Protocol):
-    """What the API may do with the scheduler."""
+    """The part of the scheduler that the API uses."""
 
     def snapshot(self) -> Snapshot:
-        """The last published snapshot; raises Unavailable while there is none or the state is not readable."""
+        """Return the last published snapshot; raises Unavailable if there is none or the state is not readable."""
 
     def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
-        """The published snapshot once it is another one than this, at the latest after so long; or Unavailable."""
+        """Wait up to `seconds` for a snapshot other than `than`, and return the published one; or Unavailable."""
 
     @property
     def ending(self) -> bool:
-        """Whether the process is about to end, so that nobody should wait for anything any more."""
+        """Whether the process is about to end, so that streams must end."""
 
     def submit(self, command: Command, principal: str) -> Refusal | None:
-        """Have the loop carry out a command; returns once it is stored. Raises Unavailable. `principal` asked."""
+        """Have the loop carry out a command of `principal`; returns once it is stored. Raises Unavailable."""
+
+    def note(self, sentence: str) -> None:
+        """Have the loop keep an event of the kind ACCESS; it is dropped while no loop runs."""
 
     def ask(self, node: str) -> NodeStatus:
-        """The node's status, live from its executor. Raises KeyError for an unknown node, or Unavailable."""
+        """Query a node's status from its executor. Raises KeyError for an unknown node, or Unavailable."""
 
     def question(self, subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
-        """What any node that is up finds out, `first` before others.
+        """Return the answer of any node that is up; `first` is asked first.
 
-        Raises QuestionRefused, or Unavailable when no node can tell.
+        Raises:
+            QuestionRefused: The node refused the question.
+            Unavailable: No node answered.
         """
 
     def question_each(
         self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
     ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
-        """What each of these nodes finds out to its own content within this time, or why it does not."""
+        """Return each node's answer to its own content within `seconds`, or why there is none."""

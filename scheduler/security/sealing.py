@@ -1,7 +1,7 @@
 """Credentials of operations at rest: sealed with a key that ZooKeeper never sees.
 
-The file of keys has one key a line; empty lines and lines that begin with # do not count. The first one seals, all of
-them open: a new key goes to the top, and an old one out once no operation that it sealed is under way.
+The file of keys has one key on each line; empty lines and lines that begin with # are ignored. The first key seals, and
+every key opens. So add a new key at the top, and remove an old one once no operation that it sealed is running.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class KeyFileError(ValueError):
 
 
 class SealError(Exception):
-    """Sealed credentials that cannot be opened; the text says what may be the matter."""
+    """Sealed credentials that cannot be opened; the text gives the possible cause."""
 
 
 class Sealer:
@@ -32,17 +32,17 @@ class Sealer:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, operation: str, values: Mapping[str, str]) -> str:
-        """The credentials as text that only a holder of the key can read, and only for this operation."""
+        """Return the credentials as text that only a holder of the key can read, and only for this operation."""
         document = {"operation": operation, "values": dict(values)}
         return self._fernet.encrypt(json.dumps(document).encode()).decode()
 
     def open(self, operation: str, sealed: str) -> Mapping[str, str]:
-        """The reverse of `seal`; raises SealError."""
+        """Return the credentials that `seal` sealed; raises SealError."""
         try:
             document = json.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken:
             raise SealError(
-                f"the credentials were sealed with a key that is not among those of {SETTINGS}, or were changed since"
+                f"the credentials cannot be opened: no key of {SETTINGS} sealed them, or they were changed since"
             ) from None
         if document["operation"] != operation:
             raise SealError("the credentials were sealed for another operation")
@@ -50,14 +50,22 @@ class Sealer:
 
 
 def sealer(key_file: str, key: str) -> Sealer | None:
-    """With the keys of the file, or with the one key, or None if neither is set."""
+    """Return a sealer with the keys of the file, or with the one key; None if neither is set.
+
+    Args:
+        key_file: Path of a file of keys; it wins over `key`.
+        key: One key, 32 bytes in URL-safe base64, such as `7vXh…RlE=`.
+
+    Raises:
+        KeyFileError: The file holds no key, or a line is not a key.
+    """
     if key_file:
         return Sealer(parse_keys(Path(key_file).read_text()))
     return Sealer([key]) if key else None
 
 
 def parse_keys(text: str) -> tuple[str, ...]:
-    """All keys of a file, at least one; raises KeyFileError."""
+    """Return all keys of a file, at least one; raises KeyFileError."""
     keys = []
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
@@ -72,13 +80,8 @@ def parse_keys(text: str) -> tuple[str, ...]:
 
 
 def is_key(text: str) -> bool:
-    """Whether this is a key of Fernet."""
+    """Return whether this is a key of Fernet."""
     try:
         return len(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)) == KEY_BYTES
     except ValueError:
         return False
-
-
-def new_key() -> str:
-    """A key that nobody has used."""
-    return Fernet.generate_key().decode()

@@ -1,4 +1,4 @@
-"""The settings of one start: parsed from the environment, all problems reported at once.
+"""The settings of one start, parsed from the environment; all problems are reported at once.
 
 `python -m scheduler.settings --check` reports problems of the present environment; `--write` renders
 docs/configuration.md and marathon.json from the same table.
@@ -17,6 +17,7 @@ from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon
 from scheduler.settings.table import TABLE
+from scheduler.settings.texts import shortened
 
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
@@ -34,7 +35,7 @@ class Settings:
     """Every setting under its own name in lower case; `_s` are seconds, `_mb` MB, an empty text is unset.
 
     `cassandra_options` are cassandra.yaml keys in their 5.0 spelling. `warnings` are sentences for the log. `given` are
-    the texts from which all of it was read, of what was set.
+    the texts of the settings that were set.
     """
 
     service_name: str
@@ -55,6 +56,8 @@ class Settings:
     api_port: int
     api_threads: int
     api_token_file: str
+    api_trust_router: bool
+    api_hosts: str
     secrets_key_file: str
     secrets_key: str = field(repr=False)
     backup_locations: str
@@ -107,7 +110,7 @@ class Settings:
         return "/dcos-service-" + self.service_name.replace("/", "__")
 
     def cluster_spec(self) -> ClusterSpec:
-        """The part that becomes a configuration: what nodes are launched with. Equal settings give equal specs."""
+        """Return the part that becomes a configuration. Equal settings return equal specs."""
         return ClusterSpec(
             service_name=self.service_name,
             role=self.service_role,
@@ -126,7 +129,7 @@ class Settings:
         )
 
     def policy(self) -> Policy:
-        """What the scheduler may do by itself."""
+        """Return which actions the scheduler takes without a command."""
         return Policy(self.replace_after_s or None, self.cleanup_after_scale, self.garbage_grace_s or None)
 
     def _executor(self) -> ExecutorSpec:
@@ -164,18 +167,31 @@ class Settings:
 
 
 def parse(environ: Mapping[str, str]) -> Settings:
-    """The settings in the environment, defaults for what is unset or empty.
+    """Parse the settings of an environment, with defaults for those that are unset or empty.
 
-    Reads the files that settings name, and looks for the bundles. Raises InvalidSettings with every problem found.
+    Reads the files that settings name, and checks that the bundles exist.
+
+    Raises:
+        InvalidSettings: At least one setting is invalid; it has every problem.
     """
     reading = read(environ)
     if reading.problems:
-        raise InvalidSettings(tuple(reading.problems))
+        raise InvalidSettings(tuple(map(shortened, reading.problems)))
     fields = {setting.field: reading.values[setting.name] for setting in TABLE}
     given = {name: environ[name].strip() for name in NAMES if environ.get(name, "").strip()}
     return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)
 
 
+def check_access(settings: Settings) -> str | None:
+    """Return why the API must not be served with these settings: anybody could command it. None if it may."""
+    if settings.api_token_file or settings.api_trust_router:
+        return None
+    return (
+        "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true if a router before the API lets in only who may "
+        "command the cluster."
+    )
+
+
 def render() -> Mapping[str, str]:
-    """The files made from the table, by their path in the repository."""
+    """Return the files made from the table, by their path in the repository."""
     return {"docs/configuration.md": configuration(), "marathon.json": marathon()}

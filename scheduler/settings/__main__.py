@@ -1,4 +1,4 @@
-"""Render the settings table: `python -m scheduler.settings [--write]`."""
+"""Check the settings of the environment, or write the files that are made from the table of settings."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ import os
 import sys
 from pathlib import Path
 
-from scheduler.settings import InvalidSettings, parse, render
+from scheduler.settings import InvalidSettings, check_access, parse, render
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line: exit code 1 when the environment's settings have problems."""
+    """Run the command line; returns 1 if the environment's settings have problems, else 0."""
     parser = argparse.ArgumentParser(
         prog="python -m scheduler.settings", description=(__doc__ or "").partition("\n")[0]
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--check", action="store_true", help="report the problems of the present environment")
-    what.add_argument("--write", action="store_true", help="write docs/configuration.md and marathon.json")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument(
+        "--check",
+        action="store_true",
+        help="report every problem of the settings in the environment; the exit code is 1 if there is one",
+    )
+    action.add_argument("--write", action="store_true", help="write docs/configuration.md and marathon.json")
     if parser.parse_args(arguments).write:
         root = Path(__file__).resolve().parents[2]
         for path, text in render().items():
@@ -27,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = parse(os.environ)
     except InvalidSettings as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    if (problem := check_access(settings)) is not None:
+        sys.stderr.write(f"{problem}\n")
         return 1
     sys.stderr.writelines(f"Warning: {warning}\n" for warning in settings.warnings)
     return 0

@@ -1,8 +1,8 @@
 """Limits of the keys of cassandra.yaml in Cassandra 5.0.8: plain data.
 
 Units are the types of the fields of `org.apache.cassandra.config.Config`. The other limits were found by having
-`DatabaseDescriptor` load values on both sides of them, each alone beside defaults; what depends on other keys or on the
-machine is not here: Cassandra itself is asked for that before a roll-out. A new Cassandra needs a new list.
+`DatabaseDescriptor` load values on both sides of them, each alone beside defaults. Limits that depend on other keys or
+on the machine are not here: the config check finds them before a roll-out. A new Cassandra needs a new list.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _INT, _LONG = 2**31 - 1, 2**63 - 1
-# By the smallest unit that a key takes: its amount in that unit has to stay below the largest int or long.
+# By the smallest unit that a key accepts: its amount in that unit must stay below the largest int or long.
 _BY_UNIT: Mapping[tuple[str, int], str] = {
     ("B", _INT): """
         internode_application_receive_queue_capacity
@@ -155,7 +155,7 @@ MOST: Mapping[str, float] = {
     "phi_convict_threshold": 16,
 }
 
-# Whole numbers that may be as large as a long; all others are ints.
+# Whole numbers that can be as large as a long; all others are ints.
 _AS_LONG = """
     min_tracked_partition_tombstone_count native_transport_max_concurrent_connections
     native_transport_max_concurrent_connections_per_ip partition_tombstones_fail_threshold

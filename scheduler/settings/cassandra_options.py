@@ -46,12 +46,12 @@ class Option:
 
     @property
     def sentence(self) -> str:
-        """For the documentation."""
+        """The sentence for docs/configuration.md."""
         form = f" in {_UNIT_WORDS[self.unit]}" if self.unit else ""
         return f"cassandra.yaml `{self.key}`{form}."
 
     def render(self, text: str) -> Any:
-        """The value for cassandra.yaml; None says unset. Raises ValueError with the rule that the text breaks."""
+        """Return the value for cassandra.yaml, None for unset. Raises ValueError with the rule that the text breaks."""
         kind = "integer" if self.unit else KINDS[self.key]
         value = _read(kind, self.key, text)
         if not self.unit:
@@ -164,19 +164,19 @@ OPTIONS: tuple[Option, ...] = (
     Option("OTC_COALESCING_STRATEGY", "otc_coalescing_strategy"),
 )
 
-# Options of the original that Cassandra 5.0 no longer has: its value then, and what became of it.
+# Options of the original that Cassandra 5.0 no longer has: the accepted values, and the reason.
 REMOVED: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "CASSANDRA_START_RPC": (("false",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_RPC_PORT": (("9160",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_RPC_SERVER_TYPE": (("sync",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_RPC_MIN_THREADS": (("16",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_RPC_MAX_THREADS": (("2048",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_RPC_SEND_BUFF_SIZE_IN_BYTES": (("16384",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_RPC_RECV_BUFF_SIZE_IN_BYTES": (("16384",), "Thrift is gone from Cassandra"),
-    "CASSANDRA_THRIFT_FRAMED_TRANSPORT_SIZE_IN_MB": (("15",), "Thrift is gone from Cassandra"),
+    "CASSANDRA_START_RPC": (("false",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_RPC_PORT": (("9160",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_RPC_SERVER_TYPE": (("sync",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_RPC_MIN_THREADS": (("16",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_RPC_MAX_THREADS": (("2048",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_RPC_SEND_BUFF_SIZE_IN_BYTES": (("16384",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_RPC_RECV_BUFF_SIZE_IN_BYTES": (("16384",), "Cassandra has no Thrift server any more"),
+    "CASSANDRA_THRIFT_FRAMED_TRANSPORT_SIZE_IN_MB": (("15",), "Cassandra has no Thrift server any more"),
     "CASSANDRA_REQUEST_SCHEDULER": (
         ("org.apache.cassandra.scheduler.NoScheduler",),
-        "request schedulers are gone from Cassandra",
+        "Cassandra has no request schedulers any more",
     ),
     "CASSANDRA_STREAMING_SOCKET_TIMEOUT_IN_MS": (
         ("3600000", "86400000"),
@@ -186,7 +186,7 @@ REMOVED: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("86400000", "3600000"),
         "streams are watched by streaming_keep_alive_period",
     ),
-    "CASSANDRA_START_NATIVE_TRANSPORT": (("true",), "every node serves CQL, a node that does not is never ready"),
+    "CASSANDRA_START_NATIVE_TRANSPORT": (("true",), "every node serves CQL; a node that does not is never ready"),
     "CASSANDRA_LISTEN_ON_BROADCAST_ADDRESS": (("false",), "a node listens on its agent's address only"),
 }
 
@@ -196,15 +196,15 @@ _SNITCH = "data center and rack come from CASSANDRA_LOCATION_DATA_CENTER, CASSAN
 
 OWNED: Mapping[str, str] = {
     "cluster_name": "use CASSANDRA_CLUSTER_NAME",
-    "seed_provider": "the scheduler names the seeds, their number is SEED_NODES",
+    "seed_provider": "the scheduler chooses the seeds; their number is SEED_NODES",
     "storage_port": "use CASSANDRA_STORAGE_PORT",
     "ssl_storage_port": "use CASSANDRA_SSL_STORAGE_PORT",
     "native_transport_port": "use CASSANDRA_NATIVE_TRANSPORT_PORT",
     "native_transport_port_ssl": "a node reserves one CQL port, CASSANDRA_NATIVE_TRANSPORT_PORT",
-    "start_native_transport": "every node serves CQL, a node that does not is never ready",
+    "start_native_transport": "every node serves CQL; a node that does not is never ready",
     "endpoint_snitch": _SNITCH,
     "initial_token": "tokens belong to one node, and this file is for all of them",
-    "auto_bootstrap": "a node that joins without its data would answer reads with nothing",
+    "auto_bootstrap": "a node that joins without its data would return empty reads",
     **dict.fromkeys(
         (
             "listen_address",
@@ -234,7 +234,7 @@ OWNED: Mapping[str, str] = {
 
 
 def check_key(key: str) -> str | None:
-    """Why a key of a free-form cassandra.yaml is refused, as the end of a sentence; None if it may be set."""
+    """Return why a key of a free-form cassandra.yaml is refused, as the end of a sentence; None if it is allowed."""
     if key in OWNED:
         return f"is set by this service: {OWNED[key]}"
     if key in RENAMED:
@@ -245,7 +245,7 @@ def check_key(key: str) -> str | None:
 
 
 def _read(kind: str, key: str, text: str) -> Any:
-    """An environment variable's text as a value of that kind."""
+    """Parse an environment variable's text as a value of that kind."""
     if kind == "boolean":
         if text.lower() not in ("true", "false"):
             raise ValueError("must be true or false")
@@ -253,9 +253,10 @@ def _read(kind: str, key: str, text: str) -> Any:
     if kind in ("integer", "number"):
         try:
             value = int(text) if kind == "integer" else float(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             value = math.nan
-        if not math.isfinite(value):
+        # Not math.isfinite: it takes no integer of more than 308 digits.
+        if not -math.inf < value < math.inf:
             raise ValueError(f"must be {TYPES[kind][1]}")
         return value
     rule = check_value(key, text)

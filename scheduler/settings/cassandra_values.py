@@ -1,4 +1,4 @@
-"""Which values a key of Cassandra 5.0's cassandra.yaml takes: its kind, its units and its limits."""
+"""The values of the keys of Cassandra 5.0's cassandra.yaml: kinds, units and limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from scheduler.settings.cassandra_keys import KINDS, WORDS
 from scheduler.settings.cassandra_limits import LEAST, LONG, MINUS_ONE, MOST, UNITS
 
-# The units of each form from the smallest to the largest, with how many of the one before each of them is.
+# The units of each form from the smallest to the largest, each with its factor to the one before.
 _DURATION = {"ns": 1, "us": 1000, "ms": 1000, "s": 1000, "m": 60, "h": 60, "d": 24}
 _STORAGE = {"B": 1, "KiB": 1024, "MiB": 1024, "GiB": 1024}
 _RATE = {"B/s": 1, "KiB/s": 1024, "MiB/s": 1024}
@@ -18,7 +18,7 @@ _FORMS: Mapping[str, tuple[str, Mapping[str, int]]] = {
     **dict.fromkeys(_STORAGE, ("size", _STORAGE)),
     **dict.fromkeys(_DURATION, ("duration", _DURATION)),
 }
-# Of units that every key of that form takes.
+# With units that every key of that form accepts.
 _EXAMPLES = {"duration": "10m", "size": "32MiB", "rate": "64MiB/s"}
 _AMOUNT = re.compile(r"(\d{1,19})(\D+)", re.ASCII)
 TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -70,7 +70,7 @@ def _check_limits(key: str, value: float) -> str | None:
 
 
 def _check_amount(key: str, value: Any) -> str | None:
-    """A duration such as `10s`, a size such as `32MiB`, a rate such as `64MiB/s`."""
+    """Check a duration such as `10s`, a size such as `32MiB`, or a rate such as `64MiB/s`."""
     smallest, most = UNITS[key]
     form, factors = _FORMS[smallest]
     units = list(factors)[list(factors).index(smallest) :]

@@ -1,4 +1,4 @@
-"""What must hold between settings, and of the files that they name."""
+"""Checks across settings, and of the files that they name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import EXECUTOR_BUNDLE
+from scheduler.settings.texts import shown
 
 _PORTS = (
     "CASSANDRA_STORAGE_PORT",
@@ -23,7 +24,7 @@ _AT_MOST = (("SEED_NODES", "NODES"),)
 
 
 def read_options(given: Mapping[str, str], reading: Reading) -> None:
-    """The keys of cassandra.yaml: the settings' first, then those of CASSANDRA_YAML_FILE and CASSANDRA_YAML."""
+    """Read the keys of cassandra.yaml from the settings, then from CASSANDRA_YAML_FILE and CASSANDRA_YAML."""
     places: dict[str, str] = {}
     for option in OPTIONS:
         text = given.get(option.name, option.default)
@@ -32,7 +33,7 @@ def read_options(given: Mapping[str, str], reading: Reading) -> None:
         try:
             value = option.render(text)
         except ValueError as error:
-            reading.problems.append(f"{option.name} {error}, not {text!r}.")
+            reading.problems.append(f"{option.name} {error}, not {shown(text)}.")
             continue
         if value is not None:
             reading.options[option.key] = value
@@ -48,7 +49,7 @@ def _add_yaml(source: str, reading: Reading, places: dict[str, str]) -> None:
         text = _read_file(source, text, reading)
     if not text:
         return
-    # Few need it, and with it PyYAML.
+    # Few starts need it, and it imports PyYAML.
     from scheduler.settings import cassandra_yaml
 
     options, problems = cassandra_yaml.parse(text, source)
@@ -60,8 +61,8 @@ def _add_yaml(source: str, reading: Reading, places: dict[str, str]) -> None:
         reading.options[key] = value
 
 
-def misfits(reading: Reading) -> Iterator[str]:
-    """Settings that are right by themselves and wrong together."""
+def conflicts(reading: Reading) -> Iterator[str]:
+    """Yield the problems of settings that are valid alone but not together."""
     values = reading.values
     for low, high in _BELOW:
         if reading.has(low, high) and values[low] >= values[high]:
@@ -71,7 +72,7 @@ def misfits(reading: Reading) -> Iterator[str]:
             yield f"{low} must be at most {high}, which is {values[high]}, not {values[low]}."
     name, removed = values.get("SERVICE_NAME"), values.get("SERVICE_UNINSTALL")
     if removed and name and removed.removeprefix("/") != name:
-        yield f"SERVICE_UNINSTALL must be the name of the service, {name}, to have it removed, not {removed}."
+        yield f"SERVICE_UNINSTALL must be {name}, the name of the service to remove, not {removed}."
     taken: dict[Any, str] = {}
     for name in _PORTS:
         if reading.has(name):
@@ -84,7 +85,7 @@ def misfits(reading: Reading) -> Iterator[str]:
 
 
 def unusable_files(reading: Reading) -> Iterator[str]:
-    """Files that settings name and that cannot be used, and bundles that agents would ask for in vain."""
+    """Yield the problems of files that settings name, and of missing bundles."""
     before = len(reading.problems)
     if reading.has("API_TOKEN_FILE"):
         text = _read_file("API_TOKEN_FILE", reading.values["API_TOKEN_FILE"], reading)
@@ -100,7 +101,7 @@ def unusable_files(reading: Reading) -> Iterator[str]:
 
 
 def cassandra_bundle(reading: Reading) -> str:
-    """The file name of Cassandra's bundle."""
+    """Return the file name of Cassandra's bundle: `cassandra-5.0.8.tar.gz`."""
     return f"cassandra-{reading.values.get('CASSANDRA_VERSION')}.tar.gz"
 
 
@@ -123,14 +124,14 @@ def _unusable_keys(reading: Reading) -> Iterator[str]:
 
 
 def _missing_bundles(reading: Reading) -> Iterator[str]:
-    # Bundles that come from elsewhere, ARTIFACTS_URL included, are not ours to look for.
+    # Only bundles that this API serves can be checked.
     if "ARTIFACTS_URL" not in reading.derived or not reading.has("ARTIFACTS_DIR"):
         return
     directory = Path(reading.values["ARTIFACTS_DIR"])
     bundles = {"EXECUTOR_LOCATION": EXECUTOR_BUNDLE, "EXECUTOR_CASSANDRA_LOCATION": cassandra_bundle(reading)}
     for setting, name in bundles.items():
         if setting in reading.derived and not (directory / name).is_file():
-            yield f"ARTIFACTS_DIR {directory} must hold {name}, or {setting} must say where agents fetch it."
+            yield f"ARTIFACTS_DIR {directory} must hold {name}, or {setting} must be the address where agents fetch it."
 
 
 def _read_file(setting: str, path: str, reading: Reading) -> str:
@@ -154,5 +155,5 @@ class Reading:
     problems: list[str] = field(default_factory=list)
 
     def has(self, *settings: str) -> bool:
-        """Whether all of these were read without a problem and are set."""
+        """Return whether all of these were read without a problem and are set."""
         return all(self.values.get(name) not in (None, "") for name in settings)

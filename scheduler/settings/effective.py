@@ -1,39 +1,52 @@
-"""Settings that are given through the API: which may be, and what they come to on top of the environment's."""
+"""The settings that the API can override, and the configuration that results from environment and overrides."""
 
 from __future__ import annotations
 
-from scheduler.core.configuration.overrides import Wanted, holding, laid_over
+from scheduler.core.configuration.overrides import Wanted, active_overrides, apply_overrides
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import Policy
-from scheduler.settings import InvalidSettings, Settings, parse
+from scheduler.settings import InvalidSettings, Settings, code, parse
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import SECTIONS
 
 _SECTIONS = ("Cluster", "Cassandra", "Executor")
 _TABLE = {setting.name for name in _SECTIONS for setting in SECTIONS[name]}
-# What is read from a file of the scheduler's machine is its owner's to say.
+# Files of the scheduler's machine are chosen in its environment only.
 _FROM_FILES = ("_FILE", "_DIR")
 _POLICY = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S"}
 
-CHANGEABLE = frozenset(
-    name for name in {*_TABLE, *(option.name for option in OPTIONS), "SERVICE_USER"} if not name.endswith(_FROM_FILES)
+_ALL = frozenset(
+    name for name in {*_TABLE, *(option.name for option in OPTIONS), *code.NAMES} if not name.endswith(_FROM_FILES)
 )
-# Those that make a configuration.
-RECORDED = CHANGEABLE - _POLICY
+CHANGEABLE = _ALL - code.NAMES
+# The settings that a configuration records, and those of them that a roll-back may bring back.
+RECORDED = _ALL - _POLICY
+RETURNING = RECORDED & CHANGEABLE
+
+
+def in_force(overrides: Overrides, environment: Texts) -> Overrides:
+    """Return the stored overrides that hold over this environment, without those that decide which code runs."""
+    return code.without_code(active_overrides(overrides, environment, CHANGEABLE), environment)
 
 
 def wanted(environment: Texts, overrides: Overrides) -> Wanted:
-    """What these settings come to; reads the files that they name. Raises InvalidSettings."""
-    texts = laid_over(environment, overrides)
+    """Return the configuration that these settings describe; reads the files that they name.
+
+    Raises:
+        InvalidSettings: At least one setting is invalid.
+    """
+    texts = apply_overrides(environment, overrides)
     settings = parse(texts)
     recorded = {name: text for name, text in sorted(texts.items()) if name in RECORDED}
     return Wanted(settings.cluster_spec(), recorded, overrides, settings.policy())
 
 
 def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | tuple[str, ...], Policy]:
-    """The environment of this start with those stored overrides that hold, or the problems of both together; and what
-    the scheduler may do by itself in either case."""
-    held = holding(overrides, settings.given, CHANGEABLE)
+    """Combine the environment of this start with the stored overrides that still hold.
+
+    Returns the configuration, or the problems of both together; and in either case the policy.
+    """
+    held = in_force(overrides, settings.given)
     try:
         found = wanted(settings.given, held)
     except InvalidSettings as error:

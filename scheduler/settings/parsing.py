@@ -1,4 +1,4 @@
-"""From the environment to values: each setting by itself, then what is computed, then what must fit together."""
+"""Parsing of the environment: each setting alone, then computed defaults, then checks across settings."""
 
 from __future__ import annotations
 
@@ -11,40 +11,53 @@ from typing import Any
 
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
-from scheduler.settings.checks import Reading, cassandra_bundle, misfits, read_options, unusable_files
+from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read_options, unusable_files
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
+from scheduler.settings.texts import MOST, broken_rule
+from scheduler.settings.texts import shown as shown_text
 
-# All variables that begin so are ours: one that is no setting is a mistake.
+# Every variable that begins so must be a setting.
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
-# Of other variables only those that look like a misspelt setting are: the rest of an environment is not ours.
+# Other variables are reported only if they look like a misspelt setting.
 _LOOKS_LIKE = 0.85
 # Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
 _FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR", "CASSANDRA_START_CACHE"}
 _WILDCARDS = {"0.0.0.0", "::"}
+# Often the user of unrelated tasks.
+_SHARED_USER = "nobody"
 
 
 def read(environ: Mapping[str, str]) -> Reading:
-    """Every setting of the environment, and every problem in it."""
+    """Read every setting of the environment, and every problem in it."""
     given = {name: text.strip() for name, text in environ.items() if text.strip()}
     reading = Reading()
+    _check_texts(given, reading)
     reading.problems += _unknown(given)
     _retired(given, reading)
     for setting in TABLE:
         _read_one(setting, given.get(setting.name, setting.default), reading)
     _derive(reading)
     read_options(given, reading)
-    reading.problems += misfits(reading)
+    reading.problems += conflicts(reading)
     reading.problems += unusable_files(reading)
     return reading
+
+
+def _check_texts(given: dict[str, str], reading: Reading) -> None:
+    """Take out what no setting may hold."""
+    for name in (*(row.name for row in TABLE), *(row.name for row in OPTIONS)):
+        if name in given and (rule := broken_rule(name, given[name])) is not None:
+            reading.problems.append(f"{name} {rule}.")
+            del given[name]
 
 
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
     settings = {row.name for row in TABLE} | {row.name for row in OPTIONS}
     known = settings | set(RETIRED) | set(REMOVED) | _FOREIGN
     for name in sorted(set(given) - known):
-        ours = name.startswith(_OUR_PREFIXES)
-        near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if ours else _LOOKS_LIKE)
-        if not ours and not (near and near[0][:2] == name[:2]):
+        prefixed = name.startswith(_OUR_PREFIXES)
+        near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if prefixed else _LOOKS_LIKE)
+        if not prefixed and not (near and near[0][:2] == name[:2]):
             continue
         key = name.removeprefix("CASSANDRA_").lower()
         hint = f"; did you mean {near[0]}?" if near else "."
@@ -75,7 +88,7 @@ def _read_one(setting: Setting, text: str, reading: Reading) -> None:
     if rule:
         # Text before an @ may be a password.
         shown = rule.startswith("must") and not rule.startswith("must not hold") and "@" not in text
-        found = f", not {text!r}" if shown else ""
+        found = f", not {shown_text(text)}" if shown else ""
         reading.problems.append(f"{setting.name} {rule}{found}.")
     else:
         reading.values[setting.name] = value
@@ -92,10 +105,13 @@ def _typed(setting: Setting, text: str) -> Any:
         return text.lower() == "true"
     try:
         value = int(text) if setting.kind == "integer" else float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         value = math.nan
-    if not math.isfinite(value):
+    # Not math.isfinite: it takes no integer of more than 308 digits.
+    if not -math.inf < value < math.inf:
         raise ValueError("must be a whole number" if setting.kind == "integer" else "must be a number")
+    if abs(value) > MOST:
+        raise ValueError(f"must be at most {MOST}" if value > 0 else f"must be at least -{MOST}")
     return value
 
 
@@ -110,7 +126,7 @@ def _broken_rule(setting: Setting, value: Any) -> str | None:
 
 
 def _derive(reading: Reading) -> None:
-    """Fill in the settings whose default is made from others."""
+    """Set the settings whose default is computed from others."""
     if not reading.has("SERVICE_NAME"):
         return
     values = reading.values
@@ -129,16 +145,18 @@ def _derive(reading: Reading) -> None:
             reading.derived.add(setting)
     if reading.has("ARTIFACTS_URL"):
         values["ARTIFACTS_URL"] = values["ARTIFACTS_URL"].rstrip("/") + "/"
-    if values.get("SERVICE_USER") == "nobody":
-        reading.warnings.append("SERVICE_USER is nobody, as other tasks may be: give nodes a user of their own.")
+    if values.get("SERVICE_USER") == _SHARED_USER:
+        reading.warnings.append(
+            f"SERVICE_USER is {_SHARED_USER}, as other tasks can be: give nodes a user of their own."
+        )
     if values.get("SERVICE_USER") == "":
-        reading.problems.append("SERVICE_USER must be set, as the user that runs the scheduler has no name.")
+        reading.problems.append("SERVICE_USER must be set, because the user that runs the scheduler has no name.")
 
 
 def _locations(reading: Reading, name: str) -> dict[str, str]:
     host, port = reading.values.get("API_HOST", ""), reading.values.get("API_PORT")
     if host in _WILDCARDS:
-        # One that stays the same wherever the scheduler runs: with another one every node would be restarted.
+        # A name that does not depend on the scheduler's agent: another address would restart every node.
         host = "-".join(reversed(name.split("/"))) + ".marathon.mesos"
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     artifacts = (reading.values.get("ARTIFACTS_URL") or f"{base}/artifacts").rstrip("/") + "/"

@@ -1,4 +1,4 @@
-"""docs/configuration.md and marathon.json, rendered from the table of settings: pure."""
+"""Pure rendering of docs/configuration.md and marathon.json from the table of settings."""
 
 from __future__ import annotations
 
@@ -20,25 +20,37 @@ _INTRODUCTION = """\
 
 <!-- Written by `python -m scheduler.settings --write` from scheduler/settings/table.py; do not edit. -->
 
-Every setting is an environment variable of the scheduler. An empty one counts as unset. The scheduler reads them
-once, at its start; to change a setting, restart it with the new environment, or, for those of the sections Cluster,
-Cassandra and Executor, for options of cassandra.yaml and SERVICE_USER, give it [through the
-API](operations/settings.md). What concerns the nodes becomes a new target configuration, if it is a change
-that a running cluster can take.
+Every setting is an environment variable of the scheduler. An empty one counts as unset. The scheduler reads them once,
+at its start. There are two ways to change a setting:
 
-All problems are reported together, each in one sentence, and nothing is started: unknown names that begin with
-`CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_` or `SERVICE_`, and names that look like a misspelt setting; wrong types and
-values out of range; settings that contradict each other (seeds and nodes, heap and memory, two equal ports); files that
-cannot be read; bundles that are not there. `python -m scheduler.settings --check` does the same without starting.
+- Restart the scheduler with the new environment.
+- Override it [through the API](operations/settings.md). This works for options of cassandra.yaml and the sections
+  Cluster, Cassandra and Executor, except for settings that decide [which code runs on the
+  agents](security.md#code-comes-from-the-environment).
+
+Settings of nodes become a new target configuration, if a running cluster can adopt the change.
+
+The scheduler reports all problems together, each in one sentence, and does not start:
+
+- unknown names that begin with `CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_` or `SERVICE_`, and names that look like a
+  misspelt setting;
+- wrong types and values out of range;
+- settings that contradict each other: seeds and nodes, heap and memory, two equal ports;
+- files that cannot be read, and missing bundles.
+
+`python -m scheduler.settings --check` reports the same without a start.
 """
 
 _YAML = """\
 ## More keys of cassandra.yaml
 
-`CASSANDRA_YAML` holds YAML itself, `CASSANDRA_YAML_FILE` the path of a file with it; both may be set, for different
-keys. Every key of Cassandra 5.0.8 is known, with the kind of its value: an unknown key, a key of an earlier version, or
-a value of the wrong kind is refused with its line. A key that one of the settings above sets too is refused if that
-setting is given. Passwords are refused: what a node is launched with can be read in Mesos.
+`CASSANDRA_YAML` holds YAML itself, `CASSANDRA_YAML_FILE` the path of a file with YAML. Both can be set, for different
+keys. The scheduler refuses, with its line:
+
+- a key that Cassandra 5.0.8 does not have, and a key of an earlier version;
+- a value of the wrong kind;
+- a key that one of the settings above also sets, if that setting is set;
+- a password or a private key: everyone who can read Mesos' state can read a node's launch.
 
 ```
 CASSANDRA_YAML='
@@ -48,25 +60,25 @@ audit_logging_options:
 '
 ```
 
-These keys are this service's own:
+The service sets these keys itself:
 
-| Key | Why, and what to use |
+| Key | Reason, and what to use |
 |---|---|
 """
 
 _RETIRED = """\
 ## Settings of the original service without effect
 
-An application definition of the original service still starts: these names are accepted with a warning while they
-hold the value given here (`any`: whatever they hold), and refused otherwise.
+An application definition of the original service still starts. These names are accepted with a warning if they have the
+accepted value (`any`: every value), and refused otherwise.
 
-| Setting | Accepted value | Why |
+| Setting | Accepted value | Reason |
 |---|---|---|
 """
 
 
 def configuration() -> str:
-    """docs/configuration.md."""
+    """Return docs/configuration.md."""
     parts = [_INTRODUCTION]
     for title, rows in SECTIONS.items():
         parts.append(f"## {title}\n\n" + _table(("Setting", "Default", "Rule", "Meaning"), map(_row, rows)))
@@ -80,7 +92,7 @@ def _options() -> str:
     rows = ((f"`{row.name}`", f"`{row.default}`" if row.default else "Cassandra's", row.sentence) for row in OPTIONS)
     introduction = (
         "## cassandra.yaml\n\nThe original service's settings of cassandra.yaml, with the keys and units of "
-        f"Cassandra 5.0. They are {len(OPTIONS)} of its {len(KINDS)} keys; for the others see below.\n\n"
+        f"Cassandra 5.0. They are {len(OPTIONS)} of its {len(KINDS)} keys; the others are below.\n\n"
     )
     return introduction + _table(("Setting", "Default", "Meaning"), rows)
 
@@ -115,7 +127,7 @@ def _retired(name: str, accepted: tuple[str, ...] | None, reason: str) -> str:
 
 
 def marathon() -> str:
-    """marathon.json: an application definition for one scheduler."""
+    """Return marathon.json, an application definition for one scheduler."""
     return json.dumps(_application(), indent=2) + "\n"
 
 
@@ -126,7 +138,7 @@ _HEALTH_CHECK: Mapping[str, Any] = {
     "gracePeriodSeconds": 120,
     "intervalSeconds": 30,
     "timeoutSeconds": 10,
-    # Ten minutes: a ZooKeeper that is away for a while is no reason to restart.
+    # Ten minutes: a restart does not help while ZooKeeper is down.
     "maxConsecutiveFailures": 20,
 }
 
@@ -165,7 +177,7 @@ def _application() -> Mapping[str, Any]:
 
 
 def _environment() -> Mapping[str, str]:
-    """What marathon.json sets: the settings that an operator is most likely to change, and what a container needs."""
+    """Return marathon.json's settings: those that operators change most often, and those that a container needs."""
     named = {name: _ROWS[name].default for name in _SHOWN}
     needed = {name: row.marathon for name, row in _ROWS.items() if row.marathon is not None}
     return {**named, **needed}

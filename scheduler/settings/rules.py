@@ -1,4 +1,4 @@
-"""The rules of single settings: each takes a value and returns the rule that it breaks, as the end of a sentence."""
+"""Rules of single settings. Each takes a value and returns the rule that it breaks, as the end of a sentence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import shlex
 
 from scheduler.core.maintenance import backup_places
 from scheduler.core.mesos.placement import PlacementError, parse_constraints
+from scheduler.settings.secret_names import secret_option
+from scheduler.settings.texts import sign_rule
 
 _SEGMENT = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
@@ -20,34 +22,37 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def service_name(value: str) -> str | None:
+    """Check a service name, such as `cassandra` or `dev/cassandra`."""
     segments = value.removeprefix("/").split("/")
     if len(value) > 100 or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        return "must be lower-case letters, digits and dashes, in folders parted by / if wanted, at most 100 long"
+        return "must be lower-case letters, digits and dashes, in folders separated by / if needed, at most 100 long"
     if segments[0] in _RESERVED_NAMES:
         return f"must not begin with {segments[0]}, which is a path of the API"
     return None
 
 
 def plain(value: str) -> str | None:
+    """Check a plain word, such as `dc1`."""
     return None if _PLAIN.fullmatch(value) else "must be letters, digits, dots, dashes and underscores"
 
 
 def replace_after(value: float) -> str | None:
-    """Mesos itself needs more than a minute to see that an agent is away."""
+    """Check a delay in seconds. Mesos itself needs more than a minute to notice that an agent is away."""
     return None if value == 0 or value >= 300 else "must be 0, or at least 300"
 
 
 def garbage_grace(value: float) -> str | None:
-    """An offer that is older than a launch shows what is not garbage any more."""
+    """Check a grace period in seconds. An offer older than a launch shows reservations that are garbage no more."""
     return None if value == 0 or value >= 60 else "must be 0, or at least 60"
 
 
 def user(value: str) -> str | None:
+    """Check the name of a user."""
     return None if _USER.fullmatch(value) else "must be the name of a user"
 
 
 def role(value: str) -> str | None:
-    """Mesos' own rules for roles; `*` cannot hold reservations."""
+    """Check Mesos' own rules for roles; `*` cannot hold reservations."""
     bad = any(part in ("", ".", "..") or part.startswith("-") for part in value.split("/"))
     if bad or value == "*" or re.search(r"[\s\b]", value):
         return (
@@ -57,16 +62,22 @@ def role(value: str) -> str | None:
 
 
 def host(value: str) -> str | None:
-    """An address or a host name to listen on."""
+    """Check an address or a host name to listen on."""
     return None if _LISTEN.fullmatch(value) else "must be an address or a host name"
 
 
+def host_names(value: str) -> str | None:
+    """Names without ports, as a browser sends them."""
+    return None if all(map(_PLAIN.fullmatch, value.split(","))) else "must be host names, separated by commas"
+
+
 def cluster_name(value: str) -> str | None:
-    """Cassandra takes nearly anything; a line break or a quote would be a mistake."""
+    """Check a cluster name. Cassandra accepts nearly anything; a line break or a quote would be a mistake."""
     return None if re.fullmatch(r"[\w .:/-]{1,128}", value) else "must be words of letters, digits and . : / _ -"
 
 
 def backup_locations(value: str) -> str | None:
+    """Return the rule that the places of backups break; None if they are valid."""
     try:
         backup_places.parse(value)
     except ValueError as error:
@@ -75,12 +86,14 @@ def backup_locations(value: str) -> str | None:
 
 
 def servers(value: str) -> str | None:
+    """Check a list of servers, such as `host-1:2181,host-2:2181`."""
     if all(_HOST.fullmatch(server) for server in value.split(",")):
         return None
-    return "must be host:port, more of them parted by commas"
+    return "must be host:port, several separated by commas"
 
 
 def master(value: str) -> str | None:
+    """Check the address of the Mesos master, such as `zk://host-1:2181,host-2:2181/mesos`."""
     if value.startswith("zk://"):
         addresses, _, path = value.removeprefix("zk://").partition("/")
         return None if path and servers(addresses) is None else "must be zk://host:port,host:port/path"
@@ -88,11 +101,12 @@ def master(value: str) -> str | None:
 
 
 def zookeeper_path(value: str) -> str | None:
+    """Check the path of a znode, such as `/mesos`."""
     return None if value.startswith("/") and len(value) > 1 else "must begin with / and name a znode"
 
 
 def secrets_key(value: str) -> str | None:
-    """Does not begin with `must`, so that the value is not repeated."""
+    """Check a key. The rule does not begin with `must`, so that no problem repeats the key."""
     # cryptography takes a while to import, and few settings need it.
     from scheduler.security.sealing import is_key
 
@@ -100,33 +114,42 @@ def secrets_key(value: str) -> str | None:
 
 
 def url(value: str) -> str | None:
+    """Check an HTTP URL."""
     return None if re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) else "must be an http:// or https:// URL"
 
 
 def uri(value: str) -> str | None:
-    """What the agents' fetcher takes."""
+    """Check an address that the agents' fetcher accepts."""
     if re.fullmatch(r"(https?|ftp|hdfs|s3|file)://\S+|/\S+", value):
         return None
     return "must be an absolute path or a URL that the agents can fetch"
 
 
 def placement(value: str) -> str | None:
+    """Check constraints, such as `hostname:UNIQUE,rack:GROUP_BY:3`."""
     try:
         parse_constraints(value)
     except PlacementError as error:
         return f"is not valid: {error}"
+    except RecursionError:
+        return "is not valid: it is nested too deeply"
     return None
 
 
 def jvm_options(value: str) -> str | None:
-    """Options of `java`, without those that this service sets itself."""
+    """Check options of `java`, without those that this service sets itself."""
     try:
         words = shlex.split(value)
     except ValueError:
         return "has a quote that is not closed"
     for word in words:
+        if (secret := secret_option(word)) is not None:
+            return f"must not hold a value for {secret}: a launch can be read in Mesos; use a file on the agents"
+        if (rule := sign_rule(word)) is not None:
+            return rule
+    for word in words:
         if not word.startswith("-"):
-            return f"must be options that begin with -, {word} does not"
+            return f"must be options that begin with -, {word[:80]} does not"
         for prefix, setting in _OWN_JVM_OPTIONS.items():
             if word.startswith(prefix):
                 return f"must not hold {word}: use {setting}"

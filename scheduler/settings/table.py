@@ -1,6 +1,6 @@
-"""The one table of settings: what each is called, what it may be, what it is when unset, and what it is for.
+"""The table of settings: name, kind, default, rule and meaning of each.
 
-Every setting is an environment variable. `scheduler.settings` parses them, `scheduler.settings_docs` writes
+Every setting is an environment variable. `scheduler.settings` parses them, `scheduler.settings.rendering` makes
 docs/configuration.md and marathon.json from them.
 """
 
@@ -16,14 +16,16 @@ Kind = Literal["text", "integer", "number", "boolean"]
 
 CASSANDRA_VERSION = "5.0.8"
 EXECUTOR_BUNDLE = "executor.tar.gz"
+# What an agent runs in a sandbox into which it unpacked that bundle. It is part of every stored configuration.
+EXECUTOR_COMMAND = "exec ./executor-bundle/run"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. `default` is what the variable would hold; `derived` says in words how a computed default comes.
+    """One setting. `default` is the variable's default text; `derived` describes a computed default in words.
 
-    `rule` takes the parsed value and returns the rule that it breaks, or None. `marathon` is the value in
-    marathon.json where that differs from the default.
+    `rule` takes the parsed value and returns the rule that it breaks, or None. `marathon` is the value in marathon.json
+    if that differs from the default.
     """
 
     name: str
@@ -63,7 +65,7 @@ _SERVICE = (
     _text(
         "SERVICE_NAME",
         "cassandra",
-        "Name of the service, of the framework and of its folder in ZooKeeper.",
+        "Name of the service, of its framework and of its folder in ZooKeeper.",
         rule=rules.service_name,
     ),
     _text(
@@ -86,28 +88,33 @@ _SERVICE = (
     _number(
         "SERVICE_FAILOVER_TIMEOUT_S",
         "604800",
-        "How long Mesos keeps all tasks while no scheduler is connected, in seconds.",
+        "Seconds for which Mesos keeps all tasks while no scheduler is connected.",
         minimum=60,
         maximum=31_536_000,
     ),
     _text(
         "SERVICE_UNINSTALL",
         "",
-        "The service's own name: it is removed then, with all data. For Marathon; see docs/operations/uninstall.md.",
+        "The service's own name, to remove it with all data under Marathon; see docs/operations/uninstall.md.",
     ),
-    _text("LOG_LEVEL", "INFO", "Least important messages that are logged.", words=rules.LOG_LEVELS),
-    _text("LOG_FORMAT", "text", "Log lines for people, or one JSON object a line.", words=("text", "json")),
+    _text("LOG_LEVEL", "INFO", "Lowest level of the messages that are logged.", words=rules.LOG_LEVELS),
+    _text("LOG_FORMAT", "text", "Log lines for people, or one JSON object on each line.", words=("text", "json")),
 )
 
 _MESOS = (
     _text(
         "MESOS_MASTER",
         "",
-        "The master, as host:port or as zk://host:port,host:port/path with a changing leader.",
+        "The master: host:port, or zk://host:port,host:port/path to follow the leader.",
         rule=rules.master,
         derived="`zk://<MESOS_SERVERS><MESOS_PATH>`",
     ),
-    _text("MESOS_SERVERS", "master.mesos:2181", "ZooKeeper servers that know the leading master.", rule=rules.servers),
+    _text(
+        "MESOS_SERVERS",
+        "master.mesos:2181",
+        "ZooKeeper servers in which the leading master is registered.",
+        rule=rules.servers,
+    ),
     _text("MESOS_PATH", "/mesos", "Path of the masters in that ZooKeeper.", rule=rules.zookeeper_path),
 )
 
@@ -116,7 +123,7 @@ _ZOOKEEPER = (
     _number(
         "ZOOKEEPER_SESSION_TIMEOUT_S",
         "20",
-        "Session time-out in seconds; the lock of a dead scheduler is free after it.",
+        "Session time-out in seconds; after it the lock of a dead scheduler is released.",
         minimum=2,
         maximum=600,
     ),
@@ -129,18 +136,31 @@ _API = (
     _text(
         "API_TOKEN_FILE",
         "",
-        "File with one token (or name:token) a line; without it the router before the API is trusted.",
+        "File with one token on each line, as name:role:token; see docs/security.md.",
+    ),
+    Setting(
+        "API_TRUST_ROUTER",
+        "boolean",
+        "false",
+        "true: a router before the API authenticates all clients; required if API_TOKEN_FILE is not set.",
+        marathon="true",
+    ),
+    _text(
+        "API_HOSTS",
+        "",
+        "Names of the router before the API, separated by commas, if requests must name one of them as Host or Origin.",
+        rule=rules.host_names,
     ),
     _text(
         "SECRETS_KEY_FILE",
         "",
-        "File with one key a line (32 random bytes in URL-safe base64): the first seals the credentials of backups and "
-        "restores while they run, all of them open; without one, requests with credentials are refused.",
+        "File with one key on each line (32 random bytes in URL-safe base64). The first key seals the credentials of "
+        "running operations, every key opens them. Without a key, requests with credentials are refused.",
     ),
     _text(
         "SECRETS_KEY",
         "",
-        "Such a key itself, for platforms that put secrets into the environment; a file is better.",
+        "One such key, for platforms that put secrets into the environment; prefer the file.",
         rule=rules.secrets_key,
     ),
     _text(
@@ -155,14 +175,14 @@ _API = (
     _text(
         "ARTIFACTS_URL",
         "",
-        "Where agents fetch the bundles; keep it the same wherever the scheduler runs.",
+        "Address from which agents fetch the bundles; it must not depend on the scheduler's agent.",
         rule=rules.url,
         derived="`http://<API_HOST, or <name>.marathon.mesos when that is a wildcard>:<API_PORT>/v1/artifacts/`",
     ),
     _text(
         "DC_URL",
         "",
-        "Where other data centers reach this one.",
+        "Address of this data center for others.",
         rule=rules.url,
         derived="as ARTIFACTS_URL, with `/v1/datacenter`",
     ),
@@ -180,30 +200,34 @@ _CLUSTER = (
     _text(
         "RACK_ATTRIBUTE",
         "",
-        "Agent attribute that is a node's rack; without it every node is in CASSANDRA_LOCATION_RACK.",
+        "Agent attribute with a node's rack; without it every node is in CASSANDRA_LOCATION_RACK.",
         rule=rules.plain,
     ),
     _number(
         "REPLACE_AFTER_S",
         "0",
-        "After how many seconds a member that Mesos cannot see is replaced by a new one elsewhere; 0: never.",
+        "Seconds after which a member on an unreachable agent is replaced by a new one elsewhere; 0: never.",
+        maximum=315_360_000,
         rule=rules.replace_after,
     ),
     _number(
         "GARBAGE_GRACE_S",
         "604800",
-        "For how many seconds reservations of this cluster that no record knows are reported before they are given "
-        "back, the volumes on them destroyed; 0: only reported.",
+        "Seconds for which garbage reservations are reported before they are released and their volumes destroyed; "
+        "0: only reported.",
+        maximum=315_360_000,
         rule=rules.garbage_grace,
     ),
     Setting(
         "CLEANUP_AFTER_SCALE",
         "boolean",
         "false",
-        "Whether a cleanup of all nodes follows by itself when nodes have been added.",
+        "true: a cleanup of all nodes starts automatically after nodes were added.",
     ),
-    _number("CLUSTER_TASK_CPUS", "0.1", "Cores kept beside each node for its maintenance jobs.", minimum=0),
-    _integer("CLUSTER_TASK_MEMORY_MB", "32", "Memory kept beside each node for its maintenance jobs.", minimum=0),
+    _number("CLUSTER_TASK_CPUS", "0.1", "Cores reserved beside each node for its maintenance jobs.", minimum=0),
+    _integer(
+        "CLUSTER_TASK_MEMORY_MB", "32", "Memory in MB reserved beside each node for its maintenance jobs.", minimum=0
+    ),
 )
 
 _CASSANDRA = (
@@ -215,17 +239,19 @@ _CASSANDRA = (
         words=(CASSANDRA_VERSION,),
     ),
     _number("CASSANDRA_CPUS", "0.5", "Cores of one node.", minimum=0.01),
-    _integer("CASSANDRA_MEMORY_MB", "4096", "Memory of one node, heap and all.", minimum=256),
-    _integer("CASSANDRA_DISK_MB", "10240", "Persistent volume of one node; cannot be changed later.", minimum=64),
+    _integer("CASSANDRA_MEMORY_MB", "4096", "Memory of one node in MB, including the heap.", minimum=256),
+    _integer("CASSANDRA_DISK_MB", "10240", "Persistent volume of one node in MB; cannot be changed later.", minimum=64),
     _text("CASSANDRA_DISK_TYPE", "ROOT", "Kind of disk of that volume.", words=("ROOT", "MOUNT")),
-    _integer("CASSANDRA_HEAP_SIZE_MB", "2048", "Java heap, less than CASSANDRA_MEMORY_MB.", minimum=128),
-    _integer("CASSANDRA_HEAP_NEW_MB", "", "Young generation, less than the heap; unset: Java decides.", minimum=16),
+    _integer("CASSANDRA_HEAP_SIZE_MB", "2048", "Java heap in MB, less than CASSANDRA_MEMORY_MB.", minimum=128),
+    _integer(
+        "CASSANDRA_HEAP_NEW_MB", "", "Young generation in MB, less than the heap; unset: Java decides.", minimum=16
+    ),
     _text("CASSANDRA_HEAP_GC", "G1", "Garbage collector.", words=("G1", "SERIAL")),
-    _text("CASSANDRA_JVM_OPTIONS", "", "More options of Java, parted by blanks.", rule=rules.jvm_options),
+    _text("CASSANDRA_JVM_OPTIONS", "", "More options of Java, separated by blanks.", rule=rules.jvm_options),
     _text("CASSANDRA_LOCATION_DATA_CENTER", "dc1", "Data center; cannot be changed later.", rule=rules.plain),
     _text("CASSANDRA_LOCATION_RACK", "rac1", "Rack of nodes without RACK_ATTRIBUTE.", rule=rules.plain),
     _port("CASSANDRA_STORAGE_PORT", "7000", "Port between nodes."),
-    _port("CASSANDRA_SSL_STORAGE_PORT", "7001", "Port between nodes with TLS in the old way."),
+    _port("CASSANDRA_SSL_STORAGE_PORT", "7001", "Legacy port between nodes with TLS."),
     _port("CASSANDRA_NATIVE_TRANSPORT_PORT", "9042", "Port of CQL."),
     _port(
         "CASSANDRA_JMX_PORT",
@@ -238,42 +264,47 @@ _CASSANDRA = (
 
 _EXECUTOR = (
     _number("EXECUTOR_CPUS", "0.1", "Cores of the executor itself.", minimum=0.01),
-    _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself.", minimum=32),
+    _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself in MB.", minimum=32),
     _text(
         "EXECUTOR_COMMAND",
-        "exec ./executor-bundle/run",
-        "Shell command that starts the executor in its sandbox; the bundle's own needs Python 3.11 on the agent.",
+        EXECUTOR_COMMAND,
+        "Shell command that starts the executor in its sandbox; the default needs Python 3.11 on the agent.",
     ),
     _text(
         "EXECUTOR_JAVA_HOME",
         "",
-        "Java 17 on the agents, or in the sandbox; unset: JAVA_HOME there, or `java` of the PATH.",
+        "Java 17 on the agents or in the sandbox; unset: JAVA_HOME of the agent, or `java` of the PATH.",
     ),
     _text(
         "EXECUTOR_LOCATION",
         "",
-        "Where agents fetch the executor's bundle.",
+        "Address from which agents fetch the executor's bundle.",
         rule=rules.uri,
         derived=f"`<ARTIFACTS_URL>{EXECUTOR_BUNDLE}`",
     ),
     _text(
         "EXECUTOR_CASSANDRA_LOCATION",
         "",
-        "Where agents fetch Cassandra's bundle.",
+        "Address from which agents fetch Cassandra's bundle.",
         rule=rules.uri,
         derived="`<ARTIFACTS_URL>cassandra-<CASSANDRA_VERSION>.tar.gz`",
     ),
-    _text("EXECUTOR_JRE_LOCATION", "", "An archive with Java 17 that agents unpack in the sandbox.", rule=rules.uri),
+    _text(
+        "EXECUTOR_JRE_LOCATION",
+        "",
+        "Address of an archive with Java 17, which agents unpack in the sandbox.",
+        rule=rules.uri,
+    ),
     Setting(
         "EXECUTOR_CACHE_FETCHED_URIS",
         "boolean",
         "true",
-        "Whether agents keep the bundles of Cassandra and Java for the next fetch.",
+        "true: agents cache the bundles of Cassandra and Java for the next fetch.",
     ),
     _number(
         "EXECUTOR_SHUTDOWN_GRACE_S",
         "120",
-        "How long a node may take to drain and stop, in seconds.",
+        "Seconds within which a node must drain and stop.",
         minimum=1,
         maximum=86_400,
     ),
@@ -291,26 +322,26 @@ SECTIONS: Mapping[str, tuple[Setting, ...]] = {
 
 TABLE: tuple[Setting, ...] = tuple(setting for rows in SECTIONS.values() for setting in rows)
 
-# Settings of the original service that have no effect here. A value listed (or, with `None`, any value) is accepted
-# with a warning, so that an old Marathon app still starts; another one asks for what cannot be had and is refused.
+# Settings of the original service that have no effect here. A listed value (with `None`, any value) is accepted with a
+# warning, so that an old Marathon app still starts. Any other value requests a missing feature and is refused.
 RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "SERVICE_VERSION": (None, "the version is the program's own"),
     "SERVICE_CLUSTER": (None, "frameworks have no cluster name"),
     "SERVICE_CHECKPOINT": (("true",), "the framework is always checkpointed"),
-    "MESOS_REFUSE_SECONDS": (("5",), "how long an offer is declined for depends on the reason"),
+    "MESOS_REFUSE_SECONDS": (("5",), "the time for which an offer is declined depends on the reason"),
     "MESOS_TIMEOUT_MS": (None, "it never had an effect"),
     "ZOOKEEPER_SERVERS_USERNAME": (("",), "access control in ZooKeeper is not supported"),
     "ZOOKEEPER_SERVERS_PASSWORD": (("",), "access control in ZooKeeper is not supported"),
     "API_TOKEN": ((), "tokens are read from API_TOKEN_FILE, so that no environment holds a secret"),
     "DC_SYNC_MS": (None, "there is one data center"),
-    "SEEDS_URL": (None, "seeds are in a node's launch, not fetched"),
+    "SEEDS_URL": (None, "a node's launch contains the seeds"),
     "EXTERNAL_DCS": (("",), "more than one data center is not supported"),
     "ENABLE_UPGRADE_SSTABLE_ENDPOINT": (("false", "true"), "the endpoint is always there"),
     "PHASE_STRATEGY": (None, "nodes are always deployed one after another"),
-    "HTTP_CLIENT_TIMEOUT": (None, "nodes are asked through Mesos"),
-    "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are asked through Mesos"),
+    "HTTP_CLIENT_TIMEOUT": (None, "nodes are queried through Mesos"),
+    "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are queried through Mesos"),
     "LOG_FILE": (None, "logs go to standard output"),
-    "CASSANDRA_GC_TYPE": ((), "it is called CASSANDRA_HEAP_GC"),
+    "CASSANDRA_GC_TYPE": ((), "its name is CASSANDRA_HEAP_GC"),
     "CASSANDRA_PUBLISH_DISCOVERY_INFO": (None, "tasks always carry discovery info"),
     "CASSANDRA_ROLLING_RESTART_NAME": (("00000000-0000-0000-0000-000000000000",), "nodes are restarted one by one"),
     "CASSANDRA_VOLUME_SIZE_MB": (None, "the volume's size is CASSANDRA_DISK_MB"),
@@ -319,5 +350,5 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "EXECUTOR_DISK_MB": (None, "the executor's files are in its sandbox"),
     "EXECUTOR_API_PORT": (None, "executors are reached through Mesos and open no port"),
     "EXECUTOR_ARGS": (("", "[]"), "write the arguments into EXECUTOR_COMMAND"),
-    "EXECUTOR_LIBMESOS_LOCATION": (None, "nothing here needs libmesos"),
+    "EXECUTOR_LIBMESOS_LOCATION": (None, "the executor does not use libmesos"),
 }

@@ -1,7 +1,8 @@
-"""Who holds the lock, in words that also tell whether it is a process of this machine that has died.
+"""The holder of the lock, as a text that identifies its process.
 
-A dead scheduler's lock lives on until its session times out. Where its successor can see that the process is gone, it
-need not wait for that.
+A dead scheduler's lock stays until its session times out. A successor on the same machine sees that the process has
+ended and does not wait. An example:
+`host-1 pid 4711 (started at tick 123 of boot 5f0c…, pid namespace pid:[4026531836])`
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _TEXT = re.compile(r"(\S+) pid (\d+) \(started at tick (\d+) of boot (\S+), pid 
 
 @dataclass(frozen=True)
 class Holder:
-    """A process. A pid says something only within its boot of a machine, and within its namespace there."""
+    """A process. A pid identifies it only within one boot of its machine, and within its pid namespace there."""
 
     host: str
     pid: int
@@ -33,7 +34,7 @@ class Holder:
 
 
 def this_process() -> Holder:
-    """The running process."""
+    """Return the running process as a holder."""
     pid = os.getpid()
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     namespace = str(Path("/proc/self/ns/pid").readlink())
@@ -41,7 +42,7 @@ def this_process() -> Holder:
 
 
 def parse_holder(text: str) -> Holder | None:
-    """The holder that `str` made this text of; None if it did not."""
+    """Parse a holder from the text that `str` makes of it; None for any other text."""
     found = _TEXT.fullmatch(text)
     if found is None:
         return None
@@ -50,7 +51,7 @@ def parse_holder(text: str) -> Holder | None:
 
 
 def is_dead(holder: Holder, seen_from: Holder) -> bool:
-    """Whether that process surely runs no more; False wherever that cannot be known."""
+    """Return whether that process has surely ended; False if that cannot be known."""
     if (holder.host, holder.boot, holder.namespace) != (seen_from.host, seen_from.boot, seen_from.namespace):
         return False
     try:
@@ -63,10 +64,10 @@ def is_dead(holder: Holder, seen_from: Holder) -> bool:
 
 
 def _started(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None if it has ended, be it reaped or not."""
+    """Return when the process started, in clock ticks since boot; None if it has ended, reaped or not."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = text.rpartition(")")[2].split()  # the name before may hold anything
+    fields = text.rpartition(")")[2].split()  # the name before can contain anything
     return None if fields[0] in "ZX" else int(fields[19])

@@ -1,4 +1,4 @@
-"""Where records are kept: the port, and an implementation in memory that keeps the same promises as ZooKeeper's."""
+"""The port to the stored records, and an implementation in memory that behaves as ZooKeeper's does."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ from scheduler.errors import StaleWriteError, StoreUnavailableError
 
 Writes = Mapping[str, bytes | None]
 
-# One request to ZooKeeper may have 1 MB (jute.maxbuffer).
+# One request to ZooKeeper can have 1 MB (jute.maxbuffer).
 TRANSACTION_BYTES = 900_000
 _OPERATION_BYTES = 64
+# One record must fit a transaction beside its path and a few small ones.
+RECORD_BYTES = 800_000
 
 
 class Store(Protocol):
     """Records by path below the service's root. Not for use by more than one thread."""
 
     def load(self) -> Mapping[str, bytes]:
-        """Every record. Raises StoreUnavailableError."""
+        """Load every record. Raises StoreUnavailableError."""
 
     def has(self, path: str) -> bool:
-        """Whether there is such a record. Raises StoreUnavailableError."""
+        """Return whether the record exists. Raises StoreUnavailableError."""
 
     def commit(self, writes: Writes) -> None:
         """Create, replace or (None) remove all of these records, or none of them.
 
-        Raises StoreUnavailableError when that is not known to have happened (asked again with whatever is wanted
-        then, the store finds out what became of it), StaleWriteError when a record is not as it was last loaded or
-        written here, and ValueError for more than one transaction can hold: see `split`.
+        Raises:
+            StoreUnavailableError: It is unknown whether the writes happened. The next call, with any writes, finds out.
+            StaleWriteError: A record is not as it was last loaded or written here.
+            ValueError: The writes do not fit one transaction; see `split`.
         """
 
 
 def split(writes: Writes) -> Iterator[dict[str, bytes | None]]:
-    """The same writes in their order, in as few parts as fit one transaction each."""
+    """Split writes, in their order, into as few parts as fit one transaction each."""
     part: dict[str, bytes | None] = {}
     size = 0
     for path, content in writes.items():
@@ -47,7 +50,7 @@ def split(writes: Writes) -> Iterator[dict[str, bytes | None]]:
 
 
 def check_size(writes: Writes) -> None:
-    """ValueError if these do not fit one transaction."""
+    """Raise ValueError if these writes do not fit one transaction."""
     size = sum(_size(path, content) for path, content in writes.items())
     if size > TRANSACTION_BYTES:
         raise ValueError(f"{len(writes)} records of {size} bytes do not fit one transaction")
@@ -65,24 +68,24 @@ class MemoryStore:
         self._versions: dict[str, int] = {}
 
     def load(self) -> Mapping[str, bytes]:
-        """Every record."""
+        """Load every record."""
         self._memory.check()
         self._versions = {path: version for path, (version, _) in self._memory.records.items()}
         return {path: content for path, (_, content) in self._memory.records.items()}
 
     def has(self, path: str) -> bool:
-        """Whether there is such a record."""
+        """Return whether the record exists."""
         self._memory.check()
         return path in self._memory.records
 
     def commit(self, writes: Writes) -> None:
-        """All or none, as the port says."""
+        """Write all or none, as the port demands."""
         self._memory.check()
         check_size(writes)
         records = self._memory.records
         for path in writes:
             if self._versions.get(path) != (records[path][0] if path in records else None):
-                raise StaleWriteError(f"{path} was changed by somebody else")
+                raise StaleWriteError(f"{path} was changed by another writer")
         for path, content in writes.items():
             if content is None:
                 records.pop(path, None)
@@ -103,4 +106,4 @@ class Memory:
     def check(self) -> None:
         """Raise while unavailable."""
         if not self.available:
-            raise StoreUnavailableError("the memory was told to be unavailable")
+            raise StoreUnavailableError("the memory is set to be unavailable")

@@ -1,10 +1,10 @@
-"""Keeps the store in step with the state: what a cycle changed is written before anything is done about it."""
+"""The writes of a cycle: all changes of the state, stored before the first call to Mesos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.errors import StoreUnavailableError
 from scheduler.storage.port import Store, Writes, split
@@ -20,15 +20,18 @@ class Saver:
 
     @property
     def stored(self) -> ClusterState:
-        """The last state of which all is surely stored."""
+        """The last state that is surely stored as a whole."""
         return self._stored
 
     def save(self, state: ClusterState) -> int:
         """Store all of `state` that is not stored yet; returns the number of records written or removed.
 
-        A cycle that changes more than one transaction holds is written in several: each record stands for itself, and
-        nothing is done about any of them before all are stored. StoreUnavailableError: some may be stored. What became
-        of them is written over by the next call, whatever is wanted then. StaleWriteError as in the store.
+        A change that does not fit one transaction is written in several. That is safe: records do not depend on each
+        other, and no call is sent before all are stored.
+
+        Raises:
+            StoreUnavailableError: Some records can be stored; the next call overwrites them.
+            StaleWriteError: As in the store.
         """
         writes = self._writes(state)
         try:
@@ -44,9 +47,9 @@ class Saver:
     def _writes(self, state: ClusterState) -> Writes:
         writes: dict[str, bytes | None] = {}
         if state.framework_id is not None and state.framework_id != self._stored.framework_id:
-            writes[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+            writes[record_kinds.FRAMEWORK_ID] = codec.encode_record(record_kinds.FrameworkId(state.framework_id))
         for record in codec.changes(self._stored, state):
-            writes[codec.path_of(record)] = codec.encode_record(record)
+            writes[record_kinds.path_of(record)] = codec.encode_record(record)
         writes |= dict.fromkeys(codec.removals(self._stored, state))
         if doubtful := self._doubtful - writes.keys():
             known = _contents(state)
@@ -55,8 +58,8 @@ class Saver:
 
 
 def _contents(state: ClusterState) -> Mapping[str, bytes]:
-    """Every record of the state that may change, by path."""
+    """Return every record of the state that can change, by path."""
     contents = {path: codec.encode_record(record) for path, record in codec.contents(state).items()}
     if state.framework_id is not None:
-        contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+        contents[record_kinds.FRAMEWORK_ID] = codec.encode_record(record_kinds.FrameworkId(state.framework_id))
     return contents

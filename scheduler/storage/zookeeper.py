@@ -1,7 +1,7 @@
-"""The one user of kazoo: connection, lock and records in ZooKeeper.
+"""Connection, lock and records in ZooKeeper, the only user of kazoo for this service's records.
 
-SUSPENDED means that nothing is known: calls fail at once with StoreUnavailableError. LOST means that the lock is gone
-and another scheduler may run: `on_lost` is called, and the process has to end.
+While the connection is SUSPENDED, calls fail at once with StoreUnavailableError. When it is LOST, the lock is lost too
+and another scheduler can run: `on_lost` is called, and the process must end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState, ZnodeStat
 
-from scheduler.core.state.codec import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
+from scheduler.core.state.record_kinds import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.storage.lock_holder import is_dead, parse_holder, this_process
 from scheduler.storage.port import Writes, check_size
@@ -40,12 +40,12 @@ Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
 LOCK = "lock"
-# How often to look whether the holder has died.
+# Interval of the checks whether the holder has died.
 LOCK_LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 10.0
-# kazoo's own pauses grow to a minute: after an absence of some minutes the session would end before they do.
+# kazoo's own back-off grows to a minute: the session could end before the next attempt.
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
-# What kazoo raises; its time-out is of no family.
+# kazoo's errors; its time-out is not a KazooException.
 CLIENT_ERRORS = (KazooException, KazooTimeoutError)
 _UNKNOWN_OUTCOME = (
     ConnectionLoss,
@@ -58,7 +58,7 @@ _UNKNOWN_OUTCOME = (
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A transaction of which it is not known whether it happened: what was to be written over which versions."""
+    """A transaction with an unknown result: its writes, and the versions that they were to replace."""
 
     writes: Writes
     versions: Mapping[str, int]
@@ -79,16 +79,18 @@ class ZooKeeper:
         self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=str(self._me))
 
     def connect(self, seconds: float) -> None:
-        """Wait for the first session; StoreUnavailableError when there is none within `seconds`."""
+        """Wait up to `seconds` for the first session; raises StoreUnavailableError without one."""
         try:
             self.client.start(timeout=seconds)
         except KazooTimeoutError as error:
             raise StoreUnavailableError(f"no connection to ZooKeeper after {seconds:.0f} s") from error
 
     def take_lock(self, seconds: float) -> None:
-        """Hold the service's lock for as long as this session lives. FatalError names the holder after `seconds`.
+        """Take the service's lock, for as long as this session lives.
 
-        StoreUnavailableError when ZooKeeper cannot say who holds it.
+        Raises:
+            FatalError: Another scheduler still holds it after `seconds`; the text names that one.
+            StoreUnavailableError: ZooKeeper does not answer.
         """
         deadline = time.monotonic() + seconds
         try:
@@ -105,14 +107,14 @@ class ZooKeeper:
             raise FatalError(
                 Exit.LOCKED,
                 f"another scheduler of this service runs: {self.holder()} has held {self.root}/{LOCK} for more than "
-                f"the {seconds:.0f} s that a dead one's session can last. One service has one scheduler: stop one of "
-                "them, or give this one another SERVICE_NAME.",
+                f"the {seconds:.0f} s that a dead one's session can last. Stop one of them, or set another "
+                "SERVICE_NAME for this one.",
             ) from error
         except KazooException as error:
-            raise StoreUnavailableError(f"the lock cannot be had: {error!r}") from error
+            raise StoreUnavailableError(f"the lock could not be taken: {error!r}") from error
 
     def _remove_dead(self) -> None:
-        """Take from the queue for the lock who died on this machine, so that nobody waits for their sessions."""
+        """Remove dead schedulers of this machine from the queue for the lock, instead of waiting for their sessions."""
         folder = f"{self.root}/{LOCK}"
         for name in self.client.get_children(folder) if self.client.exists(folder) else ():
             try:
@@ -120,22 +122,22 @@ class ZooKeeper:
                 holder = parse_holder(text)
                 if holder is not None and is_dead(holder, self._me):
                     self.client.delete(f"{folder}/{name}")
-                    logger.info("took the lock from a scheduler that has died: %s", text)
+                    logger.info("lock removed from a scheduler that has died: %s", text)
             except NoNodeError:
-                continue  # its session has ended just now
+                continue  # its session has just ended
 
     def holder(self) -> str:
-        """Who holds the lock, in its own words."""
+        """Return the holder of the lock as it identified itself."""
         try:
             contenders = self._lock.contenders()
         except KazooException as error:
-            return f"somebody ({error!r})"
-        return contenders[0] if contenders else "nobody"
+            return f"an unknown scheduler ({error!r})"
+        return contenders[0] if contenders else "no scheduler"
 
     def remove_all(self) -> None:
-        """Remove every record, the framework's id first and `uninstall` last; then give the lock back, and go.
+        """Remove every record, the framework's id first and `uninstall` last, then release the lock.
 
-        Can be called again after StoreUnavailableError. A scheduler that waits for the lock meanwhile may have it.
+        Can be called again after StoreUnavailableError. A scheduler that waits for the lock can take it afterwards.
         """
         try:
             names = self.client.get_children(self.root) if self.client.exists(self.root) else []
@@ -147,18 +149,18 @@ class ZooKeeper:
             for path in (f"{self.root}/{LOCK}", self.root):
                 self.client.delete(path)
         except (NotEmptyError, NoNodeError):
-            logger.info("%s stays: another scheduler of that name waits for its lock", self.root)
+            logger.info("%s not removed: another scheduler of that name waits for its lock", self.root)
         except CLIENT_ERRORS as error:
-            raise StoreUnavailableError(f"the records could not be removed: {error!r}") from error
+            raise StoreUnavailableError(f"records not removed: {error!r}") from error
 
     def close(self) -> None:
-        """Give the lock back and end the session. Can be called more than once."""
+        """Release the lock and end the session. Can be called more than once."""
         self._closing = True
         try:
             if self.client.state == KazooState.CONNECTED and self._lock.is_acquired:
                 self._lock.release()
         except KazooException as error:
-            logger.warning("the lock was not given back, it ends with the session: %r", error)
+            logger.warning("lock not released: %r; it ends with the session", error)
         self.client.stop()
         self.client.close()
 
@@ -169,7 +171,7 @@ class ZooKeeper:
         level = logging.INFO if state == KazooState.CONNECTED else logging.WARNING
         logger.log(level, "the connection to ZooKeeper is %s", state)
         if state == KazooState.LOST:
-            # kazoo goes on with a new session, which does not hold the lock: nothing may be written with it.
+            # kazoo continues with a new session, which does not hold the lock, so nothing must be written with it.
             self.lost = True
             self._on_lost()
 
@@ -185,19 +187,19 @@ class ZooKeeperStore:
         self._doubtful: _Attempt | None = None
 
     def load(self) -> Mapping[str, bytes]:
-        """Every record, in one pass of requests that do not wait for each other."""
+        """Load every record, in one pass of concurrent requests."""
         self._check_connected()
         found = self._read(self._paths())
         self._versions = {path: stat.version for path, (_, stat) in found.items()}
         return {path: content for path, (content, _) in found.items()}
 
     def has(self, path: str) -> bool:
-        """Whether there is such a record."""
+        """Return whether the record exists."""
         self._check_connected()
         return bool(self._read([path]))
 
     def commit(self, writes: Writes) -> None:
-        """All or none, as the port says."""
+        """Write all or none, as the port demands."""
         self._check_connected()
         self._settle()
         check_size(writes)
@@ -225,16 +227,16 @@ class ZooKeeperStore:
         return request
 
     def forget_answer(self, writes: Writes) -> None:
-        """Take it for unknown whether this transaction, the last one sent, happened."""
+        """Mark the result of this transaction, the last one sent, as unknown."""
         versions = {path: self._versions[path] for path in writes if path in self._versions}
         self._doubtful = _Attempt(dict(writes), versions)
 
     def _note(self, writes: Writes, results: Iterable[object]) -> None:
         for (path, content), result in zip(writes.items(), results, strict=True):
             if isinstance(result, RolledBackError | RuntimeInconsistency):
-                continue  # another operation of the transaction says why
+                continue  # another write of the transaction has the reason
             if isinstance(result, BadVersionError | NodeExistsError | NoNodeError):
-                raise StaleWriteError(f"{path} was changed by somebody else ({type(result).__name__})")
+                raise StaleWriteError(f"{path} was changed by another writer ({type(result).__name__})")
             if isinstance(result, Exception):
                 raise StoreUnavailableError(f"ZooKeeper refused to write {path}: {result!r}")
             if content is None:
@@ -243,7 +245,7 @@ class ZooKeeperStore:
                 self._versions[path] = result.version if isinstance(result, ZnodeStat) else 0
 
     def _settle(self) -> None:
-        """Find out what became of a transaction whose answer was lost."""
+        """Find out whether a transaction without an answer happened."""
         attempt = self._doubtful
         if attempt is None:
             return
@@ -254,7 +256,7 @@ class ZooKeeperStore:
             if version == attempt.versions.get(path):
                 continue  # it did not happen
             if (None if record is None else record[0]) != content:
-                raise StaleWriteError(f"{path} was changed by somebody else")
+                raise StaleWriteError(f"{path} was changed by another writer")
             if record is None:
                 self._versions.pop(path, None)
             else:

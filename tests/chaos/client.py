@@ -21,7 +21,7 @@ _READ_SECONDS = 60.0
 
 
 class Client:
-    """Rows of one table, in all cases of a session: what was acknowledged has to be there ever after."""
+    """A table's rows in all cases of a session: acknowledged rows must be there ever after."""
 
     def __init__(self, session: Session) -> None:
         session.execute(
@@ -59,7 +59,7 @@ class Client:
             stop.wait(_PAUSE_SECONDS)
 
     def check(self) -> int:
-        """Every acknowledged row is there, whoever is asked; their number. A lost one is told of once."""
+        """Check that every node returns every acknowledged row, and return their number; report a lost one once."""
         found: set[int] = set()
 
         def is_read() -> bool:

@@ -44,7 +44,7 @@ class Rings:
         self._ring: Ring | None = None
 
     def whole(self) -> Ring:
-        """The cluster, settled; or a new one."""
+        """Return the settled cluster, or a new one."""
         if self._ring is not None and not _is_settled(self._ring.world):
             self.close()
         if self._ring is None:
@@ -79,7 +79,7 @@ class Rings:
 
 
 def _has_few_failures(world: World) -> bool:
-    """Whether no node has failed more often in a row than a case may begin with."""
+    """Return whether no node has failed more often in a row than a case can begin with."""
     try:
         infos = [world.read(f"/v1/nodes/{name}/info") for name in world.read("/v1/nodes/list")]
     except UnreachableError:  # it was halted by the case before, and ends only now
@@ -89,7 +89,7 @@ def _has_few_failures(world: World) -> bool:
 
 
 def _is_settled(world: World) -> bool:
-    """Whether it becomes whole once all that a failed case may have left is taken back."""
+    """Undo all that a failed case can have left, and return whether the cluster becomes whole."""
     world.resume()
     with suppress(NotInTimeError):
         wait_for("whole", lambda: bool(world.start() or True) and world.is_whole(), 10.0)
@@ -125,5 +125,5 @@ def rings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rings]:
 
 @pytest.fixture
 def ring(rings: Rings) -> Ring:
-    """A whole cluster."""
+    """Return a whole cluster."""
     return rings.whole()

@@ -1,4 +1,4 @@
-"""What may happen to a cluster: each fault strikes, and leaves what a machine's own supervision would leave."""
+"""The faults of the matrix: each strikes, and leaves what a machine's own supervision would leave."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _kill_part(name: str, world: World, agent: Agent) -> None:
 
 
 def _partition(everywhere: bool, world: World, agent: Agent) -> None:
-    """An agent is silent until the master has given it up, and comes back then; its tasks never notice."""
+    """Silence an agent until the master has given it up, and let it return; its tasks never notice."""
     cut = list(world.layout.agents) if everywhere else [agent]
     hosts = {item.address.host for item in cut}
 
@@ -78,12 +78,12 @@ def _partition(everywhere: bool, world: World, agent: Agent) -> None:
 
 
 def volumes_of(agent: Agent) -> Path:
-    """Where an agent has the volumes of its tasks."""
+    """Return the directory in which an agent has the volumes of its tasks."""
     return agent.work_directory / "volumes"
 
 
 def _fill_disk(world: World, agent: Agent) -> None:
-    """The disk of its volumes has no room, until it has ended for that and its last words are told."""
+    """Fill the disk of a node's volume until the node has ended for that and its last message is reported."""
     if not volumes_of(agent).is_mount():
         pytest.skip("no disk could be mounted for the volumes")
     disk, before = Disk(volumes_of(agent)), world.read("/v1/events?limit=1")["newest"]

@@ -1,4 +1,4 @@
-"""What has to hold after every fault, and what has to hold all the time."""
+"""The rules that hold after every fault, and those that hold all the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIVE = frozenset({"TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLIN
 
 
 def check_nothing_twice(world: World) -> None:
-    """No node has two tasks at once, nor a volume two Cassandras; asked at any moment."""
+    """Check that no node has two tasks and no volume two Cassandras; this holds at any moment."""
     for agent in world.layout.agents:
         running = world.cassandras_on(agent)
         assert len(running) <= 1, f"{agent.name} has the Cassandras {running}"
@@ -24,9 +24,9 @@ def check_nothing_twice(world: World) -> None:
 
 
 def missing(world: World) -> str:
-    """What is not yet as it has to be: every node NORMAL, on one task and one Cassandra. Empty when all of it is.
+    """Return what is missing until every node is NORMAL on one task and one Cassandra; empty if nothing is.
 
-    The nodes are asked themselves, since right after a fault the scheduler has not heard of it.
+    The nodes are asked themselves: right after a fault the scheduler does not know of it yet.
     """
     running = len(world.cassandras())
     if running != world.layout.nodes:
@@ -41,19 +41,19 @@ def missing(world: World) -> str:
 
 
 def leaked(world: World) -> str:
-    """What is reserved and in no node's record, or the other way round; empty when they agree."""
+    """Return the difference between Mesos' reservations and the nodes' records; empty if there is none."""
     kept, recorded = _reserved(world), _recorded(world)
     return "" if kept == recorded else f"reserved at the master {sorted(kept)}, in the records {sorted(recorded)}"
 
 
 def _live_tasks(world: World) -> Counter[str]:
-    """By name: a node's task has the node's, a job's its step's."""
+    """Return the live tasks by name: a node's task has the node's name, a job's its step's."""
     frameworks: list[dict[str, Any]] = world.master("/state")["frameworks"]
     return Counter(str(task["name"]) for found in frameworks for task in found["tasks"] if str(task["state"]) in _LIVE)
 
 
 def _reserved(world: World) -> set[tuple[str, str]]:
-    """Host and label of every reservation."""
+    """Return host and label of every reservation."""
     return {
         (str(slave["hostname"]), str(label["value"]))
         for slave in world.master("/slaves")["slaves"]

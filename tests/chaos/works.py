@@ -1,4 +1,4 @@
-"""What a cluster may be at when a fault strikes: how it is begun, where it is at work, and when it is done."""
+"""The works of the matrix, at which a fault strikes: how each begins, where it is at work, and when it is done."""
 
 from __future__ import annotations
 
@@ -45,11 +45,10 @@ def prepare(session: Session) -> None:
 
 
 def roll_out(world: World) -> str:
-    """Another setting with which the nodes have to be restarted; what it is is told to every scheduler from now on."""
+    """Change a setting that restarts all nodes; every later scheduler gets it, too."""
     wanted = f"{1000 + next(_names)}KiB"
     os.environ["CASSANDRA_YAML"] = json.dumps({"batch_size_warn_threshold": wanted})
-    world.kill("scheduler")
-    world.start()
+    world.crash("scheduler")
     return wanted
 
 
@@ -68,7 +67,7 @@ def being_restarted(world: World, wanted: str) -> set[str]:
 
 
 def is_rolled_out(world: World, wanted: str) -> bool:
-    """Whether every node was seen ready with it."""
+    """Return whether every node was seen ready with it."""
     configurations = _configurations(world)
     return all(_has(configurations[record["deployed"]], wanted) for record in _nodes(world).values())
 
@@ -86,7 +85,7 @@ def _has(configuration: Any, wanted: str) -> bool:
 
 
 def _operation(kind: str, body: Callable[[World], Mapping[str, Any]], phase: str) -> Work:
-    """A maintenance operation, struck while a job of this phase runs."""
+    """Return a maintenance operation that faults hit while a job of this phase runs."""
 
     def at_work(world: World, identifier: str) -> set[str]:
         status = world.read(f"/v1/{kind}/status")
@@ -116,7 +115,7 @@ def _segments(world: World) -> Mapping[str, Any]:
 
 
 def _slow_backup(world: World) -> Mapping[str, Any]:
-    """What was sent already is not sent again: so each backup has more to send than the last."""
+    """Add new data and return the request of a backup: data that was sent already is not sent again."""
     with world.cql() as session:
         insert = session.prepare("INSERT INTO work.blobs (id, body) VALUES (uuid(), ?)")
         for _ in range(BLOBS):

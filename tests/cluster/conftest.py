@@ -14,7 +14,7 @@ from tests.restore_model.features import SETTINGS
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Three nodes, deployed, with all features."""
+    """Deploy three nodes with all features."""
     directory: Path = tmp_path_factory.mktemp("cluster") / "local"
     layout = make_layout(directory, nodes=3, network="127.0.1")
     cluster = make_world(layout)

@@ -1,4 +1,4 @@
-"""Tables of every shape, with rows in them, and what is in them afterwards: for backups and restores."""
+"""Tables of every shape with rows, and their content afterwards: for backups and restores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = ("user", "users", "baskets", "visits", "sessions", "nothing", "plain")
 
 
 def create(session: Session, keyspace: str, replicas: int) -> None:
-    """The keyspace with all tables, and rows in them."""
+    """Create the keyspace with all tables and rows in them."""
     session.execute(
         f"CREATE KEYSPACE {keyspace} WITH replication = "
         f"{{'class': 'NetworkTopologyStrategy', 'replication_factor': {replicas}}}"
@@ -41,7 +41,7 @@ def create(session: Session, keyspace: str, replicas: int) -> None:
 
 
 def fill(session: Session, keyspace: str, numbers: Iterable[int]) -> None:
-    """A row in each table for each number."""
+    """Insert a row into each table for each number."""
     numbers = list(numbers)
     people = [(n, f"name-{n % 10}", n) for n in numbers]
     _insert(session, f"{keyspace}.user (id, name, home)", people, "?, ?, {street: 'x', zip: ?}")
@@ -56,7 +56,7 @@ def fill(session: Session, keyspace: str, numbers: Iterable[int]) -> None:
 
 
 def read(session: Session, keyspace: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, sorted."""
+    """Return every row of every table, sorted."""
     return {name: sorted(map(_plain, session.execute(f"SELECT * FROM {keyspace}.{name}"))) for name in NAMES}
 
 
@@ -67,5 +67,5 @@ def _insert(session: Session, target: str, rows: list[tuple[Any, ...]], values: 
 
 
 def _plain(row: Iterable[Any]) -> tuple[str, ...]:
-    """A row that can be compared: sets and maps of the driver in a fixed order."""
+    """Return a row that can be compared: the driver's sets and maps in a fixed order."""
     return tuple(str(sorted(value.items()) if hasattr(value, "items") else value) for value in row)

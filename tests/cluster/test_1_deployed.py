@@ -1,4 +1,4 @@
-"""What a new cluster looks like from outside: plan, nodes, connection, Mesos, ZooKeeper, ring."""
+"""A new cluster seen from outside: plan, nodes, connection, Mesos, ZooKeeper, ring."""
 
 from __future__ import annotations
 

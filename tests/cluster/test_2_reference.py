@@ -59,8 +59,7 @@ def test_lines_are_those_of_the_reference() -> None:
 def test_interrupt_and_proceed_are_kept_over_a_scheduler_restart(world: World) -> None:
     auth = f"Authorization: token={world.token}"
     assert world.curl("-X", "POST", "-H", auth, f"{world.layout.api_url}/v1/plan/interrupt")[0] == 200
-    world.kill("scheduler")
-    world.start()
+    world.crash("scheduler")
     root = f"/dcos-service-{world.layout.service_name}"
     assert world.records()[f"{root}/plans/deploy"]["interrupted"] is True
     assert world.curl("-X", "POST", "-H", auth, f"{world.layout.api_url}/v1/plan/continue")[0] == 200

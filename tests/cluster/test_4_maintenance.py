@@ -140,7 +140,7 @@ def test_a_second_backup_sends_only_what_is_new(world: World) -> None:
 
 
 def test_tables_that_come_and_go_do_not_disturb_a_backup(world: World) -> None:
-    """Of everything, and of a key space while DDL goes on in another."""
+    """Of everything, and of a keyspace while DDL goes on in another."""
     stop = threading.Event()
 
     def change() -> None:

@@ -1,16 +1,16 @@
-"""Jobs that outlive what dies around them: scheduler, executor, Cassandra, ZooKeeper, agent; and jobs told to stop."""
+"""Jobs that outlive the end of scheduler, ZooKeeper and agent, restart after that of their node, and can be stopped."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from devcluster import executors
+from devcluster import processes
 from tests.cluster.test_4_maintenance import snapshots
 from tests.cluster.world import World
 from tests.waiting import wait_for
@@ -71,29 +71,14 @@ def jobs(world: World) -> dict[str, str]:
     return {name: step["task"]["id"] for name, step in steps.items() if step["state"] == "RUNNING"}
 
 
-def scheduler_dies(world: World) -> None:
-    world.kill("scheduler")
-    world.start()
-
-
-def zookeeper_dies(world: World) -> None:
-    world.kill("zookeeper")
-    world.start()
-
-
-def agent_dies(world: World) -> None:
-    world.kill("agent-1")
-    world.start()
-
-
-@pytest.mark.parametrize("fault", [scheduler_dies, zookeeper_dies, agent_dies])
-def test_a_job_outlives_what_is_around_it(world: World, fault: Callable[[World], None]) -> None:
+@pytest.mark.parametrize("process", ["scheduler", "zookeeper", "agent-1"])
+def test_a_job_outlives_what_is_around_it(world: World, process: str) -> None:
     """The jobs that ran go on, none is launched twice, and the backup is complete and sound."""
-    name = f"outlives-{fault.__name__.partition('_')[0]}"
+    name = f"outlives-{process}"
     identifier = world.begin("backup", slow(world, name))
     wait_for("all nodes upload", lambda: len(uploading(world)) == 3, 60.0)
     before = jobs(world)
-    fault(world)
+    world.crash(process)
     wait_for(
         "the scheduler is back", lambda: bool(world.start() or True) and world.get("/v1/health").status == 200, 60.0
     )
@@ -106,24 +91,14 @@ def test_a_job_outlives_what_is_around_it(world: World, fault: Callable[[World],
     verify(world, name)
 
 
-def executor_dies(world: World) -> None:
-    found = executors.find(world.layout.directory / "agents" / "1")
-    pythons = [item for item in found if item.pid not in world.cassandras()]
-    for item in pythons:
-        os.kill(item.pid, signal.SIGKILL)
-
-
-def cassandra_dies(world: World) -> None:
-    found = executors.find(world.layout.directory / "agents" / "1")
-    os.kill(next(item.pid for item in found if item.pid in world.cassandras()), signal.SIGKILL)
-
-
-@pytest.mark.parametrize("fault", [executor_dies, cassandra_dies])
-def test_a_job_begins_again_when_its_node_is_back(world: World, fault: Callable[[World], None]) -> None:
-    name = f"again-{fault.__name__.partition('_')[0]}"
+@pytest.mark.parametrize("victim", ["executor", "cassandra"])
+def test_a_job_begins_again_when_its_node_is_back(world: World, victim: str) -> None:
+    name = f"again-{victim}"
     world.begin("backup", slow(world, name))
     wait_for("all nodes upload", lambda: len(uploading(world)) == 3, 60.0)
-    fault(world)
+    agent = world.layout.agents[0]
+    for process in world.executors_on(agent) if victim == "executor" else world.cassandras_on(agent):
+        processes.send(process, signal.SIGKILL)
     status = world.wait_ended("backup", 300.0)
     assert status["state"] == "COMPLETE", status
     verify(world, name)

@@ -1,7 +1,4 @@
-"""Stories that Hypothesis draws, the same ones every time: what is read after a restore is what the model says.
-
-`./dev chaos -k stories` plays others, for longer.
-"""
+"""Stories that Hypothesis draws, the same in every run: after a restore the cluster has what the model has."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def small(tmp_path: Path) -> Iterator[World]:
 
 
 def size(world: World, node: int) -> int:
-    """Bytes of the key space's data on one node's volume."""
+    """Bytes of the keyspace's data on one node's volume."""
     files = (world.layout.directory / "agents" / str(node)).glob("volumes/**/data/grown/*/*-Data.db")
     return sum(path.stat().st_size for path in files)
 
@@ -50,8 +50,7 @@ def test_one_node_more_and_one_less(small: World) -> None:
     assert before > 0
 
     grown = replace(small, layout=replace(small.layout, nodes=2))
-    grown.kill("scheduler")
-    grown.start()
+    grown.crash("scheduler")
     grown.wait_deployed()
     assert size(grown, 1) == before, "a node gives nothing away by itself"
     status = grown.run("cleanup", {"nodes": ["*"], "key_spaces": ["grown"]})
@@ -60,8 +59,7 @@ def test_one_node_more_and_one_less(small: World) -> None:
     with grown.cql() as session:
         assert len(list(session.execute("SELECT id FROM grown.rows"))) == ROWS
 
-    small.kill("scheduler")
-    small.start()
+    small.crash("scheduler")
     wait_for("node-1 has left", lambda: small.read("/v1/nodes/list") == ["node-0"], 120.0)
     wait_for("nothing is reserved for it", lambda: reserved_agents(small) == 1, 60.0)
     wait_for("the plan is complete", lambda: small.read("/v1/plan")["status"] == "COMPLETE", 30.0)

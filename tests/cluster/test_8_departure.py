@@ -1,4 +1,4 @@
-"""A node leaves the ring, which takes force where key spaces have three replicas, and is had again: no row is lost."""
+"""A node leaves the ring, which takes force where keyspaces have three replicas, and is had again: no row is lost."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_a_rolling_restart_keeps_every_row(world: World) -> None:
         code, answer = world.put("/v1/nodes/node-0/restart")
         assert (code, answer["message"]) == (
             409,
-            "The restart of node-0 is under way already: asked for by an operator.",
+            "The restart of node-0 is under way already: requested by an operator.",
         )
         seen: set[str] = set()
 

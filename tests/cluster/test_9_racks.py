@@ -44,7 +44,7 @@ def test_a_rack_at_a_time(four: World) -> None:
         code, answer = world.put(BY_RACK)
         assert (code, answer["message"]) == (
             409,
-            "No rack can be restarted as a whole: the replicas of the key space simple are placed without regard to "
+            "No rack can be restarted as a whole: the replicas of the keyspace simple are placed without regard to "
             "racks.",
         )
         session.execute("DROP KEYSPACE simple")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from devcluster import executors
 from devcluster.requests import get
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
@@ -26,13 +23,6 @@ def spacious(tmp_path: Path) -> Iterator[World]:
     layout = make_layout(tmp_path / "spacious", nodes=3, network="127.0.21")
     with deployed(replace(layout, spare_agents=1)) as world:
         yield world
-
-
-def lose_machine(world: World, agent: int) -> None:
-    """kill -9 to everything on it."""
-    world.kill(f"agent-{agent}")
-    for process in executors.find(world.layout.directory / "agents" / str(agent)):
-        os.kill(process.pid, signal.SIGKILL)
 
 
 def reserved(world: World, hostname: str) -> dict[str, object]:
@@ -54,7 +44,7 @@ def test_replace(spacious: World) -> None:
             session.execute(insert, (number, f"body {number}"))
     before = {name: world.read(f"/v1/nodes/{name}/info") for name in world.task_ids()}
     lost = before["node-2"]
-    lose_machine(world, 3)
+    world.lose_machine(world.layout.agents[2])
     down = {"node-2"}
     wait_for(
         "the peers see node-2 as down",

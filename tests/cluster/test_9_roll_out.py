@@ -18,8 +18,7 @@ MORE_MB = 16
 
 def restart_scheduler(world: World) -> None:
     """With the settings of the world's layout and of the environment."""
-    world.kill("scheduler")
-    world.start()
+    world.crash("scheduler")
 
 
 def deploy_steps(world: World) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_nothing_is_left(world: World) -> None:
 
         code, said = uninstall(world, "other")
         assert (code, len(reserved(world))) == (Exit.SETTINGS, 3)
-        assert "Nothing was done: 'other' is not the service's name" in said
+        assert "Uninstall refused: 'other' is not the service's name" in said
 
         code, said = uninstall(world, world.layout.service_name)
         assert code == Exit.OK, said
@@ -67,7 +67,7 @@ def test_nothing_is_left(world: World) -> None:
     assert "plan uninstall, step node-0: COMPLETE" in said
 
     code, said = uninstall(world, world.layout.service_name)
-    assert (code, "nothing of it is left" in said) == (Exit.OK, True), said
+    assert (code, "all of its records are removed" in said) == (Exit.OK, True), said
 
 
 def test_the_setting_for_marathon_ends_in_a_plan_that_stays_complete(

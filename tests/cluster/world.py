@@ -9,11 +9,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
@@ -28,14 +29,15 @@ from devcluster.processes import Process, ProcessTable
 from devcluster.progress import Printer
 from devcluster.requests import Response, UnreachableError, get
 from devcluster.up import wait_for_nodes
-from tests.waiting import NotInTimeError, free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import NotInTimeError, wait_for
 
 ROOT = Path(__file__).parents[2]
 _RECONNECT_SECONDS = 1.0
 
 
 def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:
-    """A cluster of its own: free ports, addresses that no other cluster of this machine uses, shared bundles."""
+    """Return the layout of a cluster with free ports, addresses of its own and shared bundles."""
     directory.mkdir(parents=True, exist_ok=True)
     shared = ROOT / ".dev" / "bundles"
     shared.mkdir(parents=True, exist_ok=True)
@@ -61,12 +63,12 @@ class World:
 
     @property
     def table(self) -> ProcessTable:
-        """Its processes."""
+        """Return its processes."""
         return ProcessTable(self.layout.directory)
 
     @property
     def token(self) -> str:
-        """The API's token."""
+        """Return the API's token."""
         return local.token(self.layout)
 
     def start(self) -> list[str]:
@@ -78,12 +80,12 @@ class World:
         return local.stop(self.layout, lambda _: None)
 
     def wait_deployed(self) -> None:
-        """Until every plan is COMPLETE and every node serves."""
+        """Wait until every plan is COMPLETE and every node serves."""
         with open(os.devnull, "w") as sink:
             wait_for_nodes(self.layout, ClusterApi(self.layout, self.token), Printer(sink, time.monotonic))
 
     def is_whole(self) -> bool:
-        """Storing, subscribed, reconciled, every plan COMPLETE, every node serving."""
+        """Return whether the scheduler stores, is subscribed and reconciled, plans are COMPLETE and all nodes serve."""
         try:
             health = self.read("/v1/health")
             return (
@@ -97,7 +99,7 @@ class World:
             return False
 
     def kill(self, name: str) -> Process:
-        """kill -9 to one of its processes, to the scheduler's with its gunicorn worker, and wait until it is gone."""
+        """Send SIGKILL to a process, with the scheduler to its gunicorn worker, and wait until it is gone."""
         process = self.table.find(name)
         assert process is not None, f"{name} does not run"
         if name == "scheduler":
@@ -107,12 +109,23 @@ class World:
         assert processes.wait_ended([process], 10.0)
         return process
 
+    def crash(self, name: str) -> None:
+        """Kill one of its processes and start it again."""
+        self.kill(name)
+        self.start()
+
+    def lose_machine(self, agent: Agent) -> None:
+        """Kill an agent with every executor and Cassandra on it."""
+        self.kill(agent.name)
+        for process in _below([agent]):
+            processes.send(process, signal.SIGKILL)
+
     def get(self, path: str) -> Response:
         """GET with the token; any status is an answer."""
         return get(self.layout.api, path, scheduler_process.headers(self.token), seconds=15.0)
 
     def read(self, path: str) -> Any:
-        """The JSON of a GET that must be answered with 200."""
+        """Return the JSON of a GET that must be answered with 200."""
         response = self.get(path)
         assert response.status == 200, f"{path}: {response.status} {response.body!r}"
         return response.json()
@@ -140,7 +153,7 @@ class World:
         return str(answer["id"])
 
     def wait_ended(self, kind: str, seconds: float = 120.0) -> dict[str, Any]:
-        """The status of the newest operation of that kind, once it is complete or can go no further."""
+        """Return the status of the newest operation of that kind, once it is complete or in ERROR."""
         found: dict[str, Any] = {}
 
         def ended() -> bool:
@@ -162,11 +175,11 @@ class World:
 
     @property
     def location(self) -> str:
-        """A bucket of the cluster's S3 server, as any cluster may name it."""
+        """Return a bucket of the cluster's S3 server, as any cluster can name it."""
         return f"http://{self.layout.s3}/{s3.BUCKET}"
 
     def records(self) -> dict[str, Any]:
-        """Every record below the service's root in ZooKeeper, by its path."""
+        """Return every record below the service's root in ZooKeeper, by its path."""
         client = KazooClient(str(self.layout.zookeeper))
         client.start(timeout=15)
         try:
@@ -176,25 +189,25 @@ class World:
             client.close()
 
     def cassandras(self) -> set[int]:
-        """The process ids of all Cassandra JVMs under its agents."""
+        """Return the process ids of all Cassandra JVMs under its agents."""
         found = executors.find(self.layout.directory / "agents")
         return {item.pid for item in _cassandras(found)}
 
     def agent_of(self, node: str) -> Agent:
-        """The agent on which a node lives."""
+        """Return the agent on which a node runs."""
         host = self.read(f"/v1/nodes/{node}/info")["hostname"]
         return next(agent for agent in self.layout.agents if agent.address.host == host)
 
     def cassandras_on(self, *agents: Agent) -> list[Process]:
-        """The Cassandra JVMs under these agents."""
+        """Return the Cassandra JVMs under these agents."""
         return _cassandras(_below(agents))
 
     def executors_on(self, *agents: Agent) -> list[Process]:
-        """What else runs there: executors."""
+        """Return the other processes under these agents: executors."""
         return [item for item in _below(agents) if not _is_cassandra(item.pid)]
 
     def processes(self, *names: str) -> list[Process]:
-        """The running processes of these names; the scheduler's with its gunicorn worker."""
+        """Return the running processes of these names; the scheduler's with its gunicorn worker."""
         leaders = {process.pid for name in names if (process := self.table.find(name)) is not None}
         return [process for process, _ in processes.running() if _group(process.pid) in leaders]
 
@@ -217,20 +230,20 @@ class World:
                 processes.send(process, signal.SIGCONT)
 
     def master(self, path: str) -> Any:
-        """The JSON of the master's answer; UnreachableError when there is none."""
+        """Return the JSON of the master's answer; UnreachableError without one."""
         response = get(self.layout.master, path, seconds=15.0)
         if response.status != 200:
             raise UnreachableError(f"{path}: {response.status}")
         return response.json()
 
     def task_ids(self) -> dict[str, str]:
-        """The task id of every node."""
+        """Return the task id of every node."""
         names = self.read("/v1/nodes/list")
         return {name: self.read(f"/v1/nodes/{name}/info")["id"] for name in names}
 
     @contextmanager
     def cql(self) -> Iterator[Session]:
-        """A session at QUORUM, contact points from the API."""
+        """Open a session at QUORUM, with contact points from the API."""
         contacts = [node.partition(":")[0] for node in self.read("/v1/connection")["nodes"]]
         profile = ExecutionProfile(
             load_balancing_policy=WhiteListRoundRobinPolicy(contacts),
@@ -270,18 +283,16 @@ def _group(pid: int) -> int | None:
 def _cassandras(found: Iterable[Process]) -> list[Process]:
     """Without the programs that a JVM starts: each is a copy of it until the moment in which it becomes another one."""
     jvms = [item for item in found if _is_cassandra(item.pid)]
-    parents = {process: stat.parent for process, stat in processes.running()}
+    parents = dict(processes.running())
     pids = {item.pid for item in jvms}
     return [item for item in jvms if item in parents and parents[item] not in pids]
 
 
 def _is_cassandra(pid: int) -> bool:
-    try:
-        line = Path(f"/proc/{pid}/cmdline").read_bytes()
-        executable = Path(f"/proc/{pid}/exe").readlink().name
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return executable == "java" and b"CassandraDaemon" in line
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return Path(process.exe()).name == "java" and any("CassandraDaemon" in part for part in process.cmdline())
+    return False
 
 
 def _walk(client: KazooClient, path: str) -> Iterator[tuple[str, Any]]:
@@ -297,7 +308,7 @@ def _walk(client: KazooClient, path: str) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def deployed(layout: ClusterLayout) -> Iterator[World]:
-    """A world whose nodes are up, stopped at the end."""
+    """Run a world whose nodes are up, and stop it at the end."""
     world = make_world(layout)
     try:
         world.start()

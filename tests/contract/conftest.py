@@ -15,7 +15,7 @@ from devcluster.bundles import Bundles
 from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
-from tests.waiting import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ class Server:
         self.table.wait_ready("zookeeper", lambda: zookeeper.is_serving(self.address), 30.0)
 
     def kill(self) -> None:
-        """kill -9."""
+        """Send SIGKILL and wait."""
         process = self.table.find("zookeeper")
         assert process is not None
         processes.send(process, signal.SIGKILL)

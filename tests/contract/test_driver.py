@@ -19,7 +19,7 @@ from devcluster import processes
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable, python_module
 from devcluster.requests import answers, get
-from scheduler.core.cycle.decision import Accept, Reconcile
+from scheduler.core.cycle.decision import Accept, Purpose, Reconcile
 from scheduler.core.mesos.updates import Disconnected, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state.node import TaskState
 from scheduler.driver.driver import CALL_SECONDS, Driver
@@ -27,7 +27,7 @@ from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Offers, OperationStatus, Update
 from tests.contract.conftest import Server
-from tests.waiting import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(120)]
 
@@ -86,7 +86,7 @@ class Mesos:
 
 @dataclass
 class Listener:
-    """Takes what the driver posts."""
+    """A queue of what the driver posts."""
 
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
 
@@ -256,7 +256,7 @@ def test_operations_are_spoken_of_and_acknowledged(mesos: Mesos, start: Start) -
     good = {"type": "RESERVE", "id": {"value": "good"}, "reserve": {"resources": [cpus]}}
     too_much = {**cpus, "scalar": {"value": 1000.0}}
     bad = {"type": "RESERVE", "id": {"value": "bad"}, "reserve": {"resources": [too_much]}}
-    driver.accept(Accept("node-0", (offer["id"]["value"],), (good, bad)))
+    driver.accept(Accept(Purpose.NODE, "node-0", (offer["id"]["value"],), (good, bad)))
     found: dict[str, OperationStatus] = {}
     while len(found) < 2:
         status = listener.wait_for(OperationStatus)

@@ -15,7 +15,7 @@ from kazoo.client import KazooClient
 from tests.contract.conftest import Server
 from tests.contract.mesos.client import request
 from tests.contract.mesos.processes import Cluster, leads, wait_until
-from tests.waiting import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
 

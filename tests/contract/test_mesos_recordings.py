@@ -19,7 +19,7 @@ from tests.contract.mesos.processes import Cluster, get, leads, operator_call, w
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read, snapshot
 from tests.contract.mesos.replay import Replay
 from tests.contract.mesos.shapes import missing, shape
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 
@@ -348,7 +348,7 @@ def test_authentication_of_executors(cluster: Cluster) -> None:
 
 
 class AgentScript:
-    """Does with the agents what the notes of a recording tell."""
+    """The actions on agents that a recording notes."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

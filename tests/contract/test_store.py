@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from scheduler.core.state.codec import FOLDERS, SINGLE
+from scheduler.core.state.record_kinds import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.storage.port import Memory, MemoryStore, Store, split
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
@@ -48,8 +48,10 @@ def shelf(request: pytest.FixtureRequest) -> Iterator[Shelf]:
         yield Shelf(open_store)
 
 
-def connect(server: Server, root: str, on_lost: Callable[[], object] = lambda: None) -> ZooKeeper:
-    connection = ZooKeeper(server.hosts, root, SESSION_SECONDS, on_lost)
+def connect(
+    server: Server, root: str, on_lost: Callable[[], object] = lambda: None, session: float = SESSION_SECONDS
+) -> ZooKeeper:
+    connection = ZooKeeper(server.hosts, root, session, on_lost)
     connection.connect(15.0)
     return connection
 
@@ -168,7 +170,8 @@ def test_a_thousand_records_are_loaded_in_one_pass(shelf: Shelf) -> None:
 
 @pytest.mark.zookeeper
 def test_a_lost_connection_is_an_error_at_once_and_heals(running: Server) -> None:
-    connection = connect(running, f"/{uuid.uuid4().hex}")
+    # The session outlives the restart, however long a JVM takes on a machine with much to do.
+    connection = connect(running, f"/{uuid.uuid4().hex}", session=40.0)
     try:
         store = ZooKeeperStore(connection)
         store.load()
@@ -261,7 +264,7 @@ def test_the_lock_of_a_process_that_died_on_this_machine_is_free_at_once(running
     root = f"/{uuid.uuid4().hex}"
     holding = f"""
 import sys, time
-from scheduler.zookeeper import ZooKeeper
+from scheduler.storage.zookeeper import ZooKeeper
 connection = ZooKeeper({running.hosts!r}, {root!r}, 30.0, lambda: None)
 connection.connect(15.0)
 connection.take_lock(5.0)

@@ -1,4 +1,4 @@
-"""Backups and restores as the scheduler has them done: their jobs in order on the nodes of a ring."""
+"""Backups and restores as the scheduler runs them: their jobs in order on the nodes of a ring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scheduler.core.maintenance import job_parameters
 from scheduler.core.maintenance import snapshots as maintenance_snapshots
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.job_context import LocalContext, Running
-from tests.waiting import free_port
+from tests.ports import free_port
 
 BUCKET = "backups"
 SECRETS = {"s3_access_key": "test", "s3_secret_key": "test"}
@@ -36,25 +36,25 @@ class Bucket:
 
     @property
     def location(self) -> dict[str, Any]:
-        """As jobs get it."""
+        """Return the location as jobs get it."""
         return {"external_location": f"{self.endpoint}/{BUCKET}/here", "region": "us-east-1", "path_style": True}
 
     def client(self) -> Any:
-        """A client of boto3."""
+        """Return a client of boto3."""
         return boto3.client(
             "s3", endpoint_url=self.endpoint, region_name="us-east-1",
             aws_access_key_id=SECRETS["s3_access_key"], aws_secret_access_key=SECRETS["s3_secret_key"],
         )  # fmt: skip
 
     def keys(self, part: str) -> list[str]:
-        """All keys that contain a text."""
+        """Return all keys that contain a text."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return [item["Key"] for page in pages for item in page.get("Contents", ()) if part in item["Key"]]
 
 
 @contextmanager
 def serve_bucket() -> Iterator[Bucket]:
-    """An S3 server with an empty bucket."""
+    """Run an S3 server with an empty bucket."""
     # A line for each request would bury what a test has to say.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = free_port()
@@ -69,15 +69,15 @@ def serve_bucket() -> Iterator[Bucket]:
 
 
 def schema_of(snapshots: Mapping[str, Json], last_round: bool = False) -> dict[str, Any]:
-    """What the scheduler tells who describes of the snapshots' schemas."""
-    compared = maintenance_snapshots.compare(snapshots)
+    """Return the scheduler's parameters, from the snapshots' schemas, for the job that describes."""
+    compared = maintenance_snapshots.compare_schemas(snapshots)
     assert compared is not None
     return {"schema": asdict(compared), "last_round": last_round}
 
 
 @dataclass
 class Operator:
-    """Runs the jobs of operations on a ring."""
+    """A runner of operations' jobs on a ring."""
 
     ring: Ring
     bucket: Bucket
@@ -87,7 +87,7 @@ class Operator:
     login: Mapping[str, str] = field(default_factory=dict)
 
     def begin(self, job: str, node: RingNode, operation: str, parameters: Json, tuning: Json | None = None) -> Running:
-        """One job on one node, under way."""
+        """Begin one job on one node."""
         everything = {
             "location": self.bucket.location, "cluster": self.cluster, "cluster_name": node.launch.cluster_name,
             "operation": operation, **parameters,
@@ -97,11 +97,11 @@ class Operator:
         return Running(JOBS[job], LocalContext(launch, node.facts(), dict(tuning or {}), {**SECRETS, **self.login}))
 
     def run(self, job: str, node: RingNode, operation: str, parameters: Json) -> Json:
-        """One job on one node, to its end; raises what it raises."""
+        """Run one job on one node to its end; raise what it raises."""
         return self.begin(job, node, operation, parameters).join(_JOB_SECONDS)
 
     def everywhere(self, job: str, operation: str, parameters: Mapping[str, Json]) -> dict[str, Json]:
-        """A job on all nodes at once, each with its own parameters."""
+        """Run a job on all nodes at once, each with its own parameters."""
         running = {
             node.launch.node: self.begin(job, node, operation, parameters[node.launch.node]) for node in self.nodes
         }
@@ -109,15 +109,15 @@ class Operator:
 
     @property
     def nodes(self) -> Sequence[RingNode]:
-        """Of the ring."""
+        """Return the nodes of the ring."""
         return self.ring.nodes
 
     def alike(self, parameters: Json) -> dict[str, Json]:
-        """The same parameters for all nodes."""
+        """Return the same parameters for all nodes."""
         return {node.launch.node: parameters for node in self.nodes}
 
     def back_up(self, name: str, key_spaces: Sequence[str] = (), count_rows: bool | None = True) -> Json:
-        """A complete backup; gives back the result of the last job."""
+        """Make a complete backup and return the result of the last job."""
         operation = f"b{next(self.counter)}"
         common = {
             "backup_name": name,
@@ -147,9 +147,9 @@ class Operator:
         mode: str = "",
         **request: Any,
     ) -> dict[str, Any]:
-        """A whole restore; gives back the results by phase, and the `mode`. `meanwhile` runs before it compares.
+        """Restore and return the results by phase, and the `mode`; `meanwhile` runs before the comparison.
 
-        `mode` has files imported or streamed whatever the checks found.
+        `mode` has files imported or streamed whatever the checks find.
         """
         operation = f"r{next(self.counter)}"
         common = {"backup_name": name, **request}
@@ -160,7 +160,7 @@ class Operator:
             {node: {**common, "sources": list(backup_nodes), "share": list(shares[node])} for node in names},
         )  # fmt: skip
         created = self.run("restore-schema", self.nodes[0], operation, common)
-        loading = job_parameters.plan(checks, backup_nodes, names)
+        loading = job_parameters.choose_loading(checks, backup_nodes, names)
         own = {node: {**common, "mode": mode or loading.mode, "sources": list(loading.sources[node])} for node in names}
         loaded = self.everywhere("restore-load", operation, own)
         built = {}

@@ -64,7 +64,7 @@ class RingNode:
 
     @property
     def jolokia(self) -> Jolokia:
-        """Of the running Cassandra; its password changes with every start."""
+        """Return a client of the running Cassandra; its password changes with every start."""
         assert self.cassandra is not None, f"{self.launch.node} does not run"
         return self.cassandra.jolokia
 
@@ -74,7 +74,7 @@ class RingNode:
         return self.directory / "volume" / "data"
 
     def facts(self) -> NodeFacts:
-        """What a job on this node gets to know."""
+        """Return the facts of this node that a job gets."""
         scratch = self.directory / "volume" / "jobs"
         scratch.mkdir(exist_ok=True)
         port = self.launch.ports.native_transport
@@ -94,7 +94,7 @@ class RingNode:
             return started.status(5.0).native_transport_running
 
         wait_for(f"{self.launch.node} serves", serves, _START_SECONDS)
-        started.serves()
+        started.mark_serving()
 
     def stop(self) -> None:
         """Drain it, or kill it when that takes too long; its data stays."""
@@ -103,7 +103,7 @@ class RingNode:
             self._wait_ended()
 
     def kill(self) -> None:
-        """kill -9."""
+        """Send SIGKILL and wait."""
         assert self.cassandra is not None
         self.cassandra.kill()
         self._wait_ended()
@@ -133,7 +133,7 @@ class RingNode:
 
     @contextmanager
     def cql(self, consistency: int = ConsistencyLevel.ONE, login: tuple[str, str] | None = None) -> Iterator[Session]:
-        """A session that speaks to this node alone."""
+        """Open a session that uses this node alone."""
         profile = ExecutionProfile(
             load_balancing_policy=WhiteListRoundRobinPolicy([self.address]),
             consistency_level=consistency,
@@ -167,7 +167,7 @@ class Ring:
         self.wait_all_up()
 
     def wait_all_up(self) -> None:
-        """Until every running node holds every other running one for up."""
+        """Wait until every running node sees every other running one as up."""
         running = [node for node in self.nodes if node.cassandra is not None]
         wanted = {node.address for node in running}
 
@@ -185,14 +185,20 @@ class Ring:
             node.stop()
 
 
-def make_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch = LAUNCH) -> Ring:
-    """A ring with a node at each address, one rack each, none started; the first one is the seed."""
+@contextmanager
+def running_ring(directory: Path, addresses: Sequence[str], launch: NodeLaunch = LAUNCH) -> Iterator[Ring]:
+    """Start a ring with a node at each address, one rack each, and stop it at the end; the first node is the seed."""
     bundle = _extracted_bundle(directory)
-    return Ring(tuple(_make_node(directory, bundle, addresses, index, launch) for index in range(len(addresses))))
+    ring = Ring(tuple(_make_node(directory, bundle, addresses, index, launch) for index in range(len(addresses))))
+    try:
+        ring.start()
+        yield ring
+    finally:
+        ring.stop()
 
 
 def add_node(ring: Ring, address: str) -> RingNode:
-    """One more node for a ring, not started and not among the ring's own; in a rack of its own."""
+    """Return another node for a ring, not started and not among the ring's own; in a rack of its own."""
     first = ring.nodes[0]
     addresses = [node.address for node in ring.nodes]
     directory = first.directory.parent

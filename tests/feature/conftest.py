@@ -1,4 +1,4 @@
-"""What features share: the real ZooKeeper of the contract tests, and schedulers that use it."""
+"""Fixtures of the features: the contract tests' ZooKeeper, schedulers that use it, and jobs on a module's ring."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 from kazoo.client import KazooClient
 
 from tests.contract.conftest import Server, running, server
+from tests.feature.backup_jobs import Bucket, Operator, serve_bucket
+from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.scheduler_process import Make, Scheduler
-from tests.waiting import free_port
+from tests.ports import free_port
 
 __all__ = ["running", "server"]
 
@@ -35,6 +37,7 @@ def make(running: Server, tmp_path: Path) -> Iterator[Make]:
             "ZOOKEEPER_SESSION_TIMEOUT_S": "2",
             "MESOS_MASTER": f"127.0.0.1:{free_port()}",
             "ARTIFACTS_DIR": str(tmp_path),
+            "API_TRUST_ROUTER": "true",
             **settings,
         }
         made.append(Scheduler(environment, tmp_path / f"scheduler-{len(made)}.log"))
@@ -52,3 +55,22 @@ def zookeeper(running: Server) -> Iterator[KazooClient]:
     yield client
     client.stop()
     client.close()
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    """Run an S3 server with an empty bucket."""
+    with serve_bucket() as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="module")
+def node(ring: Ring) -> RingNode:
+    """Return the first node of the module's ring."""
+    return ring.nodes[0]
+
+
+@pytest.fixture(scope="module")
+def operator(ring: Ring, bucket: Bucket) -> Operator:
+    """Return an operator of the module's ring, without a login."""
+    return Operator(ring, bucket)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor import DEFAULT_COMMAND
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     NodeLaunch,
@@ -21,9 +21,10 @@ from executor.protocol import (
     parse_message,
     parse_status,
 )
+from scheduler.settings.table import EXECUTOR_COMMAND
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 
@@ -33,6 +34,18 @@ FAST = (
     "-XX:TieredStopAtLevel=1",
     "-Dcassandra.ring_delay_ms=2000",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+)
+LAUNCH = NodeLaunch(
+    node="node-0",
+    cluster_name="test",
+    configuration="c0",
+    data_center="dc1",
+    rack="r1",
+    seeds=(),
+    self_seed=True,
+    heap_mb=384,
+    gc="SERIAL",
+    jvm_options=FAST,
 )
 IDS = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
 VOLUME: Json = {
@@ -45,7 +58,7 @@ VOLUME: Json = {
 
 
 def build_bundle(name: str) -> Path:
-    """The archive of a bundle, built unless it is up to date."""
+    """Return the archive of a bundle, built unless it is up to date."""
     command = [sys.executable, "-m", "executor.bundle", name, "--out", str(BUNDLES)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -81,7 +94,7 @@ class Node:
             **IDS,
             "type": "CUSTOM",
             "command": {
-                "value": DEFAULT_COMMAND,
+                "value": EXECUTOR_COMMAND,
                 "uris": [{"value": str(bundle), "extract": True} for bundle in self.bundles],
                 "environment": {"variables": [{"name": name, "value": value} for name, value in variables.items()]},
             },
@@ -101,14 +114,14 @@ class Node:
         )
 
     def next_update(self, task_id: str, seconds: float = 60.0) -> Json:
-        """The next new status of the task, in order."""
+        """Return the next new status of the task, in order."""
         while True:
             status: Json = self.master.call("STATUS_UPDATE", seconds)["status"]
             if status["task_id"]["value"] == task_id:
                 return status
 
     def until(self, task_id: str, seconds: float = 90.0, **wanted: object) -> NodeStatus:
-        """The first reported status with these values; fails if the task ends before."""
+        """Return the first reported status with these values; fail if the task ends before."""
         while True:
             update = self.next_update(task_id, seconds)
             assert update["state"] in ("TASK_STARTING", "TASK_RUNNING"), update
@@ -131,7 +144,7 @@ class Node:
             self.noted = Jolokia(given["host"], int(given["port"]), given["user"], given["password"])
 
     def end(self, task_id: str, seconds: float = 90.0) -> Json:
-        """The task's terminal status."""
+        """Return the task's terminal status."""
         while True:
             update = self.next_update(task_id, seconds)
             if update["state"] not in ("TASK_STARTING", "TASK_RUNNING"):
@@ -150,17 +163,32 @@ class Node:
         return reply
 
     def exited(self) -> int:
-        """The raw wait status of the executor."""
+        """Return the raw wait status of the executor."""
         status: int = self.master.call("EXITED_EXECUTOR", 30.0)["status"]
         return status
 
     def stderr(self) -> str:
-        """What the executor logged."""
+        """Return the executor's log."""
         return (self.agent.sandbox() / "stderr").read_text()
 
 
+@contextmanager
+def running_node(directory: Path, address: str) -> Iterator[Node]:
+    """Run an agent with the bundles of a Cassandra node, under a master that the test plays."""
+    bundles = (build_bundle("executor"), build_bundle("cassandra"))
+    master = FakeMaster()
+    try:
+        agent = start_agent(master, directory / "work", address)
+        try:
+            yield Node(agent, master, bundles)
+        finally:
+            agent.stop()
+    finally:
+        master.close()
+
+
 def start_agent(master: FakeMaster, work_dir: Path, ip: str, *options: str) -> NodeAgent:
-    """An agent that is registered and has its id."""
+    """Start an agent and wait until it is registered and has its id."""
     agent = NodeAgent(work_dir, master.address, ip, *options)
     try:
         master.registrations.get(timeout=10)

@@ -27,11 +27,11 @@ class LocalContext:
 
     @property
     def checkpoint(self) -> Path:
-        """Its file."""
+        """Return the job's file."""
         return self.node.scratch / f"{self.launch.operation}-{self.launch.job}.json"
 
     def cancel(self) -> None:
-        """What the runner does when the task is killed."""
+        """Cancel the job, as the runner does when the task is killed."""
         self._stop.set()
 
     def tell(self, progress: JobProgress) -> None:
@@ -77,11 +77,11 @@ class Running:
 
     @property
     def ended(self) -> bool:
-        """Whether it has returned or raised."""
+        """Return whether the job has returned or raised."""
         return not self._thread.is_alive()
 
     def join(self, seconds: float) -> Mapping[str, Any]:
-        """Its result; raises what it raised."""
+        """Return its result; raise what it raised."""
         self._thread.join(seconds)
         assert self.ended, f"the job still runs, last told: {self.context.told[-1:]}"
         if self.error is not None:
@@ -91,5 +91,5 @@ class Running:
 
 
 def launch(job: str, node: str, operation: str, **parameters: Any) -> JobLaunch:
-    """A job's launch."""
+    """Return a job's launch."""
     return JobLaunch(job=job, operation=operation, node=node, node_task_id="t1", parameters=parameters)

@@ -1,4 +1,4 @@
-"""Jobs of one node under a real agent, whose master the test plays: what was sent, told and how it ended."""
+"""Jobs of one node under a real agent, whose master the test plays: their updates, reports and ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from executor import DEFAULT_COMMAND
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     Answer,
@@ -23,6 +22,7 @@ from executor.protocol import (
     parse_message,
     parse_result,
 )
+from scheduler.settings.table import EXECUTOR_COMMAND
 from tests.feature.executor_agent import IDS, Node
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK
 
@@ -43,7 +43,7 @@ class NodeJobs:
         self.count += 1
         task_id = f"j{self.count}"
         launch = JobLaunch(job, operation or f"o{self.count}", "node-0", node_task_id, parameters)
-        info = {**IDS, "type": "CUSTOM", "command": {"value": DEFAULT_COMMAND}}
+        info = {**IDS, "type": "CUSTOM", "command": {"value": EXECUTOR_COMMAND}}
         task = {
             "name": job,
             "task_id": {"value": task_id},
@@ -61,7 +61,7 @@ class NodeJobs:
         return self.end(self.start(job, **parameters))
 
     def end(self, task_id: str, seconds: float = 60.0) -> tuple[str, JobResult]:
-        """The last state of a job and its result."""
+        """Return the last state of a job and its result."""
         self.until_ended(task_id, seconds)
         state, data = next((state, data) for task, state, _, data in self.updates if task == task_id and state in ENDS)
         assert data is not None, self.updates
@@ -72,11 +72,11 @@ class NodeJobs:
         self._until(lambda: bool(ENDS & set(self.states(task_id))), f"the end of {task_id}", seconds)
 
     def states(self, task_id: str) -> list[str]:
-        """Its states so far."""
+        """Return its states so far."""
         return [state for task, state, *_ in self.updates if task == task_id]
 
     def reports(self, task_id: str) -> list[JobReport]:
-        """What the job has told so far."""
+        """Return the job's reports so far."""
         return [item for item in self.messages if isinstance(item, JobReport) and item.task_id == task_id]
 
     def until_percent(self, task_id: str, percent: float, seconds: float = 60.0) -> None:
@@ -89,7 +89,7 @@ class NodeJobs:
         self._until(told, f"{task_id} at {percent} %", seconds)
 
     def ask(self, subject: str, **content: Any) -> Answer:
-        """The answer to a question."""
+        """Return the answer to a query."""
         self.count += 1
         question = Question(f"q{self.count}", subject, content)
         self.node.master.send("FRAMEWORK_MESSAGE", {**IDS, "data": encode_message(question)})
@@ -101,11 +101,11 @@ class NodeJobs:
         return found()[0]
 
     def jolokia(self) -> Jolokia:
-        """Of the Cassandra that runs now."""
+        """Return a client of the running Cassandra."""
         return self.node.jolokia()
 
     def data_files(self, key_space: str, table: str) -> list[Path]:
-        """The data components of a table's live SSTables."""
+        """Return the data components of a table's live SSTables."""
         return sorted(self.node.agent.sandbox().glob(f"volume/data/{key_space}/{table}-*/*-Data.db"))
 
     def _until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:

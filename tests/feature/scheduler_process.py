@@ -66,7 +66,7 @@ class Scheduler:
             return ""
 
     def post(self, path: str) -> int:
-        """The status of a POST; 0 for none."""
+        """Return the status of a POST; 0 without an answer."""
         request = urllib.request.Request(f"http://{self.api}{path}", method="POST")
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
@@ -78,7 +78,7 @@ class Scheduler:
             return 0
 
     def age(self) -> int | None:
-        """How old the answers say that they are, in seconds; None while they are fresh."""
+        """Return the age of the answers in seconds, as they report it; None while they are fresh."""
         with urllib.request.urlopen(f"http://{self.api}/v1/plan", timeout=20) as answer:
             found = answer.headers["X-State-Age"]
         return None if found is None else int(found)

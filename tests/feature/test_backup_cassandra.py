@@ -20,7 +20,7 @@ from executor.protocol import JobLaunch
 from executor.s3.location import parse
 from tests.cluster import tables
 from tests.feature.backup_jobs import schema_of
-from tests.feature.cassandra_ring import Ring, RingNode, make_ring
+from tests.feature.cassandra_ring import Ring, RingNode, running_ring
 from tests.feature.job_context import LocalContext, Running
 from tests.unit.executor.backup.s3_server import SECRETS, Server, running_server, store_at
 
@@ -92,14 +92,10 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
-    ring = make_ring(tmp_path_factory.mktemp("ring"), ["127.0.44.2"])
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("ring"), ["127.0.44.2"]) as ring:
         with ring.nodes[0].cql() as session:
             tables.create(session, KEY_SPACE, replicas=1)
         yield ring
-    finally:
-        ring.stop()
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +294,7 @@ def test_a_change_of_a_table_takes_the_snapshots_anew_until_that_is_of_no_use(cl
             cluster.describe(operation, after, last_round=True, **{"node-1": before})
         session.execute(f"DROP TABLE {_OWN}.t")
         session.execute(f"CREATE TABLE {_OWN}.t (id int PRIMARY KEY, name text)")
-        with pytest.raises(JobError, match="it was dropped and made anew"):
+        with pytest.raises(JobError, match="it was dropped and recreated"):
             cluster.describe(operation, after, last_round=True)
         again = cluster.run("snapshot", operation)
         assert "retake" not in cluster.describe(operation, again)

@@ -154,7 +154,7 @@ def test_shutdown_by_the_agent_drains(start: Start) -> None:
     node.master.send("SHUTDOWN_EXECUTOR", IDS)
     ended = node.end("t1")
     assert ended["state"] == "TASK_KILLED"
-    assert ended["message"] == "shut down: the agent asked for it: drained, ended with exit code 143"
+    assert ended["message"] == "shut down: the agent requested it: drained, ended with exit code 143"
     assert node.exited() == 0
 
 
@@ -163,7 +163,7 @@ def test_sigterm_drains(start: Start) -> None:
     _run(node, make_launch())
     os.kill(_executor_pid(node), signal.SIGTERM)
     ended = node.end("t1")
-    assert ended["message"] == "shut down: the executor got SIGTERM: drained, ended with exit code 143"
+    assert ended["message"] == "shut down: the executor received SIGTERM: drained, ended with exit code 143"
     assert node.exited() == 0
 
 

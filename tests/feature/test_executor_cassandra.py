@@ -11,40 +11,19 @@ from pathlib import Path
 import pytest
 
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
-from executor.protocol import NodeLaunch
-from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
+from tests.feature import executor_agent
+from tests.feature.executor_agent import Node, running_node
 from tests.feature.localmesos_agent.agent_process import wait_for
-from tests.feature.localmesos_agent.fake_master import FakeMaster
 
 pytestmark = pytest.mark.cassandra
 
-LAUNCH = NodeLaunch(
-    node="node-0",
-    cluster_name="test",
-    configuration="c0",
-    data_center="dc1",
-    rack="r1",
-    seeds=(),
-    self_seed=True,
-    heap_mb=384,
-    gc="SERIAL",
-    options={"concurrent_reads": 8},
-    jvm_options=FAST,
-)
+LAUNCH = replace(executor_agent.LAUNCH, options={"concurrent_reads": 8})
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    bundles = (build_bundle("executor"), build_bundle("cassandra"))
-    master = FakeMaster()
-    try:
-        agent = start_agent(master, tmp_path / "work", "127.0.2.1")
-        try:
-            yield Node(agent, master, bundles)
-        finally:
-            agent.stop()
-    finally:
-        master.close()
+    with running_node(tmp_path, "127.0.2.1") as node:
+        yield node
 
 
 def _is_running(pid: int) -> bool:

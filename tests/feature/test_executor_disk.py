@@ -1,4 +1,4 @@
-"""What a real Cassandra does on a disk that is full or broken, and what its executor says of it."""
+"""A real Cassandra on a disk that is full or broken, and its executor's report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 
 from executor.jmx.jolokia import STORAGE_SERVICE, JolokiaError
 from tests.disks import CannotMountError, Disk, small_disk
-from tests.feature.executor_agent import Node, build_bundle, start_agent
-from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.feature.executor_agent import Node, running_node
 from tests.feature.test_executor_cassandra import LAUNCH
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
@@ -32,16 +31,8 @@ _FAILED = (DriverException, NoHostAvailable)
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    bundles = (build_bundle("executor"), build_bundle("cassandra"))
-    master = FakeMaster()
-    try:
-        agent = start_agent(master, tmp_path / "work", ADDRESS)
-        try:
-            yield Node(agent, master, bundles)
-        finally:
-            agent.stop()
-    finally:
-        master.close()
+    with running_node(tmp_path, ADDRESS) as node:
+        yield node
 
 
 @contextmanager

@@ -13,30 +13,18 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from executor.jmx.jolokia import Attribute, Jolokia
-from executor.protocol import NodeLaunch, encode_launch
+from executor.protocol import encode_launch
+from tests.feature import executor_agent
 from tests.feature.cassandra_ring import RingNode
-from tests.feature.executor_agent import FAST, Node, build_bundle, start_agent
-from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.feature.executor_agent import running_node
 from tests.feature.node_jobs import NodeJobs
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.cassandra
 
 ADDRESS = "127.0.42.1"
-LAUNCH = NodeLaunch(
-    node="node-0",
-    cluster_name="test",
-    configuration="c0",
-    data_center="dc1",
-    rack="r1",
-    seeds=(),
-    self_seed=True,
-    heap_mb=384,
-    gc="SERIAL",
-    # So slow that a job can be watched and stopped.
-    options={"compaction_throughput": "1MiB/s"},
-    jvm_options=FAST,
-)
+# So slow that a job can be watched and stopped.
+LAUNCH = replace(executor_agent.LAUNCH, options={"compaction_throughput": "1MiB/s"})
 COMPACTION_MANAGER = "org.apache.cassandra.db:type=CompactionManager"
 ONE = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
 BY_HAND = "compaction = {'class': 'SizeTieredCompactionStrategy', 'enabled': 'false'}"
@@ -45,20 +33,10 @@ BY_HAND = "compaction = {'class': 'SizeTieredCompactionStrategy', 'enabled': 'fa
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeJobs]:
     """A node that serves, as task t1; the last tests kill it and start it again."""
-    directory = tmp_path_factory.mktemp("jobs")
-    bundles = (build_bundle("executor"), build_bundle("cassandra"))
-    master = FakeMaster()
-    try:
-        agent = start_agent(master, directory / "work", ADDRESS)
-        try:
-            node = Node(agent, master, bundles)
-            node.launch(LAUNCH, "t1")
-            node.until("t1", 180.0, mode="NORMAL", native_transport_running=True)
-            yield NodeJobs(node)
-        finally:
-            agent.stop()
-    finally:
-        master.close()
+    with running_node(tmp_path_factory.mktemp("jobs"), ADDRESS) as node:
+        node.launch(LAUNCH, "t1")
+        node.until("t1", 180.0, mode="NORMAL", native_transport_running=True)
+        yield NodeJobs(node)
 
 
 @pytest.fixture
@@ -283,7 +261,7 @@ def test_an_unknown_question_is_answered(jobs: NodeJobs) -> None:
 
 def test_a_job_that_is_meant_for_another_task_is_refused(jobs: NodeJobs) -> None:
     state, result = jobs.run("flush", node_task_id="t0")
-    assert (state, result.error) == ("TASK_FAILED", "it is meant for t0, but t1 runs here")
+    assert (state, result.error) == ("TASK_FAILED", "it belongs to t0, but t1 runs here")
 
 
 def test_a_job_is_stopped_and_goes_on_with_the_next_table(jobs: NodeJobs, session: Session) -> None:

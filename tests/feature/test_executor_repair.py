@@ -28,7 +28,7 @@ from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 from executor.repair.survey import Survey
 from executor.repair.tokens import SPACES
-from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, add_node, make_ring
+from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, add_node, running_ring
 from tests.feature.job_context import LocalContext, Running, launch
 from tests.waiting import wait_for
 
@@ -46,17 +46,13 @@ MANY_SEGMENTS = 0.05
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
     # A node is to answer by itself what it can; of files streamed whole, Cassandra tells no progress.
     usual = replace(LAUNCH, options={"dynamic_snitch": False, "stream_entire_sstables": False})
-    ring = make_ring(tmp_path_factory.mktemp("ring"), ADDRESSES, usual)
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("ring"), ADDRESSES, usual) as ring:
         yield ring
-    finally:
-        ring.stop()
 
 
 @pytest.fixture
 def key_space(ring: Ring, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A key space with three replicas, dropped at the end."""
+    """A keyspace with three replicas, dropped at the end."""
     name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[-48:].strip("_")
     with ring.nodes[0].cql() as session:
         _create(session, name, 3)
@@ -385,7 +381,7 @@ def test_a_failed_session_is_never_a_success(ring: Ring, key_space: str) -> None
     done = Ledger.load(context.load()["done"])
     replicas = tuple(f"{address}:7000" for address in ADDRESSES)
     tokens = {
-        table: sum(interval.width for interval in done.done(key_space, table, replicas))
+        table: sum(interval.width for interval in done.repaired_intervals(key_space, table, replicas))
         for table in ("whole", "broken")
     }  # fmt: skip
     assert tokens["broken"] < tokens["whole"] == MURMUR3.width
@@ -405,7 +401,7 @@ def test_all_that_was_named_was_dropped_before(ring: Ring, parameters: dict[str,
 
 
 def test_what_is_dropped_during_the_repair_is_skipped(ring: Ring, key_space: str) -> None:
-    """A table, and a key space, while others are repaired; and a table that comes back is another one."""
+    """A table, and a keyspace, while others are repaired; and a table that comes back is another one."""
     gone = f"{key_space[:40]}_gone"
     with ring.nodes[0].cql(ConsistencyLevel.ALL) as session:
         _create(session, gone, 3)
@@ -495,10 +491,8 @@ _LOGIN = {"cassandra_username": "cassandra", "cassandra_password": "cassandra"}
 def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
     """It has nothing to repair with anyone, and says so; and CQL with a login."""
     options = {"authenticator": "PasswordAuthenticator", "authorizer": "CassandraAuthorizer"}
-    single = make_ring(tmp_path, ["127.0.43.11"], replace(LAUNCH, options=options))
-    node = single.nodes[0]
-    try:
-        single.start()
+    with running_ring(tmp_path, ["127.0.43.11"], replace(LAUNCH, options=options)) as single:
+        node = single.nodes[0]
         result = _run(node, "alone")
         assert result["segments"] == result["ranges"] == 0
         assert set(result["tables"].values()) == {"skipped: one replica, nothing to compare it with"}
@@ -510,7 +504,9 @@ def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
         assert "message" not in _repair_as(node, _LOGIN)
         others = Replicas(node.launch.ports.native_transport)
         others.pending_compactions(f"{node.address}:7000")
-        assert others.told().endswith("Cassandra wants a login; give cassandra_username and cassandra_password")
+        assert others.silent_sentence().endswith(
+            "Cassandra requires a login; add cassandra_username and cassandra_password"
+        )
         with node.cql(login=("cassandra", "cassandra")) as session:
             session.execute("CREATE ROLE plain WITH PASSWORD = 'plain' AND LOGIN = true")
         with pytest.raises(JobError, match="GRANT SELECT ON KEYSPACE system_views") as unfit:
@@ -518,8 +514,6 @@ def test_a_node_alone_with_a_password(tmp_path: Path) -> None:
         assert unfit.value.hopeless
         assert _pending(node, {}) is None
         assert _pending(node, {**_LOGIN, "cassandra_password": "wrong"}) is None
-    finally:
-        single.stop()
 
 
 def _repair_as(node: RingNode, secrets: dict[str, str]) -> Mapping[str, Any]:

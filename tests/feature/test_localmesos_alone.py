@@ -11,9 +11,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.waiting import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,10 +49,6 @@ def agents(port: int) -> list[dict[str, object]]:
         return []
 
 
-def children(pid: int) -> list[int]:
-    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_master_and_agents_and_their_end(alone: tuple[subprocess.Popen[str], int], number: int) -> None:
     program, port = alone
@@ -61,11 +58,11 @@ def test_master_and_agents_and_their_end(alone: tuple[subprocess.Popen[str], int
         assert program.poll() is None
         time.sleep(0.05)
     assert [agent["attributes"] for agent in agents(port)] == [{"rack": "r1"}] * 2
-    started = children(program.pid)
+    started = psutil.Process(program.pid).children()
     assert len(started) == 3
     program.send_signal(number)
     assert program.wait(20) == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    assert not any(process.is_running() for process in started)
 
 
 def test_a_child_that_cannot_start_ends_all(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from executor.cql.encryption import Encryption, read
 from executor.jobs import cql
 from executor.jobs.context import JobError
 from executor.node.reporting import Report, believed
-from tests.feature.cassandra_ring import LAUNCH, RingNode, make_ring
+from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
 ADDRESS = "127.0.46.1"
@@ -40,12 +40,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def node(certificate: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RingNode]:
     options = {"enabled": True, "optional": False, "keystore": str(certificate[0]), "keystore_password": _PASSWORD}
     launch = replace(LAUNCH, options={**LAUNCH.options, "client_encryption_options": options})
-    ring = make_ring(tmp_path_factory.mktemp("ring"), [ADDRESS], launch)
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("ring"), [ADDRESS], launch) as ring:
         yield ring.nodes[0]
-    finally:
-        ring.stop()
 
 
 def _release(node: RingNode, encryption: Encryption | None) -> str:
@@ -74,7 +70,7 @@ def test_requests_that_never_end_do_not_take_a_node_down(node: RingNode) -> None
     assert node.cassandra is not None
     told = node.cassandra.status(5.0)
     assert told.mode == "NORMAL"
-    node.cassandra.serves()
+    node.cassandra.mark_serving()
     with ExitStack() as held:
         for _ in range(40):
             connection = held.enter_context(socket.create_connection((node.jolokia.address, node.jolokia.port)))

@@ -1,4 +1,4 @@
-"""What a restore finds out before it changes anything, on a real node that authenticates its clients."""
+"""The checks of a restore before it changes anything, on a real node that authenticates its clients."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cassandra.cluster import Session
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
 from executor.restore.jobs.questions import plan_restore
-from tests.feature.backup_jobs import SECRETS, Bucket, Operator, serve_bucket
-from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, make_ring
+from tests.feature.backup_jobs import SECRETS, Bucket, Operator
+from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, running_ring
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
 
@@ -38,26 +38,11 @@ REPLICATION = "WITH replication = {'class': 'SimpleStrategy', 'replication_facto
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
     options = {**AUTHENTICATED, **dict.fromkeys(SWITCHES, True)}
     launch = replace(LAUNCH, options=options, jvm_options=(*LAUNCH.jvm_options, *AT_ONCE))
-    ring = make_ring(tmp_path_factory.mktemp("check"), ["127.0.45.41"], launch)
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("check"), ["127.0.45.41"], launch) as ring:
         yield ring
-    finally:
-        ring.stop()
-
-
-@pytest.fixture(scope="module")
-def node(ring: Ring) -> RingNode:
-    return ring.nodes[0]
 
 
 def login(user: tuple[str, str]) -> dict[str, str]:
@@ -258,7 +243,7 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def parts(operator: Operator, node: RingNode) -> str:
-    """The name of a backup of the key space `parts`, which has one of each kind, and is gone."""
+    """The name of a backup of the keyspace `parts`, which has one of each kind, and is gone."""
     run(node, *PARTS)
     operator.back_up("parts", ["parts"])
     run(node, "DROP KEYSPACE parts")
@@ -296,7 +281,7 @@ def test_a_table_brings_its_types_and_masking_functions(
 
 @pytest.fixture(scope="module")
 def roles(node: RingNode) -> None:
-    """`reader` may log in, `maker` may create key spaces and all that is in them."""
+    """`reader` may log in, `maker` may create keyspaces and all that is in them."""
     for name in ("reader", "maker"):
         run(node, f"CREATE ROLE {name} WITH LOGIN = true AND PASSWORD = '{name}'")
     run(
@@ -379,7 +364,7 @@ def test_a_name_that_is_taken(operator: Operator, node: RingNode, parts: str) ->
     found = refused(operator, node, parts)
     run(node, "DROP KEYSPACE parts")
     assert found == (
-        "schema: view parts.by_v cannot be made: the name is that of a table here; use rename, or drop it first"
+        "schema: view parts.by_v cannot be created: the name is that of a table here; use rename, or drop it first"
     )
 
 

@@ -14,8 +14,8 @@ from executor.backup.format import document, layout
 from executor.backup.format.manifest import NodeManifest
 from executor.jobs.context import Cancelled, JobError
 from tests.cluster import tables
-from tests.feature.backup_jobs import BUCKET, Bucket, Operator, serve_bucket
-from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, make_ring
+from tests.feature.backup_jobs import BUCKET, Bucket, Operator
+from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, running_ring
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.cassandra
@@ -28,35 +28,15 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
     launch = replace(LAUNCH, options={"materialized_views_enabled": True})
-    ring = make_ring(tmp_path_factory.mktemp("import"), ["127.0.45.1"], launch)
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("import"), ["127.0.45.1"], launch) as ring:
         yield ring
-    finally:
-        ring.stop()
-
-
-@pytest.fixture(scope="module")
-def node(ring: Ring) -> RingNode:
-    return ring.nodes[0]
-
-
-@pytest.fixture(scope="module")
-def operator(ring: Ring, bucket: Bucket) -> Operator:
-    return Operator(ring, bucket)
 
 
 @pytest.fixture(scope="module")
 def shop(operator: Operator, node: RingNode) -> Rows:
-    """The rows of the key space `shop`, of which there is a backup `first`."""
+    """The rows of the keyspace `shop`, of which there is a backup `first`."""
     with node.cql() as session:
         tables.create(session, "shop", 1)
         session.execute("CREATE CUSTOM INDEX by_motto ON shop.users (name) USING 'sai'")
@@ -176,7 +156,7 @@ def test_roles_come_back_only_when_they_are_named(operator: Operator, node: Ring
 
 REFUSED = [
     pytest.param({"backup_name": "none"}, "there is no complete backup none", id="no such backup"),
-    pytest.param({"key_spaces": ["shops"]}, "the backup has no key space shops", id="no such key space"),
+    pytest.param({"key_spaces": ["shops"]}, "the backup has no keyspace shops", id="no such key space"),
     pytest.param({"column_families": ["use"]}, "the backup has no table use", id="no such table"),
     pytest.param({"key_spaces": ["system_schema"]}, "never restored", id="the cluster's own"),
     pytest.param(
@@ -232,7 +212,7 @@ def test_an_object_that_is_missing_or_cut_is_named_by_the_check(
     given = {"backup_name": "first", "sources": NODE}
     name = broken.removeprefix("here/")
     bucket.client().delete_object(Bucket=BUCKET, Key=broken)
-    with pytest.raises(JobError, match=f"1 objects are not as the backup lists them: {name} .* is missing"):
+    with pytest.raises(JobError, match=f"1 objects differ from the backup's manifest: {name} .* is missing"):
         operator.run("restore-check", node, "x", given)
     bucket.client().put_object(Bucket=BUCKET, Key=broken, Body=b"short")
     with pytest.raises(JobError, match=f"{name} .* has 5 bytes instead of"):

@@ -16,7 +16,7 @@ from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.restore.loading.loader import Loader
 from executor.restore.proof.derived import Comparer
 from tests.feature.backup_jobs import Operator, serve_bucket
-from tests.feature.cassandra_ring import LAUNCH, RingNode, make_ring
+from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.cassandra
@@ -69,26 +69,22 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proof]:
             "tombstone_warn_threshold": 400,
         },
     )
-    ring = make_ring(tmp_path_factory.mktemp("proof"), ["127.0.46.1"], launch)
-    try:
-        ring.start()
-        with serve_bucket() as bucket:
-            found = Proof(Operator(ring, bucket), ring.nodes[0])
-            found.execute(["CREATE KEYSPACE proof WITH replication = {'class': 'SimpleStrategy'}", _TYPE, *_TABLES])
-            found.execute([text.format(i=i, p=i % 7) for i in range(ROWS) for text in _WRITES])
-            found.execute(
-                [
-                    "DELETE FROM proof.wide WHERE p = 1 AND c > 10 AND c < 20",
-                    "DELETE FROM proof.wide WHERE p = 2",
-                    "DELETE v FROM proof.wide WHERE p = 3 AND c = 3",
-                    "DELETE l[0] FROM proof.wide WHERE p = 3 AND c = 10",
-                    "INSERT INTO proof.wide (p, c, v) VALUES (5, 5, 'ends soon') USING TTL 2",
-                ]
-            )
-            found.operator.back_up("whole", ["proof"])
-            yield found
-    finally:
-        ring.stop()
+    directory = tmp_path_factory.mktemp("proof")
+    with running_ring(directory, ["127.0.46.1"], launch) as ring, serve_bucket() as bucket:
+        found = Proof(Operator(ring, bucket), ring.nodes[0])
+        found.execute(["CREATE KEYSPACE proof WITH replication = {'class': 'SimpleStrategy'}", _TYPE, *_TABLES])
+        found.execute([text.format(i=i, p=i % 7) for i in range(ROWS) for text in _WRITES])
+        found.execute(
+            [
+                "DELETE FROM proof.wide WHERE p = 1 AND c > 10 AND c < 20",
+                "DELETE FROM proof.wide WHERE p = 2",
+                "DELETE v FROM proof.wide WHERE p = 3 AND c = 3",
+                "DELETE l[0] FROM proof.wide WHERE p = 3 AND c = 10",
+                "INSERT INTO proof.wide (p, c, v) VALUES (5, 5, 'ends soon') USING TTL 2",
+            ]
+        )
+        found.operator.back_up("whole", ["proof"])
+        yield found
 
 
 @pytest.mark.parametrize("compare", ["sample", "full"])
@@ -156,7 +152,7 @@ def test_what_was_kept_and_is_gone_was_not_compared(proof: Proof) -> None:
     kept = proof.node.facts().scratch / "restore-samples"
     proof.execute(_DROP)
     found = proof.operator.restore("whole", NODE, lambda: shutil.rmtree(kept))["compare"]
-    why = "rows were not compared: what node-0 kept of it is gone"
+    why = "rows were not compared: the rows that node-0 kept of it are gone"
     assert (found["verdict"], found["message"]) == ("equal", "")
     assert {one["why"] for one in found["comparison"].values()} == {why}
     found = proof.operator.restore("whole", NODE, lambda: shutil.rmtree(kept), compare="full")["compare"]

@@ -1,4 +1,4 @@
-"""What a backup and a restore select, create and derive: names, views, indexes, keyspaces without tables."""
+"""The selection of a backup and a restore: names, views, indexes, keyspaces without tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from executor.backup.jobs.questions import describe_backup
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
 from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
-from tests.feature.cassandra_ring import LAUNCH, RingNode, make_ring
+from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.cassandra
@@ -61,15 +61,11 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    ring = make_ring(tmp_path_factory.mktemp("selected"), ["127.0.47.1"], replace(LAUNCH, options=_OPTIONS))
-    try:
-        ring.start()
+    launch = replace(LAUNCH, options=_OPTIONS)
+    with running_ring(tmp_path_factory.mktemp("selected"), ["127.0.47.1"], launch) as ring, serve_bucket() as bucket:
         wait_for("the first role is made", lambda: _can_log_in(ring.nodes[0]), 60.0)
         login = {"cassandra_username": LOGIN[0], "cassandra_password": LOGIN[1]}
-        with serve_bucket() as bucket:
-            yield Place(Operator(ring, bucket, login=login), ring.nodes[0], bucket)
-    finally:
-        ring.stop()
+        yield Place(Operator(ring, bucket, login=login), ring.nodes[0], bucket)
 
 
 def _can_log_in(node: RingNode) -> bool:
@@ -139,7 +135,7 @@ def test_a_view_of_a_table_beside_itself_is_left_out(place: Place, viewed: list[
     place.execute("TRUNCATE mv.t")
     found = place.restore("mv", rename={"mv.t": "mv.t_old"})
     assert found["schema"]["left_out"] == [
-        "view mv.by_v: mv.t becomes mv.t_old in the same key space, where the view keeps its name and its table"
+        "view mv.by_v: mv.t becomes mv.t_old in the same keyspace, where the view keeps its name and its table"
     ]
     assert place.rows("SELECT id, v, w FROM mv.t_old") == viewed
     assert place.rows("SELECT id, v, w FROM mv.by_v") == place.rows("SELECT id, v, w FROM mv.t") == []
@@ -206,7 +202,7 @@ def test_a_key_space_of_users_whose_name_begins_with_system(place: Place) -> Non
 
 
 def _outcome(place: Place, name: str) -> str:
-    """What a restore of a key space says, with the key space's name taken out."""
+    """What a restore of a keyspace says, with the keyspace's name taken out."""
     try:
         found = place.restore(name, key_spaces=[name])
     except JobError as error:
@@ -376,6 +372,6 @@ def test_roles_of_a_backup_that_has_none_as_statements(place: Place, roles: None
     client.put_object(Bucket=BUCKET, Key=key, Body=content)
     client.put_object(Bucket=BUCKET, Key=whole, Body=json.dumps(manifest).encode())
     given = {"backup_name": "roles", "sources": NODE, "key_spaces": ["system_auth"]}
-    with pytest.raises(JobError, match="older files do not win over what was changed since") as caught:
+    with pytest.raises(JobError, match="its files do not override later changes") as caught:
         place.operator.run("restore-check", place.node, "x", given)
     assert caught.value.hopeless

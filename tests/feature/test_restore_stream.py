@@ -11,8 +11,8 @@ from cassandra.cluster import Session
 
 from executor.jobs.context import JobError
 from tests.cluster import tables
-from tests.feature.backup_jobs import Bucket, Operator, serve_bucket
-from tests.feature.cassandra_ring import Ring, make_ring
+from tests.feature.backup_jobs import Bucket, Operator
+from tests.feature.cassandra_ring import Ring, running_ring
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
 
@@ -20,40 +20,21 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture(scope="module")
 def backed_up(tmp_path_factory: pytest.TempPathFactory, bucket: Bucket) -> Rows:
     """The rows of a node that is gone, of which there is a backup `one`."""
-    ring = make_ring(tmp_path_factory.mktemp("one"), ["127.0.45.11"])
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("one"), ["127.0.45.11"]) as ring:
         with ring.nodes[0].cql() as session:
             tables.create(session, "shop", 3)
             rows = tables.read(session, "shop")
         # One node is no quorum of three replicas, so that nothing can be counted.
         Operator(ring, bucket).back_up("one", ["shop"], count_rows=None)
         return rows
-    finally:
-        ring.stop()
 
 
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory, backed_up: Rows) -> Iterator[Ring]:
-    ring = make_ring(tmp_path_factory.mktemp("three"), ["127.0.45.21", "127.0.45.22", "127.0.45.23"])
-    try:
-        ring.start()
+    with running_ring(tmp_path_factory.mktemp("three"), ["127.0.45.21", "127.0.45.22", "127.0.45.23"]) as ring:
         yield ring
-    finally:
-        ring.stop()
-
-
-@pytest.fixture(scope="module")
-def operator(ring: Ring, bucket: Bucket) -> Operator:
-    return Operator(ring, bucket)
 
 
 def indexed(session: Session) -> int:
@@ -136,9 +117,7 @@ def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
             assert tables.read(session, "shop") == backed_up
             assert indexed(session) == 30
     ring.stop()
-    small = make_ring(tmp_path_factory.mktemp("small"), ["127.0.45.31"])
-    try:
-        small.start()
+    with running_ring(tmp_path_factory.mktemp("small"), ["127.0.45.31"]) as small:
         result = Operator(small, bucket).restore("three", names)
         assert result["mode"] == "stream"
         why = "a quorum is 2 replicas, and the data center has 1 node"
@@ -148,5 +127,3 @@ def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
         assert "partitions cannot be read: a quorum is 2 replicas, and 1 are up" in result["compare"]["message"]
         with small.nodes[0].cql() as session:
             assert tables.read(session, "shop") == backed_up
-    finally:
-        small.stop()

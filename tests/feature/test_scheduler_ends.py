@@ -1,4 +1,4 @@
-"""How a scheduler ends by itself, and that the next one goes on: lost session, lost framework, two at once."""
+"""A scheduler that ends by itself, and its successor: lost session, lost framework, two at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests import sessions
 from tests.contract.conftest import Server
 from tests.contract.test_driver import Mesos, teardown
 from tests.feature.scheduler_process import Make, Scheduler
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 

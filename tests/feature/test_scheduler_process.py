@@ -6,21 +6,23 @@ import json
 import os
 import signal
 import subprocess
-import threading
+import sys
 import time
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 from kazoo.client import KazooClient
 
-from devcluster.requests import get
+from devcluster.requests import UnreachableError, get
 from scheduler.errors import Exit
 from tests.contract.conftest import Server
 from tests.feature.scheduler_process import Make
-from tests.waiting import free_port, wait_for
+from tests.http_servers import HttpServer, QuietHandler
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 
@@ -87,14 +89,10 @@ def test_a_killed_worker_is_started_again_after_the_dead_ones_session(make: Make
     scheduler = make().start()
     wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
     assert scheduler.process is not None
-    pid = scheduler.process.pid
-    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    os.kill(int(worker), signal.SIGKILL)
-    wait_for("the next worker serves", lambda: scheduler.status("/v1/plan") == 200 and worker not in children(pid))
-
-
-def children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    server = psutil.Process(scheduler.process.pid)
+    (worker,) = server.children()
+    worker.kill()
+    wait_for("the next worker serves", lambda: scheduler.status("/v1/plan") == 200 and worker not in server.children())
 
 
 def test_the_next_one_on_a_machine_does_not_wait_for_the_session_of_one_that_was_killed(make: Make) -> None:
@@ -103,7 +101,7 @@ def test_the_next_one_on_a_machine_does_not_wait_for_the_session_of_one_that_was
     first.stop()
     second = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
     wait_for("the next one serves", lambda: second.status("/v1/plan") == 200, 15.0)
-    assert "took the lock from a scheduler that has died" in second.said()
+    assert "lock removed from a scheduler that has died" in second.said()
 
 
 def test_without_zookeeper_the_api_says_what_it_waits_for(make: Make) -> None:
@@ -138,32 +136,20 @@ def test_a_lost_session_ends_it(make: Make, zookeeper: KazooClient) -> None:
     wait_for("its session has expired", lambda: not zookeeper.get_children(f"{scheduler.root}/lock"))
     os.killpg(scheduler.process.pid, signal.SIGCONT)
     assert scheduler.exit_code() == Exit.SESSION_LOST
-    assert "another scheduler may run" in scheduler.said()
+    assert "another scheduler can run" in scheduler.said()
 
 
 @pytest.fixture
 def refusing_master() -> Iterator[str]:
     """A master that refuses every framework with 403, as Mesos does on bad credentials."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            body = b"Framework 'x' is not authorized"
-            self.send_response(403)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(403, b"Framework 'x' is not authorized")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with HttpServer(Handler) as server:
+        yield server.address
 
 
 def test_a_master_that_refuses_ends_it_with_the_masters_words(make: Make, refusing_master: str) -> None:
@@ -180,3 +166,43 @@ def test_an_api_port_that_is_taken_is_told(make: Make) -> None:
     assert second.exit_code() != 0
     assert first.environment["API_PORT"] in second.said()
     assert "use" in second.said()
+
+
+def test_tokens_follow_their_file_and_refusals_are_events(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+
+    def tokens(*arguments: str) -> str:
+        command = [sys.executable, "-m", "service", "tokens", *arguments, "--file", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    token = tokens("add", "alice", "--role", "read")
+    scheduler = make(API_TOKEN_FILE=str(file), API_TRUST_ROUTER="false").start()
+
+    def status(path: str, secret: str) -> int:
+        try:
+            return get(scheduler.api, path, {"Authorization": f"token={secret}"}).status
+        except UnreachableError:
+            return 0
+
+    def events() -> str:
+        return get(scheduler.api, "/v1/events", {"Authorization": f"token={token}"}).body.decode()
+
+    wait_for("the plan is served", lambda: status("/v1/plan", token) == 200)
+    assert status("/v1/plan", "guess") == 401
+    assert status("/v1/backups?external_location=s3://bucket", token) == 403
+    wait_for("the refusal is an event", lambda: '"kind":"ACCESS"' in events().replace(" ", ""))
+    other = tokens("add", "bob", "--role", "operate")
+    assert status("/v1/plan", other) == 200
+    tokens("remove", "alice")
+    assert status("/v1/plan", token) == 401
+    file.write_text("")
+    assert status("/v1/plan", other) == 401
+    assert token not in scheduler.said()
+    assert "API_TOKEN_FILE" in scheduler.said()
+    assert "refused with 403: alice at 127.0.0.1" in scheduler.said()
+
+
+def test_without_tokens_and_without_a_router_nothing_is_served(make: Make) -> None:
+    scheduler = make(API_TRUST_ROUTER="false").start()
+    assert scheduler.exit_code() == Exit.SETTINGS
+    assert "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true" in scheduler.said()

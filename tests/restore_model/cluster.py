@@ -1,4 +1,4 @@
-"""What a story finds in a real cluster: rows, answers of views and indexes, the schema's own description."""
+"""A real cluster as a story compares it: rows, answers of views and indexes, the schema's own description."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BUILT_SECONDS = 15.0
 
 
 def problems(session: Session, model: Model) -> dict[Ref, str]:
-    """What is not as the model has it: a sentence for each table that is concerned."""
+    """Return a sentence for each table that differs from the model."""
     found = {}
     for ref in model.refs():
         table = model.table(ref)
@@ -83,7 +83,7 @@ def _becomes(session: Session, name: str, table: TableModel, where: str, rows: R
 
 
 def _views(session: Session, ref: Ref) -> Iterator[tuple[str, str]]:
-    """Its views, each with the column that comes first in their key."""
+    """Return its views, each with the first column of their key."""
     names = session.execute(
         "SELECT view_name, base_table_name FROM system_schema.views WHERE keyspace_name = %s", [strip(ref[0])]
     )
@@ -105,7 +105,7 @@ def _has(session: Session, ref: Ref, index: Index) -> bool:
 
 
 def _questions(table: TableModel, index: Index, rows: list[dict[str, Any]]) -> Iterator[tuple[str, Rows]]:
-    """Each value that the index knows, as a WHERE, and the rows that it has to find."""
+    """Return each value that the index knows, as a WHERE, and the rows that it must find."""
     kind = table.table.column(index.column).kind
     name = strip(index.column)
     if not kind.cells:
@@ -134,7 +134,7 @@ def _literal(kind: Kind, value: Any) -> str:
 
 
 def describe(session: Session, names: list[str]) -> Described:
-    """How Cassandra describes these key spaces, as far as they exist: a statement for each thing, without ids."""
+    """Return Cassandra's description of these keyspaces, as far as they exist: one statement each, without ids."""
     found = {}
     for name in names:
         try:
@@ -148,7 +148,7 @@ def describe(session: Session, names: list[str]) -> Described:
 
 
 def schema_problems(before: Described, now: Described, expected: Expectation) -> list[str]:
-    """Where a table that the restore made under its own name is described otherwise than when it was backed up."""
+    """Return a sentence for each table restored under its own name whose description differs from the backup's."""
     found = []
     for ref in sorted(expected.made):
         key = (strip(ref[0]), "table", strip(ref[1]))

@@ -1,4 +1,4 @@
-"""Hypothesis draws key spaces with tables of every shape."""
+"""Keyspaces with tables of every shape, drawn by Hypothesis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPTIONS = (
     "compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS'}",
     "bloom_filter_fp_chance = 0.5", "speculative_retry = 'NEVER'", "caching = {'keys': 'NONE'}",
 )  # fmt: skip
-# Of a key space; a table's may be longer.
+# Of a keyspace; a table's may be longer.
 _LONGEST = 48
 _MASKS = ("MASKED WITH mask_default()", "MASKED WITH mask_inner(1, null)")
 SASI = "org.apache.cassandra.index.sasi.SASIIndex"
@@ -38,7 +38,7 @@ _INDEXED = ("int", "text", "bigint", "uuid")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is drawn, and the features that the cluster has switched on."""
+    """The size of what is drawn, and the features that the cluster has switched on."""
 
     key_spaces: int = 3
     tables: int = 3
@@ -46,13 +46,13 @@ class Limits:
 
 
 def sometimes(draw: st.DrawFn, one_in: int) -> bool:
-    """True once in so many."""
+    """Draw True once in so many."""
     return draw(st.integers(1, one_in)) == one_in
 
 
 @st.composite
 def key_spaces(draw: st.DrawFn, prefix: str, limits: Limits) -> KeySpace:
-    """One whose name has the prefix in it."""
+    """Draw a keyspace whose name has the prefix in it."""
     forms = (
         "{0}", '"{1}_Upper"', "systems_{0}", "system_{0}", '"{0}_2024"',
         "{0}_as_long_as_possible",
@@ -80,7 +80,7 @@ def user_types(draw: st.DrawFn) -> tuple[Kind, ...]:
 
 @st.composite
 def tables(draw: st.DrawFn, name: str, types: tuple[Kind, ...]) -> Table:
-    """One of any shape."""
+    """Draw a table of any shape."""
     names = iter(draw(st.permutations(_COLUMNS)))
     keys = [Column(next(names), draw(scalars(KEYS)), PARTITION) for _ in range(draw(st.integers(1, 2)))]
     clustering = [

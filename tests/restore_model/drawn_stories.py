@@ -1,4 +1,4 @@
-"""Hypothesis draws whole stories: key spaces are made and filled, backed up, changed, and restored."""
+"""Whole stories, drawn by Hypothesis: keyspaces are made and filled, backed up, changed, and restored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw_stories(number: int, count: int, limits: Limits, prefix: str = "g") -> 
 
 @st.composite
 def stories(draw: st.DrawFn, prefix: str, limits: Limits) -> Steps:
-    """One. Half of its key spaces see only what any restore can cope with, so that those are restored for certain."""
+    """One. Half of its keyspaces see only what any restore can cope with, so that those are restored for certain."""
     story = Story(draw)
     names = []
     for number in range(limits.key_spaces):
@@ -74,7 +74,7 @@ def stories(draw: st.DrawFn, prefix: str, limits: Limits) -> Steps:
 
 
 def _live(story: Story, ref: Ref) -> None:
-    """Rows come and go; a column may, too."""
+    """Draw writes and deletions, and sometimes a change of a column."""
     story.write(ref, story.draw(st.integers(2, 8)))
     if sometimes(story.draw, 4):
         _maintain(story, [ref[0]])
@@ -91,7 +91,7 @@ def _maintain(story: Story, names: list[str]) -> None:
 
 
 def _change(story: Story, name: str, wild: bool) -> None:
-    """What becomes of a key space between backup and restore."""
+    """Draw a change of a keyspace between backup and restore."""
     if not wild and sometimes(story.draw, 4):
         story.add(ev.DropKeySpace(name))
         return
@@ -102,7 +102,7 @@ def _change(story: Story, name: str, wild: bool) -> None:
 
 
 def _nothing(story: Story, ref: Ref) -> None:
-    """It stays."""
+    """Change nothing."""
 
 
 def _more(story: Story, ref: Ref) -> None:
@@ -169,7 +169,7 @@ _WILD: tuple[Callable[[Story, Ref], None], ...] = (
 
 
 def _restore(story: Story, backup: str, name: str) -> None:
-    """A restore of the key space: all of it, a table, or under another name."""
+    """Draw a restore of the keyspace: all of it, a table, or under another name."""
     tables = [(name, table) for table in story.model.backups[backup][name].tables]
     how = story.draw(st.sampled_from(("whole", "whole", "table", "space", "rename", "rename of it")))
     if how == "table" and tables:

@@ -1,4 +1,4 @@
-"""Hypothesis draws what happens to the rows and the columns of one table."""
+"""Changes of the rows and the columns of one table, drawn by Hypothesis."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Story:
     future: set[Ref] = field(default_factory=set)
 
     def add(self, event: ev.Event) -> None:
-        """It happens."""
+        """Add an event."""
         self.model.apply(event)
         self.steps.append(event)
 
     def living(self, ref: Ref) -> TableModel:
-        """A table that exists."""
+        """Return a table that exists."""
         found = self.model.table(ref)
         assert found is not None
         return found
@@ -118,7 +118,7 @@ class Story:
         return [column for column in regular if column.name not in used]
 
     def drop_column(self, ref: Ref, again: bool) -> None:
-        """A column is dropped, and perhaps added again with the same type."""
+        """Drop a column, and sometimes add it again with the same type."""
         columns = self.droppable(ref)
         if not columns:
             return

@@ -1,8 +1,9 @@
-"""What happens to a cluster: each event is a value that knows its statement of CQL, or its call of the API."""
+"""The events of a cluster: each is a value that knows its statement of CQL, or its call of the API."""
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ CELL, ELEMENT, ROW, RANGE, PARTITION = "cell", "element", "row", "range", "parti
 
 
 def full(ref: Ref) -> str:
-    """Key space and table as CQL has them."""
+    """Return keyspace and table as CQL writes them."""
     return ".".join(ref)
 
 
@@ -38,25 +39,45 @@ class Assignment:
 
     @property
     def cql(self) -> str:
-        """The right side of it in an INSERT."""
+        """Return its right side in an INSERT."""
         if self.how == VALUE:
             return "null" if self.value is None else self.value.cql
         return literal(self.kind, self.elements) if self.elements else "null"
 
     @property
     def update(self) -> str:
-        """The whole of it in an UPDATE."""
+        """Return the whole of it in an UPDATE."""
         if self.how == FIELD:
             path, value = self.elements[0]
             return f"{self.column}.{path.cql} = {value.cql}"
         return f"{self.column} = {f'{self.column} + ' if self.how == ADD else ''}{self.cql}"
 
 
+class Statement(ABC):
+    """An event that has a text."""
+
+    @property
+    @abstractmethod
+    def cql(self) -> str:
+        """Return its statements of CQL, or its call of the API as a line of a script."""
+
+
 @dataclass(frozen=True)
-class Write:
-    """An INSERT or an UPDATE of a row, or of the static columns of a partition where `row` is None."""
+class TableStatement(Statement):
+    """A statement about one table."""
 
     table: Ref
+
+    @property
+    def name(self) -> str:
+        """Return keyspace and table as CQL writes them."""
+        return full(self.table)
+
+
+@dataclass(frozen=True)
+class Write(TableStatement):
+    """An INSERT or an UPDATE of a row, or of the static columns of a partition where `row` is None."""
+
     key: tuple[Named, ...]
     row: tuple[Named, ...] | None
     insert: bool
@@ -66,7 +87,6 @@ class Write:
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         named = self.key + (self.row or ())
         using = [f"TIMESTAMP {self.timestamp}"] if self.timestamp is not None else []
         using += [f"TTL {self.ttl}"] if self.ttl else []
@@ -74,16 +94,15 @@ class Write:
         if self.insert:
             names = ", ".join([name for name, _ in named] + [item.column for item in self.sets])
             given = ", ".join([value.cql for _, value in named] + [item.cql for item in self.sets])
-            return f"INSERT INTO {full(self.table)} ({names}) VALUES ({given}){how}"
+            return f"INSERT INTO {self.name} ({names}) VALUES ({given}){how}"
         sets = ", ".join(item.update for item in self.sets)
-        return f"UPDATE {full(self.table)}{how} SET {sets} WHERE {_where(named)}"
+        return f"UPDATE {self.name}{how} SET {sets} WHERE {_where(named)}"
 
 
 @dataclass(frozen=True)
-class Delete:
+class Delete(TableStatement):
     """A deletion of one of the five kinds. A range is of the first clustering column, `low` in and `high` out of it."""
 
-    table: Ref
     what: str
     key: tuple[Named, ...]
     row: tuple[Named, ...] | None = None
@@ -96,7 +115,6 @@ class Delete:
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         column = f" {self.column}" if self.column else ""
         if self.path is not None and self.kind is not None:
             column += f".{self.path.cql}" if self.kind.family == UDT else f"[{self.path.cql}]"
@@ -104,14 +122,13 @@ class Delete:
         where = _where(self.key + (self.row or ()))
         where += f" AND {self.low[0]} >= {self.low[1].cql}" if self.low else ""
         where += f" AND {self.high[0]} < {self.high[1].cql}" if self.high else ""
-        return f"DELETE{column} FROM {full(self.table)}{using} WHERE {where}"
+        return f"DELETE{column} FROM {self.name}{using} WHERE {where}"
 
 
 @dataclass(frozen=True)
-class Count:
+class Count(TableStatement):
     """A counter goes up or down."""
 
-    table: Ref
     key: tuple[Named, ...]
     row: tuple[Named, ...]
     column: str
@@ -119,81 +136,67 @@ class Count:
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         return (
-            f"UPDATE {full(self.table)} SET {self.column} = {self.column} + {self.amount}"
-            f" WHERE {_where(self.key + self.row)}"
+            f"UPDATE {self.name} SET {self.column} = {self.column} + {self.amount} WHERE {_where(self.key + self.row)}"
         )
 
 
 @dataclass(frozen=True)
-class AddColumn:
+class AddColumn(TableStatement):
     """ALTER TABLE … ADD."""
 
-    table: Ref
     column: Column
 
     @property
     def cql(self) -> str:
-        """Its statement."""
-        return f"ALTER TABLE {full(self.table)} ADD {self.column.definition}"
+        return f"ALTER TABLE {self.name} ADD {self.column.definition}"
 
 
 @dataclass(frozen=True)
-class DropColumn:
+class DropColumn(TableStatement):
     """ALTER TABLE … DROP."""
 
-    table: Ref
     column: str
     timestamp: int | None = None
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         using = f" USING TIMESTAMP {self.timestamp}" if self.timestamp is not None else ""
-        return f"ALTER TABLE {full(self.table)} DROP {self.column}{using}"
+        return f"ALTER TABLE {self.name} DROP {self.column}{using}"
 
 
 @dataclass(frozen=True)
-class RenameColumn:
+class RenameColumn(TableStatement):
     """ALTER TABLE … RENAME, which takes columns of the key."""
 
-    table: Ref
     old: str
     new: str
 
     @property
     def cql(self) -> str:
-        """Its statement."""
-        return f"ALTER TABLE {full(self.table)} RENAME {self.old} TO {self.new}"
+        return f"ALTER TABLE {self.name} RENAME {self.old} TO {self.new}"
 
 
 @dataclass(frozen=True)
-class Truncate:
+class Truncate(TableStatement):
     """TRUNCATE."""
 
-    table: Ref
-
     @property
     def cql(self) -> str:
-        """Its statement."""
-        return f"TRUNCATE {full(self.table)}"
+        return f"TRUNCATE {self.name}"
 
 
 @dataclass(frozen=True)
-class DropTable:
+class DropTable(TableStatement):
     """DROP TABLE; its views have to be gone."""
 
-    table: Ref
-
     @property
     def cql(self) -> str:
-        """Its statement."""
-        return f"DROP TABLE {full(self.table)}"
+        return f"DROP TABLE {self.name}"
 
 
 @dataclass(frozen=True)
-class MakeTable:
+class MakeTable(Statement):
     """CREATE TABLE, with its indexes and views."""
 
     key_space: str
@@ -201,112 +204,101 @@ class MakeTable:
 
     @property
     def table(self) -> Ref:
-        """Its name."""
+        """Return the table's name."""
         return self.key_space, self.made.name
 
     @property
     def cql(self) -> str:
-        """Its statements."""
         return ";\n".join(self.made.statements(self.key_space))
 
 
 @dataclass(frozen=True)
-class MakeKeySpace:
+class MakeKeySpace(Statement):
     """CREATE KEYSPACE, with all that is in it."""
 
     made: KeySpace
 
     @property
     def cql(self) -> str:
-        """Its statements."""
         return ";\n".join(self.made.statements())
 
 
 @dataclass(frozen=True)
-class DropKeySpace:
+class DropKeySpace(Statement):
     """DROP KEYSPACE."""
 
     key_space: str
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         return f"DROP KEYSPACE IF EXISTS {self.key_space}"
 
 
 @dataclass(frozen=True)
-class DropIndex:
+class DropIndex(TableStatement):
     """DROP INDEX."""
 
-    table: Ref
     index: Index
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         return f"DROP INDEX {self.table[0]}.{self.index.name}"
 
 
 @dataclass(frozen=True)
-class MakeIndex:
+class MakeIndex(TableStatement):
     """CREATE INDEX."""
 
-    table: Ref
     index: Index
 
     @property
     def cql(self) -> str:
-        """Its statement."""
-        return self.index.statement(full(self.table))
+        return self.index.statement(self.name)
 
 
 @dataclass(frozen=True)
-class DropView:
+class DropView(TableStatement):
     """DROP MATERIALIZED VIEW."""
 
-    table: Ref
     view: View
 
     @property
     def cql(self) -> str:
-        """Its statement."""
         return f"DROP MATERIALIZED VIEW {self.table[0]}.{self.view.name}"
 
 
 @dataclass(frozen=True)
-class Maintain:
-    """`flush` or `compact` of key spaces on all nodes."""
+class Maintain(Statement):
+    """`flush` or `compact` of keyspaces on all nodes."""
 
     kind: str
     key_spaces: tuple[str, ...]
 
     @property
     def cql(self) -> str:
-        """As a line of a script."""
         return _call(f"{self.kind}/start", {"nodes": ["*"], "key_spaces": [strip(name) for name in self.key_spaces]})
 
 
 @dataclass(frozen=True)
-class Backup:
-    """A backup of key spaces."""
+class Backup(Statement):
+    """A backup of keyspaces."""
 
     name: str
     key_spaces: tuple[str, ...]
 
     @property
     def body(self) -> dict[str, Any]:
-        """Of the request."""
+        """Return the body of the request."""
         return {"backup_name": self.name, "key_spaces": [strip(name) for name in self.key_spaces], "count_rows": True}
 
     @property
     def cql(self) -> str:
-        """As a line of a script."""
         return _call("backup/start", self.body)
 
 
 @dataclass(frozen=True)
-class Restore:
-    """A restore. `tables` are chosen tables, `rename` pairs of key spaces' or of tables' names."""
+class Restore(Statement):
+    """A restore. `tables` are chosen tables, `rename` pairs of keyspaces' or of tables' names."""
 
     backup: str
     key_spaces: tuple[str, ...] = ()
@@ -315,7 +307,7 @@ class Restore:
 
     @property
     def body(self) -> dict[str, Any]:
-        """Of the request. A key space is renamed as (name, "")."""
+        """Return the body of the request; a keyspace is renamed as (name, "")."""
         body: dict[str, Any] = {"backup_name": self.backup}
         if self.key_spaces:
             body["key_spaces"] = [strip(name) for name in self.key_spaces]
@@ -327,7 +319,6 @@ class Restore:
 
     @property
     def cql(self) -> str:
-        """As a line of a script."""
         return _call("restore/start", self.body)
 
 

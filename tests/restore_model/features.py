@@ -1,4 +1,4 @@
-"""What a cluster needs for stories: features that Cassandra has switched off unless asked."""
+"""The settings of a cluster for stories: features that Cassandra has switched off by default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories that once went wrong, as short as they can be told; each key space has a name of its own."""
+"""Stories that once failed, as short as possible; each keyspace has a name of its own."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ VIEWED = Table("t", PLAIN.columns, indexes=(Index("by_b", "b", "b", "sai"),), vi
 
 
 def write(name: str, key: Value, *, a: Value = ONE, b: Value | None = TWO, table: str = "t") -> ev.Write:
-    """A row; without b where the table has none."""
+    """Return a write of a row; without b if the table has none."""
     sets = [ev.Assignment("a", INT, ev.VALUE, a)] + ([ev.Assignment("b", INT, ev.VALUE, b)] if b else [])
     return ev.Write((name, table), (("k", key),), (), True, tuple(sets))
 
 
 def made(name: str, *tables: Table) -> list[ev.Event]:
-    """A key space, with a row in each of its tables."""
+    """Return a keyspace, with a row in each of its tables."""
     rows = [write(name, ONE, table=table.name) for table in tables]
     return [ev.MakeKeySpace(KeySpace(name, 1, tables=tables)), *rows, ev.Maintain("flush", (name,))]
 
 
 def dropped_after_the_backup(name: str) -> Steps:
-    """The living table hides what is restored."""
+    """Drop a column after the backup: the living table hides what is restored."""
     ref = (name, "t")
     changes: list[ev.Event] = [ev.DropColumn(ref, "b"), ev.AddColumn(ref, Column("b", INT)), ev.Truncate(ref)]
     return [*made(name, PLAIN), ev.Backup(f"{name}-one", (name,)), *changes, ev.Restore(f"{name}-one", (name,))]
 
 
 def dropped_before_the_backup(name: str) -> Steps:
-    """The living table hides nothing, and what was dropped must not come back."""
+    """Drop a column before the backup: the living table hides nothing, and dropped data must not return."""
     ref = (name, "t")
     changes: list[ev.Event] = [ev.DropColumn(ref, "b"), ev.AddColumn(ref, Column("b", INT))]
     anew: list[ev.Event] = [ev.DropTable(ref), ev.MakeTable(name, PLAIN)]
@@ -43,7 +43,7 @@ def dropped_before_the_backup(name: str) -> Steps:
 
 
 def dropped_and_made_without_it(name: str) -> Steps:
-    """A column that is in the backup's files only."""
+    """Make the table anew without a column that is in the backup's files."""
     ref = (name, "t")
     anew: list[ev.Event] = [ev.DropTable(ref), ev.MakeTable(name, PLAIN.without("b"))]
     return [
@@ -53,21 +53,21 @@ def dropped_and_made_without_it(name: str) -> Steps:
 
 
 def view_of_a_table(name: str) -> Steps:
-    """One table that has a view, onto an emptied one."""
+    """Restore one table that has a view, onto an emptied one."""
     ref = (name, "t")
     backup = ev.Backup(f"{name}-one", (name,))
     return [*made(name, VIEWED), backup, ev.Truncate(ref), ev.Restore(f"{name}-one", tables=(ref,))]
 
 
 def view_that_was_dropped(name: str) -> Steps:
-    """What the view's own files have is older than the table."""
+    """Drop a view whose files are older than the table."""
     ref = (name, "t")
     changes: list[ev.Event] = [ev.DropView(ref, VIEWED.views[0]), write(name, ONE, a=TWO)]
     return [*made(name, VIEWED), ev.Backup(f"{name}-one", (name,)), *changes, ev.Restore(f"{name}-one", (name,))]
 
 
 def rename_alone(name: str) -> Steps:
-    """Nothing but what it names is restored."""
+    """Rename a table: only what `rename` names is restored."""
     other = Table("other", PLAIN.columns)
     moved = (((name, "t"), (name, "t_before")),)
     return [
@@ -77,7 +77,7 @@ def rename_alone(name: str) -> Steps:
 
 
 def without_tables(name: str) -> Steps:
-    """A key space of a type alone."""
+    """Restore a keyspace of a type alone."""
     space = KeySpace(name, 1, (Kind("address", "udt", (INT,), ("zip",)),))
     return [
         ev.MakeKeySpace(space), ev.Backup(f"{name}-one", (name,)), ev.DropKeySpace(name),
@@ -86,7 +86,7 @@ def without_tables(name: str) -> Steps:
 
 
 def named_like_cassandras_own(name: str) -> Steps:
-    """Its name begins as those of Cassandra's own key spaces do."""
+    """Restore a keyspace whose name begins like those of Cassandra's own keyspaces."""
     ref = (f"systems_{name}", "t")
     backup = ev.Backup(f"{name}-one", (ref[0],))
     back: list[ev.Event] = [ev.AddColumn(ref, Column("b", INT)), write(ref[0], TWO)]

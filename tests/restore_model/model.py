@@ -1,4 +1,4 @@
-"""All key spaces of one story, its backups, and what a restore may do to them. Pure: time is a number of events."""
+"""All keyspaces of one story, its backups, and the possible effects of a restore. Pure: time is a number of events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP = 10
 
 @dataclass
 class Space:
-    """A key space and its tables."""
+    """A keyspace and its tables."""
 
     schema: KeySpace
     tables: dict[str, TableModel] = field(default_factory=dict)
@@ -25,27 +25,27 @@ class Space:
 
 @dataclass
 class Model:
-    """The cluster's key spaces and the backups that were made."""
+    """The cluster's keyspaces and the backups that were made."""
 
     spaces: dict[str, Space] = field(default_factory=dict)
     backups: dict[str, dict[str, Space]] = field(default_factory=dict)
     step: int = 0
 
     def copy(self) -> Model:
-        """That changes on its own; backups do not change."""
+        """Return a copy that changes on its own; backups do not change."""
         return Model(copy.deepcopy(self.spaces), dict(self.backups), self.step)
 
     def table(self, ref: Ref) -> TableModel | None:
-        """One that exists."""
+        """Return a table that exists."""
         space = self.spaces.get(ref[0])
         return space.tables.get(ref[1]) if space else None
 
     def refs(self) -> list[Ref]:
-        """All tables."""
+        """Return all tables."""
         return [(name, table) for name, space in self.spaces.items() for table in space.tables]
 
     def apply(self, event: ev.Event) -> None:
-        """An event that Cassandra accepted."""
+        """Apply an event that Cassandra accepted."""
         self.step += 1
         if isinstance(event, ev.Backup):
             self._back_up(event)
@@ -79,10 +79,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a restore leads to: the cluster after it, and why it may be refused, or say that something differs.
-
-    `targets` are the tables that it is about by their new names, with the backup's; `made` those that it makes.
-    """
+    """The expected effect of a restore: the cluster after it, and the reasons for a refusal or a difference."""
 
     after: Model
     targets: dict[Ref, TableModel]
@@ -91,7 +88,7 @@ class Expectation:
 
     @property
     def may_differ(self) -> bool:
-        """Whether the cluster will not hold just what the backup does, although all was done."""
+        """Return whether the cluster can differ from the backup after a complete restore."""
         for ref, saved in self.targets.items():
             now = self.after.table(ref)
             if now is None or now.unknown or saved.expires or now.expires:
@@ -102,7 +99,7 @@ class Expectation:
 
 
 def expect(model: Model, restore: ev.Restore) -> Expectation:
-    """Of a restore in that cluster."""
+    """Return the expectation of a restore in that cluster."""
     after = model.copy()
     targets: dict[Ref, TableModel] = {}
     obstacles: list[str] = []
@@ -140,7 +137,7 @@ def _uncover(living: TableModel, saved: TableModel) -> None:
 
 
 def _spaces(restore: ev.Restore, backup: dict[str, Space]) -> dict[str, str]:
-    """Key spaces that are restored as a whole, also without tables, with their new names."""
+    """Keyspaces that are restored as a whole, also without tables, with their new names."""
     if restore.tables:
         return {}
     renamed = {old[0]: new[0] for old, new in restore.rename if not old[1]}
@@ -149,7 +146,7 @@ def _spaces(restore: ev.Restore, backup: dict[str, Space]) -> dict[str, str]:
 
 
 def chosen(restore: ev.Restore, backup: dict[str, Space]) -> dict[Ref, Ref]:
-    """The backup's tables that a restore is about, with their new names: what is named, by whatever field."""
+    """Return the backup's tables that a restore selects, by whatever field, with their new names."""
     every = [(name, table) for name, space in backup.items() for table in space.tables]
     rename = dict(restore.rename)
     if restore.tables:

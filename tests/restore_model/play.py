@@ -1,4 +1,4 @@
-"""Plays a story on a real cluster through CQL and the REST API, and says what was wrong."""
+"""A story played on a real cluster through CQL and the REST API, with its problems."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Player:
     _names: set[str] = field(default_factory=set)
 
     def play(self, steps: Steps) -> None:
-        """All steps in order; then what is left of it goes."""
+        """Play all steps in order, and drop the keyspaces at the end."""
         try:
             for step in steps:
                 self.lines.append(step.cql)
@@ -57,7 +57,7 @@ class Player:
 
     @property
     def script(self) -> str:
-        """What was done and what was wrong, to be read."""
+        """Return the events and problems as text."""
         return ";\n".join(self.lines) + "\n\n" + "\n".join(self.defects)
 
     def _do(self, event: ev.Event) -> None:
@@ -108,7 +108,7 @@ class Player:
         self._go_on(expected, outcome, found)
 
     def _go_on(self, expected: Expectation, outcome: Outcome, found: Found) -> None:
-        """The model as things are now: what is not as expected is not known."""
+        """Take the cluster's state into the model: where it is not as expected, it is unknown."""
         if outcome.state == REFUSED:
             return
         self.model = expected.after

@@ -22,7 +22,7 @@ class Column:
 
     @property
     def definition(self) -> str:
-        """As CREATE TABLE and ALTER TABLE … ADD have it."""
+        """Return the column as CREATE TABLE and ALTER TABLE … ADD have it."""
         return f"{self.name} {self.kind.name}{' static' if self.role == STATIC else ''}{self.mask and f' {self.mask}'}"
 
 
@@ -36,7 +36,7 @@ class Index:
     custom: str = ""
 
     def statement(self, table: str) -> str:
-        """That makes it."""
+        """Return the statement that makes it."""
         using = f" USING '{self.custom}'" if self.custom else ""
         return f"CREATE {'CUSTOM ' if self.custom else ''}INDEX {self.name} ON {table} ({self.target}){using}"
 
@@ -60,16 +60,16 @@ class Table:
     views: tuple[View, ...] = ()
 
     def role(self, role: str) -> tuple[Column, ...]:
-        """Its columns of that role."""
+        """Return its columns of that role."""
         return tuple(column for column in self.columns if column.role == role)
 
     @property
     def is_counter(self) -> bool:
-        """Whether it has counters."""
+        """Return whether it has counters."""
         return any(column.kind.family == COUNTER for column in self.columns)
 
     def column(self, name: str) -> Column:
-        """By its name."""
+        """Return a column by its name."""
         return next(column for column in self.columns if column.name == name)
 
     def without(self, name: str) -> Table:
@@ -77,7 +77,7 @@ class Table:
         return replace(self, columns=tuple(column for column in self.columns if column.name != name))
 
     def statements(self, key_space: str) -> Iterator[str]:
-        """That make it."""
+        """Return the statements that make it."""
         key = ", ".join(column.name for column in self.role(PARTITION))
         clustering = self.role(CLUSTERING)
         whole = ", ".join([f"({key})", *(column.name for column in clustering)])
@@ -90,7 +90,7 @@ class Table:
         yield from (self.view_statement(key_space, view) for view in self.views)
 
     def view_statement(self, key_space: str, view: View) -> str:
-        """That makes one of its views."""
+        """Return the statement that makes one of its views."""
         base = [column.name for column in self.columns if column.role in (PARTITION, CLUSTERING)]
         keys = [view.first, *base]
         where = " AND ".join(f"{name} IS NOT NULL" for name in keys)
@@ -102,7 +102,7 @@ class Table:
 
 @dataclass(frozen=True)
 class KeySpace:
-    """A key space with its user types, a function perhaps, and tables, of which there may be none."""
+    """A keyspace with its user types, a function perhaps, and tables, of which there may be none."""
 
     name: str
     replicas: int
@@ -111,7 +111,7 @@ class KeySpace:
     tables: tuple[Table, ...] = ()
 
     def statements(self) -> Iterator[str]:
-        """That make it."""
+        """Return the statements that make it."""
         yield (
             f"CREATE KEYSPACE {self.name} WITH replication ="
             f" {{'class': 'NetworkTopologyStrategy', 'replication_factor': {self.replicas}}}"

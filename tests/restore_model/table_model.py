@@ -22,7 +22,7 @@ FAR = 10**6
 
 @dataclass
 class TableModel:
-    """Its state. `epoch` is another one after all was taken out of it; counters of two epochs cannot be added up."""
+    """The state of a table. It has another `epoch` once it was emptied; counters of two epochs cannot be added up."""
 
     table: Table
     epoch: int
@@ -39,15 +39,15 @@ class TableModel:
     unknown: bool = False
 
     def copy(self) -> TableModel:
-        """That changes on its own."""
+        """Return a copy that changes on its own."""
         return copy.deepcopy(self)
 
     def emptied(self, epoch: int) -> TableModel:
-        """The table without anything in it; its dropped columns stay dropped."""
+        """Return the table without rows; its dropped columns stay dropped."""
         return TableModel(self.table, epoch, dropped=dict(self.dropped))
 
     def apply(self, event: ev.OfTable, now: int) -> None:
-        """An event of this table, at that write time."""
+        """Apply an event of this table, at that write time."""
         if isinstance(event, ev.Write):
             self._write(event, event.timestamp if event.timestamp is not None else now, now)
         elif isinstance(event, ev.Delete):
@@ -109,7 +109,7 @@ class TableModel:
         }  # fmt: skip
 
     def merge(self, other: TableModel) -> None:
-        """What the other one has comes in addition, each with its write time."""
+        """Add the other table's content, each part with its write time."""
         for key, time in other.partitions.items():
             self.partitions[key] = max(self.partitions.get(key, -1), time)
         self.ranges |= other.ranges
@@ -129,7 +129,7 @@ class TableModel:
         self.unknown = self.unknown or other.unknown
 
     def read(self) -> list[dict[str, Any]]:
-        """What SELECT JSON * says, in no order; names without quotes."""
+        """Return the rows of SELECT JSON *, in no order; names without quotes."""
         found: list[dict[str, Any]] = []
         for key in {row[0] for row in self._places()}:
             static = self._columns((key, None), self.table.role(STATIC))
@@ -150,7 +150,7 @@ class TableModel:
         return {strip(column.name): value.json for column, value in zip(columns, values, strict=True)}
 
     def _read_row(self, row: Row) -> dict[str, Any] | None:
-        """Its columns outside the key; None if there is no such row."""
+        """Return its columns outside the key; None if there is no such row."""
         regular = tuple(column for column in self.table.columns if column.role == "regular")
         values = self._columns(row, regular)
         time, lives = self.living.get(row, (-1, False))

@@ -1,4 +1,4 @@
-"""Types of CQL and values of them: each value as a literal of CQL and as what `SELECT JSON` says of it."""
+"""Types of CQL and their values: each value as a literal of CQL and as `SELECT JSON` returns it."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Kind:
 
     @property
     def cells(self) -> bool:
-        """Whether a column of it has a cell for each element."""
+        """Return whether a column of it has a cell for each element."""
         return self.family in (SET, LIST, MAP, UDT) and not self.frozen
 
     @property
     def has_user_type(self) -> bool:
-        """Whether a user type is in it somewhere."""
+        """Return whether it contains a user type."""
         return self.family == UDT or any(part.has_user_type for part in self.parts)
 
     def freeze(self) -> Kind:
-        """The same type as one cell."""
+        """Return the same type as one cell."""
         if not self.cells:
             return self
         return Kind(f"frozen<{self.name}>", self.family, self.parts, self.fields, True)
@@ -90,7 +90,7 @@ TEXT = Kind("text")
 
 
 def scalars(names: tuple[str, ...] = tuple(POOLS)) -> st.SearchStrategy[Kind]:
-    """One of the types with one cell and no parts."""
+    """Draw a type with one cell and no parts."""
     return st.sampled_from(names).map(Kind)
 
 
@@ -137,7 +137,7 @@ def _places(kind: Kind) -> tuple[str, ...]:
 
 @st.composite
 def values(draw: st.DrawFn, kind: Kind) -> Value:
-    """A whole value."""
+    """Draw a whole value."""
     if kind.family == SCALAR:
         return draw(st.sampled_from(POOLS[kind.name]))
     given = draw(elements(kind))
@@ -145,7 +145,7 @@ def values(draw: st.DrawFn, kind: Kind) -> Value:
 
 
 def literal(kind: Kind, given: tuple[tuple[Value, Value], ...]) -> str:
-    """The elements as a literal of CQL."""
+    """Return the elements as a literal of CQL."""
     if kind.family in (MAP, UDT):
         return "{" + ", ".join(f"{path.cql}: {value.cql}" for path, value in given) + "}"
     begin, end = {SET: ("{", "}"), LIST: ("[", "]"), TUPLE: ("(", ")")}[kind.family]
@@ -153,7 +153,7 @@ def literal(kind: Kind, given: tuple[tuple[Value, Value], ...]) -> str:
 
 
 def said(kind: Kind, given: tuple[tuple[Value, Value], ...]) -> Any:
-    """The elements as `canonical` has what SELECT JSON says of them."""
+    """Return the elements in the form that `canonical` gives to SELECT JSON's."""
     if kind.family == UDT:
         there = {path.cql: value.json for path, value in given}
         return {strip(name): there.get(name) for name in kind.fields}
@@ -164,7 +164,7 @@ def said(kind: Kind, given: tuple[tuple[Value, Value], ...]) -> Any:
 
 
 def canonical(kind: Kind, found: Any) -> Any:
-    """What SELECT JSON says, in a form that can be compared: sets in one order, names without quotes."""
+    """Return a value of SELECT JSON in a form that can be compared: sets in one order, names without quotes."""
     if found is None or kind.family in (SCALAR, COUNTER):
         return found
     if kind.family == UDT:
@@ -178,7 +178,7 @@ def canonical(kind: Kind, found: Any) -> Any:
 
 
 def strip(name: str) -> str:
-    """A name of CQL without its quotes."""
+    """Return a name of CQL without its quotes."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 

@@ -1,4 +1,4 @@
-"""Whether what a restore answered, and what is there afterwards, is right. Pure."""
+"""The verdict on a restore: its answer and its effect against the model. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMPLETE, DIFFERENT, REFUSED, ERROR = "COMPLETE", "DIFFERENT", "REFUSED", "ERROR
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a restore ended. REFUSED: by the API, or by Check, before anything was to be changed."""
+    """The end of a restore. REFUSED: by the API, or by Check, before anything was changed."""
 
     state: str
     message: str = ""
@@ -21,7 +21,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Found:
-    """What is not as expected after it: against the model after the restore, and against the one before it."""
+    """The differences after a restore: to the model after it, and to the one before it."""
 
     after: Mapping[Ref, str]
     before: Mapping[Ref, str]
@@ -30,7 +30,7 @@ class Found:
 
 
 def judge(expected: Expectation, outcome: Outcome, found: Found) -> list[str]:
-    """What is a defect: a sentence each, none if all is right."""
+    """Return a sentence for each defect."""
     if outcome.state == REFUSED:
         return _refused(expected, outcome, found)
     if outcome.state not in (COMPLETE, DIFFERENT):
@@ -52,5 +52,5 @@ def _refused(expected: Expectation, outcome: Outcome, found: Found) -> list[str]
 
 
 def _about(expected: Expectation, ref: Ref) -> bool:
-    """Whether it may be named as different: something stands against it."""
+    """Return whether the comparison can name it as different: something explains it."""
     return ref in expected.targets and any(text.startswith(f"{full(ref)}: ") for text in expected.obstacles)

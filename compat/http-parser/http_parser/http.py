@@ -1,4 +1,4 @@
-"""`HttpParser` as pymesos calls it: fed with bytes as they arrive, asked for what is known so far."""
+"""`HttpParser` as pymesos calls it: fed with bytes as they arrive, asked for the parts known so far."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import h11
 
 from http_parser.headers import Headers
 
-# The limit of the parser that this one stands in for.
+# This is the limit of the parser that this module replaces.
 _MAX_HEADER_BYTES = 80 * 1024
 
 
@@ -42,8 +42,9 @@ class HttpParser:
     def execute(self, data: bytes, length: int) -> int:
         """Feed the first `length` bytes of `data`; a length of 0 says that the peer closed the connection.
 
-        Returns the number of bytes parsed. Any other number than `length` is an error, named by `get_errno`; after an
-        error nothing more is parsed.
+        Returns:
+            The number of bytes parsed. Any other number than `length` is an error, named by `get_errno`; after an error
+            nothing more is parsed.
         """
         if self._error:
             return _not(length)
@@ -57,7 +58,7 @@ class HttpParser:
             return _not(length)
 
     def _pull(self) -> int:
-        """Take what h11 has understood by now; returns the number of bytes that lie behind the response."""
+        """Take the events that h11 has parsed, and return the number of bytes behind the response."""
         while True:
             event = self._connection.next_event()
             if isinstance(event, h11.Response):
@@ -80,37 +81,37 @@ class HttpParser:
         return length - unread
 
     def get_errno(self) -> int:
-        """What went wrong, one of `ParserError`; 0 while nothing did."""
+        """Return the error, one of `ParserError`; 0 without one."""
         return int(self._error)
 
     def is_headers_complete(self) -> bool:
-        """Whether status and headers of the response (not of a 1xx before it) are known."""
+        """Return whether status and headers of the response (not of a 1xx before it) are known."""
         return self._headers_complete
 
     def get_status_code(self) -> int:
-        """The status code, 0 before the headers are complete."""
+        """Return the status code, 0 before the headers are complete."""
         return self._status_code
 
     def get_headers(self) -> Headers:
-        """The headers, none before they are complete."""
+        """Return the headers, none before they are complete."""
         return self._headers
 
     def is_chunked(self) -> bool:
-        """Whether the body comes in chunks."""
+        """Return whether the body comes in chunks."""
         return self._headers.get("Transfer-Encoding", "").lower() == "chunked"
 
     def is_partial_body(self) -> bool:
-        """Whether `recv_body` has something to give."""
+        """Return whether `recv_body` has bytes to return."""
         return bool(self._body)
 
     def recv_body(self) -> bytes:
-        """The bytes of the body that arrived since the last call."""
+        """Return the bytes of the body that arrived since the last call."""
         body = b"".join(self._body)
         self._body.clear()
         return body
 
     def is_message_complete(self) -> bool:
-        """Whether the end of the response was seen."""
+        """Return whether the end of the response was seen."""
         return self._message_complete
 
 

@@ -1,14 +1,16 @@
-"""The keys of a backup's objects under its location. They never change and are never written with other content, but
-for what a backup that was never completed left under its name.
+"""The keys of a backup's objects under its location.
+
+Keys never change, and an object is never overwritten with other content. The exception are the documents of a backup
+that was never completed.
 
 backups/<backup>/started.json      claims the name
 backups/<backup>/schema.json
-backups/<backup>/roles.json        if system_auth is backed up: salted hashes among them, as in its SSTables
+backups/<backup>/roles.json        if system_auth is backed up: with salted hashes, as in its SSTables
 backups/<backup>/nodes/<node>.json
-backups/<backup>/moments.json      when rows were counted
+backups/<backup>/moments.json      the time of the row count
 backups/<backup>/manifest.json     makes the backup exist
 data/<cluster>/<node>/<table id>/<SHA-256 of the plain content>[.zst]
-sweeps/<operation>.json            somebody removes objects
+sweeps/<operation>.json            a running removal of objects
 """
 
 from __future__ import annotations
@@ -27,61 +29,70 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class LayoutError(ValueError):
-    """A name that cannot be part of a key; the text says which."""
+    """A name that cannot be part of a key; the text names it."""
 
 
 def backup_prefix(backup: str) -> str:
-    """What all objects of a backup but its data begin with."""
+    """Return the prefix of all objects of a backup except its data."""
     return f"{BACKUPS}{_checked('backup_name', backup)}/"
 
 
 def started_key(backup: str) -> str:
-    """Of the claim."""
+    """Return the key of the claim."""
     return f"{backup_prefix(backup)}started.json"
 
 
 def schema_key(backup: str) -> str:
-    """Of the schema."""
+    """Return the key of the schema."""
     return f"{backup_prefix(backup)}schema.json"
 
 
 def roles_key(backup: str) -> str:
-    """Of the roles."""
+    """Return the key of the roles."""
     return f"{backup_prefix(backup)}roles.json"
 
 
 def nodes_prefix(backup: str) -> str:
-    """What the manifests of all nodes begin with."""
+    """Return the prefix of all nodes' manifests."""
     return f"{backup_prefix(backup)}nodes/"
 
 
 def node_key(backup: str, node: str) -> str:
-    """Of a node's manifest."""
+    """Return the key of a node's manifest."""
     return f"{nodes_prefix(backup)}{_checked('node', node)}.json"
 
 
 def moments_key(backup: str) -> str:
-    """Of the moments."""
+    """Return the key of the moments."""
     return f"{backup_prefix(backup)}moments.json"
 
 
 def manifest_key(backup: str) -> str:
-    """Of the cluster's manifest."""
+    """Return the key of the cluster's manifest."""
     return f"{backup_prefix(backup)}manifest.json"
 
 
 def cluster_prefix(cluster: str) -> str:
-    """What the data of all nodes of a cluster begins with."""
+    """Return the prefix of the data of all nodes of a cluster."""
     return f"{DATA}{_checked('cluster', cluster)}/"
 
 
 def data_prefix(cluster: str, node: str) -> str:
-    """What the data of a node begins with. It ends with a slash, so that node-1 is not node-10."""
+    """Return the prefix of a node's data. It ends with a slash, so that node-1 does not match node-10."""
     return f"{cluster_prefix(cluster)}{_checked('node', node)}/"
 
 
 def data_name(table_id: str, sha256: str, encoding: str) -> str:
-    """The rest of the key of a file's content, after the node's prefix."""
+    """Return the rest of the key of a file's content, after the node's prefix.
+
+    Args:
+        table_id: The table's id, a UUID.
+        sha256: The digest of the plain content, in hexadecimal.
+        encoding: PLAIN_ENCODING or ZSTD_ENCODING.
+
+    Raises:
+        LayoutError: The id or the digest has another form.
+    """
     if not _TABLE_ID.fullmatch(table_id):
         raise LayoutError(f"{table_id!r} is no table id")
     if not _DIGEST.fullmatch(sha256):
@@ -90,7 +101,7 @@ def data_name(table_id: str, sha256: str, encoding: str) -> str:
 
 
 def sweep_key(operation: str) -> str:
-    """Of the notice that objects are being removed."""
+    """Return the key of the notice of a running sweep."""
     return f"{SWEEPS}{_checked('operation', operation)}.json"
 
 

@@ -1,4 +1,4 @@
-"""What a backup consists of, as its documents say: the claim, the schema, each node's files, and the whole.
+"""The documents of a backup: the claim, the schema, each node's files, and the whole.
 
 Times are seconds since 1970, sizes are bytes, tokens are decimal texts, keys are relative to the location.
 """
@@ -25,7 +25,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One file of an SSTable, by its whole name. `encoding` is `zstd` or `none`; `sha256` is of the plain content."""
+    """One file of an SSTable, by its full name. `encoding` is `zstd` or `none`; `sha256` is of the plain content."""
 
     name: str
     size: int
@@ -37,7 +37,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class SSTable:
-    """One SSTable by what its files' names begin with; `directory` is an index into the data directories."""
+    """One SSTable by the common prefix of its files' names; `directory` is an index into the data directories."""
 
     name: str
     directory: int
@@ -55,18 +55,18 @@ class TableFiles:
 
     @property
     def components(self) -> tuple[Component, ...]:
-        """Of all SSTables."""
+        """Return the components of all SSTables."""
         return tuple(component for sstable in self.sstables for component in sstable.components)
 
     @property
     def bytes(self) -> int:
-        """Of all components."""
+        """Return the size of all components."""
         return sum(component.size for component in self.components)
 
 
 @dataclass(frozen=True)
 class Member:
-    """A node as it was when its snapshot was taken."""
+    """A node at the moment of its snapshot."""
 
     host_id: str
     address: str
@@ -81,13 +81,13 @@ class Member:
 
     @property
     def num_tokens(self) -> int:
-        """How many tokens it has."""
+        """Return the number of its tokens."""
         return len(self.tokens)
 
 
 @dataclass(frozen=True)
 class NodeManifest:
-    """All that one node gave."""
+    """The files of one node."""
 
     backup_name: str
     operation: str
@@ -99,9 +99,9 @@ class NodeManifest:
 
 @dataclass(frozen=True)
 class KeySpace:
-    """One key space: the statements that make it, in order, each as Cassandra describes it (with internals).
+    """One keyspace: its statements in order, each as Cassandra describes it (with internals).
 
-    `system` is one that every cluster makes for itself.
+    A `system` keyspace is one that every cluster creates for itself.
     """
 
     name: str
@@ -111,7 +111,7 @@ class KeySpace:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. `rows` is None when they were not counted."""
+    """A table; `rows` is None if they were not counted."""
 
     key_space: str
     name: str
@@ -121,7 +121,7 @@ class Table:
 
 @dataclass(frozen=True)
 class RingMember:
-    """A member of the ring, in any data center, whether it was backed up or not."""
+    """A member of the ring in any data center, in the backup or not."""
 
     host_id: str
     address: str
@@ -132,7 +132,7 @@ class RingMember:
 
 @dataclass(frozen=True)
 class Schema:
-    """Schema and ring as one node saw them when all snapshots had been taken.
+    """Schema and ring as one node saw them after all snapshots.
 
     `roles_sha256` is of the document of the roles, empty if there is none.
     """
@@ -146,7 +146,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class NodeSummary:
-    """One node's part of a backup. `objects` and `bytes` count files as they were, before compression."""
+    """One node's part of a backup. `objects` and `bytes` are those of its files, before compression."""
 
     manifest_key: str
     manifest_sha256: str
@@ -157,7 +157,7 @@ class NodeSummary:
 
 @dataclass(frozen=True)
 class TableSummary:
-    """One table's part of a backup, on all nodes together."""
+    """One table's part of a backup, over all nodes."""
 
     key_space: str
     name: str
@@ -169,7 +169,7 @@ class TableSummary:
 
 @dataclass(frozen=True)
 class Absent:
-    """A node that was down when the backup was made, and is not in it."""
+    """A node that was down during the backup, and is not in it."""
 
     address: str | None
     why: str
@@ -177,7 +177,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of a key space's ranges have fewer replicas in the backup than in the ring, and how many have none."""
+    """The numbers of a keyspace's ranges: all, those with fewer replicas in the backup than in the ring, with none."""
 
     ranges: int
     fewer: int
@@ -186,8 +186,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Moments:
-    """When what was: beside the manifest, where executors that do not know it do not look. `counted_at` is when the
-    counting of rows ended, None if none were counted; nodes' snapshots have their own `taken_at`."""
+    """The times of a backup's steps, beside the manifest, so that older executors ignore them.
+
+    `counted_at` is the end of the row count, None without one. The nodes' snapshots have their own `taken_at`.
+    """
 
     described_at: float
     counted_at: float | None
@@ -195,10 +197,10 @@ class Moments:
 
 @dataclass(frozen=True)
 class ClusterManifest:
-    """The whole: what makes a backup exist.
+    """The manifest of the whole backup, which makes it exist.
 
-    Fields with defaults are written when they have another value alone: an executor that does not know them refuses
-    the backup then. `left_out` says of tables why they are not in it, though some node had them.
+    A field with a default is written only if it has another value: an executor that does not know the field then
+    refuses the backup. `left_out` has the reason for each table that is not in it, though some node had it.
     """
 
     backup_name: str
@@ -221,33 +223,33 @@ class ClusterManifest:
 
 
 def read_moments(data: bytes, what: str) -> Moments:
-    """Raises DocumentError, as all of these."""
+    """Parse the moments; `what` names the document in errors. Raises DocumentError."""
     return document.read(Moments, data, what)
 
 
 def read_started(data: bytes, what: str) -> Started:
-    """The claim."""
+    """Parse the claim; `what` names the document in errors. Raises DocumentError."""
     found = document.read(Started, data, what)
     _check_started(found, what)
     return found
 
 
 def read_node(data: bytes, what: str) -> NodeManifest:
-    """One node's manifest."""
+    """Parse one node's manifest; `what` names the document in errors. Raises DocumentError."""
     found = document.read(NodeManifest, data, what)
     _check_node(found, what)
     return found
 
 
 def read_schema(data: bytes, what: str) -> Schema:
-    """The schema."""
+    """Parse the schema; `what` names the document in errors. Raises DocumentError."""
     found = document.read(Schema, data, what)
     _check_schema(found, what)
     return found
 
 
 def read_cluster(data: bytes, what: str) -> ClusterManifest:
-    """The cluster's manifest."""
+    """Parse the cluster's manifest; `what` names the document in errors. Raises DocumentError."""
     found = document.read(ClusterManifest, data, what)
     _check_cluster(found, what)
     return found
@@ -260,7 +262,7 @@ def _check_started(found: Started, what: str) -> None:
 
 
 def _check_node(found: NodeManifest, what: str) -> None:
-    """It names the files that a restore writes."""
+    """Check the manifest that names the files that a restore writes."""
     Place(what).names(found.backup_name, found.operation, found.cluster, found.node)
     place = Place(f"the backup {found.backup_name}", f"node {found.node}")
     _check_member(place, found.member)

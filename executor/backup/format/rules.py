@@ -1,4 +1,4 @@
-"""The rules for what the documents of a bucket may say. Whoever can write to a bucket writes them: nothing is trusted.
+"""The rules for what the documents of a bucket may say. Each writer of a bucket can change them.
 
 Names become paths on a node's volume, keys in the bucket, and names of MBeans. So each is exactly what Cassandra or
 this project makes: no separator, no name of dots, no control character, and no name longer than Cassandra takes.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from executor.backup.format import layout
-from executor.backup.format.document import DocumentError
+from executor.json_codec import SHOWN, DocumentError
 from executor.protocol import KEY_SPACE_LENGTH, TABLE_LENGTH
 
 # `nb-1-big`, `da-3gzd_0x2k_1yvtc2gqkq4fkpfn5j-bti`: version, id and format.
@@ -29,13 +29,12 @@ _MOST_SECONDS = 253_402_300_799.0
 MOST_COMPONENTS = 4_096
 MOST_DIRECTORIES = 1_024
 MOST_TOKENS = 16_384
-_SHOWN = 80
 
 
 def shown(value: object) -> str:
     """Render a value of a foreign document for people: no control character, and not much of it."""
     text = ascii(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 class Place:
@@ -60,8 +59,8 @@ class Place:
             self.demand(layout.is_name(name), name, rule)
 
     def key_space(self, name: str) -> None:
-        """Demand a name as Cassandra takes it for a key space."""
-        rule = f"the name of a key space is 1 to {KEY_SPACE_LENGTH} letters, digits and underscores"
+        """Demand a name as Cassandra takes it for a keyspace."""
+        rule = f"the name of a keyspace is 1 to {KEY_SPACE_LENGTH} letters, digits and underscores"
         self.demand(_is(_WORD, name) and len(name) <= KEY_SPACE_LENGTH, name, rule)
 
     def table(self, key_space: str, name: str, identifier: str) -> None:

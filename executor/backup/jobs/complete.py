@@ -1,4 +1,4 @@
-"""complete: the cluster's manifest, written last, makes the backup exist. On one node for all."""
+"""The job `backup-complete`: writes the cluster's manifest last, which makes the backup exist. One node runs it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from executor.backup.catalog import Catalog
 from executor.backup.completion import Part, summarise
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import Absent, ClusterManifest, Coverage, Moments
-from executor.backup.request import opened, read
+from executor.backup.request import open_location, read
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.s3.store import Store
 
 
 def backup_complete(context: JobContext) -> Mapping[str, Any]:
-    """See that every node's manifest is the one that its upload wrote, and write the cluster's. Raises JobError.
+    """Verify that every node's manifest is the one that its upload wrote, and write the cluster's. Raises JobError.
 
-    When an attempt before did so already, the answer is the same.
+    If an earlier attempt has done so, the result is the same.
     """
     request = read(context.launch.parameters)
     parameters = context.launch.parameters
@@ -34,7 +34,7 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
         started_at = float(parameters["started_at"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise JobError("parameters", f"{type(error).__name__}: {error}", hopeless=True) from error
-    with opened(context, request) as store:
+    with open_location(context, request) as store:
         key = layout.manifest_key(request.backup_name)
         catalog.check(store, request.backup_name, request.operation)
         found = Catalog(store).manifest(request.backup_name)
@@ -49,13 +49,13 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
             except JobError:
                 store.delete([key])
                 raise
-    message = coverage.told(found.coverage, found.absent)
-    told = {"message": message} if message else {}
-    return {"manifest_key": key, "objects": found.objects, "bytes": found.bytes, **told}
+    message = coverage.sentence(found.coverage, found.absent)
+    optional = {"message": message} if message else {}
+    return {"manifest_key": key, "objects": found.objects, "bytes": found.bytes, **optional}
 
 
 def _with_gaps(context: JobContext, found: ClusterManifest) -> ClusterManifest:
-    """With what was left out. Raises JobError if all replicas of some ranges were, as nodes went down meanwhile."""
+    """Return the manifest with what was left out. Raises JobError if a range lost all replicas, as nodes went down."""
     parameters = context.launch.parameters
     left_out = {str(name): str(why) for name, why in (parameters["describe"].get("left_out") or {}).items()}
     absent = {
@@ -67,13 +67,13 @@ def _with_gaps(context: JobContext, found: ClusterManifest) -> ClusterManifest:
         key_spaces = {table.key_space for table in found.tables}
         present = [node.member.address for node in found.nodes.values()]
         away = [item.address for item in absent.values() if item.address is not None]
-        covered = coverage.look(context.node.jolokia, key_spaces, present, away)
+        covered = coverage.measure(context.node.jolokia, key_spaces, present, away)
         coverage.refuse_gaps("complete", covered, absent)
     return replace(found, left_out=left_out, absent=absent, coverage=covered)
 
 
 def _put_moments(store: Store, backup: str, described: Mapping[str, Any]) -> None:
-    """Not of an executor that does not tell them."""
+    """Write the moments, unless the describing executor did not report them."""
     if described.get("described_at") is not None:
         counted_at = described.get("counted_at")
         moments = Moments(float(described["described_at"]), None if counted_at is None else float(counted_at))

@@ -1,4 +1,4 @@
-"""delete: one backup by its name, or those that a rule of retention does not keep. On one node."""
+"""The job `backup-delete`: removes one backup by name, or those that retention does not keep. One node runs it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 from executor.backup import removal
 from executor.backup.catalog import Catalog, Entry
-from executor.backup.request import Request, opened, read
+from executor.backup.request import Request, open_location, read
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.s3.store import Store
 
 
 def backup_delete(context: JobContext) -> Mapping[str, Any]:
-    """Remove backups, then what no other backup needs of their data. Raises JobError.
+    """Remove backups, then the data that no other backup needs. Raises JobError.
 
-    A rule of retention is for backups of this cluster alone. An attempt that follows a killed one goes on.
+    Retention applies to this cluster's backups alone. An attempt after a killed one continues its work.
     """
     request = read(context.launch.parameters)
     deleted: list[str] = list(context.load().get("deleted", ()))
     clusters: set[str] = set(context.load().get("clusters", (request.cluster,)))
-    with opened(context, request) as store:
+    with open_location(context, request) as store:
         for entry in _chosen(context, store, request, deleted):
             context.check()
             context.tell(JobProgress(doing=f"removing the backup {entry.name}"))
@@ -50,10 +50,10 @@ def _chosen(context: JobContext, store: Store, request: Request, deleted: list[s
     if request.backup_name:
         entry = catalog.entry(request.backup_name)
         if entry is None and request.backup_name not in deleted:
-            raise JobError("delete", f"there is no backup {request.backup_name}", hopeless=True)
+            raise JobError("delete", f"there is no backup {request.backup_name}; check its name", hopeless=True)
         return [] if entry is None else [entry]
     keep_last = context.launch.parameters.get("keep_last")
     keep_days = context.launch.parameters.get("keep_days")
     if keep_last is None and keep_days is None:
-        raise JobError("delete", "neither backup_name nor keep_last nor keep_days is given", hopeless=True)
-    return removal.outdated(catalog.entries(), request.cluster, store.now(), keep_last, keep_days)
+        raise JobError("delete", "set backup_name, keep_last or keep_days: none of them is set", hopeless=True)
+    return removal.find_outdated(catalog.entries(), request.cluster, store.now(), keep_last, keep_days)

@@ -1,4 +1,4 @@
-"""describe: claims the backup's name, and records the cluster's schema and ring. On one node for all."""
+"""The job `backup-describe`: claims the backup's name, and records the schema and the ring. One node runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from executor.backup import catalog, coverage, description, fingerprint
 from executor.backup.description import Counting
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import KeySpace, RingMember, Schema, Started, Table
-from executor.backup.request import Request, opened, read
+from executor.backup.request import Request, open_location, read
 from executor.backup.roles import roles
 from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
@@ -31,24 +31,26 @@ _VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
 _ASK_SECONDS = 30.0
 _STEP = "describe"
 _NAMED = 5
-# Where tables come and go all the time.
+# Retries while tables are created and dropped all the time.
 _TRIES = 20
 _PAUSE_SECONDS = 0.2
 _CREATED, _DROPPED = "created after the snapshots were taken", "dropped after the snapshots were taken"
 
 
 def backup_describe(context: JobContext) -> Mapping[str, Any]:
-    """Write the schema's document. Raises JobError, for good if the schema is not that of the snapshots and they are
-    not taken anew any more.
+    """Write the schema's document.
 
-    `retake` in the answer names what has changed since the snapshots: they are to be taken anew. `left_out` says of
-    tables that only some snapshots have, or that were made or dropped since, why they are left out.
+    `retake` in the result names what has changed since the snapshots: they must be taken again. `left_out` has the
+    reason for each table that is left out: only some snapshots have it, or it was created or dropped since.
+
+    Raises:
+        JobError: Hopeless if the schema is not that of the snapshots, and they are not taken again.
     """
     request = read(context.launch.parameters)
     started = Started(
         request.backup_name, request.operation, request.cluster, request.cluster_name, time.time()
     )  # fmt: skip
-    with opened(context, request) as store:
+    with open_location(context, request) as store:
         catalog.claim(store, started)
         wait_for_agreement(context.node.jolokia, context.wait)
         with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
@@ -77,7 +79,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
 
 
 def _write_roles(request: Request, store: Store, session: Session, found: Schema) -> tuple[str, str]:
-    """The roles as a document of their own, which a restore makes statements of: its SHA-256, or why there is none."""
+    """Write the roles' document, for a restore's statements; return its SHA-256, or the reason why there is none."""
     if request.column_families or ROLES_KEY_SPACE not in {space.name for space in found.key_spaces}:
         return "", ""
     try:
@@ -90,7 +92,7 @@ def _write_roles(request: Request, store: Store, session: Session, found: Schema
 
 @dataclass(frozen=True)
 class _Fit:
-    """How the schema fits to the snapshots: `changed` are names that have changed since, which fits not at all."""
+    """The match of schema and snapshots: `changed` names what has changed since, which is no match."""
 
     key_spaces: frozenset[str]
     version: str = field(compare=False)
@@ -99,39 +101,39 @@ class _Fit:
 
 
 def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
-    """Raises JobError if it does not fit, and the snapshots are not taken anew any more."""
+    """Return the match. Raises JobError if there is none, and the snapshots are not taken again."""
     shared = {name for name, local in schema.key_spaces(context.node.jolokia).items() if not local}
     names = shared & set(request.key_spaces) if request.key_spaces else shared
-    told = context.launch.parameters.get("schema")
-    if told is None:
+    reported = context.launch.parameters.get("schema")
+    if reported is None:
         version = _same_version(context)
         if (now := _version(context)) != version:
             text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
             raise JobError(_STEP, text, hopeless=True)
         return _Fit(frozenset(names), version, {})
-    if told["differs"]:
-        _refuse_differing(told["differs"])
-    agreed: Mapping[str, str] = told["agreed"]
+    if reported["differs"]:
+        _refuse_differing(reported["differs"])
+    agreed: Mapping[str, str] = reported["agreed"]
     try:
         here = fingerprint.short(fingerprint.take(session, names, request.column_families))
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
-    known = {**agreed, **dict.fromkeys(told["left_out"], "")}
+    known = {**agreed, **dict.fromkeys(reported["left_out"], "")}
     _, new, _ = fingerprint.changes(known, here)
     changed, _, gone = fingerprint.changes(agreed, here)
     if changed and context.launch.parameters.get("last_round"):
         text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
         raise JobError(_STEP, f"{text}; {_REST}", hopeless=True)
-    left_out = {**told["left_out"], **dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
+    left_out = {**reported["left_out"], **dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
     kept = frozenset(name for name in names if name in agreed and name not in left_out)
     return _Fit(kept, _version(context), left_out, changed)
 
 
-_REST = "the snapshots were taken several times; make a new backup when the schema rests"
+_REST = "the snapshots were taken several times; make a new backup when the schema no longer changes"
 
 
 def _refuse_differing(differs: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-    """The snapshots of some nodes are of another schema than those of others, after they were taken several times."""
+    """Raise JobError: after several snapshots, those of some nodes still have another schema than those of others."""
     texts = []
     for name, having in sorted(differs.items())[:_NAMED]:
         (one, here), (other, there), *_ = having.items()
@@ -141,15 +143,15 @@ def _refuse_differing(differs: Mapping[str, Mapping[str, Sequence[str]]]) -> Non
 
 
 def _missing(context: JobContext, key_spaces: Collection[str]) -> str:
-    """What the backup lacks of the ring, as a sentence. Raises JobError if it would lack all replicas of a range."""
+    """Return a sentence about missing replicas. Raises JobError if all replicas of a range would be missing."""
     absent: Mapping[str, Any] = context.launch.parameters.get("absent") or {}
     if not absent:
         return ""
     addresses = [str(found["address"]) for found in absent.values() if found.get("address")]
     present = list(map(str, context.launch.parameters.get("present") or ()))
-    found = coverage.look(context.node.jolokia, key_spaces, present, addresses)
+    found = coverage.measure(context.node.jolokia, key_spaces, present, addresses)
     coverage.refuse_gaps(_STEP, found, absent)
-    return coverage.told(found, absent)
+    return coverage.sentence(found, absent)
 
 
 def _left_out_words(left_out: Mapping[str, str]) -> str:
@@ -167,7 +169,7 @@ def _spread_words(context: JobContext) -> str:
 
 @dataclass(frozen=True)
 class _Text:
-    """What is written down of the schema that fits."""
+    """The part of a matching schema that the document records."""
 
     key_spaces: tuple[KeySpace, ...]
     ids: Mapping[TableName, str]
@@ -175,7 +177,7 @@ class _Text:
 
 
 def _written_down(context: JobContext, request: Request, session: Session) -> tuple[_Fit, _Text | None]:
-    """The schema as it is, and was before and after it was read; nothing is read of one that does not fit."""
+    """Read the schema between two checks of its match; nothing is read without a match."""
     fit = _fit(context, request, session)
     for _ in range(_TRIES):
         if fit.changed:
@@ -186,7 +188,7 @@ def _written_down(context: JobContext, request: Request, session: Session) -> tu
             return fit, text
         fit = again
         context.wait(_PAUSE_SECONDS)
-    raise JobError(_STEP, f"the schema changed {_TRIES} times while it was written down; it is tried again")
+    raise JobError(_STEP, f"the schema changed {_TRIES} times while it was read; the job is tried again")
 
 
 def _read(request: Request, session: Session, fit: _Fit) -> _Text:
@@ -222,7 +224,7 @@ def _is_wanted(name: TableName, request: Request) -> bool:
 def _refuse_views(
     request: Request, names: Container[str], ids: Iterable[TableName], views: Mapping[TableName, TableName]
 ) -> None:
-    """What is built from a table is not backed up by itself."""
+    """Raise JobError if the request names a view by itself: a restore builds it from its table."""
     tables = list(ids)
     by_itself = [
         name
@@ -236,7 +238,7 @@ def _refuse_views(
 
 
 def _same_version(context: JobContext) -> str:
-    """Of snapshots of executors that tell the schema's version alone."""
+    """Return the one schema version of snapshots by executors that report only this version."""
     versions = [str(version) for version in context.launch.parameters.get("schema_versions") or ()]
     if len(versions) != 1:
         listed = ", ".join(versions) or "none"

@@ -1,4 +1,4 @@
-"""What a bucket holds: the questions `backups` and `backup`."""
+"""The questions `backups` and `backup` about the content of a bucket."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any
 
 from executor.backup import coverage
 from executor.backup.catalog import Catalog, Entry
-from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest
 from executor.cql.ddl import views_in
 from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import NodeFacts, QuestionError
+from executor.json_codec import DocumentError
 from executor.s3.client import Patience
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import open_store
 
 COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
-# Somebody waits for the answer: better to be told soon what is wrong.
+# An API client waits for the answer: a quick error is better than more attempts.
 _PATIENCE = Patience(attempts=3, connect_seconds=5.0, read_seconds=15.0, pause=0.5, longest_pause=2.0)
 
 
 def list_backups(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All backups of a location, the newest first; sizes are before compression. Raises QuestionError."""
+    """Return all backups of a location, the newest first; sizes are before compression. Raises QuestionError."""
     with _catalog(node, content) as catalog:
         entries = sorted(catalog.entries(), key=lambda entry: (-entry.changed_at, entry.name))
     return {"backups": [_listed(entry) for entry in entries]}
 
 
 def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """One backup. Raises QuestionError, of the kind unknown if there is none of that name."""
+    """Return one backup. Raises QuestionError, with the kind unknown if there is none of that name."""
     name = str(content.get("backup_name") or "")
     with _catalog(node, content) as catalog:
         entry = catalog.entry(name)
@@ -62,7 +62,7 @@ def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str,
 
 
 def _gaps(found: ClusterManifest) -> Mapping[str, Any]:
-    """What a backup has not, though the cluster had it; empty where nothing is missing."""
+    """Return what the cluster had and the backup lacks; empty if nothing is missing."""
     parts = {
         "left_out": dict(found.left_out),
         "absent": {name: {"address": item.address, "why": item.why} for name, item in found.absent.items()},
@@ -71,12 +71,12 @@ def _gaps(found: ClusterManifest) -> Mapping[str, Any]:
             for name, item in found.coverage.items()
         },
     }
-    words = coverage.told(found.coverage, found.absent)
+    words = coverage.sentence(found.coverage, found.absent)
     return {name: part for name, part in parts.items() if part} | ({"message": words} if words else {})
 
 
 def _of(entry: Entry, name: str) -> str | None:
-    """A field that the claim and the manifest share."""
+    """Return a field that the claim and the manifest share."""
     found = entry.manifest or entry.started
     return None if found is None else str(getattr(found, name))
 
@@ -126,13 +126,13 @@ def _nodes(found: ClusterManifest) -> Mapping[str, Any]:
 
 
 def _key_spaces(catalog: Catalog, found: ClusterManifest) -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
-    """Tables by key space, and views with their tables likewise."""
+    """Return tables by keyspace, and by keyspace the views with their tables."""
     try:
         schema = catalog.schema(found)
         derived = views_in(text for space in schema.key_spaces for text in space.statements)
         names = [space.name for space in schema.key_spaces]
     except (StoreError, DocumentError, CqlError):
-        # Whoever works with the backup is told; its tables are in the manifest as well.
+        # A job that uses the backup reports the error; the manifest has the tables as well.
         derived, names = {}, []
     tables: dict[str, list[str]] = {name: [] for name in names}
     for table in found.tables:

@@ -1,4 +1,4 @@
-"""upload: the files of this node's snapshot into the bucket, and what there is of them into the node's manifest."""
+"""The job `backup-upload`: sends the files of this node's snapshot to the bucket, then the node's manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from executor.backup import catalog, removal, snapshots
 from executor.backup.format import document, layout, manifest
 from executor.backup.format.manifest import Component, NodeManifest, SSTable, TableFiles
-from executor.backup.request import Request, opened, read
+from executor.backup.request import Request, open_location, read
 from executor.backup.snapshots import Note, SnapshotTable
 from executor.backup.upload.files import SnapshotFile, TableId, snapshot_directories, snapshot_files
 from executor.backup.upload.run import Control, Uploaded, upload_files
@@ -27,7 +27,7 @@ _HASHES = "sha256.txt"
 def backup_upload(context: JobContext) -> Mapping[str, Any]:
     """Send what no earlier backup or attempt has sent, then the node's manifest. Raises JobError."""
     request = read(context.launch.parameters)
-    with opened(context, request) as store:
+    with open_location(context, request) as store:
         prefix = layout.data_prefix(request.cluster, context.launch.node)
         key = layout.node_key(request.backup_name, context.launch.node)
         catalog.check(store, request.backup_name, request.operation)
@@ -58,7 +58,7 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
 
 
 def _views(store: Store, request: Request) -> set[tuple[str, str]]:
-    """The materialized views, which a restore builds from their tables."""
+    """Return the materialized views, which a restore builds from their tables."""
     key = layout.schema_key(request.backup_name)
     content = store.get(key)
     if content is None:
@@ -72,17 +72,17 @@ def _views(store: Store, request: Request) -> set[tuple[str, str]]:
 
 
 def without(note: Note, views: Container[tuple[str, str]]) -> Note:
-    """What a snapshot is of, but for these."""
+    """Return a snapshot's note without these views."""
     return replace(note, tables=tuple(table for table in note.tables if (table.key_space, table.name) not in views))
 
 
 def control(context: JobContext) -> Control:
-    """A job's reins on an upload: cancellation, progress and the throttle as it is tuned."""
+    """Return a job's control of an upload: cancellation, progress, and the tuned throttle."""
     return Control(context.check, context.tell, limit(context))
 
 
 def limit(context: JobContext) -> Callable[[], float]:
-    """The throttle as it is tuned now, in bytes per second."""
+    """Return a function that gives the tuned throttle in bytes per second."""
     return lambda: float(context.tuning.get("throttle") or 0)
 
 
@@ -102,7 +102,7 @@ def _note(context: JobContext, request: Request) -> Note:
 
 
 def _left_out(context: JobContext) -> frozenset[str]:
-    """Names of tables, and of whole key spaces, that the backup's schema lacks."""
+    """Return the names of tables, and of whole keyspaces, that the backup's schema leaves out."""
     return frozenset(map(str, context.launch.parameters.get("left_out") or ()))
 
 

@@ -1,4 +1,4 @@
-"""verify: every object of some nodes of a backup is read back and compared."""
+"""The job `backup-verify`: reads every object of some nodes of a backup and compares it with the manifests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from executor.backup import verification
 from executor.backup.catalog import Catalog
 from executor.backup.format.manifest import Component
 from executor.backup.jobs.upload import limit
-from executor.backup.request import Request, opened, read
+from executor.backup.request import Request, open_location, read
 from executor.backup.upload.progress import Meter
 from executor.backup.upload.sender import THREADS
 from executor.backup.verification import Verifier
@@ -23,17 +23,17 @@ _NAMED = 5
 
 
 def backup_verify(context: JobContext) -> Mapping[str, Any]:
-    """Read what the manifests of the given nodes of the backup name. Raises JobError naming what is damaged."""
+    """Read the objects in the manifests of `sources`. Raises JobError with the damaged ones."""
     request = read(context.launch.parameters)
     sources = [str(name) for name in context.launch.parameters.get("sources") or ()]
-    with opened(context, request) as store:
+    with open_location(context, request) as store:
         context.tell(JobProgress(doing="reading manifests"))
         components = verification.distinct(_components(store, request, sources))
         damaged = _verified(context, store, components)
     if damaged:
         named = "; ".join(sorted(damaged)[:_NAMED])
         more = f"; and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
-        text = f"{len(damaged)} of {len(components)} objects are not what was backed up: {named}{more}"
+        text = f"{len(damaged)} of {len(components)} objects differ from the backup: {named}{more}; make a new backup"
         raise JobError("verify", text, hopeless=True)
     return {"objects": len(components), "bytes": sum(component.size for component in components), "damaged": []}
 
@@ -42,7 +42,7 @@ def _components(store: Store, request: Request, sources: list[str]) -> list[Comp
     catalog = Catalog(store)
     backup = catalog.manifest(request.backup_name)
     if backup is None:
-        raise JobError("verify", f"there is no complete backup {request.backup_name}", hopeless=True)
+        raise JobError("verify", f"there is no complete backup {request.backup_name}; check its name", hopeless=True)
     if unknown := sorted(set(sources) - backup.nodes.keys()):
         raise JobError("verify", f"the backup {request.backup_name} has no node {', '.join(unknown)}", hopeless=True)
     catalog.schema(backup)
@@ -64,12 +64,12 @@ def _verified(context: JobContext, store: Store, components: list[Component]) ->
         crew.check()
         throttle.take(size)
         crew.check()
-        meter.moved(size)
+        meter.add_moved(size)
 
     def tick() -> None:
         context.check()
         context.tell(meter.progress("verifying", {"throttle": throttle_limit()}))
 
-    verifier = Verifier(store.waiting(crew.wait), meter, crew, pace)
+    verifier = Verifier(store.with_wait(crew.wait), meter, crew, pace)
     crew.run(THREADS, [verifier.task(component) for component in components], tick)
     return verifier.damaged

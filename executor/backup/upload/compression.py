@@ -1,4 +1,4 @@
-"""zstd, where the interpreter has it and where it pays."""
+"""zstd, for files that it makes clearly smaller."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Faster than a network of 10 GBit/s on one core for what compresses well.
+# For well compressible files, faster on one core than a network of 10 GBit/s.
 _LEVEL = 1
 _PROBE_BYTES = 128 * 1024
 _LEAST_BYTES = 4096
 _WORTH = 0.9
 _CHUNK = 1024 * 1024
-# Ten thousand parts, the most that an object can have, are enough for this much even if nothing is saved.
+# An object has at most ten thousand parts, which is enough for this size even without any saving.
 MOST_BYTES = 64 * 1024**3
 
 
 def is_worth_it(path: str, size: int) -> bool:
-    """Whether a file gets clearly smaller, judged by its beginning."""
+    """Return whether compression makes a file clearly smaller, judged by its beginning.
+
+    Args:
+        path: The file.
+        size: Its size in bytes.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     if not _LEAST_BYTES <= size <= MOST_BYTES:
         return False
     with Path(path).open("rb", buffering=0) as file:
@@ -30,10 +38,10 @@ def is_worth_it(path: str, size: int) -> bool:
     return len(zstd.compress(beginning, _LEVEL)) < _WORTH * len(beginning)
 
 
-def compressed(path: str, part_bytes: int, check: Callable[[], object]) -> Iterator[bytes]:
-    """A file as one zstd frame, in parts of at least `part_bytes` (the last one may be smaller).
+def compress(path: str, part_bytes: int, check: Callable[[], object]) -> Iterator[bytes]:
+    """Yield a file as one zstd frame, in parts of at least `part_bytes`; the last one can be smaller.
 
-    `check` is called between pieces, and may raise.
+    `check` is called between pieces, and can raise.
     """
     compressor = zstd.ZstdCompressor(_LEVEL)
     part = bytearray()
@@ -49,17 +57,17 @@ def compressed(path: str, part_bytes: int, check: Callable[[], object]) -> Itera
 
 
 class DamagedError(Exception):
-    """Bytes that are not zstd's."""
+    """Bytes that are not a valid zstd frame."""
 
 
 class Decompressor:
-    """Takes a compressed object piece by piece and gives the plain content, at most a megabyte at a time."""
+    """A decompressor of one object: it takes pieces, and yields at most a megabyte at a time."""
 
     def __init__(self) -> None:
         self._frame = zstd.ZstdDecompressor()
 
     def __call__(self, piece: bytes) -> Iterator[bytes]:
-        """The plain content that another piece gives. Raises DamagedError."""
+        """Yield the plain content of another piece. Raises DamagedError."""
         try:
             while True:
                 if plain := self._frame.decompress(piece, _CHUNK):

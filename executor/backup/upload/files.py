@@ -1,4 +1,4 @@
-"""The files of a snapshot on this node's volume. All names are compared as a whole, never by patterns or beginnings."""
+"""The files of a snapshot on this node's volume. Names are compared as a whole, never by patterns or prefixes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMPONENT = re.compile(rf"(?P<sstable>{rules.SSTABLE.pattern})-{rules.COMPONENT
 
 @dataclass(frozen=True, order=True)
 class TableId:
-    """A table of this cluster for good: a table that is dropped and made again has another id."""
+    """The unique identification of a table: a table that is dropped and recreated has another id."""
 
     key_space: str
     name: str
@@ -31,7 +31,7 @@ class TableId:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What changes when a file's content does: hard links share it."""
+    """Properties that change with a file's content; hard links share them."""
 
     device: int
     inode: int
@@ -41,7 +41,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFile:
-    """One component of one SSTable. `directory` is an index into the data directories."""
+    """One component of one SSTable; `directory` is an index into the data directories."""
 
     path: str
     table: TableId
@@ -52,12 +52,12 @@ class SnapshotFile:
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Return the size in bytes."""
         return self.identity.size
 
 
 def tables(data_directories: Sequence[Path]) -> Iterator[tuple[TableId, int, Path]]:
-    """The directories of all tables, each with the index of the data directory that it is in."""
+    """Yield the directories of all tables, each with the index of its data directory."""
     for index, directory in enumerate(data_directories):
         for key_space in _directories(directory):
             for table in _directories(Path(key_space.path)):
@@ -67,7 +67,7 @@ def tables(data_directories: Sequence[Path]) -> Iterator[tuple[TableId, int, Pat
 
 
 def tags(data_directories: Sequence[Path]) -> set[str]:
-    """The names of all snapshots that there are."""
+    """Return the names of all snapshots."""
     return {
         snapshot.name
         for _, _, directory in tables(data_directories)
@@ -76,7 +76,7 @@ def tags(data_directories: Sequence[Path]) -> set[str]:
 
 
 def snapshot_directories(data_directories: Sequence[Path], tag: str) -> Iterator[tuple[TableId, int, Path]]:
-    """The directories of one snapshot by table."""
+    """Yield the directories of one snapshot, by table."""
     for table, index, directory in tables(data_directories):
         snapshot = directory / SNAPSHOTS / tag
         if snapshot.is_dir():
@@ -84,10 +84,10 @@ def snapshot_directories(data_directories: Sequence[Path], tag: str) -> Iterator
 
 
 def snapshot_files(data_directories: Sequence[Path], tag: str) -> Iterator[SnapshotFile]:
-    """The components of all SSTables of a snapshot.
+    """Yield the components of all SSTables of a snapshot.
 
-    Directories of old secondary indexes are left out, which Cassandra builds anew from the data; so are Cassandra's
-    own notes about the snapshot.
+    Directories of secondary indexes are left out, since Cassandra rebuilds them from the data. So are Cassandra's own
+    notes about the snapshot.
     """
     for table, index, directory in snapshot_directories(data_directories, tag):
         with os.scandir(directory) as found:

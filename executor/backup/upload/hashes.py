@@ -1,4 +1,4 @@
-"""SHA-256 of files that were read before, so that a backup reads only what is new."""
+"""The cache of files' SHA-256, so that a backup reads only new files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FIELDS = 5
 
 
 class HashCache:
-    """A file with a line for each hash, which survives being cut off anywhere. For use from several threads.
+    """A file with one line for each hash, valid after a cut at any byte; for several threads.
 
-    A hash counts for a file of the same device, inode, size and time of change.
+    A hash applies to a file with the same device, inode, size and modification time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class HashCache:
             with self._path.open(encoding="ascii", errors="replace") as lines:
                 for line in lines:
                     self._learn(line)
-        # Whatever a cut-off line left is ended.
+        # End a line that was cut.
         self._file = self._path.open("a", encoding="ascii", buffering=1)
         self._file.write("\n")
         return self
@@ -39,25 +39,25 @@ class HashCache:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A thread that was left behind by a cancellation may still come.
+        # A thread that a cancellation left behind can still call `put`.
         with self._lock:
             if self._file is not None:
                 self._file.close()
                 self._file = None
 
     def get(self, identity: Identity) -> str | None:
-        """The hash in hexadecimal, if it is known."""
+        """Return the hash in hexadecimal; None if it is unknown."""
         return self._known.get(identity)
 
     def put(self, identity: Identity, sha256: str) -> None:
-        """Remember a hash."""
+        """Store a hash in hexadecimal."""
         with self._lock:
             self._known[identity] = sha256
             if self._file is not None:
                 self._file.write(_line(identity, sha256))
 
     def keep(self, identities: Iterable[Identity]) -> None:
-        """Forget all others: files that are gone."""
+        """Forget all other hashes: their files are gone."""
         with self._lock:
             self._known = {item: self._known[item] for item in identities if item in self._known}
             new = self._path.with_suffix(".new")

@@ -1,8 +1,8 @@
-"""What is kept for a node already, in a few bytes for each object.
+"""The index of a node's stored objects, with a few bytes for each.
 
-A bucket holds what all backups of a node ever sent, and a small backup is not to read a list of that. So of few
-files each one's object is asked for by its key; for many the list is read for as many pages as pay for them, and what
-comes after those is asked for likewise.
+A bucket has the objects of all backups of a node, and a small backup must not list all of them. So for few files, each
+object is queried by its key. For many files, the list is read for as many pages as are worth it, and the objects after
+these pages are queried.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from executor.backup.format import layout
 from executor.s3.store import Store, Stored
 
 _ENCODINGS = (layout.PLAIN_ENCODING, layout.ZSTD_ENCODING)
-# A page of a list takes as long as some questions after single objects, many of which are asked at the same time.
+# A page of a list takes as long as some queries for single objects, many of which run in parallel.
 _OBJECTS_PER_PAGE = 100
-# For less nothing is listed at all: some servers go through all that they hold for a page.
+# With fewer files nothing is listed: for a page, some servers go through all that they hold.
 _LISTED_FROM = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An object: how the content is encoded in it, and its size."""
+    """A stored object: its encoding and its size in bytes."""
 
     encoding: str
     stored_size: int
 
 
 class Index:
-    """The objects of one node for some tables, by table and content. For use from several threads.
+    """The objects of one node for some tables, by table and content; for several threads.
 
-    `listed_to` is the last key, after the node's prefix, up to which everything is known; None: all of it is.
+    `listed_to` is the last listed key after the node's prefix; None if the list is complete.
     """
 
     def __init__(self, listed_to: str | None = None) -> None:
@@ -47,8 +47,18 @@ class Index:
         objects: int,
         see: Callable[[Stored], None] = lambda item: None,
     ) -> Index:
-        """What is there below a node's prefix for these tables, as far as it pays for so many objects that are looked
-        for; `see` is told of all that is listed. Raises StoreError."""
+        """List what is stored for these tables, as far as it is worth it.
+
+        Args:
+            store: The location.
+            prefix: The node's prefix.
+            table_ids: The tables.
+            objects: The number of objects that are needed.
+            see: Receives each listed object.
+
+        Raises:
+            StoreError: S3 refuses a call.
+        """
         if objects < _LISTED_FROM:
             return cls(listed_to="")
         index = cls()
@@ -64,7 +74,7 @@ class Index:
         return index
 
     def add(self, table_id: str, name: str, size: int) -> None:
-        """An object by the last part of its key; what is not one of ours is ignored."""
+        """Add an object by the last part of its key; a name of another form is ignored."""
         sha256 = name.removesuffix(layout.COMPRESSED)
         try:
             if layout.data_name(table_id, sha256, _ENCODINGS[sha256 != name]) != f"{table_id}/{name}":
@@ -74,7 +84,7 @@ class Index:
         self._objects[_key(table_id, sha256, sha256 != name)] = size
 
     def get(self, table_id: str, sha256: str, size: int) -> Kept | None:
-        """The object with a content of this hash and size; None if there is none, or one that cannot be right."""
+        """Return the object with this hash and size; None if there is none, or its own size cannot be right."""
         for compressed in (False, True):
             stored = self._objects.get(_key(table_id, sha256, compressed))
             if stored is not None and _is_right(compressed, stored, size):
@@ -82,13 +92,20 @@ class Index:
         return None
 
     def knows(self, name: str) -> bool:
-        """Whether the list tells if there is an object of this name (after the prefix), so that nobody has to ask."""
+        """Return whether the list covers this name (after the prefix), so that no query is needed."""
         return self.listed_to is None or name <= self.listed_to
 
     def ask(self, store: Store, prefix: str, content: tuple[str, str, int], encoding: str) -> Kept | None:
-        """The same as `get` for a table's id, a hash and a size: of an object that was not listed, in one encoding.
+        """Query an object that was not listed, in one encoding; None as in `get`.
 
-        Raises StoreError.
+        Args:
+            store: The location.
+            prefix: The node's prefix.
+            content: Table id, SHA-256 and size of the plain content.
+            encoding: The object's encoding.
+
+        Raises:
+            StoreError: S3 refuses a call.
         """
         table_id, sha256, size = content
         name = layout.data_name(table_id, sha256, encoding)

@@ -1,4 +1,4 @@
-"""How far an upload or a verification is."""
+"""The progress of an upload or a verification."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SAMPLE_SECONDS = 0.5
 
 
 class Meter:
-    """Counts from several threads: bytes that are dealt with, files, and bytes that went over the network.
+    """Counters for several threads: finished bytes and files, and bytes sent or received over the network.
 
     `clock` is in seconds.
     """
@@ -29,19 +29,19 @@ class Meter:
         self._sent = 0
         self._samples = deque([(clock(), 0, 0)])
 
-    def handled(self, size: int, files: int = 0) -> None:
-        """So many bytes, and files that were completed by them, are dealt with."""
+    def add_handled(self, size: int, files: int = 0) -> None:
+        """Add finished bytes, and the files that they complete; both can be negative."""
         with self._lock:
             self._bytes += size
             self._files += files
 
-    def moved(self, size: int) -> None:
-        """So many bytes went over the network."""
+    def add_moved(self, size: int) -> None:
+        """Add bytes that went over the network."""
         with self._lock:
             self._sent += size
 
     def progress(self, doing: str, tuning: Mapping[str, Any]) -> JobProgress:
-        """As it is now; the rate is that of the network over the last half minute."""
+        """Return the current progress; the rate is the network's over the last half minute."""
         with self._lock:
             now = self._clock()
             while len(self._samples) > 1 and now - self._samples[1][0] >= _WINDOW_SECONDS:

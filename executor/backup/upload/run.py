@@ -1,4 +1,4 @@
-"""A snapshot's files into the objects of a node, whatever took the snapshot."""
+"""The upload of a snapshot's files to the objects of a node."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from executor.s3.errors import StoreError
 from executor.s3.store import Store
 from executor.s3.throttle import Throttle
 
-# What is removed between two looks is sent again; who removes that often is no race.
+# Objects that are removed between two checks are sent again; after this many times it is no race.
 _LOOKS = 3
-# Under a throttle files are read to be hashed this much faster than they are sent: it costs a tenth of the sending.
+# Under a throttle, files are read for their hash this much faster than they are sent: a tenth more time.
 _READS = 4
 
 
 @dataclass(frozen=True)
 class Control:
-    """What holds an upload's reins: `tick` is called several times a second and may raise; `limit` is in bytes per
-    second as of now, 0 for none."""
+    """The control of an upload: `tick` is called several times a second and can raise.
+
+    `limit` returns the current bytes per second, 0 for no limit.
+    """
 
     tick: Callable[[], None]
     tell: Callable[[JobProgress], None]
@@ -37,7 +39,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """Each file's object, and what had to be sent for it. Bytes are those on the network."""
+    """Each file's object, and what was sent for it; bytes are those on the network."""
 
     components: Mapping[SnapshotFile, Component]
     sent_objects: int
@@ -47,13 +49,14 @@ class Uploaded:
 def upload_files(
     store: Store, prefix: str, files: Sequence[SnapshotFile], hash_file: Path, control: Control
 ) -> Uploaded:  # fmt: skip
-    """Send what is not there yet below `prefix`, which belongs to this node alone.
+    """Send what is not stored yet below `prefix`, which belongs to this node alone.
 
-    Large files that an attempt before has sent in part are taken up, unless it was cancelled. At the end everything is
-    seen to be there, in the right size. `hash_file` remembers hashes from backup to backup. Raises StoreError, OSError.
+    Large files that an earlier attempt sent in part are continued, unless it was cancelled. At the end, every object is
+    checked for its size. `hash_file` is the file of the hash cache, kept from backup to backup. Raises StoreError,
+    OSError.
     """
-    control.tell(JobProgress(doing="listing what is there"))
-    halves = dict(store.unfinished(prefix))
+    control.tell(JobProgress(doing="listing stored objects"))
+    halves = dict(store.list_uploads(prefix))
     meter = Meter(len(files), sum(file.size for file in files))
     tables = {file.table.id for file in files}
     components: dict[SnapshotFile, Component] = {}
@@ -66,16 +69,17 @@ def upload_files(
             components |= sender.components
             objects += len(sender.sent)
             size += sender.sent_bytes
-            control.tell(meter.progress("checking what is there", {}))
+            control.tell(meter.progress("checking stored objects", {}))
             missing = _missing(store, prefix, sender, control)
             if not missing:
                 hashes.keep(file.identity for file in files)
-                for key, upload in store.unfinished(prefix):
+                for key, upload in store.list_uploads(prefix):
                     store.abort(key, upload)
                 return Uploaded(components, objects, size)
-            meter.handled(-sum(file.size for file in missing), -len(missing))
+            meter.add_handled(-sum(file.size for file in missing), -len(missing))
     first = components[missing[0]]
-    raise StoreError(f"{len(missing)} objects are not there in their size after they were sent: {first.key} and others")
+    text = f"{len(missing)} objects are missing or have another size after they were sent: {first.key} and others"
+    raise StoreError(text)
 
 
 def _send(
@@ -96,17 +100,17 @@ def _send(
         crew.check()
         throttle.take(size)
         crew.check()
-        meter.moved(size)
+        meter.add_moved(size)
 
     def tick() -> None:
         control.tick()
         control.tell(meter.progress("uploading", {"throttle": control.limit()}))
 
-    sender = Sender(store.waiting(crew.wait), prefix, index, hashes, meter, crew, pace, reads.take, halves)
+    sender = Sender(store.with_wait(crew.wait), prefix, index, hashes, meter, crew, pace, reads.take, halves)
     try:
         crew.run(THREADS, (partial(sender.send, file) for file in largest_first(files)), tick)
     except Exception:
-        # Another attempt takes up what is half there.
+        # Another attempt continues the parts.
         raise
     except BaseException:
         _tidy_up(store, sender)
@@ -115,12 +119,12 @@ def _send(
 
 
 def _tidy_up(store: Store, sender: Sender) -> None:
-    """After a cancellation. What cannot be tidied up now the next backup does; the cancellation is what is told."""
+    """Abort parts after a cancellation; the next backup aborts the rest. The job's outcome stays the cancellation."""
 
     def once(_seconds: float) -> None:
         raise StoppedError
 
-    sender.store = store.waiting(once)
+    sender.store = store.with_wait(once)
     try:
         sender.abandon()
     except (StoreError, StoppedError):
@@ -128,9 +132,9 @@ def _tidy_up(store: Store, sender: Sender) -> None:
 
 
 def _missing(store: Store, prefix: str, sender: Sender, control: Control) -> list[SnapshotFile]:
-    """The files of tables of which anything was sent whose objects are not there in their size.
+    """Return the files whose objects are missing or have another size, of tables of which anything was sent.
 
-    Of other tables all was there when the upload began, and who claims a backup's name keeps others from removing it.
+    The objects of other tables existed when the upload began; the claim of a backup's name keeps them from removal.
     """
     sent = {file.table.id for file in sender.sent}
     wanted = {c.key: c.stored_size for file, c in sender.components.items() if file.table.id in sent}
@@ -140,7 +144,7 @@ def _missing(store: Store, prefix: str, sender: Sender, control: Control) -> lis
     index = Index.list(store, prefix, (), len(wanted), lambda item: _strike(left, item.key, item.size))
     asked = [key for key in left if not index.knows(key.removeprefix(prefix))]
     crew = Crew()
-    waiting = store.waiting(crew.wait)
+    waiting = store.with_wait(crew.wait)
 
     def ask(key: str) -> None:
         size = waiting.size(key)

@@ -1,4 +1,4 @@
-"""Files into objects: hashed, compressed where it pays, and sent unless they are there already."""
+"""The sender of files: hashed, compressed if it is worth it, and sent unless they are stored already."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from executor.s3.store import Arrived, Part, Store
 
 THREADS = 8
 _MIB = 1024 * 1024
-# Up to here one request, whose checksum is the content's own: parts are hashed again, and put together by the server.
+# Up to this size one request, whose checksum is the content's. Parts are hashed again, and the server joins them.
 WHOLE_BYTES = 64 * _MIB
 PART_BYTES = 16 * _MIB
-# Parts of compressed files are in memory.
+# Parts of compressed files are kept in memory.
 COMPRESSED_PART_BYTES = 8 * _MIB
 _COMPRESSED_AT_ONCE = 3
 _PARTS_WAITING = 3
@@ -36,9 +36,9 @@ _READ_BYTES = _MIB
 
 @dataclass
 class _Growing:
-    """An object whose parts arrive in any order. `total` is the number of parts, None while it is not known.
+    """An object whose parts arrive in any order; `total` is their number, None while unknown.
 
-    `before` are parts that an attempt before has sent; they count once they turned out to be what is wanted.
+    `before` are parts that an earlier attempt sent; they count once their content is checked.
     """
 
     key: str
@@ -52,11 +52,11 @@ class _Growing:
 
 @dataclass
 class Sender:
-    """Sends a node's files below `prefix`. Raises StoreError, and OSError for what cannot be read.
+    """A sender of one node's files below `prefix`. Raises StoreError, and OSError if a file cannot be read.
 
-    `pace` is told of bytes before they are sent; it waits, and may raise; `look` likewise of bytes that are read to be
-    hashed. `sent` are the files that had to be sent.
-    `halves` are uploads by key that an attempt before has begun; those that are of use are taken out and finished.
+    `pace` receives the number of bytes before they are sent; it waits, and can raise. `look` does the same for bytes
+    that are read for a hash. `sent` are the files that had to be sent. `halves` are unfinished uploads of an earlier
+    attempt, by key; useful ones are removed from it and finished.
     """
 
     store: Store
@@ -76,18 +76,18 @@ class Sender:
     _compressing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_COMPRESSED_AT_ONCE))
 
     def send(self, file: SnapshotFile) -> None:
-        """One file, or its beginning: parts of a large one are left to the crew."""
+        """Send one file, or its beginning: the crew sends the parts of a large one. Raises StoreError, OSError."""
         sha256 = self._hash(file)
         content = (file.table.id, sha256, file.size)
         kept, pays = self.index.get(*content), False
         if kept is None:
-            # The same content was sent in the same form before.
+            # Equal content was sent in this encoding before.
             pays = compression.is_worth_it(file.path, file.size)
             encoding = layout.ZSTD_ENCODING if pays else layout.PLAIN_ENCODING
             kept = self.index.ask(self.store, self.prefix, content, encoding)
         if kept is not None:
             self._done(file, sha256, kept)
-            self.meter.handled(file.size, files=1)
+            self.meter.add_handled(file.size, files=1)
         elif pays:
             while not self._compressing.acquire(timeout=0.2):
                 self.crew.check()
@@ -101,7 +101,7 @@ class Sender:
             self._send_parts(file, sha256)
 
     def abandon(self) -> None:
-        """Give up what is half there. Raises StoreError."""
+        """Abort all unfinished objects. Raises StoreError."""
         with self._lock:
             growing = list(self._growing.values())
             self._growing.clear()
@@ -145,7 +145,7 @@ class Sender:
         finally:
             os.close(descriptor)
         self._sent(file, sha256, Kept(layout.PLAIN_ENCODING, file.size))
-        self.meter.handled(file.size, files=1)
+        self.meter.add_handled(file.size, files=1)
 
     # Plain files in parts.
 
@@ -174,13 +174,13 @@ class Sender:
                 part = self.store.send_part(growing.key, growing.upload, number, body, digest)
         finally:
             os.close(descriptor)
-        self.meter.handled(length)
+        self.meter.add_handled(length)
         self._arrived(file, sha256, layout.PLAIN_ENCODING, growing, part, length)
 
     def _is_same(self, descriptor: int, file: SnapshotFile, offset: int, digest: bytes, before: Arrived) -> bool:
         if before.sha256 is not None:
             return before.sha256 == digest
-        # Servers that do not tell their checksums have always told the MD5 as a part's tag.
+        # Servers that do not report checksums have the MD5 as a part's tag.
         md5 = hashlib.md5(usedforsecurity=False)
         return before.etag.strip('"') == self._digest(descriptor, file, offset, before.size, md5).hex()
 
@@ -190,20 +190,20 @@ class Sender:
         key = self._key(file, sha256, layout.ZSTD_ENCODING)
         growing: _Growing | None = None
         number = 0
-        parts = compression.compressed(file.path, COMPRESSED_PART_BYTES, self.crew.check)
+        parts = compression.compress(file.path, COMPRESSED_PART_BYTES, self.crew.check)
         for part in parts:
             if growing is None:
                 if len(part) < COMPRESSED_PART_BYTES:
                     self.store.send(key, Piecewise(part, self.pace), hashlib.sha256(part).digest())
                     self._sent(file, sha256, Kept(layout.ZSTD_ENCODING, len(part)))
-                    self.meter.handled(file.size, files=1)
+                    self.meter.add_handled(file.size, files=1)
                     return
                 growing = self._begin(key)
             number += 1
             self.crew.add(partial(self._send_memory, file, sha256, growing, number, part))
             self.crew.help(_PARTS_WAITING)
         assert growing is not None
-        self.meter.handled(file.size)
+        self.meter.add_handled(file.size)
         self._arrived(file, sha256, layout.ZSTD_ENCODING, growing, None, 0, total=number)
 
     def _send_memory(self, file: SnapshotFile, sha256: str, growing: _Growing, number: int, content: bytes) -> None:
@@ -220,13 +220,13 @@ class Sender:
         return growing
 
     def _resume(self, key: str) -> _Growing:
-        """What an attempt before has begun of an object, or a new one."""
+        """Return the object that an earlier attempt began, or a new one."""
         with self._lock:
             upload = self.halves.pop(key, None)
         try:
             if upload is None:
                 return self._begin(key)
-            growing = _Growing(key, upload, before=self.store.arrived(key, upload))
+            growing = _Growing(key, upload, before=self.store.list_parts(key, upload))
         except StoreError as error:
             if upload is None or not error.missing:
                 raise
@@ -256,7 +256,7 @@ class Sender:
         with self._lock:
             self._growing.pop(growing.upload, None)
         self._sent(file, sha256, Kept(encoding, growing.stored_size), growing.reused)
-        self.meter.handled(0, files=1)
+        self.meter.add_handled(0, files=1)
 
     def _sent(self, file: SnapshotFile, sha256: str, kept: Kept, reused: int = 0) -> None:
         with self._lock:
@@ -275,5 +275,5 @@ class Sender:
 
 
 def largest_first(files: Iterable[SnapshotFile]) -> Sequence[SnapshotFile]:
-    """The order in which threads come to an end together."""
+    """Return the files in the order in which all threads end at about the same time."""
     return sorted(files, key=lambda file: (-file.size, file.path))

@@ -1,4 +1,4 @@
-"""restore-build-views: the views of restored tables from this node's rows of their tables."""
+"""The job `restore-build-views`: builds the views of restored tables from this node's rows of their tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from executor.restore.views import ViewError, Views
 
 
 def restore_build_views(context: JobContext) -> Mapping[str, Any]:
-    """Build them and wait for it. Cassandra goes on by itself where this job ends early. Raises JobError."""
+    """Build the views and wait for the end. If this job ends early, Cassandra continues on its own. Raises JobError."""
     views = [TableName(*str(name).split(".", 1)) for name in context.launch.parameters.get("views") or ()]
     work = Views(context.node.jolokia, context.check)
 

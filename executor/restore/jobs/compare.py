@@ -1,6 +1,7 @@
-"""restore-compare: is what was restored what was backed up? A difference, or a table that cannot be read, is a result.
+"""The job `restore-compare`: compares the restored tables with the backup.
 
-The nodes have compared rows before (restore-digest); here their findings are put together with the numbers of rows.
+A difference, or a table that cannot be read, is a result and no error. The nodes have compared rows before
+(restore-digest); this job combines their findings with the numbers of rows.
 """
 
 from __future__ import annotations
@@ -27,27 +28,27 @@ from executor.restore.proof.verdict import Finding, Rows, Sampled, Table
 from executor.restore.request import FULL, NOTHING, SAMPLE, Request, read
 from executor.restore.schema import drop_history, live, plan
 from executor.restore.schema.selection import Selection
-from executor.restore.source.chosen import chosen
+from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import StoredBackup
 
-# A result is stored in ZooKeeper; tables that differ come first.
+# A result is stored in ZooKeeper; tables with differences come first.
 _COMPARISON_ROOM, _COUNTS_ROOM = 30_000, 12_000
 _WHY = 200
-# A node that has just come back, or a replica that has just gone.
+# A node can have just come back, or a replica just gone.
 _ATTEMPTS = 3
 _AGAIN_SECONDS = 5.0
 
 
 def restore_compare(context: JobContext) -> Mapping[str, Any]:
-    """Count each restored table of which the backup has a count, and judge all of them.
+    """Count each restored table that the backup counted, and judge all tables.
 
-    `tables` has the numbers of rows, `comparison` each table's state and why, `verdict` and `message` the whole.
+    `tables` has the numbers of rows, `comparison` each table's state and reason, `verdict` and `message` the whole.
     """
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
         backup, counted_at = repository.backup(), repository.counted_at()
-    selection = chosen(backup, request)
+    selection = select_tables(backup, request)
     targets = {new: old for old, new in sorted(selection.targets.items())}
     rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
     derived = _derived(context, backup, selection) if request.compare in (SAMPLE, FULL) else {}
@@ -68,12 +69,12 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
 
 
 def _moments(backup: StoredBackup, counted_at: float | None) -> Mapping[str, float | None]:
-    """Of what is compared: a count is of a later moment than the snapshots."""
+    """Return the moments of the compared values: rows are counted later than the snapshots."""
     return {"first_snapshot": backup.taken_at[0], "last_snapshot": backup.taken_at[1], "rows_counted": counted_at}
 
 
 def _derived(context: JobContext, backup: StoredBackup, selection: Selection) -> Mapping[TableName, Derived]:
-    """The views and indexes of the tables beside the tables themselves, and when their columns were dropped."""
+    """Compare the tables with their views and indexes, and the drop times of their columns with the backup's."""
     targets = sorted(selection.targets.values())
     found: dict[TableName, Derived] = {}
     try:
@@ -94,19 +95,19 @@ def _derived(context: JobContext, backup: StoredBackup, selection: Selection) ->
 
 
 def _pasts(session: Session, backup: StoredBackup, selection: Selection) -> Sequence[Problem]:
-    """Where columns were dropped at other times than in the backup; the check has seen to what was so before."""
+    """Return columns whose drop times differ from the backup's; the check refused those from before the restore."""
     try:
-        return drop_history.problems(plan.renamed(backup.schema, selection), live.existing(session).elements)
+        return drop_history.problems(plan.renamed_elements(backup.schema, selection), live.existing(session).elements)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("columns", words(error)) from error
 
 
 def _sampled(parameters: Mapping[str, Any], targets: Iterable[TableName]) -> Mapping[TableName, Sampled]:
-    """What the nodes found, with those that have not compared what they loaded."""
-    silent = tuple(f"what {name} kept of it is gone" for name in parameters.get("silent") or ())
+    """Return the nodes' findings by table, with the nodes that have not compared what they loaded."""
+    silent = tuple(f"the rows that {name} kept of it are gone" for name in parameters.get("silent") or ())
     found = {}
     for table in targets:
-        own = verdict.sampled((parameters.get("samples") or {}).get(str(table)))
+        own = verdict.parse_sampled((parameters.get("samples") or {}).get(str(table)))
         if own is not None or silent:
             own = own or Sampled()
             found[table] = replace(own, missed=(*own.missed, *silent))
@@ -123,13 +124,13 @@ def _result(request: Request, found: Mapping[str, Finding], rows: Mapping[str, R
     return {
         "verdict": verdict.overall(found),
         "message": verdict.message(request.compare, {name: found[name] for name in order}),
-        "comparison": verdict.bounded(states, order, _COMPARISON_ROOM),
-        "tables": verdict.bounded(counted, counted, _COUNTS_ROOM),
+        "comparison": verdict.fit(states, order, _COMPARISON_ROOM),
+        "tables": verdict.fit(counted, counted, _COUNTS_ROOM),
         "equal": verdict.count_state(found.values(), verdict.EQUAL),
         "different": verdict.count_state(found.values(), verdict.DIFFERENT),
         "not_compared": verdict.count_state(found.values(), verdict.NOT_COMPARED),
         "not_counted": len(found) - len(counted),
-        "uncountable": verdict.bounded(uncountable, uncountable, _COUNTS_ROOM),
+        "uncountable": verdict.fit(uncountable, uncountable, _COUNTS_ROOM),
     }  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def _is_counted(rows: Mapping[str, Rows], name: str) -> bool:
 
 
 class _Counts:
-    """The rows of all tables of which the backup has a count, each counted once by all attempts together."""
+    """The rows of all tables that the backup counted; all attempts together count each table once."""
 
     def __init__(self, context: JobContext, backup: StoredBackup, targets: Mapping[TableName, TableName]) -> None:
         self._context = context
@@ -147,7 +148,7 @@ class _Counts:
         self._found: dict[str, int] = dict(context.load().get("now", {}))
 
     def all(self) -> dict[TableName, Rows]:
-        """By the tables' names here. What cannot be counted says why."""
+        """Return the rows by the tables' names here, or the reason why a table cannot be counted."""
         rows: dict[TableName, Rows] = {}
         try:
             with self._session() as session:
@@ -156,7 +157,7 @@ class _Counts:
                     self._context.tell(_progress(index, len(self._wanted), str(new)))
                     rows[new] = self._count(session, new, old)
         except JobError as error:
-            # Nobody can log in: what the nodes found is told all the same.
+            # Without a login no table can be counted, but the nodes' findings are still reported.
             return {new: rows.get(new, Rows(self._backup.rows[old], why=str(error)))
                     for new, old in self._wanted.items()}  # fmt: skip
         return rows

@@ -1,4 +1,4 @@
-"""restore-digest: are the rows that this node loaded what the cluster answers now? Whatever is found is a result."""
+"""The job `restore-digest`: compares rows that this node loaded with the cluster's answers; differences are results."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from executor.protocol import JobProgress
 from executor.restore.loading.loader import cause
 from executor.restore.proof.restored_rows import Prover
 from executor.restore.proof.samples import Kept, Samples
-from executor.restore.proof.verdict import bounded
+from executor.restore.proof.verdict import fit
 from executor.restore.request import FULL, SAMPLE, read
 
 _ATTEMPTS = 3
 _AGAIN_SECONDS = 5.0
-# A result is stored in ZooKeeper; tables with nothing to be told of go last.
+# A result is stored in ZooKeeper; tables without differences come last.
 _ROOM = 50_000
 _WHY = 200
 _NUMBERS = ("rows", "expired", "missing", "older", "undeleted", "newer", "other")
 
 
 def restore_digest(context: JobContext) -> Mapping[str, Any]:
-    """Compare what was kept before it was loaded. `samples` has what was found, by table."""
+    """Compare the rows that were kept before the load; `samples` has the findings by table."""
     request = read(context.launch.parameters)
     if request.compare not in (SAMPLE, FULL):
         return {}
@@ -32,7 +32,7 @@ def restore_digest(context: JobContext) -> Mapping[str, Any]:
         return result
     plan = samples.plan()
     if plan is None:
-        # Its volume is another one: that it has no samples tells that it has not compared what it loaded.
+        # The volume is a new one: the missing samples show that it has not compared what it loaded.
         return {} if request.sources else {"samples": {}}
     try:
         found = _Digest(context, samples).all()
@@ -43,13 +43,13 @@ def restore_digest(context: JobContext) -> Mapping[str, Any]:
     for name in found if held is None else held:
         found.setdefault(name, {})["held"] = True
     order = sorted(found, key=lambda name: (set(found[name]) <= {"rows", "held"}, name))
-    result = {"samples": bounded(found, order, _ROOM)}
+    result = {"samples": fit(found, order, _ROOM)}
     samples.finish(result)
     return result
 
 
 class _Digest:
-    """All that is kept, compared piece by piece; what an earlier attempt has done is not done again."""
+    """The comparison of everything that is kept, piece by piece; it continues an earlier attempt's work."""
 
     def __init__(self, context: JobContext, samples: Samples) -> None:
         self._context = context
@@ -61,7 +61,7 @@ class _Digest:
         self._cursor = str(saved.get("cursor", ""))
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """What was found, by table."""
+        """Return the findings by table."""
         kept = list(self._samples.all())
         for index, one in enumerate(kept):
             if one.number < self._next:

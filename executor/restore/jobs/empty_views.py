@@ -1,6 +1,6 @@
-"""restore-empty-views: no row of the views of restored tables is left that their tables do not have any more.
+"""The job `restore-empty-views`: removes the rows of restored tables' views, so that none is left without its table's.
 
-On all nodes before the first of them builds: what one builds goes to the others.
+All nodes do this before the first of them builds, since a node that builds sends rows to the others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from executor.restore.views import Views
 
 
 def restore_empty_views(context: JobContext) -> Mapping[str, Any]:
-    """This node's part of the views that Schema found. Raises JobError."""
+    """Empty this node's part of the views that the schema job found. Raises JobError."""
     views = [TableName(*str(name).split(".", 1)) for name in context.launch.parameters.get("views") or ()]
     work = Views(context.node.jolokia, context.check)
     try:

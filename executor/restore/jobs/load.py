@@ -1,4 +1,4 @@
-"""restore-load: the data of some nodes of a backup into this cluster, table by table."""
+"""The job `restore-load`: loads the data of some nodes of a backup into this cluster, table by table."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from executor.restore.proof.restored_rows import Keeper, Prover
 from executor.restore.proof.samples import Samples
 from executor.restore.request import read
 from executor.restore.source.batches import Batch
-from executor.restore.source.chosen import chosen, planned
+from executor.restore.source.chosen import plan_batches, select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import FetchError, Repository
 from executor.s3.throttle import Throttle
 
 IMPORT, STREAM = "import", "stream"
-# Files at once. Each has a chunk in memory, not a file.
+# Files in parallel. Each has a chunk in memory, not the whole file.
 _THREADS = 16
-# Small tables at once: each has Cassandra open and sync its files, which is more waiting than work.
+# Small tables in parallel: Cassandra opens and syncs the files of each, which is mostly waiting.
 _LOADS = 4
 # A result is stored in ZooKeeper.
 _LISTED = 400
 
 
 def restore_load(context: JobContext) -> Mapping[str, Any]:
-    """Fetch what the sources had and load it: by taking the files over (`import`), or by streaming them to the owners.
+    """Fetch the sources' files and load them: by taking them over (`import`), or by streaming them to their owners.
 
-    What an earlier attempt has loaded is not loaded again. Raises JobError, which names the object or the table.
+    Files that an earlier attempt has loaded are skipped. Raises JobError, which names the object or the table.
     """
     request = read(context.launch.parameters)
     if request.mode not in (IMPORT, STREAM):
-        raise JobError("parameters", f"mode is {request.mode!r}", hopeless=True)
+        raise JobError("parameters", f"mode must be import or stream, not {request.mode!r}", hopeless=True)
     staging = Staging(context.node.scratch, request.operation)
     staging.sweep()
     with open_repository(context, request) as repository:
         backup = repository.backup()
-        selection = chosen(backup, request)
-        found = planned(repository, request.sources, selection)
+        selection = select_tables(backup, request)
+        found = plan_batches(repository, request.sources, selection)
         keeper = Keeper(
             Prover(context.node.jolokia, context.check),
             Samples(context.node.scratch, request.operation),
@@ -96,7 +96,7 @@ class _Run:
     def go(self, repository: Repository) -> None:
         stopped = threading.Event()
         throttle = Throttle(lambda: float(self.context.tuning.get("throttle") or 0), stopped.wait)
-        fetcher = Fetcher(repository, throttle.take, self.meter.fetched, stopped)
+        fetcher = Fetcher(repository, throttle.take, self.meter.add_fetched, stopped)
         pipeline = Pipeline(
             staging=self.staging.directory,
             threads=_THREADS,
@@ -134,12 +134,12 @@ class _Run:
         with self.lock:
             self.done.add(batch.number)
             self.tables[str(batch.target)] = how
-            self.meter.loaded(batch.size)
+            self.meter.add_loaded(batch.size)
             self.meter.tables(sum(last in self.done for last in self._last_batches.values()))
             self._save()
 
     def _save(self) -> None:
-        """Those before `next` are loaded, and of those behind it the ones in `done`."""
+        """Save the progress: batches before `next` are loaded, and of those behind it the ones in `done`."""
         following = next((number for number in range(len(self.batches)) if number not in self.done), len(self.batches))
         beyond = sorted(number for number in self.done if number > following)
         self.context.save({"plan": self._fingerprint, "next": following, "done": beyond, "tables": self.tables})
@@ -150,7 +150,7 @@ class _Run:
         taken = self.loader.take_over(batch.target.key_space, batch.target.table, directory)
         with self.lock:
             self.importing -= 1
-        # Refused where the tokens are the same and the replicas are not: other racks, another replication.
+        # Cassandra refuses if the tokens are the same but not the replicas: other racks, or another replication.
         return "imported" if taken else self._stream(batch, directory)
 
     def _stream(self, batch: Batch, directory: Path) -> str:
@@ -158,7 +158,7 @@ class _Run:
         return "streamed"
 
     def tidy_up(self) -> None:
-        """After a cancellation. Files that Cassandra is taking over at this moment stay; the next restore sweeps."""
+        """Remove files after a cancellation, unless Cassandra is taking some over; the next restore sweeps those."""
         self.keeper.samples.give_up()
         if not self.importing:
             self.staging.remove()

@@ -1,4 +1,4 @@
-"""What a restore would find and do: the question `restore-plan`. It asks what the check asks, and changes nothing."""
+"""The question `restore-plan`: what a restore would find and do. It makes the check's queries, and changes nothing."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from executor.restore.request import Request, read
 from executor.restore.schema import plan
 from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch
-from executor.restore.source.chosen import chosen
+from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import StoredBackup
 
 _ASK_SECONDS = 15.0
 _TABLE = "org.apache.cassandra.metrics:type=Table,keyspace={},scope={},name={}"
-# What tells that a table has data on this node: in files, or in memory.
+# The metrics that show whether a table has data on this node: in files, or in memory.
 _DATA = ("LiveSSTableCount", "MemtableColumnsCount")
 
 
 @dataclass(frozen=True)
 class _Asking:
-    """A question's surroundings, as a job has them: nobody watches it, nothing is kept."""
+    """A question as a JobContext: without progress and without checkpoints."""
 
     node: NodeFacts
     content: Mapping[str, Any]
@@ -39,37 +39,41 @@ class _Asking:
 
     @property
     def launch(self) -> JobLaunch:
+        """Return a launch with the question's parameters, without secrets."""
         return JobLaunch("restore-plan", "", self.node.name, "", {**self.content, "secrets": {}})
 
     def tell(self, progress: JobProgress) -> None:
-        pass
+        """Ignore the progress."""
 
     def check(self) -> None:
-        pass
+        """Do nothing: a question cannot be cancelled."""
 
     def wait(self, seconds: float) -> None:
+        """Wait for a number of seconds."""
         time.sleep(seconds)
 
     def secrets(self) -> Mapping[str, str]:
+        """Return the question's secrets."""
         return {str(name): str(value) for name, value in (self.content.get("secrets") or {}).items()}
 
     def load(self) -> Mapping[str, Any]:
+        """Return an empty checkpoint."""
         return {}
 
     def save(self, checkpoint: Mapping[str, Any]) -> None:
-        pass
+        """Ignore the checkpoint."""
 
 
 def plan_restore(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the check finds on this node, whatever stands against the restore, and what the restore would do."""
+    """Return all findings of the check on this node, and what the restore would do."""
     context = _Asking(node, content)
     try:
         request = read(context.launch.parameters)
         with open_repository(context, request) as repository:
             backup = repository.backup()
-            selection = chosen(backup, request)
-            found = _told(lambda: findings.of_schema(context, backup, selection))
-            own = _told(lambda: findings.of_node(context, repository, request, backup, selection))
+            selection = select_tables(backup, request)
+            found = _found_or_error(lambda: findings.check_schema(context, backup, selection))
+            own = _found_or_error(lambda: findings.check_node(context, repository, request, backup, selection))
     except JobError as error:
         return _answer(node, [error])
     if isinstance(found, JobError) or isinstance(own, JobError):
@@ -85,10 +89,10 @@ def plan_restore(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, An
 Found = TypeVar("Found")
 
 
-def _told(look: Callable[[], Found]) -> Found | JobError:
-    """What a step of the check finds, or why it cannot look."""
+def _found_or_error(check: Callable[[], Found]) -> Found | JobError:
+    """Return the findings of a step of the check, or its error."""
     try:
-        return look()
+        return check()
     except JobError as error:
         return error
 
@@ -104,7 +108,7 @@ def _answer(node: NodeFacts, steps: Iterable[SchemaFindings | NodeFindings | Job
 
 
 def _of_schema(backup: StoredBackup, selection: Selection, found: SchemaFindings) -> Mapping[str, Any]:
-    wanted = [element for element in plan.renamed(backup.schema, selection) if element.kind in (INDEX, VIEW)]
+    wanted = [element for element in plan.renamed_elements(backup.schema, selection) if element.kind in (INDEX, VIEW)]
     return {
         "creates": [_named(element) for element in found.plan.create if element.kind != COLUMNS],
         "builds": [_named(element) for element in wanted],
@@ -150,7 +154,7 @@ def _tables(batches: Iterable[Batch]) -> Mapping[str, Mapping[str, int]]:
 
 
 def _living(jolokia: Jolokia, tables: Iterable[TableName]) -> Mapping[str, bool | None]:
-    """Whether each of these tables has data on this node; None where that cannot be asked."""
+    """Return whether each of these tables has data on this node; None if that cannot be read."""
     wanted = {
         table: [Attribute(_TABLE.format(table.key_space, table.table, name), "Value") for name in _DATA]
         for table in tables

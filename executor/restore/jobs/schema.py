@@ -1,4 +1,4 @@
-"""restore-schema: what the chosen tables need and this cluster does not have, from the backup's own DDL."""
+"""The job `restore-schema`: creates what the selected tables need and the cluster lacks, from the backup's own DDL."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from executor.protocol import JobProgress
 from executor.restore.request import read
 from executor.restore.roles import apply
 from executor.restore.schema import live
-from executor.restore.schema import plan as schema_plan
-from executor.restore.schema.plan import Plan
+from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema
 from executor.restore.schema.selection import Selection
-from executor.restore.source.chosen import chosen
+from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.views import Views, why_not
 
@@ -38,11 +37,11 @@ _PLURALS = {
 
 
 def restore_schema(context: JobContext) -> Mapping[str, Any]:
-    """Create what is missing, keep what is there, and wait until all nodes agree. Raises JobError."""
+    """Create missing elements, keep existing ones, and wait until all nodes agree. Raises JobError."""
     request = read(context.launch.parameters)
     with open_repository(context, request) as repository:
         backup = repository.backup()
-        selection = chosen(backup, request)
+        selection = select_tables(backup, request)
         roles = repository.roles() if selection.roles else None
     created = [str(name) for name in context.load().get("created", ())]
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
@@ -61,16 +60,16 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         "created": _listed(created),
         "kept": _listed(kept),
         "views": [str(view) for view in views],
-        "left_out": _listed(schema_plan.left_out(backup.schema, selection)),
+        "left_out": _listed(omitted_views(backup.schema, selection)),
         "message": _message(created),
         **given,
     }
 
 
 def _views(context: JobContext, selection: Selection) -> list[TableName]:
-    """Those of the tables that are restored, which are built anew after the loading."""
+    """Return the restored tables' views, which are rebuilt after the load."""
     try:
-        return Views(context.node.jolokia, context.check).of(selection.targets.values())
+        return Views(context.node.jolokia, context.check).find(selection.targets.values())
     except JolokiaError as error:
         raise JobError("views", why_not(error)) from error
 
@@ -84,9 +83,9 @@ def _message(created: Sequence[str]) -> str:
 def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:
     try:
         existing = live.existing(session)
-        if problems := schema_plan.conflicts(stored, selection, existing):
+        if problems := conflicts(stored, selection, existing):
             raise JobError("schema", "; ".join(problems), hopeless=True)
-        return schema_plan.plan(stored, selection, existing, created)
+        return plan_schema(stored, selection, existing, created)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
 

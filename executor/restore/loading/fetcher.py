@@ -1,4 +1,4 @@
-"""From an object to a file that is byte for byte what was backed up."""
+"""The fetcher: from an object to a file with exactly the backed-up bytes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ else:
 _CHUNK = 1024 * 1024
 _BACK_OFF_SECONDS = (0.5, 2.0, 5.0, 10.0)
 _UNFINISHED = ".unfinished"
-# Files of which the content is kept in memory, and of how many bytes in all.
+# The largest file whose content is kept in memory, and the bytes of all of them.
 _SMALL, _KEPT_BYTES = 16 * 1024, 16 * 1024**2
 
 
 class FetchStopped(Exception):
-    """Told to end."""
+    """The fetcher was stopped."""
 
 
 class Contents:
-    """Small files that have come, by their hashes, the newest ones: small tables have most of theirs alike."""
+    """The newest small files by their hashes: small tables have many equal ones."""
 
     def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
         self._most = most_bytes
@@ -44,7 +44,7 @@ class Contents:
         self._bytes = 0
 
     def get(self, piece: Piece) -> bytes | None:
-        """The content of a piece, if it is known."""
+        """Return the content of a piece; None if it is unknown."""
         with self._lock:
             found = self._found.get(piece.sha256)
             if found is None or len(found) != piece.size:
@@ -53,7 +53,7 @@ class Contents:
             return found
 
     def put(self, piece: Piece, content: bytes) -> None:
-        """Keep one that is known to be right."""
+        """Store a content that is known to be right."""
         with self._lock:
             if piece.sha256 not in self._found:
                 self._found[piece.sha256] = content
@@ -63,18 +63,18 @@ class Contents:
 
 
 class Source(Protocol):
-    """Where objects come from."""
+    """The source of objects."""
 
     def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
-        """The bytes of an object from an offset on; raises FetchError, also while they come."""
+        """Open the bytes of an object from an offset on; opening and reading can raise FetchError."""
 
 
 @dataclass
 class Fetcher:
-    """Fetches pieces, from several threads at once.
+    """A fetcher of pieces, for several threads.
 
-    `pace` is told of bytes before they are worked on, and may sleep; `count` gets the bytes of files as they grow,
-    and negative ones if a file begins again.
+    `pace` receives the number of bytes before they are processed, and can sleep. `count` receives the bytes of files as
+    they grow, and negative ones if a file starts again.
     """
 
     source: Source
@@ -84,7 +84,7 @@ class Fetcher:
     known: Contents = field(default_factory=Contents)
 
     def fetch(self, piece: Piece, path: Path) -> None:
-        """Put a piece at its path, unless it is there already. Raises FetchError, FetchStopped, OSError."""
+        """Write a piece to its path, unless it is there already. Raises FetchError, FetchStopped, OSError."""
         if self._is_there(piece, path):
             self.count(piece.size)
             return
@@ -96,7 +96,7 @@ class Fetcher:
             elif piece.size:
                 self._download(piece, _Growing(file.write, piece, self.count))
             file.flush()
-            # Cassandra takes the file over by renaming it: it has to outlive a crash from now on.
+            # Cassandra takes the file over by a rename: from now on it must survive a crash.
             os.fdatasync(file.fileno())
         unfinished.replace(path)
         if content is None and piece.size <= _SMALL:
@@ -129,7 +129,7 @@ class Fetcher:
                 growing.finish()
                 return
             except FetchError as error:
-                # A connection that breaks now and then is no reason to give up a large file.
+                # A connection that breaks now and then must not end the fetch of a large file.
                 failures = failures + 1 if growing.received == before else 1
                 if error.hopeless or failures > len(_BACK_OFF_SECONDS):
                     growing.give_up()
@@ -143,13 +143,13 @@ class Fetcher:
 
 
 def _created(path: Path) -> BinaryIO:
-    """Open a new file, in place of whatever has its name: a link that lies there is not followed."""
+    """Open a new file, and remove an old one with its name first: a link there is not followed."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "wb")
 
 
 class _Growing:
-    """A file as its object arrives; what has arrived stays when a connection breaks."""
+    """A file while its object arrives; the received part stays when a connection breaks."""
 
     def __init__(self, write: Callable[[bytes], object], piece: Piece, count: Callable[[int], None]) -> None:
         self._write = write
@@ -161,7 +161,7 @@ class _Growing:
         self.received = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Take what has come."""
+        """Process received bytes. Raises FetchError."""
         self.received += len(chunk)
         for plain in self._plain(chunk):
             if self._size + len(plain) > self._piece.size:
@@ -187,16 +187,16 @@ class _Growing:
             raise self._damaged(f"it cannot be decompressed: {error}") from error
 
     def finish(self) -> None:
-        """All has come: is it what was backed up?"""
+        """Verify the complete file. Raises FetchError."""
         if self.received < self._piece.stored_size:
-            raise FetchError(f"{self._piece.key}: {self.received} of {self._piece.stored_size} bytes came")
+            raise FetchError(f"{self._piece.key}: {self.received} of {self._piece.stored_size} bytes received")
         if self._size != self._piece.size:
             raise self._damaged(f"it holds {self._size} bytes instead of {self._piece.size}")
         if self._digest.hexdigest() != self._piece.sha256:
             raise self._damaged(f"its SHA-256 is {self._digest.hexdigest()} instead of {self._piece.sha256}")
 
     def give_up(self) -> None:
-        """What came does not count."""
+        """Subtract the received bytes from the progress."""
         self._count(-self._size)
 
     def _damaged(self, why: str) -> FetchError:

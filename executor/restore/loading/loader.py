@@ -1,4 +1,4 @@
-"""Getting staged SSTables into a running Cassandra: by taking the files over, or by streaming them to their owners."""
+"""The loading of staged SSTables into a running Cassandra: it takes the files over, or streams them to their owners."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from executor.jmx import java_agent
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
-from executor.jobs.blocking import call
+from executor.jobs.blocking import call_watched
 
 _LOG = logging.getLogger(__name__)
 IMPORTER = "SSTableImport"
 _IMPORTER = java_agent.mbean(IMPORTER)
 _STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStreams")
 _CALL_SECONDS = 30.0
-# A table's data may take hours to stream; a connection that is lost ends the waiting long before.
+# A table's data can take hours to stream; a lost connection ends the wait long before.
 _LOAD_SECONDS = 7 * 24 * 3600.0
-# What Cassandra names its exceptions, before the cause in words.
+# The names of exceptions that Cassandra puts before the cause.
 _WRAPPINGS = (
     "java.lang.RuntimeException : ", "java.util.concurrent.ExecutionException: ", "java.lang.RuntimeException: ",
     "org.apache.cassandra.streaming.StreamException: ", "java.lang.IllegalArgumentException: ",
@@ -28,21 +28,21 @@ _WRAPPINGS = (
 
 
 class LoadError(Exception):
-    """Cassandra did not take the files; the text has its words."""
+    """Cassandra refused the files; the text has its words."""
 
 
 @dataclass(frozen=True)
 class Loader:
-    """The loading functions of one node's Cassandra. `check` is called often, and may raise to end the waiting."""
+    """The loading functions of one node's Cassandra. `check` is called often, and can raise to end the wait."""
 
     jolokia: Jolokia
     check: Callable[[], None]
     _ready: threading.Event = field(default_factory=threading.Event, init=False, compare=False)
 
     def can_import(self) -> bool:
-        """Whether files can be taken over here; makes Cassandra ready for it.
+        """Return whether this node can take files over, after loading our agent.
 
-        False with a bundle of another maker, and where agents may not be loaded. Raises LoadError.
+        It cannot with a third party's bundle, or if agents are forbidden. Raises LoadError.
         """
         if self._ready.is_set():
             return True
@@ -50,17 +50,26 @@ class Loader:
             java_agent.attach(self.jolokia, IMPORTER)
             self._ready.set()
         except NotReachableError as error:
-            raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
+            raise LoadError(f"Cassandra does not answer: {cause(str(error))}") from error
         except JolokiaError as error:
-            _LOG.warning("Cassandra does not load our agent, so that files are streamed: %s", error)
+            _LOG.warning("agent not loaded by Cassandra, files are streamed instead: %s", error)
             return False
         return True
 
     def take_over(self, key_space: str, table: str, directory: Path) -> bool:
-        """Move a directory's SSTables into a table; indexes are built for them. Their names do not matter.
+        """Move a directory's SSTables into a table, and build its indexes. The files can have any names.
 
-        False, with all files still where they were, if Cassandra refuses: above all because this node does not own
-        all of their tokens. Raises LoadError.
+        Args:
+            key_space: The table's keyspace.
+            table: The table.
+            directory: The directory of the files.
+
+        Returns:
+            False, with all files in their place, if Cassandra refuses: mostly because this node does not own all of
+            their tokens.
+
+        Raises:
+            LoadError: Cassandra fails, or does not answer.
         """
         if not self.can_import():
             return False
@@ -72,9 +81,9 @@ class Loader:
         return not refused
 
     def stream(self, directory: Path, tell: Callable[[int], None]) -> None:
-        """Send the SSTables of `…/<key space>/<table>` to the owners of their ranges, this node included.
+        """Send the SSTables of `…/<keyspace>/<table>` to the owners of their ranges, this node included.
 
-        `tell` gets the bytes sent so far. Raises LoadError, when one owner does not get everything.
+        `tell` receives the bytes sent so far. Raises LoadError if an owner does not get everything.
         """
         path = str(directory)
         mbean, operation = self._bulk_load()
@@ -90,18 +99,18 @@ class Loader:
         )
 
     def _bulk_load(self) -> tuple[str, str]:
-        """The MBean and operation that stream: ours, which can do it for indexed tables too, or else Cassandra's."""
+        """Return the MBean and operation that stream: ours, which supports tables with SAI, else Cassandra's."""
         try:
             return java_agent.attach(self.jolokia, "BulkLoad"), "stream"
         except NotReachableError as error:
-            raise LoadError(f"Cassandra cannot be asked: {cause(str(error))}") from error
+            raise LoadError(f"Cassandra does not answer: {cause(str(error))}") from error
         except JolokiaError as error:
-            _LOG.warning("Cassandra does not load our agent, so that tables with SAI cannot be streamed: %s", error)
+            _LOG.warning("agent not loaded by Cassandra, tables with SAI cannot be streamed: %s", error)
             return STORAGE_SERVICE, "bulkLoad(java.lang.String)"
 
     def _finish(self, run: Callable[[], Any], what: str, watch: Callable[[], None]) -> Any:
         try:
-            return call(run, watch)
+            return call_watched(run, watch)
         except JolokiaError as error:
             raise LoadError(f"{what}: {cause(str(error))}") from error
 
@@ -109,13 +118,13 @@ class Loader:
         try:
             streams = self.jolokia.read([_STREAMS], _CALL_SECONDS).get(_STREAMS)
         except JolokiaError:
-            # The call itself will tell.
+            # The loading call itself reports the error.
             return 0
         return sent_bytes(streams if isinstance(streams, list) else [], directory)
 
 
 def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
-    """What has been sent of the files in a directory, as StreamManager's CurrentStreams tell."""
+    """Return the bytes sent of a directory's files, from StreamManager's CurrentStreams."""
     total = 0
     for stream in streams:
         for session in stream.get("sessions") or ():
@@ -126,7 +135,7 @@ def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
 
 
 def cause(text: str) -> str:
-    """The first lines of Cassandra's words, without names of exceptions around them and without a stack trace."""
+    """Return the first lines of Cassandra's words, without names of exceptions and without a stack trace."""
     while wrapping := next((found for found in _WRAPPINGS if text.startswith(found)), None):
         text = text.removeprefix(wrapping)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\t")]

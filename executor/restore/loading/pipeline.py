@@ -1,4 +1,4 @@
-"""Files are fetched by several threads while Cassandra takes those that are complete, batch by batch in order."""
+"""The pipeline of a load: several threads fetch files while Cassandra loads complete batches, in order."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from executor.restore.loading.staging import file_in, prepare
 from executor.restore.source.batches import Batch, Piece
 
-# So much may lie staged beyond the batch that is being loaded.
+# The most bytes that are staged beyond the batch that is being loaded.
 AHEAD_BYTES = 4 * 1024**3
-# A cluster with hundreds of small tables would otherwise have all of them queued.
+# Without this limit, a cluster with hundreds of small tables would have all of them queued.
 _AHEAD_BATCHES = 64
 _POLL_SECONDS = 0.25
-# What is loaded side by side: it is staged beyond what may be ahead, and so has to be little.
+# Batches that are loaded in parallel are staged beyond the limit above, so they must be small.
 _TOGETHER_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A batch on its way: the futures of its files."""
+    """A batch that is being fetched, with the futures of its files."""
 
     batch: Batch
     directory: Path
@@ -32,9 +32,9 @@ class Staged:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`fetch` puts one piece at a path, and raises what is wrong; `check` may raise to end everything early.
+    """A pipeline. `fetch` writes one piece to a path, and raises its error; `check` can raise to end everything early.
 
-    `stop` is called once when the pipeline ends early, to end the fetches that are under way.
+    `stop` is called once if the pipeline ends early, to end the running fetches.
     """
 
     staging: Path
@@ -48,9 +48,9 @@ class Pipeline:
     def run(self, batches: Iterable[Batch], load: Callable[[Batch, Path], None]) -> None:
         """Stage each batch, call `load` with its directory, and remove what is left of it.
 
-        Small batches of different tables are loaded side by side, up to `loads` of them, each on a thread of its own.
-        The first error ends it: of a fetch, of `load`, or of `check`. Then nothing is being fetched any more, and
-        complete files stay for the next attempt.
+        Small batches of different tables are loaded in parallel, up to `loads` of them, each on a thread of its own.
+        The first error of a fetch, of `load` or of `check` ends the pipeline. Then no fetch runs any more, and complete
+        files stay for the next attempt.
         """
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="restore-fetch")
         loaders = ThreadPoolExecutor(self.loads, thread_name_prefix="restore-load")
@@ -64,7 +64,7 @@ class Pipeline:
             loaders.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, batches: Iterator[Batch], pool: ThreadPoolExecutor, begin: Callable[[Staged], Future[None]]) -> None:
-        """Stage in order as far ahead as there is room, and load in order what is staged."""
+        """Stage in order while there is room, and load staged batches in order."""
         queue: deque[Staged] = deque()
         running: dict[Future[None], Batch] = {}
         following = next(batches, None)
@@ -80,7 +80,7 @@ class Pipeline:
                 self._reap(running)
 
     def _may_load(self, batch: Batch, running: Collection[Batch]) -> bool:
-        """Whether a batch may be loaded beside others; those of one table come one after another."""
+        """Return whether a batch can be loaded beside the running ones; batches of one table are loaded in sequence."""
         if not running:
             return True
         size = batch.size + sum(other.size for other in running)
@@ -92,7 +92,7 @@ class Pipeline:
         shutil.rmtree(self.staging / str(staged.batch.number))
 
     def _reap(self, running: dict[Future[None], Batch]) -> None:
-        """Wait for the next end of a load."""
+        """Wait for the end of a load."""
         done, _ = wait(running, _POLL_SECONDS, FIRST_COMPLETED)
         for future in done:
             running.pop(future)
@@ -110,7 +110,7 @@ class Pipeline:
         directory = prepare(self.staging, batch.directory(self.staging))
         paths = {piece.name: file_in(directory, piece.name) for piece in batch.pieces}
         for path in directory.iterdir():
-            # Of an attempt that loaded something else here.
+            # A file of an attempt that loaded something else here.
             if path.name not in paths:
                 path.unlink()
         files = tuple(pool.submit(self.fetch, piece, paths[piece.name]) for piece in batch.pieces)

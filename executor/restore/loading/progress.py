@@ -1,4 +1,4 @@
-"""How far a load is: bytes fetched, bytes in Cassandra, and how long the rest takes."""
+"""The progress of a load: bytes fetched, bytes in Cassandra, and the time left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WINDOW_SECONDS = 30.0
 
 
 class Meter:
-    """Counts from several threads; times are of `clock`, in seconds."""
+    """Counters for several threads; `clock` is in seconds."""
 
     def __init__(self, total_bytes: int, total_tables: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._total = total_bytes
@@ -28,28 +28,28 @@ class Meter:
         self._begun = clock()
         self._recent = deque([(self._begun, 0)])
 
-    def fetched(self, number: int) -> None:
-        """So many bytes more are staged; negative if they turned out to be none."""
+    def add_fetched(self, number: int) -> None:
+        """Add staged bytes; negative if they turned out to be invalid."""
         with self._lock:
             self._fetched += number
 
-    def loaded(self, number: int) -> None:
-        """So many bytes more are in Cassandra."""
+    def add_loaded(self, number: int) -> None:
+        """Add bytes that are in Cassandra."""
         with self._lock:
             self._loaded += number
 
     def skip(self, number: int) -> None:
-        """So many bytes were staged and loaded by an earlier attempt."""
+        """Subtract bytes that an earlier attempt staged and loaded."""
         with self._lock:
             self._total -= number
 
     def tables(self, done: int) -> None:
-        """So many tables are complete."""
+        """Set the number of complete tables."""
         with self._lock:
             self._done_tables = done
 
     def progress(self, doing: str, tuning: Mapping[str, Any]) -> JobProgress:
-        """As it is now. Each byte has to be fetched and to be loaded, so that each half counts half."""
+        """Return the current progress. Each byte is fetched and loaded, so that each of the two counts half."""
         with self._lock:
             now = self._clock()
             while len(self._recent) > 1 and now - self._recent[0][0] > _WINDOW_SECONDS:

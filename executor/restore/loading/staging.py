@@ -1,4 +1,4 @@
-"""Where files wait until Cassandra takes them: on the volume, beside its data and never in it."""
+"""The staging directory, where files wait until Cassandra takes them: on the volume, but never in its data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def file_in(directory: Path, name: str) -> Path:
 
 
 def _parts(root: Path, path: Path) -> tuple[str, ...]:
-    """The names that lead from a directory to what is to lie in it."""
+    """Return the names that lead from a directory to what is to lie in it."""
     parts = path.parts[len(root.parts) :]
     if path.parts[: len(root.parts)] != root.parts or not parts or any(part == ".." for part in parts):
         raise OutsideError(f"{str(path)!r} does not lie in {root}")
@@ -47,7 +47,7 @@ def _parts(root: Path, path: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class OperationDirectory:
-    """A directory of one operation on one node's volume, among those of others of its kind."""
+    """A directory of one operation on one node's volume, beside those of other operations."""
 
     name: ClassVar[str]
     scratch: Path
@@ -55,18 +55,18 @@ class OperationDirectory:
 
     @property
     def directory(self) -> Path:
-        """Its path; it may not exist."""
+        """Return its path, which can be missing."""
         return self.scratch / self.name / self.operation
 
     def sweep(self) -> None:
-        """Remove what other restores left, as one does whose executor was killed and that nobody took up again."""
+        """Remove other operations' directories: those of restores whose executor was killed and that were given up."""
         others = self.scratch / self.name
         for path in others.iterdir() if others.is_dir() else ():
             if path.name != self.operation:
                 shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
-        """All of it."""
+        """Remove the directory."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -1,10 +1,11 @@
-"""Whether what is derived from a table follows from it: sampled rows of its views, and what its indexes find."""
+"""The comparison of views and indexes with their table: sampled rows of views, and rows found through indexes."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from cassandra.cluster import Session
@@ -14,9 +15,9 @@ from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import quote
 from executor.cql.tokenizer import words as split_words
 
-# From so many places of the ring, so many rows each.
+# The number of places on the ring, and the number of rows from each.
 _PLACES, _ROWS = 4, 25
-# A view follows its table a moment later.
+# A view is updated a moment later than its table.
 _ATTEMPTS = 5
 _AGAIN_SECONDS = 1.0
 _COLUMNS = "SELECT column_name, kind, position FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
@@ -30,7 +31,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Derived:
-    """What was found: differences, and what could not be compared, a sentence each."""
+    """The findings: differences, and what could not be compared, a sentence each."""
 
     different: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -48,19 +49,20 @@ class _Table:
 
     @property
     def text(self) -> str:
+        """Return the quoted full name."""
         return f"{quote(self.name.key_space)}.{quote(self.name.table)}"
 
 
 @dataclass(frozen=True)
 class Comparer:
-    """Compares at the session's consistency. `wait` waits, and may raise to end everything."""
+    """A comparison at the session's consistency; `wait` waits, and can raise to end everything."""
 
     session: Session
     seed: str
     wait: Callable[[float], None]
 
     def compare(self, name: TableName) -> Derived:
-        """All views and indexes of a table. What cannot be read is a remark."""
+        """Compare all views and indexes of a table; an unreadable one is a remark."""
         found = Derived()
         try:
             views = [
@@ -77,9 +79,9 @@ class Comparer:
             found.remarks.append(f"its views and indexes were not compared: {words(error)}")
             return found
         for row in views:
-            self._guard(found, f"its view {row.view_name}", lambda row=row: self._view(base, row, found))  # type: ignore[misc]
+            self._guard(found, f"its view {row.view_name}", partial(self._view, base, row, found))
         for row in indexes:
-            self._guard(found, f"its index {row.index_name}", lambda row=row: self._index(base, row, found))  # type: ignore[misc]
+            self._guard(found, f"its index {row.index_name}", partial(self._index, base, row, found))
         return found
 
     def _guard(self, found: Derived, what: str, compare: Callable[[], None]) -> None:
@@ -97,7 +99,7 @@ class Comparer:
         return _Table(name, tuple(row.column_name for row in rows), (*partition, *clustering), partition, static)
 
     def _sample(self, table: _Table, columns: Sequence[str], condition: str = "") -> Iterator[Row]:
-        """Rows from some places of the ring, the same for each attempt."""
+        """Yield rows from some places of the ring, the same in each attempt."""
         token = f"token({', '.join(map(quote, table.partition_key))})"
         text = f"SELECT {', '.join(map(quote, columns))} FROM {table.text} WHERE {token} >= ?"
         text += f" AND {condition} LIMIT {_ROWS} ALLOW FILTERING" if condition else f" LIMIT {_ROWS}"
@@ -122,9 +124,9 @@ class Comparer:
             result.different.append(f"{what} has {stale} of {rows} rows that do not follow from the table")
 
     def _differing(self, one: _Table, other: _Table, condition: str) -> tuple[int, int]:
-        """How many sampled rows of one table are not in the other one as they are, and of how many.
+        """Return how many sampled rows of one table differ in the other one, and the number of sampled rows.
 
-        Those that differ are looked at again, as they are then: a row may be on its way.
+        Rows that differ are read again later: an update can be on its way.
         """
         columns = tuple(name for name in one.columns if name in other.columns)
         needed = tuple(dict.fromkeys([*one.key, *other.key, *columns]))
@@ -162,7 +164,7 @@ class Comparer:
         what = f"its index {found.index_name}"
         built = {row.index_name for row in self.session.execute(_BUILT, (base.name.key_space,))}
         if found.index_name not in built:
-            result.remarks.append(f"{what} is not built yet on the node that was asked")
+            result.remarks.append(f"{what} is not built yet on the node that was queried")
             return
         column, kind = target(str(found.options.get("target", "")))
         relation = _RELATIONS.get(kind)
@@ -174,7 +176,7 @@ class Comparer:
             result.different.append(f"{what} does not find {lacking} of {rows} rows")
 
     def _not_found(self, base: _Table, column: str, kind: str, relation: str) -> tuple[int, int]:
-        """How many sampled rows that have a value the index does not find by it, and of how many."""
+        """Return how many sampled rows with a value the index does not find by it, and the number of sampled rows."""
         if column in base.static:
             base = replace(base, key=base.partition_key)
         where = " AND ".join(f"{quote(name)} = ?" for name in base.key)
@@ -206,7 +208,7 @@ _RELATIONS = {
 
 
 def target(text: str) -> tuple[str, str]:
-    """Column and kind of what an index is on: `values(l)`, `"Odd"`, `name`."""
+    """Return column and kind of an index target, such as `values(l)`, `"Odd"` or `name`."""
     kind, bracket, rest = text.partition("(")
     if not bracket or kind not in _RELATIONS:
         kind, rest = "", text
@@ -215,7 +217,7 @@ def target(text: str) -> tuple[str, str]:
 
 
 def _searched(value: Any, kind: str) -> list[Any] | None:
-    """What to look for so that a row is found; None if it has nothing that is in the index."""
+    """Return the values to search so that a row is found; None if the row has nothing in the index."""
     if kind in ("", "full"):
         return [value]
     if not value:
@@ -228,7 +230,7 @@ def _searched(value: Any, kind: str) -> list[Any] | None:
 
 
 def _condition(where: str) -> str:
-    """A view's condition beyond that columns of its key have a value."""
+    """Return a view's condition, without those that columns of its key have a value."""
     parts: list[list[str]] = [[]]
     for word in split_words(where):
         if word.says("AND"):

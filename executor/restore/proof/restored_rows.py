@@ -1,4 +1,4 @@
-"""Cassandra's own judgement of restored rows, over the MBean RestoredRows of our agent."""
+"""The comparison of restored rows by Cassandra itself, over our agent's MBean RestoredRows."""
 
 from __future__ import annotations
 
@@ -11,37 +11,48 @@ from typing import Any
 from executor.cql.names import TableName
 from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
-from executor.jobs.blocking import call
+from executor.jobs.blocking import call_watched
 from executor.restore.loading.loader import cause
-from executor.restore.proof.samples import Kept, Samples, dropped
+from executor.restore.proof.samples import Kept, Samples, list_drops
 from executor.restore.request import FULL, SAMPLE
 from executor.restore.source.batches import Batch
 from executor.restore.source.stored import StoredBackup
 
 PROVER = "RestoredRows"
 _CALL_SECONDS = 600.0
-# How long one call compares: the job can be stopped, and its work is noted, between two.
+# The duration of one call: between two calls the job can be stopped, and its progress is saved.
 _TURN_MILLISECONDS = 3000
 
 
 @dataclass(frozen=True)
 class Prover:
-    """The MBean's functions. `check` is called often, and may raise to end the waiting."""
+    """A client of the MBean. `check` is called often, and can raise to end the wait."""
 
     jolokia: Jolokia
     check: Callable[[], None]
     _ready: threading.Event = field(default_factory=threading.Event, init=False, compare=False)
 
-    def held(self, tables: Collection[TableName]) -> set[str]:
-        """Those that have any data on this node. Raises JolokiaError."""
+    def find_held(self, tables: Collection[TableName]) -> set[str]:
+        """Return the tables that have any data on this node. Raises JolokiaError."""
         return set(self._call("held", [[str(table) for table in tables]]))
 
     def sample(self, table: TableName, directory: Path, file: Path, seed: str, drops: Sequence[str]) -> None:
-        """Keep some rows of the SSTables of a directory in a file. Raises JolokiaError."""
+        """Keep some rows of a directory's SSTables in a file.
+
+        Args:
+            table: The table.
+            directory: The directory of the SSTables.
+            file: The file to write.
+            seed: Determines the sampled tokens.
+            drops: The dropped columns, as `column=microseconds`.
+
+        Raises:
+            JolokiaError: Cassandra fails, or does not answer.
+        """
         self._call("sample", [table.key_space, table.table, str(directory), str(file), seed, list(drops)])
 
     def compare(self, kept: Kept, cursor: str) -> Mapping[str, Any]:
-        """Compare some of what is kept from a position on: numbers, and the `next` position. Raises JolokiaError."""
+        """Compare kept rows from a position on; return numbers and the `next` position. Raises JolokiaError."""
         key_space, _, table = kept.table.partition(".")
         found: Mapping[str, Any] = self._call(
             "compare",
@@ -54,12 +65,12 @@ class Prover:
             java_agent.attach(self.jolokia, PROVER)
             self._ready.set()
         bean = java_agent.mbean(PROVER)
-        return call(lambda: self.jolokia.execute(bean, operation, arguments, _CALL_SECONDS), self.check)
+        return call_watched(lambda: self.jolokia.execute(bean, operation, arguments, _CALL_SECONDS), self.check)
 
 
 @dataclass
 class Keeper:
-    """Keeps rows of each batch before it is loaded. That this fails is a finding, and does not end the load."""
+    """A keeper of rows of each batch before its load. A failure is a finding, and does not end the load."""
 
     prover: Prover
     samples: Samples
@@ -69,13 +80,13 @@ class Keeper:
     _why: str = field(default="", init=False)
 
     def begin(self, fingerprint: str) -> None:
-        """Before anything is loaded: which tables have rows already. Raises OSError."""
+        """Note which tables have rows before the load. Raises OSError."""
         self.samples.sweep()
         before = self.samples.plan()
         if self.asked not in (SAMPLE, FULL) or (before is not None and before.get("fingerprint") == fingerprint):
             return
         try:
-            held: list[str] | None = sorted(self.prover.held(self.sources))
+            held: list[str] | None = sorted(self.prover.find_held(self.sources))
         except JolokiaError as error:
             held, self._why = None, cause(str(error))
         self.samples.begin({"fingerprint": fingerprint, "held": held})
@@ -85,7 +96,7 @@ class Keeper:
         if self.asked not in (SAMPLE, FULL) or self.samples.has(batch.number):
             return
         target = batch.target
-        drops = tuple(dropped(self.backup.schema, self.sources[target]))
+        drops = tuple(list_drops(self.backup.schema, self.sources[target]))
         path, why = "", self._why
         try:
             if self.asked == FULL:

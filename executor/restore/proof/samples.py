@@ -1,4 +1,4 @@
-"""Rows of a backup's files that are kept on the volume until the cluster has answered for them."""
+"""Samples: rows of a backup's files, kept on the volume until they are compared with the cluster's answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAN, _RESULT = "plan.json", "result.json"
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a batch: a file of rows, a directory with all of its SSTables, or nothing and why.
+    """The kept part of a batch: a file of rows, a directory with all of its SSTables, or the reason why there is none.
 
     `drops` are the moments at which the backup's table lost columns, as `column=microseconds`; `taken_at` is the moment
     of the backup's last snapshot in microseconds.
@@ -37,26 +37,26 @@ class Kept:
 
 @dataclass(frozen=True)
 class Samples(OperationDirectory):
-    """What one restore keeps on one node. Files are written whole or not at all, so that any attempt can go on."""
+    """The samples of one restore on one node. Files are written whole or not at all, so that any attempt can resume."""
 
     name = "restore-samples"
 
     def plan(self) -> Mapping[str, Any] | None:
-        """What was noted before anything was loaded; None if nothing was."""
+        """Return the notes from before the load; None if there are none."""
         return self._read(_PLAN)
 
     def begin(self, plan: Mapping[str, Any]) -> None:
-        """Note what is to be loaded; what is kept of another plan goes."""
+        """Note what is to be loaded, and remove the samples of another plan."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self._write(_PLAN, plan)
 
     def path(self, number: int) -> Path:
-        """Where a batch's rows are kept: the name of a file, or of a directory."""
+        """Return the path of a batch's rows: a file or a directory."""
         return self.directory / str(number)
 
     def keep_files(self, batch: Batch, staged: Path) -> Path:
-        """Keep all of a batch's files, without taking space as long as they are somewhere else as well."""
+        """Keep all of a batch's files as hard links, which take no space while the files exist elsewhere."""
         shutil.rmtree(self.path(batch.number), ignore_errors=True)
         names = batch.target
         kept = prepare(self.directory, self.path(batch.number) / names.key_space / names.table)
@@ -65,26 +65,26 @@ class Samples(OperationDirectory):
         return kept
 
     def note(self, kept: Kept) -> None:
-        """What is kept of a batch, once it is there."""
+        """Note what is kept of a batch, once it is written."""
         self._write(f"{kept.number}.json", asdict(kept))
 
     def has(self, number: int) -> bool:
-        """Whether that was noted."""
+        """Return whether a batch is noted."""
         return (self.directory / f"{number}.json").exists()
 
     def all(self) -> Iterator[Kept]:
-        """All that is kept, in order."""
+        """Yield the notes of all batches, in order."""
         for number in sorted(int(path.stem) for path in self.directory.glob("*.json") if path.stem.isdigit()):
             found = self._read(f"{number}.json")
             if found is not None:
                 yield Kept(**{**found, "drops": tuple(found["drops"])})
 
     def result(self) -> Mapping[str, Any] | None:
-        """What came of comparing them, for an attempt that is made again."""
+        """Return the result of the comparison for a repeated attempt; None before its end."""
         return self._read(_RESULT)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """They have been compared: the result stays, the rows go."""
+        """Save the result of the comparison and remove the rows."""
         self._write(_RESULT, result)
         for path in self.directory.iterdir():
             if path.name == _RESULT:
@@ -95,10 +95,10 @@ class Samples(OperationDirectory):
                 path.unlink(missing_ok=True)
 
     def give_up(self) -> None:
-        """The job is ended from outside, maybe for good: what may be large goes; the next attempt says so."""
+        """Remove large files after a cancellation that can be final; the next attempt reports it."""
         for kept in self.all():
             if kept.path and Path(kept.path).is_dir():
-                self.note(replace(kept, path="", why="its files were given up when the job was ended before its time"))
+                self.note(replace(kept, path="", why="its files were removed when the job was cancelled"))
                 shutil.rmtree(self.path(kept.number), ignore_errors=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:
@@ -118,8 +118,8 @@ class Samples(OperationDirectory):
         partial.replace(self.directory / name)
 
 
-def dropped(schema: Iterable[Element], table: TableName) -> Sequence[str]:
-    """When a table lost columns, as its backup tells: `column=microseconds`, the last time of each."""
+def list_drops(schema: Iterable[Element], table: TableName) -> Sequence[str]:
+    """Return the last time at which a table lost each column, by its backup, as `column=microseconds`."""
     times: dict[str, int] = {}
     for element in schema:
         if element.kind != COLUMNS or (element.key_space, element.table) != (table.key_space, table.table):

@@ -1,4 +1,4 @@
-"""Whether what was restored is what was backed up: from what was found of each table to one verdict. Pure."""
+"""The verdict of the comparison, from the findings about each table. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WORST_FIRST = {DIFFERENT: 0, NOT_COMPARED: 1, EQUAL: 2}
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows a table had when the backup counted them, and has now; `why` says why that is not known.
+    """The number of a table's rows when the backup counted them, and now; `why` is the reason if it is not known.
 
-    `alike`: for the same reason no table of its keyspace can be counted. `after`: the backup had counted so many
-    seconds after its last snapshot.
+    If `alike`, no table of its keyspace can be counted, for the same reason. `after` is the number of seconds between
+    the backup's last snapshot and its count.
     """
 
     backup: int | None = None
@@ -32,19 +32,22 @@ class Rows:
 
     @property
     def counted(self) -> bool:
-        """Whether both are known."""
+        """Return whether both numbers are known."""
         return self.backup is not None and self.now is not None
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """What the nodes found that compared rows of the backup's files with the cluster's answers, copies counted apart.
+    """The findings of the nodes that compared rows of the backup's files with the cluster's answers; each copy counts.
 
-    `rows` were compared, and `expired` of them had a lifetime that has ended since. `missing`, `older` and `undeleted`
-    are those that the cluster lacks, has an earlier version of, or still has where the backup deleted them; `hidden`
-    are values by the column whose drop hides them. `newer` were written here after the backup, `other` before: by
-    another replica's files, or in the table as it was. `unread` are partitions by the reason why they cannot be read,
-    `missed` says why nothing was compared. `held`: the table had rows before the restore.
+    - `rows` were compared, and the lifetime of `expired` of them has ended since.
+    - `missing`, `older` and `undeleted` are rows that the cluster lacks, has in an earlier version, or still has
+      although the backup deleted them.
+    - `hidden` are values by the column whose drop hides them.
+    - `newer` rows were written here after the backup, `other` ones before: by another replica's files, or in the table
+      before the restore.
+    - `unread` are partitions by the reason why they cannot be read, `missed` are reasons why nothing was compared.
+    - `held`: the table had rows before the restore.
     """
 
     rows: int = 0
@@ -60,8 +63,10 @@ class Sampled:
     held: bool = False
 
     def different(self, alone: bool) -> list[str]:
-        """A sentence for each kind of difference. `alone`: the backup is of one node, so that no other replica's file
-        explains anything."""
+        """Return a sentence for each kind of difference.
+
+        `alone`: the backup is of one node, so that no other replica's file explains a difference.
+        """
         of = f"of {self.rows} rows compared"
         found = [
             f"{number} {of} {words}"
@@ -82,7 +87,7 @@ class Sampled:
         return found
 
     def not_compared(self) -> list[str]:
-        """What could not be looked at."""
+        """Return sentences about what could not be compared."""
         return [f"rows were not compared: {why}" for why in self.missed] + [
             f"{number} partitions cannot be read: {why}" for why, number in sorted(self.unread.items())
         ]
@@ -90,7 +95,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Finding:
-    """One table's: its state and why; the reasons of an equal one are remarks."""
+    """The state of one table and its reason; the reasons of an equal table are remarks."""
 
     state: str
     why: str = ""
@@ -98,9 +103,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Table:
-    """All that is known of one table.
+    """Everything that is known of one table.
 
-    `others` are differences of its views and indexes; `alone`: the backup is of one node; `empty`: it has no files of
+    `others` are differences of its views and indexes. `alone`: the backup is of one node. `empty`: it has no files of
     the table.
     """
 
@@ -113,9 +118,9 @@ class Table:
 
 
 def judge(asked: str, table: Table) -> Finding:
-    """Equal as far as asked, different, or not compared."""
+    """Judge a table: equal as far as it was compared, different, or not compared."""
     if asked == NOTHING:
-        return Finding(NOT_COMPARED, "not asked for")
+        return Finding(NOT_COMPARED, "the request orders no comparison")
     wrong: list[str] = []
     remarks = list(table.remarks)
     sampled = table.sampled if asked in (SAMPLE, FULL) else None
@@ -143,7 +148,7 @@ def judge(asked: str, table: Table) -> Finding:
 
 
 def _explained(sampled: Sampled | None, alone: bool) -> bool:
-    """Whether the rows themselves are known to be right, so that only the moment of the count can be another one."""
+    """Return whether the rows are known to be equal, so that only the moment of the count can explain a difference."""
     if sampled is None or sampled.rows == 0 or sampled.not_compared() or sampled.different(alone):
         return False
     return bool(sampled.expired) or not sampled.held
@@ -160,13 +165,13 @@ def _later(words: str, table: Table, sampled: Sampled | None) -> str:
 
 
 def overall(found: Mapping[str, Finding]) -> str:
-    """The worst of all; that something was not compared is told, and is no difference."""
+    """Return the worst state; a table that was not compared is reported, but is no difference."""
     states = {finding.state for finding in found.values()}
     return min(states, key=lambda state: _WORST_FIRST[state], default=EQUAL)
 
 
 def message(asked: str, found: Mapping[str, Finding]) -> str:
-    """For people: which tables differ and why, and which could not be compared; empty if all are equal."""
+    """Return a sentence with the tables that differ, and those that were not compared; empty if all are equal."""
     if asked == NOTHING:
         return "not compared: compare is none"
     texts = [
@@ -186,12 +191,12 @@ def _listed(word: str, found: Mapping[str, Finding]) -> str:
 
 
 def by_state(found: Mapping[str, Finding]) -> Sequence[str]:
-    """The names of all tables, the worst first."""
+    """Return the names of all tables, the worst first."""
     return sorted(found, key=lambda name: (_WORST_FIRST[found[name].state], name))
 
 
-def bounded(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
-    """The first of these that take no more room together than `most` characters of JSON."""
+def fit(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[str, Any]:
+    """Return the first items that take at most `most` characters of JSON together."""
     kept = {}
     for name in order:
         most -= len(json.dumps({name: found[name]}))
@@ -202,12 +207,12 @@ def bounded(found: Mapping[str, Any], order: Iterable[str], most: int) -> dict[s
 
 
 def count_state(found: Iterable[Finding], state: str) -> int:
-    """How many are that."""
+    """Return the number of findings with a state."""
     return sum(one.state == state for one in found)
 
 
-def sampled(found: Mapping[str, Any] | None) -> Sampled | None:
-    """What all nodes together found of a table, as they tell it; None if none of them has a word of it."""
+def parse_sampled(found: Mapping[str, Any] | None) -> Sampled | None:
+    """Parse all nodes' findings about a table; None if there are none."""
     if found is None:
         return None
     known = {item.name: found[item.name] for item in fields(Sampled) if item.name in found}

@@ -1,7 +1,7 @@
-"""The statements that bring a backup's roles and permissions back. Pure.
+"""The statements that restore a backup's roles and permissions. Pure.
 
-What is there and not in the backup stays: roles, memberships and permissions that were given since. The login that
-the restore itself uses is never touched, nor the roles that it has its rights from.
+What exists here and not in the backup stays: roles, memberships and permissions that were granted since. The login of
+the restore itself is never changed, nor the roles from which it has its permissions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from executor.backup.roles import Permission, Role, Roles
 from executor.cql.tokenizer import quote
 
 CREATED, ALTERED, EQUAL, LEFT = "created", "altered", "as in the backup", "left as it is: the restore logs in with it"
-# The names of Cassandra's classes in the resources of functions.
+# CQL's types by Cassandra's classes, which name them in the resources of functions.
 _TYPES = {
     "AsciiType": "ascii", "BooleanType": "boolean", "ByteType": "tinyint", "BytesType": "blob",
     "DecimalType": "decimal", "DoubleType": "double", "DurationType": "duration", "FloatType": "float",
@@ -29,15 +29,15 @@ _PACKAGE = "org.apache.cassandra.db.marshal."
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement about a role, and what it does in words that hold no secret."""
+    """One statement about a role, and its effect in words that hold no secret."""
 
     role: str
     does: str
     text: str
 
 
-def untouched(own: str | None, here: Roles) -> frozenset[str]:
-    """The restore's own login and all roles that it is a member of, directly or not."""
+def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
+    """Return the restore's own login and all roles that it is a member of, directly or not."""
     members = {role.name: role.member_of for role in here.roles}
     found: set[str] = set()
     open_ends = [own] if own else []
@@ -50,7 +50,13 @@ def untouched(own: str | None, here: Roles) -> frozenset[str]:
 
 
 def outcome(stored: Roles, here: Roles, left: Collection[str]) -> dict[str, str]:
-    """What becomes of each of the backup's roles."""
+    """Return the outcome for each of the backup's roles.
+
+    Args:
+        stored: The backup's roles.
+        here: The cluster's roles.
+        left: The roles that must not be changed.
+    """
     there = {role.name: role for role in here.roles}
     return {
         role.name: LEFT if role.name in left
@@ -62,12 +68,20 @@ def outcome(stored: Roles, here: Roles, left: Collection[str]) -> dict[str, str]
 
 
 def unknown(stored: Roles, here: Roles) -> list[str]:
-    """The roles that are here and not in the backup."""
+    """Return the roles that exist here and not in the backup."""
     return sorted({role.name for role in here.roles} - {role.name for role in stored.roles})
 
 
 def statements(stored: Roles, here: Roles, left: Collection[str]) -> Iterator[Statement]:
-    """All that makes the roles here have what the backup's had: roles first, then what is about several of them."""
+    """Yield the statements that give the roles here what the backup's had.
+
+    The statements that create and alter roles come before those that name several roles.
+
+    Args:
+        stored: The backup's roles.
+        here: The cluster's roles.
+        left: The roles that must not be changed.
+    """
     there = {role.name: role for role in here.roles}
     wanted = [role for role in stored.roles if role.name not in left]
     for group, networks in stored.cidr_groups.items():
@@ -124,7 +138,7 @@ def _grant(role: str, name: str, what: str, permission: Permission) -> Statement
 
 
 def resource(stored: str) -> str | None:
-    """A resource as GRANT takes it, None for one that is not understood."""
+    """Return a stored resource in the syntax of GRANT, such as `TABLE "shop"."users"`; None for an unknown one."""
     kind, *parts = stored.split("/")
     match kind, parts:
         case "data", []:
@@ -138,7 +152,7 @@ def resource(stored: str) -> str | None:
         case "roles", []:
             return "ALL ROLES"
         case "roles", _:
-            # The name of a role may hold a slash.
+            # The name of a role can contain a slash.
             return f"ROLE {quote(stored.removeprefix('roles/'))}"
         case "functions", []:
             return "ALL FUNCTIONS"
@@ -182,8 +196,8 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def told(results: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """What became of each role, for people, with what could not be done."""
+def summarise(results: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return a sentence about each role's outcome, with the statements that Cassandra refused."""
     found = {
         name: f"{what}; not given: {'; '.join(problems[name])}" if problems.get(name) else what
         for name, what in results.items()

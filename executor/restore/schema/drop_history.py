@@ -1,7 +1,7 @@
-"""Columns that were dropped, in the backup and here: what their drop times would do to restored cells. Pure.
+"""The drop history of columns, in the backup and here: the effect of drop times on restored cells. Pure.
 
-Cassandra keeps for each name of a column the time of its last drop. It hides the cells that are not newer, and can
-read an SSTable only if it knows each of its columns, as a living or as a dropped one.
+For each column name, Cassandra keeps the time of its last drop. It hides cells that are not newer. It can read an
+SSTable only if it knows each of its columns, as a live or as a dropped one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Drop:
-    """The last drop of a column: when, in microseconds since 1970, and of what type; static ones end in ` static`."""
+    """The last drop of a column: its time in microseconds since 1970, and the type; static ones end in ` static`."""
 
     at: int
     type: str
@@ -29,14 +29,14 @@ class Drop:
 
 @dataclass
 class Past:
-    """The columns that a table has, with their types, and the last drop of each that was ever dropped."""
+    """The columns of a table with their types, and the last drop of each that was ever dropped."""
 
     columns: dict[str, str]
     drops: dict[str, Drop] = field(default_factory=dict)
 
 
 def pasts(found: Iterable[Element]) -> Mapping[tuple[str, str], Past]:
-    """Of all tables, by keyspace and name. Raises CqlError."""
+    """Return the history of all tables, by keyspace and name. Raises CqlError."""
     pasts: dict[tuple[str, str], Past] = {}
     for element in found:
         name = (element.key_space, element.table)
@@ -48,21 +48,23 @@ def pasts(found: Iterable[Element]) -> Mapping[tuple[str, str], Past]:
 
 
 def _alter(past: Past, element: Element) -> None:
-    """`ALTER TABLE k . t DROP c USING TIMESTAMP n`, or `… ADD c type [static]`."""
+    """Apply `ALTER TABLE k . t DROP c USING TIMESTAMP n`, or `… ADD c type [static]`."""
     found = words(element.text)
     column = str(found[6].name)
     if not found[5].says("DROP"):
         past.columns.update(column_types(found[6:]))
         return
     if not found[-2].says("TIMESTAMP") or not found[-1].text.isdigit():
-        raise CqlError(f"a column was dropped at no time: {element.text[:120]!r}")
+        raise CqlError(f"the drop of a column has no time: {element.text[:120]!r}")
     past.drops[column] = Drop(int(found[-1].text), past.columns.pop(column, ""))
 
 
 def problems(wanted: Iterable[Element], here: Iterable[Element]) -> list[Problem]:
-    """What the drop times stand against, for each wanted table that lives here already. Raises CqlError.
+    """Return the problems with drop times, for each wanted table that exists here. Raises CqlError.
 
-    `wanted` are the backup's elements under the names that they are to have.
+    Args:
+        wanted: The backup's elements under their new names.
+        here: The cluster's elements.
     """
     lives = pasts(here)
     found = []
@@ -74,10 +76,10 @@ def problems(wanted: Iterable[Element], here: Iterable[Element]) -> list[Problem
 
 
 def help_for(table: str) -> str:
-    """What to do about the past of a table."""
+    """Return a sentence about what helps against a table's drop history."""
     return (
-        f"restore it under another name (rename), or DROP TABLE {table} first, with all that it holds now: the restore"
-        " then creates it with the drop times of the backup. TRUNCATE keeps the drop times of now and does not help"
+        f"restore it under another name (rename), or DROP TABLE {table} first, with all its current data: the restore"
+        " then creates it with the backup's drop times. TRUNCATE keeps the current drop times and does not help"
     )
 
 
@@ -91,9 +93,9 @@ def _differences(backup: Past, live: Past) -> Iterator[str]:
 
 
 def _kept(column: str, before: Drop | None, now: Drop | None, live: Past) -> Iterator[str]:
-    """The backup has values of this column, those that are newer than its last drop there."""
+    """Yield the problems of a column that the backup has, with values newer than its last drop there."""
     if column not in live.columns:
-        # That a column of the backup does not exist here is a difference of the tables; here is told since when.
+        # The missing column is a difference of the tables; this adds the time of its drop.
         if now is not None:
             yield f"column {column} was dropped here at {stamp(now.at)}, so that its restored values could not be read"
         return
@@ -107,7 +109,7 @@ def _kept(column: str, before: Drop | None, now: Drop | None, live: Past) -> Ite
 
 
 def _dropped(column: str, before: Drop, now: Drop | None, live: Past) -> Iterator[str]:
-    """The backup has no values of this column, but its SSTables may hold cells of it."""
+    """Yield the problems of a column that the backup has dropped; its SSTables can still have cells of it."""
     if column not in live.columns and now is None:
         yield (
             f"column {column} was dropped in the backup at {stamp(before.at)} and never existed here:"
@@ -134,7 +136,7 @@ def _when(drop: Drop | None) -> str:
 
 
 def stamp(microseconds: int) -> str:
-    """A drop time for people, exact."""
+    """Return a drop time with microseconds, such as `2026-01-31T12:00:00.000001Z`."""
     try:
         moment = _EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:

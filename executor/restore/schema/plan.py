@@ -1,4 +1,4 @@
-"""The statements that bring a backup's schema back, for what is wanted of it and not there yet. Pure."""
+"""The plan of a schema's restore: the statements for the selected elements that do not exist yet. Pure."""
 
 from __future__ import annotations
 
@@ -25,43 +25,47 @@ from executor.restore.schema.selection import Selection
 from executor.restore.schema.shape import Shape, column_types, differences, read
 
 _OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
-# Of the names that indexes get from us. They are part of file names, which have 255 bytes.
+# The longest index name that a restore gives. It is part of file names, which have at most 255 bytes.
 _INDEX_LENGTH = 128
 
 
 @dataclass(frozen=True)
 class Existing:
-    """What a cluster has: its elements, the ids of all its tables, and its data centers."""
+    """The schema of a cluster: its elements, the ids of all its tables, and its data centers."""
 
     elements: tuple[Element, ...] = ()
     table_ids: frozenset[str] = frozenset()
     data_centers: frozenset[str] = frozenset()
 
     def identities(self) -> frozenset[tuple[str, str, str]]:
-        """Of all elements."""
+        """Return the identities of all elements."""
         return frozenset(element.identity for element in self.elements)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to create, in order, and what is there and stays."""
+    """The elements to create, in order, and those that exist and stay."""
 
     create: tuple[Element, ...]
     keep: tuple[Element, ...]
 
 
-def plan(
+def plan_schema(
     stored: Sequence[Element], selection: Selection, existing: Existing, created: frozenset[str] = frozenset()
 ) -> Plan:
-    """What of the backup's elements is to be created for the wanted tables, under their new names.
+    """Return the plan for the selected tables, under their new names.
 
-    `created` names what an earlier attempt of the same restore has made.
+    Args:
+        stored: The backup's elements.
+        selection: The selected tables.
+        existing: The cluster's schema.
+        created: The elements that an earlier attempt of the same restore has created.
     """
     create: list[Element] = []
     keep: list[Element] = []
     there = set(existing.identities())
     tables_there = {(element.key_space, element.name) for element in existing.elements if element.kind == TABLE}
-    for element in renamed(stored, selection):
+    for element in renamed_elements(stored, selection):
         if element.identity in there:
             keep.append(element)
         elif element.kind == COLUMNS and _has_own_past(element, tables_there, created):
@@ -73,7 +77,7 @@ def plan(
 
 
 def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created: frozenset[str]) -> bool:
-    """Whether the table was there before the restore, so that what it lost is its own affair."""
+    """Return whether the table existed before the restore, so that its own dropped columns count."""
     table = replace(columns, kind=TABLE, name=columns.table)
     return (columns.key_space, columns.table) in tables and str(table) not in created
 
@@ -81,14 +85,17 @@ def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created:
 def _with_free_id(element: Element, selection: Selection, taken: frozenset[str]) -> Element:
     if element.kind not in (TABLE, VIEW):
         return element
-    # A view never: its rows are made anew, and what was on its way to the old one is not to reach it.
+    # A view never keeps its id: its rows are rebuilt, and writes to the old view must not reach it.
     moved = TableName(element.key_space, element.name) not in selection.targets
     used = any(word.text.lower() in taken for word in words(element.text) if word.name is None)
     return replace(element, text=tokenizer.without_id(element.text)) if used or moved else element
 
 
-def renamed(stored: Sequence[Element], selection: Selection) -> Iterator[Element]:
-    """The wanted elements as they are to be called, in the backup's order; a key space's own ones in each new place."""
+def renamed_elements(stored: Sequence[Element], selection: Selection) -> Iterator[Element]:
+    """Yield the selected elements under their new names, in the backup's order.
+
+    An element of the keyspace itself, such as a type, appears once for each new keyspace.
+    """
     wanted = set(selection.key_spaces())
     indexes = indexes_renamed(stored, selection)
     for element in stored:
@@ -99,11 +106,13 @@ def renamed(stored: Sequence[Element], selection: Selection) -> Iterator[Element
                 yield _rename(element, target, selection, indexes.get(element.identity, element.name))
 
 
-def left_out(stored: Sequence[Element], selection: Selection) -> list[str]:
-    """The views that a restore does not make, a sentence each: those of a table that gets another name beside itself,
-    as the key space has the view's name once."""
+def omitted_views(stored: Sequence[Element], selection: Selection) -> list[str]:
+    """Return a sentence about each view that a restore does not create.
+
+    Such a view is of a table that is renamed in its own keyspace, where the view's name is already in use.
+    """
     return [
-        f"{element}: {table} becomes {new} in the same key space, where the view keeps its name and its table"
+        f"{element}: {table} becomes {new} in the same keyspace, where the view keeps its name and its table"
         for element in stored
         if element.kind == VIEW
         and (new := selection.targets.get(table := TableName(element.key_space, element.table))) is not None
@@ -132,7 +141,7 @@ def _is_wanted(element: Element, target: str, stored: Sequence[Element], selecti
 
 
 def _needed(key_space: str, stored: Sequence[Element], selection: Selection) -> set[tuple[str, str, str]]:
-    """The types and masking functions that the wanted tables of a key space are made of, also by way of other types."""
+    """Return the types and masking functions that the selected tables of a keyspace use, also through other types."""
     tables = [e.text for e in stored if e.kind == TABLE and TableName(e.key_space, e.name) in selection.targets]
     masks = {name for text in tables for name in _masks(text)}
     needed = {
@@ -151,7 +160,7 @@ def _needed(key_space: str, stored: Sequence[Element], selection: Selection) -> 
 
 
 def _masks(table: str) -> Iterator[tuple[str, str]]:
-    """Key space and name of each function that masks a column: `MASKED WITH key space . name ( … )`."""
+    """Yield keyspace and name of each function that masks a column: `MASKED WITH keyspace . name ( … )`."""
     found = words(table)
     for masked, of, key_space, dot, name in zip(found, found[1:], found[2:], found[3:], found[4:], strict=False):
         if masked.says("MASKED") and of.says("WITH") and dot.text == ".":
@@ -174,12 +183,12 @@ def _rename(element: Element, target: str, selection: Selection, index: str) -> 
 
     changes = [(element.position, quote(index))] if element.position is not None and index != element.name else []
     text = tokenizer.requalify(tokenizer.replace(element.text, changes), called)
-    # Read again, so that all of the element is what its new text says.
+    # Parse the new text, so that all fields of the element agree with it.
     return parse_element(text)
 
 
 def indexes_renamed(stored: Sequence[Element], selection: Selection) -> Mapping[tuple[str, str, str], str]:
-    """New names for the indexes and triggers of tables that get another name: a key space has each index name once."""
+    """Return new names for the indexes and triggers of renamed tables: index names are unique in a keyspace."""
     found: dict[tuple[str, str, str], str] = {}
     taken: set[tuple[str, str]] = set()
     for element in stored:
@@ -200,7 +209,7 @@ def _index_name(element: Element, table: str) -> str:
 
 
 def _shortened(name: str) -> str:
-    """A name that files can have: Cassandra takes longer ones, and its disk failure policy then stops the node."""
+    """Return a name that fits into file names: Cassandra accepts longer ones, but then stops the node."""
     if len(name) <= _INDEX_LENGTH:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
@@ -208,7 +217,7 @@ def _shortened(name: str) -> str:
 
 
 def shapes(found: Iterable[Element], kind: str) -> Mapping[tuple[str, str], Shape]:
-    """The shapes of all tables or types by key space and name, without the columns that were dropped."""
+    """Return the shapes of all tables or types by keyspace and name, without dropped columns."""
     shapes: dict[tuple[str, str], Shape] = {}
     for element in found:
         if element.kind == kind:
@@ -227,8 +236,8 @@ def _altered(columns: Mapping[str, str], statement: str) -> Mapping[str, str]:
 
 
 def conflicts(stored: Sequence[Element], selection: Selection, existing: Existing) -> list[str]:
-    """Why the wanted tables cannot be loaded here: a sentence each, empty if nothing stands against it."""
-    wanted = list(renamed(stored, selection))
+    """Return the reasons why the selected tables cannot be loaded here, a sentence each; empty if they can."""
+    wanted = list(renamed_elements(stored, selection))
     found = []
     for kind in (TYPE, TABLE):
         here = shapes(existing.elements, kind)
@@ -241,7 +250,7 @@ def conflicts(stored: Sequence[Element], selection: Selection, existing: Existin
     for element in wanted:
         if element.kind == KEY_SPACE and element.identity not in identities:
             found += [
-                f"key space {element.key_space}: its data center {name} does not exist here"
+                f"keyspace {element.key_space}: its data center {name} does not exist here"
                 f" ({', '.join(sorted(existing.data_centers))})"
                 for name in replication(element.text)
                 if name not in existing.data_centers
@@ -250,7 +259,7 @@ def conflicts(stored: Sequence[Element], selection: Selection, existing: Existin
 
 
 def _twice(wanted: Sequence[Element]) -> list[str]:
-    """What would come from two places of the backup under one name, and is not the same."""
+    """Return a sentence about each name that would be created from two different elements of the backup."""
     texts: dict[tuple[str, str, str], str] = {}
     found = []
     for element in wanted:
@@ -258,12 +267,12 @@ def _twice(wanted: Sequence[Element]) -> list[str]:
             element.kind not in (KEY_SPACE, COLUMNS)
             and texts.setdefault(element.identity, element.text) != element.text
         ):
-            found.append(f"{element} would be made twice, and differently: give one of its key spaces another name")
+            found.append(f"{element} would be created twice, and differently: rename one of its keyspaces")
     return found
 
 
 def _taken(wanted: Sequence[Element], existing: Existing) -> list[str]:
-    """Names that something else has here: a table's by a view, a view's or an index's by that of another table."""
+    """Return a sentence about each name that another element has here: of another kind, or of another table."""
     relations = {(e.key_space, e.name): e for e in existing.elements if e.kind in (TABLE, VIEW)}
     indexes = {(e.key_space, e.name): e for e in existing.elements if e.kind == INDEX}
     found = []
@@ -273,18 +282,18 @@ def _taken(wanted: Sequence[Element], existing: Existing) -> list[str]:
             continue
         if here.kind != element.kind:
             found.append(
-                f"{element} cannot be made: the name is that of a {here.kind} here; use rename, or drop it first"
+                f"{element} cannot be created: the name is that of a {here.kind} here; use rename, or drop it first"
             )
         elif here.table != element.table:
             found.append(
-                f"{element} of the table {element.table} cannot be made: here it is that of {here.table};"
+                f"{element} of the table {element.table} cannot be created: here it is that of {here.table};"
                 " use rename, or drop it first"
             )
     return found
 
 
 def replication(key_space: str) -> list[str]:
-    """The data centers that a CREATE KEYSPACE names."""
+    """Return the data centers that a CREATE KEYSPACE names."""
     found = words(key_space)
     begin = next((index for index, word in enumerate(found) if word.says("REPLICATION")), len(found))
     end = next((index for index in range(begin, len(found)) if found[index].text == "}"), len(found))

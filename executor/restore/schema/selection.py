@@ -1,4 +1,4 @@
-"""Which tables of a backup are wanted, and what they are to be called. Pure."""
+"""The selection of a restore: the wanted tables of a backup, and their new names. Pure."""
 
 from __future__ import annotations
 
@@ -16,21 +16,19 @@ from executor.protocol import (
     is_cassandras,
 )
 
-# Comes only when it is named, and then as statements: older files cannot win over newer ones.
-ONLY_BY_NAME = frozenset({ROLES_KEY_SPACE})
 _NAME = re.compile(r"\w+", re.ASCII)
 
 
 class SelectionError(ValueError):
-    """A request that this backup cannot fulfil; the text names what is wrong."""
+    """A request that this backup cannot fulfil; the text names the reason."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The wanted tables by their names in the backup, each with its new name.
+    """The selected tables by their names in the backup, each with its new name.
 
-    `whole` has the key spaces that are meant with all that they have, types and functions too, each with its new name;
-    `roles`: the roles and their permissions are wanted.
+    `whole` has the keyspaces that are selected as a whole, with types and functions, each with its new name. If `roles`
+    is true, the roles and their permissions are selected.
     """
 
     targets: Mapping[TableName, TableName]
@@ -38,11 +36,11 @@ class Selection:
     roles: bool = False
 
     def key_spaces(self) -> list[str]:
-        """The backup's key spaces that anything is wanted of."""
+        """Return the backup's keyspaces of which anything is selected."""
         return sorted({name.key_space for name in self.targets} | self.whole.keys())
 
     def target_key_spaces(self, key_space: str) -> list[str]:
-        """Where what is wanted of one of the backup's key spaces goes."""
+        """Return the new names of one of the backup's keyspaces."""
         tables = {new.key_space for old, new in self.targets.items() if old.key_space == key_space}
         return sorted(tables | {new for old, new in self.whole.items() if old == key_space})
 
@@ -54,12 +52,19 @@ def select(
     rename: Mapping[str, str],
     views: Mapping[TableName, TableName] | None = None,
 ) -> Selection:
-    """The tables that a request means.
+    """Return the tables that a request selects.
 
-    `stored` has the backup's tables by key space, `views` its materialized views, each with its table. Nothing given:
-    all of users; `rename` alone: what it names. A column family is `table`, in each of the key spaces that has it, or
-    `key space.table`. `rename` has a new key space for a key space, or a new `key space.table` for one. Raises
-    SelectionError.
+    A request without names selects all keyspaces of users; `rename` alone selects what it names.
+
+    Args:
+        stored: The backup's tables by keyspace.
+        key_spaces: The requested keyspaces.
+        column_families: The requested tables: `table`, in each keyspace that has it, or `keyspace.table`.
+        rename: A new keyspace for a keyspace, or a new `keyspace.table` for one.
+        views: The backup's materialized views, each with its table.
+
+    Raises:
+        SelectionError: The backup cannot fulfil the request.
     """
     chosen = _key_spaces(stored, key_spaces, rename if not column_families else {})
     _refuse_views(views or {}, chosen, stored, [*column_families, *rename])
@@ -71,7 +76,7 @@ def select(
     elif not key_spaces and rename:
         wanted = [table for table in tables if _is_named(table, rename)]
     if missing := [name for name in column_families if not any(_is_meant(table, [name]) for table in tables)]:
-        raise SelectionError(f"the backup has no table {', '.join(missing)} in {', '.join(chosen) or 'any key space'}")
+        raise SelectionError(f"the backup has no table {', '.join(missing)} in {', '.join(chosen) or 'any keyspace'}")
     whole = _whole(chosen, key_spaces, column_families, rename)
     targets = dict(_rename(wanted, rename, whole))
     _check_targets(targets, whole)
@@ -87,19 +92,19 @@ def _is_named(table: TableName, rename: Mapping[str, str]) -> bool:
 
 
 def _key_spaces(stored: Mapping[str, Iterable[str]], wanted: Sequence[str], rename: Mapping[str, str]) -> list[str]:
-    """Those that are named, or that `rename` names, or all of users."""
+    """Return the keyspaces that are named, that `rename` names, or all of users."""
     named = list(wanted) or [old.partition(".")[0] for old in rename]
     if refused := sorted(set(named) & NEVER_RESTORED):
         raise SelectionError(f"{', '.join(refused)} belongs to the cluster itself and is never restored")
     if missing := sorted(set(named) - stored.keys()):
-        raise SelectionError(f"the backup has no key space {', '.join(missing)}; it has {', '.join(sorted(stored))}")
+        raise SelectionError(f"the backup has no keyspace {', '.join(missing)}; it has {', '.join(sorted(stored))}")
     if named:
         return sorted(set(named))
     found = sorted(set(stored) - CASSANDRAS_KEY_SPACES)
     if not found:
         raise SelectionError(
-            f"the backup has nothing of users, only {', '.join(sorted(stored)) or 'no key space at all'};"
-            f" {ROLES_KEY_SPACE} is restored when key_spaces names it"
+            f"the backup has nothing of users, only {', '.join(sorted(stored)) or 'no keyspace at all'};"
+            f" to restore {ROLES_KEY_SPACE}, name it in key_spaces"
         )
     return found
 
@@ -110,7 +115,7 @@ def _refuse_views(
     stored: Mapping[str, Iterable[str]],
     names: Iterable[str],
 ) -> None:
-    """What is derived from a table is never asked for by itself."""
+    """Raise SelectionError if a name is that of a view, which is built from its table."""
     spaces = set(chosen)
     tables = [TableName(name, table) for name in spaces for table in stored[name]]
     for name in names:
@@ -124,7 +129,7 @@ def _refuse_views(
 def _ask_where(
     wanted: Iterable[TableName], key_spaces: Sequence[str], families: Sequence[str], rename: Mapping[str, str]
 ) -> None:
-    """A table that several key spaces have, of which some would go under another name and some onto what lives."""
+    """Raise SelectionError if a table of several keyspaces is renamed in some and not in others."""
     if key_spaces or not rename:
         return
     for family in families:
@@ -132,15 +137,15 @@ def _ask_where(
         kept = [str(table) for table in found if not _is_named(table, rename)]
         if kept and len(kept) < len(found):
             raise SelectionError(
-                f"column_families {family} is also {', '.join(kept)}, which rename does not name: give key_spaces, or"
-                " full names in column_families"
+                f"column_families {family} is also {', '.join(kept)}, which rename does not name: set key_spaces, or"
+                " use full names in column_families"
             )
 
 
 def _whole(
     chosen: Iterable[str], key_spaces: Sequence[str], families: Sequence[str], rename: Mapping[str, str]
 ) -> dict[str, str]:
-    """The key spaces that are meant with all that they have."""
+    """Return the keyspaces that are selected as a whole, with their new names."""
     if families:
         return {}
     if rename and not key_spaces:
@@ -163,16 +168,16 @@ def _rename(
         used |= {table.key_space} & rename.keys()
         yield table, new
     if unused := sorted(rename.keys() - used):
-        raise SelectionError(f"rename: {', '.join(unused)} is not among what is to be restored")
+        raise SelectionError(f"rename: {', '.join(unused)} is not part of the restore")
 
 
 def _with_roles(found: Selection, families: Sequence[str]) -> Selection:
-    """Roles come as statements, never as files; their tables may be loaded under another name, to be looked at."""
+    """Return the selection with roles as statements, never as files; their tables can be loaded under another name."""
     own = [old for old, new in found.targets.items() if new.key_space == ROLES_KEY_SPACE]
     if own and families:
         raise SelectionError(
-            f"{own[0]} cannot be restored by itself: older roles do not win over newer ones; name {ROLES_KEY_SPACE} in"
-            " key_spaces without column_families, or give the table another name with rename"
+            f"{own[0]} cannot be restored by itself: older roles do not override newer ones; name {ROLES_KEY_SPACE} in"
+            " key_spaces without column_families, or rename the table"
         )
     targets = {old: new for old, new in found.targets.items() if new.key_space != ROLES_KEY_SPACE}
     whole = {old: new for old, new in found.whole.items() if new != ROLES_KEY_SPACE}
@@ -199,13 +204,13 @@ def _check_targets(targets: Mapping[TableName, TableName], whole: Mapping[str, s
 
 def _check_name(old: TableName | str, new: TableName | str, name: str, longest: int) -> None:
     if not _NAME.fullmatch(name):
-        raise SelectionError(f"rename: {old} cannot become {new}: {name!r} is no name of letters and digits")
+        raise SelectionError(f"rename: {old} cannot become {new}: {name!r} must consist of letters, digits and _")
     if len(name) > longest:
         raise SelectionError(
-            f"rename: {old} cannot become {new}: the name has {len(name)} characters, and Cassandra takes {longest}"
+            f"rename: {old} cannot become {new}: the name has {len(name)} characters, at most {longest} are allowed"
         )
 
 
 def _check_owner(old: TableName | str, new: TableName | str, key_space: str) -> None:
     if is_cassandras(key_space):
-        raise SelectionError(f"rename: {old} cannot become {new}: the key space belongs to the cluster itself")
+        raise SelectionError(f"rename: {old} cannot become {new}: the keyspace belongs to the cluster itself")

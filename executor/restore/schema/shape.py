@@ -1,4 +1,4 @@
-"""What a table or a type is made of, read off its CREATE statement, and what tells two of them apart. Pure."""
+"""The shape of a table or a type, parsed from its CREATE statement, and the differences between two. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from executor.cql.tokenizer import CqlError, Word, parenthesis, parts, split, wo
 class Shape:
     """The columns of a table, or the fields of a type, with their types; `static` ones end in ` static`.
 
-    `partition_key` and `clustering` are empty for a type; a clustering column ordered backwards ends in ` desc`.
+    `partition_key` and `clustering` are empty for a type; a clustering column in descending order ends in ` desc`.
     """
 
     columns: Mapping[str, str]
@@ -22,7 +22,7 @@ class Shape:
 
 
 def read(statement: str) -> Shape:
-    """The shape that a CREATE TABLE or CREATE TYPE gives. Raises CqlError for anything else."""
+    """Parse a CREATE TABLE or CREATE TYPE. Raises CqlError for any other statement."""
     text = split(statement)[0] if statement.strip() else ""
     found = words(text)
     if len(found) < 2 or not found[0].says("CREATE") or not (found[1].says("TABLE") or found[1].says("TYPE")):
@@ -52,7 +52,7 @@ def _read(found: Sequence[Word], first: int, last: int) -> Shape:
 
 
 def column_types(found: Sequence[Word]) -> Mapping[str, str]:
-    """The column that `name type [static]` adds."""
+    """Return the column of `name type [static]`."""
     name, kind, _ = _column(found)
     return {name: kind}
 
@@ -95,9 +95,9 @@ def _name(word: Word) -> str:
 
 
 def differences(backup: Shape, here: Shape) -> list[str]:
-    """Why data of the one cannot be loaded into the other: a sentence each, with both sides; empty if it can.
+    """Return the reasons why data of one cannot be loaded into the other, a sentence each; empty if it can.
 
-    What exists only here does no harm: the backup's rows simply have no value there.
+    Columns that exist only here do not matter: the backup's rows have no value in them.
     """
     found = []
     for name, kind in backup.columns.items():

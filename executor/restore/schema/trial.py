@@ -1,4 +1,4 @@
-"""Whether the missing part of a schema can be created: Cassandra tries the statements on a copy of its own schema."""
+"""The schema trial: Cassandra validates the missing part of a schema on a copy of its own schema."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from executor.restore.problems import Problem
 _LOG = logging.getLogger(__name__)
 KIND = "schema"
 TRIAL = "SchemaTrial"
-# Functions are compiled.
+# Cassandra compiles functions.
 _SECONDS = 300.0
 _SASI = "org.apache.cassandra.index.sasi"
 _MASK = "MASKED"
 _UNTRIED = "untried: "
-# What Cassandra says of a keyspace or a table that is not there.
+# Part of Cassandra's message about a missing keyspace or table.
 _MISSING = "doesn't exist"
 _SWITCHES = {
     "materialized_views_enabled": "materialized views",
@@ -37,20 +37,20 @@ _SWITCHES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """What stands against creating the elements; `untried` says why Cassandra did not try them, empty if it did."""
+    """The problems with creating the elements; `untried` is the reason if Cassandra could not validate some."""
 
     problems: tuple[Problem, ...] = ()
     untried: str = ""
 
 
 def attempt(jolokia: Jolokia, session: Session, role: str, create: Sequence[Element]) -> Trial:
-    """Try to create elements in their order, as a role, and change nothing."""
+    """Try to create elements in their order, as a role; the schema is not changed."""
     if not create:
         return Trial()
     try:
         return verdict(create, _answers(jolokia, role, create))
     except JolokiaError as error:
-        _LOG.warning("the schema is not tried: %s", error)
+        _LOG.warning("schema trial failed: %s", error)
         settings = _settings(session)
         known = "only what is switched off in cassandra.yaml is known" if settings else "nothing else is known of it"
         why = f"Cassandra did not try whether it can create the schema ({error}): {known}"
@@ -58,7 +58,7 @@ def attempt(jolokia: Jolokia, session: Session, role: str, create: Sequence[Elem
 
 
 def verdict(create: Sequence[Element], answers: Sequence[str]) -> Trial:
-    """What Cassandra's answers mean: not each that only follows from another one is told."""
+    """Return the meaning of Cassandra's answers, without problems that only follow from others."""
     failed = {element.identity for element, words in zip(create, answers, strict=True) if words}
     problems, untried = list[Problem](), list[str]()
     for element, words in zip(create, answers, strict=True):
@@ -86,7 +86,7 @@ def _answers(jolokia: Jolokia, role: str, create: Sequence[Element]) -> list[str
 
 
 def applicable(element: Element, statement: str, functions: Collection[tuple[str, str]]) -> str:
-    """What Cassandra can apply of a statement while these functions do not exist yet; empty for nothing of it."""
+    """Return the part of a statement that Cassandra can apply while these functions do not exist; empty for none."""
     if element.kind == AGGREGATE:
         names = {word.name for word in tokenizer.words(statement)}
         return (
@@ -119,13 +119,13 @@ def _settings(session: Session) -> Mapping[str, str]:
     try:
         rows = session.execute("SELECT name, value FROM system_views.settings").all()
     except CQL_ERRORS as error:
-        _LOG.warning("the settings of this node cannot be read: %s", error)
+        _LOG.warning("settings of this node not read: %s", error)
         return {}
     return {row.name: row.value for row in rows}
 
 
 def switched_off(create: Sequence[Element], settings: Mapping[str, str]) -> Iterator[Problem]:
-    """The elements that need what these settings of a node have switched off."""
+    """Yield a problem for each element that needs a feature that a node's settings switch off."""
     for element in create:
         for setting in _needs(element):
             if settings.get(setting) == "false":

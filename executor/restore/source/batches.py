@@ -1,4 +1,4 @@
-"""The files of a backup in portions that are staged and loaded one after another. Pure."""
+"""The batches of a restore: a backup's files in portions that are staged and loaded one after another. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 
 from executor.cql.names import TableName
 
-# A portion is staged whole before Cassandra takes it; an SSTable is never torn apart.
+# A batch is staged as a whole before Cassandra takes it; an SSTable is never split.
 BATCH_BYTES = 4 * 1024**3
 _DATA = "Data.db"
 _STATISTICS = "Statistics.db"
 # The primary index in the older and in the newer format of SSTables.
 _INDEXES = ("Index.db", "Partitions.db")
-# Of storage-attached indexes and of SASI, which Cassandra builds anew, under names that may have changed.
+# Components of storage-attached indexes and of SASI: Cassandra rebuilds them, under names that can have changed.
 _INDEX_COMPONENTS = ("SAI+", "SI_")
 _NOT_OF_AN_SSTABLE = frozenset({"manifest.json", "schema.cql"})
 
 
 class DamagedBackupError(ValueError):
-    """A manifest lists an SSTable that lacks a component; the text names it."""
+    """A manifest lists an SSTable without a necessary component; the text names it."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One file of an SSTable: what it is to be, and the object that it is in."""
+    """One file of an SSTable: its expected content, and its object."""
 
     name: str
     size: int
@@ -45,26 +45,26 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Bytes when staged."""
+        """Return the staged bytes."""
         return sum(piece.size for piece in self.pieces)
 
     @property
     def sstables(self) -> int:
-        """How many SSTables it has."""
+        """Return the number of its SSTables."""
         return len({sstable(piece.name) for piece in self.pieces})
 
     def directory(self, staging: Path) -> Path:
-        """Where it is staged; Cassandra reads the last two names as key space and table."""
+        """Return its directory; Cassandra reads the last two names as keyspace and table."""
         return staging / str(self.number) / self.target.key_space / self.target.table
 
 
 def sstable(name: str) -> str:
-    """What the names of one SSTable's files begin with: `nb-1-big` of `nb-1-big-Data.db`."""
+    """Return the common prefix of the names of an SSTable's files: `nb-1-big` of `nb-1-big-Data.db`."""
     return "-".join(name.split("-", 3)[:3])
 
 
 def is_wanted(name: str) -> bool:
-    """Whether a file of a snapshot (by its path below the table) has to be restored."""
+    """Return whether a file of a snapshot (by its path below the table) must be restored."""
     component = name.split("-", 3)[-1]
     return "/" not in name and name not in _NOT_OF_AN_SSTABLE and not component.startswith(_INDEX_COMPONENTS)
 
@@ -74,7 +74,16 @@ def plan(
     targets: Mapping[TableName, TableName],
     batch_bytes: int = BATCH_BYTES,
 ) -> tuple[Batch, ...]:
-    """All batches in order, from the wanted pieces by node of the backup and table. Raises DamagedBackupError."""
+    """Return all batches in order.
+
+    Args:
+        stored: The pieces by node of the backup and table.
+        targets: The new name of each selected table.
+        batch_bytes: The approximate size of a batch.
+
+    Raises:
+        DamagedBackupError: An SSTable lacks a component.
+    """
     found: list[Batch] = []
     for source, tables in sorted(stored.items()):
         for table in sorted(tables):

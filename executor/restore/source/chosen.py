@@ -1,4 +1,4 @@
-"""What of a backup a restore is about; what makes no sense ends the job for good."""
+"""The selection of a restore from its backup; an invalid request fails the job without another attempt."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from executor.restore.source.batches import Batch, DamagedBackupError
 from executor.restore.source.stored import Repository, StoredBackup
 
 
-def chosen(backup: StoredBackup, request: Request) -> Selection:
-    """The tables that were asked for. Raises JobError."""
+def select_tables(backup: StoredBackup, request: Request) -> Selection:
+    """Return the tables that the request selects. Raises JobError."""
     try:
         return select(backup.tables, request.key_spaces, request.column_families, request.rename, backup.views)
     except SelectionError as error:
         raise JobError("request", str(error), hopeless=True) from error
 
 
-def planned(repository: Repository, nodes: Iterable[str], selection: Selection) -> tuple[Batch, ...]:
-    """The batches of some nodes of the backup. Raises JobError, also for an SSTable that is not whole."""
+def plan_batches(repository: Repository, nodes: Iterable[str], selection: Selection) -> tuple[Batch, ...]:
+    """Return the batches of some nodes of the backup. Raises JobError, also for an incomplete SSTable."""
     stored = {node: repository.pieces(node, selection.targets) for node in nodes}
     try:
         return batches.plan(stored, selection.targets)

@@ -1,4 +1,4 @@
-"""A backup's documents and objects in the bucket, as a restore reads them."""
+"""The repository: a backup's documents and objects in the bucket, as a restore reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from executor.backup import coverage
 from executor.backup.format import layout, manifest
-from executor.backup.format.document import DocumentError
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest, Schema
 from executor.backup.roles import Roles, read_roles
@@ -18,6 +17,7 @@ from executor.cql.ddl import Element, elements, views_of
 from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.jobs.context import JobContext, JobError
+from executor.json_codec import DocumentError
 from executor.restore.request import Request
 from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError, StoredBackup
@@ -26,14 +26,14 @@ from executor.s3.location import LocationError, parse
 from executor.s3.store import Store, open_store
 
 T = TypeVar("T")
-# A listing gives 1,000 objects at a time.
+# With more tables than this, whole nodes are listed: a request lists 1,000 objects.
 _TABLES_LISTED_ALONE = 20
 _CONNECTIONS = 24
 
 
 @contextmanager
 def open_repository(context: JobContext, request: Request) -> Iterator[BackupRepository]:
-    """The backup that a restore is asked for. Raises JobError."""
+    """Open the backup of a request. Raises JobError."""
     node = context.node
     try:
         location = parse(request.location)
@@ -48,14 +48,14 @@ def open_repository(context: JobContext, request: Request) -> Iterator[BackupRep
 
 @dataclass
 class BackupRepository:
-    """One complete backup. Its documents are compared with the hashes that the cluster's manifest has of them."""
+    """One complete backup. Its documents are compared with their hashes in the cluster's manifest."""
 
     store: Store
     name: str
     _whole: ClusterManifest | None = None
 
     def backup(self) -> StoredBackup:
-        """See `Repository`."""
+        """Return the backup; see `Repository`."""
         whole = self._cluster()
         schema = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256)
         found = self._elements(whole.schema_key, schema)
@@ -71,17 +71,17 @@ class BackupRepository:
             versions=frozenset(found.member.cassandra_version for found in whole.nodes.values()),
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
-            lacks=coverage.told(whole.coverage, whole.absent),
+            lacks=coverage.sentence(whole.coverage, whole.absent),
         )
 
     def roles(self) -> Roles | None:
-        """See `Repository`."""
+        """Return the roles; see `Repository`."""
         whole = self._cluster()
         sha256 = self._document(manifest.read_schema, whole.schema_key, whole.schema_sha256).roles_sha256
         return self._document(read_roles, layout.roles_key(self.name), sha256) if sha256 else None
 
     def counted_at(self) -> float | None:
-        """When the backup had counted its rows; None if it did not, or does not tell."""
+        """Return the end of the backup's row count; None without a count or a record of it."""
         key = layout.moments_key(self.name)
         content = self.store.get(key)
         try:
@@ -90,7 +90,7 @@ class BackupRepository:
             return None
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
-        """See `Repository`."""
+        """Return files; see `Repository`."""
         summary = self._cluster().nodes.get(node)
         if summary is None:
             raise JobError("manifest", f"the backup {self.name} has no node {node}", hopeless=True)
@@ -106,7 +106,7 @@ class BackupRepository:
         return {name: tuple(own) for name, own in pieces.items()}
 
     def sizes(self, keys: Iterable[str]) -> Mapping[str, int]:
-        """See `Repository`."""
+        """Return sizes; see `Repository`."""
         wanted = frozenset(keys)
         return {
             found.key: found.size
@@ -117,7 +117,7 @@ class BackupRepository:
 
     @contextmanager
     def stream(self, key: str, offset: int) -> Iterator[Iterator[bytes]]:
-        """See `Repository`."""
+        """Open an object; see `Repository`."""
         try:
             with self.store.stream(key, offset) as chunks:
                 yield chunks
@@ -136,10 +136,13 @@ class BackupRepository:
     def _document(self, read: Callable[[bytes, str], T], key: str, sha256: str | None) -> T:
         content = self.store.get(key)
         if content is None:
-            what = f"there is no complete backup {self.name}: " if sha256 is None else ""
-            raise JobError("manifest", f"{what}{key} is missing", hopeless=True)
+            text = f"there is no complete backup {self.name}: {key} is missing; check its name"
+            if sha256 is not None:
+                text = f"{key} is missing; use another backup"
+            raise JobError("manifest", text, hopeless=True)
         if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
-            raise JobError("manifest", f"{key} is damaged: its SHA-256 is {found} instead of {sha256}", hopeless=True)
+            text = f"{key} is damaged: its SHA-256 is {found} instead of {sha256}; use another backup"
+            raise JobError("manifest", text, hopeless=True)
         try:
             return read(content, key)
         except DocumentError as error:
@@ -153,7 +156,7 @@ class BackupRepository:
 
 
 def _prefixes(keys: Iterable[str]) -> list[str]:
-    """What to list to see all these keys: their tables, or, if these are many, their nodes."""
+    """Return the prefixes to list for all these keys: their tables, or, if these are many, their nodes."""
     parents = {key.rpartition("/")[0] for key in keys}
     if len(parents) > _TABLES_LISTED_ALONE:
         parents = {parent.rpartition("/")[0] for parent in parents}
@@ -161,7 +164,7 @@ def _prefixes(keys: Iterable[str]) -> list[str]:
 
 
 def _tables(schema: Schema, views: Container[TableName]) -> dict[str, tuple[str, ...]]:
-    """By key space, also those without. Backups of earlier versions list their views as tables, too."""
+    """Return the tables by keyspace, empty keyspaces included. Older backups list their views as tables, too."""
     found: dict[str, list[str]] = {space.name: [] for space in schema.key_spaces}
     for table in schema.tables:
         if TableName(table.key_space, table.name) not in views:

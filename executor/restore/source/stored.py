@@ -1,4 +1,4 @@
-"""A backup as a restore sees it."""
+"""A backup as a restore needs it, and the protocol of its source."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from executor.restore.source.batches import Piece
 
 @dataclass(frozen=True)
 class StoredBackup:
-    """What the manifest of a complete backup says: tokens by node, tables by key space, the schema, rows by table.
+    """The content of a complete backup's manifest: tokens by node, tables by keyspace, the schema, rows by table.
 
-    A key space without tables is among `tables`; `views` are the materialized ones, each with its table. `versions` are
-    those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot. `lacks`
-    says which nodes were absent from it, and what follows.
+    A keyspace without tables is among `tables`. `views` are the materialized views, each with its table. `versions` are
+    those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot. `lacks` is a sentence
+    about nodes that were absent from it, and the consequence.
     """
 
     tokens: Mapping[str, frozenset[str]]
@@ -35,26 +35,26 @@ class StoredBackup:
 
 
 class Repository(Protocol):
-    """Where backups are. All raise JobError, which names the object, for what is missing, damaged or refused."""
+    """A source of backups. Methods raise JobError, with the object, if one is missing, damaged or refused."""
 
     def backup(self) -> StoredBackup:
-        """The backup that was asked for."""
+        """Return the backup of the request."""
 
     def roles(self) -> Roles | None:
-        """Its roles; None for a backup that has none as statements."""
+        """Return its roles; None if it has none as statements."""
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
-        """The files of some tables that a node of the backup had."""
+        """Return the files of some tables on a node of the backup."""
 
     def sizes(self, keys: Iterable[str]) -> Mapping[str, int]:
-        """The sizes of those of these objects that are there."""
+        """Return the sizes of those objects that exist."""
 
     def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
-        """The bytes of an object from an offset on; raises FetchError, also while they come."""
+        """Open the bytes of an object from an offset on; opening and reading can raise FetchError."""
 
 
 class FetchError(Exception):
-    """An object cannot be had; the text names it and says why. `hopeless`: it is missing or damaged for good."""
+    """An object cannot be read; the text names it and the cause. If `hopeless`, a retry does not help."""
 
     def __init__(self, text: str, hopeless: bool = False) -> None:
         super().__init__(text)

@@ -27,12 +27,12 @@ Json = dict[str, Any]
 
 
 class CheckpointError(Exception):
-    """A file of the agent's memory cannot be used; the text names it."""
+    """A file of the agent's state that cannot be used; the text names it."""
 
 
 @dataclass(frozen=True)
 class ExecutorRecord:
-    """One run of an executor. ``process`` is None until it was started; ``generated``: made for a command task."""
+    """One run of an executor. ``process`` is None until its start; ``generated``: made for a command task."""
 
     info: Json
     container_id: str
@@ -43,7 +43,11 @@ class ExecutorRecord:
 
 @contextmanager
 def work_dir_lock(work_dir: Path) -> Iterator[None]:
-    """Hold the work directory for one agent; CheckpointError when another one runs in it."""
+    """Hold the work directory for one agent.
+
+    Raises:
+        CheckpointError: another agent runs in it.
+    """
     work_dir.mkdir(parents=True, exist_ok=True)
     with (work_dir / "agent.lock").open("w") as stream:
         try:
@@ -54,7 +58,11 @@ def work_dir_lock(work_dir: Path) -> Iterator[None]:
 
 
 def safe_component(name: str) -> str:
-    """`name` as a directory name; ValueError for one that would leave its directory."""
+    """Return `name` as a directory name.
+
+    Raises:
+        ValueError: the name would leave its directory.
+    """
     if not name or name in (".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{name!r} cannot name a directory")
     return name
@@ -73,7 +81,11 @@ def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Content of `path`; CheckpointError when it cannot be read (never taken for absent)."""
+    """Return the content of `path`.
+
+    Raises:
+        CheckpointError: the file cannot be read, which is never treated as absent.
+    """
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -81,7 +93,7 @@ def read_json(path: Path) -> Any:
 
 
 class MetaStore:
-    """Reads and writes below ``<work dir>/meta``."""
+    """The files below ``<work dir>/meta``."""
 
     def __init__(self, work_dir: Path) -> None:
         self._meta = work_dir / "meta"
@@ -89,7 +101,7 @@ class MetaStore:
         self._agent_id: str | None = None
 
     def load_resources(self) -> list[Json]:
-        """Checkpointed reservations and volumes, post-refinement format."""
+        """Return the checkpointed reservations and volumes, in the format after RESERVATION_REFINEMENT."""
         path = self._meta / "resources.json"
         if not path.exists():
             return []
@@ -97,10 +109,11 @@ class MetaStore:
         return resources
 
     def save_resources(self, resources: list[Json]) -> None:
+        """Store the reservations and volumes."""
         write_json(self._meta / "resources.json", resources, durable=True)
 
     def load_agent(self) -> Json | None:
-        """AgentInfo of the last run, None for a machine that never was an agent."""
+        """Return the AgentInfo of the last run, None on a machine without one."""
         link = self._slaves / "latest"
         if not link.is_symlink():
             return None
@@ -109,7 +122,7 @@ class MetaStore:
         return info
 
     def save_agent(self, info: Json) -> None:
-        """Remember the agent's identity; info must have an id."""
+        """Store the agent's identity; info must have an id."""
         agent_id = safe_component(info["id"]["value"])
         write_json(self._slaves / agent_id / "agent.json", info, durable=True)
         link = self._slaves / "latest.tmp"
@@ -133,38 +146,45 @@ class MetaStore:
         return self._executor(framework_id, executor_id) / "tasks" / safe_component(task_id)
 
     def save_framework(self, framework_id: str, info: Json) -> None:
+        """Store the FrameworkInfo."""
         write_json(self._framework(framework_id) / "framework.json", info)
 
     def remove_framework(self, framework_id: str) -> None:
+        """Remove a framework with its executors and tasks."""
         shutil.rmtree(self._framework(framework_id), ignore_errors=True)
 
     def load_frameworks(self) -> Iterator[Json]:
-        """FrameworkInfo of every framework with something on this agent."""
+        """Return the FrameworkInfo of every framework that has executors on this agent."""
         yield from (read_json(path) for path in sorted(self._frameworks().glob("*/framework.json")))
 
     def save_executor(self, framework_id: str, executor_id: str, record: ExecutorRecord) -> None:
+        """Store one run of an executor."""
         write_json(self._executor(framework_id, executor_id) / "executor.json", asdict(record))
 
     def remove_executor(self, framework_id: str, executor_id: str) -> None:
+        """Remove an executor with its tasks."""
         shutil.rmtree(self._executor(framework_id, executor_id), ignore_errors=True)
 
     def load_executors(self, framework_id: str) -> Iterator[ExecutorRecord]:
+        """Yield the executors of a framework."""
         for path in sorted((self._framework(framework_id) / "executors").glob("*/executor.json")):
             value = read_json(path)
             process = value.pop("process")
             yield ExecutorRecord(process=Identity(**process) if process else None, **value)
 
     def save_task(self, framework_id: str, executor_id: str, task: Json) -> None:
+        """Store a TaskInfo."""
         write_json(self._task(framework_id, executor_id, task["task_id"]["value"]) / "task.json", task)
 
     def remove_task(self, framework_id: str, executor_id: str, task_id: str) -> None:
+        """Remove a task with its updates."""
         shutil.rmtree(self._task(framework_id, executor_id, task_id), ignore_errors=True)
 
     def load_tasks(self, framework_id: str, executor_id: str) -> Iterator[Json]:
-        """TaskInfo of every task whose end is not acknowledged."""
+        """Return the TaskInfo of every task whose end is not acknowledged."""
         tasks = self._executor(framework_id, executor_id) / "tasks"
         yield from (read_json(path) for path in sorted(tasks.glob("*/task.json")))
 
     def updates_path(self, framework_id: str, executor_id: str, task_id: str) -> Path:
-        """Where the update manager keeps this task's updates."""
+        """Return the file in which the update manager keeps this task's updates."""
         return self._task(framework_id, executor_id, task_id) / "updates"

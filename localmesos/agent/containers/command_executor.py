@@ -1,4 +1,4 @@
-"""The executor of a task that is a plain command: runs it, reports how it ended, kills it when told.
+"""The executor of a command task: runs the command, reports its end, kills it on request.
 
 A program of its own over the v1 executor API, standard library only, started by the agent; it survives the agent's
 restart like any other executor.
@@ -41,8 +41,8 @@ class Agent:
         token = environ.get(_TOKEN)
         self._headers = _HEADERS if token is None else {**_HEADERS, "Authorization": f"Bearer {token}"}
 
-    def call(self, call_type: str, body: Json) -> bool:
-        """Send a call; whether the agent took it."""
+    def send_call(self, call_type: str, body: Json) -> bool:
+        """Send a call and return whether the agent accepted it."""
         connection = HTTPConnection(self._host, self._port, timeout=_HTTP_SECONDS)
         try:
             value = {"type": call_type, **self._ids, call_type.lower(): body}
@@ -54,7 +54,11 @@ class Agent:
             connection.close()
 
     def events(self, subscribe: Json) -> Iterator[Json]:
-        """Subscribe and yield events until the connection ends; OSError or HTTPException when it breaks."""
+        """Subscribe and yield events until the connection ends.
+
+        Raises:
+            OSError, HTTPException: the connection breaks.
+        """
         connection = HTTPConnection(self._host, self._port)
         try:
             value = {"type": "SUBSCRIBE", **self._ids, "subscribe": subscribe}
@@ -69,7 +73,7 @@ class Agent:
 
 
 def exit_words(returncode: int) -> str:
-    """How a command ended, in the words of Mesos."""
+    """Return Mesos' message on the end of a command: ``Command exited with status 3``."""
     if returncode < 0:
         return f"Command terminated with signal {signal.strsignal(-returncode)}"
     return f"Command exited with status {returncode}"
@@ -80,7 +84,7 @@ def _nanoseconds(value: Json | None) -> float | None:
 
 
 class CommandExecutor:
-    """Runs one task. Everything happens in ``run``'s thread; the others only put into its queue."""
+    """A runner of one task. Everything happens in ``run``'s thread; the others only put into its queue."""
 
     def __init__(self, agent: Agent, recovery_seconds: float, backoff_seconds: float) -> None:
         self._agent = agent
@@ -99,7 +103,7 @@ class CommandExecutor:
         self._finished_at: float | None = None
 
     def run(self) -> int:
-        """Until the task's end is acknowledged, or nobody is left to tell it to; exit status of the program."""
+        """Run until the task's end is acknowledged or the agent stays away; return the program's exit status."""
         threading.Thread(target=self._subscribe, daemon=True).start()
         while True:
             try:
@@ -203,7 +207,7 @@ class CommandExecutor:
         timer.start()
 
     def _signal(self, number: signal.Signals) -> None:
-        # Not reaped before it is reported, so that the group's number cannot mean another one.
+        # It is reaped only after its report, so that the group's number cannot mean another group.
         if self._child is not None and self._child.returncode is None:
             try:
                 os.killpg(self._child.pid, number)
@@ -236,8 +240,8 @@ class CommandExecutor:
             **more,
         }
         self._updates[identifier] = {"status": status}
-        # One that does not arrive goes with the next subscription.
-        self._agent.call("UPDATE", {"status": status})
+        # An update that does not arrive goes with the next subscription.
+        self._agent.send_call("UPDATE", {"status": status})
 
 
 def _seconds(text: str) -> float:
@@ -249,9 +253,10 @@ def _seconds(text: str) -> float:
 
 
 def main() -> int:
+    """Run the executor that the environment describes and return its exit status."""
     environ = os.environ
     recovery = _seconds(environ.get("MESOS_RECOVERY_TIMEOUT", "")) if environ.get("MESOS_CHECKPOINT") == "1" else 0.0
-    # Well within the time that a restarted agent waits for its executors.
+    # This is well within the time that a restarted agent waits for its executors.
     backoff = min(0.5, _seconds(environ.get("MESOS_SUBSCRIPTION_BACKOFF_MAX", "1secs")) / 4)
     return CommandExecutor(Agent(environ), recovery, backoff).run()
 

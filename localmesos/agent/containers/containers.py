@@ -19,12 +19,12 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class LaunchError(Exception):
-    """The process could not be started; the text is for the framework."""
+    """A process that could not be started; the text is for the framework."""
 
 
 @dataclass(frozen=True)
 class AgentPlace:
-    """What a container learns about its agent. Times are in seconds; `token_key` where executors are authenticated."""
+    """The facts on its agent for a container. Times are in seconds; `token_key` if executors are authenticated."""
 
     agent_id: str
     ip: str
@@ -48,13 +48,13 @@ class Container:
 
 
 def executors_path(place: AgentPlace, framework_id: str) -> Path:
-    """Directory of all executors of a framework on this agent."""
+    """Return the directory of all executors of a framework on this agent."""
     slaves = place.work_dir / "slaves" / place.agent_id
     return slaves / "frameworks" / safe_component(framework_id) / "executors"
 
 
 def create_sandbox(place: AgentPlace, framework_id: str, executor_id: str, container_id: str) -> Path:
-    """Make the sandbox of a new run, and ``latest`` point at it."""
+    """Create the sandbox of a new run, and point ``latest`` at it."""
     runs = executors_path(place, framework_id) / safe_component(executor_id) / "runs"
     sandbox = runs / container_id
     sandbox.mkdir(parents=True)
@@ -66,18 +66,18 @@ def create_sandbox(place: AgentPlace, framework_id: str, executor_id: str, conta
 
 
 def shutdown_grace(executor_info: Json, default: float) -> float:
-    """Seconds that this executor has between SHUTDOWN and SIGKILL."""
+    """Return the seconds between SHUTDOWN and SIGKILL of this executor."""
     period = executor_info.get("shutdown_grace_period")
     return default if period is None else period["nanoseconds"] / 1e9
 
 
 def inherited_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What executors take over from the agent: all but its own MESOS_ and LIBPROCESS_ settings."""
+    """Return the agent's environment without its own MESOS_ and LIBPROCESS_ settings."""
     return {k: v for k, v in environ.items() if not k.startswith(("MESOS_", "LIBPROCESS_"))}
 
 
 def executor_environment(place: AgentPlace, container: Container, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The executor's environment; its CommandInfo's variables win over inherited ones, never over the agent's own."""
+    """Return the executor's environment; its CommandInfo's variables override inherited ones, never the agent's own."""
     info, sandbox = container.executor_info, str(container.directory)
     variables = info["command"].get("environment", {}).get("variables", [])
     grace = shutdown_grace(info, place.shutdown_grace_period)
@@ -108,7 +108,7 @@ def executor_environment(place: AgentPlace, container: Container, inherited: Map
 
 
 def command_line(command: Json) -> tuple[str, list[str]]:
-    """Program and argument list (the name it is given first) of a CommandInfo."""
+    """Return program and argument list (its name first) of a CommandInfo."""
     value = command.get("value")
     if command.get("shell", True):
         if value is None:
@@ -144,6 +144,6 @@ def launch(place: AgentPlace, container: Container) -> tuple[subprocess.Popen[by
 
 
 def log_to_sandbox(sandbox: Path, line: str) -> None:
-    """Add a line to the sandbox's stderr, where the Mesos fetcher writes, too."""
+    """Add a line to the sandbox's stderr, as the Mesos fetcher does."""
     with (sandbox / "stderr").open("a") as stream:
         stream.write(line + "\n")

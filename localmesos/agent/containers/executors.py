@@ -1,4 +1,4 @@
-"""What runs on an agent: frameworks, their executors, and the executors' tasks. State only, no behaviour."""
+"""The frameworks of an agent, their executors, and the executors' tasks. State only, no behaviour."""
 
 import asyncio
 import enum
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class ExecutorState(enum.Enum):
-    """REGISTERING: launched, not subscribed yet; TERMINATED: its process is gone, updates may still be on their way."""
+    """REGISTERING: launched, not subscribed yet; TERMINATED: its process is gone, updates can still be on their way."""
 
     REGISTERING = "REGISTERING"
     RUNNING = "RUNNING"
@@ -23,7 +23,7 @@ class ExecutorState(enum.Enum):
 
 @dataclass(frozen=True)
 class Termination:
-    """What the tasks of an executor are said to have died of."""
+    """The cause of death that is reported for the tasks of an executor."""
 
     state: str = "TASK_FAILED"
     reason: str = "REASON_EXECUTOR_TERMINATED"
@@ -37,9 +37,11 @@ class EventStream:
         self._queue: asyncio.Queue[Json | None] = asyncio.Queue()
 
     def send(self, event: Json) -> None:
+        """Queue an event."""
         self._queue.put_nowait(event)
 
     def close(self) -> None:
+        """End the stream after the queued events."""
         self._queue.put_nowait(None)
 
     def __aiter__(self) -> "EventStream":
@@ -56,7 +58,7 @@ class EventStream:
 class TaskRecord:
     """One task until the framework has acknowledged its end.
 
-    ``delivered``: the executor was given it; ``group``: ids of the tasks launched together with it as a group.
+    ``delivered``: sent to the executor; ``group``: ids of the tasks launched together with it as a group.
     """
 
     info: Json
@@ -67,21 +69,23 @@ class TaskRecord:
 
     @property
     def task_id(self) -> str:
+        """Return the task's id."""
         value: str = self.info["task_id"]["value"]
         return value
 
     @property
     def ended(self) -> bool:
+        """Return whether the task has ended."""
         return is_terminal(self.state)
 
     def add_status(self, status: Json) -> None:
-        """The task's state follows; of repeated states only the last status is kept. An ended task stays ended."""
+        """Follow the task's state; of repeated states only the last status is kept. An ended task stays ended."""
         if self.ended:
             return
         self.state = status["state"]
         if self.statuses and self.statuses[-1]["state"] == self.state:
             self.statuses.pop()
-        # The data may be large and nobody reads it from the state.
+        # The data can be large, and no reader of the state uses it.
         self.statuses.append({k: v for k, v in status.items() if k != "data"})
 
 
@@ -106,24 +110,26 @@ class Executor:
 
     @property
     def executor_id(self) -> str:
+        """Return the executor's id."""
         value: str = self.info["executor_id"]["value"]
         return value
 
     def live_tasks(self) -> list[TaskRecord]:
-        """Tasks that have not ended."""
+        """Return the tasks that have not ended."""
         return [task for task in self.tasks.values() if not task.ended]
 
     def resources(self) -> list[Json]:
-        """Resources of the executor and of its live tasks."""
+        """Return the resources of the executor and of its live tasks."""
         own: list[Json] = list(self.info.get("resources", []))
         return own + [resource for task in self.live_tasks() for resource in task.info.get("resources", [])]
 
     def send(self, event: Json) -> None:
-        """To the executor if it is connected; an event for a broken connection is lost, as with Mesos."""
+        """Send an event to the executor if it is connected; an event on a broken connection is lost, as with Mesos."""
         if self.stream is not None:
             self.stream.send(event)
 
     def stop_timer(self) -> None:
+        """Cancel the pending time limit."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -131,7 +137,7 @@ class Executor:
 
 @dataclass
 class Framework:
-    """A framework with something on this agent. ``terminating``: it was shut down and hears nothing more."""
+    """A framework that has executors on this agent. ``terminating``: it is shut down and gets no more events."""
 
     info: Json
     executors: dict[str, Executor] = field(default_factory=dict)
@@ -139,17 +145,20 @@ class Framework:
 
     @property
     def framework_id(self) -> str:
+        """Return the framework's id."""
         value: str = self.info["id"]["value"]
         return value
 
     @property
     def checkpoint(self) -> bool:
+        """Return whether the framework's executors outlive the agent."""
         return bool(self.info.get("checkpoint", False))
 
     @property
     def partition_aware(self) -> bool:
+        """Return whether the framework knows states such as TASK_GONE."""
         return any(c.get("type") == "PARTITION_AWARE" for c in self.info.get("capabilities", []))
 
     def executor_of(self, task_id: str) -> Executor | None:
-        """The executor that has (or had) this task, None when its end is acknowledged or it never was here."""
+        """Return the executor that has or had this task, None if its end is acknowledged or it never was here."""
         return next((e for e in self.executors.values() if task_id in e.tasks), None)

@@ -1,7 +1,7 @@
-"""Processes that this agent started, or that an earlier run of it did: identity, end, and killing a whole container.
+"""The processes of containers, started by this run of the agent or an earlier one: identity, end and kill.
 
-A pid alone is no identity: the number is used again. A process is known by pid, start time and boot id, and
-nothing is signalled unless all three still fit.
+A pid alone is no identity, because the kernel uses the number again. Only a process whose pid, start time and boot id
+all match is signalled.
 """
 
 import asyncio
@@ -12,15 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from localmesos.processes import boot_id, find_process, is_zombie
+
 UNKNOWN_STATUS = -1
 """Wait status of a process whose end only its (dead) parent could have read."""
-
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A process for ever: ``start_time`` is in clock ticks after the boot named by ``boot_id``."""
+    """One process: ``start_time`` is in clock ticks after the boot named by ``boot_id``."""
 
     pid: int
     start_time: int
@@ -29,7 +31,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the process table that matters here; ``session`` and ``group`` are pids."""
+    """One entry of the process table; ``session`` and ``group`` are pids."""
 
     pid: int
     parent: int
@@ -39,31 +41,23 @@ class Entry:
     zombie: bool
 
 
-def boot_id() -> str:
-    """The kernel's id of this boot of the machine."""
-    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
 def read_entry(pid: int) -> Entry | None:
-    """The process table's entry of `pid`, None when there is none."""
+    """Return the process table's entry of `pid`, None if there is none."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
+        process, start_time = find_process(pid)
+        with process.oneshot():
+            parent, zombie = process.ppid(), is_zombie(process)
+        return Entry(pid, parent, os.getpgid(pid), os.getsid(pid), start_time, zombie)
+    except (psutil.NoSuchProcess, ProcessLookupError):
         return None
-    # The command's name is in parentheses and may hold spaces and parentheses itself.
-    fields = text[text.rindex(")") + 2 :].split()
-    return Entry(
-        pid=pid,
-        parent=int(fields[1]),
-        group=int(fields[2]),
-        session=int(fields[3]),
-        start_time=int(fields[19]),
-        zombie=fields[0] in ("Z", "X"),
-    )
 
 
 def identify(pid: int) -> Identity:
-    """Identity of a process just started; ProcessLookupError when it does not exist."""
+    """Return the identity of a process just started.
+
+    Raises:
+        ProcessLookupError: no process has that id.
+    """
     entry = read_entry(pid)
     if entry is None:
         raise ProcessLookupError(pid)
@@ -71,7 +65,7 @@ def identify(pid: int) -> Identity:
 
 
 def is_alive(identity: Identity) -> bool:
-    """Whether that very process runs (a zombie does not)."""
+    """Return whether that very process runs; a zombie does not."""
     if identity.boot_id != boot_id():
         return False
     entry = read_entry(identity.pid)
@@ -79,16 +73,18 @@ def is_alive(identity: Identity) -> bool:
 
 
 def _table() -> list[Entry]:
-    entries = (read_entry(int(path.name)) for path in _PROC.iterdir() if path.name.isdigit())
+    entries = map(read_entry, psutil.pids())
     return [entry for entry in entries if entry is not None and not entry.zombie]
 
 
 def container_members(identity: Identity | None, sandbox: Path) -> list[Entry]:
-    """Live processes of a container: the leader's session, group and descendants, and all that have the sandbox's
-    path in their environment, which finds those that left the session (a cgroup would hold them, too).
+    """Return the live processes of a container.
 
-    The leader's numbers count only while they cannot mean another process: the kernel gives a pid out again only
-    when no session and no group bears that number any more.
+    They are the leader's session, group and descendants, and every process that has the sandbox's path in its
+    environment. The last finds those that left the session; a cgroup would hold them, too.
+
+    The leader's numbers count only while they cannot mean another process: the kernel uses a pid again only when no
+    session and no group has that number.
     """
     table = _table()
     marker = f"MESOS_SANDBOX={sandbox}".encode()
@@ -108,13 +104,14 @@ def container_members(identity: Identity | None, sandbox: Path) -> list[Entry]:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        # psutil's reading ends where a program has overwritten its environment with its title; the rest counts, too.
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
 
 
 def find_leader(sandbox: Path) -> Identity | None:
-    """The executor started in this sandbox, for an agent that was killed before it could write the pid down."""
+    """Return the executor started in this sandbox, for an agent that was killed before it could store the pid."""
     for entry in container_members(None, sandbox):
         if entry.pid == entry.session:
             return Identity(entry.pid, entry.start_time, boot_id())
@@ -122,7 +119,7 @@ def find_leader(sandbox: Path) -> Identity | None:
 
 
 def kill_container(identity: Identity | None, sandbox: Path) -> None:
-    """SIGKILL to every process of the container; those that fork meanwhile are caught by the next rounds."""
+    """Send SIGKILL to every process of the container; later rounds find those that fork meanwhile."""
     for _ in range(3):
         members = container_members(identity, sandbox)
         if not members:
@@ -148,15 +145,15 @@ def _signal_entry(entry: Entry, number: signal.Signals) -> None:
 
 
 def raw_wait_status(returncode: int) -> int:
-    """subprocess' return code as the raw wait status that Mesos reports (exit 3 is 768, SIGKILL is 9)."""
+    """Return subprocess' return code as Mesos' raw wait status: exit 3 is 768, SIGKILL is 9."""
     return -returncode if returncode < 0 else returncode << 8
 
 
 class ExitWatch:
-    """Calls `on_exit` once with the raw wait status when the process ends.
+    """A watch that calls `on_exit` once with the raw wait status when the process ends.
 
-    The process may be a child (`child` given: it is reaped, its status known) or one that outlived an earlier
-    agent (status ``UNKNOWN_STATUS``). The call comes `delay` seconds later.
+    The process can be a child (`child` is set: it is reaped, its status known) or one that outlived an earlier agent
+    (status ``UNKNOWN_STATUS``). The call comes `delay` seconds later.
     """
 
     def __init__(
@@ -190,7 +187,7 @@ class ExitWatch:
         self._pending = self._loop.call_later(self._delay, self._on_exit, status)
 
     def close(self) -> None:
-        """Stop watching; the process is left as it is."""
+        """Stop watching; the process stays as it is."""
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None

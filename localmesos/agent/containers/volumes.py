@@ -13,7 +13,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class VolumeError(Exception):
-    """A volume cannot be made or linked; the text is for people."""
+    """A volume that cannot be created or linked; the text is for people."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ def _role(resource: Json) -> str:
 
 
 def volume_of(resource: Json, work_dir: Path) -> Volume | None:
-    """The persistent volume that a resource is, None for any other resource. VolumeError for a bad id or path."""
+    """Return the persistent volume that a resource is, None for any other resource.
+
+    Raises:
+        VolumeError: its id or path is not valid.
+    """
     disk = resource.get("disk") or {}
     if "persistence" not in disk:
         return None
@@ -57,7 +61,7 @@ def volume_of(resource: Json, work_dir: Path) -> Volume | None:
 
 
 def volumes_of(resources: Iterable[Json], work_dir: Path) -> list[Volume]:
-    """All persistent volumes among the resources."""
+    """Return all persistent volumes among the resources."""
     return [volume for resource in resources if (volume := volume_of(resource, work_dir)) is not None]
 
 
@@ -66,7 +70,7 @@ def _key(volume: Volume) -> tuple[str, str, Path]:
 
 
 def apply_volumes(before: Iterable[Volume], after: Iterable[Volume]) -> None:
-    """Create the directories of volumes that are new in `after`, remove those that are only in `before`."""
+    """Create the directories of volumes that are only in `after`, remove those that are only in `before`."""
     old = {_key(volume): volume for volume in before}
     new = {_key(volume): volume for volume in after}
     for key, volume in new.items():
@@ -105,7 +109,7 @@ def _destroy(volume: Volume) -> None:
 
 
 def link_volumes(sandbox: Path, volumes: Iterable[Volume]) -> None:
-    """Make each volume appear at its container path in the sandbox; a link of an earlier task gives way."""
+    """Link each volume to its container path in the sandbox, in place of the link of an earlier task."""
     for volume in volumes:
         link = sandbox / volume.container_path
         if not volume.host_path.is_dir():
@@ -113,7 +117,7 @@ def link_volumes(sandbox: Path, volumes: Iterable[Volume]) -> None:
         if link.exists() and not link.is_symlink():
             raise VolumeError(f"container path {volume.container_path!r} exists in the sandbox already")
         try:
-            # Another task of the executor may be using it: never gone, not for a moment.
+            # Another task of the executor can be using it, so the link must exist at every moment.
             if link.is_symlink() and link.readlink() == volume.host_path:
                 continue
             link.parent.mkdir(parents=True, exist_ok=True)

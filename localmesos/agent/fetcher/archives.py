@@ -1,4 +1,4 @@
-"""Unpacking of fetched files, by the end of their name as the Mesos fetcher does it."""
+"""Unpacking of fetched files, by the ending of their name as the Mesos fetcher does it."""
 
 import gzip
 import shutil
@@ -10,18 +10,19 @@ _TAR_ENDS = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 
 
 class ArchiveError(Exception):
-    """The file is not the archive that its name promises, or holds something that may not be unpacked."""
+    """A file that is not the archive that its name promises, or with a member that must not be unpacked."""
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is unpacked."""
+    """Return whether a file of this name is unpacked."""
     return name.endswith((*_TAR_ENDS, ".zip", ".gz"))
 
 
 def extract(archive: Path, name: str, directory: Path) -> None:
-    """Unpack `archive`, which goes by the name `name`, into `directory`. ArchiveError when that fails.
+    """Unpack `archive`, which has the name `name`, into `directory`.
 
-    Members that would land outside the directory are refused.
+    Raises:
+        ArchiveError: the archive is broken, or a member would be outside the directory.
     """
     try:
         if name.endswith(_TAR_ENDS):
@@ -40,7 +41,7 @@ def _extract_tar(tar: tarfile.TarFile, directory: Path) -> None:
     if hasattr(tarfile, "tar_filter"):
         tar.extractall(directory, filter="tar")
         return
-    # Python before 3.11.4 has no filters: refuse here what that one refuses.
+    # Python before 3.11.4 has no filters: refuse here what the filter refuses.
     root = directory.resolve()
     for member in tar.getmembers():
         if not (root / member.name.lstrip("/")).resolve().is_relative_to(root):

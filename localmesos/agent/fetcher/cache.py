@@ -1,6 +1,6 @@
-"""The fetcher's cache: one file for each URI, downloaded once however many ask, fetched again when the source differs.
+"""The fetcher's cache: one file for each URI, downloaded once for all requests, again when the source differs.
 
-The directory may be shared by several agents of a machine: a lock file for each entry keeps their downloads apart.
+Several agents of a machine can share the directory: a lock file for each entry keeps their downloads apart.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ _LOCK_POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Validators:
-    """What tells one version of a source from another: size in bytes, change time, entity tag; empty when unknown."""
+    """Marks of one version of a source: size in bytes, change time, entity tag; empty if unknown."""
 
     size: str = ""
     modified: str = ""
     etag: str = ""
 
     def prove_same(self, other: "Validators") -> bool:
-        """Whether both surely describe the same content; a size alone proves nothing."""
+        """Return whether both surely describe the same content; a size alone proves nothing."""
         return self == other and bool(self.modified or self.etag)
 
 
@@ -49,7 +49,7 @@ class FetcherCache:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def get(self, uri: str, refresh: Refresh) -> Path:
-        """Path of an up-to-date copy of `uri`; errors of `refresh` go through."""
+        """Return the path of an up-to-date copy of `uri`; errors of `refresh` are passed on."""
         key = hashlib.sha256(uri.encode()).hexdigest()[:32]
         self._directory.mkdir(parents=True, exist_ok=True)
         lock = self._locks.setdefault(key, asyncio.Lock())

@@ -1,7 +1,6 @@
-"""The fetcher: brings a container's URIs into its sandbox before the executor starts."""
+"""The fetcher: downloads a container's URIs into its sandbox before the executor starts."""
 
 import asyncio
-import logging
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,16 +20,14 @@ STALL_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 20
 _NOT_MODIFIED = 304
 
-_LOG = logging.getLogger(__name__)
-
 
 class FetchError(Exception):
-    """One URI could not be fetched; the text says which and why."""
+    """A URI that could not be fetched; the text names it and the reason."""
 
 
 @dataclass(frozen=True)
 class FetchItem:
-    """One CommandInfo.URI, read and checked. ``name``: path in the sandbox of what is fetched."""
+    """One CommandInfo.URI, parsed and checked. ``name``: path in the sandbox."""
 
     uri: str
     name: str
@@ -40,7 +37,11 @@ class FetchItem:
 
 
 def read_item(value: Json) -> FetchItem:
-    """FetchItem of a CommandInfo.URI; FetchError for one that can never be fetched."""
+    """Return the FetchItem of a CommandInfo.URI.
+
+    Raises:
+        FetchError: the URI can never be fetched.
+    """
     uri = value["value"].strip()
     scheme = urlsplit(uri).scheme
     if scheme not in ("file", "http", "https") and not uri.startswith("/"):
@@ -55,7 +56,7 @@ def read_item(value: Json) -> FetchItem:
 
 
 def local_path(uri: str) -> Path | None:
-    """Path of a file URI or plain path, None for a remote URI."""
+    """Return the path of a file URI or plain path, None for a remote URI."""
     parts = urlsplit(uri)
     if parts.scheme == "file":
         return Path(unquote(parts.path))
@@ -63,7 +64,7 @@ def local_path(uri: str) -> Path | None:
 
 
 class Fetcher:
-    """Fetches URIs; `directory` holds the cache. Call ``close`` when done."""
+    """A fetcher of URIs; `directory` holds the cache. Call ``close`` at the end."""
 
     def __init__(self, directory: Path) -> None:
         self._cache = FetcherCache(directory)
@@ -72,7 +73,11 @@ class Fetcher:
         self.failed = 0
 
     async def fetch(self, uris: Iterable[Json], sandbox: Path, log: Callable[[str], None]) -> None:
-        """Bring all URIs into the sandbox, at once; `log` gets one line for each. FetchError when one of them fails."""
+        """Fetch all URIs into the sandbox at once; `log` gets one line for each.
+
+        Raises:
+            FetchError: one of them fails.
+        """
         values = list(uris)
         if not values:
             return
@@ -90,6 +95,7 @@ class Fetcher:
         self.succeeded += 1
 
     async def close(self) -> None:
+        """Close the HTTP session."""
         if self._session is not None:
             await self._session.close()
             self._session = None

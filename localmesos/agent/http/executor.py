@@ -24,7 +24,7 @@ def _text(status: int, words: str, **headers: str) -> web.Response:
 
 
 def check_media_types(request: web.Request) -> web.Response | None:
-    """The refusal of a request whose content type or accepted type does not fit, None when they do."""
+    """Return the refusal of a request with a wrong content type or accepted type, None for a good one."""
     content_type = request.headers.get("Content-Type")
     if content_type is None:
         return _text(400, "Expecting 'Content-Type' to be present")
@@ -43,7 +43,7 @@ class ExecutorApi:
         self._agent = agent
 
     async def post(self, request: web.Request) -> web.StreamResponse:
-        """One call of an executor; a SUBSCRIBE is answered with its events for as long as it stays connected."""
+        """Handle one call; a SUBSCRIBE is answered with the executor's events for as long as it stays connected."""
         key = self._agent.config.token_key
         asked = None if key is None else executor_tokens.refusal(key, request.headers.get("Authorization"))
         if asked is not None:
@@ -91,11 +91,12 @@ class ExecutorApi:
         return response
 
     async def refuse_method(self, request: web.Request) -> web.Response:
-        """405 with the words of Mesos."""
+        """Return 405 with Mesos' message."""
         words = f"405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{request.method}'."
         return _text(405, words, Allow="POST")
 
     def add_routes(self, app: web.Application) -> None:
+        """Add the routes."""
         for path in PATHS:
             resource = app.router.add_resource(path)
             resource.add_route("POST", self.post)

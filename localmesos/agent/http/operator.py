@@ -23,6 +23,7 @@ class AgentApi:
         self._agent = agent
 
     def add_routes(self, app: web.Application) -> None:
+        """Add the routes."""
         views: dict[str, Callable[[], Any]] = {
             "/state": lambda: operator_views.state(self._agent),
             "/flags": lambda: {"flags": operator_views.flags(self._agent)},
@@ -40,7 +41,7 @@ class AgentApi:
         app.router.add_resource("/{rest:.*}").add_route("*", _not_found)
 
     def _sandbox_path(self, request: web.Request) -> Path:
-        """The file asked for; only what lies below the sandboxes is shown."""
+        """Return the requested file, which must be below the sandboxes."""
         text = request.query.get("path", "")
         if not text:
             raise web.HTTPBadRequest(text="Expecting 'path=value' in query.")
@@ -70,7 +71,7 @@ class AgentApi:
             raise web.HTTPBadRequest(text=f"Failed to parse offset or length: {error}.") from error
         size = path.stat().st_size
         if offset < 0:
-            # Mesos tells the size when no offset is asked for.
+            # Mesos returns the size if the request has no offset.
             return web.json_response({"data": "", "offset": size})
         with path.open("rb") as stream:
             stream.seek(offset)

@@ -1,9 +1,10 @@
-"""What an agent's operator endpoints show, in the shapes of Mesos."""
+"""Answers of an agent's operator endpoints, in the shapes of Mesos."""
 
-import os
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
+
+import psutil
 
 from localmesos.agent.agent import Agent
 from localmesos.agent.containers.executors import Executor, ExecutorState, Framework, TaskRecord
@@ -16,9 +17,6 @@ VERSION = "1.12.0"
 """The Mesos version whose interface this is."""
 CAPABILITIES = ("MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "AGENT_OPERATION_FEEDBACK")
 
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
 
 def _role(resource: Json) -> str | None:
     reservations = resource.get("reservations") or []
@@ -26,7 +24,7 @@ def _role(resource: Json) -> str | None:
 
 
 def _unreserved(agent: Agent) -> list[Json]:
-    """The static resources minus what is reserved of them; only scalars can be told apart here."""
+    """Return the static resources minus the reserved ones; only scalars can be subtracted here."""
     reserved = totals(r for r in agent.checkpointed if r["type"] == "SCALAR")
     rest = []
     for resource in agent.config.resources:
@@ -39,7 +37,7 @@ def _unreserved(agent: Agent) -> list[Json]:
 
 
 def state(agent: Agent) -> Json:
-    """Body of /state."""
+    """Return the body of /state."""
     roles = sorted({role for r in agent.checkpointed if (role := _role(r)) is not None})
     by_role = {role: [r for r in agent.checkpointed if _role(r) == role] for role in roles}
     unreserved = _unreserved(agent)
@@ -116,7 +114,7 @@ def _task(task: TaskRecord, executor: Executor, agent: Agent) -> Json:
 
 
 def flags(agent: Agent) -> Json:
-    """The settings as Mesos prints flags: all text."""
+    """Return the settings as Mesos prints flags: all text."""
     config = agent.config
     return {
         "attributes": ";".join(f"{k}:{v}" for k, v in attribute_values(config.attributes).items()),
@@ -137,7 +135,7 @@ def flags(agent: Agent) -> Json:
 
 
 def containers(agent: Agent, *, with_status: bool) -> list[Json]:
-    """Body of /containers, or of /monitor/statistics without status."""
+    """Return the body of /containers, or of /monitor/statistics without status."""
     found = []
     for framework in agent.frameworks.values():
         for executor in framework.executors.values():
@@ -167,18 +165,16 @@ def _statistics(executor: Executor, pid: int) -> Json:
         "mem_soft_limit_bytes": memory,
         "timestamp": time.time(),
     }
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return shown
-    shown["cpus_user_time_secs"] = int(fields[11]) / _CLOCK_TICKS
-    shown["cpus_system_time_secs"] = int(fields[12]) / _CLOCK_TICKS
-    shown["mem_rss_bytes"] = int(fields[21]) * _PAGE_BYTES
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        shown["mem_rss_bytes"] = process.memory_info().rss
+        shown["cpus_user_time_secs"], shown["cpus_system_time_secs"] = times.user, times.system
     return shown
 
 
 def metrics(agent: Agent) -> Json:
-    """Body of /metrics/snapshot: the gauges and counters that make sense here."""
+    """Return the body of /metrics/snapshot: the gauges and counters that have a value here."""
     executors = [e for f in agent.frameworks.values() for e in f.executors.values()]
     tasks = [task for executor in executors for task in executor.tasks.values()]
     used, total = totals(r for e in executors for r in e.resources()), totals(agent.config.resources)

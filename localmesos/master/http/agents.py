@@ -13,13 +13,13 @@ _LOG = logging.getLogger(__name__)
 
 
 class AgentEndpoints:
-    """Spoken between our own programs only, see the README."""
+    """The protocol between localmesos' own programs, see the README."""
 
     def __init__(self, master: Master) -> None:
         self._master = master
 
     async def register(self, request: web.Request) -> web.StreamResponse:
-        """REGISTER; 403 with words for an agent that may not."""
+        """Answer REGISTER with a stream of events, or with 403 and the reason."""
         try:
             body = parse_json(await request.read(), "Call")
         except CallError as error:
@@ -40,10 +40,10 @@ class AgentEndpoints:
             self._master.agents.disconnected(agent, stream)
         return response
 
-    async def call(self, request: web.Request) -> web.Response:
-        """A call of a registered agent; 403 for any other."""
+    async def handle_call(self, request: web.Request) -> web.Response:
+        """Handle a call of a registered agent; 403 for any other."""
         try:
-            self._master.agents.call(parse_json(await request.read(), "Call"))
+            self._master.agents.handle_call(parse_json(await request.read(), "Call"))
         except CallError as error:
             return web.Response(status=400, text=str(error))
         except UnknownAgentError as error:

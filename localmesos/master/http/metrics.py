@@ -1,4 +1,4 @@
-"""A master's /metrics/snapshot: Mesos' names, for what there is to measure here. Pure."""
+"""A master's /metrics/snapshot: the metrics of Mesos that have a value here. Pure."""
 
 import os
 from collections import Counter
@@ -38,7 +38,7 @@ _COUNTERS = {
 
 
 def snapshot(cluster: Cluster, uptime: float, leads: bool, allocation_runs: int) -> dict[str, float]:
-    """All metrics by name."""
+    """Return all metrics by name."""
     found: dict[str, float] = {
         "allocator/mesos/allocation_runs": allocation_runs,
         "master/elected": leads,

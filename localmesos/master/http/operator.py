@@ -48,7 +48,7 @@ class OperatorEndpoints:
         }
 
     def without_leading(self) -> dict[str, Handler]:
-        """Endpoints that every master answers itself."""
+        """Return the endpoints that every master answers itself."""
         return {
             "": _page,
             "health": _health,
@@ -58,7 +58,7 @@ class OperatorEndpoints:
         }
 
     def leading(self) -> dict[str, Handler]:
-        """Endpoints that only the leading master answers."""
+        """Return the endpoints that only the leading master answers."""
         return {
             "state": _view(self._state),
             "state.json": _view(self._state),
@@ -194,8 +194,8 @@ class OperatorEndpoints:
             "frameworks": frameworks,
         }
 
-    async def call(self, request: web.Request) -> web.Response:
-        """``POST /api/v1``."""
+    async def handle_call(self, request: web.Request) -> web.Response:
+        """Answer ``POST /api/v1``."""
         refusal = check_request(request)
         if refusal is not None:
             return refusal
@@ -247,7 +247,7 @@ def _counts(tasks: list[Task]) -> dict[str, int]:
 
 
 def _amounts(pieces: list[Resource]) -> dict[str, float]:
-    """Sums by name, ranges by how many numbers they hold."""
+    """Return sums by name; a range counts its numbers."""
     found: dict[str, float] = {}
     for piece in pieces:
         value = piece.value / 1000 if isinstance(piece.value, int) else sum(e - b + 1 for b, e in piece.value)

@@ -1,4 +1,4 @@
-"""Answers of the operator API, ``POST /api/v1``. Pure, but for the calls that change something (operator_http)."""
+"""Answers of the operator API, ``POST /api/v1``. Pure: the calls that change something are in `operator`."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ def _time(seconds: float) -> Json:
 
 
 def agents(cluster: Cluster) -> Json:
+    """Return the answer to GET_AGENTS."""
     return {
         "agents": [_agent(agent) for agent in cluster.agents.values()],
         "recovered_agents": list(cluster.recovered_agents.values()),
@@ -42,6 +43,7 @@ def _agent(agent: Agent) -> Json:
 
 
 def frameworks(cluster: Cluster, allocator: Allocator) -> Json:
+    """Return the answer to GET_FRAMEWORKS."""
     return {
         "frameworks": [_framework(cluster, allocator, item) for item in cluster.frameworks.values()],
         "completed_frameworks": [_framework(cluster, allocator, item) for item in cluster.completed.values()],
@@ -69,6 +71,7 @@ def _framework(cluster: Cluster, allocator: Allocator, framework: Framework) -> 
 
 
 def tasks(cluster: Cluster) -> Json:
+    """Return the answer to GET_TASKS."""
     everyone = [*cluster.frameworks.values(), *cluster.completed.values()]
     return {
         "tasks": [task.to_json() for f in everyone for task in f.tasks.values()],
@@ -78,6 +81,7 @@ def tasks(cluster: Cluster) -> Json:
 
 
 def executors(cluster: Cluster) -> Json:
+    """Return the answer to GET_EXECUTORS."""
     return {
         "executors": [
             {"executor_info": executor.info, "agent_id": {"value": agent.agent_id}}
@@ -88,6 +92,7 @@ def executors(cluster: Cluster) -> Json:
 
 
 def state(cluster: Cluster, allocator: Allocator) -> Json:
+    """Return the answer to GET_STATE."""
     return {
         "get_tasks": tasks(cluster),
         "get_executors": executors(cluster),

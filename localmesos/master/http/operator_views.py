@@ -1,12 +1,12 @@
-"""What a master's operator endpoints show of agents, frameworks and tasks: /state, /slaves and the like. Pure."""
+"""Agents, frameworks and tasks as a master's operator endpoints show them: /state, /slaves and the like. Pure."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from localmesos.master.state.cluster import Cluster
 from localmesos.master.state.records import Agent, Executor, Framework, Offer, Task
-from localmesos.resources import ranges as resources_ranges
 from localmesos.resources.arithmetic import Resource, Resources
+from localmesos.resources.ranges import Ranges, text, union
 from localmesos.resources.text import attribute_values
 
 Json = dict[str, Any]
@@ -25,21 +25,21 @@ _ALWAYS_SHOWN = ("disk", "mem", "gpus", "cpus")
 
 
 def sums(resources: Iterable[Resource]) -> Json:
-    """Sums by name; ranges as text, and only when there are some."""
+    """Return sums by name; ranges as text, and only if there are any."""
     found: Json = dict.fromkeys(_ALWAYS_SHOWN, 0)
-    ranges: dict[str, resources_ranges.Ranges] = {}
+    ranges: dict[str, Ranges] = {}
     for piece in resources:
         if isinstance(piece.value, int):
             found[piece.name] = found.get(piece.name, 0) + piece.value
         else:
-            ranges[piece.name] = resources_ranges.union(ranges.get(piece.name, ()), piece.value)
+            ranges[piece.name] = union(ranges.get(piece.name, ()), piece.value)
     shown: Json = {name: value / 1000 for name, value in found.items()}
-    shown.update({name: resources_ranges.text(value) for name, value in ranges.items()})
+    shown.update({name: text(value) for name, value in ranges.items()})
     return shown
 
 
 def full(resources: Iterable[Resource]) -> list[Json]:
-    """Each piece with its reservation in both formats."""
+    """Return each piece with its reservation in both formats."""
     found = []
     for piece in resources:
         item = piece.to_json(refined=False)
@@ -58,7 +58,7 @@ def _by_role(total: Resources) -> dict[str, Resources]:
 
 
 def agent(found: Agent) -> Json:
-    """An agent as /state shows it."""
+    """Return an agent as /state shows it."""
     ledger = found.ledger
     shown: Json = {
         "id": found.agent_id,
@@ -83,7 +83,7 @@ def agent(found: Agent) -> Json:
 
 
 def agent_with_resources(found: Agent) -> Json:
-    """An agent as /slaves shows it."""
+    """Return an agent as /slaves shows it."""
     ledger = found.ledger
     return {
         **agent(found),
@@ -95,6 +95,7 @@ def agent_with_resources(found: Agent) -> Json:
 
 
 def recovered_agent(info: Json) -> Json:
+    """Return an agent known from disk as /slaves shows it."""
     return {
         "id": info["id"]["value"],
         "hostname": info["hostname"],
@@ -104,6 +105,7 @@ def recovered_agent(info: Json) -> Json:
 
 
 def task(found: Task) -> Json:
+    """Return a task as /state shows it."""
     shown: Json = {
         "id": found.task_id,
         "name": found.info.get("name", ""),
@@ -139,6 +141,7 @@ def _status(status: Json) -> Json:
 
 
 def executor(found: Executor, framework_id: str, agent_id: str) -> Json:
+    """Return an executor as /state shows it."""
     info = found.info
     command = info.get("command", {})
     shown_command: Json = {"shell": command.get("shell", True), "argv": command.get("arguments", [])}
@@ -159,6 +162,7 @@ def executor(found: Executor, framework_id: str, agent_id: str) -> Json:
 
 
 def offer(found: Offer) -> Json:
+    """Return an offer as /state shows it."""
     return {
         "id": found.offer_id,
         "framework_id": found.framework_id,
@@ -169,15 +173,18 @@ def offer(found: Offer) -> Json:
 
 
 def used_by(cluster: Cluster, framework_id: str) -> Resources:
+    """Return the resources that a framework uses on all agents."""
     agents = cluster.agents.values()
     return Resources(piece for item in agents for piece in item.ledger.used.get(framework_id, Resources()))
 
 
 def offered_to(found: Framework) -> Resources:
+    """Return the resources in a framework's offers."""
     return Resources(piece for item in found.offers.values() for piece in item.resources)
 
 
 def framework_summary(cluster: Cluster, found: Framework) -> Json:
+    """Return a framework as /state-summary shows it."""
     return {
         "id": found.framework_id,
         "name": found.info["name"],
@@ -193,7 +200,7 @@ def framework_summary(cluster: Cluster, found: Framework) -> Json:
 
 
 def framework(cluster: Cluster, found: Framework) -> Json:
-    """A framework as /state and /frameworks show it."""
+    """Return a framework as /state and /frameworks show it."""
     used, offered = used_by(cluster, found.framework_id), offered_to(found)
     agents = cluster.agents.values()
     owned = [(a.agent_id, e) for a in agents for (owner, _), e in a.executors.items() if owner == found.framework_id]

@@ -1,8 +1,6 @@
-"""A master's HTTP endpoints: who answers what, and the redirection to the leading master."""
+"""A master's HTTP endpoints: the routes, and the redirection to the leading master."""
 
-import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -12,16 +10,13 @@ from localmesos.master.http.scheduler import SchedulerEndpoint
 from localmesos.master.master import Master
 from localmesos.protocol.authentication import REFUSED, principal_of, realm_of
 
-Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BODY_LIMIT_BYTES = 64 << 20
 
-_LOG = logging.getLogger(__name__)
-
 
 class MasterHttp:
-    """Routes by hand: Mesos takes a path with or without ``/master``, and whatever begins with a known one."""
+    """A router by hand: Mesos takes a path with or without ``/master``, and every path that begins with a known one."""
 
     def __init__(self, master: Master) -> None:
         self._master = master
@@ -30,18 +25,19 @@ class MasterHttp:
         self._by_leader: dict[str, Handler] = {
             **operator.leading(),
             "api/v1/scheduler": SchedulerEndpoint(master).handle,
-            "api/v1": operator.call,
+            "api/v1": operator.handle_call,
             "localmesos/agent": agents.register,
-            "localmesos/agent/call": agents.call,
+            "localmesos/agent/call": agents.handle_call,
         }
 
     def application(self) -> web.Application:
+        """Return the application that serves all endpoints."""
         app = web.Application(client_max_size=_BODY_LIMIT_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
         return app
 
     def _check(self, name: str, request: web.Request) -> web.Response | None:
-        """Mesos' refusal of who does not say, or cannot prove, who he is."""
+        """Return Mesos' refusal of a request without valid credentials, None for an accepted one."""
         credentials, realm = self._master.config.credentials, realm_of(name)
         if credentials is None or realm is None:
             return None

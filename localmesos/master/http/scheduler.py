@@ -1,4 +1,4 @@
-"""The scheduler API: one call a request, a subscription as a stream of events."""
+"""The scheduler API: one call in each request, a subscription as a stream of events."""
 
 import logging
 from typing import Any
@@ -27,6 +27,7 @@ class SchedulerEndpoint:
         self._master = master
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call."""
         refusal = check_request(request)
         if refusal is not None:
             return refusal
@@ -94,7 +95,7 @@ class SchedulerEndpoint:
 
 
 def check_request(request: web.Request) -> web.Response | None:
-    """Mesos' refusal of a request that is no POST of JSON, None for one that is."""
+    """Return Mesos' refusal of a request that is no POST of JSON, None for one that is."""
     if request.method != "POST":
         words = f"405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{request.method}'."
         return web.Response(status=405, headers={"Allow": "POST"}, text=words)
@@ -109,7 +110,7 @@ def check_request(request: web.Request) -> web.Response | None:
 
 
 def accepts_json(request: web.Request) -> bool:
-    """Whether the answer may be JSON; nothing said is all right."""
+    """Return whether the answer can be JSON; a request without Accept takes anything."""
     accept = request.headers.get("Accept")
     if accept is None:
         return True

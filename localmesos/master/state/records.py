@@ -1,4 +1,4 @@
-"""What a master knows of frameworks, agents, tasks, executors and offers."""
+"""A master's records of frameworks, agents, tasks, executors and offers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _KEPT_STATUSES = 100
 
 @dataclass
 class Task:
-    """A task as /state shows it. `info` is Mesos' Task without what changes; `resources` are allocated."""
+    """A task as /state shows it. `info` is the constant part of Mesos' Task; `resources` are allocated."""
 
     info: Json
     resources: Resources
@@ -31,32 +31,36 @@ class Task:
     status_update_state: str | None = None
     status_update_uuid: str | None = None
     recovered: bool = False
-    """Whether its resources are free again."""
+    """True once its resources are free again."""
 
     @property
     def task_id(self) -> str:
+        """Return the task's id, which its framework chose."""
         return str(self.info["task_id"]["value"])
 
     @property
     def framework_id(self) -> str:
+        """Return the framework's id."""
         return str(self.info["framework_id"]["value"])
 
     @property
     def agent_id(self) -> str:
+        """Return the agent's id."""
         return str(self.info["agent_id"]["value"])
 
     @property
     def executor_id(self) -> str | None:
-        """Of a custom executor; None for a command task."""
+        """Return the id of a custom executor, None for a command task."""
         value: str | None = self.info.get("executor_id", {}).get("value")
         return value
 
     @property
     def terminal(self) -> bool:
+        """Return whether the task is over."""
         return self.state in TERMINAL
 
     def add_status(self, status: Json, latest_state: str) -> None:
-        """An update, maybe seen before."""
+        """Add an update, which can be a repetition."""
         self.state = latest_state
         self.status_update_state, self.status_update_uuid = status["state"], status.get("uuid")
         if all(old.get("uuid") != status.get("uuid") for old in self.statuses):
@@ -65,7 +69,7 @@ class Task:
             del self.statuses[:-_KEPT_STATUSES]
 
     def to_json(self) -> Json:
-        """Mesos' Task."""
+        """Return Mesos' Task."""
         found = {**self.info, "state": self.state, "resources": self.resources.to_json(), "statuses": self.statuses}
         if self.status_update_state is not None:
             found["status_update_state"] = self.status_update_state
@@ -76,6 +80,8 @@ class Task:
 
 @dataclass
 class Executor:
+    """An executor on an agent: its ExecutorInfo and its own resources."""
+
     info: Json
     resources: Resources
 
@@ -93,6 +99,8 @@ class Operation:
 
 @dataclass(frozen=True)
 class Offer:
+    """An offer of an agent's resources to a framework's role."""
+
     offer_id: str
     framework_id: str
     agent_id: str
@@ -117,40 +125,46 @@ class Agent:
 
     @property
     def agent_id(self) -> str:
+        """Return the id that this master or an earlier one gave."""
         return str(self.info["id"]["value"])
 
     @property
     def hostname(self) -> str:
+        """Return the host name from AgentInfo."""
         return str(self.info["hostname"])
 
     @property
     def port(self) -> int:
+        """Return the port of the agent's HTTP endpoints."""
         return int(self.info["port"])
 
     @property
     def pid(self) -> str:
+        """Return the agent's address as Mesos shows it: ``slave(1)@127.0.0.1:5051``."""
         return f"slave(1)@{self.ip}:{self.port}"
 
     @property
     def connected(self) -> bool:
+        """Return whether the agent's event stream is open."""
         return self.stream is not None
 
     def send(self, event_type: str, body: Json) -> None:
-        """An event for the agent; dropped while it is away."""
+        """Send the agent an event; it is dropped while the agent is away."""
         if self.stream is not None:
             self.stream.send({"type": event_type, event_type.lower(): body})
 
     def executors_of(self, framework_id: str) -> dict[str, Json]:
+        """Return the ExecutorInfos of a framework, by executor id."""
         return {name: e.info for (owner, name), e in self.executors.items() if owner == framework_id}
 
     def knows(self, framework_id: str) -> bool:
-        """Whether a task or executor of the framework is there."""
+        """Return whether the agent has a task or executor of the framework."""
         return any(owner == framework_id for owner, _ in (*self.tasks, *self.executors))
 
 
 @dataclass
 class Filter:
-    """What a framework does not want to be offered from an agent until a time."""
+    """Resources of an agent that a framework does not take until a time."""
 
     resources: Resources
     until: float
@@ -180,44 +194,49 @@ class Framework:
         self.change_info(self.info)
 
     def change_info(self, info: Json) -> None:
+        """Take another FrameworkInfo, with its capabilities and roles."""
         self.info = info
         self._capabilities = framework_info.capabilities(info)
         self.roles = framework_info.roles(info)
 
     @property
     def framework_id(self) -> str:
+        """Return the framework's id."""
         return framework_info.framework_id(self.info)
 
     @property
     def connected(self) -> bool:
+        """Return whether the framework is subscribed."""
         return self.stream is not None
 
     @property
     def refined(self) -> bool:
-        """Whether it wants the format after RESERVATION_REFINEMENT."""
+        """Return whether the framework uses the format after RESERVATION_REFINEMENT."""
         return "RESERVATION_REFINEMENT" in self._capabilities
 
     @property
     def multi_role(self) -> bool:
+        """Return whether the framework can have several roles."""
         return "MULTI_ROLE" in self._capabilities
 
     @property
     def partition_aware(self) -> bool:
+        """Return whether the framework knows states such as TASK_UNREACHABLE."""
         return "PARTITION_AWARE" in self._capabilities
 
     def shown_state(self, state: str) -> str:
-        """A task's state as this framework knows states."""
+        """Return a task's state as this framework knows states."""
         return "TASK_LOST" if state in _PARTITION_STATES and not self.partition_aware else state
 
     def shown_resources(self, resources: Resources) -> list[Json]:
-        """Resources in this framework's format."""
+        """Return resources in this framework's format."""
         found = resources.to_json(self.refined)
         if not self.multi_role:
             found = [{name: value for name, value in item.items() if name != "allocation_info"} for item in found]
         return found
 
     def send(self, event_type: str, body: Json | None = None) -> None:
-        """An event for the scheduler; dropped while it is away."""
+        """Send the scheduler an event; it is dropped while the scheduler is away."""
         if self.stream is not None:
             event: Json = {"type": event_type}
             if body is not None:
@@ -225,11 +244,12 @@ class Framework:
             self.stream.send(event)
 
     def complete(self, task: Task) -> None:
-        """The task is over and the framework knows it."""
+        """Move a task to the completed ones: it is over, and the framework knows it."""
         self.tasks.pop(task.task_id, None)
         self.completed_tasks.append(task)
         del self.completed_tasks[:-_KEPT_COMPLETED_TASKS]
 
     def drop_filters(self, roles: Iterable[str]) -> None:
+        """Drop the filters of the roles."""
         wanted = set(roles)
         self.filters = {key: value for key, value in self.filters.items() if key[0] not in wanted}

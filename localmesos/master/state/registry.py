@@ -1,4 +1,4 @@
-"""What a master must know after a restart, in one file: frameworks, agents, the unreachable and the gone."""
+"""The state that survives a master's restart, in one file: frameworks, agents, the unreachable and the gone."""
 
 import json
 import os
@@ -14,17 +14,21 @@ _FORMAT = 1
 
 
 class JournalError(Exception):
-    """The file cannot be read; the text is for people."""
+    """A file that cannot be read; the text is for people."""
 
 
 class Journal:
-    """The file ``registry.json`` in a directory; written as a whole, and in place only when complete."""
+    """The file ``registry.json`` in a directory; written as a whole, and replaced only by a complete one."""
 
     def __init__(self, work_dir: Path) -> None:
         self._path = work_dir / "registry.json"
 
     def load(self, cluster: Cluster) -> None:
-        """Enter what was saved: frameworks that are away, agents that may return. JournalError."""
+        """Enter the saved frameworks as disconnected and the saved agents as absent.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
         try:
             data = json.loads(self._path.read_bytes())
         except FileNotFoundError:
@@ -42,7 +46,11 @@ class Journal:
         cluster.gone.update(data["gone"])
 
     def save(self, cluster: Cluster) -> None:
-        """OSError when the disk does not take it."""
+        """Write the state.
+
+        Raises:
+            OSError: the disk fails or is full.
+        """
         agents = [agent.info for agent in cluster.agents.values()]
         data = {
             "format": _FORMAT,

@@ -1,4 +1,4 @@
-"""Carries out what an operator asks for: a changed state and the records to store, or the reason why not."""
+"""Commands of operators, carried out: a changed state to store, or a refusal."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from scheduler.core.commands.maintenance import command_operation, command_plan,
 from scheduler.core.commands.nodes import command_node
 from scheduler.core.commands.uninstall import command_uninstall
 from scheduler.core.configuration.differences import outdated
-from scheduler.core.configuration.target import become, fingerprint, own_problems, refused_changes
-from scheduler.core.nodes import deploy, recovery
-from scheduler.core.plans.build import build_plans, plan_names
+from scheduler.core.configuration.standing_plans import RECOVERY, plan_record
+from scheduler.core.configuration.target import fingerprint, own_problems, refused_changes, set_target
+from scheduler.core.nodes import deploy
+from scheduler.core.plans.build import build_plan, plan_names
 from scheduler.core.plans.plan import Phase, Step
 from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial
-from scheduler.core.state.configuration import Configuration, PlanRecord
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import LIVE, may_live
 from scheduler.core.state.node import Failures, NodeRecord
 from scheduler.core.state.operation import StepRecord
@@ -39,11 +40,11 @@ from scheduler.core.state.operation_steps import steps
 
 Part = TypeVar("Part", Phase, Step)
 
-MEANWHILE = "The settings were changed by somebody else meanwhile: nothing was done. Look at them, and ask again."
+MEANWHILE = "Other settings were stored meanwhile: nothing was changed. Read the settings, and send the request again."
 
 
 def apply_command(state: ClusterState, command: Command, now: float) -> ClusterState | Refusal:
-    """The state after the command, to be stored before it is answered, or a refusal."""
+    """Return the state after the command, to be stored before the answer, or a refusal."""
     if state.uninstall is not None:
         return command_uninstall(state, command)
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
@@ -63,8 +64,8 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
 
 
 def _mark(state: ClusterState, name: str, interrupted: bool) -> ClusterState:
-    """Going on ends an interrupt; where there is none, it ends the wait for a canary."""
-    before = state.plans.get(name, PlanRecord(name))
+    """Interrupt a plan or let it continue; without an interrupt, `continue` ends the wait for a canary."""
+    before = plan_record(state, name)
     after = replace(before, interrupted=interrupted)
     if not interrupted and not before.interrupted:
         after = replace(before, canary=None)
@@ -82,14 +83,14 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         return _other_step(state, command, step)
     node = deploy.record_of(state, step.name)
     if isinstance(command, RestartStep):
-        return _store(state, node, restarted(node))
-    if command.plan == recovery.PLAN:
+        return _store(state, node, reset_node(node))
+    if command.plan == RECOVERY:
         return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
     return _store(state, node, replace(node, forced=True))
 
 
-def restarted(node: NodeRecord) -> NodeRecord:
-    """The node, to be tried anew: without failures; and placed afresh if what it should hold was never seen."""
+def reset_node(node: NodeRecord) -> NodeRecord:
+    """Return the node without failures, and without a reservation that no offer has shown."""
     node = replace(node, failures=Failures(), forced=False, left=False, left_host="")
     never_seen = node.reservation is not None and not node.reservation.seen and node.deployed is None
     if never_seen and (node.task is None or node.task.state not in LIVE):
@@ -116,7 +117,7 @@ def _store(state: ClusterState, before: NodeRecord, after: NodeRecord) -> Cluste
 
 
 def _find(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> tuple[Phase, Step] | Refusal:
-    phases = build_plans(state, now)[command.plan].phases
+    phases = build_plan(state, command.plan, now).phases
     if command.phase is not None:
         phases = tuple(_named(phases, command.phase))
         if not phases:
@@ -132,7 +133,7 @@ def _named(parts: Iterable[Part], name: str) -> list[Part]:
 
 
 def command_target(state: ClusterState, command: SetTarget, now: float) -> ClusterState | Refusal:
-    """The state after the command, the same one if nothing differs; or why the cluster cannot follow."""
+    """Return the state after the command, the same one without a difference, or why the cluster cannot follow."""
     if (state.target.id, state.overrides) != (command.base, command.base_overrides):
         return Refusal(RefusalKind.CONFLICT, MEANWHILE)
     wanted = command.wanted
@@ -148,5 +149,5 @@ def command_target(state: ClusterState, command: SetTarget, now: float) -> Clust
         known = Configuration(command.new_id, now, wanted.spec, wanted.settings)
     if command.tried:
         after = replace(after, memory=replace(after.memory, trial=Trial(known.id, over=True)))
-    then = become(after, known)
-    return become(after, known, canary=True) if command.canary and outdated(then) else then
+    then = set_target(after, known)
+    return set_target(after, known, canary=True) if command.canary and outdated(then) else then

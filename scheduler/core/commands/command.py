@@ -1,4 +1,4 @@
-"""What an operator may ask for through the API, as values; `scheduler.core.commands.apply` carries them out."""
+"""Commands of operators as values; `scheduler.core.commands.apply` carries them out."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from scheduler.core.state.configuration import Overrides
 
 @dataclass(frozen=True)
 class Interrupt:
-    """Let what runs finish, start nothing new, also after a restart of the scheduler."""
+    """A stop of new work in a plan, also after a restart of the scheduler; work that runs is finished."""
 
     plan: str
 
 
 @dataclass(frozen=True)
 class Proceed:
-    """Undo an interrupt."""
+    """The end of an interrupt."""
 
     plan: str
 
 
 @dataclass(frozen=True)
 class ForceComplete:
-    """Take a step for done; phase and step by id or name."""
+    """A mark of a step as complete; phase and step by id or name."""
 
     plan: str
     phase: str | None
@@ -36,7 +36,7 @@ class ForceComplete:
 
 @dataclass(frozen=True)
 class RestartStep:
-    """Begin a step anew: clears its failures and its forced mark; phase and step by id or name."""
+    """A new begin of a step, without its failures and its forced mark; phase and step by id or name."""
 
     plan: str
     phase: str | None
@@ -45,7 +45,7 @@ class RestartStep:
 
 @dataclass(frozen=True)
 class StartOperation:
-    """Begin a maintenance operation; its fields are those of the record that it becomes."""
+    """A start of a maintenance operation; the fields are those of its record."""
 
     plan: str
     id: str
@@ -59,7 +59,7 @@ class StartOperation:
 
 @dataclass(frozen=True)
 class StopOperation:
-    """End a maintenance operation: its jobs are cancelled."""
+    """A stop of a maintenance operation, with its jobs."""
 
     plan: str
     principal: str = field(default="", compare=False)
@@ -67,7 +67,7 @@ class StopOperation:
 
 @dataclass(frozen=True)
 class ResumeOperation:
-    """Go on with a stopped operation where it was; `sealed` are its secrets anew, if it needs any."""
+    """A continuation of a stopped operation; `sealed` are its secrets again, if it needs any."""
 
     plan: str
     sealed: str = field(default="", repr=False)
@@ -75,7 +75,7 @@ class ResumeOperation:
 
 @dataclass(frozen=True)
 class TuneOperation:
-    """Change what may be changed while an operation runs."""
+    """A change of the tuning of a running operation."""
 
     plan: str
     values: Mapping[str, Any]
@@ -83,9 +83,9 @@ class TuneOperation:
 
 @dataclass(frozen=True)
 class RestartNodes:
-    """End the tasks of these nodes and launch them again in place, one node at a time; `forced`: whoever is down.
+    """A restart of nodes in place, one at a time; with `by_rack`, those of one rack at the same time.
 
-    `by_rack`: those of one rack at the same time.
+    `forced`: even if other members are down.
     """
 
     nodes: tuple[str, ...]
@@ -96,7 +96,7 @@ class RestartNodes:
 
 @dataclass(frozen=True)
 class ReplaceNode:
-    """Let a new node on another agent take over this one's tokens; `forced`: whoever is down."""
+    """A replacement: a new node on another agent takes over this node's tokens. `forced`: even if others are down."""
 
     node: str
     principal: str
@@ -105,7 +105,7 @@ class ReplaceNode:
 
 @dataclass(frozen=True)
 class PauseNode:
-    """Stop this node's Cassandra and keep it off, its volume mounted; `forced`: whoever is down."""
+    """A stop of this node's Cassandra with its volume mounted. `forced`: even if other members are down."""
 
     node: str
     principal: str
@@ -114,7 +114,7 @@ class PauseNode:
 
 @dataclass(frozen=True)
 class ResumeNode:
-    """Start a paused node's Cassandra again."""
+    """A start of a paused node's Cassandra."""
 
     node: str
     principal: str
@@ -122,7 +122,7 @@ class ResumeNode:
 
 @dataclass(frozen=True)
 class CancelIntent:
-    """Take back what is intended for a node, as long as nothing of it is done that cannot be undone."""
+    """A removal of a node's intent, as long as it can be undone."""
 
     node: str
     principal: str
@@ -130,12 +130,12 @@ class CancelIntent:
 
 @dataclass(frozen=True)
 class SetTarget:
-    """Have the cluster follow these settings: a new configuration, with the new id, is the target then.
+    """A change of the target to a new configuration with `new_id`, made of these settings.
 
-    `base` and `base_overrides` are what it was computed on: it is refused if they are not the present ones any more.
-    `configuration` is the one that is to be brought back, if one is; it becomes the target itself if it can. With
-    `canary` one node gets the target before the others. `names` are the settings that differ, for people.
-    `tried`: Cassandra has tried them, as far as that could be done or was wanted.
+    `base` and `base_overrides` are the target and overrides for which it was computed; with others, it is refused.
+    `configuration` is the older one of a roll-back, which becomes the target itself if it can. With `canary` one node
+    gets the target before the others. `names` are the settings that differ, for the history. `tried`: the config check
+    is over, or was not wanted.
     """
 
     new_id: str
@@ -155,16 +155,16 @@ Command = PlanCommand | OperationCommand | NodeCommand | SetTarget
 
 
 class RefusalKind(StrEnum):
-    """Why a command was not carried out."""
+    """The kinds of refusals."""
 
-    UNKNOWN = "unknown"  # it names something that does not exist
-    INVALID = "invalid"  # it makes no sense as asked
-    CONFLICT = "conflict"  # not now
+    UNKNOWN = "unknown"  # a name in it does not exist
+    INVALID = "invalid"  # it can never be carried out
+    CONFLICT = "conflict"  # it cannot be carried out now
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A command that changed nothing, and the sentence that says why."""
+    """A command that changed nothing, with the reason as a sentence."""
 
     kind: RefusalKind
     message: str

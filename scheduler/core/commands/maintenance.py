@@ -1,4 +1,4 @@
-"""What an operator asks of maintenance operations: begin, stop, go on, interrupt, and single steps."""
+"""Commands on maintenance operations: start, stop, continue, tune, interrupt, and single steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scheduler.core.commands.command import (
     StopOperation,
     TuneOperation,
 )
-from scheduler.core.maintenance.progress import look
+from scheduler.core.maintenance.progress import view_operation
 from scheduler.core.nodes import decommission
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
@@ -25,14 +25,14 @@ from scheduler.core.state.operation import OperationRecord, OperationState, Step
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.operation_steps import steps
 
-# Who asked, where nobody said.
+# The principal of a command without one.
 OPERATOR = "an operator"
 
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 
 
 def command_operation(state: ClusterState, command: OperationCommand, now: float) -> ClusterState | Refusal:
-    """The state after the command, or why it was refused."""
+    """Return the state after the command, or a refusal."""
     match command:
         case StartOperation():
             return _start(state, command, now)
@@ -45,17 +45,17 @@ def command_operation(state: ClusterState, command: OperationCommand, now: float
 
 
 def command_plan(state: ClusterState, command: Interrupt | Proceed) -> ClusterState | Refusal:
-    """Interrupt an operation's plan, or let it go on; one that was stopped goes on where it was, if its kind can."""
+    """Interrupt an operation's plan or let it continue; a stopped operation resumes, if its kind can."""
     operation = state.operations[command.plan]
     if isinstance(command, Proceed) and operation.state is OperationState.STOPPED:
         return _resume(state, ResumeOperation(command.plan))
     if not is_live(operation):
         return _not_running(operation.kind)
-    return _with(state, replace(operation, interrupted=isinstance(command, Interrupt)))
+    return _put(state, replace(operation, interrupted=isinstance(command, Interrupt)))
 
 
 def command_step(state: ClusterState, command: ForceComplete | RestartStep, step: StepRecord) -> ClusterState | Refusal:
-    """Take a step for done, or begin it anew."""
+    """Mark a step as complete, or let it begin again."""
     operation = state.operations[command.plan]
     if operation.state is not OperationState.RUNNING:
         return _not_running(operation.kind)
@@ -63,7 +63,7 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
         words = f"the job of the step {step.phase} of {step.name} runs: stop the operation, or wait for its end"
         return Refusal(RefusalKind.CONFLICT, words)
     if isinstance(command, RestartStep):
-        if (reason := _too_late(state, operation, step)) is not None:
+        if (reason := _restart_problem(state, operation, step)) is not None:
             return Refusal(RefusalKind.CONFLICT, reason)
         anew = replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, forced=False)
     elif step.state is StepState.COMPLETE:
@@ -73,18 +73,18 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
     after = replace(state, steps={**state.steps, anew.key: anew})
     waited, others = failed_step(state, operation) is not None, after.operations.values()
     if waited and any(holds_turn(after, other) for other in others if other.kind != operation.kind):
-        after = _with(after, replace(operation, queued=True))
+        after = _put(after, replace(operation, queued=True))
     return after
 
 
-def _too_late(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
-    """Why a step cannot begin anew: the phases that follow used what it found, or removed what it needs."""
-    view = look(state, operation)
+def _restart_problem(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:
+    """Return why a step cannot begin again: later phases have used its result, or removed its input."""
+    view = view_operation(state, operation)
     names = [phase.name for phase in view.kind.phases]
     reached = names[min(view.current, len(names) - 1)]
     if names.index(step.phase) >= names.index(reached):
         return None
-    return f"the step {step.phase} of {step.name} cannot begin anew, since the phase {reached} has been reached"
+    return f"the step {step.phase} of {step.name} cannot begin again: the operation has reached the phase {reached}"
 
 
 def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterState | Refusal:
@@ -110,7 +110,7 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
         sealed=command.sealed,
     )
     kept = {key: step for key, step in state.steps.items() if step.kind != command.plan}
-    return _with(replace(state, steps=kept), operation)
+    return _put(replace(state, steps=kept), operation)
 
 
 def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterState | Refusal:
@@ -119,17 +119,17 @@ def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterSta
     if operation is None or not is_live(operation):
         return _not_running(kind)
     if kind == decommission.KIND:
-        state = decommission.call_back(state, operation, now)
+        state = decommission.restart_leaving_node(state, operation, now)
     by = operation.stopped_by if operation.state is OperationState.STOPPING else command.principal or OPERATOR
-    return _with(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
+    return _put(state, replace(operation, state=OperationState.STOPPING, stopped_by=by))
 
 
 def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Refusal:
     kind, operation = KINDS[command.plan], state.operations.get(command.plan)
     if operation is None or operation.state is not OperationState.STOPPED:
-        return Refusal(RefusalKind.CONFLICT, f"no {kind.title} was stopped that could be continued")
+        return Refusal(RefusalKind.CONFLICT, f"no stopped {kind.title} can be continued")
     if not kind.resumable:
-        return Refusal(RefusalKind.INVALID, f"a {kind.title} that was stopped cannot be continued; start it anew")
+        return Refusal(RefusalKind.INVALID, f"a {kind.title} that was stopped cannot be continued; start another one")
     if (reason := exclusion(state, command.plan, operation.request)) is not None:
         return Refusal(RefusalKind.CONFLICT, reason)
     undone = [
@@ -151,7 +151,7 @@ def _resume(state: ClusterState, command: ResumeOperation) -> ClusterState | Ref
         lapsed=False,
         queued=False,
     )
-    return _with(replace(state, steps={**state.steps, **anew}), again)
+    return _put(replace(state, steps={**state.steps, **anew}), again)
 
 
 def _tune(state: ClusterState, command: TuneOperation) -> ClusterState | Refusal:
@@ -160,12 +160,12 @@ def _tune(state: ClusterState, command: TuneOperation) -> ClusterState | Refusal
         return _not_running(command.plan)
     if unknown := sorted(command.values.keys() - operation.tuning.keys()):
         return Refusal(RefusalKind.INVALID, f"{', '.join(unknown)} cannot be changed while a {command.plan} runs")
-    return _with(state, replace(operation, tuning={**operation.tuning, **command.values}))
+    return _put(state, replace(operation, tuning={**operation.tuning, **command.values}))
 
 
 def _not_running(kind: str) -> Refusal:
     return Refusal(RefusalKind.CONFLICT, f"{KINDS[kind].title} already not running")
 
 
-def _with(state: ClusterState, operation: OperationRecord) -> ClusterState:
+def _put(state: ClusterState, operation: OperationRecord) -> ClusterState:
     return replace(state, operations={**state.operations, operation.kind: operation})

@@ -1,4 +1,4 @@
-"""What an operator asks of nodes: an intent stored with each, or the reason why not."""
+"""Commands on nodes: the intents that they store, or refusals."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from scheduler.core.commands.command import (
     ResumeNode,
 )
 from scheduler.core.nodes.intents import is_over
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import move_back, place_again
-from scheduler.core.ring.availability import look, ring_strain
+from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, by_index, describe, is_paused, may_live
+from scheduler.core.state.lifecycle import UNSEEN, by_index, is_paused, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
+
+# The reason of an intent that an operator requested.
+_REQUESTED = "requested by an operator"
 
 
 def command_node(state: ClusterState, command: NodeCommand, now: float) -> ClusterState | Refusal:
-    """The state with the nodes' intents, or a refusal that changes nothing."""
+    """Return the state with the nodes' intents, or a refusal that changes nothing."""
     match command:
         case RestartNodes():
             return _restart(state, command, now)
@@ -40,45 +44,43 @@ def command_node(state: ClusterState, command: NodeCommand, now: float) -> Clust
 
 
 def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterState | Refusal:
-    """Of several nodes those that are being restarted already are left as they are."""
-    nodes = _chosen(state, command.nodes)
+    """Store RESTART intents; of several nodes, those with such an intent keep it."""
+    nodes = _select(state, command.nodes)
     if isinstance(nodes, Refusal):
         return nodes
     if len(nodes) > 1:
         nodes = [node for node in nodes if node.intent is None or node.intent.kind is not IntentKind.RESTART]
-    if (problem := next((text for node in nodes if (text := _unfit(node)) is not None), None)) is not None:
+    if (problem := next((text for node in nodes if (text := _restart_problem(node)) is not None), None)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if command.by_rack and (problem := rack_problem(state)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"no rack can be restarted as a whole: {problem}")
     if not command.forced and (problem := _strain(state, nodes)) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is restarted all the same")
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true restarts it nevertheless")
     changed = {node.name: _intend_restart(node, command, now) for node in nodes}
     return replace(state, nodes={**state.nodes, **changed})
 
 
 def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> NodeRecord:
     assert node.task is not None
-    asked = "asked for by an operator"
     intent = Intent(
-        IntentKind.RESTART, now, node.task.id, asked, command.principal, command.forced, by_rack=command.by_rack
+        IntentKind.RESTART, now, node.task.id, _REQUESTED, command.principal, command.forced, by_rack=command.by_rack
     )  # fmt: skip
     return replace(node, intent=intent, failures=Failures())
 
 
 def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState | Refusal:
-    """A restart that is under way becomes a pause: of a node that does not come back, files are to be looked at."""
-    nodes = _chosen(state, (command.node,))
+    """Store a PAUSE intent; a restart that is under way becomes a pause, so that files can be inspected."""
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
     before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
-    if (problem := _unfit(node if before is None else replace(node, intent=None))) is not None:
+    if (problem := _restart_problem(node if before is None else replace(node, intent=None))) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if not command.forced and (problem := _strain(state, nodes)) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is paused all the same")
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true pauses it nevertheless")
     assert node.task is not None
-    asked = "asked for by an operator"
-    intent = Intent(IntentKind.PAUSE, now, node.task.id, asked, command.principal, command.forced)
+    intent = Intent(IntentKind.PAUSE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     if before is not None and before.begun_at is not None:
         intent = replace(intent, begun_at=now, by_rack=before.by_rack)
     paused = replace(node, intent=intent, failures=Failures())
@@ -86,8 +88,8 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
 
 
 def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterState | Refusal:
-    """What was not stopped yet runs on; else it is a restart from here on."""
-    nodes = _chosen(state, (command.node,))
+    """Remove a pause that has not begun; turn one that has into a restart."""
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
@@ -96,7 +98,7 @@ def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterStat
     resumed: Intent | None = None
     if is_paused(node):
         assert node.task is not None
-        asked = "it was paused, and is resumed"
+        asked = "it is resumed after a pause"
         resumed = replace(
             node.intent, kind=IntentKind.RESTART, requested_at=now, task_id=node.task.id, reason=asked,
             principal=command.principal, forced=True, begun_at=now,
@@ -105,66 +107,68 @@ def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterStat
 
 
 def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterState | Refusal:
-    nodes = _chosen(state, (command.node,))
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
     if (again := place_again(node, command.forced)) is not None:
         return replace(state, nodes={**state.nodes, node.name: again})
-    if (forced := _forced(node)) is not None and command.forced:
+    if (forced := _force_replacement(node)) is not None and command.forced:
         return replace(state, nodes={**state.nodes, node.name: forced})
-    if (problem := _irreplaceable(state, node)) is not None:
+    if (problem := _replacement_problem(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     if not command.forced and (problem := _strain(state, nodes)) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{problem}; with force=true it is replaced all the same")
+        return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true replaces it nevertheless")
     assert node.task is not None
-    asked = "asked for by an operator"
-    intent = Intent(IntentKind.REPLACE, now, node.task.id, asked, command.principal, command.forced)
+    intent = Intent(IntentKind.REPLACE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
 
 
-def _forced(node: NodeRecord) -> NodeRecord | None:
-    """The node whose replacement is not held up any more by others that are down; None if it is not being replaced."""
+def _force_replacement(node: NodeRecord) -> NodeRecord | None:
+    """Return the node with a forced replacement, which does not wait for others that are down; None without one."""
     intent = node.intent
     if intent is None or intent.kind is not IntentKind.REPLACE or intent.forced:
         return None
     return replace(node, intent=replace(intent, forced=True))
 
 
-def _irreplaceable(state: ClusterState, node: NodeRecord) -> str | None:
-    if node.intent is not None and not _gives_way(node):
-        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+def _replacement_problem(state: ClusterState, node: NodeRecord) -> str | None:
+    if node.intent is not None and not _may_give_way(node):
+        return f"{intent_name(node)} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:
-        return f"{node.name} is no member of the ring: there is nothing that a new node could take over"
+        return f"{node.name} is not a member of the ring: a new node has nothing to take over"
     if not any(other.deployed is not None and other.index != node.index for other in state.nodes.values()):
-        return f"{node.name} is the only member of the ring: nobody has its data but itself"
+        return f"{node.name} is the only member of the ring: no other node has its data"
     return None
 
 
-def _gives_way(node: NodeRecord) -> bool:
-    """Whether the node is to be restarted and does not run as far as anyone knows: its machine may be gone for good."""
+def _may_give_way(node: NodeRecord) -> bool:
+    """Return whether a replacement may take the place of the node's restart.
+
+    It may if the node does not run as far as is known: its machine may be gone.
+    """
     if node.intent is None or node.intent.kind is not IntentKind.RESTART or node.task is None:
         return False
     return not may_live(node) or node.task.state in UNSEEN
 
 
 def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
-    nodes = _chosen(state, (command.node,))
+    nodes = _select(state, (command.node,))
     if isinstance(nodes, Refusal):
         return nodes
     (node,) = nodes
     if node.intent is None:
-        return Refusal(RefusalKind.CONFLICT, f"nothing is intended for {node.name} that could be cancelled")
+        return Refusal(RefusalKind.CONFLICT, f"{node.name} has no pending action to cancel")
     if (back := move_back(node)) is not None:
         return replace(state, nodes={**state.nodes, node.name: back})
     if node.intent.begun_at is not None:
         state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
-        text = f"{describe(node.intent.kind)} of {node.name} has begun: {state_of_it}"
+        text = f"{intent_name(node)} has begun: {state_of_it}"
         return Refusal(RefusalKind.CONFLICT, text)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
 
 
-def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
+def _select(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
     found = []
     for name in names:
         if name not in state.nodes:
@@ -173,24 +177,24 @@ def _chosen(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Ref
     return by_index(found)
 
 
-def _unfit(node: NodeRecord) -> str | None:
+def _restart_problem(node: NodeRecord) -> str | None:
     if node.intent is not None:
-        return f"{describe(node.intent.kind)} of {node.name} is under way already: {node.intent.reason}"
+        return f"{intent_name(node)} is under way already: {node.intent.reason}"
     if node.deployed is None or node.task is None:
-        return f"{node.name} is no member of the ring yet: the plan deploy launches it"
+        return f"{node.name} is not a member of the ring yet: the plan deploy launches it"
     if node.task.state in UNSEEN:
-        return f"{node.name} may run on an agent that Mesos cannot reach: it cannot be told to end"
+        return f"{node.name} may run on an agent that Mesos cannot reach: its task cannot be ended"
     return None
 
 
 def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
-    """Why the ring could not stand it that these are away, one after another."""
-    ring = look(state)
+    """Return why the ring cannot spare these nodes one after another; None if it can."""
+    ring = survey(state)
     for other in ring.begun:
         if other.intent is not None and other.name not in {node.name for node in nodes}:
-            return f"{describe(other.intent.kind)} of {other.name} is under way"
+            return f"{intent_name(other)} is under way"
     if joining := next(iter(ring.joining), None):
         return f"{joining} is joining the ring"
-    # Several are restarted one by one: each of them is another one's peer.
+    # Several nodes restart one by one, and each is a peer of the others.
     strain = ring_strain(ring, {nodes[0].name} if len(nodes) == 1 else set())
     return None if strain is None else strain.sentence

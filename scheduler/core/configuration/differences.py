@@ -1,9 +1,12 @@
-"""What of a changed configuration reaches a node's launch, so that the node has to be restarted for it.
+"""Differences between configurations that reach a node's launch, so that the node must restart for them.
 
-Not compared is what is nobody's setting for a running node: the number of nodes and of seeds, placement, time limits;
-and what a new version of the scheduler brings along: the executor's command, and where bundles are fetched from. That
-is taken at the node's next launch, whatever it is launched for. A bundle of another name is another version of it; the
-version by itself reaches no launch.
+Some settings are not compared, since they do not affect a running node:
+
+- the number of nodes and of seeds, placement, and time limits;
+- the executor's command and the addresses of bundles, which a new version of the scheduler changes. The node's next
+  launch uses them.
+
+A bundle with another name is another version of it.
 """
 
 from __future__ import annotations
@@ -21,32 +24,35 @@ from scheduler.core.state.spec import ClusterSpec
 ABSENT = "unset"
 SHOWN_LIMIT = 3
 HIDDEN = "(not shown)"
-# The ends of the names of options whose values are nobody's to read. What only has such a word in its name
-# (credentials_validity, passwordFile, num_tokens) or as its value (PasswordAuthenticator) is no secret.
+# The ends of the names of options with secret values. A name with such a word elsewhere (credentials_validity,
+# passwordFile, num_tokens) has no secret value, and neither has a class name such as PasswordAuthenticator.
 _SECRET = r"(?i:passwords?|passwd|pwd|passphrase|secrets?|credentials?|(?:secret|private|access|api)[_.-]?key"
 
 _SECRET += r"|(?:auth|access|bearer|session|security)[_.-]?token)"
 _SECRET_NAME = re.compile(rf"{_SECRET}$")
-# The same inside of a value: an option of Java, a nested key; or a login in an address.
+_SECRET_INSIDE = re.compile(rf"{_SECRET}[\"']?\s*[=:]")
+_PRIVATE_KEY = "PRIVATE KEY-----"
+_LOGIN = re.compile(r"://[^/\s@]+@")
+# The same inside a value: a Java option, a nested key, or a login in an address.
 _SECRET_VALUE = re.compile(rf"{_SECRET}[\"']?\s*[=:]|@")
 
 Difference = tuple[str, Any, Any]
 
 
 def launch_differences(old: ClusterSpec, new: ClusterSpec) -> tuple[Difference, ...]:
-    """What differs for a launch, as (name, old value, new value); cassandra.yaml's options under their own names."""
+    """Return the differences for a launch as (name, old, new); keys of cassandra.yaml have their own names."""
     if old == new:
         return ()
     return tuple(item for item in _pairs(old, new) if item[1] != item[2])
 
 
-def sentence(differences: tuple[Difference, ...]) -> str:
-    """Differences for people, on one line, without the values of secrets."""
+def describe_changes(differences: tuple[Difference, ...]) -> str:
+    """Return the differences as one line for a reason, without the values of secrets."""
     return f"settings changed: {listed_differences(differences)}"
 
 
 def listed_differences(differences: tuple[Difference, ...]) -> str:
-    """The first of them, and how many more there are."""
+    """Return the first differences as text, and the number of the others."""
     shown = [f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences[:SHOWN_LIMIT]]
     more = f" and {len(differences) - SHOWN_LIMIT} more" if len(differences) > SHOWN_LIMIT else ""
     return ", ".join(shown) + more
@@ -75,12 +81,36 @@ def _of_mappings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Dif
 
 
 def bundles(spec: ClusterSpec) -> tuple[str, ...]:
-    """The names of all bundles but the executor's own, which comes first."""
+    """Return the names of all bundles but the executor's own, which comes first."""
     return tuple(uri.value.rpartition("/")[2] for uri in spec.executor.uris[1:])
 
 
+def is_secret_name(name: str) -> bool:
+    """Return whether what has this name is a secret: `keyStorePassword`, `private_key`."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def may_hold_secret(text: str) -> bool:
+    """Return whether there is a secret with its name inside of a text: `user=a,password=b`."""
+    return _SECRET_INSIDE.search(text) is not None
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a value of a configuration as clients read it: what may be a secret, at any depth, is not shown."""
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN if is_secret_name(str(name)) and isinstance(item, str | int) else without_secrets(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_secrets(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return HIDDEN if may_hold_secret(value) or _PRIVATE_KEY in value else _LOGIN.sub(f"://{HIDDEN}@", value)
+
+
 def as_text(name: str, value: Any) -> str:
-    """A value for people: short, and not that of a secret."""
+    """Return a short text for a value, never that of a secret."""
     if value in (None, (), ""):
         return ABSENT
     if _SECRET_NAME.search(name) or _SECRET_VALUE.search(str(value)):
@@ -90,14 +120,14 @@ def as_text(name: str, value: Any) -> str:
 
 
 def differences_of(state: ClusterState, node: NodeRecord) -> tuple[Difference, ...]:
-    """What the node was launched with and is not wanted any more; nothing for one that is no member."""
+    """Return the differences between a member's launch and the target; none for a node that is not a member."""
     if node.deployed is None or node.task is None or node.task.configuration == state.target.id:
         return ()
-    return launch_differences(recorded(state, node).spec, state.target.spec)
+    return launch_differences(recorded_configuration(state, node).spec, state.target.spec)
 
 
 def outdated(state: ClusterState) -> dict[str, str]:
-    """The members that have to be restarted for the target, by name: what has changed, as a sentence."""
+    """Return the members that must restart for the target, by name, each with its changes as a sentence."""
     sentences: dict[str, str] = {}  # by configuration: there are few
     found = {}
     for node in by_index(state.nodes.values()):
@@ -106,12 +136,13 @@ def outdated(state: ClusterState) -> dict[str, str]:
         name = node.task.configuration
         if name not in sentences:
             differences = differences_of(state, node)
-            sentences[name] = sentence(differences) if differences else ""
+            sentences[name] = describe_changes(differences) if differences else ""
         if sentences[name]:
             found[node.name] = sentences[name]
     return found
 
 
-def recorded(state: ClusterState, node: NodeRecord) -> Configuration:
+def recorded_configuration(state: ClusterState, node: NodeRecord) -> Configuration:
+    """Return the configuration of the node's newest launch; the target if it is no longer stored."""
     assert node.task is not None
     return state.configurations.get(node.task.configuration, state.target)

@@ -1,7 +1,7 @@
-"""What operators want of the cluster: settings by their texts, those of the environment below those of the API.
+"""Settings that operators want: the texts of the environment, and the overrides of the API over them.
 
-For each setting, who changed it last has it: a text given through the API is kept with what the environment said then,
-and holds until the environment says something else.
+The last change to a setting wins. An override is stored with the environment's text of that moment, and holds until
+the environment has another text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scheduler.core.state.spec import ClusterSpec, Policy
 
 @dataclass(frozen=True)
 class Wanted:
-    """What settings come to. `settings` are the texts that made the spec, kept so that it can be brought back."""
+    """The result of settings. `settings` are the texts behind the spec, stored so that a roll-back can restore them."""
 
     spec: ClusterSpec = field(repr=False)
     settings: Texts = field(default_factory=dict, repr=False)
@@ -23,8 +23,8 @@ class Wanted:
     policy: Policy = field(default_factory=Policy)
 
 
-def holding(overrides: Overrides, environment: Texts, names: Collection[str]) -> Overrides:
-    """Those that still hold: of settings that there are, and over what the environment says now."""
+def active_overrides(overrides: Overrides, environment: Texts, names: Collection[str]) -> Overrides:
+    """Return the overrides that still hold: of known settings, and with an unchanged text in the environment."""
     return {
         name: override
         for name, override in overrides.items()
@@ -32,14 +32,17 @@ def holding(overrides: Overrides, environment: Texts, names: Collection[str]) ->
     }
 
 
-def laid_over(environment: Texts, overrides: Overrides) -> Texts:
-    """The texts of all settings: the environment's, with the overrides on top."""
+def apply_overrides(environment: Texts, overrides: Overrides) -> Texts:
+    """Return the texts of all settings: the environment's, with the overrides over them."""
     texts = {**environment, **{name: override.text for name, override in overrides.items()}}
     return {name: text for name, text in texts.items() if text}
 
 
-def given(overrides: Overrides, environment: Texts, changes: Mapping[str, str | None]) -> Overrides:
-    """The overrides with these changes; None takes one back. What says the same as the environment is none."""
+def change_overrides(overrides: Overrides, environment: Texts, changes: Mapping[str, str | None]) -> Overrides:
+    """Return the overrides with these changes; None removes one.
+
+    A text equal to the environment's is no override.
+    """
     found = {name: override for name, override in overrides.items() if name not in changes}
     for name, text in changes.items():
         over = environment.get(name, "")
@@ -48,6 +51,13 @@ def given(overrides: Overrides, environment: Texts, changes: Mapping[str, str | 
     return found
 
 
-def bringing_back(overrides: Overrides, environment: Texts, names: Collection[str], settings: Texts) -> Overrides:
-    """The overrides with which these settings hold again, of all those named; the others stay as they are."""
-    return given(overrides, environment, {name: settings.get(name, "") for name in names})
+def restore_overrides(overrides: Overrides, environment: Texts, names: Collection[str], settings: Texts) -> Overrides:
+    """Return the overrides with which older settings hold again.
+
+    Args:
+        overrides: The present overrides; those of other settings stay.
+        environment: The texts of the environment now.
+        names: The settings to restore.
+        settings: Their older texts, such as those of a stored configuration.
+    """
+    return change_overrides(overrides, environment, {name: settings.get(name, "") for name in names})

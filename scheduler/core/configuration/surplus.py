@@ -11,7 +11,7 @@ from scheduler.core.state.operation_kinds import DECOMMISSION
 
 
 def surplus(state: ClusterState) -> list[NodeRecord]:
-    """The nodes that the target does not ask for, the highest first."""
+    """Return the nodes above the number of the target, the highest first."""
     nodes = [node for node in state.nodes.values() if node.index >= state.target.spec.nodes]
     return sorted(nodes, key=lambda node: -node.index)
 

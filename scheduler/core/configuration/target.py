@@ -1,7 +1,7 @@
-"""From the settings of this start to the state to begin with: a new target, the old one, or reasons against it.
+"""The target: from the settings of this start to the first state, with a new target, the old one, or reasons.
 
-An allowed change becomes the target at once: nodes that are launched for the first time use it, the others keep
-their configuration until they are relaunched for it.
+An allowed change becomes the target at once. Nodes that are launched for the first time use it; the others keep their
+configuration until the roll-out restarts them.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from executor.json_codec import decode, encode
 from scheduler.core.configuration.overrides import Wanted
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.configuration.surplus import note_wishes
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import Stored, named_by
+from scheduler.core.state.cluster import ClusterState, Records, Stored
+from scheduler.core.state.codec import named_by
 from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
-from scheduler.core.state.documents import decode, encode
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
-PLAN = "deploy"
-# Beside those that any record names.
+# The number of configurations to keep that no record names.
 KEPT = 20
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """The state to begin with, and the configuration to store as the new target, if there is one."""
+    """The first state, and the configuration to store as the new target, if there is one."""
 
     state: ClusterState
     new_target: Configuration | None = None
@@ -39,37 +39,39 @@ def adopt(
 ) -> Adoption | tuple[str, ...]:
     """Compare the wanted cluster, or the problems of its settings, with the stored one.
 
-    A refused change keeps the stored target, and the overrides, and says why in `configuration_errors`. A first start
-    that makes no sense has no target to keep: the reasons alone are returned.
+    A refused change keeps the stored target and the overrides; `configuration_errors` has the reasons. A refused first
+    start has no target to keep, so the reasons alone are returned. `now` is in seconds since the epoch.
     """
     old = None if stored.target is None else stored.configurations[stored.target]
     if isinstance(wanted, tuple):
-        return wanted if old is None else Adoption(state_of(stored, old, wanted))
+        return wanted if old is None else Adoption(build_state(stored, old, wanted))
     spec = wanted.spec
     if old is None:
         if errors := own_problems(spec):
             return errors
         new = Configuration(new_id(), now, spec, wanted.settings)
-        return Adoption(state_of(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new)
+        return Adoption(
+            build_state(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new
+        )
     if errors := (*own_problems(spec), *refused_changes(old.spec, spec)):
-        return Adoption(state_of(stored, old, errors))
-    state = state_of(replace(stored, overrides=wanted.overrides), old)
+        return Adoption(build_state(stored, old, errors))
+    state = build_state(replace(stored, overrides=wanted.overrides), old)
     if fingerprint(old.spec) == fingerprint(spec):
         return Adoption(state)
     new = Configuration(new_id(), now, spec, wanted.settings)
-    return Adoption(become(state, new), new)
+    return Adoption(set_target(state, new), new)
 
 
 def fingerprint(spec: ClusterSpec) -> str:
-    """Equal for specs that mean the same."""
-    # As it is after being stored: 32 and 32.0 are the same amount.
+    """Return a hash that is equal for specs that mean the same."""
+    # A stored amount has one form: 32 and 32.0 are the same.
     stored = decode(ClusterSpec, json.loads(json.dumps(encode(spec))))
     document = json.dumps(encode(stored), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(document.encode()).hexdigest()
 
 
 def own_problems(spec: ClusterSpec) -> tuple[str, ...]:
-    """What makes no sense whatever was before."""
+    """Return the contradictions within one spec, each a sentence for the plan."""
     if spec.seeds <= spec.nodes:
         return ()
     return (
@@ -79,21 +81,21 @@ def own_problems(spec: ClusterSpec) -> tuple[str, ...]:
 
 
 def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
-    """Every change that the stored cluster cannot follow, as a sentence for the plan."""
+    """Return every change that the stored cluster cannot follow, as a sentence for the plan."""
     found = []
     if new.disk_mb != old.disk_mb:
         found.append(
             f"The configured disk size can not be changed. Persisted disk size is ({old.disk_mb}) Mb. "
             f"Configured disk size is ({new.disk_mb}) Mb"
         )
-    for name, before, after in _fixed(old, new):
+    for name, before, after in _fixed_fields(old, new):
         if before != after:
             found.append(f"The configured {name} can not be changed. Old {name} is ({before}). New {name} is ({after})")
     return tuple(found)
 
 
-def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
-    """What Cassandra, its data or its reservations cannot follow: (name, old, new)."""
+def _fixed_fields(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
+    """Return the fields that Cassandra, its data or its reservations bind to one value, as (name, old, new)."""
     one, other = old.cassandra, new.cassandra
     pairs: list[tuple[str, Any, Any]] = [
         ("disk type", old.disk_type, new.disk_type),
@@ -112,42 +114,26 @@ def _fixed(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
     return pairs
 
 
-def state_of(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
-    """What is stored, with this target."""
-    return ClusterState(
-        target=target,
-        configurations=stored.configurations,
-        nodes=stored.nodes,
-        plans=stored.plans,
-        framework_id=stored.framework_id,
-        cluster_id=stored.cluster_id,
-        operations=stored.operations,
-        steps=stored.steps,
-        history=stored.history,
-        journal=stored.journal,
-        garbage=stored.garbage,
-        released=stored.released,
-        uninstall=stored.uninstall,
-        configuration_errors=errors,
-        previous=stored.previous,
-        overrides=stored.overrides,
-    )
+def build_state(stored: Stored, target: Configuration, errors: tuple[str, ...] = ()) -> ClusterState:
+    """Return the state of the stored records with this target."""
+    records = {item.name: getattr(stored, item.name) for item in fields(Records)}
+    return ClusterState(target, configuration_errors=errors, **records)
 
 
-def become(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
-    """The state with another target; with `canary` one node gets it before all others. An older canary is over."""
+def set_target(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
+    """Return the state with another target, and with a new canary or none; an older canary ends."""
     # Here and not in a cycle: another target can follow before anything is decided.
     state = note_wishes(state)
-    before = state.plans.get(PLAN, PlanRecord(PLAN))
+    before = plan_record(state, DEPLOY)
     plan = replace(before, canary=Canary(target.id) if canary else None)
-    plans = state.plans if plan == before else {**state.plans, PLAN: plan}
+    plans = state.plans if plan == before else {**state.plans, DEPLOY: plan}
     known = {**state.configurations, target.id: target}
     after = replace(state, target=target, previous=state.target.id, configurations=known, plans=plans)
-    return replace(after, configurations=_kept(after))
+    return replace(after, configurations=_kept_configurations(after))
 
 
-def _kept(state: ClusterState) -> dict[str, Configuration]:
-    """What any record names, and of the others the newest."""
+def _kept_configurations(state: ClusterState) -> dict[str, Configuration]:
+    """Return the configurations that a record names, and the newest of the others."""
     named = {state.target.id, state.previous}.union(*map(named_by, state.nodes.values()))
     others = [found for found in state.configurations.values() if found.id not in named]
     newest = {found.id for found in sorted(others, key=lambda found: found.created_at)[-KEPT:]}
@@ -155,26 +141,25 @@ def _kept(state: ClusterState) -> dict[str, Configuration]:
 
 
 def canary_of(state: ClusterState) -> Canary | None:
-    """That of the present target, if it has one."""
-    canary = state.plans.get(PLAN, PlanRecord(PLAN)).canary
+    """Return the canary of the present target; None if it has none."""
+    canary = plan_record(state, DEPLOY).canary
     return canary if canary is not None and canary.configuration == state.target.id else None
 
 
-def with_node(state: ClusterState, name: str) -> ClusterState:
-    """The state in which this node is the canary, if one is still to be chosen."""
+def choose_canary(state: ClusterState, name: str) -> PlanRecord | None:
+    """Return the plan's record with this node as the canary; None if there is no canary to choose."""
     canary = canary_of(state)
     if canary is None or canary.node:
-        return state
-    plan = replace(state.plans[PLAN], canary=replace(canary, node=name))
-    return replace(state, plans={**state.plans, PLAN: plan})
+        return None
+    return replace(state.plans[DEPLOY], canary=replace(canary, node=name))
 
 
 def canary_block(state: ClusterState, name: str = "") -> Reason | None:
-    """Why this node, or a new one, does not get the target yet; None if it may."""
+    """Return the reason why this node, or a new one without a name, does not get the target yet; None if it may."""
     canary = canary_of(state)
     if canary is None or (name and name == canary.node):
         return None
     if not canary.node:
         return None if name else Reason(Code.CANARY, "waits for the first node with the new settings")
-    text = f"waits for an operator: {canary.node} has the new settings; continue the plan {PLAN}, or roll back"
+    text = f"waits for an operator: {canary.node} has the new settings; continue the plan {DEPLOY}, or roll back"
     return Reason(Code.CANARY, text)

@@ -1,8 +1,8 @@
-"""Settings are tried by Cassandra itself before a node is stopped for them.
+"""The config check: Cassandra validates new settings before a node restarts with them.
 
-The API has them tried before it takes them. Those of the environment are the target before an executor can be asked:
-the roll-out begins once one has answered, or none can. The verdict lies in the process's memory alone; the next
-scheduler asks anew.
+The API checks settings before it accepts them. Settings of the environment become the target before an executor can
+be asked. Then the roll-out begins once an executor has answered, or none can. The verdict is kept in memory only; the
+next scheduler asks again.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
-# A JVM starts on the node for it; after that time without a word the next node is asked.
+# The check starts a JVM on the node. After this time without an answer the next node is asked.
 ANSWER_SECONDS = 20.0
 _QUESTION = "settings-"
 
-# What a node's launch has that Cassandra and its JVM never read.
+# Fields of a launch that neither Cassandra nor its JVM reads.
 _NOT_CASSANDRAS = frozenset(
     {"user", "cpus", "memory", "executor cpus", "executor memory", "task cpus", "task memory"}
 )  # fmt: skip
 
 
 def is_needed(old: ClusterSpec, new: ClusterSpec) -> bool:
-    """Return whether anything differs that Cassandra or its JVM reads at a start."""
+    """Return whether a setting differs that Cassandra or its JVM reads at a start."""
     return any(name not in _NOT_CASSANDRAS for name, *_ in launch_differences(old, new))
 
 
 def hindrance(old: ClusterSpec, new: ClusterSpec) -> str | None:
-    """Return why the bundles that the nodes have cannot try these settings; None if they can."""
+    """Return why the nodes' bundles cannot check these settings; None if they can."""
     if bundles(old) != bundles(new):
         return "the settings name other bundles than the nodes have"
     return None
 
 
 def trial_launch(spec: ClusterSpec) -> NodeLaunch:
-    """Return a launch that has everything of these settings that Cassandra reads at a start."""
+    """Return a launch with every setting that Cassandra reads at a start."""
     cassandra = spec.cassandra
     return NodeLaunch(
         node="",
@@ -67,8 +67,8 @@ def question_id(configuration: str) -> str:
     return f"{_QUESTION}{configuration}"
 
 
-def holds_back(cycle: Cycle, node: NodeRecord, spec: ClusterSpec) -> bool:
-    """Return whether this member, launched with `spec`, must not be stopped for the target yet, having asked for it."""
+def must_wait(cycle: Cycle, node: NodeRecord, spec: ClusterSpec) -> bool:
+    """Return whether this member, launched with `spec`, must wait for the verdict; ask an executor if needed."""
     target = cycle.state.target
     if not is_needed(spec, target.spec) or hindrance(spec, target.spec) is not None:
         return False
@@ -82,7 +82,7 @@ def holds_back(cycle: Cycle, node: NodeRecord, spec: ClusterSpec) -> bool:
 
 
 def block(state: ClusterState) -> Reason | None:
-    """Return what holds back the roll-out of the target: Cassandra tries its settings, or has refused them."""
+    """Return the reason that holds back the roll-out: the check is pending, or Cassandra has refused the settings."""
     trial = state.memory.trial
     if trial is None or trial.configuration != state.target.id or trial.over or trial.words == "":
         return None
@@ -90,11 +90,11 @@ def block(state: ClusterState) -> Reason | None:
         text = f"Cassandra would not start with these settings: {trial.words}; correct them, or roll back"
         return Reason(Code.SETTINGS_REFUSED, text)
     asked = ", ".join(sorted(set(trial.asked) - trial.failed))
-    return Reason(Code.SETTINGS_TRIED, f"waits for {asked} to try the settings with Cassandra's own classes")
+    return Reason(Code.SETTINGS_TRIED, f"waits for {asked} to check the settings with Cassandra's own classes")
 
 
 def refusal(state: ClusterState) -> str | None:
-    """Return an error for the plan, if Cassandra would not start with the target."""
+    """Return an error for the plan if Cassandra refuses the settings of the target; None otherwise."""
     found = block(state)
     if found is None or found.code is not Code.SETTINGS_REFUSED:
         return None
@@ -102,7 +102,7 @@ def refusal(state: ClusterState) -> str | None:
 
 
 def fold_answer(state: ClusterState, answer: Answer) -> ClusterState:
-    """Return the state that knows what an executor said of the settings; the same one for any other answer."""
+    """Return the state with an executor's verdict on the settings; the same state for any other answer."""
     trial = state.memory.trial
     if trial is None or answer.id != question_id(trial.configuration) or trial.words is not None:
         return state
@@ -114,7 +114,7 @@ def fold_answer(state: ClusterState, answer: Answer) -> ClusterState:
 
 
 def _ask_next(cycle: Cycle, first: NodeRecord, trial: Trial) -> Trial:
-    """Ask one node after another, this one first, until none is left that could answer."""
+    """Ask one node after another, beginning with `first`, until no other can answer."""
     pending = [at for name, at in trial.asked.items() if name not in trial.failed]
     if any(at <= cycle.now < at + ANSWER_SECONDS for at in pending):
         return trial

@@ -1,26 +1,36 @@
-"""What the scheduler wants done: frozen values, carried out by the loop and by nothing else."""
+"""The decision of a cycle: frozen values, carried out by the loop alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from executor.protocol import NodeLaunch
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.node import NodeRecord
 
 Json = Mapping[str, Any]
 
 
+class Purpose(Enum):
+    """The reason for an ACCEPT."""
+
+    NODE = auto()  # launch a node's task
+    JOB = auto()  # launch a maintenance job beside a node's task
+    GROW = auto()  # reserve additional resources for a node
+    RELEASE = auto()  # unreserve a reservation, after its volume is destroyed if no data on it is needed
+
+
 @dataclass(frozen=True)
 class Accept:
-    """Take these offers (all of one agent) and run these operations, in order; each is a Mesos Offer.Operation.
+    """An ACCEPT of offers, all of one agent, with offer operations that Mesos runs in order.
 
-    `job` is the key of the step whose job is launched beside the node; empty for the node's own launch. `resource_id`
-    is that of a reservation that is given back; `node` is empty if no node's record knows that.
+    `job` is the key of the step whose job is launched, such as backup.Upload.node-0. `resource_id` is that of the
+    reservation that is released; `node` is empty if no node's record knows it.
     """
 
+    purpose: Purpose
     node: str
     offer_ids: tuple[str, ...]
     operations: tuple[Json, ...]
@@ -30,7 +40,7 @@ class Accept:
 
 @dataclass(frozen=True)
 class Decline:
-    """Give an offer back for `seconds`, and say why."""
+    """A DECLINE of one offer for `seconds`; `reason` is for people."""
 
     offer_id: str
     reason: str
@@ -39,7 +49,7 @@ class Decline:
 
 @dataclass(frozen=True)
 class Kill:
-    """Stop a task; `grace_seconds` goes into the call's kill policy."""
+    """A KILL of a task; `grace_seconds` goes into the call's kill policy."""
 
     task_id: str
     agent_id: str | None
@@ -49,14 +59,14 @@ class Kill:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """Ask Mesos about (task id, agent id) pairs: always with the agent. Empty: ask about all."""
+    """A RECONCILE of (task id, agent id) pairs, always with the agent. Empty: of all tasks."""
 
     tasks: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask a node's executor for its status now."""
+    """A status query to a node's executor."""
 
     node: str
     executor_id: str
@@ -66,7 +76,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Try:
-    """Have a node's executor try a configuration's settings with Cassandra's own classes."""
+    """A config check: a node's executor validates a configuration with Cassandra's own classes."""
 
     ask: Ask
     configuration: str
@@ -75,7 +85,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Tell a running job to use other values."""
+    """Other tuning values for a running job."""
 
     node: str
     executor_id: str
@@ -86,15 +96,12 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of one cycle: first `records` are stored in one transaction, then the rest is sent.
+    """The calls of one cycle, sent once the records of the state that `decide` returns beside it are stored.
 
-    `teardown`: have Mesos forget this framework, for good; the last thing that an uninstall does.
-
-    `decide` returns beside it the state that holds once all records are stored. `evaluations` say for every
-    (offer, node) pair looked at why it fit or did not: for people, under /v1/debug/offers.
+    `teardown`: Mesos forgets this framework, for good; the last call of an uninstall. `evaluations` are the reasons
+    for which each offer fit a node or did not: for people, under /v1/debug/offers.
     """
 
-    records: tuple[NodeRecord | PlanRecord, ...] = ()
     accepts: tuple[Accept, ...] = ()
     declines: tuple[Decline, ...] = ()
     kills: tuple[Kill, ...] = ()
@@ -110,7 +117,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Fit:
-    """A launch: the record to be stored first, then the accept to be sent."""
+    """A launch: the record to store first, and the accept to send then."""
 
     record: NodeRecord
     accept: Accept

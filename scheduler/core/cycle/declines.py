@@ -1,4 +1,4 @@
-"""Concern: give back what is not used, stay silent while idle, and call for offers when there is new work."""
+"""Concern: decline unused offers, suppress them while nothing needs one, and revive them for new work."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from scheduler.core.state.reason import Code, Reason
 
 UNRECONCILED_SECONDS = 5.0
 IDLE_SECONDS = 3600.0
-# Between two revives; and until one that no offer followed is taken for lost.
+# Between two revives; and until a revive that no offer followed is repeated.
 REVIVE_PAUSE = 1.0
 REVIVE_AGAIN = 30.0
 REVIVE_LONGEST = 600.0
 
 
 def declines(cycle: Cycle) -> tuple[Decline, ...]:
-    """Every offer that is left over, with a reason and for how long."""
+    """Return a decline for every unused offer, with the reason and the seconds for which Mesos withholds it."""
     if not cycle.state.reconciliation.complete:
-        waiting = Reason(Code.NOT_RECONCILED, "Mesos has not spoken yet of every task that may run")
+        waiting = Reason(Code.NOT_RECONCILED, "waiting for task reconciliation: Mesos has not reported every task yet")
         default = (waiting, UNRECONCILED_SECONDS)
     else:
         default = (no_work(), IDLE_SECONDS)
@@ -32,7 +32,7 @@ def declines(cycle: Cycle) -> tuple[Decline, ...]:
 
 
 def call(cycle: Cycle) -> None:
-    """Suppress when nothing is wanted, revive when something new is; a revive that goes unheard is repeated."""
+    """Suppress offers if nothing needs one, revive them for new needs; repeat a revive that no offer follows."""
     memory = cycle.state.memory
     if cycle.heard_offers:
         memory = replace(memory, revivals=0, heard_at=cycle.now)

@@ -1,9 +1,9 @@
-"""Concern: hear from Mesos about every task before anything is launched, killed as unknown, or released.
+"""Concern: reconcile every task with Mesos before anything is launched, killed as a stray, or released.
 
-Explicit questions name the agent, or Mesos would not know an unreachable one. After a master's restart there may be
-no answer for minutes: ask on. Any word on the task counts, that it cannot be reached too. When all have been heard,
-one implicit question (all tasks) finds those that nobody knows; it is repeated every hour. Tasks that are neither
-settled nor heard of for a while are asked about in between.
+Explicit queries name the agent: otherwise Mesos does not find an unreachable one. After a master's restart an answer
+can take minutes, and the queries are repeated. Any update of a task counts, TASK_UNREACHABLE too. Once all tasks are
+reported, one implicit query (for all tasks) finds the strays; it is repeated every hour. In between, the scheduler
+queries tasks that are in transition, or silent, for a while.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IMPLICIT_EVERY = 3600.0
 PROBE_EVERY = 30.0
 PROBE_AFTER = 30.0
 UNANSWERED_LIMIT = 3
-KILL_AFTER = 5.0  # an agent that re-sends old updates may be about to send the end
+KILL_AFTER = 5.0  # an agent that re-sends old updates can be about to send the last one
 KILL_EVERY = 30.0
 JOB_SILENCE = 60.0
 
@@ -34,7 +34,7 @@ _UNSETTLED = UNSEEN | {TaskState.STAGING, TaskState.STARTING, TaskState.KILLING}
 
 
 def reconcile(cycle: Cycle) -> None:
-    """Ask what is due to be asked."""
+    """Decide on the query that is due, if one is."""
     progress = cycle.state.reconciliation
     if progress.pending:
         if cycle.now >= progress.next_at:
@@ -55,9 +55,9 @@ def reconcile(cycle: Cycle) -> None:
 
 
 def kill_strays(cycle: Cycle) -> None:
-    """End live tasks whose node or step has been launched anew since; repeated until they are gone.
+    """Kill live tasks whose node or step has a newer launch; repeated until they have ended.
 
-    A task whose node has no record, or none of a launch, is left alone: what would say that it is not needed?
+    A task whose node has no record, or was never launched, stays: no record proves that it is superfluous.
     """
     strays = dict(cycle.state.memory.strays)
     for task_id, stray in sorted(strays.items()):
@@ -85,7 +85,7 @@ def _doubtful(state: ClusterState, now: float) -> list[tuple[str, str]]:
 
 
 def _is_silent(state: ClusterState, step: StepRecord, task: JobTask, now: float) -> bool:
-    """A job reports all the time while it runs; until then Mesos has to speak of it."""
+    """Return whether a job has sent no report, or is not known to run, for so long that Mesos has to be queried."""
     if task.state in _UNSETTLED:
         return now - task.updated_at >= PROBE_AFTER
     sighting = state.jobs.get(step.key)
@@ -94,9 +94,9 @@ def _is_silent(state: ClusterState, step: StepRecord, task: JobTask, now: float)
 
 
 def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
-    assert node.task is not None
-    if node.task.state in _UNSETTLED:
-        return now - node.task.updated_at >= PROBE_AFTER
+    task = node.known_task
+    if task.state in _UNSETTLED:
+        return now - task.updated_at >= PROBE_AFTER
     return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
 
 
@@ -107,7 +107,7 @@ def _why_superfluous(state: ClusterState, task_id: str) -> str | None:
     if _is_superseded(state, task_id):
         return f"{name} has been launched anew since"
     job, _, node = name.rpartition("-node-")
-    # A job is recorded before it is launched: one that no step waits for has been given up.
+    # A job is recorded before it is launched: one without a step that waits for it was abandoned.
     if job in _JOBS and f"node-{node}" in state.nodes:
         return f"no step waits for the job {name} any more"
     return None

@@ -1,41 +1,37 @@
-"""The workspace of one cycle: what the concerns of `decide` read, and where they put what they want done."""
+"""The workspace of one cycle: the state that the concerns of `decide` read, and the calls that they decide on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Fit, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.mesos.offer import Offer, by_agent
-from scheduler.core.state.cluster import Asked, ClusterState, GarbageRecord
+from scheduler.core.state.cluster import Asked, ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import UNSEEN
 from scheduler.core.state.node import Agent, NodeRecord, TaskRecord
-from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.reason import Code, Reason
+from scheduler.core.state.record_kinds import Record, collection_of, with_collections
 
-# At most so many reservations that were given back are kept in mind.
+# The most ids of released reservations that are kept.
 RELEASED_LIMIT = 1000
 
 KILL_AGAIN_SECONDS = 30.0
 
 
 class Cycle:
-    """One pass of `decide`. Concerns take offers out of `offers`; what is left over is declined."""
+    """One pass of `decide`. Concerns take offers out of `offers`; those that remain are declined."""
 
     def __init__(self, state: ClusterState, offers: Iterable[Offer], now: float, new_id: Callable[[], str]) -> None:
-        self.before = state
         self.now = now
         self.new_id = new_id
-        self._nodes = dict(state.nodes)
-        self._operations = dict(state.operations)
-        self._steps = dict(state.steps)
-        self._history = dict(state.history)
-        self._garbage = dict(state.garbage)
-        self.state = state
-        self.replace_state(state)
+        self._state = state
+        self._open: dict[str, dict[str, Any]] = {}  # by attribute: records that were changed since the state was read
+        self._changed: dict[str, dict[str, Any]] = {}  # and before; no longer written to
         self.offers = by_agent(offers)
         self.heard_offers = bool(self.offers)
-        self._offering = frozenset(self.offers)  # whose offers came, whatever has become of them since
+        self._offering = frozenset(self.offers)  # agents whose offers came, used or not
         self._hosts = frozenset(offer.agent.hostname for offer in self.offers.values())
         self._executors: dict[str, set[str]] = {}  # by agent id and by host name: all that its offers name
         for offer in self.offers.values():
@@ -49,94 +45,79 @@ class Cycle:
         self.tunings: list[Tuning] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = self.teardown = False
-        self.wanted: set[str] = set()
+        self.wanted: set[Need] = set()
         self.waits: dict[str, str] = {}
         self.verdicts: dict[str, tuple[Reason, float]] = {}  # by agent id
         self._evaluations: list[Json] = []
 
-    def update(self, node: NodeRecord) -> None:
-        """Put a changed record in place of the old one."""
-        self._nodes[node.name] = node
+    @property
+    def state(self) -> ClusterState:
+        """Return the state with every record put so far; a later `put` does not change it."""
+        if self._open:
+            self._state = with_collections(self._state, self._open)
+            self._changed |= self._open
+            self._open = {}
+        return self._state
 
-    def remove(self, node: NodeRecord) -> None:
-        """Forget a node."""
-        self._nodes.pop(node.name, None)
+    def put(self, record: Record) -> None:
+        """Add a record, or replace the one with the same key."""
+        self._records(record)[collection_of(record).key(record)] = record
 
-    def update_step(self, step: StepRecord) -> None:
-        """Put a changed maintenance step in place of the old one."""
-        self._steps[step.key] = step
+    def remove(self, record: Record) -> None:
+        """Remove the record with the same key, if there is one."""
+        self._records(record).pop(collection_of(record).key(record), None)
 
-    def remove_step(self, step: StepRecord) -> None:
-        """Forget a maintenance step."""
-        self._steps.pop(step.key, None)
-
-    def update_operation(self, operation: OperationRecord) -> None:
-        """Put a changed operation in place of the old one."""
-        self._operations[operation.kind] = operation
-
-    def update_history(self, record: HistoryRecord, gone: Iterable[str]) -> None:
-        """Add a record to the history, and remove those with these keys."""
-        self._history[record.key] = record
-        for key in gone:
-            self._history.pop(key, None)
-
-    def update_garbage(self, record: GarbageRecord) -> None:
-        """Put a changed record of garbage in place of the old one."""
-        self._garbage[record.id] = record
-
-    def remove_garbage(self, record: GarbageRecord) -> None:
-        """Forget a record of garbage."""
-        self._garbage.pop(record.id, None)
+    def _records(self, record: Record) -> dict[str, Any]:
+        """Return the records of this one's kind to write to: a copy, since states that were read have the others."""
+        kind = collection_of(record)
+        if kind.attribute not in self._open:
+            self._open[kind.attribute] = dict(kind.of(self._state))
+        return self._open[kind.attribute]
 
     def replace_state(self, state: ClusterState) -> None:
-        """Go on with a state whose records are the same."""
-        self.state = replace(
-            state,
-            nodes=self._nodes,
-            operations=self._operations,
-            steps=self._steps,
-            history=self._history,
-            garbage=self._garbage,
-        )
+        """Continue with a state that differs in other things than the records put or removed in this cycle."""
+        current = self._changed | self._open
+        self._state = with_collections(state, current)
+        self._changed, self._open = current, {}
 
     def holder(self, resource_id: str) -> Offer | None:
-        """The offer that shows this reservation, if it is still free."""
+        """Return the offer that shows this reservation, if no concern has used it."""
         return self.offers.get(self.holders.get(resource_id, ""))
 
     def has_offered(self, agent_id: str, hostname: str) -> bool:
-        """Whether this agent's offers have come, be it under another id: they have shown all that is free there."""
+        """Return whether an offer from this agent (by id or hostname) arrived in this cycle."""
         return agent_id in self._offering or hostname in self._hosts
 
     def executors_at(self, agent_id: str, hostname: str) -> set[str]:
-        """The executors of ours that this agent's offers name: each may hold what is not offered."""
+        """Return this framework's executors on this agent, as offers name them: each can hold what is not offered."""
         return self._executors.get(agent_id, set()) | self._executors.get(hostname, set())
 
     def note_released(self, resource_id: str) -> None:
-        """Keep in mind that all of this reservation was given back, whatever still turns up of it."""
+        """Keep the id of a reservation that is released whole, to recognize its remnants."""
         others = [name for name in self.state.released if name != resource_id]
         self.replace_state(replace(self.state, released=(*others, resource_id)[-RELEASED_LIMIT:]))
 
     def take(self, fit: Fit, offer: Offer) -> None:
-        """Launch: the record first, then the operations."""
-        self.update(fit.record)
+        """Launch a node with an offer: put its record, and add the accept."""
+        self.put(fit.record)
         self.accepts.append(fit.accept)
         self.offers.pop(offer.agent.id, None)
-        self.wanted -= {fit.record.name, anywhere(fit.record.name)}
+        self.wanted -= {Need(kind, fit.record.name) for kind in (NeedKind.NODE, NeedKind.PLACEMENT)}
         self.waits.pop(fit.record.name, None)
 
     def use(self, offer: Offer, accept: Accept) -> None:
-        """Use an offer for anything but a node's launch."""
+        """Use an offer for another purpose than a node's launch."""
         self.accepts.append(accept)
         self.offers.pop(offer.agent.id, None)
 
     def judge(self, offer: Offer, reason: Reason, seconds: float) -> None:
-        """Remember why this offer is of no use; the shortest time that anyone asked for holds."""
+        """Keep the reason to decline an offer for `seconds`; the judgement with the shortest time holds."""
         known = self.verdicts.get(offer.agent.id)
         if known is None or seconds < known[1]:
             self.verdicts[offer.agent.id] = (reason, seconds)
 
     def explain(self, node: NodeRecord, offer: Offer, reasons: tuple[Reason, ...], outcome: str) -> None:
-        """For people: how this offer was judged for this node."""
+        """Record for people how an offer was judged for a node; `outcome` is `launched`, `fits` or `refused`."""
         self._evaluations.append(
             {
                 "node": node.name,
@@ -150,13 +131,12 @@ class Cycle:
         )
 
     def ask(self, node: NodeRecord) -> None:
-        """Ask the node's executor for its status."""
-        assert node.task is not None
-        assert node.agent is not None
-        self.asks.append(Ask(node.name, node.task.executor_id, node.agent.id, node.task.id))
+        """Send a status query to the executor of a node that was launched."""
+        task = node.known_task
+        self.asks.append(Ask(node.name, task.executor_id, node.known_agent.id, task.id))
 
     def note_asked(self) -> dict[str, Asked]:
-        """When each node was last asked, this cycle's questions included."""
+        """Return the last status query to each node, those of this cycle included."""
         asked = dict(self.state.memory.asked)
         for ask in self.asks:
             before = asked.get(ask.node)
@@ -164,11 +144,8 @@ class Cycle:
         return asked
 
     def result(self, declines: Iterable[Decline]) -> tuple[Decision, ClusterState]:
-        """What is to be done, and the state that holds once its records are stored."""
-        before = self.before.nodes
-        records = tuple(node for name, node in self._nodes.items() if before.get(name) is not node)
+        """Return the decision, and the state that holds once its records are stored."""
         decision = Decision(
-            records=records,
             accepts=tuple(self.accepts),
             declines=tuple(declines),
             kills=tuple(self.kills),
@@ -185,18 +162,13 @@ class Cycle:
         return decision, replace(self.state, memory=memory)
 
 
-def anywhere(name: str) -> str:
-    """What a node wants that may go to any agent: other offers than its own agent's, hence new work."""
-    return f"{name} anywhere"
-
-
 def no_work() -> Reason:
-    """For an offer that nothing needs."""
+    """Return the reason to decline an offer that nothing needs."""
     return Reason(Code.NO_WORK, "nothing is to be launched")
 
 
 def end_task(cycle: Cycle, task: TaskRecord, agent: Agent, reason: str) -> None:
-    """Tell the task to end, again and again until it has. One that Mesos cannot see is told once it is seen."""
+    """Kill a task, again every 30 s until it has ended; an unreachable one once Mesos reports it again."""
     told = cycle.state.memory.told
     if cycle.now - told.get(task.id, float("-inf")) < KILL_AGAIN_SECONDS or task.state in UNSEEN:
         return

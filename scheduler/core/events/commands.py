@@ -1,4 +1,4 @@
-"""What somebody asked for, in words that hold nothing of what may be secret."""
+"""Events of commands, without anything that may be secret."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 from dataclasses import dataclass, fields
 
 from scheduler.core.commands.command import Command
-from scheduler.core.maintenance.request_fields import listed
+from scheduler.core.maintenance.request_fields import list_names
 from scheduler.core.state.event import Entry, EntryKind
 
-# What is told of a command; whatever else it carries may be large, or not for everybody's eyes.
-_TOLD = (
+# The fields of commands that an event shows; the others may be large or secret.
+_SHOWN_FIELDS = (
     "plan", "phase", "step", "id", "node", "nodes", "names", "kind", "configuration", "canary", "forced", "by_rack",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A command that was accepted, and who asked for it. What is refused changes nothing: it is in the log alone."""
+    """An accepted command and its principal. A refused command changes nothing and is only logged."""
 
     command: Command
     principal: str
 
 
 def command_entry(outcome: Outcome, now: float) -> Entry:
-    """The command as it is kept: stored together with what it changed."""
+    """Return the event of a command, stored together with its changes."""
     words = describe_command(outcome.command)
     nodes: tuple[str, ...] = getattr(outcome.command, "nodes", ())
     return Entry(
@@ -39,17 +39,17 @@ def command_entry(outcome: Outcome, now: float) -> Entry:
 
 
 def describe_command(command: Command) -> str:
-    """Its name in words, and its parameters as far as they are told."""
+    """Return the command's name in words, with the parameters of `_SHOWN_FIELDS`."""
     name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(command).__name__).lower()
     parts = []
     for item in fields(command):
         value = getattr(command, item.name)
-        if item.name in _TOLD and value not in (None, "", False, ()):
+        if item.name in _SHOWN_FIELDS and value not in (None, "", False, ()):
             parts.append(f"{item.name.replace('_', ' ')} {_shown(value)}")
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
-        return listed(str(item) for item in value)
+        return list_names(str(item) for item in value)
     return "yes" if value is True else str(value)

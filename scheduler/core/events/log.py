@@ -1,7 +1,7 @@
-"""What a cycle has to tell people, and how it is kept: bounded, and written with what it tells of.
+"""The log of events: bounded, and stored in the same transaction as the changes that it describes.
 
-The entries of a cycle are found by comparing the state that was stored before it with the one that will be. A cycle
-in which nothing happened has none, and then nothing is written.
+The events of a cycle follow from the state that was stored before it and the state that will be. A cycle without events
+writes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scheduler.core.state.lifecycle import shorten
 from scheduler.core.state.naming import named
 
 KEPT = 1000
-# Entries are added to the newest record until it has so many bytes; a cycle that tells much begins several.
+# The newest record takes events until it has this size; a cycle with many events begins several records.
 RECORD_BYTES = 8192
 SENTENCE_LIMIT = 400
 CAUSE_LIMIT = 300
@@ -33,21 +33,21 @@ _FIELDS_BYTES = 200
 
 def journal(
     before: ClusterState,
-    heard: ClusterState,
+    folded: ClusterState,
     after: ClusterState,
     decision: Decision,
     outcomes: Sequence[Outcome],
     now: float,
 ) -> ClusterState:
-    """`after`, with entries for all that happened since `before` was stored, in the order of cause and effect.
+    """Return `after` with the events since `before` was stored, in the order of cause and effect.
 
-    `heard` is the state with what was heard and asked for, before it was decided on.
+    `folded` is the state with the folded updates and the commands, before the decision.
     """
     entries = [command_entry(outcome, now) for outcome in outcomes]
     entries += _connection(before, after, now)
     entries += _target(before, after, now)
-    entries += node_entries(before, heard, now)
-    entries += node_entries(heard, after, now)
+    entries += node_entries(before, folded, now)
+    entries += node_entries(folded, after, now)
     entries += garbage_entries(before, after, now)
     entries += release_entries(decision.accepts, after, now)
     entries += released_entries(before, after, now)
@@ -58,13 +58,13 @@ def journal(
 
 
 def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
-    """The state with these entries numbered and added; the oldest records go once `KEPT` entries are there without."""
+    """Return the state with these events numbered and added; drop the oldest records that exceed `KEPT` events."""
     records = dict(state.journal)
     last = next(reversed(records.values()), None)
     following = last.entries[-1].sequence + 1 if last is not None else 1
     size = sum(map(_size, last.entries)) if last is not None else 0
     for number, draft in enumerate(entries, following):
-        entry = _cut(draft, number)
+        entry = _shorten_entry(draft, number)
         if last is None or size + _size(entry) > RECORD_BYTES:
             last, size = JournalRecord((entry,)), 0
         else:
@@ -73,29 +73,29 @@ def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
         records[last.key] = last
     if last is None or records.get(last.key) is state.journal.get(last.key):
         return state
-    return replace(state, journal=_bounded(records))
+    return replace(state, journal=_drop_oldest(records))
 
 
 def entries_after(state: ClusterState, sequence: int, limit: int) -> list[Entry]:
-    """Up to `limit` entries with higher numbers, in their order."""
-    return list(islice((entry for entry in _all(state) if entry.sequence > sequence), limit))
+    """Return up to `limit` events with higher numbers, in their order."""
+    return list(islice((entry for entry in _all_entries(state) if entry.sequence > sequence), limit))
 
 
 def sequence_before(state: ClusterState, at: float) -> int:
-    """The number of the last entry that is older than this time, in seconds since the epoch; 0 if there is none."""
-    return max((entry.sequence for entry in _all(state) if entry.at < at), default=0)
+    """Return the number of the last event before this time (seconds since the epoch); 0 if there is none."""
+    return max((entry.sequence for entry in _all_entries(state) if entry.at < at), default=0)
 
 
 def newest_sequence(state: ClusterState) -> int:
-    """The number of the newest entry, 0 if there is none."""
+    """Return the number of the newest event, 0 if there is none."""
     return state.journal[max(state.journal)].entries[-1].sequence if state.journal else 0
 
 
-def _all(state: ClusterState) -> Iterable[Entry]:
+def _all_entries(state: ClusterState) -> Iterable[Entry]:
     return (entry for kept in state.journal.values() for entry in kept.entries)
 
 
-def _bounded(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
+def _drop_oldest(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
     room = sum(len(kept.entries) for kept in records.values()) - KEPT
     for key, kept in list(records.items()):
         room -= len(kept.entries)
@@ -105,7 +105,7 @@ def _bounded(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
     return records
 
 
-def _cut(draft: Entry, sequence: int) -> Entry:
+def _shorten_entry(draft: Entry, sequence: int) -> Entry:
     return replace(
         draft,
         sequence=sequence,
@@ -117,7 +117,7 @@ def _cut(draft: Entry, sequence: int) -> Entry:
 
 
 def _size(entry: Entry) -> int:
-    """About what it takes in a record."""
+    """Return about how many bytes the event takes in a record."""
     return len(f"{entry.sentence}{entry.cause}{entry.subject}{entry.principal}".encode()) + _FIELDS_BYTES
 
 
@@ -126,7 +126,7 @@ def _connection(before: ClusterState, after: ClusterState, now: float) -> list[E
         return []
     identifier = after.framework_id or ""
     if not after.registered:
-        words = "the connection to Mesos is lost: nodes run on, nothing is decided until it is back"
+        words = "the connection to Mesos is lost: nodes run on, and the scheduler decides nothing until it is back"
         return [Entry(0, now, EntryKind.MASTER, words, subject=identifier)]
     words = f"Mesos subscribed the scheduler as framework {identifier}"
     cause = (
@@ -141,35 +141,41 @@ def _target(before: ClusterState, after: ClusterState, now: float) -> list[Entry
     return [target_entry(after.target.id, before.target.id, now)]
 
 
+def access_entry(sentence: str, now: float) -> Entry:
+    """Return the entry for requests that the API refused."""
+    return Entry(0, now, EntryKind.ACCESS, sentence)
+
+
 def target_entry(new: str, old: str | None, now: float) -> Entry:
-    """That a configuration became the target."""
+    """Return the event of a new target."""
     was = f"before it was {old}" if old else "it is the first"
     words = f"the configuration {new} is the target now; {was}"
     return Entry(0, now, EntryKind.CONFIGURATION, words, subject=new)
 
 
 def start_entries(state: ClusterState, version: str, now: float) -> list[Entry]:
-    """That a scheduler of this version begins, and what it does not take of its settings."""
-    found = [Entry(0, now, EntryKind.SCHEDULER, f"a scheduler of version {version} begins to work", subject=version)]
+    """Return the events of a start: the version, and settings that were refused."""
+    found = [Entry(0, now, EntryKind.SCHEDULER, f"a scheduler of version {version} starts", subject=version)]
     for reason in state.configuration_errors:
-        words = "the new settings were not taken, the cluster goes on with the old ones"
+        words = "the new settings were refused, the cluster keeps the old ones"
         found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=reason))
     return found
 
 
 def lapse_entries(overrides: Overrides, state: ClusterState, environment: Texts, now: float) -> list[Entry]:
-    """That what was given through the API holds no more: the environment was changed since."""
+    """Return the events of overrides that hold no more, because the environment has changed."""
     found = []
     for name in sorted(overrides.keys() - state.overrides.keys()):
         was, is_now = as_text(name, overrides[name].text), as_text(name, environment.get(name, ""))
-        words = f"{name}, which the API had set to {was}, is what the environment says: {is_now}"
-        cause = "the environment was changed since"
+        words = f"{name} follows the environment again: {is_now}; the API had set {was}"
+        changed = overrides[name].over != environment.get(name, "")
+        cause = "the environment has changed since" if changed else "the API cannot set this"
         found.append(Entry(0, now, EntryKind.CONFIGURATION, words, subject=state.target.id, cause=cause))
     return found
 
 
 def _kills(before: ClusterState, after: ClusterState, decision: Decision, now: float) -> list[Entry]:
-    """A task that is told again, since it has not ended yet, is no news."""
+    """Return the events of kills; a repeated kill is not one."""
     found = []
     for kill in decision.kills:
         stray = before.memory.strays.get(kill.task_id)
@@ -177,7 +183,7 @@ def _kills(before: ClusterState, after: ClusterState, decision: Decision, now: f
             continue
         node = kill.task_id.partition("__")[0]
         kind = EntryKind.STRAY if kill.task_id in after.memory.strays else EntryKind.KILLED
-        words = f"the task {kill.task_id} is told to end, with {kill.grace_seconds:g} s of grace"
+        words = f"the task {kill.task_id} is killed, with {kill.grace_seconds:g} s of grace"
         name = node if node in before.nodes else ""
         found.append(Entry(0, now, kind, words, node=name, subject=kill.task_id, cause=kill.reason))
     return found

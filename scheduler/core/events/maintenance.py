@@ -1,4 +1,4 @@
-"""What happened to maintenance operations and their steps. That a job runs is its plan's to say."""
+"""Events of maintenance operations and their steps. The plan shows running jobs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _WORDS = {
     OperationState.STOPPING: "is being stopped",
     OperationState.STOPPED: "is stopped",
     OperationState.COMPLETE: "is complete",
-    OperationState.DIFFERENT: "is done, and what it left differs from what was asked for",
+    OperationState.DIFFERENT: "is complete, but its result differs from the request",
 }
 
 
 def operation_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
-    """Operations that began, or went on, or ended."""
+    """Return the events of operations that began, went on or ended."""
     if before.operations is after.operations:
         return []
     found = []
@@ -26,14 +26,14 @@ def operation_entries(before: ClusterState, after: ClusterState, now: float) -> 
             found.append(_entry(operation, now, f"begins, on {len(operation.nodes)} nodes"))
         elif old.state is not operation.state:
             by = operation.stopped_by if operation.state is OperationState.STOPPING else ""
-            words = _WORDS[operation.state] + (f", as {by} asked" if by and by != SCHEDULER else "")
-            words += ", since NODES asks for its node again" if by == SCHEDULER else ""
+            words = _WORDS[operation.state] + (f", as requested by {by}" if by and by != SCHEDULER else "")
+            words += ", because NODES includes its node again" if by == SCHEDULER else ""
             found.append(_entry(operation, now, words, by))
     return found
 
 
 def step_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
-    """Steps that failed for good, until an operator restarts them."""
+    """Return the events of steps that failed and wait for an operator."""
     if before.steps is after.steps:
         return []
     found = []

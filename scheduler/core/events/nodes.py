@@ -1,10 +1,11 @@
-"""What happened to nodes, from their records before and after."""
+"""Events of nodes, from their records before and after."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.ring.missing import sentence
+from scheduler.core.nodes.names import agent_name
+from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.lifecycle import ENDED, UNSEEN, by_index, has_ended, has_given_up, is_down, shorten
@@ -19,7 +20,7 @@ _NAMES = {
 
 
 def node_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
-    """What became of each node."""
+    """Return the events of each node."""
     found: list[Entry] = []
     if before.nodes is not after.nodes:
         changed = [node for name, node in after.nodes.items() if before.nodes.get(name) is not node]
@@ -28,32 +29,32 @@ def node_entries(before: ClusterState, after: ClusterState, now: float) -> list[
             sighting = after.sightings.get(node.name)
             found += _node(old, node, now, (sighting.status.error if sighting is not None else None) or "")
         gone = [node for name, node in before.nodes.items() if name not in after.nodes]
-        found += [_entry(node, EntryKind.LEFT, now, "it is a node no more: its record is removed") for node in gone]
+        found += [_entry(node, EntryKind.LEFT, now, "it has left for good: its record is removed") for node in gone]
     return found
 
 
 def _node(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[Entry]:
-    """`words` are what it last said about what is wrong with it."""
+    """Yield the events of one node; `words` are the error of its last status."""
     yield from _intent(old, new, now)
     if new.reservation is not None and (old.reservation is None or old.reservation.id != new.reservation.id):
-        reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {_place(new)}"
+        reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {agent_name(new)}"
         yield _entry(new, EntryKind.RESERVED, now, reserved, subject=new.reservation.id)
     if new.task is not None and (old.task is None or old.task.id != new.task.id):
-        yield _launched(old, new, now)
+        yield _launch_entry(old, new, now)
     else:
         yield from _task(old, new, now)
-    yield from _standing(old, new, now, words)
+    yield from _membership(old, new, now, words)
 
 
-def _launched(old: NodeRecord, new: NodeRecord, now: float) -> Entry:
+def _launch_entry(old: NodeRecord, new: NodeRecord, now: float) -> Entry:
     assert new.task is not None
-    words = f"the task {new.task.id} is launched on {_place(new)}"
-    return _entry(new, EntryKind.LAUNCHED, now, words, subject=new.task.id, cause=_why_launched(old, new))
+    words = f"the task {new.task.id} is launched on {agent_name(new)}"
+    return _entry(new, EntryKind.LAUNCHED, now, words, subject=new.task.id, cause=_launch_cause(old, new))
 
 
-def _why_launched(old: NodeRecord, new: NodeRecord) -> str:
+def _launch_cause(old: NodeRecord, new: NodeRecord) -> str:
     if new.intent is not None and new.intent.begun_at is not None:
-        return _asked(new.intent)
+        return _intent_cause(new.intent)
     if old.task is None:
         return "its turn in the plan deploy"
     last = f"{old.task.id} ended with {old.task.state.value}"
@@ -61,13 +62,13 @@ def _why_launched(old: NodeRecord, new: NodeRecord) -> str:
 
 
 def _task(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
-    """What was heard of the newest task."""
+    """Yield the events of the newest task's updates."""
     if new.task is None or old.task is None:
         return
     if old.task.state is new.task.state:
         one, other = old.failures, new.failures
         if other.count == one.count and other.message != one.message and new.task.state in ENDED:
-            words = f"more is known of the end of the task {new.task.id}"
+            words = f"Mesos reports more on the end of the task {new.task.id}"
             yield _entry(new, EntryKind.ENDED, now, words, subject=new.task.id, cause=other.message)
         return
     task = new.task
@@ -76,33 +77,33 @@ def _task(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
         cause = new.failures.message if new.failures != old.failures else task.message
         yield _entry(new, EntryKind.ENDED, now, words, subject=task.id, cause=cause or task.reason)
     elif task.state in UNSEEN and old.task.state not in UNSEEN:
-        words = f"Mesos cannot see the task {task.id} ({task.state.value}); it may live, and is waited for"
+        words = f"Mesos cannot see the task {task.id} ({task.state.value}); it may live, so the scheduler waits for it"
         yield _entry(new, EntryKind.UNREACHABLE, now, words, subject=task.id, cause=task.message or task.reason)
 
 
-def _standing(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[Entry]:
-    """Whether the node is a member, and up."""
+def _membership(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[Entry]:
+    """Yield the events of membership, and of a node that goes down or up."""
     if old.deployed is None and new.deployed is not None:
         yield _entry(new, EntryKind.MEMBER, now, f"it is a member of the ring, at {new.address or 'its address'}")
     elif new.deployed is not None and is_down(old) and not is_down(new):
         yield _entry(new, EntryKind.UP, now, "it is up again: Cassandra is NORMAL")
-    elif old.deployed is not None and not is_down(old) and is_down(new) and _says_so_itself(new):
-        yield _entry(new, EntryKind.DOWN, now, f"it is down: {_what_is_up(new)}", cause=shorten(words))
+    elif old.deployed is not None and not is_down(old) and is_down(new) and _is_seen_running(new):
+        yield _entry(new, EntryKind.DOWN, now, f"it is down: {_down_cause(new)}", cause=shorten(words))
     if has_given_up(new) and not has_given_up(old):
-        given_up = f"it failed {new.failures.count} times in a row, and waits for an operator to restart its step"
+        given_up = f"it failed {new.failures.count} times in a row and waits for an operator to restart its step"
         yield _entry(new, EntryKind.GAVE_UP, now, given_up, cause=new.failures.message)
 
 
-def _says_so_itself(node: NodeRecord) -> bool:
-    """That a task is over, or cannot be seen, is told already."""
+def _is_seen_running(node: NodeRecord) -> bool:
+    """Return whether no event of the task covers it: the task has not ended, and Mesos sees it."""
     return not has_ended(node) and (node.task is None or node.task.state not in UNSEEN)
 
 
-def _what_is_up(node: NodeRecord) -> str:
+def _down_cause(node: NodeRecord) -> str:
     if node.task is None:
         return "it has no task"
     if node.missing is not None:
-        return sentence(node)
+        return describe_missing(node)
     if node.mode == "NORMAL":
         return f"its task is {node.task.state.value}"
     return f"Cassandra is {node.mode}"
@@ -110,17 +111,17 @@ def _what_is_up(node: NodeRecord) -> str:
 
 def _intent(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
     one, other = old.intent, new.intent
-    if one is not None and (other is None or _other(one, other)):
-        words = "is done" if one.begun_at is not None else "is taken back"
+    if one is not None and (other is None or _is_other(one, other)):
+        words = "is done" if one.begun_at is not None else "is cancelled"
         yield _intent_entry(new, one, now, words)
-    if other is not None and (one is None or _other(one, other)):
-        yield _intent_entry(new, other, now, "is stored, and waits for its turn")
+    if other is not None and (one is None or _is_other(one, other)):
+        yield _intent_entry(new, other, now, "is stored and waits for its turn")
         one = None
     if other is not None and other.begun_at is not None and (one is None or one.begun_at is None):
         yield _intent_entry(new, other, now, "begins")
 
 
-def _other(one: Intent, other: Intent) -> bool:
+def _is_other(one: Intent, other: Intent) -> bool:
     return (one.kind, one.requested_at) != (other.kind, other.requested_at)
 
 
@@ -137,13 +138,9 @@ def _intent_entry(node: NodeRecord, intent: Intent, now: float, words: str) -> E
     )
 
 
-def _asked(intent: Intent) -> str:
+def _intent_cause(intent: Intent) -> str:
     return f"its {_NAMES[intent.kind]}: {intent.reason}" if intent.reason else f"its {_NAMES[intent.kind]}"
 
 
 def _entry(node: NodeRecord, kind: EntryKind, now: float, words: str, subject: str = "", cause: str = "") -> Entry:
     return Entry(0, now, kind, f"{node.name}: {words}", node=node.name, subject=subject, cause=cause)
-
-
-def _place(node: NodeRecord) -> str:
-    return node.agent.hostname if node.agent is not None else "its agent"

@@ -1,71 +1,69 @@
-"""What was reserved in addition, given back, or found without an owner; and that the service is removed."""
+"""Events of reservations: enlarged, released, or found without a record; and those of an uninstall."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.core.cycle.decision import Accept
+from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.node import NodeRecord
 
 
 def release_entries(accepts: Iterable[Accept], after: ClusterState, now: float) -> list[Entry]:
-    """Offers that were taken to reserve more, or to give something back."""
+    """Return the events of offers that were accepted to reserve more or to release something."""
     found = []
     for accept in accepts:
-        kinds = [str(operation["type"]) for operation in accept.operations]
-        if "LAUNCH" in kinds or not kinds:
+        if accept.purpose is Purpose.GROW:
+            found.append(_growth_entry(accept.node, after.nodes.get(accept.node), now))
+        if accept.purpose is not Purpose.RELEASE:
             continue
-        if kinds == ["RESERVE"]:
-            found.append(_grown(accept.node, after.nodes.get(accept.node), now))
-            continue
-        doing = ", ".join(kinds)
-        words = f"{accept.node}: what was reserved for it and is not needed is given back: {doing}"
+        doing = ", ".join(str(operation["type"]) for operation in accept.operations)
+        words = f"{accept.node}: its abandoned reservation is released: {doing}"
         if not accept.node:
-            words = f"the reservation {accept.resource_id}, which no record knows, is given back: {doing}"
+            words = f"the reservation {accept.resource_id}, which no record knows, is released: {doing}"
         found.append(Entry(0, now, EntryKind.RELEASED, words, node=accept.node, subject=accept.resource_id))
     return found
 
 
 def garbage_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
-    """Reservations that no record knows: found, and gone."""
+    """Return the events of reservations that no record knows."""
     if before.garbage is after.garbage:
         return []
     new = [record for name, record in after.garbage.items() if name not in before.garbage]
-    return [Entry(0, now, EntryKind.GARBAGE, _found(record, after), subject=record.id) for record in new]
+    return [Entry(0, now, EntryKind.GARBAGE, _garbage_sentence(record, after), subject=record.id) for record in new]
 
 
 def uninstall_entry(principal: str, now: float) -> Entry:
-    """That the service is being removed from now on."""
-    words = "the service is being removed: tasks end, volumes are destroyed, reservations given back"
+    """Return the event of the begin of an uninstall."""
+    words = "the service is being removed: tasks end, volumes are destroyed, reservations are released"
     return Entry(0, now, EntryKind.UNINSTALL, words, principal=principal)
 
 
 def released_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
-    """That nothing of the service is left but its records."""
+    """Return the event of the release of all reservations."""
     was = before.uninstall is not None and before.uninstall.released
     if after.uninstall is None or not after.uninstall.released or was:
         return []
-    words = "nothing is reserved any more: the framework is torn down, and its records are removed"
+    words = "all reservations are released: the framework is torn down, and its records are removed"
     left = after.uninstall.left
-    cause = f"an operator said that these are not to be waited for: {', '.join(left)}" if left else ""
+    cause = f"an operator excluded these by forceComplete: {', '.join(left)}" if left else ""
     return [Entry(0, now, EntryKind.UNINSTALL, words, cause=cause)]
 
 
-def _found(record: GarbageRecord, state: ClusterState) -> str:
+def _garbage_sentence(record: GarbageRecord, state: ClusterState) -> str:
     if record.destroyed:
-        return f"more of the reservation {record.id}, which was given back, has turned up on {record.hostname}"
+        return f"{record.hostname} offers a remnant of the released reservation {record.id}"
     volumes = f" and the volumes {', '.join(record.volumes)}" if record.volumes else ""
     grace = state.policy.garbage_grace_seconds
-    then = "only reported" if grace is None else f"to be given back after {grace:.0f} s"
+    then = "only reported" if grace is None else f"to be released after {grace:.0f} s"
     if state.uninstall is not None:
-        then = "to be given back"
+        then = "to be released"
     be = "are" if volumes else "is"
     return f"the reservation {record.id}{volumes} on {record.hostname} {be} in no node's record: {then}"
 
 
-def _grown(name: str, node: NodeRecord | None, now: float) -> Entry:
+def _growth_entry(name: str, node: NodeRecord | None, now: float) -> Entry:
     subject = node.reservation.id if node is not None and node.reservation is not None else ""
-    words = f"{name}: more is reserved for it where it runs"
+    words = f"{name}: additional resources are reserved for it on its agent"
     return Entry(0, now, EntryKind.RESERVED, words, node=name, subject=subject)

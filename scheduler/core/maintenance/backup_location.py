@@ -1,7 +1,7 @@
-"""Where backups are kept: the fields of a request that name it, and the secrets that open it.
+"""Locations of backups: the fields of a request that name one, and the secrets for it.
 
-`s3://bucket[/prefix]`, or `http(s)://endpoint/bucket[/prefix]` for a server of one's own. What is stored and shown of a
-request holds no secret, so none may hide in an address.
+A location is `s3://bucket[/prefix]`, or `http(s)://endpoint/bucket[/prefix]` for another S3 server. A request is stored
+and shown without secrets, so an address must contain none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import re
 from typing import Any
 
-from scheduler.core.maintenance.request_fields import Form, shown
+from scheduler.core.maintenance.request_fields import Form, show_value
 
 S3 = re.compile(r"s3://([^/]*)(/.*)?")
 HTTP = re.compile(r"https?://([^/]*)(/[^/]*)?(/.*)?")
@@ -31,14 +31,14 @@ NO_CREDENTIALS = "must not hold a user or a password: give s3_access_key and s3_
 
 
 def location(form: Form) -> dict[str, Any]:
-    """external_location, region, endpoint, tls_ca and uses_emc, checked."""
+    """Return external_location, region, endpoint, tls_ca and uses_emc, checked."""
     place = form.text("external_location").rstrip("/")
     region, endpoint = form.text("region"), form.text("endpoint").rstrip("/")
     authority = form.text("tls_ca")
     if form.is_text("external_location") and (words := _location_rule(place)) is not None:
         form.problem("external_location", words)
     if region and not _REGION.fullmatch(region):
-        form.problem("region", f"must be letters, digits and dashes, not {shown(region)}")
+        form.problem("region", f"must be letters, digits and dashes, not {show_value(region)}")
     if endpoint and (words := _endpoint_rule(place, endpoint)) is not None:
         form.problem("endpoint", words)
     if authority and (words := _authority_rule(authority)) is not None:
@@ -56,7 +56,10 @@ def location(form: Form) -> dict[str, Any]:
 
 
 def credentials(form: Form) -> dict[str, str]:
-    """Both S3 keys or none, empty ones being none: the nodes then use the credentials that their agents have."""
+    """Return both S3 keys or none; an empty key counts as none.
+
+    Without keys, the nodes use the credentials of their agents.
+    """
     found = {name: secret(form, name) for name in ("s3_access_key", "s3_secret_key", "s3_session_token")}
     if bool(found["s3_access_key"]) != bool(found["s3_secret_key"]):
         form.problem("s3_access_key", "and s3_secret_key must be given both, or none of them")
@@ -66,7 +69,7 @@ def credentials(form: Form) -> dict[str, str]:
 
 
 def login(form: Form) -> dict[str, str]:
-    """The Cassandra user for clusters that authenticate theirs."""
+    """Return the Cassandra user for a cluster with authentication."""
     found = {name: secret(form, name, blanks=True) for name in ("cassandra_username", "cassandra_password")}
     if bool(found["cassandra_username"]) != bool(found["cassandra_password"]):
         form.problem("cassandra_username", "and cassandra_password must be given both, or none of them")
@@ -74,7 +77,7 @@ def login(form: Form) -> dict[str, str]:
 
 
 def secret(form: Form, field: str, blanks: bool = False) -> str:
-    """A secret text; problems do not repeat it."""
+    """Return a secret text; a problem never repeats it."""
     value = form.text(field)
     if len(value) > SECRET_LENGTH:
         form.problem(field, f"must be at most {SECRET_LENGTH} characters long")
@@ -84,7 +87,7 @@ def secret(form: Form, field: str, blanks: bool = False) -> str:
 
 
 def _location_rule(place: str) -> str | None:
-    """The rule that a location breaks; a location is only repeated where it can hold no password."""
+    """Return the rule that a location breaks; repeat the location only if it cannot contain a password."""
     if not place:
         return f"must be given: {SHAPES}"
     if place.startswith("azure:"):
@@ -105,7 +108,7 @@ def _bucket_rule(bucket: str) -> str | None:
     if not bucket:
         return f"names no bucket: {SHAPES}"
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
-        return f"names no valid bucket: 3 to 63 letters, digits, dots, dashes and underscores, not {shown(bucket)}"
+        return f"names no valid bucket: 3 to 63 letters, digits, dots, dashes and underscores, not {show_value(bucket)}"
     return None
 
 
@@ -120,11 +123,13 @@ def _prefix_rule(prefix: str | None) -> str | None:
 def _host_rule(host: str) -> str | None:
     match = _HOST.fullmatch(host)
     if match is None or not 0 < int(match[4] or 1) <= 65_535:
-        return f"names no valid endpoint: a host, or host:port, not {shown(host)}"
+        return f"names no valid endpoint: a host, or host:port, not {show_value(host)}"
     return None
 
 
 def _endpoint_rule(place: str, endpoint: str) -> str | None:
+    if len(endpoint) > LOCATION_LENGTH:
+        return f"must be at most {LOCATION_LENGTH} characters long"
     if "@" in endpoint:
         return NO_CREDENTIALS
     if place.startswith(("http://", "https://")):
@@ -149,7 +154,7 @@ def _authority_rule(text: str) -> str | None:
 
 
 def _refuse_azure(form: Form) -> None:
-    """The command line of the original service sends these always, empty if not given."""
+    """Refuse Azure; the command line of the original service always sends its fields, empty if not given."""
     for field in ("azure_account", "azure_key"):
         if form.text(field):
             form.problem(field, "must be empty: Azure is not supported")

@@ -1,19 +1,17 @@
-"""Concerns: what the scheduler does by itself, where the operators have said so.
+"""Concern: the cleanup after nodes were added, with CLEANUP_AFTER_SCALE.
 
-A member is replaced whose agent an operator marked as gone, or, with REPLACE_AFTER_S, that Mesos has not seen for so
-long. One at a time, and as careful as what an operator asks for: never while another member is down. With
-CLEANUP_AFTER_SCALE a cleanup follows once all nodes that were added are members.
+It begins once all added nodes are members, and never while a member is down.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes import deploy
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion
 from scheduler.core.state.lifecycle import by_index, is_down
 from scheduler.core.state.operation import SCHEDULER, OperationRecord, OperationState
@@ -22,9 +20,9 @@ CLEANUP = "cleanup"
 
 
 def clean_up(cycle: Cycle) -> None:
-    """Begin the cleanup that is due since nodes were added, or note that somebody else did."""
+    """Begin the cleanup that is due after nodes were added, or note that an operator did."""
     state = cycle.state
-    plan = state.plans.get(deploy.PLAN)
+    plan = state.plans.get(DEPLOY)
     if plan is None or plan.cleanup_due_since is None:
         return
     due = cleanup_due(state)
@@ -32,18 +30,18 @@ def clean_up(cycle: Cycle) -> None:
     if newest is not None and newest.started_at >= plan.cleanup_due_since and is_whole(newest):
         left = tuple(name for name in due if name not in newest.nodes)
     elif due and state.policy.cleanup_after_scale and _is_calm(state):
-        cycle.update_operation(_cleanup(cycle, due))
+        cycle.put(_cleanup(cycle, due))
         left = ()
     else:
         left = due
     if left != due or not due:
         again = replace(plan, cleanup_due=left or None, cleanup_due_since=plan.cleanup_due_since if left else None)
-        cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, deploy.PLAN: again}))
+        cycle.put(again)
 
 
 def cleanup_due(state: ClusterState) -> tuple[str, ...]:
-    """The members that keep data which is not theirs any more: they were there before others joined."""
-    plan = state.plans.get(deploy.PLAN)
+    """Return the members that keep data of nodes that joined after them."""
+    plan = state.plans.get(DEPLOY)
     if plan is None or plan.cleanup_due_since is None:
         return ()
     members = [node for node in by_index(state.nodes.values()) if node.deployed is not None]
@@ -51,13 +49,13 @@ def cleanup_due(state: ClusterState) -> tuple[str, ...]:
 
 
 def is_whole(operation: OperationRecord) -> bool:
-    """Whether it is of all tables, whichever its nodes are."""
+    """Return whether the cleanup is of all tables, on any nodes."""
     return not operation.request.get("key_spaces") and not operation.request.get("column_families")
 
 
 def _is_calm(state: ClusterState) -> bool:
-    """Nothing joins or leaves, nothing is intended, nothing else is done."""
-    interrupted = state.plans.get(deploy.PLAN, PlanRecord(deploy.PLAN)).interrupted
+    """Return whether no node joins, leaves or has an intent, and no other operation works."""
+    interrupted = plan_record(state, DEPLOY).interrupted
     if interrupted or deploy.candidate(state) is not None or surplus(state):
         return False
     return exclusion(state, CLEANUP, {}) is None and all(

@@ -1,4 +1,4 @@
-"""What each job is told: from the operation's request, and from what the steps before it found. No secrets."""
+"""Parameters of jobs: from the operation's request, and from the results of earlier steps. No secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.core.maintenance import snapshots as maintenance_snapshots
+from scheduler.core.maintenance.snapshots import (
+    DEFAULT_SPREAD_S,
+    absent_nodes,
+    compare_schemas,
+    is_last_round,
+    spread_seconds,
+)
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import OperationRecord
 from scheduler.core.state.operation_kinds import CLUSTER, KINDS
@@ -25,12 +31,12 @@ _SENTENCES = 3
 
 
 def parameters(state: ClusterState, operation: OperationRecord, job: str, node: str) -> Json:
-    """The parameters of a job on a node."""
+    """Return the parameters of a job on a node."""
     return _BUILDERS[job](state, operation, node)
 
 
 def results(state: ClusterState, operation: OperationRecord, phase: str) -> dict[str, Json]:
-    """What the steps of a phase found, by their names."""
+    """Return the results of the steps of a phase, by their names."""
     kind = KINDS[operation.kind]
     found = next(item for item in kind.phases if item.name == phase)
     return {step.name: step.result for step in steps(state, operation, found)}
@@ -45,7 +51,7 @@ def _tables(_state: ClusterState, operation: OperationRecord, _node: str) -> Jso
 
 
 def _named(operation: OperationRecord) -> dict[str, Any]:
-    """The tables that the request meant when it was taken, where it names tables."""
+    """Return the tables that the request named when it was accepted, if it names tables."""
     return {name: operation.facts[name] for name in ("named",) if operation.facts.get(name)}
 
 
@@ -76,23 +82,26 @@ def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json
 
 
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
-    """Executors of the version before look at `schema_versions` alone; the others at `schema`, if all tell theirs."""
-    without = maintenance_snapshots.absent(state, operation)
+    """Return the parameters of `describe`.
+
+    Executors of the previous version read `schema_versions` only; the others read `schema`, if all nodes reported it.
+    """
+    without = absent_nodes(state, operation)
     snapshots = {
         name: found for name, found in results(state, operation, "Snapshot").items() if name not in without
     }  # fmt: skip
     versions = {str(found.get("schema_version")) for found in snapshots.values()}
-    compared = maintenance_snapshots.compare(snapshots)
-    told: dict[str, Any] = {
+    compared = compare_schemas(snapshots)
+    described: dict[str, Any] = {
         "count_rows": operation.request.get("count_rows"),
         "schema_versions": sorted(versions),
         "present": _addresses(state, snapshots),
         **_absent(without),
     }
     if compared is not None:
-        told["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
-        told["last_round"] = maintenance_snapshots.is_last_round(operation)
-    return {**_backup(state, operation, node), **told, **_spread(state, operation)}
+        described["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
+        described["last_round"] = is_last_round(operation)
+    return {**_backup(state, operation, node), **described, **_spread(state, operation)}
 
 
 def _addresses(state: ClusterState, names: Iterable[str]) -> list[str]:
@@ -105,9 +114,9 @@ def _absent(without: Mapping[str, Json]) -> dict[str, Any]:
 
 
 def _spread(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
-    """How far apart the snapshots lie, if that is further than was wanted."""
-    found = maintenance_snapshots.spread_seconds(state, operation)
-    limit = operation.request.get("max_snapshot_spread_s", maintenance_snapshots.DEFAULT_SPREAD_S)
+    """Return the time between the snapshots, if it is longer than the request allows."""
+    found = spread_seconds(state, operation)
+    limit = operation.request.get("max_snapshot_spread_s", DEFAULT_SPREAD_S)
     return {"spread_s": round(found, 1), "max_snapshot_spread_s": limit} if found > limit else {}
 
 
@@ -119,7 +128,7 @@ def _upload(state: ClusterState, operation: OperationRecord, node: str) -> Json:
 
 def _complete(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     snapshots, uploads = results(state, operation, "Snapshot"), results(state, operation, "Upload")
-    without = maintenance_snapshots.absent(state, operation)
+    without = absent_nodes(state, operation)
     return {
         **_backup(state, operation, node),
         "started_at": operation.started_at,
@@ -132,7 +141,7 @@ def _complete(state: ClusterState, operation: OperationRecord, node: str) -> Jso
 
 
 def _plain(snapshot: Json) -> Json:
-    """Without the schema, which may be long and is nobody's business any more."""
+    """Return the result of a snapshot without the schema, which may be long and is not needed any more."""
     return {name: value for name, value in snapshot.items() if name != "schema"}
 
 
@@ -155,7 +164,7 @@ def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -
 
 
 def _restore_load(state: ClusterState, operation: OperationRecord, node: str) -> Json:
-    chosen = plan(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
+    chosen = choose_loading(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
 
 
@@ -171,7 +180,7 @@ def _restore_compare(state: ClusterState, operation: OperationRecord, node: str)
 
 
 def _backup_nodes(operation: OperationRecord) -> tuple[str, ...]:
-    """The nodes of the backup in question: the API found them out when the operation was asked for."""
+    """Return the nodes of the backup, which the API stored at the start of the operation."""
     return tuple(operation.facts.get("backup", {}).get("nodes", {}))
 
 
@@ -197,50 +206,57 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
 
 @dataclass(frozen=True)
 class Loading:
-    """How a backup gets back. `sources` has every node of the operation, with the backup's nodes that it loads.
+    """The way a backup is loaded. `sources` has, for each node of the operation, the backup's nodes that it loads.
 
-    IMPORT: each node takes the files of the node that had its tokens as they are. STREAM: each node sends what it was
-    given to the owners of the ranges.
+    IMPORT: each node imports the files of the backup's node with its tokens. STREAM: each node sends its files to the
+    owners of the ranges.
     """
 
     mode: str
     sources: Mapping[str, tuple[str, ...]]
 
 
-def plan(checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], nodes: Sequence[str]) -> Loading:
-    """From what the check found on each node (`same_as`: the backup's node that had its tokens, or None).
+def choose_loading(
+    checks: Mapping[str, Mapping[str, Any]], backup_nodes: Sequence[str], nodes: Sequence[str]
+) -> Loading:
+    """Return how to load a backup, from each node's check (`same_as`: the backup's node with its tokens, or None).
 
-    IMPORT only if every node has exactly one counterpart and the other way round; names do not matter. Else each of
-    the backup's nodes goes to exactly one node: to the one with its tokens, if there is one, to keep some of the data
-    where it is, and else to one that has the fewest.
+    IMPORT only if nodes and backup's nodes correspond one to one; names do not matter. Otherwise each of the backup's
+    nodes goes to one node: to the one with its tokens, which keeps some of the data in place, or to the one with the
+    fewest.
     """
     claims = {node: str(checks.get(node, {}).get("same_as")) for node in nodes}
     same = {node: source for node, source in claims.items() if source in backup_nodes}
     if len(same) == len(nodes) == len(backup_nodes) and set(same.values()) == set(backup_nodes):
         return Loading(IMPORT, {node: (source,) for node, source in same.items()})
-    return Loading(STREAM, _restoring_spread(backup_nodes, nodes, {source: node for node, source in same.items()}))
+    return Loading(STREAM, _distribute(backup_nodes, nodes, {source: node for node, source in same.items()}))
 
 
 def share(backup_nodes: Sequence[str], nodes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """The backup's nodes spread evenly over the nodes of an operation, each given once."""
-    return _restoring_spread(backup_nodes, nodes, {})
+    """Return the backup's nodes spread evenly over the nodes of an operation, each once.
+
+    Args:
+        backup_nodes: The names of the nodes in the backup.
+        nodes: The names of the operation's nodes, the keys of the result.
+    """
+    return _distribute(backup_nodes, nodes, {})
 
 
 def gather(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What all nodes found of the rows that they compared, by table: the `samples` of their results put together.
+    """Return the rows that all nodes compared, by table: the `samples` of their results combined.
 
-    Numbers are added, also those by name; a truth holds if it does on any node; of sentences a few are kept.
+    Numbers are added, also those by name. A truth holds if it holds on any node. A few sentences are kept.
     """
     tables: dict[str, dict[str, Any]] = {}
     for result in results:
         for table, found in result.get("samples", {}).items():
             own = tables.setdefault(table, {})
             for name, value in found.items():
-                own[name] = _added(own[name], value) if name in own else value
+                own[name] = _add(own[name], value) if name in own else value
     return tables
 
 
-def _added(one: Any, other: Any) -> Any:
+def _add(one: Any, other: Any) -> Any:
     match one, other:
         case bool(), bool():
             return one or other
@@ -253,16 +269,16 @@ def _added(one: Any, other: Any) -> Any:
     return one
 
 
-def _restoring_spread(
+def _distribute(
     backup_nodes: Iterable[str], nodes: Sequence[str], favoured: Mapping[str, str]
 ) -> Mapping[str, tuple[str, ...]]:
-    given: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=_natural)}
+    assigned: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=_natural)}
     for source in sorted(backup_nodes, key=lambda name: (name not in favoured, _natural(name))):
-        node = favoured.get(source) or min(given, key=lambda name: len(given[name]))
-        given[node].append(source)
-    return {node: tuple(given[node]) for node in nodes}
+        node = favoured.get(source) or min(assigned, key=lambda name: len(assigned[name]))
+        assigned[node].append(source)
+    return {node: tuple(assigned[node]) for node in nodes}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """node-2 before node-10."""
+    """Return a sort key that puts node-2 before node-10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,12 +1,14 @@
-"""A maintenance operation as it stands: its phases and steps, whose turn it is, and what holds a step back."""
+"""Progress of a maintenance operation: its phases and steps, the next step, and what holds a step back."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from scheduler.core.nodes.names import intent_name
+from scheduler.core.nodes.recovery import back_off
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import by_index, describe, is_joining, is_up
+from scheduler.core.state.lifecycle import by_index, is_joining, is_up
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
@@ -15,18 +17,17 @@ from scheduler.core.state.reason import Code, Reason
 
 Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
 
-# All of it was done, whatever came of it.
+# States in which every step was carried out.
 DONE = frozenset({OperationState.COMPLETE, OperationState.DIFFERENT})
 
 
 @dataclass(frozen=True)
 class View:
-    """One operation with its steps by phase. `current` is the index of the phase whose turn it is.
+    """An operation with its steps by phase. `current` is the index of the phase in progress.
 
-    `running` has the steps of each phase whose jobs run. `busy` names, for each node, the step whose job runs there,
-    whatever operation it belongs to; of an operation that has ended it is empty. `joining` is a node on its way into
-    the ring. `failed` is the first step that failed for good. `begun` names the nodes on which a step was ever begun
-    that has to be tidied up after.
+    `running` has the steps of each phase with a running job. `busy` has, by node, the step whose job runs there, of any
+    operation; it is empty for an operation that has ended. `joining` is a node that joins the ring. `failed` is the
+    first failed step. `begun` names the nodes where a step began that needs tidying up.
     """
 
     operation: OperationRecord
@@ -41,12 +42,12 @@ class View:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Return whether no step is left."""
         return self.current == len(self.phases)
 
 
-def look(state: ClusterState, operation: OperationRecord) -> View:
-    """The operation as it stands."""
+def view_operation(state: ClusterState, operation: OperationRecord) -> View:
+    """Return the present progress of the operation."""
     kind = KINDS[operation.kind]
     phases = tuple(_phases(state, operation, kind))
     begun = {step.name for phase, found in phases if not phase.always for step in found if step.started_at is not None}
@@ -66,7 +67,7 @@ def look(state: ClusterState, operation: OperationRecord) -> View:
 def _phases(
     state: ClusterState, operation: OperationRecord, kind: Kind
 ) -> Iterator[tuple[PhaseKind, tuple[StepRecord, ...]]]:
-    """All phases; of an operation that is done, those that it had: an earlier version may have known fewer."""
+    """Yield all phases; of a completed operation, those that it had: an earlier version may have known fewer."""
     for phase in kind.phases:
         found = tuple(steps(state, operation, phase))
         if operation.state not in DONE or any(step.state is not StepState.PENDING for step in found):
@@ -74,45 +75,47 @@ def _phases(
 
 
 def at_once(operation: OperationRecord, phase: PhaseKind) -> int:
-    """How many steps of a phase may run side by side."""
+    """Return how many steps of a phase may run at the same time."""
     limit = phase.at_once if isinstance(phase.at_once, int) else operation.request.get(phase.at_once, 1)
     return len(operation.nodes) if limit == ALL_AT_ONCE else int(limit)
 
 
 def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason | None:
-    """What holds a step back that concerns the operation; None if it is the step's turn."""
+    """Return what in the operation holds a step back; None if it is its turn."""
     operation = view.operation
     if step.state is StepState.FAILED:
-        return Reason(Code.FAILED, f"failed {step.failures.count} times; its last words: {step.failures.message}")
+        return Reason(Code.FAILED, f"failed {step.failures.count} times; the last message: {step.failures.message}")
     if not is_live(operation):
-        return Reason(Code.STOPPED, "the operation was stopped")
+        return Reason(Code.STOPPED, f"the operation {operation.kind} was stopped")
     if operation.state is OperationState.STOPPING:
         if not view.kind.phases[phase].always:
-            return Reason(Code.STOPPED, "the operation is being stopped")
+            return Reason(Code.STOPPED, f"the operation {operation.kind} is being stopped")
         if step.name not in view.begun:
-            return Reason(Code.STOPPED, "the operation is being stopped, and was not begun here")
+            return Reason(
+                Code.STOPPED, f"the operation {operation.kind} is being stopped, and had not begun on {step.name}"
+            )
     if phase > view.current:
         return Reason(Code.EARLIER_PHASE, f"waits for the phase {view.kind.phases[view.current].name}")
     if view.failed is not None and operation.state is OperationState.RUNNING:
         return Reason(Code.OTHER_FAILED, f"waits for an operator: the step {_title(view.failed)} failed")
-    if operation.state is OperationState.RUNNING and (other := _works(view)) is not None:
+    if operation.state is OperationState.RUNNING and (other := _other_operation(view)) is not None:
         return other
     if operation.interrupted and operation.state is OperationState.RUNNING:
         return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
-    if now < step.failures.not_before:
-        failures = step.failures
-        left = failures.not_before - now
-        return Reason(Code.BACK_OFF, f"next try in {left:.0f} s, after {failures.count} failures: {failures.message}")
+    if (waiting := back_off(step.failures, now)) is not None:
+        return waiting
     running = view.running[phase]
     if len(running) >= at_once(operation, view.kind.phases[phase]):
         return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
     return None
 
 
-def _works(view: View) -> Reason | None:
-    """Another operation that works, while this one waited for an operator, or tidies up."""
+def _other_operation(view: View) -> Reason | None:
+    """Return the reason to wait for another operation that works or tidies up."""
     if view.operation.queued:
-        return Reason(Code.OTHER_JOB, "waits for its turn: another operation began while it waited for an operator")
+        return Reason(
+            Code.OTHER_JOB, "waits for its turn: another operation began while this one waited for an operator"
+        )
     other = next((step for step in view.busy.values() if step.operation != view.operation.id), None)
     if other is None:
         return None
@@ -120,12 +123,12 @@ def _works(view: View) -> Reason | None:
 
 
 def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
-    """What holds back a job on this node; None if the node is ready for it."""
+    """Return what holds back a job on this node; None if the node is ready for it."""
     if node is None or not is_up(node):
         mode = "it has no record" if node is None else f"its mode is {node.mode}"
         return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {mode}")
     if node.intent is not None and node.intent.begun_at is not None:
-        return Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {name}")
+        return Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if (other := view.busy.get(name)) is not None:
         return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
     if view.joining is not None:
@@ -134,8 +137,8 @@ def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
 
 
 def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord | Reason:
-    """The node for a step: its own, or for one of the cluster the first that is ready."""
-    first = Reason(Code.NODE_DOWN, "waits for a node")
+    """Return the node for a step: its own, or for a step of the cluster the first one that is ready."""
+    first = Reason(Code.NODE_DOWN, "waits for a node that is NORMAL")
     names = view.operation.nodes if step.name == CLUSTER else (step.name,)
     for name in reversed(names):
         first = node_block(view, state.nodes.get(name), name) or first
@@ -168,7 +171,10 @@ def _is_complete(step: StepRecord) -> bool:
 
 
 def _is_to_be_tidied(state: ClusterState, step: StepRecord) -> bool:
-    """After a stop: whether this is left to do, and can be done. What cannot now, a later operation does."""
+    """Return whether this step of a stopped operation is left and possible.
+
+    A later operation tidies up on nodes that are down.
+    """
     node = state.nodes.get(step.name)
     return step.state is StepState.PENDING and node is not None and is_up(node)
 

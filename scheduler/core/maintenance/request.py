@@ -1,4 +1,4 @@
-"""How the request for each kind of operation is checked: from the body to what is stored, or every problem with it."""
+"""Requests for operations of each kind: from the body to the stored request, or to its problems."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from executor.protocol import (
     ROLES_KEY_SPACE,
 )
 from scheduler.core.maintenance.backup_location import credentials, location, login
-from scheduler.core.maintenance.renaming import read_rename
-from scheduler.core.maintenance.request_fields import Form, listed, shown
-from scheduler.core.maintenance.schema import Schema, base_of, has_table
+from scheduler.core.maintenance.renaming import check_rename, read_rename
+from scheduler.core.maintenance.request_fields import Form, list_names, show_value
+from scheduler.core.maintenance.schema import Schema, base_of, table_names
+from scheduler.core.maintenance.snapshots import DEFAULT_SPREAD_S
+from scheduler.core.nodes.names import parse_node_name
 
-# Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, stays for the cluster's own work.
+# Bytes per second and node: half of a gigabit link, or a fourth of a modest disk, remains for the cluster.
 DEFAULT_THROTTLE = 50_000_000
 MAX_THROTTLE = 1_000_000_000_000
 MAX_AT_ONCE = 10_000
 ALL = "*"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 NAME_RULE = "must be 1 to 128 letters, digits, dots, dashes and underscores, and must not begin with a dot or a dash"
-# How much of what was restored is compared with what the cluster answers afterwards.
+# The parts of the restored rows that are compared with the answers of the cluster.
 COMPARISONS = ("none", "count", "sample", "full")
 DEFAULT_COMPARISON = "sample"
-_NODE = re.compile(r"(?:node-)?(0|[1-9][0-9]{0,5})")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is right: `request` has every default and no secret, `tuning` what may change while it runs."""
+    """A correct request: `request` has every default and no secret, `tuning` the values that can change later."""
 
     nodes: tuple[str, ...]
     request: Mapping[str, Any]
@@ -41,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What a kind makes of its fields."""
+    """The parts of a request that a kind reads from its fields."""
 
     request: Mapping[str, Any]
     tuning: Mapping[str, Any] = field(default_factory=dict)
@@ -49,29 +50,39 @@ class _Parts:
     nodes: tuple[str, ...] | None = None
 
 
-def check(
-    kind: str, body: Mapping[str, Any], nodes: Sequence[str], schema: Schema | None = None
-) -> Request | tuple[str, ...]:
-    """The request that a body asks for, or its problems, each one sentence.
+def check(kind: str, body: Mapping[str, Any], nodes: Sequence[str]) -> Request | tuple[str, ...]:
+    """Return the request that a body asks for, or its problems, each one sentence.
 
-    `nodes` are those that there are; `schema` is what key spaces and tables are looked up in: the cluster's, for a
-    restore the backup's, or None while it is not known: their names are not checked then.
+    `nodes` are the names of all nodes. The names of keyspaces and tables are left to `check_names`.
     """
     form = Form(body)
-    parts = _KINDS[kind](form, nodes, schema)
+    parts = _KINDS[kind](form, nodes)
     problems = form.problems()
     if problems:
         return problems
     return Request(tuple(nodes) if parts.nodes is None else parts.nodes, parts.request, parts.tuning, parts.secrets)
 
 
+def check_names(kind: str, request: Request, schema: Schema) -> tuple[str, ...]:
+    """Return the problems with the keyspaces, tables and new names of a checked request, each one sentence.
+
+    `schema` is the cluster's, and the backup's for a restore.
+    """
+    form, fields = Form({}), request.request
+    key_spaces, families = fields.get("key_spaces", ()), fields.get("column_families", ())
+    _check_names(form, schema, key_spaces, families, of_backup=kind == "restore")
+    if rename := fields.get("rename"):
+        check_rename(form, schema, key_spaces, families, rename)
+    return form.problems()
+
+
 def names_tables(request: Request) -> bool:
-    """Whether anything of it is to be looked up in the schema."""
+    """Return whether the request names keyspaces or tables, so that the schema is needed."""
     return bool(request.request.get("key_spaces") or request.request.get("column_families"))
 
 
 def named_tables(request: Request, schema: Schema) -> list[str]:
-    """The tables that the request's column families mean now, by their full names: what is gone later was dropped."""
+    """Return the full names of the tables that the request means now; a table that is missing later was dropped."""
     families = set(request.request.get("column_families") or ())
     chosen = request.request.get("key_spaces") or [name for name, found in schema.items() if not found.local]
     return [
@@ -84,14 +95,14 @@ def named_tables(request: Request, schema: Schema) -> list[str]:
 
 
 def check_login(body: Mapping[str, Any]) -> Mapping[str, str] | tuple[str, ...]:
-    """The login that a stopped operation goes on with, empty if none is given, or what is wrong with it."""
+    """Return the login with which a stopped operation continues, empty if none is given, or its problems."""
     form = Form(body)
     secrets = login(form)
     return form.problems() or secrets
 
 
 def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]:
-    """New values of what may change while an operation runs, or what is wrong with them."""
+    """Return new tuning of a running operation, or its problems."""
     form = Form(body)
     throttle = form.whole("throttle", None, 0, MAX_THROTTLE)
     if form.value("throttle") is None:
@@ -100,22 +111,22 @@ def check_tuning(body: Mapping[str, Any]) -> Mapping[str, Any] | tuple[str, ...]
 
 
 def check_location(body: Mapping[str, Any]) -> Request | tuple[str, ...]:
-    """Where to look for backups, and with which secrets."""
+    """Return the location of backups with its secrets, or the problems."""
     form = Form(body)
     request, secrets = location(form), credentials(form)
     return form.problems() or Request((), request, secrets=secrets)
 
 
-def _tables_work(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+def _tables_work(form: Form, nodes: Sequence[str]) -> _Parts:
     chosen = _nodes(form, nodes)
-    request = {**_tables(form, schema), "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE)}
+    request = {**_tables(form), "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE)}
     return _Parts(request, nodes=chosen)
 
 
-def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+def _repair(form: Form, nodes: Sequence[str]) -> _Parts:
     chosen = _nodes(form, nodes)
     request = {
-        **_tables(form, schema),
+        **_tables(form),
         "incremental": form.flag("incremental", default=False),
         "primary_range": form.flag("primary_range", default=True),
         "parallelism": form.word("parallelism", ("sequential", "parallel", "dc_parallel"), "sequential"),
@@ -126,7 +137,7 @@ def _repair(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
     return _Parts(request, secrets=login(form), nodes=chosen)
 
 
-def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _Parts:
+def _decommission(form: Form, nodes: Sequence[str]) -> _Parts:
     chosen = _nodes(form, nodes)
     if form.value("nodes") is None or (chosen is not None and len(chosen) != 1):
         form.problem("nodes", "must name exactly one node: one leaves the ring at a time")
@@ -134,25 +145,25 @@ def _decommission(form: Form, nodes: Sequence[str], _schema: Schema | None) -> _
     return _Parts(request, nodes=chosen)
 
 
-def _backup(form: Form, nodes: Sequence[str], schema: Schema | None) -> _Parts:
+def _backup(form: Form, nodes: Sequence[str]) -> _Parts:
     request = {
         "backup_name": _backup_name(form, required=True),
         **location(form),
-        **_tables(form, schema),
-        # One node at a time: at most one replica of any range is slowed down, whatever the racks are.
+        **_tables(form),
+        # One node at a time slows down at most one replica of any range, with any racks.
         "upload_parallelism": form.whole("upload_parallelism", 1, 1, MAX_AT_ONCE),
         "count_rows": form.flag("count_rows", default=False) if form.value("count_rows") is not None else None,
         "absent": form.word("absent", ("wait", "skip"), "wait"),
-        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", 60, 1, 86_400),
+        "max_snapshot_spread_s": form.whole("max_snapshot_spread_s", DEFAULT_SPREAD_S, 1, 86_400),
     }
     chosen = _nodes(form, nodes)
     if chosen is not None and len(chosen) != len(nodes):
-        form.problem("nodes", f'must be ["{ALL}"]: a backup is of the whole cluster, not of {listed(chosen)} alone')
+        form.problem("nodes", f'must be ["{ALL}"]: a backup is of the whole cluster, not of {list_names(chosen)} alone')
     _restore_type(form)
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
 
 
-def _verify(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+def _verify(form: Form, _known: Sequence[str]) -> _Parts:
     request = {
         "backup_name": _backup_name(form, required=True),
         **location(form),
@@ -161,7 +172,7 @@ def _verify(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
     return _Parts(request, secrets=credentials(form))
 
 
-def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts:
+def _delete(form: Form, _known: Sequence[str]) -> _Parts:
     name = _backup_name(form, required=False)
     limits = {
         "keep_last": form.whole("keep_last", None, 1, 1_000_000),
@@ -178,9 +189,9 @@ def _delete(form: Form, _known: Sequence[str], _schema: Schema | None) -> _Parts
     return _Parts(request, secrets=credentials(form))
 
 
-def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts:
-    tables = _tables(form, schema, of_backup=True)
-    rename = read_rename(form, schema, tables["key_spaces"], tables["column_families"])
+def _restore(form: Form, _known: Sequence[str]) -> _Parts:
+    tables = _tables(form)
+    rename = read_rename(form)
     _refuse_roles(form, tables["key_spaces"], tables["column_families"], rename)
     request = {
         "backup_name": _backup_name(form, required=True),
@@ -194,7 +205,7 @@ def _restore(form: Form, _known: Sequence[str], schema: Schema | None) -> _Parts
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
 
 
-_KINDS: Mapping[str, Callable[[Form, Sequence[str], Schema | None], _Parts]] = {
+_KINDS: Mapping[str, Callable[[Form, Sequence[str]], _Parts]] = {
     **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables_work),
     "repair": _repair,
     "decommission": _decommission,
@@ -210,7 +221,7 @@ def _throttle(form: Form) -> Mapping[str, Any]:
 
 
 def _restore_type(form: Form) -> None:
-    """Only checked: whether files can be loaded as they are follows from the tokens."""
+    """Check a field without effect: the tokens decide how files are loaded."""
     form.word("restore_type", ("existing", "new", ""), "")
 
 
@@ -219,12 +230,12 @@ def _backup_name(form: Form, required: bool) -> str:
     if not name and required and form.is_text("backup_name"):
         form.problem("backup_name", "must be given")
     elif name and not NAME.fullmatch(name):
-        form.problem("backup_name", f"{NAME_RULE}, not {shown(name)}")
+        form.problem("backup_name", f"{NAME_RULE}, not {show_value(name)}")
     return name
 
 
 def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
-    """`["*"]` alone, or names and indices; absent: all. None if something is wrong with them."""
+    """Return the names of the chosen nodes: `["*"]` or absent means all. None if the field has a problem."""
     items = form.items("nodes")
     if items is None or items == (ALL,):
         return tuple(known)
@@ -234,24 +245,17 @@ def _nodes(form: Form, known: Sequence[str]) -> tuple[str, ...] | None:
     if ALL in items:
         form.problem("nodes", f"must hold {ALL} alone, or names")
         return None
-    names = {item: _node_name(item) for item in map(str, items)}
-    unknown = [item for item, name in names.items() if name not in known]
+    names = {item: parse_node_name(item) for item in map(str, items)}
+    there = frozenset(known)
+    unknown = [item for item, name in names.items() if name not in there]
     if unknown:
-        form.problem("nodes", f": there is no node {listed(unknown)}; there are {listed(known)}")
+        form.problem("nodes", f": there is no node {list_names(unknown)}; there are {list_names(known)}")
         return None
     return tuple(dict.fromkeys(name for name in names.values() if name is not None))
 
 
-def _node_name(text: str) -> str | None:
-    match = _NODE.fullmatch(text)
-    return f"node-{match[1]}" if match else None
-
-
-def _tables(form: Form, schema: Schema | None, of_backup: bool = False) -> dict[str, Any]:
-    key_spaces, families = form.names("key_spaces"), form.names("column_families")
-    if schema is not None:
-        _check_names(form, schema, key_spaces, families, of_backup)
-    return {"key_spaces": list(key_spaces), "column_families": list(families)}
+def _tables(form: Form) -> dict[str, Any]:
+    return {field: list(form.names(field)) for field in ("key_spaces", "column_families")}
 
 
 def _check_names(
@@ -259,24 +263,24 @@ def _check_names(
 ) -> None:
     where = "in the backup" if of_backup else "in the cluster"
     usable = {name for name, found in schema.items() if not found.local and not (of_backup and name in NEVER_RESTORED)}
+    named = list_names(sorted(usable))
     for name in key_spaces:
         if name not in schema and not (of_backup and name in NEVER_RESTORED):
-            form.problem(
-                "key_spaces", f": there is no key space {shown(name)} {where}; there are {listed(sorted(usable))}"
-            )
+            form.problem("key_spaces", f": there is no keyspace {show_value(name)} {where}; there are {named}")
         elif name not in usable and of_backup:
             form.problem("key_spaces", f": {name} belongs to the cluster itself and is never restored")
         elif name not in usable:
-            form.problem("key_spaces", f": {name} is local to each node, and no maintenance is done on it")
+            form.problem("key_spaces", f": {name} is local to each node and has no maintenance")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
+    among = list_names(chosen) if key_spaces else f"any keyspace {where}"
+    tables = table_names(schema, chosen)
     for name in families:
-        if any(has_table(schema, key_space, name) for key_space in chosen):
+        if name in tables:
             continue
         if (base := base_of(schema, chosen, name)) is not None:
             form.problem("column_families", f": {name} is a materialized view and is built from {base}; name {base}")
         else:
-            among = listed(chosen) if key_spaces else f"any key space {where}"
-            form.problem("column_families", f": there is no table {shown(name)} in {among}")
+            form.problem("column_families", f": there is no table {show_value(name)} in {among}")
 
 
 def _refuse_roles(

@@ -1,4 +1,4 @@
-"""What a restore would find and do, put together from the answers of all nodes: pure."""
+"""Preview of a restore, combined from the answers of all nodes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scheduler.core.maintenance.job_parameters import IMPORT, Loading, plan
+from scheduler.core.maintenance.job_parameters import IMPORT, Loading, choose_loading
 
 Json = Mapping[str, Any]
 
-# What a document lists of one kind, before it only says how many there are.
+# The most names of one kind in a document; of the others it has the number.
 LISTED = 1000
 _HOW = {IMPORT: "imported as files"}
 _NO_ANSWER = "answer"
@@ -19,16 +19,20 @@ _NO_ANSWER = "answer"
 def preview(
     answers: Mapping[str, Json | str], backup_nodes: Sequence[str], throttle: int, at_once: int, refusals: Iterable[str]
 ) -> Json:
-    """The dry run's document.
+    """Return the document of the dry run.
 
-    `answers`: for each node of the cluster what it said to the question `restore-plan`, or why it said nothing;
-    `at_once`: how many nodes would load at the same time, 0 for all; `refusals`: why the restore cannot be asked for.
+    Args:
+        answers: For each node its answer to the question `restore-plan`, or why there is none.
+        backup_nodes: The nodes of the backup.
+        throttle: Bytes per second and node; 0 for no limit.
+        at_once: How many nodes would load at the same time; 0 for all.
+        refusals: Why the restore cannot be started.
     """
     found = {node: answer for node, answer in answers.items() if not isinstance(answer, str)}
-    problems = [*_silent(answers), *_refused(refusals), *_merged(found)]
-    # A node that could not look has told why, and nothing else.
+    problems = [*_silence_problems(answers), *_refusal_problems(refusals), *_merge_problems(found)]
+    # A node that could not look reports only the reason.
     looked = {node: answer for node, answer in found.items() if "targets" in answer}
-    loading = plan(looked, backup_nodes, list(answers))
+    loading = choose_loading(looked, backup_nodes, list(answers))
     sizes = _sum(answer["sources"] for answer in looked.values())
     tables = _tables(looked, loading.mode)
     return {
@@ -47,7 +51,7 @@ def preview(
     }
 
 
-def _silent(answers: Mapping[str, Json | str]) -> list[Json]:
+def _silence_problems(answers: Mapping[str, Json | str]) -> list[Json]:
     help_ = "make the node NORMAL: every node checks and loads its part"
     return [
         {"kind": _NO_ANSWER, "where": node, "why": answer, "help": help_, "nodes": [node]}
@@ -56,19 +60,20 @@ def _silent(answers: Mapping[str, Json | str]) -> list[Json]:
     ]
 
 
-def _refused(refusals: Iterable[str]) -> list[Json]:
+def _refusal_problems(refusals: Iterable[str]) -> list[Json]:
     return [{"kind": "request", "where": "", "why": words, "help": "", "nodes": []} for words in refusals]
 
 
-def _merged(found: Mapping[str, Json]) -> list[Json]:
-    """Each problem once, with the nodes that told of it."""
+def _merge_problems(found: Mapping[str, Json]) -> list[Json]:
+    """Return each problem once, with the nodes that reported it."""
     nodes: dict[tuple[str, ...], list[str]] = {}
     for node, answer in found.items():
         for problem in answer.get("problems", ()):
             key = tuple(str(problem.get(name, "")) for name in ("kind", "where", "why", "help"))
             nodes.setdefault(key, []).append(node)
     return [
-        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": told} for key, told in nodes.items()
+        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": reporters}
+        for key, reporters in nodes.items()
     ]
 
 
@@ -104,12 +109,12 @@ def _tables(looked: Mapping[str, Json], mode: str) -> list[Json]:
 
 
 def _has_data(words: Sequence[bool | None]) -> bool | None:
-    """Of a table on all nodes; None where a node cannot tell, and no other one has any."""
+    """Return whether a table has data on any node; None if a node cannot tell, and no other has any."""
     return True if any(words) else None if None in words else False
 
 
 def _by_kind(lists: Iterable[Sequence[Json]]) -> dict[str, list[str]]:
-    """Names by kind, in the order in which they would be made."""
+    """Return names by kind, in the order of their creation."""
     names: dict[str, dict[str, None]] = {}
     for listed in lists:
         for element in listed:
@@ -132,7 +137,7 @@ def _node(answer: Json | None, sources: Sequence[str], sizes: Mapping[str, int])
 
 
 def _seconds(loading: Loading, sizes: Mapping[str, int], throttle: int, at_once: int) -> int | None:
-    """How long the fetching takes if it always goes as fast as the throttle lets it; None without a throttle."""
+    """Return the seconds of the download at full throttle; None without a throttle."""
     if throttle <= 0:
         return None
     amounts = [sum(sizes.get(source, 0) for source in sources) for sources in loading.sources.values()]

@@ -1,6 +1,6 @@
-"""Concern: carry maintenance operations on, one job at a time on a node, each on the share that is kept beside it.
+"""Concern: carry out maintenance operations: one job at a time on a node, on the node's share.
 
-What is done, and what runs, is in the steps' records; so an operation goes on after any restart of the scheduler.
+The steps' records store the progress, so an operation continues after any restart of the scheduler.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from executor.protocol import JobLaunch
-from scheduler.core.cycle.decision import Accept, Kill, Tuning
+from scheduler.core.cycle.decision import Accept, Kill, Purpose, Tuning
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.job_parameters import parameters
-from scheduler.core.maintenance.progress import View, at_once, choose_node, look, turn_block
+from scheduler.core.maintenance.progress import View, at_once, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.snapshots import settle
 from scheduler.core.maintenance.steps import give_up, interrupt, plain_values
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import Hold, build_launch
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.nodes.names import agent_name
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.exclusion import holds_turn
 from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
 from scheduler.core.state.node import NodeRecord, TaskState
@@ -41,24 +42,24 @@ REFUSED_SECONDS = 5.0
 TELL_EVERY = 10.0
 
 KEPT = 20
-# One record of ZooKeeper may have 1 MB.
+# A record in ZooKeeper has at most 1 MB.
 SIZE_LIMIT = 200_000
-# The word under `verdict` in the result of a step that found what it should not have.
+# The value of `verdict` in the result of a step that found a difference.
 DIFFERENT = "different"
-# The phases whose steps judge.
+# The phases whose steps compare.
 JUDGING = frozenset({"Digest", "Compare"})
 
 
 def maintain(cycle: Cycle) -> None:
-    """Go on with every operation that has not ended, the oldest first."""
+    """Continue every operation that has not ended, the oldest first."""
     _forget_steps(cycle)
     _note_ended_nodes(cycle)
     _pass_turn_on(cycle)
     live = [operation for operation in cycle.state.operations.values() if is_live(operation)]
     for operation in sorted(live, key=_order):
-        view = look(cycle.state, operation)
+        view = view_operation(cycle.state, operation)
         while settle(cycle, view) or _leave_out(cycle, view):
-            view = look(cycle.state, cycle.state.operations[operation.kind])
+            view = view_operation(cycle.state, cycle.state.operations[operation.kind])
         if view.finished:
             close(cycle, view)
             continue
@@ -70,40 +71,40 @@ def maintain(cycle: Cycle) -> None:
 
 
 def _order(operation: OperationRecord) -> tuple[bool, float, str]:
-    """What is being stopped comes first: it only tidies up, and the others get on without it."""
+    """Return a sort key: operations that stop come first, since they only tidy up and hold up the others."""
     return operation.state is not OperationState.STOPPING, operation.started_at, operation.kind
 
 
 def _pass_turn_on(cycle: Cycle) -> None:
-    """Once no operation works, the oldest of those goes on that waited for it."""
+    """Let the oldest queued operation continue once no other works."""
     operations = cycle.state.operations.values()
     if any(holds_turn(cycle.state, operation) for operation in operations):
         return
     queued = [found for found in operations if found.queued and holds_turn(cycle.state, replace(found, queued=False))]
     if queued:
-        cycle.update_operation(replace(min(queued, key=_order), queued=False))
+        cycle.put(replace(min(queued, key=_order), queued=False))
 
 
 def _forget_steps(cycle: Cycle) -> None:
-    """Steps whose operation's record is gone: nobody would end them, and they would hold up their nodes."""
+    """Remove steps without an operation: they would never end, and would hold up their nodes."""
     for step in list(cycle.state.steps.values()):
         operation = cycle.state.operations.get(step.kind)
         if operation is None or operation.id != step.operation:
-            cycle.remove_step(step)
+            cycle.remove(step)
 
 
 def _note_ended_nodes(cycle: Cycle) -> None:
-    """A job ends with the executor that ran it, whether or not anyone says so."""
+    """Interrupt the jobs of executors that have ended, even without an update of the job."""
     for step in list(cycle.state.steps.values()):
         if step.state is not StepState.RUNNING or step.task is None:
             continue
         node = cycle.state.nodes.get(step.task.node)
         if node is None or node.task is None or node.task.id != step.task.node_task_id or has_ended(node):
-            cycle.update_step(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
+            cycle.put(interrupt(step, f"{step.task.node} ended while the job ran", cycle.now))
 
 
 def _leave_out(cycle: Cycle, view: View) -> bool:
-    """End the steps of nodes that have left the ring, which would be waited for; return whether there are any."""
+    """End the steps of nodes that have left the ring; return whether there are any."""
     if view.finished:
         return False
     phase, steps = view.phases[view.current]
@@ -112,7 +113,7 @@ def _leave_out(cycle: Cycle, view: View) -> bool:
     found = [step for step in steps if step.state in (StepState.PENDING, StepState.FAILED) and _has_left(cycle, step)]
     for step in found:
         result = {**step.result, "message": "skipped: the node has left the ring"}
-        cycle.update_step(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
+        cycle.put(replace(step, state=StepState.COMPLETE, finished_at=cycle.now, result=result))
     return bool(found)
 
 
@@ -122,13 +123,13 @@ def _has_left(cycle: Cycle, step: StepRecord) -> bool:
 
 
 def _cancel(cycle: Cycle, view: View) -> None:
-    """End the jobs of an operation. One that Mesos cannot see is not waited for: it ends when it is seen again."""
+    """Kill the jobs of a stopping operation. A job that Mesos cannot see is killed when an update of it arrives."""
     for phase, steps in view.phases:
         for step in steps:
             if step.state is not StepState.RUNNING or step.task is None:
                 continue
             if step.task.state in UNSEEN:
-                cycle.update_step(give_up(step, cycle.now))
+                cycle.put(give_up(step, cycle.now))
             elif not phase.always and _may_tell(cycle, step.task.id):
                 reason = f"the operation {view.kind.name} is being stopped"
                 cycle.kills.append(Kill(step.task.id, step.task.agent_id, JOB_GRACE_SECONDS, reason))
@@ -148,7 +149,7 @@ def _tune(cycle: Cycle, view: View) -> None:
 
 
 def _may_tell(cycle: Cycle, task_id: str) -> bool:
-    """Whether it is time to tell a job something (again); notes that it is done."""
+    """Return whether the next message to a job is due, and record it if so."""
     told = cycle.state.memory.told
     if cycle.now - told.get(task_id, float("-inf")) < TELL_EVERY:
         return False
@@ -167,7 +168,7 @@ def _forget_told(cycle: Cycle) -> None:
 
 
 def _launch(cycle: Cycle, view: View) -> None:
-    """Launch steps of the current phase, in order, as many as may run side by side."""
+    """Launch steps of the current phase, in order, as many as may run at the same time."""
     phase, steps = view.phases[view.current]
     room = at_once(view.operation, phase) - len(view.running[view.current])
     for step in steps:
@@ -186,26 +187,26 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
     assert node.reservation is not None
     offer = cycle.holder(node.reservation.id)
     if offer is None:
-        cycle.wanted.add(step.key)
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        cycle.wanted.add(Need(NeedKind.JOB, step.key))
+        where = agent_name(node)
         cycle.waits[step.key] = f"waits for {where} to offer the share that is reserved for jobs of {node.name}"
         return
-    if (short := _short(cycle, node, offer)) is not None:
-        cycle.wanted.add(step.key)
+    if (short := _share_problem(cycle, node, offer)) is not None:
+        cycle.wanted.add(Need(NeedKind.JOB, step.key))
         cycle.waits[step.key] = short
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{step.key}: {short}"), REFUSED_SECONDS)
         return
-    started = _started(cycle, phase, step, node)
-    cycle.update_step(started)
+    started = _start_step(cycle, phase, step, node)
+    cycle.put(started)
     cycle.use(offer, _accept(cycle, view, started, node, offer))
 
 
-def _short(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
-    """Why the offer cannot carry a job of this node."""
+def _share_problem(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
+    """Return why the offer cannot carry a job of this node; None if it can."""
     assert node.reservation is not None
     assert node.task is not None
     if node.task.executor_id not in offer.executor_ids:
-        # The node has just ended, and its end is on its way: Mesos would start another executor for the job alone.
+        # The node has just ended, without an update yet: Mesos would start another executor for the job alone.
         return f"the executor of {node.name} is not among those that run on {offer.agent.hostname}"
     held = offer.held[node.reservation.id]
     needs = node_needs(cycle.state.configurations[node.task.configuration].spec).spare
@@ -219,7 +220,7 @@ def _share(share: Share) -> str:
     return f"{to_scalar(share.cpus):g} cpus and {to_scalar(share.mem):g} MB"
 
 
-def _started(cycle: Cycle, phase: PhaseKind, step: StepRecord, node: NodeRecord) -> StepRecord:
+def _start_step(cycle: Cycle, phase: PhaseKind, step: StepRecord, node: NodeRecord) -> StepRecord:
     assert node.agent is not None
     assert node.task is not None
     task = JobTask(
@@ -254,26 +255,27 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
         tuning=operation.tuning,
         secret=bool(operation.sealed),
     )
-    return Accept(node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), job=step.key)
+    return Accept(Purpose.JOB, node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), step.key)
 
 
 def close(cycle: Cycle, view: View) -> None:
-    """The operation is over: complete, different, or stopped. Its secrets are forgotten, its steps stay until the next
-    one."""
+    """End the operation as complete, different or stopped; remove its secrets, keep its steps until the next one."""
     steps = [step for _, found in view.phases for step in found]
     stopped = view.operation.state is OperationState.STOPPING
     state, message = (OperationState.STOPPED, "") if stopped else verdict(steps)
     ended = replace(
         view.operation, state=state, message=message, finished_at=cycle.now, interrupted=False, sealed=""
     )  # fmt: skip
-    cycle.update_operation(ended)
-    cycle.update_history(_summary(ended, steps), _oldest(cycle.state, ended))
+    cycle.put(ended)
+    for record in _oldest(cycle.state, ended):
+        cycle.remove(record)
+    cycle.put(_summary(ended, steps))
 
 
 def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
-    """What the steps of an operation that is done say of it: `verdict` and `message` of their results.
+    """Return state and message of a completed operation, from `verdict` and `message` of its results.
 
-    One that found a difference makes it DIFFERENT. A step that was to judge and was forced has not judged.
+    A step that found a difference makes it DIFFERENT. A forced step that was to compare has not compared.
     """
     state, words = OperationState.COMPLETE, []
     for step in steps:
@@ -283,12 +285,15 @@ def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
             words.append(f"not compared: the step {step.phase} of {step.name} was forced complete by an operator")
         elif said := str(step.result.get("message") or ""):
             words.append(said)
-    # Nodes that found the same say it once.
+    # A message that several nodes share appears once.
     return state, shorten("; ".join(dict.fromkeys(words)))
 
 
 def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:
-    """Of very many nodes, or tables, only the numbers; else only what failed, as much as there is room for."""
+    """Return the record of the history, within `SIZE_LIMIT`.
+
+    Of very many nodes or tables only the numbers are kept; if even these are too long, only the failed steps.
+    """
     begun = {f"{step.phase}.{step.name}": step for step in steps if step.started_at is not None}
     whole = {name: _step(step, step.result) for name, step in begun.items()}
     if len(json.dumps(whole)) <= SIZE_LIMIT:
@@ -314,11 +319,11 @@ def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _oldest(state: ClusterState, operation: OperationRecord) -> list[str]:
-    """The keys of this kind that are too many, once one more is added."""
+def _oldest(state: ClusterState, operation: OperationRecord) -> list[HistoryRecord]:
+    """Return the oldest records of this kind that are too many, once one more is added."""
     same = sorted(
         (record for record in state.history.values() if record.operation.kind == operation.kind),
         key=lambda record: record.operation.started_at,
     )
-    others = [record.key for record in same if record.operation.id != operation.id]
+    others = [record for record in same if record.operation.id != operation.id]
     return others[: max(0, len(others) - KEPT + 1)]

@@ -1,4 +1,4 @@
-"""The names of keyspaces and tables that a request is checked against."""
+"""Keyspaces and tables of a cluster or a backup, in which the names of a request are looked up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KeySpace:
-    """A key space that a request may name; `local`: each node has its own, so that no maintenance is done on it.
+    """A keyspace that a request may name. A `local` one is separate on each node, so it has no maintenance.
 
     `views` are a backup's materialized views by name, each with its table.
     """
@@ -23,7 +23,7 @@ Schema = Mapping[str, KeySpace]
 
 
 def schema_of(answer: Mapping[str, Any]) -> Schema:
-    """The cluster's key spaces, from a node's answer to the question `schema`."""
+    """Return the cluster's keyspaces, from a node's answer to the question `schema`."""
     return {
         name: KeySpace(frozenset(found.get("tables", ())), bool(found.get("local")))
         for name, found in answer.get("key_spaces", {}).items()
@@ -31,7 +31,7 @@ def schema_of(answer: Mapping[str, Any]) -> Schema:
 
 
 def schema_in(backup: Mapping[str, Any]) -> Schema:
-    """A backup's key spaces, from a node's answer to the question `backup`."""
+    """Return a backup's keyspaces, from a node's answer to the question `backup`."""
     views = backup.get("views", {})
     return {
         name: KeySpace(frozenset(tables), views=dict(views.get(name, {})))
@@ -39,15 +39,15 @@ def schema_in(backup: Mapping[str, Any]) -> Schema:
     }
 
 
-def has_table(schema: Schema, key_space: str, table: str) -> bool:
-    """By its name, or by its full name: `keyspace.table`."""
-    tables = schema[key_space].tables
-    space, dot, name = table.partition(".")
-    return table in tables or (bool(dot) and space == key_space and name in tables)
+def table_names(schema: Schema, key_spaces: Collection[str]) -> frozenset[str]:
+    """Return the names of all tables of these keyspaces, and their full names: `keyspace.table`."""
+    return frozenset(
+        name for space in key_spaces for table in schema[space].tables for name in (table, f"{space}.{table}")
+    )
 
 
 def base_of(schema: Schema, key_spaces: Collection[str], name: str) -> str | None:
-    """The table that a materialized view of a backup is built from; None for what is no view."""
+    """Return the table of a materialized view of a backup; None if no view has this name."""
     for key_space in key_spaces:
         for view, table in schema[key_space].views.items():
             if name in (view, f"{key_space}.{view}"):

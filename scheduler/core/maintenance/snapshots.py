@@ -1,8 +1,8 @@
-"""Concern: the snapshots of a backup fit together, and nodes that are absent are left out of it where that is wanted.
+"""Concern: the Cassandra snapshots of a backup fit together; absent nodes are left out if the request allows it.
 
-Snapshots are taken anew when they lie too far apart, as when a node came back late, or when the schema of a table
-changed between them. That ends: after some rounds the backup goes on and tells how far apart they lie, while a schema
-that never rests fails it. A table that was created or dropped meanwhile disturbs nothing: it is left out and told.
+Snapshots are repeated if they are too far apart, as when a node came back late, or if the schema of a table changed
+between them. After some rounds the backup continues and reports the time between them; a schema that keeps changing
+fails it. A table that was created or dropped meanwhile is left out and reported.
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ _ROUNDS_FACT = "rounds"
 
 @dataclass(frozen=True)
 class Compared:
-    """The schema as the nodes had it at their snapshots: names with what they were on all nodes alike, names that some
-    had not, with why they are left out, and names that differ, with the nodes by what they had."""
+    """The schemas of the nodes at their snapshots, compared.
+
+    `agreed` has the names that are equal on all nodes, with their digest. `left_out` has the names that some nodes
+    lack, each with the reason. `differs` has the other names, with the nodes by digest.
+    """
 
     agreed: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     differs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def compare(found: Mapping[str, Json]) -> Compared | None:
-    """From what the snapshots found by node; None if one of them is of an executor that does not tell its schema."""
+def compare_schemas(found: Mapping[str, Json]) -> Compared | None:
+    """Return the comparison of snapshot results by node; None if an executor did not report its schema."""
     schemas = {node: result.get("schema") for node, result in found.items()}
     if not schemas or any(not isinstance(schema, Mapping) for schema in schemas.values()):
         return None
@@ -62,8 +65,8 @@ def compare(found: Mapping[str, Json]) -> Compared | None:
     return Compared(agreed, left_out, differs)
 
 
-def absent(state: ClusterState, operation: OperationRecord) -> dict[str, Json]:
-    """The nodes that are left out: why, and the address by which the ring knows them."""
+def absent_nodes(state: ClusterState, operation: OperationRecord) -> dict[str, Json]:
+    """Return the nodes that are left out, each with the reason and its address in the ring."""
     left_out: dict[str, Json] = {}
     for phase in (_UPLOAD, _SNAPSHOT):
         for step in _steps(state, operation, phase):
@@ -75,12 +78,12 @@ def absent(state: ClusterState, operation: OperationRecord) -> dict[str, Json]:
 
 
 def is_last_round(operation: OperationRecord) -> bool:
-    """Whether the snapshots are not taken anew any more."""
+    """Return whether the snapshots are not repeated any more."""
     return _rounds(operation) >= ROUNDS
 
 
 def settle(cycle: Cycle, view: View) -> bool:
-    """See to the snapshots, and to absent nodes; says whether anything has changed."""
+    """Skip absent nodes and repeat snapshots as needed; return whether a step has changed."""
     operation = view.operation
     if operation.kind != KIND or operation.state is not OperationState.RUNNING or operation.interrupted:
         return False
@@ -89,7 +92,7 @@ def settle(cycle: Cycle, view: View) -> bool:
 
 
 def _skip(cycle: Cycle, view: View) -> bool:
-    """Steps of nodes that are not up are done without them, as long as any node is up."""
+    """Complete the steps of nodes that are not up, as long as any node is up."""
     operation, state = view.operation, cycle.state
     up = {name for name in operation.nodes if name in state.nodes and is_up(state.nodes[name])}
     if not up or view.finished:
@@ -97,33 +100,33 @@ def _skip(cycle: Cycle, view: View) -> bool:
     phase, found = view.phases[view.current]
     if phase.name not in (_SNAPSHOT, _UPLOAD, _CLEAR):
         return False
-    without = absent(state, operation)
+    without = absent_nodes(state, operation)
     changed = False
     for step in found:
         why = str(without[step.name]["why"]) if step.name in without and phase.name == _UPLOAD else ""
         if not why and step.name not in up:
-            why = _down(state, step.name)
+            why = _absence(state, step.name)
         if why and _may_go_without(step):
             result = {} if phase.name == _CLEAR else {"absent": why}
             words = f"{step.name} is left out: {why}"
             gone = replace(
                 step, state=StepState.COMPLETE, task=None, result={**result, "message": words}, finished_at=cycle.now
             )
-            cycle.update_step(replace(gone, failures=Failures(), interruptions=0))
+            cycle.put(replace(gone, failures=Failures(), interruptions=0))
             changed = True
     return changed
 
 
 def _may_go_without(step: StepRecord) -> bool:
-    """Not while its job is heard of; a job that Mesos cannot see may go on, and what it does counts no more."""
+    """Return whether the step has no job that Mesos sees; the result of an unseen job does not count."""
     if step.state is StepState.RUNNING:
         return step.task is not None and step.task.state in UNSEEN
     return step.state is StepState.PENDING
 
 
-def _down(state: ClusterState, name: str) -> str:
+def _absence(state: ClusterState, name: str) -> str:
     node = state.nodes.get(name)
-    return "it is not a node any more" if node is None else f"it was not NORMAL, its mode is {node.mode or 'unknown'}"
+    return "it is no longer a node" if node is None else f"it was not NORMAL, its mode is {node.mode or 'unknown'}"
 
 
 def _retake(cycle: Cycle, operation: OperationRecord) -> bool:
@@ -139,22 +142,22 @@ def _retake(cycle: Cycle, operation: OperationRecord) -> bool:
     else:
         return False
     for step in again:
-        cycle.update_step(
+        cycle.put(
             replace(step, state=StepState.PENDING, result={}, finished_at=None, failures=Failures(), interruptions=0)
         )
     if again:
         facts = {**operation.facts, _ROUNDS_FACT: _rounds(operation) + 1}
-        cycle.update_operation(replace(operation, facts=facts))
+        cycle.put(replace(operation, facts=facts))
     return bool(again)
 
 
 def _misfits(operation: OperationRecord, taken: list[StepRecord]) -> list[StepRecord]:
-    """The snapshots to take anew: those of another schema than the newest of all, and those that are too old."""
+    """Return the snapshots to repeat: those with another schema than the newest, and those that are too old."""
     spread = operation.request.get("max_snapshot_spread_s", DEFAULT_SPREAD_S)
     newest = max(taken, key=_taken_at, default=None)
     if newest is None:
         return []
-    compared = compare({step.name: step.result for step in taken})
+    compared = compare_schemas({step.name: step.result for step in taken})
     differs = {} if compared is None else compared.differs
     others = {
         node for having in differs.values() for nodes in having.values() if newest.name not in nodes for node in nodes
@@ -163,7 +166,7 @@ def _misfits(operation: OperationRecord, taken: list[StepRecord]) -> list[StepRe
 
 
 def spread_seconds(state: ClusterState, operation: OperationRecord) -> float:
-    """How far apart the snapshots lie, by this scheduler's clock."""
+    """Return the seconds between the first and the last snapshot, by this scheduler's clock."""
     moments = [_taken_at(step) for step in _steps(state, operation, _SNAPSHOT) if not step.result.get("absent")]
     return max(moments, default=0.0) - min(moments, default=0.0)
 

@@ -1,15 +1,15 @@
-"""What Mesos and an executor say of a job, and what follows for its step.
+"""Updates of a job, from Mesos and its executor, and their effect on its step.
 
-| the job's task             | the step                                                                    |
-| -------------------------- | --------------------------------------------------------------------------- |
-| STAGING, STARTING, RUNNING | runs                                                                        |
-| UNREACHABLE, UNKNOWN       | runs on, as its node might                                                  |
-| FINISHED                   | complete, with what the job found                                           |
-| FAILED, with a result      | tried again after a while; failed for good after three times or if hopeless |
-| ERROR                      | Mesos refused it: as FAILED                                                 |
-| all other ends             | interrupted: goes on when its node is ready; failed after ten in a row      |
+| the job's task             | the step                                                                     |
+| -------------------------- | ---------------------------------------------------------------------------- |
+| STAGING, STARTING, RUNNING | runs                                                                         |
+| UNREACHABLE, UNKNOWN       | runs on, as its node might                                                   |
+| FINISHED                   | complete, with the job's result                                              |
+| FAILED, with a result      | retried after a back-off; FAILED after three failures, at once if hopeless   |
+| ERROR                      | Mesos refused it: as FAILED                                                  |
+| all other ends             | interrupted: resumes when its node is ready; FAILED after ten in a row       |
 
-FINISHED, FAILED and KILLED count from the agent alone.
+FINISHED, FAILED and KILLED count only from the agent.
 """
 
 from __future__ import annotations
@@ -18,37 +18,38 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from executor.json_codec import DocumentError, decode, encode
 from executor.protocol import JobProgress, JobResult, ProtocolError, parse_result
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.state.documents import DocumentError, decode, encode
 from scheduler.core.state.lifecycle import ENDED, LIVE, PRESUMED, UNSEEN, shorten
 from scheduler.core.state.node import Failures, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState, delay_after
 
 FAILURE_LIMIT = 3
 INTERRUPTION_LIMIT = 10
-RESULT_LIMIT = 400_000  # of base64: one record of ZooKeeper may have 1 MB
-# The master repeats these without what the job found: the agent says it again until it is acknowledged.
-_TOLD_BY_EXECUTORS = frozenset({TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED})
-_RANK = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
+RESULT_LIMIT = 400_000  # of base64: a record in ZooKeeper has at most 1 MB
+# The master repeats these without the result; the agent repeats its update until it is acknowledged.
+_FROM_AGENT = frozenset({TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED})
+# The order of live states: an update never goes back.
+LIVE_ORDER = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
 
 
 def expects(step: StepRecord) -> bool:
-    """Whether news of the step's newest task still matter: it runs, or was only presumed to have ended."""
+    """Return whether updates of the step's newest task still count: it runs, or is only presumed to have ended."""
     if step.task is None:
         return False
     return step.state is StepState.RUNNING or (step.state is StepState.PENDING and step.task.state in PRESUMED)
 
 
 def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float) -> StepRecord:
-    """The step after an update of its newest task; `stopping`: the operation ends, so that an end is no failure."""
+    """Return the step after an update of its newest task; with `stopping`, an end is not a failure."""
     task = step.task
     assert task is not None
     if update.state in LIVE or update.state in UNSEEN:
-        return _lives(step, task, update.state, now)
+        return _keep_alive(step, task, update.state, now)
     if step.state is not StepState.RUNNING and update.state is not TaskState.FINISHED:
         return step
-    if update.state in _TOLD_BY_EXECUTORS and not update.uuid:
+    if update.state in _FROM_AGENT and not update.uuid:
         return step
     result = result_of(update)
     ended = replace(step, task=replace(task, state=update.state, updated_at=now))
@@ -56,7 +57,7 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
         ended = replace(ended, progress=result.progress)
     if update.state is TaskState.FINISHED:
         found = {} if result is None else result.result
-        # The last report may have been made a while before the end.
+        # The last report may be older than the end.
         done = {**ended.progress.done, **ended.progress.total}
         whole = replace(ended.progress, done=done, percent=100.0, seconds_left=None, doing="", waiting="")
         return replace(
@@ -78,12 +79,12 @@ def advance_job(step: StepRecord, update: TaskUpdate, stopping: bool, now: float
 
 
 def result_of(update: TaskUpdate) -> JobResult | None:
-    """What the job said at its end, if it did; of what is too long to be stored, the plain values alone."""
+    """Return the result of a job that has ended; only its plain values if it is too long to store."""
     if update.state not in ENDED or not update.data:
         return None
     try:
         result = parse_result(update.data)
-    except ProtocolError:  # an executor of another version: the task's state is told anyway
+    except ProtocolError:  # an executor of another version: the task's state counts without it
         return None
     if not is_sound(result):
         return None
@@ -91,7 +92,7 @@ def result_of(update: TaskUpdate) -> JobResult | None:
 
 
 def is_sound(said: JobResult | JobProgress) -> bool:
-    """Whether every field is of its type: what is not could be stored, but never be read again."""
+    """Return whether every field has its type: others could be stored, but never read again."""
     try:
         decode(type(said), encode(said))
     except DocumentError:
@@ -100,12 +101,12 @@ def is_sound(said: JobResult | JobProgress) -> bool:
 
 
 def plain_values(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The numbers and texts of a result, without its lists and tables."""
+    """Return the numbers and texts of a result, without its lists and tables."""
     return {name: value for name, value in result.items() if isinstance(value, int | float | str)}
 
 
 def fail(step: StepRecord, words: str, now: float, hopeless: bool = False) -> StepRecord:
-    """The step after an attempt that failed."""
+    """Return the step after a failed attempt."""
     count = step.failures.count + 1
     failures = Failures(count, now + delay_after(count), shorten(words))
     if hopeless or count >= FAILURE_LIMIT:
@@ -116,25 +117,25 @@ def fail(step: StepRecord, words: str, now: float, hopeless: bool = False) -> St
 
 
 def interrupt(step: StepRecord, words: str, now: float, state: TaskState = TaskState.LOST) -> StepRecord:
-    """The step after an attempt that ended without a word of its own."""
+    """Return the step after an attempt that ended without a result."""
     assert step.task is not None
     count = step.interruptions + 1
     step = replace(step, task=replace(step.task, state=state, updated_at=now), interruptions=count)
     if count >= INTERRUPTION_LIMIT:
-        text = f"interrupted {count} times in a row, the last time: {words}"
+        text = f"interrupted {count} times in a row, the last message: {words}"
         return replace(step, state=StepState.FAILED, failures=Failures(count, 0.0, shorten(text)), finished_at=now)
     return replace(step, state=StepState.PENDING)
 
 
 def give_up(step: StepRecord, now: float) -> StepRecord:
-    """The step of an operation that ends, without the job of which nothing can be seen; no failure."""
+    """Return the step of a stopping operation without its unseen job; this is not a failure."""
     assert step.task is not None
     return replace(step, state=StepState.PENDING, task=replace(step.task, state=TaskState.LOST, updated_at=now))
 
 
-def _lives(step: StepRecord, task: JobTask, state: TaskState, now: float) -> StepRecord:
+def _keep_alive(step: StepRecord, task: JobTask, state: TaskState, now: float) -> StepRecord:
     if step.state is StepState.RUNNING and (
-        state is task.state or (state in LIVE and task.state in LIVE and _RANK[state] <= _RANK[task.state])
+        state is task.state or (state in LIVE and task.state in LIVE and LIVE_ORDER[state] <= LIVE_ORDER[task.state])
     ):
         return step
     if step.state is not StepState.RUNNING and state in UNSEEN:

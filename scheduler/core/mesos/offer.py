@@ -1,4 +1,4 @@
-"""Mesos' offers as values: what is free on an agent, and what it holds for us.
+"""Offers of Mesos as values: free resources of one agent, and the reservations of this service there.
 
 The framework subscribes with MULTI_ROLE and RESERVATION_REFINEMENT, so that resources come with `reservations`
 and `allocation_info`. Amounts are in thousandths.
@@ -30,9 +30,9 @@ class Mount:
 
 @dataclass(frozen=True)
 class Held:
-    """What an offer shows of one reservation of ours: free to use, hence used by no task.
+    """The part of one reservation of this service that an offer shows. It is free, so no task uses it.
 
-    `reservations` and `volumes` (by persistence id) are Mesos' JSON as offered, to be given back to the letter.
+    `reservations` and `volumes` (by persistence id) are Mesos' JSON as offered; Mesos takes them back only unchanged.
     """
 
     reservations: tuple[Json, ...]
@@ -44,13 +44,13 @@ class Held:
     volumes: Mapping[str, Json] = field(default_factory=dict)
 
     def label(self, key: str) -> str | None:
-        """The value of one of the reservation's labels."""
+        """Return the value of one of the reservation's labels, None without that label."""
         return _label(self.reservations, key)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """All that one agent offers in this cycle; more than one Mesos offer if `ids` says so."""
+    """All resources that one agent offers in this cycle; `ids` has more than one id after a merge of offers."""
 
     ids: tuple[str, ...]
     agent: Agent
@@ -65,10 +65,12 @@ class Offer:
 
 
 def parse_offer(document: Json, role: str, principal: str) -> Offer:
-    """One offer of Mesos' OFFERS event.
+    """Return one offer of Mesos' OFFERS event.
 
     Resources that are revocable, shared, of a resource provider or reserved by others are left out.
-    Raises KeyError, TypeError or ValueError for a document that is no offer.
+
+    Raises:
+        KeyError, TypeError, ValueError: The document is not an offer.
     """
     free = _Tally()
     held: dict[str, _Tally] = {}
@@ -100,7 +102,10 @@ def parse_offer(document: Json, role: str, principal: str) -> Offer:
 
 
 def by_agent(offers: Iterable[Offer]) -> dict[str, Offer]:
-    """One offer for each agent: Mesos sends what a task leaves behind in several pieces, usable together."""
+    """Return one offer for each agent, by agent id.
+
+    Mesos offers the resources of an ended task in several pieces; one ACCEPT can use them together.
+    """
     merged: dict[str, Offer] = {}
     for offer in offers:
         before = merged.get(offer.agent.id)
@@ -139,7 +144,7 @@ def _merge_held(one: Held, other: Held) -> Held:
 
 
 class _Tally:
-    """Adds up resources of one kind of owner."""
+    """The sum of resources of one owner."""
 
     def __init__(self, reservations: tuple[Json, ...] = ()) -> None:
         self.reservations = reservations

@@ -1,7 +1,8 @@
-"""Placement constraints in Marathon's syntax: parsed once, asked for each agent that could get a new node.
+"""Placement constraints in Marathon's syntax, parsed once and applied to each agent for a new node.
 
-Written as `field:OPERATOR[:value]`, separated by commas (a backslash before a comma or colon keeps it), as a JSON
-list, or as a JSON list of lists. All must hold. Only the other Cassandra nodes of this cluster count.
+The form is `field:OPERATOR[:value]`, such as `hostname:UNIQUE` or `zone:GROUP_BY:3`, separated by commas; a backslash
+keeps a comma or colon. A JSON list, or a JSON list of lists, means the same. All constraints must hold. Only the other
+Cassandra nodes of this cluster count.
 """
 
 from __future__ import annotations
@@ -12,14 +13,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+
+import re2
 
 from scheduler.core.state.node import Agent
 
 _HOSTNAMES = ("hostname", "@hostname")
+MAX_LENGTH = 4_000
+_DIGITS = 6
+# Compiled; RE2 refuses an expression that takes more.
+_PATTERN_BYTES = 1 << 20
 
 
 class PlacementError(ValueError):
-    """A constraint that cannot be understood; the text is one sentence."""
+    """A constraint with a wrong form; the text is one sentence."""
 
 
 class Operator(StrEnum):
@@ -35,7 +43,7 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True)
 class Constraint:
-    """One row; `field` is "hostname" or an agent attribute's name."""
+    """One constraint; `field` is "hostname" or the name of an agent attribute."""
 
     field: str
     operator: Operator
@@ -47,16 +55,22 @@ class Constraint:
 
 
 def parse_constraints(text: str) -> tuple[Constraint, ...]:
-    """The constraints in the text, none for an empty one; raises PlacementError."""
+    """Return the constraints in a text such as `hostname:UNIQUE`, none for an empty one.
+
+    Raises:
+        PlacementError: A constraint has a wrong form.
+    """
     text = text.strip()
     if not text:
         return ()
+    if len(text) > MAX_LENGTH:
+        raise PlacementError(f"the placement constraint has {len(text)} characters, and {MAX_LENGTH} is the limit")
     rows = _json_rows(text) if text.startswith("[") else _colon_rows(text)
     return tuple(_constraint(row) for row in rows)
 
 
 class Spread:
-    """Where the other nodes are, counted once, so that asking about an agent costs the same however many there are."""
+    """The agents of the other nodes, counted once, so that the check of one agent does not depend on their number."""
 
     def __init__(self, constraints: Iterable[Constraint], others: Iterable[Agent]) -> None:
         self._constraints = tuple(constraints)
@@ -67,7 +81,7 @@ class Spread:
         }
 
     def refusals(self, agent: Agent) -> tuple[str, ...]:
-        """Every reason why this agent may not get the node; empty if it may."""
+        """Return every reason against a node on this agent; empty if all constraints hold."""
         found = (self._refusal(constraint, agent) for constraint in self._constraints)
         return tuple(reason for reason in found if reason is not None)
 
@@ -89,9 +103,9 @@ def _problem(constraint: Constraint, value: str, counts: Counter[str]) -> str | 
         case Operator.MAX_PER:
             return f"{here} nodes are already on {value}" if here >= int(wanted) else None
         case Operator.LIKE:
-            return None if re.fullmatch(wanted, value) else f"{value} does not match"
+            return None if _pattern(wanted).fullmatch(value) else f"{value} does not match"
         case Operator.UNLIKE:
-            return f"{value} matches" if re.fullmatch(wanted, value) else None
+            return f"{value} matches" if _pattern(wanted).fullmatch(value) else None
         case Operator.CLUSTER:
             allowed = {wanted} if wanted else set(counts) or {value}
             return None if value in allowed else f"{value} is not {' or '.join(sorted(allowed))}"
@@ -114,7 +128,7 @@ def _value(agent: Agent, field: str) -> str | None:
 def _json_rows(text: str) -> list[list[str]]:
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise PlacementError(f"the placement constraint is not valid JSON: {error}") from error
     rows = document if all(isinstance(row, list) for row in document) else [document]
     for row in rows:
@@ -132,9 +146,9 @@ def _colon_rows(text: str) -> list[list[str]]:
 
 
 def _constraint(row: list[str]) -> Constraint:
-    shown = ":".join(row)
+    shown = ":".join(row)[:200]
     if not 2 <= len(row) <= 3 or not row[0].strip():
-        raise PlacementError(f"the placement constraint {shown!r} must have the form field:OPERATOR or with :value")
+        raise PlacementError(f"the placement constraint {shown!r} must be field:OPERATOR or field:OPERATOR:value")
     field, name = row[0].strip(), row[1].strip().upper()
     if field in _HOSTNAMES:
         field = "hostname"
@@ -159,16 +173,25 @@ def _check_value(shown: str, operator: Operator, value: str | None) -> None:
         raise PlacementError(f"the placement constraint {shown!r}: UNIQUE takes no value")
     if operator in (Operator.LIKE, Operator.UNLIKE, Operator.MAX_PER) and value is None:
         raise PlacementError(f"the placement constraint {shown!r}: {operator} needs a value")
-    if (
-        operator in (Operator.GROUP_BY, Operator.MAX_PER)
-        and value is not None
-        and not re.fullmatch("[1-9][0-9]*", value)
-    ):
-        raise PlacementError(f"the placement constraint {shown!r}: {value!r} is not a number above 0")
+    if operator in (Operator.GROUP_BY, Operator.MAX_PER) and value is not None:
+        if not re.fullmatch("[1-9][0-9]*", value):
+            raise PlacementError(f"the placement constraint {shown!r}: {value[:20]!r} is not a number above 0")
+        if len(value) > _DIGITS:
+            raise PlacementError(f"the placement constraint {shown!r}: its number has more than {_DIGITS} digits")
     if operator in (Operator.LIKE, Operator.UNLIKE) and value is not None:
         try:
-            re.compile(value)
-        except re.error as error:
+            _pattern(value)
+        except re2.error as error:
+            words = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
             raise PlacementError(
-                f"the placement constraint {shown!r}: {value!r} is no regular expression: {error}"
+                f"the placement constraint {shown!r}: {value!r} is not a regular expression of RE2: {words}"
             ) from error
+
+
+@cache
+def _pattern(text: str) -> re2._Regexp:
+    """Compile a regular expression whose matching takes linear time. Raises re2.error."""
+    options = re2.Options()
+    options.max_mem = _PATTERN_BYTES
+    options.log_errors = False
+    return re2.compile(text, options)

@@ -11,22 +11,22 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 def to_milli(value: float) -> int:
-    """Thousandths of a scalar: Mesos keeps three decimals."""
+    """Return a scalar in thousandths: Mesos keeps three decimals."""
     return round(value * 1000)
 
 
 def to_scalar(milli: int) -> float:
-    """The reverse of `to_milli`."""
+    """Return thousandths as a scalar: the reverse of `to_milli`."""
     return milli / 1000
 
 
 def contains(ranges: Ranges, port: int) -> bool:
-    """Whether the port lies in one of the ranges."""
+    """Return whether the port lies in one of the ranges."""
     return any(low <= port <= high for low, high in ranges)
 
 
 def to_ranges(ports: Iterable[int]) -> Ranges:
-    """The fewest ranges that hold exactly these ports."""
+    """Return the fewest ranges with exactly these ports."""
     found: list[tuple[int, int]] = []
     for port in sorted(set(ports)):
         if found and found[-1][1] == port - 1:
@@ -46,7 +46,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Needs:
-    """What one node takes of an agent: `spare` is kept reserved beside it for its maintenance jobs."""
+    """The amounts that one node takes of an agent; `spare` is its share, reserved for maintenance jobs."""
 
     task: Share
     executor: Share
@@ -57,17 +57,17 @@ class Needs:
 
     @property
     def launch(self) -> Share:
-        """What the launch itself uses."""
+        """Return the amounts that the launch itself uses."""
         return Share(self.task.cpus + self.executor.cpus, self.task.mem + self.executor.mem)
 
     @property
     def total(self) -> Share:
-        """What is reserved."""
+        """Return the amounts that are reserved."""
         return Share(self.launch.cpus + self.spare.cpus, self.launch.mem + self.spare.mem)
 
 
 def node_needs(spec: ClusterSpec) -> Needs:
-    """The amounts that this configuration asks for each node."""
+    """Return the amounts that this configuration needs for each node."""
     ports = spec.cassandra.ports
     return Needs(
         task=_share(spec.resources),

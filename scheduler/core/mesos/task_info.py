@@ -1,4 +1,4 @@
-"""One node's TaskInfo, with the ExecutorInfo in it, as Mesos' JSON."""
+"""TaskInfo of a node or a job, with its ExecutorInfo, as Mesos' JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ JOB_GRACE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Seeds:
-    """Whom a node asks when it starts; with `self_seed` itself too, so that it starts without an answer."""
+    """The seeds of a launch: addresses that the node contacts when it starts.
+
+    With `self_seed` the node is a seed itself, so that it starts without an answer.
+    """
 
     addresses: tuple[str, ...]
     self_seed: bool
@@ -32,10 +35,10 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Executor:
-    """What makes a node's executor: equal for the node's own launch and for every job beside it.
+    """The fields of a node's executor, equal for the node's own launch and for every job beside it.
 
-    Mesos refuses a task whose ExecutorInfo differs from that of the executor which runs already, so that all of it
-    follows from the configuration of that launch.
+    Mesos refuses a task whose ExecutorInfo differs from that of the running executor. So all of it follows from the
+    configuration of the node's own launch.
     """
 
     node: str
@@ -47,9 +50,9 @@ class Executor:
 
 @dataclass(frozen=True)
 class Launch:
-    """What makes one launch of one node; `volume` is the volume's resource JSON.
+    """The fields of one launch of one node; `volume` is the volume's resource JSON.
 
-    `replace_address` is the address of the node whose tokens it takes over, if it does; `paused`: without Cassandra.
+    A replacement has the address of the replaced node as `replace_address`. A `paused` node starts without Cassandra.
     """
 
     node: str
@@ -66,27 +69,27 @@ class Launch:
 
 
 def task_id(node: str, unique: str) -> str:
-    """The id of a node's task."""
+    """Return the id of a node's task, such as `node-0__<unique>`."""
     return f"{node}__{unique}"
 
 
 def executor_id(node: str, unique: str) -> str:
-    """The id of a node's executor."""
+    """Return the id of a node's executor, such as `node-0_executor__<unique>`."""
     return f"{node}_executor__{unique}"
 
 
 def node_of_executor(identifier: str) -> str:
-    """The node's name in an executor's id."""
+    """Return the node's name in an executor's id."""
     return identifier.partition("_executor__")[0]
 
 
 def node_of_task(identifier: str) -> str:
-    """The node's name in a task id."""
+    """Return the node's name in a task id."""
     return identifier.partition("__")[0]
 
 
 def build_task(launch: Launch) -> Json:
-    """TaskInfo of a node's Cassandra; its resources are those of the reservation, its volume included."""
+    """Return the TaskInfo of a node's Cassandra; its resources are those of the reservation, with its volume."""
     spec = launch.configuration.spec
     needs = node_needs(spec)
     return {
@@ -103,7 +106,7 @@ def build_task(launch: Launch) -> Json:
 
 
 def build_job(task: JobTask, executor: Executor, launch: JobLaunch) -> Json:
-    """TaskInfo of a maintenance job; its resources are those kept beside the node, its executor is the node's."""
+    """Return the TaskInfo of a maintenance job, on the node's share and with the node's executor."""
     needs = node_needs(executor.configuration.spec)
     labels = (("task_type", JOB_TYPE), ("job", launch.job), ("operation", launch.operation))
     return {
@@ -119,12 +122,12 @@ def build_job(task: JobTask, executor: Executor, launch: JobLaunch) -> Json:
 
 
 def job_task_id(job: str, node: str, unique: str) -> str:
-    """The id of a job's task."""
+    """Return the id of a job's task, such as `cleanup-node-0__<unique>`."""
     return f"{job}-{node}__{unique}"
 
 
 def node_launch(launch: Launch) -> NodeLaunch:
-    """What the executor is told."""
+    """Return the launch as the executor receives it."""
     spec = launch.configuration.spec
     cassandra = spec.cassandra
     return NodeLaunch(

@@ -1,4 +1,4 @@
-"""What happened, as values: the loop makes them of Mesos' events, `scheduler.core.fold` folds them into the state."""
+"""Events of Mesos as values. The loop parses them, `scheduler.core.fold` folds them into the state."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.protocol import Answer, JobReport, StatusReply
+from executor.untrusted import clean_text
 from scheduler.core.state.node import TaskState
+
+# Of a message, and of what an executor sends with it.
+_TEXT_LENGTH, _DATA_LENGTH = 10_000, 10_000_000
 
 
 @dataclass(frozen=True)
 class TaskUpdate:
-    """Mesos' word on one task. `uuid` is absent where Mesos wants no acknowledgement; `data` as sent (base64)."""
+    """One update of a task's state. `uuid` is absent if Mesos expects no acknowledgement; `data` is base64, as sent."""
 
     task_id: str
     state: TaskState
@@ -27,7 +31,7 @@ class TaskUpdate:
 
 @dataclass(frozen=True)
 class OperationUpdate:
-    """Mesos' word on one RESERVE or CREATE: OPERATION_FINISHED, OPERATION_ERROR, …"""
+    """One update of an offer operation, such as OPERATION_FINISHED or OPERATION_ERROR."""
 
     operation_id: str
     state: str
@@ -36,7 +40,7 @@ class OperationUpdate:
 
 @dataclass(frozen=True)
 class ExecutorEnded:
-    """An executor's process ended with this wait status, before or after the end of its task is told."""
+    """The end of an executor's process with its wait status; the end of its task is reported before or after it."""
 
     executor_id: str
     status: int
@@ -44,7 +48,7 @@ class ExecutorEnded:
 
 @dataclass(frozen=True)
 class ExecutorWords:
-    """What is known beside Mesos' own word of why a task ended."""
+    """A cause of a task's end that Mesos itself does not report."""
 
     task_id: str
     words: str
@@ -52,14 +56,14 @@ class ExecutorWords:
 
 @dataclass(frozen=True)
 class Registered:
-    """Mesos subscribed this framework, for the first time or again."""
+    """The subscription of this framework, for the first time or again."""
 
     framework_id: str
 
 
 @dataclass(frozen=True)
 class Disconnected:
-    """The subscription is gone: nothing can be sent until Mesos subscribes this framework again."""
+    """The end of the subscription: no call can be sent until Mesos subscribes this framework again."""
 
 
 Event = (
@@ -76,23 +80,35 @@ Event = (
 
 
 def parse_task_update(status: Mapping[str, Any]) -> TaskUpdate:
-    """The `status` of Mesos' UPDATE event; raises KeyError or ValueError if it has no task id or an unknown state."""
+    """Return the `status` of Mesos' UPDATE event.
+
+    Raises:
+        KeyError: It has no task id.
+        ValueError: Its state is unknown.
+    """
     return TaskUpdate(
-        task_id=str(status["task_id"]["value"]),
+        task_id=_text(status["task_id"]["value"]),
         state=TaskState(status["state"]),
-        agent_id=(status.get("agent_id") or {}).get("value"),
-        reason=str(status.get("reason", "")),
-        source=str(status.get("source", "")),
-        message=str(status.get("message", "")),
-        data=status.get("data"),
-        uuid=status.get("uuid"),
+        agent_id=None if (agent := (status.get("agent_id") or {}).get("value")) is None else _text(agent),
+        reason=_text(status.get("reason", "")),
+        source=_text(status.get("source", "")),
+        message=_text(status.get("message", "")),
+        data=None if (data := status.get("data")) is None else _text(data, _DATA_LENGTH),
+        uuid=None if (uuid := status.get("uuid")) is None else _text(uuid),
         timestamp=float(status.get("timestamp", 0.0)),
     )
 
 
+def _text(value: object, limit: int = _TEXT_LENGTH) -> str:
+    """Return a text of Mesos or of an executor as it can be stored. Raises ValueError for anything else."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.100} is not a text")
+    return clean_text(value, limit)
+
+
 def parse_operation_update(status: Mapping[str, Any]) -> OperationUpdate | None:
-    """The `status` of Mesos' UPDATE_OPERATION_STATUS event; None if it names no operation of ours."""
+    """Return the `status` of Mesos' UPDATE_OPERATION_STATUS event; None without an operation id."""
     operation = (status.get("operation_id") or {}).get("value")
     if not operation:
         return None
-    return OperationUpdate(str(operation), str(status.get("state", "")), str(status.get("message", "")))
+    return OperationUpdate(_text(operation), _text(status.get("state", "")), _text(status.get("message", "")))

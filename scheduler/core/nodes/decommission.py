@@ -1,20 +1,21 @@
-"""Concern: nodes that are not wanted any more leave the ring, the highest first, and what they held is released.
+"""Concern: nodes above the target's number leave the ring, the highest first, and their reservations are released.
 
-That a node leaves is Cassandra's own work, done by the maintenance job `decommission`; begun here when the target has
-fewer nodes, or by an operator. That it has left is a fact which is learned from Cassandra, whoever asked for it: then
-its task is ended, its reservation and volume are given up, and its record is emptied, or removed.
+Cassandra itself carries out the departure, in the maintenance job `decommission`. The scheduler starts it when the
+target has fewer nodes, or an operator does. Only Cassandra can report that a node has left. Then the scheduler ends the
+task, abandons reservation and volume, and empties or removes the record.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import DEPLOY, interruption
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import vacate
-from scheduler.core.ring.availability import look, ring_strain
+from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion, is_parked
 from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
@@ -30,31 +31,30 @@ from scheduler.core.state.operation import (
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "deploy"
 KIND = DECOMMISSION
 PHASE = "Leave"
-# Cassandra's own words when it is started on the volume of a node that has left.
+# Cassandra's message when it starts on the volume of a node that has left.
 _REFUSES = "decommissioned and will not rejoin"
 _LEFT = "DECOMMISSIONED"
-# What a node gets is compacted with what it has.
+# Compaction of received data needs room beside it.
 HEADROOM = 1.2
 _MB = 1024 * 1024
 
 
 def depart(cycle: Cycle) -> None:
-    """Note who has left, remove what is not wanted and was never a member, and let the next one leave."""
+    """Note departures, remove surplus nodes that never were members, and start the next decommission."""
     for node in by_index(cycle.state.nodes.values()):
         if has_left(cycle.state, node) and not is_leaving(node):
             _note_left(cycle, node)
     for node in surplus(cycle.state):
         if node.deployed is None and node.intent is None and never_joined(cycle.state, node):
             _forget(cycle, node)
-    _turn_round(cycle)
-    _begin(cycle)
+    _stop_if_wanted(cycle)
+    _start(cycle)
 
 
 def has_left(state: ClusterState, node: NodeRecord) -> bool:
-    """Whether Cassandra has said that this member is one no more."""
+    """Return whether Cassandra has reported that this member left the ring."""
     if node.deployed is None:
         return False
     if may_live(node) and node.mode == _LEFT:
@@ -66,7 +66,7 @@ def has_left(state: ClusterState, node: NodeRecord) -> bool:
 
 
 def never_joined(state: ClusterState, node: NodeRecord) -> bool:
-    """Whether the node, which is no member as far as is recorded, surely does not run and is unknown to the ring."""
+    """Return whether a node that is no member by its record surely does not run and is unknown to the ring."""
     if node.task is None or node.address is None:
         return not may_live(node)
     if not has_ended(node):
@@ -83,17 +83,20 @@ def never_joined(state: ClusterState, node: NodeRecord) -> bool:
 
 
 def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> str | None:
-    """Why this node may not leave the ring now; None if it may. Replication factors are checked by its own executor."""
+    """Return why this node may not leave the ring now; None if it may.
+
+    The node's own executor checks the replication factors.
+    """
     if node.intent is not None:
-        return f"something else is intended for {node.name}: {node.intent.reason}"
+        return f"{intent_name(node)} is pending: {node.intent.reason}"
     if node.deployed is None or not is_running(node) or node.mode not in ("NORMAL", "LEAVING", "DECOMMISSION_FAILED"):
-        return f"{node.name} is no member of the ring that is up: its mode is {node.mode}"
+        return f"{node.name} is not a member of the ring that is up: its mode is {node.mode}"
     others = [other for other in by_index(state.nodes.values()) if other.deployed and other.index != node.index]
     if not others:
-        return f"{node.name} is the only member of the ring: nobody else could hold its data"
-    ring = look(state)
+        return f"{node.name} is the only member of the ring: no other node can hold its data"
+    ring = survey(state)
     if ring.begun:
-        return f"something is under way with {ring.begun[0].name}"
+        return f"{intent_name(ring.begun[0])} is under way"
     if ring.joining:
         return f"{ring.joining[0]} is joining the ring"
     if forced:
@@ -103,8 +106,8 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     return _room_problem(state, node, others)
 
 
-def call_back(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
-    """For a decommission that is being stopped: a node that may be leaving is restarted, which keeps it in the ring."""
+def restart_leaving_node(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
+    """Restart the node of a decommission that is stopped, which keeps it in the ring."""
     name = operation.nodes[0]
     node, step = state.nodes.get(name), state.steps.get(step_key(KIND, PHASE, name))
     runs = step is not None and step.operation == operation.id and step.state is StepState.RUNNING
@@ -116,14 +119,14 @@ def call_back(state: ClusterState, operation: OperationRecord, now: float) -> Cl
 
 
 def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
-    """For people: what a node waits for that the target does not ask for."""
+    """Return what a node above the number of the target waits for."""
     wanted = f"NODES is {state.target.spec.nodes}"
     if node.deployed is None:
-        words = "it leaves once it has joined" if may_live(node) else "what it held is released"
+        words = "it leaves once it has joined" if may_live(node) else "its reservation is released"
         return Reason(Code.LEAVES, f"{wanted}: {words}")
     operation = state.operations.get(KIND)
     if is_leaving(node):
-        return Reason(Code.LEAVES, f"{wanted}: it has left the ring, what it held is released")
+        return Reason(Code.LEAVES, f"{wanted}: it has left the ring, its reservation is released")
     if operation is not None and node.name in operation.nodes and is_live(operation):
         return _under_way(state, node, operation)
     highest = next(other for other in surplus(state) if other.deployed is not None)
@@ -133,81 +136,83 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
 
 
 def _under_way(state: ClusterState, node: NodeRecord, operation: OperationRecord) -> Reason:
-    """For people: how the decommission of a node stands that the target does not ask for."""
+    """Return how the decommission of a surplus node stands."""
     wanted = f"NODES is {state.target.spec.nodes}"
     if operation.state is OperationState.STOPPING:
-        return Reason(Code.STOPPED, f"{wanted}: its {KIND} is being stopped, as {_who(operation)} asked")
+        return Reason(Code.STOPPED, f"{wanted}: its {KIND} is being stopped by {_stopped_by(operation)}")
     step = state.steps.get(step_key(KIND, PHASE, node.name))
     if step is not None and step.operation == operation.id and step.state is StepState.FAILED:
-        advice = f"restart that step once the cause is mended, or set NODES to more than {node.index}"
+        advice = f"restart that step once the cause is fixed, or set NODES to more than {node.index}"
         return Reason(Code.OTHER_FAILED, f"{wanted}: its {KIND} failed: {step.failures.message}; {advice}")
     return Reason(Code.LEAVES, f"{wanted}: it leaves, see the plan {KIND}")
 
 
 def return_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """For people: of a member that leaves for fewer NODES than there are by now; None for any other."""
+    """Return why a member still leaves although NODES is higher again; None for any other node."""
     operation = state.operations.get(KIND)
     if operation is None or node.name not in operation.nodes or node.index >= state.target.spec.nodes:
         return None
     leaves = is_live(operation) and _is_begun(state, operation)
     if not operation.serves_settings or not (leaves or is_leaving(node)):
         return None
-    words = f"NODES is {state.target.spec.nodes} again: it leaves, as NODES was less, and joins anew after that"
+    words = f"NODES is {state.target.spec.nodes} again: it leaves, because NODES was lower, and joins again afterwards"
     return Reason(Code.LEAVES, words)
 
 
 def _is_respected(operation: OperationRecord) -> bool:
-    """Whether an operator stopped it, and NODES has asked for fewer nodes ever since."""
+    """Return whether an operator stopped this decommission, and NODES has stayed below the node since."""
     stopped = operation.state is OperationState.STOPPED
     return stopped and operation.stopped_by != SCHEDULER and not operation.lapsed
 
 
-def _who(operation: OperationRecord) -> str:
+def _stopped_by(operation: OperationRecord) -> str:
     return operation.stopped_by or "an operator"
 
 
 def _hold_back(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """What holds the scheduler back from letting this node leave; None if nothing does."""
-    if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
-        return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+    """Return what holds back the departure of this node; None if nothing does."""
+    if (interrupted := interruption(state, DEPLOY)) is not None:
+        return interrupted
     if (excluded := exclusion(state, KIND, {})) is not None:
         other = next(found for found in state.operations.values() if is_live(found))
         simple = f"waits for the operation {other.kind} to end"
         return Reason(Code.OTHER_JOB, simple if not is_parked(state, other) else excluded)
     stopped = state.operations.get(KIND)
     if stopped is not None and node.name in stopped.nodes and _is_respected(stopped):
-        words = f"its {KIND} was stopped by {_who(stopped)}: start it again, or set NODES to more than {node.index}"
+        words = (
+            f"its {KIND} was stopped by {_stopped_by(stopped)}: start it again, or set NODES to more than {node.index}"
+        )
         return Reason(Code.STOPPED, words)
-    if (absent := _absent(state)) is not None:
+    if (absent := _left_below(state)) is not None:
         return absent
     problem = departure_problem(state, node, forced=False)
     return None if problem is None else Reason(Code.NODE_DOWN, problem)
 
 
-def _absent(state: ClusterState) -> Reason | None:
-    """Where a node below the target's number was let go by itself, the others are as many as are asked for."""
+def _left_below(state: ClusterState) -> Reason | None:
+    """Return a reason to wait if an operator decommissioned a lower node, so that enough members are left."""
     nodes = by_index(state.nodes.values())
     gone = [node.name for node in nodes if node.index < state.target.spec.nodes and node.left]
     members = sum(1 for node in nodes if node.deployed is not None)
     if not gone or members > state.target.spec.nodes:
         return None
-    words = f"there are {members} members, since {gone[0]} was decommissioned: restart its step of the plan {PLAN} "
-    return Reason(Code.LEFT, f"{words}to have it again, and this one leaves then")
+    words = f"there are {members} members, since {gone[0]} was decommissioned: restart its step of the plan {DEPLOY} "
+    return Reason(Code.LEFT, f"{words}to start it again, then this one leaves")
 
 
 def _room_problem(state: ClusterState, node: NodeRecord, others: list[NodeRecord]) -> str | None:
-    """Whether the others have room for what this node holds, spread evenly."""
+    """Return why the others have no room for an even share of this node's data; None if they have."""
     load = _load(state, node)
     if load is None:
-        return f"{node.name} has not told yet how much it holds"
+        return f"{node.name} has not reported the size of its data yet"
     share = load / len(others) * HEADROOM
     for other in others:
         room = _room(state, other)
         if room is None:
-            return f"{other.name} has not told yet how much room it has"
+            return f"{other.name} has not reported its free space yet"
         if room < share:
             return (
-                f"{other.name} has {room / _MB:.0f} MB of room, and needs {share / _MB:.0f} MB for its part of the "
+                f"{other.name} has {room / _MB:.0f} MB of room, but needs {share / _MB:.0f} MB for its part of the "
                 f"{load / _MB:.0f} MB of {node.name}"
             )
     return None
@@ -219,7 +224,7 @@ def _load(state: ClusterState, node: NodeRecord) -> int | None:
 
 
 def _room(state: ClusterState, node: NodeRecord) -> float | None:
-    """What its disk has left, and what its reservation leaves it of that."""
+    """Return the bytes that the node can still store: on its disk, and within its reservation."""
     sighting = state.sightings.get(node.name)
     if sighting is None or sighting.status.room_bytes is None or node.reservation is None:
         return None
@@ -229,31 +234,31 @@ def _room(state: ClusterState, node: NodeRecord) -> float | None:
 
 
 def _note_left(cycle: Cycle, node: NodeRecord) -> None:
-    """From here on it is cleared away, in place of whatever else was intended for it."""
+    """Store the LEAVE intent, in place of any other intent of the node."""
     assert node.task is not None
     reason = "it has left the ring"
     intent = Intent(IntentKind.LEAVE, cycle.now, node.task.id, reason, forced=True)
     if node.intent is not None:
         intent = replace(intent, begun_at=node.intent.begun_at, by_rack=node.intent.by_rack)
-    cycle.update(replace(node, intent=intent, failures=Failures()))
+    cycle.put(replace(node, intent=intent, failures=Failures()))
 
 
 def _forget(cycle: Cycle, node: NodeRecord) -> None:
-    """Remove the record once nothing is left that it surely holds somewhere."""
+    """Remove the record once the node surely holds no reservation."""
     if node.reservation is not None:
-        cycle.update(vacate(node, left=False))
-    elif not any(given_up.agent_id for given_up in node.abandoned):
+        cycle.put(vacate(node, left=False))
+    elif not any(abandoned.agent_id for abandoned in node.abandoned):
         cycle.remove(node)
 
 
-def _turn_round(cycle: Cycle) -> None:
-    """A node that is wanted again, and has not begun to leave, stays."""
+def _stop_if_wanted(cycle: Cycle) -> None:
+    """Stop a decommission that has not begun to move data if NODES includes its node again."""
     operation = cycle.state.operations.get(KIND)
     if operation is None or operation.state is not OperationState.RUNNING or not operation.serves_settings:
         return
     wanted = operation.nodes[0] not in {node.name for node in surplus(cycle.state)}
     if wanted and not _is_begun(cycle.state, operation) and not _is_done(cycle.state, operation):
-        cycle.update_operation(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
+        cycle.put(replace(operation, state=OperationState.STOPPING, stopped_by=SCHEDULER))
 
 
 def _is_begun(state: ClusterState, operation: OperationRecord) -> bool:
@@ -266,8 +271,8 @@ def _is_done(state: ClusterState, operation: OperationRecord) -> bool:
     return step is not None and step.operation == operation.id and step.state is StepState.COMPLETE
 
 
-def _begin(cycle: Cycle) -> None:
-    """Let the highest of those that are not wanted leave, if nothing stands against it."""
+def _start(cycle: Cycle) -> None:
+    """Start the decommission of the highest surplus node if nothing holds it back."""
     if any(node.intent is not None for node in cycle.state.nodes.values()):
         return
     node = next((node for node in surplus(cycle.state) if node.deployed is not None), None)
@@ -283,4 +288,4 @@ def _begin(cycle: Cycle) -> None:
         principal=SCHEDULER,
         facts={UNWANTED: True},
     )
-    cycle.update_operation(operation)
+    cycle.put(operation)

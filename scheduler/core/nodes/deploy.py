@@ -1,7 +1,7 @@
-"""Concern: bring up the nodes of the target one after another, in numeric order.
+"""Concern: start the nodes of the target one after another, in numeric order.
 
-The next node starts when the previous one is a full member, and none starts while a member is down. That a node was
-once ready is recorded as a fact and never taken back.
+The next node starts when the previous one is ready, and none starts while a member is down. The record stores that a
+node was ready once, and keeps it.
 """
 
 from __future__ import annotations
@@ -9,29 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
 from scheduler.core.configuration.target import canary_block
-from scheduler.core.cycle.workspace import Cycle, anywhere
+from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
+from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_place
-from scheduler.core.nodes.recovery import PLAN as RECOVERY
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
-from scheduler.core.state.lifecycle import by_index, describe, is_down, is_joining, is_running, may_live
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
+from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running, may_live
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "deploy"
 REFUSED_SECONDS = 5.0
 LONG_SECONDS = 3600.0
-# So long after a launch's end every offer that was made before it has been seen.
+# After this time from a launch's end, every offer from before it has arrived.
 SETTLE_SECONDS = 3.0
 ABANDONED_LIMIT = 8
-# So long after its launch a node that serves has left its failures behind: one that dies soon after is in a loop.
+# A node that serves this long after its launch has recovered; one that dies earlier is in a loop.
 STABLE_SECONDS = 60.0
 NO_OFFER = "waits for an offer"
 
@@ -39,17 +38,17 @@ _NO_FAILURES = Failures()
 
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
-    """The nodes of the target, in order."""
-    return tuple(f"node-{index}" for index in range(state.target.spec.nodes))
+    """Return the names of the nodes of the target, in order."""
+    return tuple(NodeRecord(index).name for index in range(state.target.spec.nodes))
 
 
 def record_of(state: ClusterState, name: str) -> NodeRecord:
-    """The node's record, a blank one if it never had any."""
+    """Return the node's record, a blank one if there is none."""
     return state.nodes.get(name) or NodeRecord(index=int(name.removeprefix("node-")))
 
 
 def candidate(state: ClusterState) -> NodeRecord | None:
-    """The node that is being replaced, or else the first one, in order, that is not done."""
+    """Return the node that is being replaced, or else the first one, in order, that is not done."""
     moved = next((node for node in by_index(state.nodes.values()) if has_moved(node)), None)
     if moved is not None:
         return moved
@@ -61,7 +60,7 @@ def candidate(state: ClusterState) -> NodeRecord | None:
 
 
 def note_progress(cycle: Cycle) -> None:
-    """Record what has become true: a node is a member now; one that stays up has no failures any more."""
+    """Record new members, and clear the failures of nodes that stay up."""
     for node in list(cycle.state.nodes.values()):
         if not is_running(node) or is_left_behind(node):
             continue
@@ -79,82 +78,78 @@ def note_progress(cycle: Cycle) -> None:
         if node.deployed is None and node.intent is None:
             _note_cleanup(cycle, node)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
-            cycle.update(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
+            cycle.put(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
     _note_completed(cycle)
 
 
 def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
-    """A node has joined: those that were members before keep data that is not theirs any more, until a cleanup."""
-    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    """Mark the older members for a cleanup: they keep data that the joined node took over."""
+    before = plan_record(cycle.state, DEPLOY)
     if before.completed:
         nodes = by_index(cycle.state.nodes.values())
         older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
-        _update_plan(cycle, replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
+        cycle.put(replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
 
 
 def _note_completed(cycle: Cycle) -> None:
-    """The first deployment is done, which had no data to hand over."""
-    before = cycle.state.plans.get(PLAN, PlanRecord(PLAN))
+    """Mark the first deployment as complete: its nodes had no data to hand over."""
+    before = plan_record(cycle.state, DEPLOY)
     members = any(node.deployed is not None for node in cycle.state.nodes.values())
     if not before.completed and members and candidate(cycle.state) is None:
-        _update_plan(cycle, replace(before, completed=True))
-
-
-def _update_plan(cycle: Cycle, plan: PlanRecord) -> None:
-    cycle.replace_state(replace(cycle.state, plans={**cycle.state.plans, PLAN: plan}))
+        cycle.put(replace(before, completed=True))
 
 
 def deploy(cycle: Cycle) -> None:
-    """Launch the next node, if its turn has come and an offer fits."""
+    """Launch the next node if it is its turn and an offer fits."""
     node = candidate(cycle.state)
     if node is None or may_live(node):
         return
     if deploy_block(cycle.state, node, cycle.now) is not None:
         return
     if node.reservation is not None:
-        cycle.wanted.add(node.name)
+        cycle.wanted.add(Need(NeedKind.NODE, node.name))
         if try_in_place(cycle, node):
             return
         if not _is_void(cycle, node):
             _hold(cycle, node)
             return
         node = abandon(node)
-        cycle.update(node)
-    cycle.wanted.add(anywhere(node.name))
+        cycle.put(node)
+    cycle.wanted.add(Need(NeedKind.PLACEMENT, node.name))
     _place(cycle, node)
 
 
 def _hold(cycle: Cycle, node: NodeRecord) -> None:
-    """See its agent's next offer soon: it tells whether the reservation was made."""
+    """Decline the agent's offer for a short time only: its next offer shows whether the reservation was made."""
     if node.agent is not None and (offer := cycle.offers.get(node.agent.id)) is not None:
-        cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may hold a reservation there"), PARTIAL_SECONDS)
+        cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may have a reservation there"), PARTIAL_SECONDS)
 
 
 def abandon(node: NodeRecord) -> NodeRecord:
-    """The node without the reservation of which nothing was ever seen.
+    """Return the node without a reservation that no offer has shown.
 
-    Should it turn up after all, it is released.
+    If the reservation does appear later, it is released.
     """
     task = node.task
     if node.reservation is None or task is None:
         return replace(node, agent=None, reservation=None, rack="")
     unused = task.state in (TaskState.ERROR, TaskState.DROPPED)
-    sure = [given_up for given_up in node.abandoned if given_up.agent_id]
-    doubtful = [given_up for given_up in node.abandoned if not given_up.agent_id]
+    sure = [item for item in node.abandoned if item.agent_id]
+    doubtful = [item for item in node.abandoned if not item.agent_id]
     abandoned = (*sure, *(*doubtful, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:])
     if may_live(node):
-        task = replace(task, state=TaskState.LOST, message="given up by an operator")
+        task = replace(task, state=TaskState.LOST, message="abandoned by an operator")
     return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
 
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
-    """Why the candidate may not be launched now, offers aside; None if it may."""
-    if (block := common_block(state, node, RECOVERY if has_moved(node) else PLAN, now)) is not None:
+    """Return why the candidate may not be launched now, apart from offers; None if it may."""
+    if (block := common_block(state, node, RECOVERY if has_moved(node) else DEPLOY, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
     for other in others:
         if other.intent is not None and other.intent.begun_at is not None:
-            text = f"{node.name} does not join during {describe(other.intent.kind)} of {other.name}"
+            text = f"{node.name} does not join during {intent_name(other)}"
             return Reason(Code.OTHER_INTENT, text)
     if not has_moved(node) and (block := canary_block(state)) is not None:
         return block
@@ -164,19 +159,20 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     if joining := [other.name for other in others if is_joining(other)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:
-        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up that it could ask")
+        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up as its seed")
     return None
 
 
 def _is_forced(node: NodeRecord) -> bool:
-    """Whether the node is being replaced, whoever else is down."""
+    """Return whether the node is being replaced even if other members are down."""
     return has_moved(node) and node.intent is not None and node.intent.forced
 
 
 def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
-    """Whether the launch that was to make this reservation surely did not: its agent offers, but not that.
+    """Return whether the launch that was to make this reservation surely did not happen.
 
-    Or its offers were not valid any more. Whatever is less sure is an operator's to say, by restarting the step.
+    Either its offers were not valid any more, or its agent offers resources without the reservation. If it is less
+    sure, an operator decides by restarting the step.
     """
     task, reservation = node.task, node.reservation
     if task is None or reservation is None or node.agent is None:
@@ -191,11 +187,11 @@ def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
 def _place(cycle: Cycle, node: NodeRecord) -> None:
     others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
     try:
-        fits = _fitting(cycle, node, [other.agent for other in others if other.agent is not None])
-    except PlacementError as error:  # settings are checked before they become the target: one of an older version
+        fits = _fitting_offers(cycle, node, [other.agent for other in others if other.agent is not None])
+    except PlacementError as error:  # the target of an older version, which checked less
         cycle.waits[node.name] = str(error)
         return
-    chosen = _best(cycle, others, fits)
+    chosen = _best_offer(cycle, others, fits)
     for offer in fits:
         cycle.explain(node, offer, (), "launched" if offer is chosen else "fits")
         if offer is not chosen:
@@ -210,8 +206,8 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
     cycle.take(launch_new(node, chosen, start), chosen)
 
 
-def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
-    """The offers that can carry the node; the others are judged, and with them for how long they are declined."""
+def _fitting_offers(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]:
+    """Return the offers that can carry the node; judge the others, with the time for which they are declined."""
     spec = cycle.state.target.spec
     spread = Spread(parse_constraints(spec.placement), agents)
     taken = {agent.id for agent in agents}
@@ -231,8 +227,8 @@ def _fitting(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list[Offer]
     return fits
 
 
-def _best(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
-    """The offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
+def _best_offer(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
+    """Return the offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
     spec = cycle.state.target.spec
     counts: dict[str, int] = {}
     for other in others:

@@ -1,46 +1,46 @@
-"""Concern: carry out what is intended for nodes, one node at a time, and only while the ring can stand it.
+"""Concern: carry out the intents of nodes, one node at a time, and only while the ring can spare the node.
 
-Where that was asked for, and for as long as it is safe (`racks`), nodes of one rack are restarted at the same time.
+With `by_rack`, and as long as it is safe (`ring.racks`), nodes of one rack restart at the same time.
 
-An intent waits its turn (`turn_block`); then its node's task is ended; what follows is its kind's. Everything that is
-asked of Mesos follows from the stored record, so that a crash between any two steps only delays it.
+An intent waits for its turn (`turn_block`). Then the scheduler ends its node's task; the rest depends on the kind.
+Every call to Mesos follows from the stored record, so a crash between two steps only delays the intent.
 
-A restart needs no more: recovery launches what has ended in its place, and the intent is done when the node is ready.
-A pause is a restart whose launch leaves Cassandra off; it stays until an operator turns it into a restart.
-A replacement is launched by the plan deploy's rules, see `scheduler.core.replace`.
+- A restart: recovery launches the node in place, and the intent is removed when the node is ready.
+- A pause is a restart whose launch leaves Cassandra off. It stays until an operator turns it into a restart.
+- A replacement is launched by the rules of the plan deploy, see `nodes.replacement`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
-from scheduler.core.nodes.replacement import awaits_peers, move, seen_by, settle, vacate
-from scheduler.core.ring.availability import AT_REST, Ring, begun, look, ring_strain
+from scheduler.core.mesos.subscription import NOT_RECONCILED
+from scheduler.core.nodes.names import intent_name
+from scheduler.core.nodes.replacement import awaits_peers, move, peer_that_sees, settle, vacate
+from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
-from scheduler.core.state.lifecycle import UNSEEN, describe, has_ended, is_down, may_live
+from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, may_live
 from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "recovery"
-
 
 def pursue(cycle: Cycle) -> None:
-    """Go on with what has begun, and begin the next if its turn has come."""
+    """Continue the intents that are under way, and begin the next if it is its turn."""
     if not any(node.intent is not None for node in cycle.state.nodes.values()):
         return
-    if not begun(cycle.state):
+    if not begun_nodes(cycle.state):
         _begin_next(cycle)
     _begin_beside(cycle)
-    for node in begun(cycle.state):
+    for node in begun_nodes(cycle.state):
         _go_on(cycle, node)
 
 
 def _begin_next(cycle: Cycle) -> None:
-    ring = look(cycle.state)
+    ring = survey(cycle.state)
     for node in _candidates(cycle.state):
         if turn_block(cycle.state, ring, node) is None:
             _begin(cycle, node)
@@ -48,10 +48,10 @@ def _begin_next(cycle: Cycle) -> None:
 
 
 def _begin_beside(cycle: Cycle) -> None:
-    """Begin what need not wait for that which has begun: the restart of more nodes of its rack."""
-    racks = {node.rack for node in begun(cycle.state)}
-    more = [node for node in waiting(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
-    ring = look(cycle.state) if more else AT_REST
+    """Begin restarts of more nodes in the rack of those that restart by rack."""
+    racks = {node.rack for node in begun_nodes(cycle.state)}
+    more = [node for node in waiting_nodes(cycle.state) if node.intent and node.intent.by_rack and node.rack in racks]
+    ring = survey(cycle.state) if more else AT_REST
     for node in more:
         if turn_block(cycle.state, ring, node) is None:
             _begin(cycle, node)
@@ -59,33 +59,36 @@ def _begin_beside(cycle: Cycle) -> None:
 
 def _begin(cycle: Cycle, node: NodeRecord) -> None:
     assert node.intent is not None
-    cycle.update(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+    cycle.put(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
 
 
-def waiting(state: ClusterState) -> list[NodeRecord]:
-    """The nodes whose intent has not begun, the oldest intent first."""
+def waiting_nodes(state: ClusterState) -> list[NodeRecord]:
+    """Return the nodes whose intent has not begun, the oldest intent first."""
     found = [node for node in state.nodes.values() if node.intent and node.intent.begun_at is None]
     return sorted(found, key=lambda node: (node.intent.requested_at if node.intent else 0.0, node.index))
 
 
 def _candidates(state: ClusterState) -> list[NodeRecord]:
-    """What may be next: the first that waits, and those that are down, since they hold up all others."""
-    found = waiting(state)
+    """Return the nodes that may be next: the first that waits, and those that are down, which hold up the others."""
+    found = waiting_nodes(state)
     return [node for number, node in enumerate(found) if number == 0 or is_down(node)]
 
 
 def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | None:
-    """What holds an intent back; None if it may begin. A forced one waits for other changes of the ring alone."""
+    """Return what holds an intent back; None if it may begin.
+
+    A forced intent waits only for other changes of the ring.
+    """
     intent = node.intent
     assert intent is not None
     if not state.registered or not state.reconciliation.complete:
-        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    if state.plans.get(PLAN, PlanRecord(PLAN)).interrupted:
-        return Reason(Code.INTERRUPTED, f"the plan {PLAN} was interrupted by an operator")
+        return Reason(Code.RECONCILING, NOT_RECONCILED)
+    if (interrupted := interruption(state, RECOVERY)) is not None:
+        return interrupted
     beside = {node.name, *(ring.mates.get(node.rack, ()) if intent.by_rack else ())}
     for other in ring.begun:
         if other.intent is not None and other.name not in beside:
-            return Reason(Code.OTHER_INTENT, f"waits for {describe(other.intent.kind)} of {other.name}")
+            return Reason(Code.OTHER_INTENT, f"waits for {intent_name(other)}")
     if joining := next((name for name in ring.joining if name != node.name), None):
         return Reason(Code.OTHER_JOINS, f"waits for {joining} to join the ring")
     if intent.forced:
@@ -98,7 +101,7 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
 
 
 def is_over(node: NodeRecord) -> bool:
-    """Whether the task that the node's intent is about has ended."""
+    """Return whether the task that the node's intent names has ended."""
     return node.intent is not None and (node.task is None or node.task.id != node.intent.task_id or has_ended(node))
 
 
@@ -109,19 +112,21 @@ def _go_on(cycle: Cycle, node: NodeRecord) -> None:
         _replace(cycle, node, intent)
         return
     if intent.kind is IntentKind.LEAVE and has_ended(node):
-        cycle.update(_departed(cycle.state, node))
+        cycle.put(_record_departure(cycle.state, node))
         return
     if node.task is not None and node.task.id == intent.task_id:
         if may_live(node):
             _end_task(cycle, node, intent)
         return
     if intent.kind is IntentKind.RESTART and assess(cycle.state, node).reason is None:
-        cycle.update(replace(node, intent=None))
+        cycle.put(replace(node, intent=None))
 
 
-def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
-    """The node after it has left: away for good, to be placed elsewhere as a new one where that was
-    asked for, or to join anew since NODES asks for it by now."""
+def _record_departure(state: ClusterState, node: NodeRecord) -> NodeRecord:
+    """Return the node's record after it has left the ring.
+
+    It stays away, is placed on another agent as a new node, or joins again because NODES includes it by now.
+    """
     wanted = node.index < state.target.spec.nodes
     operation = state.operations.get(DECOMMISSION)
     if operation is None or node.name not in operation.nodes:
@@ -132,18 +137,18 @@ def _departed(state: ClusterState, node: NodeRecord) -> NodeRecord:
 
 
 def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
-    """End the task, give the node up where it was, and once its replacement is a member, what it held there."""
+    """End the task, move the node away, and release its old reservation once the replacement is a member."""
     assert node.task is not None
     if node.deployed is not None and intent.previous is not None:
-        cycle.update(settle(node))
+        cycle.put(settle(node))
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
-    elif awaits_peers(node) and seen_by(cycle.state, node) is None:
-        cycle.update(move(node))
+    elif awaits_peers(node) and peer_that_sees(cycle.state, node) is None:
+        cycle.put(move(node))
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     agent = node.agent if intent.previous is None else intent.previous.agent
     assert node.task is not None
     assert agent is not None
-    end_task(cycle, node.task, agent, f"{describe(intent.kind)} of {node.name}")
+    end_task(cycle, node.task, agent, intent_name(node))

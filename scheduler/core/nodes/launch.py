@@ -1,6 +1,6 @@
-"""Whether an offer can carry a node, and the operations that make it so.
+"""Launches: whether an offer can carry a node, and the offer operations for it.
 
-`*_refusals` give every reason why not; `launch_*` build the record and the operations, once an offer is chosen.
+`*_refusals` return every reason against an offer. `launch_*` build the record and the operations for a chosen offer.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from scheduler.core.cycle.decision import Accept, Fit
+from scheduler.core.cycle.decision import Accept, Fit, Purpose
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
 from scheduler.core.mesos.offer_operations import (
     Hold,
@@ -36,7 +36,7 @@ ATTRIBUTES_LIMIT = 1200
 
 @dataclass(frozen=True)
 class Start:
-    """What a launch needs besides node and offer. `now` is in seconds since the epoch."""
+    """The inputs of a launch besides node and offer. `now` is in seconds since the epoch."""
 
     configuration: Configuration
     seeds: Seeds
@@ -47,19 +47,19 @@ class Start:
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
-    """The rack of a node on this agent; None if the agent lacks the attribute that names it."""
+    """Return the rack of a node on this agent; None if the agent lacks the attribute that names it."""
     return agent.attributes.get(spec.rack_attribute) if spec.rack_attribute else spec.cassandra.rack
 
 
 def new_refusals(spec: ClusterSpec, offer: Offer, taken: Iterable[str], spread: Spread) -> tuple[Reason, ...]:
-    """Every reason why this offer cannot carry a new node; `taken` are the agents that hold another one."""
+    """Return every reason why this offer cannot carry a new node; `taken` are the ids of agents with another node."""
     found: list[Reason] = []
     if offer.role is not None and offer.role != spec.role:
         found.append(Reason(Code.OTHER_ROLE, f"the offer is for role {offer.role}, not {spec.role}"))
     if offer.agent.id in taken:
-        found.append(Reason(Code.AGENT_TAKEN, "another node of this cluster is on this agent, and both need its ports"))
+        found.append(Reason(Code.AGENT_TAKEN, "another node of this cluster is on this agent and needs the same ports"))
     needs = node_needs(spec)
-    found += _short("free", Share(offer.cpus, offer.mem), needs.total)
+    found += _shortages("free", Share(offer.cpus, offer.mem), needs.total)
     found += _missing_ports("free", needs, [port for port in needs.ports if not contains(offer.ports, port)])
     if needs.disk_type == "ROOT" and offer.disk < needs.disk:
         found.append(Reason(Code.DISK, _amount("disk", "free", offer.disk, needs.disk, " MB")))
@@ -72,7 +72,7 @@ def new_refusals(spec: ClusterSpec, offer: Offer, taken: Iterable[str], spread: 
 
 
 def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
-    """RESERVE, CREATE and LAUNCH in one accept, of an offer that `new_refusals` has nothing against."""
+    """Return RESERVE, CREATE and LAUNCH in one accept, for an offer without `new_refusals`."""
     spec, needs = start.configuration.spec, node_needs(start.configuration.spec)
     mount = _pick_mount(offer.mounts, needs.disk) if needs.disk_type == "MOUNT" else None
     size, source = (needs.disk, None) if mount is None else (mount.size, mount.source)
@@ -87,7 +87,7 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     created = volume(hold, size, source, reservation.volume_id, spec.principal)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
     record = replace(node, agent=agent, reservation=reservation, rack=rack_of(spec, offer.agent) or "")
-    record = _launched(record, start)
+    record = _add_task(record, start)
     assert record.task is not None
     reserved = [*shares(hold, needs.total), ports(hold, needs.ports), disk(hold, size, source)]
     before = (
@@ -98,13 +98,13 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
 
 
 def in_place_refusals(node: NodeRecord, offer: Offer, configuration: Configuration) -> tuple[Reason, ...]:
-    """Every reason why this offer cannot carry the node again, with its own reservation and volume."""
+    """Return every reason why this offer cannot carry the node on its own reservation and volume."""
     assert node.reservation is not None
     held = offer.held.get(node.reservation.id)
     if held is None:
         return (Reason(Code.FOREIGN_AGENT, f"the offer does not hold the reservation of {node.name}"),)
     needs = node_needs(configuration.spec)
-    found = _short("reserved", Share(held.cpus, held.mem), needs.launch)
+    found = _shortages("reserved", Share(held.cpus, held.mem), needs.launch)
     found += _missing_ports("reserved", needs, [port for port in needs.ports if not contains(held.ports, port)])
     if node.reservation.volume_id not in held.volumes and not _can_create(node.reservation, held, needs):
         found.append(Reason(Code.VOLUME_MISSING, f"the volume {node.reservation.volume_id} is not offered"))
@@ -112,7 +112,7 @@ def in_place_refusals(node: NodeRecord, offer: Offer, configuration: Configurati
 
 
 def is_unused(reservation: Reservation, offer: Offer, configuration: Configuration) -> bool:
-    """Whether the offer proves that no task uses the reservation: its volume is offered, or was never made."""
+    """Return whether the offer proves that no task uses the reservation: it has the volume, or none was ever made."""
     held = offer.held.get(reservation.id)
     if held is None:
         return False
@@ -120,7 +120,10 @@ def is_unused(reservation: Reservation, offer: Offer, configuration: Configurati
 
 
 def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
-    """LAUNCH on what the node holds; CREATE before it if the volume of a first launch was never made."""
+    """Return LAUNCH on the node's own reservation.
+
+    CREATE comes before it if the volume of a first launch was never made.
+    """
     assert node.reservation is not None
     spec = start.configuration.spec
     held = offer.held[node.reservation.id]
@@ -128,7 +131,7 @@ def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     existing = held.volumes.get(node.reservation.volume_id)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
     reservation = node.reservation if existing is None else replace(node.reservation, seen=True)
-    record = _launched(replace(node, agent=agent, reservation=reservation), start)
+    record = _add_task(replace(node, agent=agent, reservation=reservation), start)
     assert record.task is not None
     if existing is not None:
         return _fit(record, offer, start, hold, existing, ())
@@ -139,7 +142,7 @@ def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     return _fit(record, offer, start, hold, created, (create,))
 
 
-def _launched(node: NodeRecord, start: Start) -> NodeRecord:
+def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
     unique = start.new_id()
     task = TaskRecord(
         id=task_id(node.name, unique),
@@ -173,11 +176,11 @@ def _fit(
             paused=is_paused(record),
         )
     )
-    return Fit(record, Accept(record.name, offer.ids, (*before, build_launch(task))))
+    return Fit(record, Accept(Purpose.NODE, record.name, offer.ids, (*before, build_launch(task))))
 
 
 def _can_create(reservation: Reservation, held: Held, needs: Needs) -> bool:
-    """Only a volume that never held data may be made anew."""
+    """Return whether the volume may be created: only one that never held data."""
     if reservation.seen:
         return False
     if needs.disk_type == "MOUNT":
@@ -186,13 +189,13 @@ def _can_create(reservation: Reservation, held: Held, needs: Needs) -> bool:
 
 
 def _pick_mount(mounts: Iterable[Mount], size: int) -> Mount | None:
-    """The smallest disk that is large enough: a MOUNT disk is taken whole."""
+    """Return the smallest disk that is large enough: a MOUNT disk is taken whole."""
     return min(
         (mount for mount in mounts if mount.size >= size), key=lambda mount: (mount.size, mount.root), default=None
     )
 
 
-def _short(word: str, has: Share, needs: Share) -> list[Reason]:
+def _shortages(word: str, has: Share, needs: Share) -> list[Reason]:
     found = []
     if has.cpus < needs.cpus:
         found.append(Reason(Code.CPUS, _amount("cpus", word, has.cpus, needs.cpus)))
@@ -213,7 +216,7 @@ def _missing_ports(word: str, needs: Needs, missing: list[int]) -> list[Reason]:
 
 
 def _kept_attributes(spec: ClusterSpec, agent: Agent) -> dict[str, str]:
-    """The attributes worth recording: all, but for an agent with very many, where the rack's goes first."""
+    """Return the attributes to record: all, unless the agent has very many; the rack's comes first."""
     kept: dict[str, str] = {}
     room = ATTRIBUTES_LIMIT
     for name in sorted(

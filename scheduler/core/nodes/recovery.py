@@ -1,7 +1,7 @@
-"""Concern: members of the ring whose task has ended are launched again where they were, with their own volume.
+"""Concern: launch members whose task has ended on their own agent and volume.
 
-All at once, since they are members already; each with its own back-off. A volume that is offered is used by no
-task, so that a node is never started twice. A node whose record says that it runs is never touched.
+All at once, since they are members already, each with its own back-off. No task uses an offered volume, so a node never
+starts twice. A node whose record shows a running task is left alone.
 """
 
 from __future__ import annotations
@@ -9,87 +9,92 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.configuration.differences import launch_differences
+from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.resources import node_needs
+from scheduler.core.mesos.subscription import subscription_block
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
+from scheduler.core.nodes.names import agent_name
 from scheduler.core.nodes.replacement import is_given_up
 from scheduler.core.ring.seeds import choose_seeds
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import Configuration, PlanRecord
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import UNSEEN, by_index, has_ended, has_given_up, is_leaving
-from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
+from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
-PLAN = "recovery"
 PARTIAL_SECONDS = 1.0
 
 
 def recover(cycle: Cycle) -> None:
-    """Launch every member that is over and may be tried again."""
+    """Launch every member whose task has ended and whose back-off is over."""
     for node in by_index(cycle.state.nodes.values()):
         if node.deployed is None or not has_ended(node) or is_given_up(node) or is_leaving(node):
             continue
-        if common_block(cycle.state, node, PLAN, cycle.now) is not None:
+        if common_block(cycle.state, node, RECOVERY, cycle.now) is not None:
             continue
-        cycle.wanted.add(node.name)
+        cycle.wanted.add(Need(NeedKind.NODE, node.name))
         try_in_place(cycle, node)
 
 
 def note_evidence(cycle: Cycle) -> None:
-    """A task that Mesos cannot see or does not know has ended if its volume is offered: nothing uses it.
+    """Mark tasks that Mesos cannot see as LOST if their volume is offered, so that no task uses it.
 
-    Its agent may have come back under a new id, so that offers alone can tell.
+    Offers alone can prove it, since the agent may have come back under a new id.
     """
     for node in list(cycle.state.nodes.values()):
         if node.task is None or node.reservation is None or node.task.state not in UNSEEN:
             continue
         offer = cycle.holder(node.reservation.id)
         if offer is None:
-            cycle.wanted.add(node.name)
+            cycle.wanted.add(Need(NeedKind.NODE, node.name))
         elif is_unused(node.reservation, offer, launch_configuration(cycle.state, node)):
             message = "its volume is offered, so no task uses it"
             task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)
-            cycle.update(replace(node, task=task, mode="UNKNOWN"))
+            cycle.put(replace(node, task=task, mode="UNKNOWN"))
 
 
 def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -> Reason | None:
-    """What holds back any launch of this node; None if nothing does."""
-    if not state.registered:
-        return Reason(Code.NOT_REGISTERED, "the scheduler is not subscribed to Mesos")
-    if not state.reconciliation.complete:
-        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    if state.plans.get(plan, PlanRecord(plan)).interrupted:
-        return Reason(Code.INTERRUPTED, f"the plan {plan} was interrupted by an operator")
+    """Return what holds back any launch of this node; None if nothing does."""
+    if (waiting := subscription_block(state) or interruption(state, plan)) is not None:
+        return waiting
     if node.reservation is not None and node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR:
-        return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: it has to be replaced")
-    failures = node.failures
+        return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: replace the node")
     if has_given_up(node):
-        return given_up(node)
-    if now < failures.not_before:
-        left = failures.not_before - now
-        return Reason(Code.BACK_OFF, f"next try in {left:.0f} s, after {failures.count} failures: {failures.message}")
-    return None
+        return failure_reason(node)
+    return back_off(node.failures, now)
 
 
-def given_up(node: NodeRecord) -> Reason:
-    """For a node that waits for an operator."""
-    text = f"{node.name} failed {node.failures.count} times in a row; its last words: {node.failures.message}"
+def back_off(failures: Failures, now: float) -> Reason | None:
+    """Return the reason to wait for the end of a back-off; None if it is over. `now` is in seconds since the epoch."""
+    if now >= failures.not_before:
+        return None
+    words = f"next attempt in {failures.not_before - now:.0f} s, after {failures.count} failures: {failures.message}"
+    return Reason(Code.BACK_OFF, words)
+
+
+def failure_reason(node: NodeRecord) -> Reason:
+    """Return the reason of a node that waits for an operator after its failures."""
+    text = f"{node.name} failed {node.failures.count} times in a row; the last message: {node.failures.message}"
     return Reason(Code.FAILED, text)
 
 
 def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
-    """Launch the node on its own reservation if an offer shows all of it; says whether an offer showed any of it."""
+    """Launch the node on its own reservation if an offer shows all of it.
+
+    Return whether an offer showed any of it.
+    """
     assert node.reservation is not None
     offer = cycle.holder(node.reservation.id)
     if offer is None:
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        where = agent_name(node)
         cycle.waits[node.name] = f"waits for {where} to offer its reservation and volume again"
         return False
     configuration = launch_configuration(cycle.state, node)
     reasons = in_place_refusals(node, offer, configuration)
     seeds = choose_seeds(cycle.state, node)
     if not reasons and seeds is None:
-        reasons = (Reason(Code.NO_SEED, "no member is up that it could ask"),)
+        reasons = (Reason(Code.NO_SEED, "no member is up as its seed"),)
     cycle.explain(node, offer, reasons, "refused" if reasons else "launched")
     if reasons or seeds is None:
         text = "; ".join(reason.sentence for reason in reasons)
@@ -102,16 +107,16 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
 
 
 def is_rolled_out(node: NodeRecord) -> bool:
-    """Whether the node is to be restarted for changed settings."""
+    """Return whether the node is to restart for changed settings."""
     intent = node.intent
     return intent is not None and intent.kind is IntentKind.RESTART and intent.configuration is not None
 
 
 def launch_configuration(state: ClusterState, node: NodeRecord) -> Configuration:
-    """The configuration of the next launch.
+    """Return the configuration of the next launch.
 
-    A member keeps its own until its turn in the roll-out has come, unless the target is the same to a launch. One that
-    never became a member takes the target, unless what it holds, or may hold, was reserved for other amounts.
+    A member keeps its own until its turn in the roll-out, unless the target is the same to a launch. A node that never
+    became a member takes the target, unless its reservation was made for other amounts.
     """
     recorded = None if node.task is None else state.configurations.get(node.task.configuration)
     if recorded is None:

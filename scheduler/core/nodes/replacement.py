@@ -1,8 +1,8 @@
-"""How a node comes to be replaced: its record is emptied, and what it was is kept until its replacement is a member.
+"""Replacement of a node: its record is emptied, and its old place is kept until the replacement is a member.
 
-Between `move` and `settle` the record is one of a node that was never a member, placed by the plan deploy's rules on
-any agent but the one that it leaves, with a new reservation and volume, and launched with the address that it replaces.
-So whatever dies meanwhile, there is one replacement, and it never bootstraps under another identity.
+Between `move` and `settle` the record is that of a node that was never a member. The rules of the plan deploy place it
+on any agent but the old one, with a new reservation and volume, and it starts with the address that it replaces. So
+there is one replacement at most, even after failures, and it never bootstraps under another identity.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from scheduler.core.state.node import (
 )
 from scheduler.core.state.operation import SCHEDULER
 
-# The master's word that it knows nothing of a task; its agent may come back with it.
+# States of a task that the master does not know; its agent may come back with it.
 _ABSENT = UNSEEN | {TaskState.LOST, TaskState.GONE}
 
 
 def has_moved(node: NodeRecord) -> bool:
-    """Whether the node was given up where it was, and its replacement is no member yet."""
+    """Return whether the node was moved away from its place, and its replacement is not a member yet."""
     return node.intent is not None and node.intent.previous is not None and node.deployed is None
 
 
 def is_given_up(node: NodeRecord) -> bool:
-    """Whether the node is not to be launched again where it was."""
+    """Return whether the node is not to be launched in its old place again."""
     intent = node.intent
     return intent is not None and intent.kind is IntentKind.REPLACE and intent.begun_at is not None
 
 
 def awaits_peers(node: NodeRecord) -> bool:
-    """Whether the node is to be replaced, does not run as far as anyone knows, and still has its place."""
+    """Return whether the node is to be replaced, does not run as far as is known, and still has its place."""
     if not is_given_up(node) or node.intent is None or node.intent.previous is not None or node.task is None:
         return False
     return not may_live(node) or node.task.state in UNSEEN
 
 
 def is_left_behind(node: NodeRecord) -> bool:
-    """Whether the newest task is still the one that is replaced."""
+    """Return whether the newest task is still the one that is replaced."""
     return (
         node.intent is not None
         and node.intent.kind is IntentKind.REPLACE
@@ -57,8 +57,11 @@ def is_left_behind(node: NodeRecord) -> bool:
     )
 
 
-def seen_by(state: ClusterState, node: NodeRecord) -> str | None:
-    """A peer that still holds the node for alive: Cassandra would refuse to replace it. None if there is none."""
+def peer_that_sees(state: ClusterState, node: NodeRecord) -> str | None:
+    """Return a peer that still sees the node as up, None if there is none.
+
+    Cassandra would refuse to replace such a node.
+    """
     for peer in state.nodes.values():
         sighting = state.sightings.get(peer.name)
         if peer.index == node.index or sighting is None or not is_running(peer):
@@ -69,7 +72,10 @@ def seen_by(state: ClusterState, node: NodeRecord) -> str | None:
 
 
 def move(node: NodeRecord) -> NodeRecord:
-    """The node without its place, which is kept in the intent. The task has ended, or nobody can see it."""
+    """Return the node without its place, which the intent keeps.
+
+    The task has ended, or Mesos cannot see it.
+    """
     assert node.intent is not None
     assert node.agent is not None
     assert node.reservation is not None
@@ -87,7 +93,7 @@ def move(node: NodeRecord) -> NodeRecord:
     )
     task = node.task
     if may_live(node):
-        task = replace(task, state=TaskState.LOST, message="it is replaced, wherever it may be")
+        task = replace(task, state=TaskState.LOST, message="it is replaced, even if it still runs")
     return replace(
         node,
         agent=None,
@@ -104,7 +110,7 @@ def move(node: NodeRecord) -> NodeRecord:
 
 
 def move_back(node: NodeRecord) -> NodeRecord | None:
-    """The node as it was, to be launched there again; None once there may be a replacement of it."""
+    """Return the node in its old place; None once a replacement may exist."""
     if not has_moved(node) or not is_left_behind(node) or node.reservation is not None:
         return None
     assert node.intent is not None
@@ -123,9 +129,9 @@ def move_back(node: NodeRecord) -> NodeRecord | None:
 
 
 def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
-    """A replacement that has ended, to be placed afresh; None if it is not such a one.
+    """Return the record of an ended replacement for another placement; None for any other node.
 
-    One that nobody can see may be on its way into the ring: only an operator can say that it is not.
+    A replacement that Mesos cannot see may be joining the ring. Only an operator can exclude that (`forced`).
     """
     if not has_moved(node) or is_left_behind(node) or node.task is None or node.reservation is None:
         return None
@@ -134,8 +140,8 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     assert node.agent is not None
     task = node.task
     if may_live(node):
-        task = replace(task, state=TaskState.LOST, message="it is replaced, wherever it may be")
-    abandoned = (*node.abandoned, give_up(node.reservation, node.agent if node.reservation.seen else None))
+        task = replace(task, state=TaskState.LOST, message="it is replaced, even if it still runs")
+    abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
     return replace(
         node,
         agent=None,
@@ -150,43 +156,43 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     )
 
 
-def give_up(reservation: Reservation, agent: Agent | None) -> Abandoned:
-    """What is to be released, its volume with it; on `agent`, if it surely is there."""
+def abandoned_on(reservation: Reservation, agent: Agent | None) -> Abandoned:
+    """Return a reservation to release with its volume; with `agent` if it surely is there."""
     if agent is None:
         return Abandoned(reservation.id, unused=True)
     return Abandoned(reservation.id, unused=True, agent_id=agent.id, hostname=agent.hostname)
 
 
 def settle(node: NodeRecord) -> NodeRecord:
-    """The node whose replacement is a member: what it held before is to be released wherever it turns up."""
+    """Return the node whose replacement is a member, with the old reservation to be released."""
     assert node.intent is not None
     assert node.intent.previous is not None
     before = node.intent.previous
     # An agent that an operator removed takes its reservations with it.
-    left = give_up(before.reservation, None if before.gone else before.agent)
+    left = abandoned_on(before.reservation, None if before.gone else before.agent)
     return replace(node, intent=None, abandoned=(*node.abandoned, left))
 
 
 def vacate(node: NodeRecord, left: bool, left_host: str = "") -> NodeRecord:
-    """The node without anything, what it held to be released; `left`: it is not to come back by itself.
+    """Return the node without its place, its reservation to be released.
 
-    One that is to come back is placed anywhere but on `left_host`.
+    `left`: it does not come back by itself. One that does is placed on any agent but `left_host`.
     """
     abandoned = node.abandoned
     if node.reservation is not None and node.agent is not None:
         gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
         sure = node.reservation.seen and not gone
-        abandoned = (*abandoned, give_up(node.reservation, node.agent if sure else None))
+        abandoned = (*abandoned, abandoned_on(node.reservation, node.agent if sure else None))
     return NodeRecord(index=node.index, abandoned=abandoned, left=left, left_host=left_host)
 
 
 def replace_lost(cycle: Cycle) -> None:
-    """Intend the replacement of the first member that is lost; the intent waits its turn like any other."""
-    state = cycle.state
-    for node in by_index(state.nodes.values()):
+    """Store a REPLACE intent for the first lost member; it waits for its turn like any other."""
+    for node in by_index(cycle.state.nodes.values()):
         if _is_pointless(node):
-            cycle.update(replace(node, intent=None))
-    if any(node.intent is not None for node in cycle.state.nodes.values()):
+            cycle.put(replace(node, intent=None))
+    state = cycle.state
+    if any(node.intent is not None for node in state.nodes.values()):
         return
     if sum(1 for node in state.nodes.values() if node.deployed is not None) < 2:
         return
@@ -196,12 +202,12 @@ def replace_lost(cycle: Cycle) -> None:
             continue
         assert node.task is not None
         intent = Intent(IntentKind.REPLACE, cycle.now, node.task.id, reason, SCHEDULER)
-        cycle.update(replace(node, intent=intent))
+        cycle.put(replace(node, intent=intent))
         return
 
 
 def lost_reason(state: ClusterState, node: NodeRecord, now: float) -> str | None:
-    """Why this member is to be replaced without anybody asking; None if it is not."""
+    """Return why this member is replaced without a command; None if it is not."""
     if node.deployed is None or node.intent is not None or node.task is None or node.address is None:
         return None
     if node.task.state is TaskState.GONE_BY_OPERATOR:
@@ -214,7 +220,7 @@ def lost_reason(state: ClusterState, node: NodeRecord, now: float) -> str | None
 
 
 def _is_pointless(node: NodeRecord) -> bool:
-    """Whether a replacement that nobody asked for still waits its turn, and its node was seen again meanwhile."""
+    """Return whether a waiting replacement of the scheduler's own has become needless: its node was seen again."""
     intent, task = node.intent, node.task
     if intent is None or intent.kind is not IntentKind.REPLACE or intent.principal != SCHEDULER or task is None:
         return False
@@ -222,6 +228,6 @@ def _is_pointless(node: NodeRecord) -> bool:
 
 
 def _is_offered(cycle: Cycle, node: NodeRecord) -> bool:
-    """Whether its agent is back after all: then it is launched where it was."""
+    """Return whether the node's agent is back, so that the node is launched in place."""
     gone = node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
     return not gone and node.reservation is not None and cycle.holder(node.reservation.id) is not None

@@ -1,25 +1,28 @@
-"""Concern: ask executors for what is not known, or may have changed, without asking too often."""
+"""Concern: query executors for statuses that are unknown or may have changed, at a limited rate."""
 
 from __future__ import annotations
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.nodes.replacement import awaits_peers, seen_by
-from scheduler.core.ring.missing import doubted
-from scheduler.core.ring.racks import unheard
+from scheduler.core.nodes.replacement import awaits_peers, peer_that_sees
+from scheduler.core.ring.missing import doubted_members
+from scheduler.core.ring.racks import unreported_members
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import Asked, ClusterState
 from scheduler.core.state.lifecycle import is_running
 from scheduler.core.state.node import NodeRecord, TaskState
 
-UNANSWERED_SECONDS = 2.0  # until a question is put again
+UNANSWERED_SECONDS = 2.0  # until a query is repeated
 URGENT_SECONDS = 0.5  # between answers while a node joins
-IDLE_SECONDS = 30.0  # age at which what a node said is refreshed
+IDLE_SECONDS = 30.0  # age at which a status is refreshed
 
 _NEVER = Asked(at=float("-inf"))
 
 
 def ask(cycle: Cycle) -> None:
-    """Ask nodes without a status, those that stand between a joining node and its readiness, and old ones anew."""
+    """Query nodes without a status, and nodes whose status is old.
+
+    Nodes that decide on the readiness of a joining node are queried more often.
+    """
     state = cycle.state
     urgent = {
         name
@@ -27,16 +30,16 @@ def ask(cycle: Cycle) -> None:
         if node.deployed is None and is_running(node)
         for name in assess(state, node).ask
     }
-    # A peer that still holds a node for alive that is to be replaced: it is the first to know better.
-    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := seen_by(state, node))}
-    urgent |= unheard(state) | doubted(state)
+    # A peer that still sees a node as up that is to be replaced: its view changes first.
+    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := peer_that_sees(state, node))}
+    urgent |= unreported_members(state) | doubted_members(state)
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):
             cycle.ask(node)
 
 
 def _may_answer(node: NodeRecord) -> bool:
-    """Running; or unseen, since an executor that answers shows that its task lives."""
+    """Return whether the node runs, or is unseen: an answer shows that its task lives."""
     return (
         node.agent is not None and node.task is not None and (is_running(node) or node.task.state is TaskState.UNKNOWN)
     )

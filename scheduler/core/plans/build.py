@@ -1,30 +1,39 @@
-"""Build the plans of a cluster by their names."""
+"""Plans by name: which plans exist, and one or all of them built from the state."""
 
 from __future__ import annotations
 
-from scheduler.core.nodes import deploy, recovery
-from scheduler.core.plans import maintenance, uninstall
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY
+from scheduler.core.plans import uninstall
+from scheduler.core.plans.maintenance import operation_plan
 from scheduler.core.plans.nodes import deploy_plan, reconciliation_step, recovery_plan
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation_kinds import KINDS
 
-ALWAYS = (deploy.PLAN, recovery.PLAN)
+ALWAYS = (DEPLOY, RECOVERY)
 
 
 def plan_names(state: ClusterState) -> tuple[str, ...]:
-    """The plans that there are: deploy, recovery, and one for the newest operation of each kind."""
+    """Return the names of all plans: deploy, recovery, and one for the newest operation of each kind.
+
+    During an uninstall these are `deploy` and `uninstall`, two names of one plan.
+    """
     if state.uninstall is not None:
-        return (deploy.PLAN, uninstall.PLAN)
+        return (DEPLOY, uninstall.PLAN)
     return (*ALWAYS, *(kind for kind in KINDS if kind in state.operations))
 
 
-def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
-    """All plans by name, in the order in which they come.
-
-    While the service is removed there is one alone, under its own name and where the deployment used to be.
-    """
+def build_plan(state: ClusterState, name: str, now: float) -> Plan:
+    """Return the plan of this name, one of `plan_names`; `now` is in seconds since the epoch."""
     if state.uninstall is not None:
-        return dict.fromkeys(plan_names(state), uninstall.build(state, reconciliation_step(state)))
-    always = {deploy.PLAN: deploy_plan(state, now), recovery.PLAN: recovery_plan(state, now)}
-    return {**always, **maintenance.build(state, now)}
+        return uninstall.build(state, reconciliation_step(state))
+    if name == DEPLOY:
+        return deploy_plan(state, now)
+    if name == RECOVERY:
+        return recovery_plan(state, now)
+    return operation_plan(state, state.operations[name], now)
+
+
+def build_plans(state: ClusterState, now: float) -> dict[str, Plan]:
+    """Return all plans by name, in the order of `plan_names`; `now` is in seconds since the epoch."""
+    return {name: build_plan(state, name, now) for name in plan_names(state)}

@@ -1,15 +1,16 @@
-"""The plans of maintenance operations as people see them."""
+"""Plans of maintenance operations, computed from their records."""
 
 from __future__ import annotations
 
-from scheduler.core.maintenance.progress import View, choose_node, look, turn_block
+from scheduler.core.maintenance.progress import View, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.run import DIFFERENT
+from scheduler.core.mesos.subscription import subscription_block
+from scheduler.core.nodes.deploy import NO_OFFER
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
 from scheduler.core.state.node import TaskState
-from scheduler.core.state.operation import OperationState, StepRecord, StepState, is_live
-from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.reason import Code, Reason
 
 _BLOCKED = {
@@ -22,13 +23,10 @@ _BLOCKED = {
 }
 
 
-def build(state: ClusterState, now: float) -> dict[str, Plan]:
-    """The plan of the newest operation of each kind, by kind."""
-    return {kind: _plan(state, look(state, state.operations[kind]), now) for kind in KINDS if kind in state.operations}
-
-
-def _plan(state: ClusterState, view: View, now: float) -> Plan:
-    # A phase that nothing is known to need is not shown.
+def operation_plan(state: ClusterState, operation: OperationRecord, now: float) -> Plan:
+    """Return the plan of a maintenance operation; `now` is in seconds since the epoch."""
+    view = view_operation(state, operation)
+    # A phase that no step needs so far is not shown.
     shown = [index for index, (phase, found) in enumerate(view.phases) if found or phase.needs is None]
     phases = tuple(_phase(state, view, index, now) for index in shown)
     status = aggregate((phase.status for phase in phases), view.operation.interrupted)
@@ -57,33 +55,33 @@ def _status(state: ClusterState, view: View, index: int, step: StepRecord, now: 
     if step.state is StepState.RUNNING:
         return _running(state, step)
     if phase.always and not is_live(view.operation) and step.state is not StepState.FAILED:
-        return _left(view, step)
-    if view.operation.state is OperationState.RUNNING and (block := _not_heard(state)) is not None:
+        return _leftover_status(view, step)
+    if view.operation.state is OperationState.RUNNING and (block := subscription_block(state)) is not None:
         return _BLOCKED[block.code], block
     block = _block(state, view, index, step, now)
     if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
-    waits = state.memory.waits.get(step.key, "waits for an offer")
+    waits = state.memory.waits.get(step.key, NO_OFFER)
     return Status.PENDING, Reason(Code.NO_OFFER, waits)
 
 
 def _done(step: StepRecord) -> Reason:
-    """The plan is complete with it, whatever it found; what it found is told."""
+    """Return the reason of a complete step: the message of its result, also if the result is a difference."""
     if step.forced:
         return Reason(Code.FORCED, "forced complete by an operator")
     words = str(step.result.get("message") or "done")
     return Reason(Code.DIFFERENT if step.result.get("verdict") == DIFFERENT else Code.DONE, words)
 
 
-def _left(view: View, step: StepRecord) -> tuple[Status, Reason]:
-    """A step that was to tidy up after a stop, and did not run."""
+def _leftover_status(view: View, step: StepRecord) -> tuple[Status, Reason]:
+    """Return how a step stands that was to tidy up after a stop, and did not run."""
     if step.name in view.begun:
-        return Status.WAITING, Reason(Code.NODE_DOWN, f"{step.name} was not NORMAL: left to the next operation")
+        return Status.WAITING, Reason(Code.NODE_DOWN, f"{step.name} was not NORMAL: the next operation tidies up there")
     return Status.COMPLETE, Reason(Code.DONE, "nothing was left to do")
 
 
 def _block(state: ClusterState, view: View, index: int, step: StepRecord, now: float) -> Reason | None:
-    """What holds a step back; that its node is down is told before its turn comes."""
+    """Return what holds a step back; that its node is down comes before its turn."""
     turn = turn_block(view, index, step, now)
     if turn is not None and turn.code is not Code.EARLIER_NODE:
         return turn
@@ -91,14 +89,6 @@ def _block(state: ClusterState, view: View, index: int, step: StepRecord, now: f
     if isinstance(node, Reason) and (turn is None or node.code is Code.NODE_DOWN):
         return node
     return turn
-
-
-def _not_heard(state: ClusterState) -> Reason | None:
-    if not state.registered:
-        return Reason(Code.NOT_REGISTERED, "the scheduler is not subscribed to Mesos")
-    if not state.reconciliation.complete:
-        return Reason(Code.RECONCILING, "Mesos has not spoken yet of every task that may run")
-    return None
 
 
 def _running(state: ClusterState, step: StepRecord) -> tuple[Status, Reason]:
@@ -114,6 +104,6 @@ def _running(state: ClusterState, step: StepRecord) -> tuple[Status, Reason]:
         progress = sighting.progress
         percent = "" if progress.percent is None else f", {progress.percent:.0f} %"
         words += percent + (f", {progress.doing}" if progress.doing else "")
-        # Executors of earlier versions say the word themselves.
+        # Executors of earlier versions include the word.
         words += f"; waits: {progress.waiting.removeprefix('waits: ')}" if progress.waiting else ""
     return Status.IN_PROGRESS, Reason(Code.RUNNING, words)

@@ -1,17 +1,18 @@
-"""The plans as people see them, computed from the state: never stored."""
+"""The plans deploy and recovery, computed from the state and never stored."""
 
 from __future__ import annotations
 
 from scheduler.core.configuration import differences, trial
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption, plan_record
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
 from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
+from scheduler.core.nodes.names import agent_name, intent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.lifecycle import (
     by_index,
     describe,
@@ -39,47 +40,50 @@ _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 
 def deploy_plan(state: ClusterState, now: float) -> Plan:
+    """Return the plan deploy; `now` is in seconds since the epoch."""
     steps = tuple(_deploy_steps(state, now))
     phases = (
-        _phase(state, deploy.PLAN, "Reconciliation", (reconciliation_step(state),)),
-        _phase(state, deploy.PLAN, "Sync Datacenter", ()),
-        _phase(state, deploy.PLAN, "Deploy", steps),
+        _phase(state, DEPLOY, "Reconciliation", (reconciliation_step(state),)),
+        _phase(state, DEPLOY, "Sync Datacenter", ()),
+        _phase(state, DEPLOY, "Deploy", steps),
     )
     refused = trial.refusal(state)
     errors = state.configuration_errors if refused is None else (*state.configuration_errors, refused)
-    return _plan(state, deploy.PLAN, phases, errors)
+    return _plan(state, DEPLOY, phases, errors)
 
 
 def recovery_plan(state: ClusterState, now: float) -> Plan:
+    """Return the plan recovery, with a step for each member that is down or has an intent."""
     nodes = [node for node in by_index(state.nodes.values()) if is_down(node) or node.intent is not None]
-    ring = availability.look(state) if any(node.intent for node in nodes) else availability.AT_REST
+    ring = availability.survey(state) if any(node.intent for node in nodes) else availability.AT_REST
     steps = tuple(_recovery_step(state, ring, node, now) for node in nodes)
-    return _plan(state, recovery.PLAN, (_phase(state, recovery.PLAN, "Recovery", steps),), ())
+    return _plan(state, RECOVERY, (_phase(state, RECOVERY, "Recovery", steps),), ())
 
 
 def _plan(state: ClusterState, name: str, phases: tuple[Phase, ...], errors: tuple[str, ...]) -> Plan:
-    interrupted = state.plans.get(name, PlanRecord(name)).interrupted
+    interrupted = plan_record(state, name).interrupted
     status = aggregate((phase.status for phase in phases), interrupted, bool(errors))
     return Plan(name, phases, status, errors)
 
 
 def _phase(state: ClusterState, plan: str, name: str, steps: tuple[Step, ...]) -> Phase:
-    interrupted = state.plans.get(plan, PlanRecord(plan)).interrupted and name not in ("Reconciliation",)
+    interrupted = plan_record(state, plan).interrupted and name not in ("Reconciliation",)
     return Phase(stable_id(plan, name), name, steps, aggregate((step.status for step in steps), interrupted))
 
 
 def reconciliation_step(state: ClusterState) -> Step:
+    """Return the step of the task reconciliation."""
     progress = state.reconciliation
     name = "Reconciliation"
-    identifier = stable_id(deploy.PLAN, name, name)
+    identifier = stable_id(DEPLOY, name, name)
     if progress.complete:
-        return Step(identifier, name, Status.COMPLETE, "Mesos has spoken of every task", Code.DONE)
+        return Step(identifier, name, Status.COMPLETE, "Mesos has reported every task", Code.DONE)
     if not progress.started:
-        return Step(identifier, name, Status.PENDING, "waits to be subscribed to Mesos", Code.NOT_REGISTERED)
+        return Step(identifier, name, Status.PENDING, "waits for the subscription to Mesos", Code.NOT_REGISTERED)
     nodes = by_index(state.nodes[pending] for pending in progress.pending)
     shown = ", ".join(f"{node.name} (agent {node.agent.hostname if node.agent else '?'})" for node in nodes[:5])
     more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
-    message = f"Mesos has not spoken yet of {shown}{more}; asked {progress.attempts} times, asking on"
+    message = f"Mesos has not reported the tasks of {shown}{more} yet; asked {progress.attempts} times, and asks again"
     return Step(identifier, name, Status.IN_PROGRESS, message, Code.RECONCILING)
 
 
@@ -88,7 +92,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
     first: str | None = None
     changed = differences.outdated(state)
     rolling = _rolling(state, changed)
-    ring = availability.look(state) if rolling is not None else None
+    ring = availability.survey(state) if rolling is not None else None
     for name in deploy.node_names(state):
         node = deploy.record_of(state, name)
         done = node.deployed is not None or node.forced
@@ -109,7 +113,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
 
 
 def _rolling(state: ClusterState, changed: dict[str, str]) -> str | None:
-    """The node that the roll-out is at, or that is next; None if there is no roll-out."""
+    """Return the node at which the roll-out is, or the next; None without a roll-out."""
     for node in by_index(state.nodes.values()):
         if recovery.is_rolled_out(node):
             return node.name
@@ -123,10 +127,10 @@ def _roll_out_status(
     if recovery.is_rolled_out(node):
         status, reason = _recovery_status(state, ring, node, now)
         return (Status.WAITING if status is Status.PENDING and not has_ended(node) else status), reason
-    if rollout.is_interrupted(state):
-        return Status.WAITING, Reason(Code.INTERRUPTED, f"the plan {deploy.PLAN} was interrupted by an operator")
+    if (interrupted := interruption(state, DEPLOY)) is not None:
+        return Status.WAITING, interrupted
     if node.intent is not None:
-        return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {describe(node.intent.kind)} of {node.name}")
+        return Status.PENDING, Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if canary_block(state, rolling) is not None and (block := canary_block(state, node.name)) is not None:
         return Status.WAITING, block
     if rolling != node.name:
@@ -136,12 +140,12 @@ def _roll_out_status(
     text = state.memory.waits.get(node.name)
     if text is not None:
         return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)
-    return Status.PENDING, Reason(Code.OTHER_INTENT, "it is its turn")
+    return Status.PENDING, Reason(Code.OTHER_INTENT, f"it is the turn of {node.name}")
 
 
 def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reason) -> Step:
     message = named(state, f"Deploying Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
-    return Step(stable_id(deploy.PLAN, "Deploy", node.name), node.name, status, message, reason.code)
+    return Step(stable_id(DEPLOY, "Deploy", node.name), node.name, status, message, reason.code)
 
 
 def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
@@ -150,14 +154,14 @@ def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now
     if node.deployed is not None:
         return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
     if node.left:
-        text = "decommissioned by an operator; restart this step to have it again"
+        text = "decommissioned by an operator; restart this step to start the node again"
         return Status.COMPLETE, Reason(Code.LEFT, text)
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
     if may_live(node):
         return _live_status(state, node)
     if has_given_up(node):
-        return Status.ERROR, recovery.given_up(node)
+        return Status.ERROR, recovery.failure_reason(node)
     if first is not None and first != node.name:
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {first}")
     if (block := deploy.deploy_block(state, node, now)) is not None:
@@ -179,9 +183,9 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
     if node.task is not None and node.task.configuration != state.target.id:
         remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
     if node.name in cleanup.cleanup_due(state):
-        remarks += ", to be cleaned up since nodes were added"
+        remarks += ", needs a cleanup because nodes were added"
     if node.mode == "LEAVING":
-        return f"{remarks}, but it leaves: see the plan {decommission.KIND}"
+        return f"{remarks}, but it leaves the ring: see the plan {decommission.KIND}"
     if not is_up(node):
         return f"{remarks}, but down: see the plan recovery"
     sighting = state.sightings.get(node.name)
@@ -192,7 +196,7 @@ def _recovery_step(state: ClusterState, ring: availability.Ring, node: NodeRecor
     status, reason = _recovery_status(state, ring, node, now)
     doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
     message = named(state, f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
-    return Step(stable_id(recovery.PLAN, "Recovery", node.name), node.name, status, message, reason.code)
+    return Step(stable_id(RECOVERY, "Recovery", node.name), node.name, status, message, reason.code)
 
 
 def _recovery_status(
@@ -200,23 +204,25 @@ def _recovery_status(
 ) -> tuple[Status, Reason]:
     if node.intent is not None and node.intent.begun_at is None:
         block = intents.turn_block(state, ring, node)
-        return Status.PENDING, block or Reason(Code.OTHER_INTENT, "it is its turn")
+        return Status.PENDING, block or Reason(Code.OTHER_INTENT, f"it is the turn of {node.name}")
     if replacement.awaits_peers(node):
-        peer = replacement.seen_by(state, node)
-        text = "its place is taken from it" if peer is None else f"{peer} still holds {node.address} for alive"
+        peer = replacement.peer_that_sees(state, node)
+        text = (
+            f"{node.name} is moved away from its agent" if peer is None else f"{peer} still sees {node.address} as up"
+        )
         return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
     if is_leaving(node):
-        return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; what it held is released")
+        return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; its reservation is released")
     if is_paused(node) and node.mode == "PAUSED":
-        where = node.agent.hostname if node.agent is not None else "its agent"
+        where = agent_name(node)
         text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"
         return Status.WAITING, Reason(Code.PAUSED, text)
     if not has_ended(node):
         return _live_status(state, node)
     moved = replacement.has_moved(node)
-    block = deploy.deploy_block(state, node, now) if moved else recovery.common_block(state, node, recovery.PLAN, now)
+    block = deploy.deploy_block(state, node, now) if moved else recovery.common_block(state, node, RECOVERY, now)
     if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)

@@ -1,4 +1,4 @@
-"""Plan > Phase > Step: what is done, what runs, what waits and why. Computed from the state, never stored."""
+"""Plan > Phase > Step: the work that is done, runs or waits, with reasons. Computed from the state, never stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One unit of work. `reason` is a code for programs, `message` the sentence for people."""
+    """A unit of work. `reason` is a code for programs, `message` a sentence for operators."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole plan; `errors` are reasons why it cannot go on until an operator acts."""
+    """A whole plan; `errors` are reasons why it waits for an operator."""
 
     name: str
     phases: tuple[Phase, ...]
@@ -58,15 +58,21 @@ class Plan:
 
 @lru_cache(maxsize=131072)
 def stable_id(*names: str) -> str:
-    """The id of a plan's part: the same in every process."""
+    """Return the id of a plan's part, equal in every process."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(names)))
 
 
 def aggregate(children: Iterable[Status], interrupted: bool = False, errors: bool = False) -> Status:
-    """The status of a parent from its children's; the first rule that matches wins.
+    """Return the status of a parent from those of its children.
 
-    Errors; nothing left to do; an interrupt while something is left (WAITING once nothing runs any more);
-    something runs; something is delayed or waits; nothing has begun; a mix of done and not begun.
+    The first rule that holds wins:
+
+    1. ERROR with errors, or with a child in ERROR.
+    2. COMPLETE if all children are.
+    3. IN_PROGRESS if a child runs.
+    4. WAITING if the plan is interrupted or a child waits.
+    5. DELAYED if a child is.
+    6. PENDING if no child has begun, otherwise IN_PROGRESS.
     """
     words = set(children)
     if errors or Status.ERROR in words:

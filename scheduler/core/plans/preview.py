@@ -1,4 +1,4 @@
-"""What would become of other settings, before anybody gives them: what changes, what it takes, and what is refused."""
+"""Preview of other settings: the changes, the nodes that restart or leave, and the refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREVIEW = "preview"
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that differs from the target, as texts without secrets; `restart`: nodes have to be for it."""
+    """One difference from the target, as texts without secrets; `restart`: it restarts nodes."""
 
     name: str
     old: str
@@ -28,7 +28,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """`refusals` are sentences: with any of them nothing would change, and no node be restarted. `warnings` are too."""
+    """The effect of other settings. `refusals` are sentences; with any of them nothing would change."""
 
     changes: tuple[Change, ...]
     refusals: tuple[str, ...]
@@ -38,8 +38,10 @@ class Preview:
 
 
 def preview(state: ClusterState, asked: Wanted) -> Preview:
-    """What following these settings would do; `restarts` are all nodes that a roll-out would then go
-    over, `leaves` those that would leave the ring, in this order."""
+    """Return the effect of these settings.
+
+    `restarts` are all nodes that a roll-out would restart, `leaves` those that would leave the ring, in this order.
+    """
     old, wanted = state.target.spec, asked.spec
     refusals = (*own_problems(wanted), *refused_changes(old, wanted))
     changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
@@ -55,7 +57,7 @@ def preview(state: ClusterState, asked: Wanted) -> Preview:
 
 
 def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
-    """What reaches no launch by itself, or is refused."""
+    """Yield the settings that reach no running node by themselves, or that are refused."""
     for name in ("nodes", "seeds", "placement", "rack_attribute", "disk_mb", "disk_type", "role", "principal"):
         yield name, getattr(old, name), getattr(new, name)
     yield "name", old.service_name, new.service_name

@@ -1,8 +1,8 @@
-"""Concern: the service is removed for good: tasks end, volumes are destroyed, reservations given back.
+"""Concern: the uninstall: end all tasks, destroy the volumes, release the reservations.
 
-No node leaves the ring before: all of it goes. A node whose task has ended is emptied in one write, and what it held
-is released where it is offered, by the concerns `release` and `garbage`. Once no record names anything any more, and
-for a while no offer has shown anything of this cluster, that is stored, and the framework is torn down.
+No node leaves the ring first, because the whole ring goes. A node whose task has ended is emptied in one write; the
+concerns `release` and `garbage` release its reservation where offers show it. Once no record names a reservation, and
+no offer has shown one of this cluster for a while, the scheduler stores that and tears the framework down.
 """
 
 from __future__ import annotations
@@ -10,49 +10,49 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle.workspace import Cycle, end_task
-from scheduler.core.nodes.replacement import give_up
+from scheduler.core.nodes.replacement import abandoned_on
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import LIVE, by_index, may_live
 from scheduler.core.state.node import NodeRecord, TaskState
 
-# So long nothing of this cluster may have been offered, while offers are called for.
+# The time without any offer of this cluster, while offers are revived, before the teardown.
 CALM_SECONDS = 10.0
 
 
 def give_up_nodes(cycle: Cycle) -> None:
-    """End every task; empty the records of those that have ended."""
+    """End every task, and empty the records of nodes whose task has ended."""
     for node in by_index(cycle.state.nodes.values()):
         if may_live(node):
             if node.task is not None and node.agent is not None:
                 end_task(cycle, node.task, node.agent, "the service is removed")
-        elif (empty := emptied(node)) != node:
-            cycle.update(empty)
+        elif (empty := clear_node(node)) != node:
+            cycle.put(empty)
 
 
-def emptied(node: NodeRecord) -> NodeRecord:
-    """The node without anything; what it holds somewhere, as far as anyone knows, is to be released there.
+def clear_node(node: NodeRecord) -> NodeRecord:
+    """Return the node without its place, its known reservations to be released.
 
-    What may be anywhere is released if it turns up, and not waited for.
+    A reservation that may be on any agent is released if it appears; the uninstall does not wait for it.
     """
-    held = [replace(given_up, unused=True) for given_up in node.abandoned]
+    held = [replace(abandoned, unused=True) for abandoned in node.abandoned]
     if node.reservation is not None and node.agent is not None and not _is_gone(node):
-        held.append(give_up(node.reservation, node.agent))
+        held.append(abandoned_on(node.reservation, node.agent))
     previous = None if node.intent is None else node.intent.previous
     if previous is not None and not previous.gone:
-        held.append(give_up(previous.reservation, previous.agent))
+        held.append(abandoned_on(previous.reservation, previous.agent))
     return NodeRecord(index=node.index, abandoned=tuple(held), left=True)
 
 
 def finish(cycle: Cycle) -> None:
-    """Note that all is released, and have the framework torn down then."""
+    """Store that all is released, and then tear the framework down."""
     record = cycle.state.uninstall
     assert record is not None
     if record.released:
         cycle.teardown = True
         return
-    cycle.wanted.add("a look at what is left")
+    cycle.wanted.add(Need(NeedKind.UNINSTALL))
     since = cycle.state.memory.calm_since
     if not _is_calm(cycle):
         since = None
@@ -66,13 +66,13 @@ def finish(cycle: Cycle) -> None:
 
 
 def holds_nothing(node: NodeRecord) -> bool:
-    """Whether its task has ended, and nothing is surely reserved for it any more."""
-    surely = any(given_up.agent_id for given_up in node.abandoned)
+    """Return whether the task has ended, and no reservation surely remains."""
+    surely = any(abandoned.agent_id for abandoned in node.abandoned)
     return not (may_live(node) or node.reservation is not None or node.intent is not None or surely)
 
 
 def _is_calm(cycle: Cycle) -> bool:
-    """Whether nothing of this cluster is known of, nor offered."""
+    """Return whether nothing of this cluster is recorded or offered."""
     state = cycle.state
     known = known_reservations(state)
     shown = any(
@@ -85,13 +85,13 @@ def _is_calm(cycle: Cycle) -> bool:
 
 
 def _is_gone(node: NodeRecord) -> bool:
-    """An agent that an operator removed takes its reservations with it."""
+    """Return whether an operator removed the agent, which removes its reservations too."""
     return node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR
 
 
 def forget_holdings(state: ClusterState, node: NodeRecord) -> ClusterState:
-    """The state in which what this node holds somewhere is not waited for any more."""
+    """Return the state in which the uninstall does not wait for this node's reservations any more."""
     assert state.uninstall is not None
-    left = (*state.uninstall.left, *(given_up.id for given_up in node.abandoned))
+    left = (*state.uninstall.left, *(abandoned.id for abandoned in node.abandoned))
     after = replace(node, abandoned=())
     return replace(state, nodes={**state.nodes, node.name: after}, uninstall=replace(state.uninstall, left=tuple(left)))

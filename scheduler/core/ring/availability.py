@@ -1,4 +1,4 @@
-"""Tell which members are available, and what the ring can spare."""
+"""Availability of the ring: which members are down, not ready or busy, and which restarts of a rack run together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scheduler.core.state.reason import Code, Reason
 
 @dataclass(frozen=True)
 class Ring:
-    """What stands against taking a node out of the ring, found out once for all nodes; names in numeric order.
+    """The facts that forbid to take a node out of the ring, computed once for all nodes; names in numeric order.
 
-    `unsettled` are members that are up, and not ready in their own eyes or in those of a peer. `mates` are, by
-    rack, those that have begun and beside which more of their rack may.
+    `begun` are the nodes whose intent is under way. `unsettled` are members that are up, but not ready by their own
+    status or by that of a peer. `mates` has, by rack, the nodes beside which more nodes of that rack may restart.
     """
 
     begun: tuple[NodeRecord, ...]
@@ -33,17 +33,17 @@ class Ring:
 AT_REST = Ring((), (), (), {}, frozenset(), {})
 
 
-def begun(state: ClusterState) -> list[NodeRecord]:
-    """The nodes whose intent is being carried out."""
+def begun_nodes(state: ClusterState) -> list[NodeRecord]:
+    """Return the nodes whose intent is under way."""
     return [node for node in by_index(state.nodes.values()) if node.intent and node.intent.begun_at is not None]
 
 
-def look(state: ClusterState) -> Ring:
-    """The ring as of now."""
+def survey(state: ClusterState) -> Ring:
+    """Return the present availability of the ring."""
     nodes = by_index(state.nodes.values())
     members = [node for node in nodes if node.deployed is not None]
     return Ring(
-        begun=tuple(begun(state)),
+        begun=tuple(begun_nodes(state)),
         joining=tuple(node.name for node in nodes if is_joining(node)),
         down=tuple(node.name for node in members if is_down(node)),
         unsettled=_unsettled(state, [node for node in members if not is_down(node)]),
@@ -55,7 +55,7 @@ def look(state: ClusterState) -> Ring:
 
 
 def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
-    together = [node for node in begun(state) if node.intent is not None and node.intent.by_rack]
+    together = [node for node in begun_nodes(state) if node.intent is not None and node.intent.by_rack]
     if not together or rack_problem(state) is not None:
         return {}
     racks = {node.rack for node in together}
@@ -63,7 +63,7 @@ def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
 
 
 def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
-    """Why these members may not be taken out of the ring now: another is down or not settled; None if they may."""
+    """Return why these members must stay in the ring: another is down or not ready; None if they may go."""
     if down := [other for other in ring.down if other not in names]:
         return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
     return next((reason for other, reason in ring.unsettled.items() if other not in names), None)
@@ -71,10 +71,10 @@ def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
 
 def _unsettled(state: ClusterState, members: list[NodeRecord]) -> dict[str, Reason]:
     found = {node.name: reason for node in members if (reason := own_reason(state, node)) is not None}
-    spoken = [node for node in members if node.name not in found]
+    reporting = [node for node in members if node.name not in found]
     addresses = {node.address: node.name for node in members}
     schemas: dict[str | None, str] = {}
-    for node in spoken:
+    for node in reporting:
         status = state.sightings[node.name].status
         schemas.setdefault(status.schema, node.name)
         blind = next((addresses[address] for address in status.unreachable if address in addresses), None)

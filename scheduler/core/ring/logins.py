@@ -1,4 +1,4 @@
-"""Whether a cluster that asks for logins goes on while a node is down, as far as executors told of system_auth."""
+"""Logins while a node is down: the replicas of system_auth, as executors report them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _ENOUGH = 3
 
 
 def warnings(state: ClusterState, spec: ClusterSpec) -> tuple[str, ...]:
-    """Sentences, for people, on this cluster with these settings."""
-    asking = [f"{key} is {name}" for key, name in _asking(spec.cassandra.options)]
+    """Return sentences for the operator about logins in this cluster with these settings."""
+    active = [f"{key} is {name}" for key, name in _login_settings(spec.cassandra.options)]
     replicas = auth_replicas(state)
-    if not asking or replicas is None or replicas > 1 or spec.nodes < 2:
+    if not active or replicas is None or replicas > 1 or spec.nodes < 2:
         return ()
     center, wanted = spec.cassandra.data_center, min(spec.nodes, _ENOUGH)
     return (
-        f"{asking[0]}, and system_auth has {'one replica' if replicas else 'no replica'} in {center}: while a node is "
-        "down that holds a user, nobody can log in as that user. Run ALTER KEYSPACE system_auth WITH replication = "
+        f"{active[0]}, and system_auth has {'one replica' if replicas else 'no replica'} in {center}: while a node is "
+        "down that holds a user, logins of that user fail. Run ALTER KEYSPACE system_auth WITH replication = "
         f"{{'class': 'NetworkTopologyStrategy', '{center}': {wanted}}}, then a repair of system_auth on all nodes",
     )
 
 
 def auth_replicas(state: ClusterState) -> int | None:
-    """How many replicas system_auth has in the data center, by the word of the first member that is up and knows."""
+    """Return the replicas of system_auth in the data center, as reported by the first member that is up."""
     for node in by_index(state.nodes.values()):
         sighting = state.sightings.get(node.name)
         found = None if sighting is None else sighting.status.auth_replicas
@@ -43,8 +43,8 @@ def auth_replicas(state: ClusterState) -> int | None:
     return None
 
 
-def _asking(options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The settings that need system_auth, with their classes' short names."""
+def _login_settings(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the settings that need system_auth, with their classes' short names."""
     found = []
     for key, default in _OPEN.items():
         value = options.get(key)

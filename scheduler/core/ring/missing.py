@@ -1,10 +1,14 @@
-"""Concern: a member that its peers do not see, and whose own executor does not answer, is down, whatever Mesos says.
+"""Concern: mark a member as missing that most peers see as down and whose executor does not answer.
 
-Mesos gives a machine up after more than a minute; Cassandra's gossip knows better within seconds. Both are asked for:
-more than half of the other members that are up and answer hold it for down, or have not heard of it for seconds, in
-what they said after its own last word; and its executor has left questions unanswered. So neither a peer that is cut
-off from the others nor an agent that is away is enough. Nothing is launched, replaced or released for it: the node
-only counts as down, until it speaks, or as many peers hold it for up again.
+Mesos gives up an agent after more than a minute. Cassandra's gossip notices within seconds. A member is missing if
+both hold:
+
+- More than half of the other members that are up and answer see it as down, or had no gossip from it for seconds. Only
+  statuses that are newer than its own last one count.
+- Its executor has left queries unanswered.
+
+So neither a peer that is cut off from the others nor an absent agent is enough. Nothing is launched, replaced or
+released for it. The node only counts as down, until it answers or as many peers see it as up again.
 """
 
 from __future__ import annotations
@@ -18,36 +22,39 @@ from scheduler.core.state.cluster import Asked, ClusterState, Sighting
 from scheduler.core.state.lifecycle import by_index, is_running, is_up
 from scheduler.core.state.node import Missing, NodeRecord
 
-# So many questions without an answer are silence: the second is put two seconds after the first.
+# Queries without an answer before a node counts as silent; the second follows the first after two seconds.
 SILENT = 2
-# So many peers are named.
+# The number of peers that a sentence names.
 NAMED = 5
 _MODE, _UP = "UNKNOWN", "NORMAL"
 
 
 @dataclass(frozen=True)
 class _Views:
-    """What members that are up and answer hold of addresses."""
+    """The views of members that are up and answer: their statuses, and by address the members that see it as down."""
 
     voters: tuple[tuple[NodeRecord, Sighting], ...]
     unreachable: Mapping[str, tuple[NodeRecord, ...]]
 
 
 def note_missing(cycle: Cycle) -> None:
-    """Note who is missing by the peers' word, and who is not any more."""
+    """Mark members as missing, and clear the mark of those that most peers see again."""
     views = _views(cycle.state)
     for node in list(cycle.state.nodes.values()):
         if node.missing is not None:
             if is_running(node) and _is_seen_again(views, node):
-                cycle.update(replace(node, mode=_UP, missing=None))
+                cycle.put(replace(node, mode=_UP, missing=None))
         elif node.deployed is not None and is_up(node) and is_silent(cycle.state, node):
             since = _heard_at(cycle.state, node)
             if peers := _majority(views, node, since):
-                cycle.update(replace(node, mode=_MODE, missing=Missing(cycle.now, since, peers)))
+                cycle.put(replace(node, mode=_MODE, missing=Missing(cycle.now, since, peers)))
 
 
-def doubted(state: ClusterState) -> set[str]:
-    """Who has to be asked now: members that a peer does not see, and once they are silent, who may know better."""
+def doubted_members(state: ClusterState) -> set[str]:
+    """Return the members to query at once.
+
+    These are members that a peer sees as down; once they are silent, also the peers with an older view.
+    """
     views = _views(state)
     found: set[str] = set()
     if not views.unreachable:
@@ -57,19 +64,19 @@ def doubted(state: ClusterState) -> set[str]:
             continue
         found.add(node.name)
         if state.memory.asked.get(node.name, Asked(0.0)).unanswered:
-            blaming = {peer.name for peer in views.unreachable[node.address or ""]}
+            accusers = {peer.name for peer in views.unreachable[node.address or ""]}
             since = _heard_at(state, node)
-            found |= {peer.name for peer, item in views.voters if peer.name not in blaming or item.at < since}
+            found |= {peer.name for peer, item in views.voters if peer.name not in accusers or item.at < since}
     return found
 
 
 def is_silent(state: ClusterState, node: NodeRecord) -> bool:
-    """Whether its executor leaves questions unanswered."""
+    """Return whether the node's executor leaves queries unanswered."""
     return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= SILENT
 
 
-def sentence(node: NodeRecord) -> str:
-    """For people: who does not see the node, and since when nothing was heard of it."""
+def describe_missing(node: NodeRecord) -> str:
+    """Return a clause for a reason: the peers that see the node as down, and since when it is silent."""
     assert node.missing is not None
     peers = node.missing.peers
     names = list(peers[:NAMED])
@@ -92,11 +99,11 @@ def _views(state: ClusterState) -> _Views:
 
 
 def _majority(views: _Views, node: NodeRecord, since: float) -> tuple[str, ...]:
-    """Those that hold the node for down, if they are more than half of the others; else none."""
-    blaming = {peer.name for peer in views.unreachable.get(node.address or "", ())}
+    """Return the peers that see the node as down if they are more than half of the others; none otherwise."""
+    accusers = {peer.name for peer in views.unreachable.get(node.address or "", ())}
     others = [(peer, sighting) for peer, sighting in views.voters if peer.name != node.name]
-    said = [peer for peer, sighting in others if peer.name in blaming and sighting.at >= since]
-    return tuple(peer.name for peer in by_index(said)) if 2 * len(said) > len(others) else ()
+    votes = [peer for peer, sighting in others if peer.name in accusers and sighting.at >= since]
+    return tuple(peer.name for peer in by_index(votes)) if 2 * len(votes) > len(others) else ()
 
 
 def _is_seen_again(views: _Views, node: NodeRecord) -> bool:
@@ -108,13 +115,13 @@ def _is_seen_again(views: _Views, node: NodeRecord) -> bool:
 
 
 def _heard_at(state: ClusterState, node: NodeRecord) -> float:
-    """When the node spoke last; after a start of the scheduler, when Mesos last spoke of its task."""
+    """Return the time of the node's last status; after a start of the scheduler, of its task's last update."""
     sighting = _own(state, node)
     assert node.task is not None
     return node.task.updated_at if sighting is None else sighting.at
 
 
 def _own(state: ClusterState, node: NodeRecord) -> Sighting | None:
-    """What the newest task of the node has said last."""
+    """Return the last status of the node's newest task."""
     sighting = state.sightings.get(node.name)
     return None if sighting is None or node.task is None or sighting.task_id != node.task.id else sighting

@@ -1,8 +1,8 @@
-"""Whom a node asks first when it starts.
+"""Seeds: the nodes that a node contacts first when it starts.
 
-A seed does not bootstrap: a node that has never been a member must not find itself among its seeds, or it would
-join without data. Only the very first node of an empty cluster is its own seed; and a member that starts while no
-other member is up, since Cassandra refuses to start when none of its seeds answers and it is none itself.
+A seed does not bootstrap. So a node that has never been a member must not be among its own seeds, or it would join
+without data. Two nodes are their own seeds: the very first node of an empty cluster, and a member that starts while no
+other member is up, since Cassandra refuses to start if no seed answers and it is not a seed itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scheduler.core.state.node import NodeRecord, TaskState
 
 
 def seed_addresses(state: ClusterState) -> tuple[str, ...]:
-    """The addresses of the first nodes that are members, as many as there are to be seeds."""
+    """Return the addresses of the first members, as many as the configured number of seeds."""
     members = (node.address for node in by_index(state.nodes.values()) if node.deployed and node.address)
     return tuple(address for address, _ in zip(members, range(state.target.spec.seeds), strict=False))
 
 
 def choose_seeds(state: ClusterState, node: NodeRecord) -> Seeds | None:
-    """The seeds of a launch of this node; None while there is no member that it could ask."""
+    """Return the seeds for a launch of this node; None while no member is up that it could contact."""
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index and other.task]
     if addresses := seed_addresses(state):
         alone = node.deployed is not None and not any(_serves(other) for other in others)

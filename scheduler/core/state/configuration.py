@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from scheduler.core.state.node import SCHEMA_VERSION
 from scheduler.core.state.spec import ClusterSpec
 
-Texts = Mapping[str, str]  # by setting; what is unset is not there
+Texts = Mapping[str, str]  # by setting, such as {"NODES": "3"}, without those that are unset
 
 
 @dataclass(frozen=True)
 class PlanRecord:
-    """What an operator told a plan; stored under plans/<name>."""
+    """The commands of operators to a plan, and its canary; stored under plans/<name>."""
 
     name: str
     interrupted: bool = False
-    completed: bool = False  # all nodes were members once: what joins later takes data over
-    cleanup_due_since: float | None = None  # such a one joined, and no cleanup was begun since
+    completed: bool = False  # all nodes were members once: a node that joins later takes data over
+    cleanup_due_since: float | None = None  # such a node joined, and no cleanup has begun since
     cleanup_due: tuple[str, ...] | None = None  # on the nodes that were members before; earlier versions named none
-    canary: Canary | None = None  # of the plan deploy: until an operator lets it go on, no other node has the target
+    canary: Canary | None = None  # of the plan deploy: no other node gets the target before an operator's `continue`
     schema_version: int = SCHEMA_VERSION
 
 
@@ -28,7 +28,7 @@ class PlanRecord:
 class Configuration:
     """An immutable configuration, stored under configurations/<id>.
 
-    `settings` are the texts of which it was made; earlier versions recorded none.
+    `settings` are the texts that produced it; earlier versions recorded none.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Override:
-    """A setting given through the API: its text (empty: unset), and what the environment said when it was given."""
+    """A setting given through the API: its text (empty: unset), and the environment's text of that moment."""
 
     text: str
     over: str
@@ -51,7 +51,7 @@ Overrides = Mapping[str, Override]
 
 @dataclass(frozen=True)
 class Canary:
-    """The node that has a new target alone until an operator lets the plan go on; `node` is empty before it begins."""
+    """The one node that gets a new target before an operator's `continue`; `node` is empty before its restart."""
 
     configuration: str
     node: str = ""

@@ -1,4 +1,4 @@
-"""What happened to the cluster, as it is kept for people: entries in an order that never changes."""
+"""The events of the cluster, kept for people in an order that never changes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from scheduler.core.state.node import SCHEMA_VERSION
 
 
 class EntryKind(StrEnum):
-    """What an entry tells of."""
+    """The kind of an event."""
 
-    SCHEDULER = "SCHEDULER"  # a scheduler has begun to work
+    SCHEDULER = "SCHEDULER"  # a scheduler has started
     MASTER = "MASTER"  # Mesos subscribed this framework, or the connection to it was lost
-    CONFIGURATION = "CONFIGURATION"  # the target changed, or a change was not taken, or one of the API lapsed
-    COMMAND = "COMMAND"  # somebody asked for something
+    CONFIGURATION = "CONFIGURATION"  # the target changed, a change was refused, or an override lapsed
+    COMMAND = "COMMAND"  # an operator sent a command
+    ACCESS = "ACCESS"  # the API refused requests
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
-    GARBAGE = "GARBAGE"  # a reservation that no record knows was found
-    UNINSTALL = "UNINSTALL"  # the service is being removed
+    GARBAGE = "GARBAGE"  # a reservation that no record knows was offered
+    UNINSTALL = "UNINSTALL"  # the uninstall has begun, or has released everything
     LAUNCHED = "LAUNCHED"
-    KILLED = "KILLED"  # a task is told to end
-    STRAY = "STRAY"  # a task that no record knows is told to end
-    ENDED = "ENDED"  # a node's task is over
-    UNREACHABLE = "UNREACHABLE"  # Mesos cannot see a node's task
+    KILLED = "KILLED"  # a task was killed
+    STRAY = "STRAY"  # a stray was killed
+    ENDED = "ENDED"  # a node's task has ended
+    UNREACHABLE = "UNREACHABLE"  # Mesos cannot reach a node's task
     MEMBER = "MEMBER"  # a node joined the ring
     DOWN = "DOWN"
     UP = "UP"
     GAVE_UP = "GAVE_UP"  # a node failed too often, and waits for an operator
-    LEFT = "LEFT"  # a node's record is removed
-    INTENT = "INTENT"  # what is to become of a node: stored, begun, done or taken back
+    LEFT = "LEFT"  # a node's record was removed
+    INTENT = "INTENT"  # an intent of a node: stored, begun, completed or canceled
     OPERATION = "OPERATION"  # maintenance: started, stopped, complete
     STEP = "STEP"  # a step of maintenance failed
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened at `at`, in seconds since the epoch.
+    """One event at `at`, in seconds since the epoch.
 
     `subject` is a task, plan, step or configuration by its id; `node` and `principal` are empty where there is none.
     """
@@ -53,12 +54,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class JournalRecord:
-    """Entries that follow one another, stored under events/<sequence of the first, with leading zeros>."""
+    """Consecutive events, stored under events/<sequence of the first>, such as events/000000000001."""
 
     entries: tuple[Entry, ...]
     schema_version: int = SCHEMA_VERSION
 
     @property
     def key(self) -> str:
-        """Its name among the records; names sort as the entries do."""
+        """Return the name among the records; names sort as the events do."""
         return f"{self.entries[0].sequence:012d}" if self.entries else ""

@@ -1,9 +1,8 @@
-"""What excludes what among maintenance operations.
+"""The rules by which maintenance operations exclude each other.
 
-One operation works at a time: all of them work on the same SSTables. One that waits for an operator, since a step of it
-failed and nothing of it runs, lets operations of other kinds begin. Where these could take away what it needs to go on,
-or make of it what nobody asked for, they are refused. Once its failed step is restarted it waits until the other one
-has ended, or waits for an operator too.
+One operation works at a time: all of them work on the same SSTables. A parked operation lets operations of other kinds
+begin, except those that could remove what it needs to continue, or would spoil its result. Once its failed step is
+restarted, it is queued until the other operation has ended or is parked.
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ _ONE_PLACE = ("external_location", "endpoint")
 
 
 def failed_step(state: ClusterState, operation: OperationRecord) -> StepRecord | None:
-    """The first step for which it waits for an operator; None if it does not."""
+    """Return the first failed step of a running operation, which waits for an operator; None if there is none."""
     if operation.state is not OperationState.RUNNING:
         return None
     return next((step for step in _steps(state, operation) if step.state is StepState.FAILED), None)
 
 
 def is_parked(state: ClusterState, operation: OperationRecord) -> bool:
-    """Whether it waits for an operator, and nothing of it runs."""
+    """Return whether an operation has a failed step and no running job."""
     if failed_step(state, operation) is None:
         return False
     return all(step.state is not StepState.RUNNING for step in _steps(state, operation))
 
 
 def holds_turn(state: ClusterState, operation: OperationRecord) -> bool:
-    """Whether it is the one that works; at most one is."""
+    """Return whether this is the operation that works; at most one does."""
     running = operation.state is OperationState.RUNNING and not operation.queued
     return running and failed_step(state, operation) is None
 
 
 def exclusion(state: ClusterState, kind: str, request: Mapping[str, Any]) -> str | None:
-    """Why an operation of this kind cannot begin now, as a sentence without its end."""
+    """Return why an operation of this kind cannot begin now, as a sentence without its full stop; None if it can."""
     for operation in state.operations.values():
         if is_live(operation) and (reason := _excluded(state, operation, kind, request)) is not None:
             return reason
@@ -49,7 +48,7 @@ def exclusion(state: ClusterState, kind: str, request: Mapping[str, Any]) -> str
 
 
 def remarks(state: ClusterState, kind: str) -> str:
-    """What whoever begins an operation beside one that waits for an operator has to know; may be empty."""
+    """Return what the operator who begins an operation beside a parked one has to know; can be empty."""
     restore = state.operations.get(RESTORE)
     if kind != BACKUP or restore is None or failed_step(state, restore) is None:
         return ""
@@ -73,7 +72,7 @@ def _excluded(state: ClusterState, other: OperationRecord, kind: str, request: M
 
 
 def _needed(other: OperationRecord, kind: str, request: Mapping[str, Any]) -> str | None:
-    """Why this kind may not begin beside one of another kind that may go on later."""
+    """Return why this kind must not begin beside a parked operation of another kind; None if it can."""
     if kind == DECOMMISSION and other.kind in (BACKUP, RESTORE):
         return "it needs all of its nodes to go on"
     if kind == RESTORE and other.kind == BACKUP:
@@ -86,7 +85,7 @@ def _needed(other: OperationRecord, kind: str, request: Mapping[str, Any]) -> st
 
 
 def _may_be_same(deletion: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether a deletion may mean the backup that the other request names. One by age never takes a new one."""
+    """Return whether a deletion can mean the other request's backup. A deletion by age never takes a new one."""
     if any(deletion.get(name) != other.get(name) for name in _ONE_PLACE):
         return False
     return deletion.get("backup_name") in (None, other.get("backup_name"))

@@ -1,4 +1,4 @@
-"""Nodes by their names: executors and Cassandra know one another by addresses, which tell people nothing."""
+"""Names of nodes for the addresses in the texts of executors and Cassandra."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMED = re.compile(r"node-\d+ \(/?\Z")
 
 
 def named(state: ClusterState, text: str) -> str:
-    """The text with `node-2 (10.0.0.3)` for each address of a node; what has its name already stays."""
+    """Return the text with `node-2 (10.0.0.3)` for each address of a node that has no name beside it yet."""
 
     def name(match: re.Match[str]) -> str:
         address = _bare(match["whole"])
@@ -27,7 +27,7 @@ def named(state: ClusterState, text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without a port, and without the brackets of IPv6."""
+    """Return an address without its port, and without the brackets of IPv6."""
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0] if text.count(":") == 1 else text

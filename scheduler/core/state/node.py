@@ -5,8 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 SCHEMA_VERSION = 1
+
+Value = TypeVar("Value")
+
+
+class IncompleteRecordError(Exception):
+    """A record without a part that its caller relies on: a bug; the text names the record and the part."""
+
+
+def require(value: Value | None, part: str, owner: str) -> Value:
+    """Return the part of a record that must be there.
+
+    Args:
+        value: The part.
+        part: Its name, such as `task`.
+        owner: The name of the record, such as node-0.
+
+    Raises:
+        IncompleteRecordError: The record has no such part.
+    """
+    if value is None:
+        raise IncompleteRecordError(f"{owner} has no {part}")
+    return value
 
 
 class TaskState(StrEnum):
@@ -30,9 +53,9 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """Where a node lives. `attributes` are the offer's, as text, for placement constraints and the rack.
+    """The agent of a node. `attributes` are the offer's, as text, for placement constraints and the rack.
 
-    `url` is where the agent itself answers; empty in records of earlier versions.
+    `url` is the address of the agent's own API; empty in records of earlier versions.
     """
 
     id: str
@@ -43,7 +66,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class Reservation:
-    """What a node holds on its agent for life; `seen` once Mesos has shown it (an offer, or a running task).
+    """The reservation of a node, kept for life; `seen` once an offer or a running task has shown it.
 
     `id` is the value of the label resource_id on every reserved resource; `volume_id` the persistence id.
     `mount_root` is the disk's root of a MOUNT volume, `disk_mb` the volume's size (of a MOUNT disk: the whole disk).
@@ -60,13 +83,12 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A reservation that nobody needs any more: no task on it was ever seen, or its node lives elsewhere now.
+    """A reservation that its node no longer uses: no task on it was ever seen, or the node is placed elsewhere now.
 
-    `unused`: no data on it is needed, since Mesos said that its launch never ran, or the node was replaced; only then
-    is its volume destroyed. `agent_id` where it surely is: it is waited for there until its volume was offered, which
-    proves that no task is left, `destroyed`, and not seen there any more. `executors` ran there then: Mesos gives back
-    what an executor holds only when that has ended, so each may still hold a part. An agent that comes back under
-    another id is known by its `hostname`.
+    `unused`: no data on it is needed, since its launch never ran, or the node was replaced; only then is its volume
+    destroyed. `agent_id` is set if the reservation surely exists there. The scheduler then waits until its volume was
+    offered, which proves that no task uses it, and `destroyed`, and no offer shows it any more. `executors` ran there
+    then: each can hold a part until it has ended. An agent that returns under another id is known by its `hostname`.
     """
 
     id: str
@@ -79,7 +101,7 @@ class Abandoned:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """The newest launch of a node. `state` is the last word of Mesos or the executor on it."""
+    """The newest launch of a node. `state` is the last that Mesos or the executor reported."""
 
     id: str
     executor_id: str
@@ -93,7 +115,7 @@ class TaskRecord:
 
 @dataclass(frozen=True)
 class Failures:
-    """Failed launches in a row: `not_before` is when the next may be tried; `message` the last words."""
+    """Failed launches in a row: `not_before` is the end of the back-off, `message` the last error."""
 
     count: int = 0
     not_before: float = 0.0
@@ -101,19 +123,19 @@ class Failures:
 
 
 class IntentKind(StrEnum):
-    """What is to become of a node that is more than being launched where it was."""
+    """The pending action on a node."""
 
-    RESTART = "RESTART"  # its task is ended, and launched again in place
-    PAUSE = "PAUSE"  # as RESTART, but Cassandra stays off and the volume mounted until it is resumed
+    RESTART = "RESTART"  # its task is killed, and launched again in place
+    PAUSE = "PAUSE"  # as RESTART, but without Cassandra, and with the volume mounted, until it is resumed
     REPLACE = "REPLACE"  # a new node on another agent takes over its tokens
-    LEAVE = "LEAVE"  # it has left the ring: its task is ended, what it holds released, its record removed
+    LEAVE = "LEAVE"  # it has left the ring: its task is killed, its reservation released, its record removed
 
 
 @dataclass(frozen=True)
 class Membership:
-    """What a node was before it is replaced: kept until its replacement is a member, then released.
+    """The node before its replacement: kept until the replacement is a member, and released then.
 
-    `gone`: an operator removed its agent, and with it the reservation.
+    `gone`: an operator marked its agent as gone, and with it the reservation.
     """
 
     agent: Agent
@@ -127,11 +149,11 @@ class Membership:
 
 @dataclass(frozen=True)
 class Intent:
-    """Stored before anything is done about it, and until it has come true; so a crash of anything only delays it.
+    """A pending action, stored before the first call to Mesos and until it completes, so that a crash only delays it.
 
-    `task_id` is the task that has to end, `begun_at` when it was first told to: until then the intent waits its turn
-    and can be taken back. `configuration` is what the next launch takes (None: the node's own). `reason` is for people.
-    `by_rack`: it does not wait for those of the node's own rack that are intended in the same way.
+    `task_id` is the task to kill, `begun_at` the time of the first KILL: until then the intent waits for its turn and
+    can be canceled. `configuration` is that of the next launch (None: the node's own). `reason` is for people.
+    `by_rack`: it does not wait for such intents of the node's own rack.
     """
 
     kind: IntentKind
@@ -148,7 +170,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Missing:
-    """That `peers` do not see a node which Mesos holds for running: noted `since`, not heard of `silent_since`."""
+    """A running node that its `peers` report as down: recorded at `since`, without a reply since `silent_since`."""
 
     since: float
     silent_since: float
@@ -159,9 +181,9 @@ class Missing:
 class NodeRecord:
     """One Cassandra node, `node-<index>`, as stored under nodes/<name>.
 
-    `deployed` is the configuration with which it was once seen ready: a fact, never derived again from a later
-    health check. `abandoned` are released where they turn up after all. `host_id` and `address` are Cassandra's
-    own; `mode` the last one reported by the running task.
+    `deployed` is the configuration with which it was ready once: a fact, never derived again from a later check.
+    `abandoned` reservations are released when an offer shows them. `host_id` and `address` are Cassandra's own; `mode`
+    is the last that the running task reported.
     """
 
     index: int
@@ -175,14 +197,46 @@ class NodeRecord:
     address: str | None = None
     mode: str = "UNKNOWN"
     failures: Failures = Failures()
-    forced: bool = False  # an operator forced this node's deploy step complete
+    forced: bool = False  # an operator marked this node's deploy step COMPLETE
     intent: Intent | None = None
-    left: bool = False  # it was decommissioned, and is not launched again until an operator restarts its step
+    left: bool = False  # it was decommissioned, and waits until an operator restarts its step
     left_host: str = ""  # it was decommissioned there, to be placed elsewhere
-    missing: Missing | None = None  # its peers do not see it, and it does not answer: down until it is heard of
+    missing: Missing | None = None  # its peers report it as down, and it does not answer: down until it does
     schema_version: int = SCHEMA_VERSION
 
     @property
     def name(self) -> str:
-        """The task's name: node-<index>."""
+        """Return the name of the node, and of its task: node-<index>, such as node-0."""
         return f"node-{self.index}"
+
+    # Each raises IncompleteRecordError for a node without that part.
+
+    @property
+    def known_task(self) -> TaskRecord:
+        """Return the newest launch of a node that was launched."""
+        return require(self.task, "task", self.name)
+
+    @property
+    def known_agent(self) -> Agent:
+        """Return the agent of a node that is placed."""
+        return require(self.agent, "agent", self.name)
+
+    @property
+    def known_reservation(self) -> Reservation:
+        """Return the reservation of a node that is placed."""
+        return require(self.reservation, "reservation", self.name)
+
+    @property
+    def known_intent(self) -> Intent:
+        """Return the pending action on a node that has one."""
+        return require(self.intent, "intent", self.name)
+
+    @property
+    def known_address(self) -> str:
+        """Return the address of a node whose Cassandra has reported it."""
+        return require(self.address, "address", self.name)
+
+    @property
+    def known_deployed(self) -> str:
+        """Return the configuration with which a member was ready."""
+        return require(self.deployed, "deployed configuration", self.name)

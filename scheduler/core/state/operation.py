@@ -1,4 +1,4 @@
-"""Records of maintenance: operations, their steps and jobs, and what has ended. Times are seconds since the epoch."""
+"""Records of maintenance: operations, their steps and jobs, and the history. Times are seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from enum import StrEnum
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.state.node import SCHEMA_VERSION, Failures, TaskState
+from scheduler.core.state.node import SCHEMA_VERSION, Failures, TaskState, require
 
-# The principal of what the scheduler begins, or stops, by itself.
+# The principal of operations that the scheduler begins, or stops, itself.
 SCHEDULER = "the scheduler"
-# Among the facts of a decommission: NODES did not ask for its node, when it began or since.
+# Among the facts of a decommission: NODES did not include its node, when it began or since.
 UNWANTED = "unwanted"
 
 FIRST_DELAY = 5.0
 
 
 class OperationState(StrEnum):
-    """What is wanted of an operation, and how it ended. That a step failed is the step's to say."""
+    """The wanted state of an operation, and its end. A failure is in the state of its step."""
 
     RUNNING = "RUNNING"
-    STOPPING = "STOPPING"  # its jobs are ended; then what tidies up runs
+    STOPPING = "STOPPING"  # its jobs are killed; then its last phases, which clean up, run
     STOPPED = "STOPPED"
     COMPLETE = "COMPLETE"
-    DIFFERENT = "DIFFERENT"  # all was done, and what came of it is not what was asked for: `message` says where
+    DIFFERENT = "DIFFERENT"  # all steps are done, and the result differs from the request: `message` says where
 
 
 LIVE_OPERATIONS = frozenset({OperationState.RUNNING, OperationState.STOPPING})
@@ -36,9 +36,9 @@ class StepState(StrEnum):
     """A maintenance step; without a record it is PENDING."""
 
     PENDING = "PENDING"
-    RUNNING = "RUNNING"  # a job was launched, and its end has not been heard of
+    RUNNING = "RUNNING"  # a job was launched, and its end is not reported
     COMPLETE = "COMPLETE"
-    FAILED = "FAILED"  # for good, until an operator restarts it
+    FAILED = "FAILED"  # until an operator restarts it
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class JobTask:
 
 
 def step_key(kind: str, phase: str, name: str) -> str:
-    """The name of a step among all steps."""
+    """Return the name of a step among all steps, such as backup.Upload.node-0."""
     return f"{kind}.{phase}.{name}"
 
 
@@ -64,8 +64,8 @@ def step_key(kind: str, phase: str, name: str) -> str:
 class StepRecord:
     """One step of a maintenance operation, stored under steps/<kind>.<phase>.<name>.
 
-    `name` is the node's, or `cluster` for a step that any one node may do. `result` is what the job found.
-    `interruptions` counts attempts in a row that ended without a word of the job itself: its executor died.
+    `name` is the node's, or `cluster` for a step that any one node can do. `result` is that of the job.
+    `interruptions` counts attempts in a row that ended because the executor ended.
     """
 
     kind: str
@@ -85,18 +85,23 @@ class StepRecord:
 
     @property
     def key(self) -> str:
-        """Its name among all steps: <kind>.<phase>.<name>."""
+        """Return the name of the step among all steps: <kind>.<phase>.<name>, such as backup.Upload.node-0."""
         return step_key(self.kind, self.phase, self.name)
+
+    @property
+    def known_task(self) -> JobTask:
+        """Return the newest job of a step that has launched one; raise IncompleteRecordError for any other."""
+        return require(self.task, "job", self.key)
 
 
 @dataclass(frozen=True)
 class OperationRecord:
     """The newest operation of its kind, stored under plans/<kind>.
 
-    `request` is what was asked for, checked and completed with defaults, without secrets; `facts` is what was found out
-    when it was accepted. `nodes` are the names of the nodes that it is for. `sealed` holds the secrets, encrypted with
-    the scheduler's key; it is emptied when the operation ends. `tuning` is what may be changed while it runs. `message`
-    is what its steps had to say when it ended: what differs, and what could not be looked at.
+    `request` is that of the operator, checked and completed with defaults, without secrets; `facts` are what was
+    found when it was accepted. `nodes` are the names of its nodes. `sealed` holds the secrets, encrypted with the
+    scheduler's key; it is emptied when the operation ends. `tuning` are the values that an operator can change while
+    it runs. `message` has the messages of its steps at its end: differences, and what could not be compared.
     """
 
     kind: str
@@ -112,14 +117,14 @@ class OperationRecord:
     interrupted: bool = False
     finished_at: float | None = None
     message: str = ""
-    stopped_by: str = ""  # who had it stopped; earlier versions did not record that
-    queued: bool = False  # a failed step of it was restarted while another operation worked: it goes on after that
-    lapsed: bool = False  # of a decommission that was stopped: its node has been wanted since
+    stopped_by: str = ""  # the principal; earlier versions did not record it
+    queued: bool = False  # a failed step was restarted while another operation worked: it waits for that
+    lapsed: bool = False  # of a stopped decommission: NODES has included its node since
     schema_version: int = SCHEMA_VERSION
 
     @property
     def serves_settings(self) -> bool:
-        """Whether it is a decommission for fewer NODES, at least for a while: who raises NODES wants its node then."""
+        """Return whether it is a decommission for fewer NODES, at least for a while: higher NODES cancel it then."""
         return self.principal == SCHEDULER or bool(self.facts.get(UNWANTED))
 
 
@@ -127,7 +132,7 @@ class OperationRecord:
 class HistoryRecord:
     """An operation that has ended, stored under history/<kind>.<started_at in ms>; the oldest go first.
 
-    `steps` are its steps' results and failures by <phase>.<name>, cut where they would be too long.
+    `steps` are the results and failures of its steps by <phase>.<name>, such as Upload.node-0; long ones are cut.
     """
 
     operation: OperationRecord
@@ -136,20 +141,20 @@ class HistoryRecord:
 
     @property
     def key(self) -> str:
-        """Its name in the history."""
+        """Return the name in the history: <kind>.<started_at in ms>, such as backup.1700000000123."""
         return f"{self.operation.kind}.{round(self.operation.started_at * 1000)}"
 
 
 def is_live(operation: OperationRecord) -> bool:
-    """Whether it has not ended."""
+    """Return whether an operation has not ended."""
     return operation.state in LIVE_OPERATIONS
 
 
 def stamp(seconds: float) -> str:
-    """A time for people: ISO 8601 in UTC, to the second."""
+    """Return a time for people: ISO 8601 in UTC, such as 2026-01-31T12:00:00Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def delay_after(count: int) -> float:
-    """Seconds to wait after the count-th failure: 5, then four times as long as before."""
+    """Return the back-off in seconds after the count-th failure of a job: 5, then four times as long each."""
     return FIRST_DELAY * 4.0 ** (count - 1)

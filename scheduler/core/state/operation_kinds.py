@@ -1,4 +1,4 @@
-"""The table of maintenance operations: one entry for each kind, which is all that the mechanism knows of it."""
+"""The table of maintenance operations: one entry for each kind, which is all that the core knows of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ CLUSTER = "cluster"
 class PhaseKind:
     """A phase: a step for each node of the operation, or (`once`) a single one on any of them.
 
-    `job` is the executor's. `at_once` says how many steps may run side by side: a number, ALL_AT_ONCE, or the name of
-    the request's field that says so. A phase with `always` runs at the end also when the operation is stopped, on the
+    `job` is the executor's. `at_once` is the number of steps that can run side by side: a number, ALL_AT_ONCE, or the
+    name of the request's field with the number. A phase with `always` also runs when the operation is stopped, on the
     nodes where a phase before it has begun. `needs` names an earlier phase and a field of its result: without a value
-    there the phase has no steps. With `of_members` a node that has left the ring has nothing to be worked on.
+    there the phase has no steps. With `of_members` the step of a node that has left the ring is skipped.
     """
 
     name: str
@@ -32,7 +32,7 @@ class PhaseKind:
 class Kind:
     """One kind of operation: its name in URLs, plans and ZooKeeper, its title for people, and its phases in order.
 
-    `resumable`: after a stop it can be continued where it was.
+    `resumable`: an operator can continue it after a stop.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Kind:
 
 
 def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
-    """A kind of one phase: the job of the same name on each node."""
+    """Return a kind of one phase: the job of the same name on each node."""
     return Kind(name, title, (PhaseKind(title, name, at_once="parallelism", of_members=True),), resumable)
 
 
@@ -78,8 +78,8 @@ _KINDS = (
             PhaseKind("Check", "restore-check", at_once=ALL_AT_ONCE),
             PhaseKind("Schema", "restore-schema", once=True),
             PhaseKind("Load", "restore-load", at_once="parallelism"),
-            # On all nodes before the first of them builds: what one builds goes to the others. What was emptied is
-            # built also when the restore is stopped.
+            # Before the first node builds a view, all nodes empty theirs, since each sends the others what it builds.
+            # Emptied views are built also when the restore is stopped.
             PhaseKind("Empty Views", "restore-empty-views", at_once=ALL_AT_ONCE, needs=_VIEWS),
             PhaseKind("Build Views", "restore-build-views", at_once=ALL_AT_ONCE, always=True, needs=_VIEWS),
             PhaseKind("Digest", "restore-digest", at_once="parallelism"),

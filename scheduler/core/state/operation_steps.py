@@ -10,7 +10,7 @@ from scheduler.core.state.operation_kinds import CLUSTER, KINDS, PhaseKind
 
 
 def steps(state: ClusterState, operation: OperationRecord, phase: PhaseKind) -> Iterator[StepRecord]:
-    """The steps of a phase in order, blank where nothing is recorded yet; none of a phase that nothing needs."""
+    """Yield the steps of a phase in order, PENDING ones without a record too; none of a phase that is not needed."""
     if phase.needs is not None and not _is_needed(state, operation, *phase.needs):
         return
     for name in (CLUSTER,) if phase.once else operation.nodes:

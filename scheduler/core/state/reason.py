@@ -1,4 +1,4 @@
-"""Why something is not done: a code for programs and a sentence for people."""
+"""Reasons of steps and refused offers: a code for programs and a sentence for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Every reason for which an offer is refused, a step waits or a node is not ready."""
+    """The codes of refused offers, waiting steps and nodes that are not ready."""
 
     # An offer and a node
     NOT_RECONCILED = "NOT_RECONCILED"
@@ -75,7 +75,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason, ready to be shown."""
+    """One reason, ready to be shown to people."""
 
     code: Code
     sentence: str

@@ -1,4 +1,4 @@
-"""What an operator wants: the content of one configuration. Frozen values; checked before they get here."""
+"""The description of a cluster: the content of one configuration. Frozen values, checked before they get here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DiskType = Literal["ROOT", "MOUNT"]
 
 @dataclass(frozen=True)
 class Uri:
-    """One thing that the agent's fetcher puts into the sandbox."""
+    """One URI that the agent's fetcher puts into the sandbox."""
 
     value: str
     extract: bool = True
@@ -32,7 +32,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class ExecutorSpec:
-    """How the executor is started on an agent."""
+    """The command, resources and environment of the executor on an agent."""
 
     resources: Resources
     command: str
@@ -43,7 +43,7 @@ class ExecutorSpec:
 
 @dataclass(frozen=True)
 class CassandraSpec:
-    """The Cassandra part: all that reaches a node's launch. `options` are cassandra.yaml keys in 5.0 spelling."""
+    """The Cassandra part of a launch. `options` are cassandra.yaml keys in 5.0 spelling."""
 
     cluster_name: str
     data_center: str
@@ -60,10 +60,10 @@ class CassandraSpec:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """The desired cluster: everything that a configuration znode holds.
+    """The description of the cluster in a configuration.
 
-    `task` is kept reserved beside each node for its maintenance jobs. `rack_attribute` names the agent attribute
-    that gives a node its rack; without it every node is in `cassandra.rack`.
+    `task` is the share that each node keeps reserved for its maintenance jobs. `rack_attribute` names the agent
+    attribute with a node's rack; without it every node is in `cassandra.rack`.
     """
 
     service_name: str
@@ -84,9 +84,9 @@ class ClusterSpec:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the scheduler may do by itself; no part of a configuration, since no node is launched with it.
+    """The actions that the scheduler may begin itself; not in a configuration, since no launch depends on them.
 
-    `replace_after_seconds`: None means never.
+    `replace_after_seconds` and `garbage_grace_seconds`: None means never.
     """
 
     replace_after_seconds: float | None = None

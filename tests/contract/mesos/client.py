@@ -36,7 +36,7 @@ def send(method: str, host: str, port: int, path: str, headers: dict[str, str], 
 
 
 def request(method: str, host: str, port: int, path: str, headers: dict[str, str], body: object) -> Answer:
-    """The whole answer of a request; of a stream its head and first record."""
+    """Return the whole answer to a request; of a stream its head and first record."""
     connection = send(method, host, port, path, headers, body)
     try:
         response = connection.getresponse()
@@ -84,7 +84,7 @@ class Subscription:
 
 
 def subscribe(host: str, port: int, headers: dict[str, str], body: Json) -> tuple[Answer, Subscription | None]:
-    """The head of the answer, and the stream if there is one."""
+    """Return the head of the answer, and the stream if there is one."""
     connection = send("POST", host, port, "/api/v1/scheduler", headers, body)
     response = connection.getresponse()
     found = dict(response.getheaders())

@@ -18,7 +18,7 @@ _OPAQUE = {"uuid", "container_id"}
 
 
 class Difference(AssertionError):
-    """What differs, and where."""
+    """A difference between recording and answer, and its place."""
 
 
 class Ids:
@@ -32,7 +32,7 @@ class Ids:
             raise Difference(f"{path}: {recorded} stood for {self._ours[recorded]} before, now for {ours}")
 
     def replace(self, recorded: str, ours: str) -> None:
-        """From now on `recorded` stands for another id."""
+        """Let `recorded` stand for another id from now on."""
         self._ours[recorded] = ours
 
     def get(self, recorded: str) -> str:
@@ -42,7 +42,7 @@ class Ids:
         return recorded in self._ours
 
     def translate(self, value: Any) -> Any:
-        """A recorded value with our ids in it."""
+        """Return a recorded value with our ids in it."""
         if isinstance(value, str):
             return self._ours.get(value) or _ID.sub(lambda match: self.get(match.group()), value)
         if isinstance(value, list):

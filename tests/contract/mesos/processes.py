@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 RESOURCES = "cpus:4;mem:4096;disk:20480;ports:[7000-7001,7199-7199,9042-9042,9160-9160,31000-32000]"
@@ -57,7 +57,7 @@ def answers(host: str, port: int) -> bool:
 
 
 def leads(host: str, port: int) -> bool:
-    """Whether the master there answers for itself."""
+    """Return whether the master there answers for itself."""
     connection = HTTPConnection(host, port, timeout=10)
     try:
         connection.request("GET", "/state")
@@ -130,7 +130,7 @@ class Cluster:
         self.processes[name].send_signal(number)
 
     def kill(self, name: str) -> None:
-        """kill -9."""
+        """Send SIGKILL and wait."""
         process = self.processes.pop(name)
         process.kill()
         process.wait(10)
@@ -156,7 +156,7 @@ class Cluster:
                 pass
 
     def _in_sandboxes(self) -> list[int]:
-        """Processes that live below this cluster's own directory."""
+        """Return the processes whose working directory is below this cluster's directory."""
         found = []
         for entry in Path("/proc").iterdir():
             try:

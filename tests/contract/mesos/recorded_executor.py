@@ -1,4 +1,4 @@
-"""Does what the executor did that the recordings were made with; run in a sandbox, standard library only."""
+"""The executor with which the recordings were made, for a sandbox: standard library only."""
 
 import base64
 import json

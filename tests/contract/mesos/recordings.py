@@ -35,13 +35,13 @@ class Line:
 
     @property
     def content(self) -> Json:
-        """What the call or event carries."""
+        """Return the content of the call or event."""
         found: Json = self.body.get(self.kind.lower(), {}) if isinstance(self.body, dict) else {}
         return found
 
 
 def read(name: str) -> list[Line]:
-    """All lines of ``<name>.jsonl``."""
+    """Return all lines of ``<name>.jsonl``."""
     return [_line(json.loads(text)) for text in (DIRECTORY / f"{name}.jsonl").read_text().splitlines()]
 
 

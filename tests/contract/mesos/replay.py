@@ -1,9 +1,4 @@
-"""Replays a recording against localmesos: sends what was sent, and compares what comes back.
-
-Requests go out in the recorded order, not at the recorded times. Answers and updates must be those of the recording;
-an event may come later or in another order. Offers are compared by what they add up to on an agent, because what is
-offered when depends on when the allocator ran.
-"""
+"""The replay of a recording against localmesos: recorded calls are sent, and the answers compared."""
 
 import time
 from collections.abc import Callable
@@ -58,7 +53,7 @@ class Replay:
         self._last_seconds = 0.0
 
     def run(self, lines: list[Line]) -> None:
-        """All lines; Difference with the line that failed."""
+        """Replay all lines; Difference names the line that failed."""
         self._last_seconds = lines[0].seconds if lines else 0.0
         late = _overtaken(lines)
         for index, line in enumerate(lines):
@@ -71,7 +66,7 @@ class Replay:
                 raise Difference(f"at {line.seconds} s, {line.direction} {line.label} {line.kind}: {error}") from error
 
     def finish(self) -> None:
-        """Nothing more may have come than was recorded, but for updates again whose acknowledgement was lost."""
+        """Check that no more arrived than was recorded, but for repeated updates whose acknowledgement was lost."""
         for scheduler in self.schedulers.values():
             scheduler.pump()
             new = [event for event in scheduler.events if event["type"] not in _IGNORED_EVENTS]
@@ -145,7 +140,7 @@ class Replay:
         self._decline(scheduler, [o for o in scheduler.offers.values() if o["hostname"] not in hosts])
 
     def _outwait(self, line: Line, scheduler: Scheduler) -> None:
-        """A scheduler that stayed away for longer than its failover timeout does so again."""
+        """Let a scheduler that stayed away for longer than its failover timeout do so again."""
         timeout = line.content.get("framework_info", {}).get("failover_timeout", 0.0)
         if scheduler.framework_id and line.seconds - self._last_seconds > timeout:
             framework_id = scheduler.framework_id
@@ -221,7 +216,7 @@ class Replay:
             time.sleep(0.01)
 
     def _expect_rescinded(self, scheduler: Scheduler, line: Line) -> None:
-        """One rescinded offer stands for all that were on the agent."""
+        """Accept one rescinded offer for all that were on the agent."""
         recorded = self._offers[line.content["offer_id"]["value"]]
         hostname = recorded["hostname"]
         wait_until(lambda: not self._on_host(scheduler, hostname), EVENT_SECONDS, f"offers of {hostname} are rescinded")
@@ -266,7 +261,7 @@ class Replay:
         return [offer for offer in scheduler.offers.values() if offer["hostname"] == hostname]
 
     def _expect_offered(self, scheduler: Scheduler, recorded: Json) -> None:
-        """What was offered is on offer, in the same format; all else of an offer is the same."""
+        """Check that the recorded resources are on offer in the same format, and that the rest is the same."""
         self.ids.learn(recorded["agent_id"]["value"], self._agent_id(recorded["hostname"]), "agent_id")
         wanted = Resources.parse(self.ids.translate(recorded["resources"]))
 
@@ -372,7 +367,7 @@ class Replay:
 
 
 def _overtaken(lines: list[Line]) -> set[int]:
-    """Requests that the recorded master got after the scheduler had hung up, by their index."""
+    """Return the requests that the recorded master got after the scheduler had disconnected, by their index."""
     found: set[int] = set()
     waiting: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
@@ -390,7 +385,7 @@ def _label_in(note: str) -> str:
 
 
 def _shape(resource: Json) -> str:
-    """A resource but for how much it is."""
+    """Return a resource without its amount."""
     rest = {name: value for name, value in resource.items() if name not in ("scalar", "ranges")}
     return repr(sorted((name, repr(_sorted(value))) for name, value in rest.items()))
 

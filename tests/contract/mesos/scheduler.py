@@ -46,7 +46,7 @@ class Scheduler:
             self.processes[status["task_id"]["value"]] = status["container_status"]["executor_pid"]
 
     def drop_updates_of(self, task_id: str) -> None:
-        """Updates of a task that the test does not compare."""
+        """Drop the updates of a task that the test does not compare."""
         self.pump()
         self.events = [event for event in self.events if task_id not in key(event)]
 
@@ -59,7 +59,7 @@ class Scheduler:
 
 
 def key(event: Json) -> tuple[str, ...]:
-    """What an event is about."""
+    """Return the subject of an event."""
     content = event.get(event["type"].lower(), {})
     status = content.get("status", {}) if isinstance(content.get("status"), dict) else {}
     ids = (status.get("task_id", status.get("operation_id", {})), content.get("executor_id", {}))
@@ -67,5 +67,5 @@ def key(event: Json) -> tuple[str, ...]:
 
 
 def uuid(event: Json) -> str:
-    """Of an update that its agent sends until it is acknowledged; empty for any other event."""
+    """Return the uuid of an update that must be acknowledged; empty for any other event."""
     return str(event.get("update", {}).get("status", {}).get("uuid", ""))

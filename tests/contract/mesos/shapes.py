@@ -7,7 +7,7 @@ _OPEN = ("flags", "attributes", "reserved_resources", "reserved_resources_full",
 
 
 def shape(value: Any, name: str = "") -> Any:
-    """Of a list that of its longest object; numbers are one type."""
+    """Return the shape of a value; a list has that of its longest object, and numbers are one type."""
     if isinstance(value, dict):
         return "object" if name in _OPEN else {key: shape(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -19,7 +19,7 @@ def shape(value: Any, name: str = "") -> Any:
 
 
 def missing(recorded: Any, ours: Any, path: str = "") -> list[str]:
-    """Where `ours` lacks what `recorded` has, or has another type; lists that are empty on a side say nothing."""
+    """Return where `ours` lacks a part of `recorded` or has another type; a list that is empty on a side fits."""
     if isinstance(recorded, dict) and isinstance(ours, dict):
         found = [f"{path}.{key}" for key in recorded if key not in ours]
         return found + [

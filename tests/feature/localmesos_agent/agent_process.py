@@ -1,5 +1,6 @@
 """A real agent process for tests, and the tasks they give it."""
 
+import base64
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 
@@ -29,7 +30,7 @@ FRAMEWORK: Json = {
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
-    """The first true value of `condition`; fails with `what` when it does not come in time."""
+    """Return the first true value of `condition`; fail with `what` after the time limit."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"timed out waiting for {what}"
@@ -98,7 +99,7 @@ class AgentProcess:
         return executors / executor_id / "runs/latest"
 
     def events(self, kind: str, executor_id: str = "e1") -> list[Json]:
-        """What the small executor noted of this kind."""
+        """Return the small executor's notes of this kind."""
         path = self.sandbox(executor_id) / "events"
         lines = path.read_text().splitlines() if path.exists() else []
         return [event for event in map(json.loads, lines) if event["type"] == kind]
@@ -114,7 +115,7 @@ class AgentProcess:
 
 
 def processes_below(work_dir: Path) -> list[int]:
-    """Processes whose sandbox is below the directory."""
+    """Return the processes whose sandbox is below the directory."""
     marker = f"MESOS_SANDBOX={work_dir}/".encode()
     found = []
     for path in Path("/proc").iterdir():
@@ -124,6 +125,18 @@ def processes_below(work_dir: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def base64_text(text: str) -> str:
+    """Return a text in Mesos' JSON format of bytes."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def make_volume(role: str = "role", identifier: str = "pv1", path: str = "data", **source: object) -> Json:
+    """Return a persistent volume in a dynamic reservation."""
+    disk: Json = {"persistence": {"id": identifier}, "volume": {"mode": "RW", "container_path": path}, **source}
+    reservations = [{"type": "DYNAMIC", "role": role, "principal": "p"}]
+    return {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "disk": disk, "reservations": reservations}
 
 
 def custom_task(task_id: str = "t1", executor_id: str = "e1", **executor: Any) -> Json:

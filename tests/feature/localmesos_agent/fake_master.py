@@ -3,14 +3,16 @@
 import json
 import queue
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.http_servers import HttpServer, QuietHandler
 
 Json = dict[str, Any]
 
 
 class FakeMaster:
-    """Registers agents, records their calls, sends them what the test hands over.
+    """A master that registers agents, records their calls, and sends them what the test hands over.
 
     `registrations` and `calls` hold what arrived; `acknowledge`: answer each STATUS_UPDATE at once; `hold` is cleared
     to leave a REGISTER without an answer until it is set.
@@ -25,17 +27,14 @@ class FakeMaster:
         self.refusal: str | None = None
         self.redirect: str | None = None
         self._streams: set[queue.Queue[Json | None]] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
+        self._server = HttpServer(_handler(self))
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return self._server.address
 
     def send(self, event_type: str, body: Json) -> None:
-        """To every connected agent."""
+        """Send an event to every connected agent."""
         for stream in list(self._streams):
             stream.put({"type": event_type, event_type.lower(): body})
 
@@ -47,12 +46,10 @@ class FakeMaster:
     def close(self) -> None:
         self.hold.set()
         self.disconnect()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
     def call(self, call_type: str, seconds: float = 10.0) -> Json:
-        """The next call of this type; others before it are dropped."""
+        """Return the next call of this type; others before it are dropped."""
         while True:
             call = self.calls.get(timeout=seconds)
             if call["type"] == call_type:
@@ -77,7 +74,7 @@ class FakeMaster:
             self.send("ACKNOWLEDGE", {**ids, "uuid": update["status"]["uuid"]})
 
     def serve(self, handler: BaseHTTPRequestHandler, registration: Json) -> None:
-        """One agent's stream of events."""
+        """Write one agent's stream of events."""
         agent_id = registration["agent_info"].get("id", {"value": "agent-S0"})
         stream: queue.Queue[Json | None] = queue.Queue()
         reregistered = "id" in registration["agent_info"]
@@ -101,33 +98,22 @@ class FakeMaster:
 
 
 def _handler(master: FakeMaster) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path == "/localmesos/agent/call":
                 master.received(body)
-                self._answer(202)
+                self.reply(202)
             elif master.redirect is not None:
-                self._answer(307, location=f"//{master.redirect}/localmesos/agent")
+                self.reply(307, Location=f"//{master.redirect}/localmesos/agent")
             elif master.refusal is not None:
-                self._answer(403, master.refusal)
+                self.reply(403, master.refusal.encode())
             else:
                 self.send_response(200)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
                 master.serve(self, body)
-
-        def _answer(self, status: int, text: str = "", location: str | None = None) -> None:
-            self.send_response(status)
-            if location is not None:
-                self.send_header("Location", location)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """The test's output stays readable."""
 
     return Handler

@@ -6,7 +6,7 @@ from pymesos import Executor, MesosExecutorDriver
 
 
 class Echo(Executor):
-    """Reports tasks as running, echoes messages, obeys kills."""
+    """An executor that reports tasks as running, echoes messages and obeys kills."""
 
     def launchTask(self, driver: Any, task: Any) -> None:
         self._update(driver, task["task_id"], "TASK_RUNNING")

@@ -84,7 +84,7 @@ class SchedulerClient:
                     return content
 
     def offer(self, wanted: Callable[[Json], bool]) -> Json:
-        """An offer that is `wanted`; all others are declined, so that their resources can come together in one."""
+        """Return an offer that is `wanted`, and decline all others, so that their resources can be in one offer."""
         while True:
             offers = self._offers.get(timeout=20)
             found = next((offer for offer in offers if wanted(offer)), None)

@@ -1,4 +1,4 @@
-"""What the agent answers over HTTP: refusals in the words of Mesos, and what operators read."""
+"""The agent's answers over HTTP: refusals with Mesos' messages, and the operator's views."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How containers come to be: volumes, fetched files, environment, plain commands."""
+"""The set-up of containers: volumes, fetched files, environment, plain commands."""
 
 import os
 import re
@@ -18,6 +18,7 @@ from tests.feature.localmesos_agent.agent_process import (
     AgentProcess,
     command_task,
     custom_task,
+    make_volume,
     processes_below,
     wait_for,
 )
@@ -28,19 +29,13 @@ Json = dict[str, Any]
 pytestmark = pytest.mark.feature
 
 
-def _volume(role: str = "role", identifier: str = "pv1", path: str = "data", **source: object) -> Json:
-    disk: Json = {"persistence": {"id": identifier}, "volume": {"mode": "RW", "container_path": path}, **source}
-    reservations = [{"type": "DYNAMIC", "role": role, "principal": "p"}]
-    return {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "disk": disk, "reservations": reservations}
-
-
 def _with_resources(run: Json, *resources: Json) -> Json:
     run["task"]["resources"] = [*run["task"]["resources"], *resources]
     return run
 
 
 def test_persistent_volume_outlives_the_task_until_it_is_destroyed(agent: AgentProcess, master: FakeMaster) -> None:
-    volume = _volume()
+    volume = make_volume()
     master.send("CHECKPOINT_RESOURCES", {"resources": [volume], "operations": [{"id": "o1"}]})
     assert master.call("CHECKPOINTED") == {"resources": [volume], "operations": [{"id": "o1"}]}
     host = agent.work_dir / "volumes/roles/role/pv1"
@@ -60,7 +55,7 @@ def test_persistent_volume_outlives_the_task_until_it_is_destroyed(agent: AgentP
 def test_mount_disk_is_the_volume_and_is_emptied(agent: AgentProcess, master: FakeMaster, tmp_path: Path) -> None:
     root = tmp_path / "mount"
     root.mkdir()
-    volume = _volume(source={"type": "MOUNT", "mount": {"root": str(root)}})
+    volume = make_volume(source={"type": "MOUNT", "mount": {"root": str(root)}})
     master.send("CHECKPOINT_RESOURCES", {"resources": [volume], "operations": []})
     master.send("RUN_TASK", _with_resources(command_task("mkdir data/sub; echo x > data/sub/file"), volume))
     master.update("TASK_FINISHED", "c1")
@@ -72,7 +67,7 @@ def test_mount_disk_is_the_volume_and_is_emptied(agent: AgentProcess, master: Fa
 
 
 def test_volume_whose_directory_is_lost_is_no_empty_volume(agent: AgentProcess, master: FakeMaster) -> None:
-    volume = _volume()
+    volume = make_volume()
     master.send("CHECKPOINT_RESOURCES", {"resources": [volume], "operations": []})
     master.call("CHECKPOINTED")
     shutil.rmtree(agent.work_dir / "volumes/roles/role/pv1")

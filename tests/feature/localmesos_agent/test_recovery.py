@@ -1,6 +1,5 @@
 """The agent or the master goes and comes back; the executors stay."""
 
-import base64
 import json
 import os
 import signal
@@ -17,8 +16,10 @@ from tests.feature.localmesos_agent.agent_process import (
     FRAMEWORK,
     ROOT,
     AgentProcess,
+    base64_text,
     command_task,
     custom_task,
+    make_volume,
     processes_below,
     wait_for,
 )
@@ -27,16 +28,6 @@ from tests.feature.localmesos_agent.fake_master import FakeMaster
 Json = dict[str, Any]
 
 pytestmark = pytest.mark.feature
-
-
-def _text(data: str) -> str:
-    return base64.b64encode(data.encode()).decode()
-
-
-def _volume(role: str = "role", identifier: str = "pv1", path: str = "data", **source: object) -> Json:
-    disk: Json = {"persistence": {"id": identifier}, "volume": {"mode": "RW", "container_path": path}, **source}
-    reservations = [{"type": "DYNAMIC", "role": role, "principal": "p"}]
-    return {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "disk": disk, "reservations": reservations}
 
 
 def test_sigterm_leaves_executors_alone_and_a_new_agent_takes_them_up(agent: AgentProcess, master: FakeMaster) -> None:
@@ -106,7 +97,7 @@ class TestRecovery:
         master.update("TASK_RUNNING")
 
     def test_executor_that_died_meanwhile_is_noticed(self, agent: AgentProcess, master: FakeMaster) -> None:
-        master.send("CHECKPOINT_RESOURCES", {"resources": [_volume()], "operations": []})
+        master.send("CHECKPOINT_RESOURCES", {"resources": [make_volume()], "operations": []})
         master.send("RUN_TASK", custom_task())
         pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
         agent.signal(signal.SIGKILL)
@@ -114,7 +105,7 @@ class TestRecovery:
         agent.start()
         registration = master.registrations.get(timeout=10)
         assert registration["executors"] == []
-        assert registration["checkpointed"] == [_volume()]
+        assert registration["checkpointed"] == [make_volume()]
         failed = master.update("TASK_FAILED")
         assert (failed["reason"], failed["message"]) == ("REASON_EXECUTOR_TERMINATED", "Executor terminated")
         wait_for(lambda: not agent.get("/state")["frameworks"], "nothing left of the framework")
@@ -230,7 +221,7 @@ class TestMaster:
         master.send("RUN_TASK", custom_task())
         master.update("TASK_RUNNING")
         ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
-        master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("hang")})
+        master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("hang")})
         master.call("EXECUTOR_MESSAGE")
         assert agent.process is not None
         agent.process.send_signal(signal.SIGUSR1)

@@ -11,6 +11,7 @@ from tests.feature.localmesos_agent.agent_process import (
     EXECUTOR,
     FRAMEWORK,
     AgentProcess,
+    base64_text,
     command_task,
     custom_task,
     processes_below,
@@ -21,10 +22,6 @@ from tests.feature.localmesos_agent.fake_master import FakeMaster
 Json = dict[str, Any]
 
 pytestmark = pytest.mark.feature
-
-
-def _text(data: str) -> str:
-    return base64.b64encode(data.encode()).decode()
 
 
 def test_custom_executor_runs_a_task_and_kills_it(agent: AgentProcess, master: FakeMaster) -> None:
@@ -45,15 +42,15 @@ def test_messages_pass_both_ways(agent: AgentProcess, master: FakeMaster) -> Non
     master.send("RUN_TASK", custom_task())
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
-    master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("hi")})
-    assert master.call("EXECUTOR_MESSAGE") == {**ids, "data": _text("echo:hi")}
+    master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("hi")})
+    assert master.call("EXECUTOR_MESSAGE") == {**ids, "data": base64_text("echo:hi")}
 
 
 def test_executor_exit_is_told_before_its_tasks_fail(agent: AgentProcess, master: FakeMaster) -> None:
     master.send("RUN_TASK", custom_task())
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
-    master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("exit3")})
+    master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("exit3")})
     assert master.call("EXITED_EXECUTOR") == {**ids, "status": 768}
     failed = master.update("TASK_FAILED")
     assert (failed["reason"], failed["message"], failed["source"]) == (
@@ -82,7 +79,7 @@ def test_executor_that_hangs_is_killed_with_all_it_started(agent: AgentProcess, 
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
     for text in ("child", "hang"):
-        master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text(text)})
+        master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text(text)})
         master.call("EXECUTOR_MESSAGE")
     assert len(processes_below(agent.work_dir)) == 2
     master.send("SHUTDOWN_EXECUTOR", ids)
@@ -137,8 +134,8 @@ def test_executor_written_with_pymesos(agent: AgentProcess, master: FakeMaster) 
     master.send("RUN_TASK", custom_task(command={"value": f"exec {sys.executable} {script}"}))
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
-    master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("hi")})
-    assert master.call("EXECUTOR_MESSAGE")["data"] == _text("hi")
+    master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("hi")})
+    assert master.call("EXECUTOR_MESSAGE")["data"] == base64_text("hi")
     master.send("KILL_TASK", {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}})
     master.update("TASK_KILLED")
     master.send("SHUTDOWN_EXECUTOR", ids)
@@ -159,7 +156,7 @@ def test_task_for_an_executor_that_is_ending_is_dropped(agent: AgentProcess, mas
     master.send("RUN_TASK", custom_task())
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
-    master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("hang")})
+    master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("hang")})
     master.call("EXECUTOR_MESSAGE")
     master.send("SHUTDOWN_EXECUTOR", ids)
     master.send("RUN_TASK", {**custom_task("t2"), "launch_executor": False})
@@ -171,7 +168,7 @@ def test_task_waits_for_an_executor_that_is_not_connected(agent: AgentProcess, m
     master.send("RUN_TASK", custom_task())
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
-    master.send("FRAMEWORK_MESSAGE", {**ids, "data": _text("reconnect")})
+    master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("reconnect")})
     wait_for(lambda: agent.events("DISCONNECTED"), "the executor to hang up")
     master.send("RUN_TASK", {**custom_task("t2"), "launch_executor": False})
     master.update("TASK_RUNNING", "t2")

@@ -19,7 +19,7 @@ from tests.feature.localmesos_agent.agent_process import (
     wait_for,
 )
 from tests.feature.localmesos_agent.scheduler_client import SchedulerClient
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Json = dict[str, Any]
 

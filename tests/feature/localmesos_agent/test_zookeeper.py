@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from devcluster.layout import Address
 from devcluster.processes import ProcessTable
 from tests.feature.localmesos_agent.agent_process import AgentProcess, custom_task, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
 
@@ -27,8 +27,7 @@ def server(tmp_path: Path) -> Iterator[Address]:
     assert home is not None, "a JDK 17 is needed"
     bundles = Bundles(ROOT / ".dev" / "bundles")
     bundles.build(home, print)
-    with socket.create_server(("127.0.95.1", 0)) as probe:
-        address = Address("127.0.95.1", probe.getsockname()[1])
+    address = Address("127.0.95.1", free_port("127.0.95.1"))
     table = ProcessTable(tmp_path)
     command = zookeeper.prepare(home / "bin" / "java", bundles.zookeeper, address, tmp_path / "zookeeper")
     process = table.start("zookeeper", command, os.environ)

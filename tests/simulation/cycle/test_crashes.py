@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.plans.plan import Status
-from tests.simulation.cycle.test_machine import assert_at_rest
 from tests.simulation.engine.invariants import invariants
+from tests.simulation.engine.rest import assert_at_rest
 from tests.simulation.engine.samples import agents, spec
 from tests.simulation.engine.scheduler import CrashError
 from tests.simulation.engine.script import World

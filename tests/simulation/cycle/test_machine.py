@@ -1,26 +1,20 @@
-"""Whatever happens in whatever order, nothing forbidden is done; and once all is well again the cluster comes up."""
+"""Random events in any order: nothing forbidden is done, and after all faults the cluster comes up."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from scheduler.core.commands.command import Interrupt, Proceed, RestartStep
-from scheduler.core.plans.build import ALWAYS
-from scheduler.core.plans.plan import Status, Step
-from scheduler.core.state.operation import is_live
-from scheduler.core.state.reason import Code
+from scheduler.core.commands.command import Interrupt, Proceed
 from tests.simulation.engine.machines import Agent
 from tests.simulation.engine.model import Mesos
+from tests.simulation.engine.random_runs import PICK, SECONDS, Machine, machine_settings
+from tests.simulation.engine.rest import heal
 from tests.simulation.engine.samples import Ids, agents, spec
-from tests.simulation.engine.scheduler import CrashError, Scheduler
-from tests.simulation.engine.script import wrongs
+from tests.simulation.engine.scheduler import Scheduler
 
-PICK = st.integers(min_value=0, max_value=9)
-SECONDS = st.sampled_from((0.2, 1.0, 4.0, 11.0, 31.0))
 # The clock may jump back by hours: it is never set to before the epoch.
 LONG_SINCE = 1e9
 JUMP = st.sampled_from((-3600.0, -60.0, -2.0, 2.0, 60.0, 3600.0))
@@ -28,7 +22,7 @@ LOSABLE = ("STATUS", "WORD", "ANSWER", "REPLY", "OPERATION")
 REPEATABLE = ("UPDATE", "REPLY", "OPERATION")
 
 
-class Cluster(RuleBasedStateMachine):
+class Cluster(Machine):
     """Random events against one model and the schedulers that run on it in turn."""
 
     @initialize(mounts=st.booleans(), linger=st.integers(min_value=0, max_value=4))
@@ -43,20 +37,6 @@ class Cluster(RuleBasedStateMachine):
     def _agent(self, pick: int) -> Agent:
         found = list(self.mesos.agents.values())
         return found[pick % len(found)]
-
-    @rule(seconds=SECONDS, cycles=st.integers(min_value=1, max_value=6))
-    def go_on(self, seconds: float, cycles: int) -> None:
-        for _ in range(cycles):
-            self.mesos.step(seconds)
-            self.scheduler.cycle()
-
-    @rule(after=st.integers(min_value=0, max_value=6), seconds=SECONDS)
-    def crash(self, after: int, seconds: float) -> None:
-        self.mesos.step(seconds)
-        try:
-            self.scheduler.cycle(crash_after=after)
-        except CrashError:
-            self.scheduler.start()
 
     @rule()
     def restart(self) -> None:
@@ -145,77 +125,18 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def nothing_forbidden_was_done(self) -> None:
-        if not hasattr(self, "scheduler"):
+        super().nothing_forbidden_was_done()
+        if not self.begun:
             return
-        assert wrongs(self.mesos, self.scheduler) == []
         assert self.mesos.kills == []
         busy = [name for task in self.mesos.live_tasks() for bundle in task.used.values() for name in bundle.volumes]
         assert len(busy) == len(set(busy)), "two tasks on one volume"
 
     def teardown(self) -> None:
-        if hasattr(self, "scheduler"):
+        if self.begun:
             heal(self.mesos, self.scheduler)
             self.nothing_forbidden_was_done()
 
 
-def heal(mesos: Mesos, scheduler: Scheduler) -> None:
-    """All faults end; the cluster must come up, its operations end, and then all stays as it is."""
-    mesos.refuse_next = set()
-    mesos.drop_next = set()
-    mesos.jobs.held = set()
-    mesos.jobs.failures = {}
-    for agent in mesos.agents.values():
-        mesos.reconnect(agent)
-    for plan in (*scheduler.plans(), "deploy"):  # that one again: the first time it ends an interrupt, then a canary
-        scheduler.command(Proceed(plan))
-    for count in range(400):
-        mesos.step(5.0)
-        scheduler.cycle()
-        for plan, phase, step in _open_steps(scheduler):
-            lost = count % 100 == 99 and step.reason in (Code.UNREACHABLE, Code.OWN_AGENT)
-            if step.status is Status.ERROR or lost:
-                scheduler.command(RestartStep(plan, phase, step.name))
-        live = [kind for kind, operation in scheduler.state.operations.items() if is_live(operation)]
-        if (
-            scheduler.healthy()
-            and not live
-            and all(scheduler.plans()[plan].status is Status.COMPLETE for plan in ALWAYS)
-        ):
-            break
-    else:
-        raise AssertionError(f"the cluster does not come up: {scheduler.plans()}")
-    records = {node.host_id for node in scheduler.state.nodes.values()}
-    assert records == mesos.ring.members
-    assert_at_rest(mesos, scheduler)
-    assert mesos.live_jobs() == []
-
-
-def _open_steps(scheduler: Scheduler) -> list[tuple[str, str, Step]]:
-    found = [
-        (plan.name, phase, step) for plan in scheduler.plans().values() for phase in plan.phases for step in phase.steps
-    ]
-    return [(plan, phase.name, step) for plan, phase, step in found if step.status is not Status.COMPLETE]
-
-
-def assert_at_rest(mesos: Mesos, scheduler: Scheduler, cycles: int = 10) -> None:
-    """Nothing but questions any more, until the next look at what nobody knows."""
-    for _ in range(14):  # what is on its way may arrive, and failures are forgotten after a while
-        mesos.step(5.0)
-        scheduler.put_off_looking()
-        scheduler.cycle()
-    for _ in range(cycles):
-        mesos.step(5.0)
-        scheduler.put_off_looking()
-        decision = scheduler.cycle()
-        quiet = replace(decision, asks=(), reconcile=None)
-        assert quiet == type(quiet)(), quiet
-
-
 TestCluster = Cluster.TestCase
-TestCluster.settings = settings(
-    max_examples=200,
-    stateful_step_count=40,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestCluster.settings = machine_settings(200, 40)

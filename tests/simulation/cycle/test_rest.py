@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.plans.plan import Status
-from tests.simulation.cycle.test_machine import assert_at_rest
+from tests.simulation.engine.rest import assert_at_rest
 from tests.simulation.engine.samples import agents, spec
 from tests.simulation.engine.script import Expect, Send, World, play
 

@@ -36,7 +36,7 @@ class Executors:
         self.linger = 2  # so many offers are made before an executor whose task has ended is seen to have ended
 
     def work(self) -> None:
-        """Processes and jobs go on; updates are sent again."""
+        """Let processes and jobs go on, and send unacknowledged updates again."""
         for agent in self.agents.values():
             self._leave(agent)
         for process in self.ring.step():
@@ -51,7 +51,7 @@ class Executors:
                     self._send_update(task)
 
     def task(self, task_id: str) -> Task | None:
-        """The task, wherever it is."""
+        """Return the task, on whatever agent."""
         agent = self.homes.get(task_id)
         return None if agent is None else agent.tasks.get(task_id)
 
@@ -66,7 +66,7 @@ class Executors:
     def fail_task(
         self, task_id: str, words: str = "killed by a test", reason: str = "REASON_EXECUTOR_TERMINATED"
     ) -> None:
-        """The executor's process dies, or for another reason what it runs."""
+        """End what the task's executor runs; the executor's process can die with it."""
         self.ring.stop(task_id)
         self._end(task_id, "TASK_FAILED", reason, words)
 
@@ -82,7 +82,7 @@ class Executors:
         task.job = Job(task.id, launch, process.data, dict(launch.tuning))
 
     def _report(self, task: Task) -> None:
-        """The executor says what changed, but for those that it sees as up."""
+        """Report the changes, but for peers that the executor sees as up."""
         process = self.ring.processes.get(task.id)
         if process is None:
             return
@@ -98,7 +98,7 @@ class Executors:
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
 
     def _work(self, task: Task) -> None:
-        """A job's executor goes on with it, and says so."""
+        """Let a job's executor go on with it and report."""
         if task.job is None or task.ended:
             return
         said = self.jobs.step(task.job)
@@ -147,7 +147,7 @@ class Executors:
         task.used = {}
 
     def _end_executor(self, task: Task) -> None:
-        """What an executor holds comes back when it has ended, later than what its task held."""
+        """Free an executor's resources when it has ended, later than its task's."""
         if (executor := task.agent.executors.get(task.executor_id)) is not None and executor.rounds is None:
             executor.rounds = self.linger
             if self.linger == 0:
@@ -163,7 +163,7 @@ class Executors:
                 executor.rounds -= 1
 
     def end_executors(self, agent: Agent) -> None:
-        """All at once, as when the machine goes down."""
+        """End all at once, as when the machine goes down."""
         for executor in agent.executors.values():
             executor.rounds = 0
         self._leave(agent)
@@ -173,7 +173,7 @@ class Executors:
         task.agent.tasks.pop(task.id, None)
 
     def _tell(self, task_id: str, agent_id: str, state: str, reason: str, words: str = "") -> None:
-        """The master's own word: sent once, never repeated."""
+        """Send the master's own status: once, never repeated."""
         update = {"state": state, "reason": reason, "message": words}
         self._emit("UPDATE", self._update_json(task_id, agent_id, "SOURCE_MASTER", update))
 

@@ -1,4 +1,4 @@
-"""How each kind of happening is brought about, and how it ends."""
+"""The begin and the end of each kind of happening."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRIES = 200
 
 
 class Faults:
-    """Brings them about in a cluster; `done` counts those that came true."""
+    """The faults of a cluster; `done` counts those that had an effect."""
 
     def __init__(self, life: Life) -> None:
         self.life = life
@@ -122,7 +122,7 @@ class Faults:
         return True
 
     def _leave(self, chance: random.Random) -> Agent | None:
-        """An agent that nobody reaches any more."""
+        """Make an agent unreachable for good."""
         life = self.life
         hosts = life.hosts()
         if not hosts:
@@ -139,7 +139,7 @@ class Faults:
             self.bury(agent)
 
     def bury(self, agent: Agent) -> None:
-        """What was on a machine that does not come back is no more."""
+        """Remove the tasks and data of a machine that does not return."""
         if agent.hostname in self.life.lost:
             for task_id in list(agent.tasks):
                 del agent.tasks[task_id]
@@ -157,7 +157,7 @@ class Faults:
     # --- Mesos
 
     def _master_failover(self, chance: random.Random) -> None:
-        """Agents register again one after another; those that do not are given up after a while."""
+        """Restart the master: agents register again one after another, the others are given up after a while."""
         life = self.life
         life.mesos.restart_master()
         for agent in list(life.mesos.agents.values()):
@@ -175,7 +175,7 @@ class Faults:
         self.life.before_busy.append(self._rescind_late if late else self.life.mesos.rescind)
 
     def _rescind_late(self) -> None:
-        """The offers are gone, but the word of it comes after the decision."""
+        """Rescind the offers, with the notice after the decision."""
         mesos = self.life.mesos
         unread = len(mesos.events)
         mesos.rescind()
@@ -220,7 +220,7 @@ class Faults:
         self.life.crash_after = chance.randint(0, 8)
 
     def _zookeeper_away(self, chance: random.Random) -> bool:
-        """Nothing can be stored; in the end the session has expired, or not."""
+        """Fail every store; at the end the session has expired, or not."""
         life = self.life
         if life.ended or life.scheduler.store_is_away:
             return False

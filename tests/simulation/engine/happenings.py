@@ -1,4 +1,4 @@
-"""What may happen to a cluster, and when: drawn from a seed alone, so that a run can be repeated."""
+"""The happenings of a run and their times: drawn from a seed alone, so that a run can be repeated."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def schedule(seed: int, seconds: float, counts: Mapping[Kind, int]) -> tuple[Hap
 
 
 def log_uniform(chance: random.Random, low: float, high: float) -> float:
-    """Seconds from low to high, as many short times as long ones."""
+    """Draw seconds from low to high, as many short times as long ones."""
     return float(low * (high / low) ** chance.random())

@@ -1,4 +1,4 @@
-"""What must hold of every state, whatever happened: asked by tests after each step."""
+"""The rules for every state, checked by tests after each step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scheduler.core.state.operation_steps import steps
 
 
 def invariants(state: ClusterState) -> tuple[str, ...]:
-    """A sentence for each rule that this state breaks."""
+    """Return a sentence for each rule that this state breaks."""
     nodes = tuple(state.nodes.values())
     found = [f"{key} is recorded as {node.name}" for key, node in state.nodes.items() if key != node.name]
     found += _shared("agent", (node.agent.id for node in nodes if node.agent))

@@ -28,7 +28,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The task's name: <job>-<node>."""
+        """Return the task's name: ``<job>-<node>``."""
         return f"{self.launch.job}-{self.launch.node}"
 
     def progress(self) -> JobProgress:
@@ -37,14 +37,7 @@ class Job:
 
 @dataclass
 class Jobs:
-    """What all executors do alike. Faults go by a job's name (`upload`) or that of its task (`upload-node-1`).
-
-    `held` do not end by themselves, `failures` are how the next attempts end. `finished` are the ids of the tasks that
-    ended well, `begun` the names of all in the order of their launches. `violations` are what no scheduler may tell a
-    job, `backups` the names of those that are complete, `loaded` what each node was told to restore,
-    `verdict` what comes of comparing it. `schemas` are what snapshots find by node, `changes` what has changed when
-    they are described; `described` and `completed` is what these two jobs were told.
-    """
+    """The behaviour of all executors. Faults go by a job's name (`upload`) or that of its task (`upload-node-1`)."""
 
     work: int = 1
     held: set[str] = field(default_factory=set)
@@ -64,7 +57,7 @@ class Jobs:
     completed: list[Json] = field(default_factory=list)
 
     def step(self, job: Job) -> tuple[str, JobResult | None] | None:
-        """What the executor tells Mesos next: a state, and a result at the end; None if there is nothing to tell."""
+        """Return the executor's next report to Mesos, a state with a result at the end; None without one."""
         job.age += 1
         if job.cancelled:
             return "TASK_KILLED", JobResult(job.progress(), error="cancelled")
@@ -195,7 +188,7 @@ def misfit(info: Json, launch: JobLaunch, executor: Json, node_task_id: str, bes
     if info["executor"] != executor:
         return "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID"
     if launch.node_task_id != node_task_id:
-        return f"it is meant for {launch.node_task_id}, but {node_task_id} runs"
+        return f"it belongs to {launch.node_task_id}, but {node_task_id} runs"
     if beside:
         return f"{beside[0].task_id} runs there"
     if any("disk" in item for item in info["resources"]):

@@ -69,24 +69,24 @@ class Life:
         self._pace = self.chance.choice(PACES) if self.busy else min(LONGEST_PACE, self._pace * 2)
 
     def start_scheduler(self) -> None:
-        """A new process on the same store, unless one runs."""
+        """Start a new process on the same store, unless one runs."""
         if self.ended:
             self.ended = False
             self.scheduler.start()
 
     def end_scheduler(self, seconds: float) -> None:
-        """The process is gone for so long."""
+        """End the process for so long."""
         self.ended = True
         self.mesos.subscribed = False
         self.later(seconds, self.start_scheduler)
 
     def hosts(self) -> list[Agent]:
-        """The agents on which a node's task lives, but for those that are away."""
+        """Return the agents on which a node's task runs, but for those that are away."""
         found = {task.agent.hostname: task.agent for task in self.mesos.live_tasks() if task.job is None}
         return [agent for name, agent in sorted(found.items()) if name not in self.down]
 
     def _cycle(self) -> bool:
-        """One pass of the scheduler, and whether anything came of it."""
+        """Run one pass of the scheduler, and return whether it acted."""
         if self.ended:
             return False
         crash_after = None
@@ -107,7 +107,7 @@ class Life:
         return acted(decision) or not same(before, self.scheduler.state)
 
     def _judge(self) -> None:
-        """The rules, of every state whose records differ from those that were judged last."""
+        """Check the rules on every state whose records differ from those that were checked last."""
         if self._judged is not None and same(self._judged, self.scheduler.state) and not self._complaints():
             return
         self._judged = self.scheduler.state
@@ -125,12 +125,12 @@ class Life:
 
 
 def acted(decision: Decision) -> bool:
-    """Whether more was decided than to ask."""
+    """Return whether more was decided than to ask."""
     return bool(decision.accepts or decision.kills or decision.declines or decision.tunings or decision.revive)
 
 
 def same(one: ClusterState, other: ClusterState) -> bool:
-    """Whether the records are the same."""
+    """Return whether the records are the same."""
     return (one.nodes, one.steps, one.operations, one.plans) == (
         other.nodes,
         other.steps,

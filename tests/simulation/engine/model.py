@@ -74,7 +74,7 @@ class Mesos(Executors):
             self._emit("OFFER", self._offer_json(offer))
 
     def fail_executor(self, task_id: str) -> None:
-        """The executor dies, and what it held is offered before its task's end is told."""
+        """End the executor; its resources are offered before its task's end is reported."""
         task = self.task(task_id)
         if task is None or task.ended or (executor := task.agent.executors.get(task.executor_id)) is None:
             return
@@ -90,7 +90,7 @@ class Mesos(Executors):
             self._emit("RESCIND", offer.id)
 
     def partition(self, agent: Agent) -> None:
-        """The master cannot reach the agent any more."""
+        """Cut the agent off from the master."""
         if not agent.reachable:
             return
         agent.reachable = False
@@ -99,7 +99,7 @@ class Mesos(Executors):
             self._emit("RESCIND", offer.id)
 
     def mark_unreachable(self, agent: Agent) -> None:
-        """The master gives up waiting for the agent."""
+        """Let the master give the agent up."""
         if agent.reachable or agent.unreachable_marked:
             return
         agent.registered, agent.unreachable_marked = False, True
@@ -109,7 +109,7 @@ class Mesos(Executors):
                 self.known.pop(task.id, None)
 
     def reconnect(self, agent: Agent) -> None:
-        """The agent registers again, with the tasks that it has."""
+        """Let the agent register again, with the tasks that it has."""
         if agent.reachable and agent.registered:
             return
         agent.reachable = agent.registered = True
@@ -122,7 +122,7 @@ class Mesos(Executors):
                 self._tell(task.id, agent.id, task.state, "REASON_SLAVE_REREGISTERED")
 
     def reboot(self, agent: Agent, new_agent_id: bool = False) -> None:
-        """The machine restarts: all tasks are gone without a word; told to leave and replaced, it has a new id."""
+        """Restart the machine: all tasks are gone without an update; with `new_agent_id` the agent has another id."""
         self.partition(agent)
         for task in list(agent.tasks.values()):
             self.ring.stop(task.id)
@@ -140,7 +140,7 @@ class Mesos(Executors):
         agent.unreachable_marked = False
 
     def restart_master(self) -> None:
-        """The master forgets tasks and offers; each agent is silent until it registers again."""
+        """Restart the master without its tasks and offers; each agent is silent until it registers again."""
         for offer in list(self.offers.values()):
             self._take_back(offer)
         self.known.clear()
@@ -153,7 +153,7 @@ class Mesos(Executors):
     # --- the scheduler's calls
 
     def subscribe(self) -> None:
-        """A new subscription: what the old one had not read is lost, offers are made anew."""
+        """Subscribe anew: unread events of the old subscription are lost, offers are made anew."""
         self.rescind()
         self.events.clear()
         self.spoken.clear()
@@ -166,7 +166,7 @@ class Mesos(Executors):
         self._emit("SUBSCRIBED", "framework-1")
 
     def teardown(self) -> None:
-        """The framework is no more, and so are its tasks; where an agent is away, they end when it is back."""
+        """Remove the framework with its tasks; on an agent that is away, they end when it returns."""
         self.torn_down, self.subscribed = True, False
         self.rescind()
         self.events.clear()
@@ -219,7 +219,7 @@ class Mesos(Executors):
         self._end(task_id, "TASK_KILLED", "", "killed")
 
     def tune(self, task_id: str, values: Json) -> None:
-        """A framework message to the executor of a job."""
+        """Pass new values to a running job."""
         task = self.task(task_id)
         if task is not None and task.job is not None and task.agent.reachable and task.agent.registered:
             task.job.tuning.update(values)
@@ -242,13 +242,13 @@ class Mesos(Executors):
                 self._tell(task_id, where, state, "REASON_RECONCILIATION")
 
     def ask(self, task_id: str, node: str) -> None:
-        """A framework message to the executor, and its answer."""
+        """Query a node's status over its executor, and queue the answer."""
         task, process = self.task(task_id), self.ring.processes.get(task_id)
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
 
     def try_settings(self, trial: Try) -> None:
-        """The question `settings` to an executor, and its answer; `refused` says what Cassandra would not take."""
+        """Send the question `settings` to an executor, and queue its answer; `refused` is Cassandra's complaint."""
         task, process = self.task(trial.ask.task_id), self.ring.processes.get(trial.ask.task_id)
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             words = next((words for heap, words in self.refused.items() if trial.launch.heap_mb == heap), "")
@@ -340,7 +340,7 @@ class Mesos(Executors):
             self._begin_job(task, launch)
 
     def _check_launch(self, taken: Taken, info: Json, launch: NodeLaunch | JobLaunch) -> None:
-        """What Mesos, and an executor, would not let pass."""
+        """Check a launch as Mesos and an executor would; ValueError if they would refuse it."""
         task_id, agent = info["task_id"]["value"], taken.agent
         if info["agent_id"]["value"] != agent.id or self.task(task_id) is not None:
             raise ValueError("wrong agent or duplicate task")
@@ -357,7 +357,7 @@ class Mesos(Executors):
             raise ValueError(problem)
 
     def _executor_of(self, info: Json, agent: Agent) -> Task | None:
-        """The node's task in the executor that this launch names."""
+        """Return the node's task in the executor that this launch names."""
         name = info["executor"]["executor_id"]["value"]
         live = (task for task in agent.tasks.values() if not task.ended and task.job is None)
         return next((task for task in live if task.executor_id == name), None)

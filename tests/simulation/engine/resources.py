@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 
 class NotEnoughError(Exception):
-    """What was to be taken is not there."""
+    """Resources that were to be taken and are not there."""
 
 
 @dataclass
@@ -76,7 +76,7 @@ def all_within(one: Owned, other: Owned) -> bool:
 
 
 def owner_of(resource: Json) -> str:
-    """The label resource_id of the resource's reservation."""
+    """Return the label resource_id of the resource's reservation."""
     for reservation in resource.get("reservations", ()):
         for label in reservation.get("labels", {}).get("labels", ()):
             if label["key"] == "resource_id":
@@ -114,7 +114,7 @@ def _one(resource: Json) -> Bundle:
 
 
 def to_json(owned: Owned, reservations: Mapping[str, Json]) -> list[Json]:
-    """The amounts as an offer's resources; `reservations` are the reservation's JSON by resource_id."""
+    """Return the amounts as an offer's resources; `reservations` are the reservation's JSON by resource_id."""
     found: list[Json] = []
     for owner, bundle in sorted(owned.items()):
         common: dict[str, Any] = {"allocation_info": {"role": "cassandra-role"}}

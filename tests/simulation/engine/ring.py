@@ -14,7 +14,7 @@ PATIENCE = 3  # steps without a peer until a process gives up
 
 @dataclass
 class Data:
-    """What lies on one volume."""
+    """The content of one volume."""
 
     host_id: str | None = None
     member: bool = False
@@ -71,7 +71,7 @@ class Ring:
     replication: Replication = field(default_factory=lambda: Replication(3, ()))
 
     def status(self, process: Process) -> NodeStatus:
-        """What a process says of itself and of the schema that all have."""
+        """Return a process' status of itself and of the schema that all have."""
         return with_replication(process.status(), self.replication)
 
     def start(self, process: Process) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.commands.command import StartOperation
-from scheduler.core.configuration.overrides import Wanted, laid_over
+from scheduler.core.configuration.overrides import Wanted, apply_overrides
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources, Uri
 from tests.simulation.engine.machines import Agent
@@ -26,7 +26,7 @@ class Ids:
 
 
 def spec(nodes: int = 3, **changes: Any) -> ClusterSpec:
-    """A cluster of small nodes, racks from the agents' attribute."""
+    """Return a cluster of small nodes, racks from the agents' attribute."""
     base = ClusterSpec(
         service_name="cassandra",
         role="cassandra-role",
@@ -49,15 +49,15 @@ SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES")
 
 
 def wanted(base: ClusterSpec, overrides: Overrides | None = None, environment: Texts | None = None) -> Wanted:
-    """What these settings come to on a spec."""
-    texts = laid_over(environment or {}, overrides or {})
+    """Return the result of these settings on a spec."""
+    texts = apply_overrides(environment or {}, overrides or {})
     heap = int(texts.get("CASSANDRA_HEAP_SIZE_MB", base.cassandra.heap_mb))
     changed = replace(base, nodes=int(texts.get("NODES", base.nodes)), cassandra=replace(base.cassandra, heap_mb=heap))
     return Wanted(changed, texts, overrides or {})
 
 
 def agents(count: int = 3, racks: int = 3, mounts: int = 0) -> list[Agent]:
-    """Agents with room for one node each."""
+    """Return agents with room for one node each."""
     return [_agent(index, f"r{index % racks + 1}", mounts) for index in range(count)]
 
 
@@ -81,7 +81,7 @@ _REQUESTS: dict[str, dict[str, Any]] = {
 
 
 def begin(kind: str, identifier: str = "first", nodes: int = 3, sealed: str = "", **request: Any) -> StartOperation:
-    """What the API asks for to begin an operation on the first nodes, with its defaults."""
+    """Return the API's command that begins an operation on the first nodes, with its defaults."""
     chosen = {**_REQUESTS.get(kind, {**_TABLES, "parallelism": 1}), **request}
     return StartOperation(
         plan=kind,

@@ -9,7 +9,7 @@ from functools import partial
 from executor.protocol import Answer, JobReport, StatusReply
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal
-from scheduler.core.configuration.overrides import holding
+from scheduler.core.configuration.overrides import active_overrides
 from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.cycle.decision import Decision, Kill, Tuning
 from scheduler.core.decide import decide
@@ -19,22 +19,11 @@ from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Disconnected, Event, OperationUpdate, Registered, TaskUpdate, parse_task_update
 from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import (
-    CLUSTER_ID,
-    FRAMEWORK_ID,
-    UNINSTALL,
-    ClusterId,
-    FrameworkId,
-    Stored,
-    changes,
-    encode_record,
-    load,
-    path_of,
-    removals,
-)
+from scheduler.core.state.cluster import ClusterState, Stored
+from scheduler.core.state.codec import changes, encode_record, load, removals
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationState, StepState
+from scheduler.core.state.record_kinds import CLUSTER_ID, FRAMEWORK_ID, UNINSTALL, ClusterId, FrameworkId, path_of
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.storage.port import MemoryStore
 from service.uninstall import begin_removal, is_over
@@ -81,7 +70,7 @@ class Scheduler:
             return
         self.znodes.setdefault(CLUSTER_ID, encode_record(ClusterId("cluster-1")))
         stored = load(self.znodes)
-        held = holding(stored.overrides, self.environment, SETTINGS)
+        held = active_overrides(stored.overrides, self.environment, SETTINGS)
         adoption = adopt(stored, wanted(self.spec, held, self.environment), self.now, self.new_id)
         assert isinstance(adoption, Adoption), adoption
         self._write(stored, adoption.state)
@@ -111,7 +100,7 @@ class Scheduler:
         self.mesos.subscribe()
 
     def command(self, command: Command) -> Refusal | None:
-        """An operator's command: stored before it is answered."""
+        """Give an operator's command, which is stored before it is answered."""
         outcome = apply_command(self.state, command, self.now)
         if isinstance(outcome, Refusal):
             return outcome
@@ -120,7 +109,7 @@ class Scheduler:
         return None
 
     def cycle(self, crash_after: int | None = None) -> Decision:
-        """One pass: fold, decide, store, send, acknowledge. Raises CrashError after that many effects."""
+        """Run one pass: fold, decide, store, send, acknowledge; CrashError after that many effects."""
         if self.over:
             return Decision()
         if self.mesos.torn_down:
@@ -151,14 +140,14 @@ class Scheduler:
             raise CrashError
 
     def _removals(self) -> Iterator[Callable[[], None]]:
-        """Of the records, as the real store does it: the framework's id first, `uninstall` last."""
+        """Remove the records as the real store does: the framework's id first, `uninstall` last."""
         others = sorted(self.znodes.keys() - {FRAMEWORK_ID, UNINSTALL})
         for path in (FRAMEWORK_ID, *others, UNINSTALL):
             yield partial(self._remove, path)
         yield self._forget_all
 
     def plans(self) -> dict[str, Plan]:
-        """What people would see now."""
+        """Return the plans as the API would show them now."""
         return build_plans(self.state, self.now)
 
     def _events(self) -> Iterator[Event]:
@@ -202,7 +191,7 @@ class Scheduler:
             self._acks.append((update.task_id, update.uuid))
 
     def _effects(self, decision: Decision, after: ClusterState) -> Iterator[Callable[[], None]]:
-        """In the loop's order; the store's transaction is one effect, then everything that is sent."""
+        """Yield the effects in the loop's order: the store's transaction is one, then everything that is sent."""
         yield lambda: self._store(after)
         mesos = self.mesos
         for accept in decision.accepts:
@@ -255,7 +244,7 @@ class Scheduler:
             load(self.znodes)  # raises where a record names what was removed
 
     def _check(self, decision: Decision, after: ClusterState) -> None:
-        """What may not be decided, as far as the model knows better."""
+        """Record each decision that the model shows to be forbidden."""
         used = [name for accept in decision.accepts for name in accept.offer_ids]
         given = used + [decline.offer_id for decline in decision.declines]
         if sorted(given) != sorted(self._offers):
@@ -289,11 +278,11 @@ class Scheduler:
                 self.violations.append(f"{kill.task_id} is killed, though {step.key} waits for it")
 
     def put_off_looking(self) -> None:
-        """No offers are called for merely to see what nobody knows."""
+        """Put off the next call for offers that only searches for unknown reservations."""
         self.state = replace(self.state, memory=replace(self.state.memory, look_at=float("inf"), look_until=None))
 
     def healthy(self) -> bool:
-        """Whether every node of the target is a member and runs."""
+        """Return whether every node of the target is a member and runs."""
         running = {task.node for task in self.mesos.live_tasks()}
         wanted = {f"node-{index}" for index in range(self.state.target.spec.nodes)}
         up = {name for name, node in self.state.nodes.items() if node.deployed and node.mode == "NORMAL"}
@@ -301,7 +290,7 @@ class Scheduler:
 
 
 def _channel(kind: str, content: object) -> str:
-    """What may get lost together: STATUS of agents, ANSWERs to reconciliation, the master's own WORD, or the kind."""
+    """Return what is lost together: STATUS of agents, ANSWERs to reconciliation, the master's own WORD, or the kind."""
     if kind != "UPDATE" or not isinstance(content, dict):
         return kind
     if "uuid" in content:

@@ -1,4 +1,4 @@
-"""Scripts of a test: what is sent to the scheduler and what is expected of it, printed with marks when one fails."""
+"""Scripts of a test: events for the scheduler and expectations, printed with marks when one fails."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _check_always(world: World) -> None:
 
 
 class Send:
-    """What happens."""
+    """Lines that make something happen."""
 
     @staticmethod
     def time(seconds: float = 1.0, cycles: int = 1) -> Line:
@@ -147,7 +147,7 @@ class Send:
 
     @staticmethod
     def until_ended(kind: str, cycles: int = 100) -> Line:
-        """Until the newest operation of this kind is over, however it ends."""
+        """Go on until the newest operation of this kind is over, however it ends."""
 
         def run(world: World) -> None:
             for _ in range(cycles):
@@ -160,7 +160,7 @@ class Send:
 
     @staticmethod
     def until_running(*names: str, cycles: int = 60) -> Line:
-        """Until exactly these jobs run, as far as Mesos has told."""
+        """Go on until exactly these jobs run, as far as Mesos has reported."""
 
         def run(world: World) -> None:
             found: list[str] = []
@@ -185,7 +185,7 @@ class Send:
 
     @staticmethod
     def job_failures(name: str, *words: str, hopeless: bool = False) -> Line:
-        """The next attempts of this job fail with these words."""
+        """Let the next attempts of this job fail with these messages."""
 
         def run(world: World) -> None:
             world.mesos.jobs.failures[name] = [JobResult(error=text, hopeless=hopeless) for text in words]
@@ -194,7 +194,7 @@ class Send:
 
     @staticmethod
     def dropped(name: str) -> Line:
-        """The next launch of a task of this name gets lost."""
+        """Lose the next launch of a task of this name."""
         return Line(f"Send.dropped({name!r})", lambda world: world.mesos.drop_next.add(name))
 
     @staticmethod
@@ -206,7 +206,7 @@ class Send:
 
     @staticmethod
     def isolated(node: str) -> Line:
-        """Its Cassandra stops its transports, as its failure policies have it do, and lives on."""
+        """Stop the transports of a node's Cassandra, as its failure policies do; the process lives on."""
 
         def run(world: World) -> None:
             process = world.mesos.ring.processes[world.task_of(node)]
@@ -254,7 +254,7 @@ class Send:
 
     @staticmethod
     def uninstall() -> Line:
-        """The scheduler is started anew, to remove the service; what its volumes hold is given up from here on."""
+        """Start the scheduler anew to remove the service; the data of its volumes is given up from here on."""
 
         def run(world: World) -> None:
             for agent in world.mesos.agents.values():
@@ -279,7 +279,7 @@ class Send:
 
     @staticmethod
     def silence(*kinds: str) -> Line:
-        """From here on these events do not arrive."""
+        """Lose these events from here on."""
 
         def run(world: World) -> None:
             world.scheduler.lose = lambda kind: kind in kinds
@@ -296,11 +296,11 @@ class Send:
 
 
 class Expect:
-    """What must have come of it."""
+    """Lines that check the effects."""
 
     @staticmethod
     def launched(*nodes: str) -> Line:
-        """These nodes, in this order, since the last such line."""
+        """Expect launches of these nodes, in this order, since the last such line."""
 
         def run(world: World) -> None:
             found = [name.partition("__")[0] for name in world.mesos.launches[world.seen_launches :]]
@@ -332,7 +332,7 @@ class Expect:
 
     @staticmethod
     def running(*names: str) -> Line:
-        """These jobs, and no others."""
+        """Expect these jobs, and no others."""
 
         def run(world: World) -> None:
             found = sorted(job.name for job in world.mesos.live_jobs())
@@ -360,7 +360,7 @@ class Expect:
 
     @staticmethod
     def snapshots(*hostnames: str) -> Line:
-        """Of backups, on the volumes of these agents alone."""
+        """Expect snapshots of backups on the volumes of these agents alone."""
 
         def run(world: World) -> None:
             found = sorted(
@@ -374,7 +374,7 @@ class Expect:
 
     @staticmethod
     def decided(text: str, test: Callable[[list[Decision]], bool]) -> Line:
-        """Of the decisions since the last such line."""
+        """Expect of the decisions since the last such line."""
 
         def run(world: World) -> None:
             decisions = world.new_decisions()

@@ -30,7 +30,7 @@ GRACE = 60.0  # of garbage, in the end
 
 @dataclass(frozen=True)
 class Report:
-    """What was lived through: `seconds` are simulated ones; it came to rest `rest_after` the last fault."""
+    """The events of a run: `seconds` are simulated ones; it came to rest `rest_after` the last fault."""
 
     nodes: int
     seconds: float
@@ -69,7 +69,7 @@ class Week:
         )
 
     def install(self) -> None:
-        """From nothing to a cluster that is up."""
+        """Install the cluster and wait until it is up."""
         self._until_rest(INSTALL_HOURS)
 
     def run(self, seconds: float, counts: Mapping[Kind, int]) -> None:
@@ -82,7 +82,7 @@ class Week:
         self._go_on(began + seconds)
 
     def heal(self) -> None:
-        """All faults end; the cluster must come to rest, and stay so."""
+        """End all faults; the cluster must come to rest, and stay so."""
         life, faults = self.life, self.faults
         life.forget_agenda()
         life.before_busy.clear()
@@ -125,7 +125,7 @@ class Week:
         raise AssertionError(f"seed {self.seed}: no rest after {hours:g} hours:\n{text}")
 
     def _unrest(self) -> list[str]:
-        """What is not as it should be at rest."""
+        """Return what is not at rest."""
         scheduler, ring = self.life.scheduler, self.life.mesos.ring
         plans = scheduler.plans()
         found = [f"{name}: {step}" for name in ALWAYS for step in _open(plans[name])]
@@ -138,7 +138,7 @@ class Week:
         return found
 
     def _stay(self) -> None:
-        """Nothing more is done, however long one waits."""
+        """Check that nothing more is done, however long the run waits."""
         launched, killed = len(self.life.mesos.launches), len(self.life.mesos.kills)
         self._go_on(self.life.now + QUIET_ROUNDS * ROUND)
         assert (len(self.life.mesos.launches), len(self.life.mesos.kills)) == (launched, killed)
@@ -157,7 +157,7 @@ class Week:
         assert self._unrest() == []
 
     def _operate(self) -> None:
-        """What a person would do about what is shown."""
+        """Restart the steps that wait for an operator."""
         life, scheduler = self.life, self.life.scheduler
         if life.ended or scheduler.store_is_away:
             return

@@ -85,7 +85,7 @@ def test_a_step_of_an_earlier_phase_is_not_begun_anew() -> None:
             Expect.refused(
                 RestartStep("backup", "Snapshot", "node-1"),
                 RefusalKind.CONFLICT,
-                "the step Snapshot of node-1 cannot begin anew, since the phase Upload has been reached",
+                "the step Snapshot of node-1 cannot begin again: the operation has reached the phase Upload",
             ),
             Send.hold("upload-node-1"),
             Send.until_running("upload-node-1"),

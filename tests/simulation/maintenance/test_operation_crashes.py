@@ -10,7 +10,7 @@ from scheduler.core.commands.command import StopOperation
 from scheduler.core.state.operation import OperationState, is_live
 from scheduler.core.state.operation_kinds import KINDS
 from tests.simulation.cycle.test_crashes import count_effects, run_with_crash
-from tests.simulation.cycle.test_machine import assert_at_rest
+from tests.simulation.engine.rest import assert_at_rest
 from tests.simulation.engine.samples import begin
 from tests.simulation.engine.script import Expect, Send, World, play, wrongs
 from tests.simulation.maintenance.test_operations import UP, of

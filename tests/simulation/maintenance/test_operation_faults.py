@@ -58,7 +58,7 @@ def test_after_three_failures_the_step_is_an_error_and_the_rest_waits_for_an_ope
             Send.until_step("node-1", Status.DELAYED, "cleanup"),
             Expect.step("node-1", Status.DELAYED, "BACK_OFF", "cleanup", "after 1 failures: first"),
             Send.until_step("node-1", Status.ERROR, "cleanup"),
-            Expect.step("node-1", Status.ERROR, "FAILED", "cleanup", "failed 3 times; its last words: disk is full"),
+            Expect.step("node-1", Status.ERROR, "FAILED", "cleanup", "failed 3 times; the last message: disk is full"),
             Expect.plan(Status.ERROR, "cleanup"),
             Expect.launched(*of("cleanup", "node-0", "node-1", "node-2", "node-1", "node-1")),
             *RUN_ON,
@@ -96,7 +96,7 @@ def test_nodes_beside_a_failed_one_finish_what_they_do() -> None:
             Send.job_failures("cleanup-node-1", "never", hopeless=True),
             Send.command(begin("cleanup", parallelism=2)),
             Send.until_step("node-1", Status.ERROR, "cleanup"),
-            Expect.step("node-1", Status.ERROR, "FAILED", "cleanup", "failed 1 times; its last words: never"),
+            Expect.step("node-1", Status.ERROR, "FAILED", "cleanup", "failed 1 times; the last message: never"),
             Expect.running(*of("cleanup", "node-0")),
             Send.hold(),
             Send.until_step("node-0", Status.COMPLETE, "cleanup"),
@@ -251,7 +251,9 @@ def test_a_node_that_dies_again_and_again_is_an_error_in_the_end() -> None:
             Send.hold("cleanup"),
             Send.command(begin("cleanup", nodes=1)),
             *lines,
-            Expect.step("node-0", Status.ERROR, "FAILED", "cleanup", "interrupted 10 times in a row, the last time:"),
+            Expect.step(
+                "node-0", Status.ERROR, "FAILED", "cleanup", "interrupted 10 times in a row, the last message:"
+            ),
             *RUN_ON,
             Expect.running(),
             Send.command(RestartStep("cleanup", None, "node-0")),

@@ -1,8 +1,7 @@
-"""Operations begin and end while anything happens: nothing forbidden is done, and once all is well they finish."""
+"""Operations that begin and end during random events: nothing forbidden is done, and after all faults they finish."""
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -19,8 +18,10 @@ from scheduler.core.commands.command import (
 )
 from scheduler.core.state.operation import OperationState, is_live
 from scheduler.core.state.operation_kinds import KINDS
-from tests.simulation.cycle.test_machine import LONG_SINCE, PICK, SECONDS, Cluster, heal
+from tests.simulation.cycle.test_machine import LONG_SINCE, Cluster
 from tests.simulation.engine.model import Mesos
+from tests.simulation.engine.random_runs import PICK, SECONDS, machine_settings
+from tests.simulation.engine.rest import heal
 from tests.simulation.engine.samples import Ids, agents, begin, spec
 from tests.simulation.engine.scheduler import Scheduler
 
@@ -31,7 +32,7 @@ MESSAGES = ("REPORT", "TUNING")
 
 
 class Operations(Cluster):
-    """Begins with a cluster that is up."""
+    """Random operations of a cluster that is up."""
 
     @initialize(mounts=st.booleans())
     def begin(self, mounts: bool) -> None:
@@ -103,7 +104,7 @@ class Operations(Cluster):
         self.go_on(1.0, 2)
 
     def teardown(self) -> None:
-        if not hasattr(self, "scheduler"):
+        if not self.begun:
             return
         super().teardown()
         for kind, operation in self.scheduler.state.operations.items():
@@ -117,10 +118,4 @@ class Operations(Cluster):
 
 
 TestOperations = Operations.TestCase
-TestOperations.settings = settings(
-    max_examples=100,
-    stateful_step_count=40,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestOperations.settings = machine_settings(100, 40)

@@ -213,7 +213,7 @@ def test_a_backup_that_was_stopped_begins_anew() -> None:
             *UPLOADS,
             Send.command(StopOperation("backup")),
             Send.until_ended("backup"),
-            Expect.refused(ResumeOperation("backup"), RefusalKind.INVALID, "cannot be continued; start it anew"),
+            Expect.refused(ResumeOperation("backup"), RefusalKind.INVALID, "cannot be continued; start another one"),
             Expect.refused(Proceed("backup"), RefusalKind.INVALID, "cannot be continued"),
             Expect.refused(Interrupt("backup"), RefusalKind.CONFLICT, "Backup already not running"),
             Expect.refused(RestartStep("backup", "Upload", "node-1"), RefusalKind.CONFLICT, "already not running"),

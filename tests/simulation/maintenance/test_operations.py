@@ -166,7 +166,7 @@ def test_a_restore_that_a_check_forbids_changes_nothing() -> None:
             Send.job_failures("restore-check-node-2", "3 GB are needed, 1 GB is free", hopeless=True),
             Send.command(begin("restore")),
             Send.until_step("node-2", Status.ERROR, "restore"),
-            Expect.step("node-2", Status.ERROR, "FAILED", "restore", "its last words: 3 GB are needed, 1 GB is free"),
+            Expect.step("node-2", Status.ERROR, "FAILED", "restore", "the last message: 3 GB are needed, 1 GB is free"),
             *RUN_ON,
             Expect.launched(*of("restore-check")),
             Expect.plan(Status.ERROR, "restore"),

@@ -102,7 +102,7 @@ def test_never_while_another_member_is_down() -> None:
 def to_clean(world: World) -> set[int]:
     """The nodes whose steps say that they keep data of others."""
     steps = [step for phase in world.scheduler.plans()["deploy"].phases for step in phase.steps]
-    return {int(step.name[-1]) for step in steps if "to be cleaned up" in step.message}
+    return {int(step.name[-1]) for step in steps if "needs a cleanup" in step.message}
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -126,7 +126,7 @@ def test_a_cleanup_follows_when_nodes_were_added(wanted: bool) -> None:
                 ]
                 if wanted
                 else [
-                    Expect.step("node-0", Status.COMPLETE, says="to be cleaned up since nodes were added"),
+                    Expect.step("node-0", Status.COMPLETE, says="needs a cleanup because nodes were added"),
                     Expect.state("of the older ones alone", lambda world: to_clean(world) == {0, 1, 2}),
                     Send.command(begin("cleanup", nodes=2)),
                     Send.until_complete("cleanup"),

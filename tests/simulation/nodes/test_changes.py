@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.commands.command import Proceed, RefusalKind, ReplaceNode, SetTarget
-from scheduler.core.configuration.overrides import bringing_back, given, holding
+from scheduler.core.configuration.overrides import active_overrides, change_overrides, restore_overrides
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.configuration import Override, Overrides
 from tests.simulation.engine.samples import SETTINGS, agents, wanted
@@ -30,8 +30,8 @@ def put(canary: bool = False, **texts: str | None) -> Line:
 
     def run(world: World) -> None:
         scheduler = world.scheduler
-        present = holding(scheduler.state.overrides, scheduler.environment, SETTINGS)
-        refusal = scheduler.command(ask(world, given(present, scheduler.environment, texts), canary))
+        present = active_overrides(scheduler.state.overrides, scheduler.environment, SETTINGS)
+        refusal = scheduler.command(ask(world, change_overrides(present, scheduler.environment, texts), canary))
         assert refusal is None, refusal
 
     return Line(f"put({texts}, canary={canary})", run)
@@ -44,7 +44,7 @@ def roll_back() -> Line:
         scheduler = world.scheduler
         state = scheduler.state
         aim = state.configurations[state.previous or ""]
-        overrides = bringing_back(state.overrides, scheduler.environment, SETTINGS, aim.settings or {})
+        overrides = restore_overrides(state.overrides, scheduler.environment, SETTINGS, aim.settings or {})
         refusal = scheduler.command(ask(world, overrides, configuration=aim.id))
         assert refusal is None, refusal
         assert scheduler.state.target is aim
@@ -269,7 +269,7 @@ def test_what_was_computed_on_other_settings_is_refused() -> None:
     play(
         [
             put(CASSANDRA_HEAP_SIZE_MB="350"),
-            Expect.refused(late, RefusalKind.CONFLICT, "changed by somebody else"),
+            Expect.refused(late, RefusalKind.CONFLICT, "Other settings were stored meanwhile"),
         ],
         world,
     )

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import rule
 
 from scheduler.core.commands.command import Interrupt, Proceed, RestartNodes
-from scheduler.core.configuration.overrides import holding, laid_over
-from tests.simulation.cycle.test_machine import PICK, SECONDS, heal
-from tests.simulation.engine.samples import SETTINGS, agents, wanted
-from tests.simulation.engine.scheduler import CrashError
-from tests.simulation.engine.script import Send, World, play, wrongs
+from scheduler.core.configuration.overrides import active_overrides, apply_overrides
+from tests.simulation.engine.random_runs import PICK, SECONDS, ThreeNodes, machine_settings
+from tests.simulation.engine.rest import heal
+from tests.simulation.engine.samples import SETTINGS, wanted
 from tests.simulation.nodes.test_changes import HEAP_MB, put, roll_back
 from tests.simulation.nodes.test_rollouts import heaps
 
 HEAPS = st.sampled_from((None, "", "280", "300", "350"))
 
 
-class Changes(RuleBasedStateMachine):
+class Changes(ThreeNodes):
     """Random changes of three nodes that are up."""
-
-    @initialize()
-    def begin(self) -> None:
-        self.world = play([Send.until_complete()], World(machines=agents(4)))
 
     @rule(seconds=SECONDS, cycles=st.integers(min_value=1, max_value=12))
     def go_on(self, seconds: float, cycles: int) -> None:
         self.world.go_on(seconds, cycles)
-
-    @rule(after=st.integers(min_value=0, max_value=6), seconds=SECONDS)
-    def crash(self, after: int, seconds: float) -> None:
-        self.world.mesos.step(seconds)
-        try:
-            self.world.scheduler.cycle(crash_after=after)
-        except CrashError:
-            self.world.scheduler.start()
 
     @rule(heap=HEAPS, canary=st.booleans())
     def change(self, heap: str | None, canary: bool) -> None:
@@ -64,27 +50,16 @@ class Changes(RuleBasedStateMachine):
         if live := self.world.mesos.live_tasks():
             self.world.mesos.fail_task(live[pick % len(live)].id)
 
-    @invariant()
-    def nothing_forbidden_was_done(self) -> None:
-        if hasattr(self, "world"):
-            assert wrongs(self.world.mesos, self.world.scheduler) == []
-
     def teardown(self) -> None:
-        if not hasattr(self, "world"):
+        if not self.begun:
             return
         scheduler = self.world.scheduler
         heal(self.world.mesos, scheduler)
-        held = holding(scheduler.state.overrides, scheduler.environment, SETTINGS)
+        held = active_overrides(scheduler.state.overrides, scheduler.environment, SETTINGS)
         assert held == scheduler.state.overrides
         spec = wanted(scheduler.spec, held, scheduler.environment).spec
-        assert heaps(self.world) == [spec.cassandra.heap_mb] * 3, laid_over(scheduler.environment, held)
+        assert heaps(self.world) == [spec.cassandra.heap_mb] * 3, apply_overrides(scheduler.environment, held)
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestChanges.settings = machine_settings(60, 25)

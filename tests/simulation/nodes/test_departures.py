@@ -229,9 +229,13 @@ def too_full(world: World) -> None:
     ("before", "command", "says"),
     [
         ([Send.failure("node-0"), Send.time()], decommission("node-2"), "node-0 is down"),
-        ([Send.failure("node-2"), Send.time()], decommission("node-2", force=True), "node-2 is no member of the ring"),
+        (
+            [Send.failure("node-2"), Send.time()],
+            decommission("node-2", force=True),
+            "node-2 is not a member of the ring",
+        ),
         ([Send.command(begin("cleanup"))], decommission("node-2"), "Decommission cannot begin: Cleanup is in progress"),
-        ([Line("too full", too_full)], decommission("node-2"), "node-0 has 0 MB of room, and needs 60 MB for its part"),
+        ([Line("too full", too_full)], decommission("node-2"), "node-0 has 0 MB of room, but needs 60 MB for its part"),
     ],
 )
 def test_what_is_refused(before: list[Line], command: Command, says: str) -> None:
@@ -410,7 +414,9 @@ def test_more_nodes_while_one_leaves_has_it_join_anew(begin_again: list[Line]) -
             Send.until_running("decommission-node-2"),
             Send.scheduler_restart(nodes=3),
             Send.time(1.0, cycles=5),
-            Expect.step("node-2", Status.WAITING, "LEAVES", says="NODES is 3 again: it leaves, as NODES was less"),
+            Expect.step(
+                "node-2", Status.WAITING, "LEAVES", says="NODES is 3 again: it leaves, because NODES was lower"
+            ),
             Send.hold(),
             until("three are there", lambda world: shrunk(world) and len(world.scheduler.state.nodes) == 3),
             Expect.state("it is another", lambda world: world.scheduler.state.nodes["node-2"].host_id != "host-2"),

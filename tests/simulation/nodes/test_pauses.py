@@ -93,7 +93,7 @@ def test_what_is_refused() -> None:
             Expect.refused(PauseNode("node-9", "op"), RefusalKind.UNKNOWN, "there is no node node-9"),
             Send.failure("node-0"),
             Send.time(),
-            Expect.refused(PAUSE, RefusalKind.CONFLICT, "node-0 is down; with force=true it is paused all the same"),
+            Expect.refused(PAUSE, RefusalKind.CONFLICT, "node-0 is down; force=true pauses it nevertheless"),
             Send.command(PauseNode("node-1", "op", forced=True)),
             Expect.refused(PAUSE, RefusalKind.CONFLICT, "the pause of node-1 is under way already"),
             until_paused(),

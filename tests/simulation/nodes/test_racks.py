@@ -78,8 +78,8 @@ def test_without_asking_for_it_a_node_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("most", "disregarding", "words"),
     [
-        (4, (), "a key space has 4 replicas, more than the 3 racks there are"),
-        (1, ("shop",), "the replicas of the key space shop are placed without regard to racks"),
+        (4, (), "a keyspace has 4 replicas, but there are only 3 racks"),
+        (1, ("shop",), "the replicas of the keyspace shop are placed without regard to racks"),
     ],
 )
 def test_what_would_take_two_replicas_away_is_refused(most: int, disregarding: tuple[str, ...], words: str) -> None:
@@ -93,7 +93,10 @@ def test_what_would_take_two_replicas_away_is_refused(most: int, disregarding: t
 
 
 def test_two_racks_are_too_few() -> None:
-    play([Expect.refused(by_rack(), RefusalKind.CONFLICT, "the members are in 2 racks, and it takes 3")], up(racks=2))
+    play(
+        [Expect.refused(by_rack(), RefusalKind.CONFLICT, "the members are in 2 racks, at least 3 are needed")],
+        up(racks=2),
+    )
 
 
 def test_what_is_not_known_is_not_assumed() -> None:

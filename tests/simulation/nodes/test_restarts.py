@@ -114,7 +114,7 @@ def test_one_that_does_not_come_back_stops_the_others() -> None:
             Expect.refused(restart("node-0"), RefusalKind.CONFLICT, "is under way already"),
             Expect.refused(CancelIntent("node-0", "op"), RefusalKind.CONFLICT, "has begun"),
             Send.command(CancelIntent("node-1", "op")),
-            Expect.refused(CancelIntent("node-1", "op"), RefusalKind.CONFLICT, "nothing is intended"),
+            Expect.refused(CancelIntent("node-1", "op"), RefusalKind.CONFLICT, "has no pending action"),
         ]
     )
 
@@ -139,7 +139,7 @@ def test_what_the_ring_cannot_stand_is_refused_or_forced() -> None:
             *UP,
             Send.agent_lost("127.0.0.3"),
             Send.time(1.0, cycles=2),
-            Expect.refused(restart("node-0"), RefusalKind.CONFLICT, "node-1 is down; with force=true"),
+            Expect.refused(restart("node-0"), RefusalKind.CONFLICT, "node-1 is down; force=true"),
             Expect.refused(restart("node-1"), RefusalKind.CONFLICT, "cannot reach"),
             Expect.refused(restart("node-7"), RefusalKind.UNKNOWN, "there is no node node-7"),
             Send.command(restart("node-0", forced=True)),

@@ -110,7 +110,7 @@ def test_without_an_answer_the_roll_out_begins_after_a_time(lost: tuple[str, ...
             Send.silence(*lost),
             Send.scheduler_restart(**HEAP),
             Send.time(1.0, cycles=10),
-            Expect.step("node-0", Status.WAITING, "SETTINGS_TRIED", says="waits for node-0 to try the settings"),
+            Expect.step("node-0", Status.WAITING, "SETTINGS_TRIED", says="waits for node-0 to check the settings"),
             Send.time(1.0, cycles=40),
             Expect.launched(),
             Send.silence(),

@@ -20,10 +20,11 @@ from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Registered, TaskUpdate
 from scheduler.core.plans.build import build_plans
-from scheduler.core.state.cluster import ClusterState, Sighting
-from scheduler.core.state.codec import TARGET, Stored, Target, changes, encode_record, load, path_of
+from scheduler.core.state.cluster import ClusterState, Sighting, Stored
+from scheduler.core.state.codec import changes, encode_record, load
 from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
 from scheduler.core.state.operation import StepState
+from scheduler.core.state.record_kinds import TARGET, Target, path_of
 from tests.simulation.engine.samples import Ids, begin, spec
 
 UUID = "f3b6b5de-6a1c-4f21-9d8e-0123456789ab"

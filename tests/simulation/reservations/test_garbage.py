@@ -85,9 +85,9 @@ def test_it_is_told_of_and_given_back_after_the_time_of_grace(made: bool) -> Non
     )
     words = " and the volumes volume-orphan on 127.0.0.3 are" if made else " on 127.0.0.3 is"
     (found,) = told(world, "GARBAGE")
-    assert found == f"the reservation orphan{words} in no node's record: to be given back after {GRACE:.0f} s"
+    assert found == f"the reservation orphan{words} in no node's record: to be released after {GRACE:.0f} s"
     doing = "DESTROY, UNRESERVE" if made else "UNRESERVE"
-    assert told(world, "RELEASED") == [f"the reservation orphan, which no record knows, is given back: {doing}"]
+    assert told(world, "RELEASED") == [f"the reservation orphan, which no record knows, is released: {doing}"]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_rest_of_what_was_given_back_is_given_back_at_once_however_late_it_i
             ],
             world,
         )
-    assert "more of the reservation orphan, which was given back, has turned up on 127.0.0.3" in told(world, "GARBAGE")
+    assert "127.0.0.3 offers a remnant of the released reservation orphan" in told(world, "GARBAGE")
 
 
 def test_a_rest_that_an_earlier_version_left_behind_is_given_back_where_no_executor_runs_that_may_use_it() -> None:

@@ -140,9 +140,7 @@ def test_an_agent_that_is_away_is_waited_for() -> None:
             Send.time(5.0, cycles=30),
             Expect.step("node-1", Status.WAITING, "UNREACHABLE", "uninstall", "forceComplete", "Tasks"),
             Expect.step("node-0", Status.COMPLETE, "DONE", "uninstall", phase="Reservations"),
-            Expect.refused(
-                ForceComplete("uninstall", "Reservations", "node-1"), RefusalKind.UNKNOWN, "waits for no step"
-            ),
+            Expect.refused(ForceComplete("uninstall", "Reservations", "node-1"), RefusalKind.UNKNOWN, "has no step"),
             Send.agent_back("127.0.0.3"),
             *NOTHING_LEFT,
         ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, precondition, rule
 
 from scheduler.core.commands.command import ForceComplete
 from scheduler.core.state.node import TaskState
 from tests.simulation.cycle.test_machine import Cluster
+from tests.simulation.engine.random_runs import machine_settings
 from tests.simulation.engine.script import wrongs
 
 
@@ -25,7 +25,7 @@ class Removal(Cluster):
 
     @invariant()
     def nothing_forbidden_was_done(self) -> None:
-        if hasattr(self, "scheduler"):
+        if self.begun:
             assert wrongs(self.mesos, self.scheduler) == []
             assert self.scheduler.uninstalls or self.mesos.kills == []
 
@@ -36,7 +36,7 @@ class Removal(Cluster):
                 self.scheduler.command(ForceComplete("uninstall", "Tasks", node.name))
 
     def teardown(self) -> None:
-        if not hasattr(self, "scheduler"):
+        if not self.begun:
             return
         if not self.scheduler.uninstalls:
             self.uninstall()
@@ -60,10 +60,4 @@ class Removal(Cluster):
 
 
 TestRemoval = Removal.TestCase
-TestRemoval.settings = settings(
-    max_examples=300,
-    stateful_step_count=30,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestRemoval.settings = machine_settings(300, 30)

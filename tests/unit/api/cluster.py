@@ -21,11 +21,11 @@ from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 from scheduler.settings import Settings, parse
 
 NOW = 1_700_000_000.0
-ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody"}
+ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody", "API_TRUST_ROUTER": "true"}
 
 
 def document(answer: TestResponse) -> Any:
-    """The JSON of an answer."""
+    """Return the JSON of an answer."""
     return json.loads(answer.data)
 
 
@@ -92,7 +92,7 @@ def make_state(settings: Settings, *nodes: NodeRecord, **changes: Any) -> Cluste
 
 
 class CoreGateway:
-    """Serves one state; `unavailable` is the reason why it cannot be read."""
+    """A gateway to one state; `unavailable` is the reason why it cannot be read."""
 
     def __init__(self, state: ClusterState) -> None:
         self.state = state
@@ -102,6 +102,7 @@ class CoreGateway:
         self.age = 0.0
         self.idle = 0.0  # since the last cycle, which may have stored nothing
         self.refusal: Refusal | None = None
+        self.noted: list[str] = []
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
         self.answers_each: dict[str, Mapping[str, Any] | Unavailable] = {}  # by node
@@ -130,6 +131,9 @@ class CoreGateway:
         self.state = outcome
         return None
 
+    def note(self, sentence: str) -> None:
+        self.noted.append(sentence)
+
     def ask(self, node: str) -> NodeStatus:
         self._check()
         if node not in self.statuses:
@@ -140,7 +144,7 @@ class CoreGateway:
         self._check()
         self.asked.append((subject, content))
         self.asked_first.append(first)
-        found = self.answers.get(subject, Unavailable("no node is NORMAL, and only such a node can be asked"))
+        found = self.answers.get(subject, Unavailable("no node can answer: no node is NORMAL"))
         if isinstance(found, Exception):
             raise found
         return found

@@ -1,4 +1,4 @@
-"""Operations under way, and what nodes answer: for the tests of maintenance over the API."""
+"""Operations under way and nodes' answers: for the tests of maintenance over the API."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ALL_NODES = ("node-0", "node-1", "node-2")
 
 
 def run(gateway: CoreGateway, kind: str = "cleanup", **changes: Any) -> OperationRecord:
-    """An operation that is under way."""
+    """Return an operation that is under way."""
     operation = OperationRecord(
         kind=kind,
         id="operation-1",
@@ -85,7 +85,7 @@ def uploading(gateway: CoreGateway) -> None:
 
 
 def cleaning(gateway: CoreGateway) -> None:
-    """A cleanup of node-1 that is half done."""
+    """Return a cleanup of node-1 that is half done."""
     request = {"key_spaces": ["shop"], "column_families": [], "parallelism": 1}
     operation = run(gateway, nodes=("node-1",), request=request)
     running = StepRecord(

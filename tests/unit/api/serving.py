@@ -9,7 +9,7 @@ from tests.unit.api.cluster import CoreGateway, make_node, make_settings, make_s
 
 
 def application(directory: str) -> Flask:
-    """The API over a healthy cluster; `directory` holds the token file and the bundles."""
+    """Return the API over a healthy cluster; `directory` holds the token file and the bundles."""
     settings = make_settings(ARTIFACTS_DIR=directory, API_TOKEN_FILE=f"{directory}/tokens")
     gateway = CoreGateway(make_state(settings, make_node(0), make_node(1), make_node(2)))
     gateway.statuses["node-0"] = make_status(0)

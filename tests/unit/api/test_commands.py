@@ -108,7 +108,7 @@ BAD_COMMANDS: list[tuple[str, str, int, str]] = [
     ("PUT", "/v1/nodes/restart?node=node-7", 404, "There is no node node-7."),
     (
         "PUT", "/v1/nodes/restart?node=*&by=rack", 409,
-        "No rack can be restarted as a whole: the members are in 1 rack, and it takes 3.",
+        "No rack can be restarted as a whole: the members are in 1 rack, at least 3 are needed.",
     ),
     (
         "POST", "/v1/plan/forceComplete?step=Reconciliation", 400,
@@ -237,6 +237,6 @@ def test_a_failure_of_ours_is_logged_and_says_nothing_of_the_inside(
     answer = client.get("/v1/debug/offers")
     assert (answer.status_code, document(answer)) == (
         500,
-        {"message": "The request failed for a reason that is in the scheduler's log."},
+        {"message": "The request failed: an error in the scheduler; its log has the cause."},
     )
     assert "not JSON serializable" in caplog.text

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
+from api import BLUEPRINTS
 from api.openapi.document import describe
 from api.openapi.schemas import REQUESTS
 from scheduler.core.maintenance.request import check
@@ -67,7 +68,7 @@ def test_status_of_one_that_failed(client: FlaskClient, gateway: CoreGateway) ->
     gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
     status = document(client.get("/v1/backup/status"))
     assert status["state"] == "ERROR"
-    assert status["message"] == "Upload of node-1: failed 3 times; its last words: AccessDenied"
+    assert status["message"] == "Upload of node-1: failed 3 times; the last message: AccessDenied"
     assert (status["nodes"]["node-1"]["state"], status["nodes"]["node-1"]["error"]) == ("ERROR", "AccessDenied")
     assert status["nodes"]["node-2"]["state"] == "WAITING"
 
@@ -127,15 +128,16 @@ def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     gateway.state = replace(gateway.state, history={record.key: record for record in records})
     lines = client.get("/metrics").get_data(as_text=True).splitlines()
     for line in (
-        'operation_state{kind="backup",state="RUNNING"} 1',
-        'operation_state{kind="backup",state="COMPLETE"} 0',
-        'operation_steps{kind="backup",state="RUNNING"} 1',
-        'operation_steps{kind="backup",state="COMPLETE"} 5',
-        'operation_steps{kind="backup",state="FAILED"} 0',
-        f'operation_completed_timestamp_seconds{{kind="backup"}} {NOW + 9:.0f}',
-        'plan_status{plan="backup",status="IN_PROGRESS"} 1',
+        'operation_state{kind="backup",state="RUNNING"} 1.0',
+        'operation_state{kind="backup",state="COMPLETE"} 0.0',
+        'operation_steps{kind="backup",state="RUNNING"} 1.0',
+        'operation_steps{kind="backup",state="COMPLETE"} 5.0',
+        'operation_steps{kind="backup",state="FAILED"} 0.0',
+        'plan_status{plan="backup",status="IN_PROGRESS"} 1.0',
     ):
         assert f"cassandra_scheduler_{line}" in lines
+    completed = 'cassandra_scheduler_operation_completed_timestamp_seconds{kind="backup"} '
+    assert [float(line.removeprefix(completed)) for line in lines if line.startswith(completed)] == [NOW + 9]
 
 
 def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
@@ -195,7 +197,7 @@ def test_answers_are_as_described(client: FlaskClient, gateway: CoreGateway, pat
     uploading(gateway)
     record = HistoryRecord(replace(gateway.state.operations["backup"], state=OperationState.STOPPED), {})
     gateway.state = replace(gateway.state, history={record.key: record})
-    description = describe()
+    description = describe(BLUEPRINTS)
     schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     validator = jsonschema.Draft202012Validator({**schema, "components": description["components"]})
     for kind in ("backup", "cleanup"):

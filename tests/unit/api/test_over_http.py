@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "uSeR_t0k3n"
@@ -31,12 +34,11 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(directory: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "2", "--no-control-socket",
-        "--log-level", "error", f"tests.unit.api.serving:application({str(directory)!r})",
+        "--worker-class", "service.http.worker.Worker", "--log-level", "error",
+        f"tests.unit.api.serving:application({str(directory)!r})",
     ]  # fmt: skip
     server = subprocess.Popen(command, cwd=ROOT)
     try:
@@ -117,3 +119,48 @@ def test_paths_out_of_the_directory(url: str, path: str) -> None:
     status, body = curl("--path-as-is", "-H", f"Authorization: token={TOKEN}", f"{url}/v1/artifacts/{path}")
     assert status == 404
     assert TOKEN.encode() not in body
+
+
+@pytest.mark.parametrize(
+    ("lines", "body"),
+    [
+        (("Content-Length: 100",), b'{"nodes": ["*"'),
+        (("Transfer-Encoding: chunked",), b"5\r\n{"),
+        (("Transfer-Encoding: chunked",), b"xyz\r\n{}\r\n0\r\n\r\n"),
+        (("Transfer-Encoding: chunked",), b"2\r\n{}XX0\r\n\r\n"),
+        (("Content-Length: 4",), b'{"\xff'),
+    ],
+)
+def test_bodies_that_are_cut_off_or_no_text(url: str, lines: tuple[str, ...], body: bytes) -> None:
+    host, _, port = url.removeprefix("http://").partition(":")
+    head = ("PUT /v1/config HTTP/1.1", f"Host: {host}", f"Authorization: token={TOKEN}", *lines)
+    head = (*head, "Content-Type: application/json", "Connection: close", "", "")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join(head).encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert curl(f"{url}/v1/health")[0] == 200
+
+
+def test_ranges_that_are_never_read_keep_nobody_waiting(url: str, directory: Path) -> None:
+    """They go by the kernel as whole files do; a thread that reads them in pieces would wait for its client."""
+    with open(directory / "large.tar.gz", "wb") as file:
+        file.truncate(60_000_000)
+    host, port = url.removeprefix("http://").split(":")
+    with ExitStack() as stack:
+        for _ in range(16):
+            client = stack.enter_context(socket.create_connection((host, int(port))))
+            client.sendall(b"GET /v1/artifacts/large.tar.gz HTTP/1.1\r\nHost: api\r\nRange: bytes=1000-\r\n\r\n")
+        began = time.monotonic()
+        assert curl(f"{url}/v1/health")[0] == 200
+        assert curl(f"{url}/v1/artifacts/executor.tar.gz", "--output", "/dev/null")[0] == 200
+        assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize(("range_", "part"), [
+    ("bytes=0-9", slice(0, 10)), ("bytes=250000-", slice(250_000, None)), ("bytes=-7", slice(-7, None)),
+])  # fmt: skip
+def test_ranges(url: str, directory: Path, range_: str, part: slice) -> None:
+    status, body = curl("-H", f"Range: {range_}", f"{url}/v1/artifacts/executor.tar.gz")
+    assert (status, body) == (206, (directory / "executor.tar.gz").read_bytes()[part])

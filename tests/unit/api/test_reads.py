@@ -390,8 +390,8 @@ class TestHealth:
 def test_metrics(client: FlaskClient, gateway: CoreGateway) -> None:
     answer = client.get("/metrics")
     assert answer.mimetype == "text/plain"
-    assert "cassandra_scheduler_nodes_ready 3\n" in answer.text
-    assert 'cassandra_scheduler_node_disk_free_bytes{node="node-0"} 1073741824\n' in answer.text
+    assert "cassandra_scheduler_nodes_ready 3.0\n" in answer.text
+    assert 'cassandra_scheduler_node_disk_free_bytes{node="node-0"} 1.073741824e+09\n' in answer.text
     gateway.unavailable = "no state"
     assert client.get("/metrics").status_code == 503
 
@@ -406,7 +406,7 @@ def test_garbage_comes_oldest_first_and_without_a_time_of_grace_only_told_of(
     found = document(client.get("/v1/garbage"))
     assert [(item["resource_id"], item["released_after"]) for item in found] == [("b", None), ("a", None)]
     assert {item["problem"] for item in found} == {""}
-    assert "cassandra_scheduler_garbage_reservations 2\n" in client.get("/metrics").text
+    assert "cassandra_scheduler_garbage_reservations 2.0\n" in client.get("/metrics").text
 
 
 def test_a_service_that_is_removed_has_one_plan(client: FlaskClient, gateway: CoreGateway) -> None:

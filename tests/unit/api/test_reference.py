@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from scheduler.security.sealing import new_key
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import BACKUP, NO_BACKUP
+from tests.unit.sealing_keys import new_key
 
 TOKEN = "uSeR_t0k3n"
 

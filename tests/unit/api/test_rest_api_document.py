@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api import create_app
+from api import BLUEPRINTS, create_app
 from api.openapi.document import describe
 from scheduler.core.commands.command import PauseNode, RestartNodes, SetTarget
 from scheduler.core.events.log import add_entries
 from scheduler.core.state.cluster import GarbageRecord
 from scheduler.core.state.configuration import Override
 from scheduler.core.state.event import Entry, EntryKind
-from scheduler.security.sealing import new_key
 from scheduler.settings.effective import wanted
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
+from tests.unit.sealing_keys import new_key
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "rest-api.md"
 TOKEN = "uSeR_t0k3n"
@@ -147,7 +147,7 @@ def test_there_are_examples() -> None:
     assert len(examples()) > 20
 
 
-@pytest.mark.parametrize("path", sorted(describe()["paths"]))
+@pytest.mark.parametrize("path", sorted(describe(BLUEPRINTS)["paths"]))
 def test_every_path_is_in_the_document(path: str) -> None:
     text = DOCUMENT.read_text()
     pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")

@@ -71,7 +71,7 @@ def test_other_sizes_than_the_running_cluster_has(world: World, capsys: pytest.C
         assert world.run("down") == 0
     assert "The running cluster has --nodes 3 --heap 384; `./dev down` first" in capsys.readouterr().err
     assert "stopped zookeeper" in world.printed
-    assert "the data stays" in world.printed
+    assert "its data stays" in world.printed
     assert table.names() == []
 
 

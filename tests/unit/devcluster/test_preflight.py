@@ -1,4 +1,4 @@
-"""What is checked before a start."""
+"""The checks before a start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of the plans."""
+"""The plans as a person sees them."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def test_a_message_of_many_lines_becomes_one() -> None:
 
 def test_counting_down_is_no_news() -> None:
     assert lines(
-        plan(("DELAYED", "next try in 5 s, after 2 failures: out of disk")),
-        plan(("DELAYED", "next try in 4 s, after 2 failures: out of disk")),
-        plan(("DELAYED", "next try in 9 s, after 3 failures: out of disk")),
+        plan(("DELAYED", "next attempt in 5 s, after 2 failures: out of disk")),
+        plan(("DELAYED", "next attempt in 4 s, after 2 failures: out of disk")),
+        plan(("DELAYED", "next attempt in 9 s, after 3 failures: out of disk")),
     ) == [
-        "0.0 s Deploy node-0 DELAYED next try in 5 s, after 2 failures: out of disk",
-        "3.0 s Deploy node-0 DELAYED next try in 9 s, after 3 failures: out of disk",
+        "0.0 s Deploy node-0 DELAYED next attempt in 5 s, after 2 failures: out of disk",
+        "3.0 s Deploy node-0 DELAYED next attempt in 9 s, after 3 failures: out of disk",
     ]
 
 

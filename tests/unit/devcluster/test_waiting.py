@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,12 @@ from devcluster.processes import ProcessTable
 from devcluster.progress import Printer
 from devcluster.requests import Response, UnreachableError, answers, get
 from devcluster.up import StuckError, wait_for_nodes
+from tests.http_servers import HttpServer, QuietHandler
 
 
 @dataclass
 class FakeApi:
-    """Answers each path with what is set for it; a list is answered item by item, the last one for ever."""
+    """An API that answers each path with its document; a list is answered item by item, the last one repeatedly."""
 
     paths: dict[str, Any] = field(default_factory=dict)
     token: str = "secret"
@@ -49,24 +48,14 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def layout(api: FakeApi, tmp_path: Path) -> Iterator[ClusterLayout]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             code, document = api.answer(self.path, self.headers["Authorization"])
             body = document if isinstance(document, bytes) else json.dumps(document).encode()
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(code, body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield ClusterLayout(tmp_path, nodes=1, api=Address("127.0.0.1", server.server_port))
-        server.shutdown()
-        thread.join()
+    with HttpServer(Handler) as server:
+        yield ClusterLayout(tmp_path, nodes=1, api=Address("127.0.0.1", server.port))
 
 
 @pytest.fixture
@@ -110,7 +99,7 @@ def test_a_plan_in_error_says_what_is_wrong(api: FakeApi, layout: ClusterLayout,
     }
     with pytest.raises(StuckError) as stuck:
         wait_for_nodes(layout, ClusterApi(layout, "secret"), Printer(io.StringIO()))
-    assert str(stuck.value).splitlines() == ["The plan deploy cannot go on:", "  cannot shrink", "  node-0: no heap"]
+    assert str(stuck.value).splitlines() == ["The plan deploy failed:", "  cannot shrink", "  node-0: no heap"]
 
 
 def test_a_plan_that_does_not_move(

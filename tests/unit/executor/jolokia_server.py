@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from executor.jmx.jolokia import Jolokia
+from tests.http_servers import HttpServer, QuietHandler
 
 Answer = Callable[[Any], tuple[int, bytes]]
 CREDENTIAL = "Basic " + base64.b64encode(b"executor:secret").decode()
@@ -18,38 +18,28 @@ NO_ANSWER = 0
 
 
 class Server:
-    """Answers every request with `answer`, and 401 without the right credential."""
+    """A server that answers every request with `answer`, and with 401 without the right credential."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda body: (200, b"[]")
         self.bodies: list[Any] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
+        self._server = HttpServer(_handler(self))
 
     def client(self, password: str = "secret") -> Jolokia:
-        return Jolokia("127.0.0.1", self._server.server_address[1], "executor", password)
+        return Jolokia("127.0.0.1", self._server.port, "executor", password)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.bodies.append(body)
             status, text = server.answer(body) if self.headers["Authorization"] == CREDENTIAL else (401, b"")
             if status == NO_ANSWER:
                 return
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
+            self.reply(status, text)
 
     return Handler

@@ -13,31 +13,25 @@ from executor.cassandra.volume import lock
 from executor.node.events import Event, Launch
 from executor.node.lifecycle import Node
 from executor.protocol import NodeLaunch, StatusReply, encode_launch, parse_message, parse_status
+from tests.unit.executor.recorder import Updates
 
 TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_LOST"}
 
 
 @dataclass
-class Recorder:
-    """Takes the place of the agent: it acknowledges everything at once."""
+class Recorder(Updates):
+    """A stand-in for the agent that acknowledges everything at once."""
 
-    updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     acknowledges: bool = True
     subscribed: bool = True
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
-        with self.changed:
-            self.updates.append((task_id, state, message, data))
-            self.changed.notify_all()
 
     def send(self, data: str) -> None:
         with self.changed:
             self.messages.append(data)
             self.changed.notify_all()
 
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         return self.acknowledges
 
     def wait_for_mode(self, mode: str) -> None:
@@ -55,7 +49,7 @@ class Recorder:
         return found
 
     def reply_to(self, query: str) -> StatusReply:
-        """The answer to a status query, whatever else was sent."""
+        """Return the answer to a status query, and skip other messages."""
 
         def found() -> list[StatusReply]:
             parsed = (parse_message(data) for data in self.messages)
@@ -74,7 +68,7 @@ class Recorder:
 
 
 class Driver:
-    """Runs a node on a thread, as the executor's main thread does."""
+    """A node on a thread, as on the executor's main thread."""
 
     def __init__(self, where: Surroundings) -> None:
         self.recorder = Recorder()
@@ -88,7 +82,7 @@ class Driver:
         self.events.put(Launch(task_id, encode_launch(launch)))
 
     def kill_cassandra(self) -> None:
-        """kill -9 of the process that it told of last."""
+        """Send SIGKILL to the process that the executor reported last."""
         told = [data for task, _, _, data in self.recorder.updates if task == "t1" and data is not None]
         pid = parse_status(told[-1]).pid
         assert pid is not None

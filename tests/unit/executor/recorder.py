@@ -1,4 +1,4 @@
-"""Takes the place of the agent for jobs: keeps what they send, and acknowledges nothing."""
+"""A stand-in for the agent for jobs: it keeps what they send, and acknowledges nothing."""
 
 from __future__ import annotations
 
@@ -16,17 +16,27 @@ M = TypeVar("M")
 
 
 @dataclass
-class Sent:
-    """All updates and messages in the order in which they were sent."""
+class Updates:
+    """All status updates in their order: task id, state, message, data."""
 
     updates: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
         with self.changed:
             self.updates.append((task_id, state, message, data))
             self.changed.notify_all()
+
+    def states(self, task_id: str) -> list[str]:
+        """Return the task's states in their order."""
+        return [state for task, state, *_ in self.updates if task == task_id]
+
+
+@dataclass
+class Sent(Updates):
+    """All updates and messages in the order in which they were sent."""
+
+    messages: list[Message] = field(default_factory=list)
 
     def send(self, data: str) -> None:
         with self.changed:
@@ -39,15 +49,11 @@ class Sent:
             assert self.changed.wait_for(condition, seconds), f"{what}: {self.updates} {self.messages}"
 
     def of(self, kind: type[M]) -> list[M]:
-        """The messages of a kind."""
+        """Return the messages of a kind."""
         return [message for message in self.messages if isinstance(message, kind)]
 
-    def states(self, task_id: str) -> list[str]:
-        """Its states in order."""
-        return [state for task, state, *_ in self.updates if task == task_id]
-
     def end(self, task_id: str) -> tuple[str, JobResult]:
-        """The last status of a job, with its result."""
+        """Return the last status of a job, with its result."""
         ends = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"}
         self.until(f"the end of {task_id}", lambda: bool(ends & set(self.states(task_id))))
         found = [(state, text, data) for task, state, text, data in self.updates if task == task_id and state in ends]
@@ -61,7 +67,7 @@ class Sent:
 
 
 def node_facts(volume: Path, jolokia: Jolokia | None = None) -> NodeFacts:
-    """A node, whose Cassandra answers nobody if no Jolokia is given."""
+    """Return a node, whose Cassandra does not answer if no Jolokia is given."""
     return NodeFacts(
         name="node-0",
         address="127.0.2.9",
@@ -73,5 +79,5 @@ def node_facts(volume: Path, jolokia: Jolokia | None = None) -> NodeFacts:
 
 
 def job_launch(job: str, secret: bool = False, tuning: Mapping[str, Any] | None = None, **parameters: Any) -> JobLaunch:
-    """A job of operation o1 for the node of task t1."""
+    """Return a job of operation o1 for the node of task t1."""
     return JobLaunch(job, "o1", "node-0", "t1", parameters=parameters, tuning=tuning or {}, secret=secret)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 from executor.cassandra.install import Surroundings
 from executor.protocol import NodeLaunch, Ports
+from tests.ports import free_port
 
 ADDRESS = "127.0.2.9"
 
 
-def free_ports() -> Ports:
-    """Four ports that nobody uses on ADDRESS."""
-    sockets = [socket.socket() for _ in range(4)]
-    try:
-        for item in sockets:
-            item.bind((ADDRESS, 0))
-        return Ports(*(item.getsockname()[1] for item in sockets))
-    finally:
-        for item in sockets:
-            item.close()
-
-
 def make_launch(*jvm_options: str, **changes: Any) -> NodeLaunch:
-    """A launch of node-0 that seeds itself, on free ports."""
+    """Return a launch of node-0 that seeds itself, on free ports."""
     values: dict[str, Any] = {
         "node": "node-0",
         "cluster_name": "test",
@@ -36,7 +24,7 @@ def make_launch(*jvm_options: str, **changes: Any) -> NodeLaunch:
         "seeds": (),
         "self_seed": True,
         "heap_mb": 384,
-        "ports": free_ports(),
+        "ports": Ports(*(free_port(ADDRESS) for _ in range(4))),
         "java_home": "jre",
         "jvm_options": jvm_options,
     }
@@ -56,5 +44,5 @@ def make_sandbox(directory: Path) -> Path:
 
 
 def surroundings(sandbox: Path) -> Surroundings:
-    """With little patience, and nothing of the test's own environment."""
+    """Return surroundings with short time limits and none of the test's own environment."""
     return Surroundings(sandbox, ADDRESS, {"PATH": "/nowhere"}, volume_patience=2.0, port_patience=0.3)

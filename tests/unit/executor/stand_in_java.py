@@ -1,9 +1,4 @@
-"""Stands in for `java` where a test needs what no real Cassandra does on demand: hang, refuse to drain or to end.
-
-Serves Jolokia's protocol with the configuration it is given. `-Dstandin.drain=` ok, hang or fail;
-`-Dstandin.work=` ok or hang: what a job calls; `-Dstandin.term=` end or ignore; `-Dstandin.exit=N`: log an error and
-exit at once.
-"""
+"""A stand-in for `java` that hangs, or refuses to drain or to end, which no real Cassandra does on demand."""
 
 import json
 import os

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.memory import room
+from executor.memory import free_bytes
 
 MIB = 1 << 20
 V2 = {
@@ -35,8 +35,8 @@ def test_the_least_of_machine_and_limits(tmp_path: Path, cgroup: str, files: dic
     for name, text in files.items():
         (tmp_path / "cgroups" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "cgroups" / name).write_text(text)
-    assert room(tmp_path / "proc", tmp_path / "cgroups") == left * MIB
+    assert free_bytes(tmp_path / "proc", tmp_path / "cgroups") == left * MIB
 
 
 def test_a_machine_that_does_not_say(tmp_path: Path) -> None:
-    assert room(tmp_path, tmp_path) is None
+    assert free_bytes(tmp_path, tmp_path) is None

@@ -96,10 +96,8 @@ def test_garbage_is_refused(data: str, words: str) -> None:
     [
         pytest.param({"type": "other"}, "unknown message type 'other'", id="unknown type"),
         pytest.param({}, "unknown message type None", id="no type"),
-        pytest.param({"type": "status?"}, "StatusQuery", id="a field is missing"),
-        pytest.param(
-            {"type": "status", "id": "", "node": "n", "task_id": "t"}, "status is not an object", id="no status"
-        ),
+        pytest.param({"type": "status?"}, "StatusQuery: missing field id", id="a field is missing"),
+        pytest.param({"type": "status", "id": "", "node": "n", "task_id": "t"}, "missing field status", id="no status"),
     ],
 )
 def test_messages_that_are_none(document: Any, words: str) -> None:

@@ -1,9 +1,11 @@
 """A master without HTTP, a fake agent and a fake scheduler that speak to its parts directly; time stands still."""
 
+from __future__ import annotations
+
 import asyncio
 import base64
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,17 +33,18 @@ class Events(EventStream):
             self.events.append(event)
 
     def take(self, kind: str) -> list[Json]:
-        """Contents of the events of a kind that have come since."""
+        """Return the contents of the new events of a kind."""
         found = [event.get(kind.lower(), {}) for event in self.events if event["type"] == kind]
         self.events = [event for event in self.events if event["type"] != kind]
         return found
 
 
 class World:
-    """One leading master. `now` is what its clock shows."""
+    """One leading master in an event loop that only runs when the test says so. `now` is what its clock shows."""
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, runner: asyncio.Runner) -> None:
         self.now = 1000.0
+        self.runner = runner
         self.master = Master(MasterConfig("127.0.0.1", 5050, work_dir))
         self.cluster = self.master.cluster
         self.cluster.clock = lambda: self.now
@@ -50,18 +53,38 @@ class World:
     def allocate(self) -> None:
         self.master.allocator.run()
 
+    def run(self, *steps: Callable[[], Any]) -> list[Any]:
+        """Do the steps inside the event loop."""
+
+        async def inside() -> list[Any]:
+            return [step() for step in steps]
+
+        return self.runner.run(inside())
+
+    def start(self, *tasks: str, **info: Any) -> tuple[FakeAgent, FakeScheduler]:
+        """Register an agent, subscribe a framework and run tasks of it."""
+        agent, scheduler = FakeAgent(self), FakeScheduler(self, **info)
+        self.run(agent.register, scheduler.subscribe)
+        if tasks:
+            self.run(lambda: scheduler.launch(scheduler.offer(), *tasks))
+        for task_id in tasks:
+            key = agent.update(scheduler.framework_id, task_id, "TASK_RUNNING", healthy=True)
+            scheduler.acknowledge(agent, task_id, key)
+        scheduler.updates()
+        return agent, scheduler
+
 
 @contextmanager
-def world(work_dir: Path) -> Iterator[tuple[asyncio.Runner, World]]:
-    """A world inside an event loop that only runs when the test says so."""
+def world(work_dir: Path) -> Iterator[World]:
+    """Make a world whose master is closed at the end."""
     with asyncio.Runner() as runner:
 
         async def make() -> World:
-            return World(work_dir)
+            return World(work_dir, runner)
 
         made = runner.run(make())
         try:
-            yield runner, made
+            yield made
         finally:
             runner.run(made.master.close())
 
@@ -99,13 +122,13 @@ class FakeAgent:
         return agent
 
     def leave(self) -> None:
-        """The connection breaks."""
+        """Break the connection."""
         agent = self.world.cluster.agents[str(self.agent_id)]
         self.world.master.agents.disconnected(agent, self.stream)
 
     def call(self, kind: str, body: Json) -> None:
         call = {"type": kind, "agent_id": {"value": self.agent_id}, kind.lower(): body}
-        self.world.master.agents.call(call)
+        self.world.master.agents.handle_call(call)
 
     def update(self, framework_id: str, task_id: str, state: str, **more: Any) -> str:
         """Report a state; the update's uuid."""
@@ -158,13 +181,13 @@ class FakeScheduler:
         return [offer for offers in self.stream.take("OFFERS") for offer in offers["offers"]]
 
     def offer(self) -> Json:
-        """The only one."""
+        """Return the only one."""
         found = self.offers()
         assert len(found) == 1, found
         return found[0]
 
     def updates(self) -> list[Json]:
-        """Statuses that have come since."""
+        """Return the new statuses."""
         return [update["status"] for update in self.stream.take("UPDATE")]
 
     def accept(self, offer: Json, *operations: Json, **filters: float) -> None:

@@ -36,7 +36,7 @@ Answers = Callable[[Question], Answer | None]
 
 
 def spare_offer(index: int) -> dict[str, Any]:
-    """The share kept for jobs beside a node, offered by its agent, on which the node's executor runs."""
+    """Return an agent's offer of the share kept for jobs beside a node, with the node's executor on it."""
     reservation, task = large.running(index).reservation, large.running(index).task
     assert reservation is not None
     assert task is not None
@@ -75,7 +75,7 @@ class Executors(Recorder):
         return [(node, message) for node, message in self.received if isinstance(message, SecretReply)]
 
     def launched(self) -> list[tuple[Accept, Json, JobLaunch]]:
-        """Every job's accept, its TaskInfo and what the executor makes of it."""
+        """Return every job's accept, its TaskInfo and the executor's view of it."""
         found = []
         for accept in self.all("accept"):
             task = accept.operations[-1]["launch"]["task_infos"][0]
@@ -87,7 +87,7 @@ class Executors(Recorder):
 
 @dataclass
 class Cluster:
-    """What a test may look at while the loop runs."""
+    """A cluster's loop, store and gateway, for tests to read while the loop runs."""
 
     memory: Memory
     executors: Executors
@@ -99,7 +99,7 @@ class Cluster:
         return self.gateway.snapshot().state
 
     def stored(self) -> str:
-        """All that lies in the store, as text."""
+        """Return the whole content of the store as text."""
         return "\n".join(f"{path} {content.decode()}" for path, (_, content) in self.memory.records.items())
 
     def offer(self, *indices: int) -> None:
@@ -109,7 +109,7 @@ class Cluster:
 
 @contextmanager
 def running(answers: Answers, sealer: Sealer | None, state: ClusterState | None = None) -> Iterator[Cluster]:
-    """A cluster of three nodes at rest."""
+    """Run a cluster of three nodes at rest."""
     memory, numbers = Memory(), count()
     executors = Executors(memory, answers=answers)
     gateway = LoopGateway(lambda: f"question-{next(numbers)}")

@@ -26,10 +26,11 @@ from scheduler.core.state.node import TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.loop.messages import Message, QuestionAsked
 from scheduler.loop.snapshot import Unavailable
-from scheduler.security.sealing import Sealer, new_key
+from scheduler.security.sealing import Sealer
 from scheduler.settings import parse
 from tests.unit.scheduler.cluster_in_threads import Cluster, answering, heard, running
 from tests.unit.scheduler.loop.test_run import Bench, make, registered
+from tests.unit.sealing_keys import new_key
 from tests.waiting import wait_for
 
 SECRETS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key", "s3_session_token": "the-token"}
@@ -92,10 +93,8 @@ def test_a_job_gets_its_credentials() -> None:
 @pytest.mark.parametrize(
     ("state", "sealer", "problem"),
     [
-        pytest.param(with_backup(None), Sealer([KEY]), "no credentials are kept", id="none"),
-        pytest.param(
-            with_backup(Sealer([KEY])), Sealer([new_key()]), "not among those of SECRETS_KEY_FILE", id="other"
-        ),
+        pytest.param(with_backup(None), Sealer([KEY]), "no credentials are stored", id="none"),
+        pytest.param(with_backup(Sealer([KEY])), Sealer([new_key()]), "no key of SECRETS_KEY_FILE", id="other"),
         pytest.param(with_backup(Sealer([KEY])), None, "is not set any more", id="no key any more"),
         pytest.param(
             with_backup(Sealer([KEY]), id="operation-2"), Sealer([KEY]), None, id="a task of an earlier operation"
@@ -103,7 +102,7 @@ def test_a_job_gets_its_credentials() -> None:
         pytest.param(
             with_backup(Sealer([KEY]), state=OperationState.COMPLETE),
             Sealer([KEY]),
-            "no credentials are kept",
+            "no credentials are stored",
             id="ended",
         ),
     ],
@@ -175,7 +174,14 @@ def answers_of_a_bucket() -> dict[str, dict[str, Any]]:
 
 def restore(cluster: Cluster) -> tuple[Any, Any]:
     """Ask for a restore with credentials over the API; the client and the answer."""
-    settings = parse({"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody", "SECRETS_KEY": KEY})
+    settings = parse(
+        {
+            "ARTIFACTS_URL": "https://files.example/",
+            "SERVICE_USER": "nobody",
+            "SECRETS_KEY": KEY,
+            "API_TRUST_ROUTER": "true",
+        }
+    )
     client = create_app(cluster.gateway, settings).test_client()
     body = {"backup_name": "monday", "external_location": "s3://bucket", **SECRETS}
     return client, client.put("/v1/restore/start", json=body)
@@ -205,7 +211,7 @@ def test_no_credential_is_anywhere_but_on_its_way_to_the_executors(caplog: pytes
         seen += [cluster.stored(), repr(cluster.state), *(client.get(path).get_data(as_text=True) for path in _READS)]
     seen += caplog.messages
     seen += [repr(record.args) for record in caplog.records]
-    assert any("asked for restore" in text for text in seen)
+    assert any("restore" in text and text.startswith("command of ") for text in seen)
     for secret in (*SECRETS.values(), KEY):
         assert not [text for text in seen if secret in text]
 
@@ -240,6 +246,6 @@ def test_a_job_launch_says_what_it_is(caplog: pytest.LogCaptureFixture) -> None:
         ((_, task, launch),) = cluster.executors.launched()
         wait_for("it is counted", lambda: (cluster.gateway.snapshot().counters or {}).get("job_launches_total") == 1)
     assert launch.job == "restore-check"
-    line = f"launching {task['task_id']['value']} beside node-1: it is the turn of Check of node-1"
+    line = f"launching {task['task_id']['value']} beside node-1: phase Check of node-1"
     assert [text for text in caplog.messages if text.startswith(line)]
     assert answer.get_json()["id"] in caplog.text

@@ -208,9 +208,9 @@ class TestYaml:
             ("num_tokens: [1\n", None),
             ("num_tokens: 1\n  bad: 2\n", None),
             ("repair: {since: 2020-13-45}", "F line 1: repair holds a date or number that does not exist."),
-            ("repair: &a {b: 1}\nsstable: *a\n", "F line 2: aliases are not taken."),
+            ("repair: &a {b: 1}\nsstable: *a\n", "F line 2: aliases are not supported."),
             ("repair: " + "[" * 2_000, "F is nested too deeply."),
-            ("num_tokens: \x00", "F is not YAML: it holds a character that is not allowed."),
+            ("num_tokens: \x00", "F is not YAML: it has a character that is not allowed."),
             ("a: !!python/object/apply:os.system [id]", None),
             (
                 "audit_logging_options: {since: 2020-01-01}",

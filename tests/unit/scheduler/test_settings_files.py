@@ -17,7 +17,7 @@ class TestFiles:
             parse({"ARTIFACTS_DIR": str(tmp_path)})
         assert caught.value.problems == (
             f"ARTIFACTS_DIR {tmp_path} must hold cassandra-5.0.8.tar.gz, "
-            "or EXECUTOR_CASSANDRA_LOCATION must say where agents fetch it.",
+            "or EXECUTOR_CASSANDRA_LOCATION must be the address where agents fetch it.",
         )
 
     def test_bundles_that_are_there(self, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import SetTarget
 from scheduler.core.configuration.target import KEPT
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Canary, Override, PlanRecord
 from scheduler.errors import Exit, FatalError
@@ -116,7 +116,7 @@ def test_a_record_that_cannot_be_read_stops_the_start_and_names_it(tmp_path: Pat
 def test_the_framework_id_that_was_stored_is_used_again(tmp_path: Path) -> None:
     memory = Memory()
     begin(MemoryStore(memory), settings(tmp_path), sources())
-    memory.records[codec.FRAMEWORK_ID] = (0, codec.encode_record(codec.FrameworkId("framework-7")))
+    memory.records[record_kinds.FRAMEWORK_ID] = (0, codec.encode_record(record_kinds.FrameworkId("framework-7")))
     assert begin(MemoryStore(memory), settings(tmp_path), sources()).framework_id == "framework-7"
 
 
@@ -178,19 +178,37 @@ def test_a_setting_whose_environment_was_changed_since_is_the_environments(
     assert heap(state) == int(text or "2048")
     assert state.overrides == {"NODES": Override("4", "")}
     assert state.target.spec.nodes == 4
-    words = f"{HEAP}, which the API had set to 512, is what the environment says: {text or 'unset'}"
-    assert f"{words}: the environment was changed since" in sentences(state)
+    words = f"{HEAP} follows the environment again: {text or 'unset'}; the API had set 512"
+    assert f"{words}: the environment has changed since" in sentences(state)
     assert words in caplog.text
     assert begin(MemoryStore(memory), changed, sources("thrice")).overrides == state.overrides
 
 
 def test_a_secret_that_lapses_is_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     memory = Memory()
-    given(memory, settings(tmp_path), CASSANDRA_JVM_OPTIONS="-Dkeystore.password=abcde")
-    state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_JVM_OPTIONS="-Dpassword=fghij"), sources("again"))
-    assert "CASSANDRA_JVM_OPTIONS, which the API had set to (not shown)" in sentences(state)
+    text = "audit_logging_options: {included_users: %s@x}"
+    given(memory, settings(tmp_path), CASSANDRA_YAML=text % "abcde")
+    state = begin(MemoryStore(memory), settings(tmp_path, CASSANDRA_YAML=text % "fghij"), sources("again"))
+    assert "the API had set (not shown)" in sentences(state)
     assert "abcde" not in sentences(state) + caplog.text
     assert "fghij" not in sentences(state) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("EXECUTOR_COMMAND", "evil"), ("SERVICE_USER", "root"), ("CASSANDRA_JVM_OPTIONS", "-XX:OnError=evil")],
+)
+def test_code_that_the_api_gave_before_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, text: str
+) -> None:
+    memory = Memory()
+    given(memory, settings(tmp_path), **{name: text, "NODES": "4"})
+    state = begin(MemoryStore(memory), settings(tmp_path), sources("again"))
+    assert state.overrides == {"NODES": Override("4", "")}
+    assert state.target.spec.executor.command == settings(tmp_path).executor_command
+    assert (state.target.spec.user, state.target.spec.cassandra.jvm_options) == (settings(tmp_path).service_user, ())
+    assert f"{name} follows the environment again" in caplog.text
+    assert "the API cannot set this" in caplog.text
 
 
 def test_environment_and_api_that_do_not_fit_together_keep_the_cluster(tmp_path: Path) -> None:
@@ -222,8 +240,8 @@ def test_a_change_that_is_refused_lets_nothing_lapse(tmp_path: Path) -> None:
 def test_a_setting_that_is_none_any_more_lapses(tmp_path: Path) -> None:
     memory = Memory()
     begin(MemoryStore(memory), settings(tmp_path), sources())
-    target = codec.Target("id-0", None, {"CASSANDRA_OLD": Override("1", "")})
-    memory.records[codec.TARGET] = (0, codec.encode_record(target))
+    target = record_kinds.Target("id-0", None, {"CASSANDRA_OLD": Override("1", "")})
+    memory.records[record_kinds.TARGET] = (0, codec.encode_record(target))
     state = begin(MemoryStore(memory), settings(tmp_path), sources("again"))
     assert (state.overrides, state.configuration_errors) == ({}, ())
     assert "CASSANDRA_OLD" in sentences(state)

@@ -9,8 +9,9 @@ import pytest
 
 from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.plans.plan import Status
-from scheduler.core.state.cluster import UninstallRecord
-from scheduler.core.state.codec import FrameworkId, Single, StateCorruptError, Stored, contents, encode_record, load
+from scheduler.core.state.cluster import Stored, UninstallRecord
+from scheduler.core.state.codec import StateCorruptError, contents, encode_record, load
+from scheduler.core.state.record_kinds import FrameworkId, Record
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.errors import Exit, FatalError
 from scheduler.storage.port import Memory, MemoryStore
@@ -23,7 +24,7 @@ BEGUN = UninstallRecord(7.0, "alice")
 RELEASED = replace(BEGUN, released=True)
 
 
-def stored(*singles: tuple[str, Single]) -> Memory:
+def stored(*singles: tuple[str, Record]) -> Memory:
     """A cluster's records, and these."""
     memory = Memory()
     adoption = adopt(Stored(), wanted(spec()), 1.0, Ids())
@@ -43,7 +44,7 @@ def stored(*singles: tuple[str, Single]) -> Memory:
         pytest.param({"nodes/node-0": BEGUN}, False, id="nodes without a target: not ours to judge"),
     ],
 )
-def test_how_far_it_has_come(records: dict[str, Single], over: bool) -> None:
+def test_how_far_it_has_come(records: dict[str, Record], over: bool) -> None:
     assert is_over({path: encode_record(record) for path, record in records.items()}) is over
 
 
@@ -106,4 +107,4 @@ def test_without_the_services_name_nothing_is_done(
         (tmp_path / name).write_bytes(b"")
     monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path))
     assert __main__.main(["uninstall", "--service", typed]) == Exit.SETTINGS
-    assert f"Nothing was done: {typed!r} is not the service's name, cassandra." in capsys.readouterr().err
+    assert f"Uninstall refused: {typed!r} is not the service's name, cassandra." in capsys.readouterr().err

@@ -1,7 +1,6 @@
 from typing import Any
 
-class Config:
-    def set(self, name: str, value: Any) -> None: ...
+from gunicorn.config import Config
 
 class BaseApplication:
     cfg: Config

@@ -8,12 +8,12 @@ import javax.management.ObjectName;
 /**
  * Registers our MBeans in a running Cassandra, each time that the agent is loaded.
  *
- * Loaded when a job first needs one of them. A further MBean is a line in the table below.
+ * The executor loads it when a job first needs one of them. A new MBean is one line in the table below.
  */
 public final class Agent {
     private Agent() {}
 
-    /** Called by the JVM when the agent is loaded, each time. */
+    /** Registers the MBeans that are missing; the JVM calls it each time that the agent is loaded. */
     public static void agentmain(String arguments, Instrumentation instrumentation) throws Exception {
         register("SSTableImport", SSTableImport.bean());
         register("BulkLoad", BulkLoad.bean());

@@ -36,14 +36,14 @@ import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.service.reads.NeverSpeculativeRetryPolicy;
 
 /**
- * What the cluster has of some rows, at LOCAL_QUORUM: as a coordinator puts it together, but with what was deleted and
- * what has expired still in it, and without repairing anything.
+ * The cluster's version of some rows, at LOCAL_QUORUM: merged as a coordinator does, but with deleted and expired cells
+ * still in it, and without read repair.
  */
 final class Answers {
-    /** A read that says of nothing that it has expired, or could be purged: the moment is before all of them. */
+    /** A read at a moment before all others, so that nothing counts as expired or can be purged. */
     private static final long LONG_AGO = 1;
 
-    /** Why some rows cannot be read. */
+    /** The reason why some rows cannot be read. */
     static final class Unread extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -54,7 +54,7 @@ final class Answers {
 
     private Answers() {}
 
-    /** The cluster's version of all rows of a piece; of its static row, where it has no others. */
+    /** Returns the cluster's version of all rows of a piece; of its static row if it has no others. */
     static ImmutableBTreePartition of(TableMetadata metadata, ImmutableBTreePartition wanted) throws Unread {
         SinglePartitionReadCommand command = SinglePartitionReadCommand.create(
             metadata, LONG_AGO, wanted.partitionKey(), ColumnFilter.all(metadata),

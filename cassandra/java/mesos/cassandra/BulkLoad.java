@@ -8,14 +8,14 @@ import org.apache.cassandra.index.sai.StorageAttachedIndexGroup;
 import org.apache.cassandra.service.StorageService;
 
 /**
- * Cassandra's bulkLoad, for tables with storage-attached indexes too.
+ * Cassandra's bulkLoad, also for tables with storage-attached indexes.
  *
- * An SSTable that is sent as whole files has no index components where it arrives, and 5.0.8 fails the session for that
- * instead of building them. Row by row the receiver writes the components itself. The sender alone chooses, for all of
- * its streams: so other streams of this node go row by row too while such a table is loaded.
+ * An SSTable that is sent as whole files arrives without index components, and 5.0.8 fails the session instead of
+ * building them. If it is sent row by row, the receiver writes the components itself. Only the sender chooses, and for
+ * all of its streams. So while such a table is loaded, other streams of this node go row by row, too.
  */
 final class BulkLoad {
-    /** What the MBean offers. */
+    /** The operations of the MBean. */
     public interface Management {
         /** Streams the SSTables of `…/keyspace/table` to the owners of their ranges. */
         void stream(String directory) throws Exception;

@@ -20,14 +20,14 @@ import org.apache.cassandra.schema.DroppedColumn;
 import org.apache.cassandra.schema.TableMetadata;
 
 /**
- * Counts how rows of a backup's files and the cluster's answer differ. Cassandra's own reconciliation is the judge: what
- * merging the backup's rows into the answer would change, the cluster lacks; what it would not, and is not the backup's
- * either, is newer here.
+ * Counts the differences between rows of a backup's files and the cluster's answer, by Cassandra's own reconciliation.
+ * If merging the backup's rows into the answer changes it, the cluster lacks something. If it does not, and the answer
+ * is not the backup's version, the answer is newer.
  */
 final class Comparison {
     private final TableMetadata metadata;
     private final long now;
-    /** Microseconds: when the last snapshot of the backup was taken. */
+    /** The moment of the backup's last snapshot in microseconds. */
     private final long takenAt;
     private final Map<String, Long> counts = new TreeMap<>();
     private final Map<String, Long> hidden = new TreeMap<>();
@@ -39,7 +39,7 @@ final class Comparison {
         this.takenAt = takenAt;
     }
 
-    /** Rows of the backup beside the cluster's version of them, in which what is deleted is deleted. */
+    /** Adds rows of the backup and the cluster's version of them, and counts their differences after deletions. */
     void add(ImmutableBTreePartition backup, ImmutableBTreePartition answer) {
         Map<Clustering<?>, Row> wanted = live(backup.unfilteredIterator(), now);
         Map<Clustering<?>, Row> found = live(answer.unfilteredIterator(), now);
@@ -83,7 +83,7 @@ final class Comparison {
         counts.merge(what, number, Long::sum);
     }
 
-    /** What of a row the cluster does not have: all of it, values, or such as a drop of their column hides. */
+    /** Counts what the cluster lacks of a row: all of it, values, or values that a drop of their column hides. */
     private void lacking(Row together, Row here) {
         if (together.equals(here))
             return;
@@ -111,7 +111,7 @@ final class Comparison {
         return cell.path() == null ? row.getCell(cell.column()) : row.getCell(cell.column(), cell.path());
     }
 
-    /** The newest moment at which anything of a row was written, or deleted, in the cluster. */
+    /** Returns the newest moment at which the cluster wrote or deleted anything of a row. */
     private static long newest(ImmutableBTreePartition answer, Clustering<?> clustering) {
         long newest = answer.partitionLevelDeletion().markedForDeleteAt();
         boolean isStatic = clustering == Clustering.STATIC_CLUSTERING;
@@ -131,7 +131,7 @@ final class Comparison {
         return newest;
     }
 
-    /** The rows that are there for a reader at a moment, the static one among them. */
+    /** Returns the rows that a reader sees at a moment, the static one included. */
     private static Map<Clustering<?>, Row> live(UnfilteredRowIterator rows, long moment) {
         Map<Clustering<?>, Row> found = new HashMap<>();
         try (RowIterator filtered = UnfilteredRowIterators.filter(rows, moment)) {
@@ -145,7 +145,7 @@ final class Comparison {
         return found;
     }
 
-    /** The table as the backup's files are to be read: with the moments at which the backup's columns were dropped. */
+    /** Returns the table for reading the backup's files: with the drop times of the backup's columns. */
     static TableMetadata asBackedUp(TableMetadata live, Map<String, Long> drops) {
         Map<ByteBuffer, DroppedColumn> columns = new HashMap<>();
         for (Map.Entry<ByteBuffer, DroppedColumn> entry : live.droppedColumns.entrySet()) {

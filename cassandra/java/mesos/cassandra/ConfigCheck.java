@@ -8,10 +8,10 @@ import org.apache.cassandra.schema.CompressionParams;
 import org.apache.cassandra.schema.MemtableParams;
 
 /**
- * Loads a cassandra.yaml as Cassandra's start does, and ends: a program of its own, that serves nothing.
+ * A program that loads a cassandra.yaml as Cassandra's start does, and ends without serving anything.
  *
- * The file is named by the property cassandra.config, and its directories must not be a node's own. Exit code 0: taken.
- * Exit code 3: refused, with the reason behind MARK on standard output. Anything else: the virtual machine did not start.
+ * The property cassandra.config names the file; its directories must not be a node's own. Exit code 0: accepted. Exit
+ * code 3: refused, with the reason after MARK on standard output. Other codes: the virtual machine did not start.
  */
 public final class ConfigCheck {
     static final String MARK = "refused: ";
@@ -23,7 +23,7 @@ public final class ConfigCheck {
         int code = 0;
         try {
             DatabaseDescriptor.daemonInitialization();
-            // What a start reads later, when it opens its commit log, its first table and its hints.
+            // A start reads these later, when it opens its commit log, its first table and its hints.
             MemtableParams.get(null);
             compressor(DatabaseDescriptor.getCommitLogCompression());
             compressor(DatabaseDescriptor.getHintsCompression());
@@ -32,7 +32,7 @@ public final class ConfigCheck {
             code = REFUSED;
         }
         System.out.flush();
-        // Threads of the snitch would keep the machine running.
+        // Threads of the snitch would keep the virtual machine running.
         Runtime.getRuntime().halt(code);
     }
 
@@ -41,7 +41,7 @@ public final class ConfigCheck {
             CompressionParams.createCompressor(named);
     }
 
-    /** The messages of an exception and its causes, each once; where the outer one quotes the inner one, it suffices. */
+    /** Returns the messages of an exception and its causes, each once; one that another message quotes is left out. */
     private static List<String> words(Throwable error) {
         List<String> found = new ArrayList<>();
         for (Throwable each = error; each != null; each = each.getCause()) {

@@ -5,15 +5,15 @@ import java.util.Map;
 import javax.management.StandardMBean;
 
 /**
- * Ends one repair that this node coordinates. Cassandra's own forceTerminateAllRepairSessions ends all of them, and its
- * failSession knows incremental ones alone.
+ * Ends one repair that this node coordinates. Cassandra's own forceTerminateAllRepairSessions ends all repairs, and its
+ * failSession accepts incremental ones alone.
  *
- * The session and its state are reached by reflection, as neither the map nor `forceShutdown` is meant for others.
+ * Reflection reaches the session and its state, since neither the map nor `forceShutdown` is public.
  */
 final class RepairSessions {
-    /** What the MBean offers. */
+    /** The operations of the MBean. */
     public interface Management {
-        /** Fails all sessions of the repair with this (parent) id; gives back how many there were. */
+        /** Fails all sessions of the repair with this (parent) id; returns their number. */
         int fail(String repair) throws Exception;
     }
 

@@ -37,26 +37,26 @@ import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.utils.FBUtilities;
 
 /**
- * Proves a restore: keeps some rows of the SSTables that are about to be loaded, and compares them afterwards with what
- * the cluster answers.
+ * Compares restored rows: keeps some rows of the SSTables before the load, and afterwards compares them with the
+ * cluster's answers.
  */
 final class RestoredRows {
-    /** What the MBean offers. `drops` has `column=microseconds`: when the backup's table lost a column of that name. */
+    /** The operations of the MBean. `drops` are the dropped columns of the backup's table, as `column=microseconds`. */
     public interface Management {
-        /** Those of these tables (`keyspace.table`) that have any data on this node. */
+        /** Returns those of these tables (`keyspace.table`) that have any data on this node. */
         List<String> held(String[] tables);
 
         /**
-         * Writes some rows of a directory's SSTables to a file: all of them if they are few, else those of partitions
-         * behind tokens that follow from `seed`.
+         * Writes some rows of a directory's SSTables to a file: all rows if they are few, else those of partitions
+         * after tokens that follow from `seed`.
          */
         Map<String, Object> sample(
             String keyspace, String table, String directory, String file, String seed, String[] drops)
             throws IOException;
 
         /**
-         * Compares the rows of such a file, or of all SSTables of a directory, with what the cluster has, for about so
-         * many milliseconds; `next` is where to go on, empty when all is done.
+         * Compares the rows of such a file, or of all SSTables of a directory, with the cluster's version, for about
+         * `millis` milliseconds; `next` is the position to continue from, empty at the end.
          */
         Map<String, Object> compare(
             String keyspace, String table, String source, String cursor, String[] drops, long takenAt, int millis)
@@ -68,7 +68,7 @@ final class RestoredRows {
     private static final int MOST_ROWS = 256;
     private static final long MOST_BYTES = 1 << 20;
     private static final long SAMPLE_BYTES = 16 << 20;
-    /** SSTables of less than that are scanned whole. */
+    /** SSTables with fewer bytes in total are read as a whole. */
     private static final long SMALL_BYTES = 8 << 20;
     private static final int AT_ONCE = 4;
     private static final int GROUP = 32;
@@ -143,7 +143,7 @@ final class RestoredRows {
         }
     }
 
-    /** Compares what a sample's file has from a position on; gives back the next one. */
+    /** Compares a sample's rows from a position on; returns the next position. */
     private static String kept(String file, TableMetadata metadata, String cursor, Group group, long end)
             throws IOException, InterruptedException, ExecutionException {
         try (RandomAccessFile in = new RandomAccessFile(file, "r")) {
@@ -163,7 +163,7 @@ final class RestoredRows {
         return "";
     }
 
-    /** Compares all of a directory's SSTables behind a token; gives back the next one. */
+    /** Compares the rows of a directory's SSTables after a token; returns the next token. */
     private static String all(StagedSSTables staged, TableMetadata metadata, String cursor, Group group, long end) {
         Token.TokenFactory tokens = metadata.partitioner.getTokenFactory();
         Token from = cursor.isEmpty() ? metadata.partitioner.getMinimumToken() : tokens.fromString(cursor);
@@ -195,7 +195,7 @@ final class RestoredRows {
         return times;
     }
 
-    /** The ring in parts that begin at tokens which follow from a text: the same on every node. */
+    /** Returns the ring in parts that begin at tokens which follow from a text: the same on every node. */
     private static List<Range<Token>> ranges(IPartitioner partitioner, String seed) {
         CRC32 checksum = new CRC32();
         checksum.update(seed.getBytes(StandardCharsets.UTF_8));
@@ -249,7 +249,7 @@ final class RestoredRows {
         }
     }
 
-    /** Reads and compares some pieces side by side. */
+    /** Reads and compares some pieces in parallel. */
     private static final class Group implements AutoCloseable {
         private final TableMetadata live;
         private final Comparison comparison;

@@ -12,14 +12,14 @@ import javax.management.StandardMBean;
  * Makes Cassandra's importNewSSTables callable through Jolokia, which cannot pass a java.util.Set.
  */
 final class SSTableImport {
-    /** What the MBean offers. */
+    /** The operations of the MBean. */
     public interface Management {
-        /** True: it can be called. */
+        /** Returns true: the MBean can be called. */
         boolean isReady();
 
         /**
-         * Moves the SSTables of a directory into a table that is being served; gives the directory back if it was
-         * refused, as one with tokens that this node does not own is.
+         * Moves the SSTables of a directory into a table while it is served. Returns the directory if Cassandra refuses
+         * it, as it does if this node does not own all of the tokens.
          */
         List<?> load(String keyspace, String table, String directory) throws Exception;
     }
@@ -45,7 +45,7 @@ final class SSTableImport {
             Set<String> directories = new HashSet<>(Arrays.asList(directory));
             boolean resetLevel = true;
             boolean clearRepaired = true;
-            // The executor has compared each file with the SHA-256 of its backup.
+            // The executor has verified the SHA-256 of each file.
             boolean verifySSTables = false;
             boolean verifyTokens = true;
             boolean invalidateCaches = true;

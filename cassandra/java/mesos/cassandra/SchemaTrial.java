@@ -33,32 +33,32 @@ import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.service.ClientState;
 
 /**
- * Says whether statements that change the schema would succeed, one after another, in Cassandra's own words.
+ * Validates statements that change the schema, one after another; reports in Cassandra's own words.
  *
- * Each is parsed, authorized and validated as the native protocol would, and then applied to a copy of the schema, which
- * the next one finds. Nothing of it is stored or told to other nodes.
+ * Each statement is parsed, authorized and validated as by the native protocol, and then applied to a copy of the
+ * schema, which the next one sees. Nothing is stored or sent to other nodes.
  */
 final class SchemaTrial {
-    /** What the MBean offers. */
+    /** The operations of the MBean. */
     public interface Management {
         /**
-         * What Cassandra would say to each statement of a role; empty if it would do it, after `untried: ` why that
-         * cannot be told. After one that it refuses, the next ones find the schema without it.
+         * Returns Cassandra's refusal of each statement of a role; empty if it would accept it, and `untried: ` with
+         * the reason if that cannot be decided. After a refused statement, the next ones see the schema without it.
          *
-         * Cassandra looks user-defined functions up in the real schema alone. Where a statement needs one that is not
-         * there yet, another statement that does without it is applied in its stead, or none.
+         * Cassandra looks up user-defined functions in the real schema alone. If a statement needs one that does not
+         * exist yet, another statement without it is applied in its place, or none.
          *
-         * @param role who would send them; not asked for where clients do not log in
+         * @param role the role that sends the statements; ignored if clients do not log in
          * @param applied for each statement the one to apply to the copy, mostly the same; empty for none
-         * @param tables for each statement the table that it is about, as `keyspace.table`; empty for none
+         * @param tables for each statement the table that it concerns, as `keyspace.table`; empty for none
          */
         List<String> attempt(String role, String[] statements, String[] applied, String[] tables) throws Exception;
     }
 
-    // Where an index on a table of a keyspace that does not exist yet is tried: Cassandra asks for its replicas.
+    // An index on a table of a missing keyspace is validated in this keyspace: Cassandra looks up its replicas.
     private static final String STAND_IN = SchemaConstants.AUTH_KEYSPACE_NAME;
 
-    // What Cassandra does not foresee comes from the trial: a copy of the schema is no schema in use.
+    // An unexpected error is the trial's own: a copy of the schema is not a schema in use.
     private static final String UNTRIED = "untried: ";
 
     private final ClientState client;
@@ -123,12 +123,12 @@ final class SchemaTrial {
         now = after;
     }
 
-    /** Who creates something has every permission on it; triggers are for superusers alone. */
+    /** Checks the role's permissions. A creator has every permission on its element; triggers need a superuser. */
     private void authorize(CQLStatement statement, String table) {
         if (!(statement instanceof CreateTriggerStatement) && isOwn(statement, table))
             return;
         if (statement instanceof CreateAggregateStatement && createdFunctions) {
-            // Its functions cannot be asked for either.
+            // Its functions cannot be looked up, either.
             String keyspace = ((AlterSchemaStatement) statement).keyspace();
             client.ensurePermission(Permission.CREATE, FunctionResource.keyspace(keyspace));
             return;
@@ -163,7 +163,7 @@ final class SchemaTrial {
             .triggers(table.triggers);
     }
 
-    /** Cassandra asks the store of a table that exists for its indexes; a virtual one has none. */
+    /** Applies a view on a virtual copy of a new table: Cassandra queries the store of a real one for its indexes. */
     private Keyspaces withView(AlterSchemaStatement change, TableMetadata table) {
         TableMetadata virtual = copy(table, table.keyspace).kind(TableMetadata.Kind.VIRTUAL).build();
         KeyspaceMetadata viewed = change.apply(with(table.keyspace, virtual)).getNullable(table.keyspace);
@@ -176,7 +176,7 @@ final class SchemaTrial {
         return with(table.keyspace, table.withSwapped(indexed.indexes));
     }
 
-    /** Cassandra asks the indexes of a table that exists whether they need a column; a new one has none yet. */
+    /** Drops columns of a new table, without Cassandra's query of its indexes, which it does not have yet. */
     private Keyspaces withoutColumns(TableMetadata table, Set<?> columns) {
         Guardrails.alterTableEnabled.ensureEnabled("ALTER TABLE changing columns", client);
         TableMetadata.Builder changed = table.unbuild();
@@ -191,7 +191,7 @@ final class SchemaTrial {
         return now.withAddedOrUpdated(found.withSwapped(found.tables.without(table.name).with(table)));
     }
 
-    /** The columns that a statement drops, or null if it does something else. */
+    /** Returns the columns that a statement drops; null if it does something else. */
     private static Set<?> dropped(AlterSchemaStatement change) throws Exception {
         if (!change.getClass().getSimpleName().equals("DropColumns"))
             return null;

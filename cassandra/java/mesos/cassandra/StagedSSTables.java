@@ -31,8 +31,8 @@ import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.TableMetadataRef;
 
 /**
- * The SSTables of a directory, read beside those of a running Cassandra: nothing of them is kept in its caches, no file
- * is written.
+ * The SSTables of a directory, read beside those of a running Cassandra, without its caches and without writing a
+ * file.
  */
 final class StagedSSTables implements AutoCloseable {
     private static final String DATA = "-Data.db";
@@ -40,7 +40,7 @@ final class StagedSSTables implements AutoCloseable {
     private final TableMetadata metadata;
     private final List<SSTableReader> readers = new ArrayList<>();
 
-    /** Opens all of them; `metadata` says which columns are read, and which cells are those of dropped ones. */
+    /** Opens all of them; `metadata` names the columns to read, and the dropped ones. */
     StagedSSTables(ColumnFamilyStore table, TableMetadata metadata, String directory) throws IOException {
         this.metadata = metadata;
         TableMetadataRef reference = TableMetadataRef.forOfflineTools(metadata);
@@ -61,7 +61,7 @@ final class StagedSSTables implements AutoCloseable {
         return SSTableReader.getTotalBytes(readers);
     }
 
-    /** Partitions in their order, merged from all SSTables, until `take` says that it was enough. */
+    /** Passes partitions to `take` in their order, merged from all SSTables, until it has enough. */
     void partitions(Collection<Range<Token>> ranges, Predicate<UnfilteredRowIterator> take) {
         List<UnfilteredPartitionIterator> scanners = new ArrayList<>();
         for (SSTableReader reader : readers)
@@ -79,7 +79,7 @@ final class StagedSSTables implements AutoCloseable {
         }
     }
 
-    /** All of the ring behind a token. */
+    /** Returns the range from a token to the end of the ring. */
     List<Range<Token>> behind(Token token) {
         return List.of(new Range<>(token, metadata.partitioner.getMinimumToken()));
     }
@@ -91,7 +91,7 @@ final class StagedSSTables implements AutoCloseable {
         readers.clear();
     }
 
-    /** Cuts a partition into pieces that fit into memory, each complete in itself: ranges of deleted rows are closed. */
+    /** The pieces of a partition that fit into memory; each is complete, with its ranges of deleted rows closed. */
     static final class Pieces {
         private final UnfilteredRowIterator partition;
         private final int mostRows;
@@ -106,7 +106,7 @@ final class StagedSSTables implements AutoCloseable {
             this.mostBytes = mostBytes;
         }
 
-        /** The next piece; null when there is none. The first has the static row. */
+        /** Returns the next piece; null at the end. The first one has the static row. */
         ImmutableBTreePartition next() {
             if (begun && !partition.hasNext())
                 return null;

@@ -12,28 +12,28 @@ import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.ViewMetadata;
 
 /**
- * Builds materialized views anew after files were loaded into their tables: neither an import nor a stream goes through
- * the path of writes that keeps views up to date, and CQL has no statement for it but to drop the view.
+ * Rebuilds materialized views after a load of files into their tables. An import or a stream bypasses the writes that
+ * update views, and CQL has no statement for it except dropping the view.
  */
 final class Views {
-    /** What the MBean offers. A view that is not there (any more) is no error: `false`. */
+    /** The operations of the MBean. For a view that does not exist, they do nothing and return `false`. */
     public interface Management {
-        /** The views of these tables, all as `keyspace.name`. */
+        /** Returns the views of these tables, all as `keyspace.name`. */
         List<String> of(String[] tables);
 
         /**
-         * Removes this node's rows of a view and takes it for not built, so that Cassandra builds it at its next start
-         * if nobody does before. Rows that other nodes build into it are removed too: first all nodes, then build.
+         * Removes this node's rows of a view and marks it as not built, so that Cassandra builds it at its next start
+         * at the latest. Rows that other nodes build into it are removed, too: empty all nodes first, then build.
          */
         boolean empty(String keyspace, String view);
 
-        /** Begins to build a view from this node's rows of its table, or goes on with it; nothing if it is built. */
+        /** Begins or continues to build a view from this node's rows of its table; does nothing if it is built. */
         boolean build(String keyspace, String view);
 
-        /** Whether this node has built a view: true, too, for one that is not there. */
+        /** Returns whether this node has built a view: true also for one that does not exist. */
         boolean isBuilt(String keyspace, String view);
 
-        /** How many partitions of its table have been gone through, told every thousand. */
+        /** Returns the number of its table's processed partitions, updated every thousand. */
         long partitions(String keyspace, String view);
     }
 
@@ -68,7 +68,7 @@ final class Views {
             if (find(keyspace, view) == null)
                 return false;
             SystemKeyspace.setViewRemoved(keyspace, view);
-            // Its rows follow from the table's, so that a snapshot of them is of no use.
+            // Its rows follow from the table's, so that a snapshot of them is useless.
             ColumnFamilyStore.getIfExists(keyspace, view).truncateBlockingWithoutSnapshot();
             return true;
         }

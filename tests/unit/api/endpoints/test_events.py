@@ -133,4 +133,4 @@ def test_too_many_streams(client: FlaskClient) -> None:
     client.application.extensions["cassandra-mesos"] = replace(access, streams=full)
     response = client.get("/v1/events/stream")
     assert response.status_code == 503
-    assert document(response)["message"].startswith("There are 1 streams already")
+    assert document(response)["message"].startswith("All 1 streams are in use")

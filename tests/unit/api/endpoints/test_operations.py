@@ -15,9 +15,10 @@ from scheduler.core.maintenance.request import DEFAULT_THROTTLE
 from scheduler.core.state.operation import OperationState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused, Unavailable
-from scheduler.security.sealing import Sealer, new_key
+from scheduler.security.sealing import Sealer
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
 from tests.unit.api.maintenance import ALL_NODES, BACKUP, KEYS, NO_BACKUP, PATHS, SCHEMA, run
+from tests.unit.sealing_keys import new_key
 
 KEY = new_key()
 PLACE = {"external_location": "s3://bucket"}
@@ -134,7 +135,7 @@ def test_a_name_that_another_cluster_may_still_use(client: FlaskClient, gateway:
     assert (code, answer["message"]) == (
         409,
         "There is an unfinished backup monday at s3://bucket: the cluster theirs, which is not this one, began it at"
-        " 2024-01-01T00:00:00Z, and may still make it; choose another name, or delete it first.",
+        " 2024-01-01T00:00:00Z, and can still complete it; choose another name, or delete it first.",
     )
     gateway.answers["backup"] = {**began, "cluster": gateway.state.cluster_id or ""}
     assert put(client, "/v1/backup/start", body_of("backup"))[0] == 202
@@ -182,10 +183,8 @@ def test_the_schema_is_only_asked_for_names(client: FlaskClient, gateway: CoreGa
     assert gateway.asked == []
 
 
-_UNFINISHED = "is unfinished: it was begun, and its last file, which makes it one, is not there."
-_NO_NODE = (
-    "The names cannot be checked against the cluster's schema: no node is NORMAL, and only such a node can be asked."
-)
+_UNFINISHED = "is unfinished: it lacks its last file, which completes it."
+_NO_NODE = "The names cannot be checked against the cluster's schema: no node can answer: no node is NORMAL."
 
 REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
     ("cleanup", {"nodes": ["node-9"]}, {}, 400, "nodes: there is no node node-9; there are node-0, node-1, node-2."),
@@ -202,7 +201,7 @@ REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
         {"key_spaces": ["shops"]},
         {},
         400,
-        "key_spaces: there is no key space shops in the cluster; there are shop.",
+        "key_spaces: there is no keyspace shops in the cluster; there are shop.",
     ),
     ("cleanup", {"key_spaces": ["shop"]}, {"schema": Unavailable(_NO_NODE.partition(": ")[2][:-1])}, 503, _NO_NODE),
     (
@@ -240,7 +239,7 @@ REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
         {**body_of("restore"), "key_spaces": ["log"]},
         {"backup": BACKUP},
         400,
-        "key_spaces: there is no key space log in the backup; there are shop.",
+        "key_spaces: there is no keyspace log in the backup; there are shop.",
     ),
     ("backup-verify", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
     ("backup-delete", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
@@ -322,7 +321,7 @@ def test_stop_and_continue(client: FlaskClient, gateway: CoreGateway) -> None:
     [
         ("/v1/cleanup/stop", 409, "Cleanup already not running."),
         ("/v1/backup/verify/stop", 409, "Backup verification already not running."),
-        ("/v1/cleanup/continue", 409, "No Cleanup was stopped that could be continued."),
+        ("/v1/cleanup/continue", 409, "No stopped Cleanup can be continued."),
         ("/v1/backup/tune", 409, "Backup already not running."),
         ("/v1/nonsense/stop", 404, "There is nothing at /v1/nonsense/stop."),
         ("/v1/backup-verify/start", 404, "There is nothing at /v1/backup-verify/start."),

@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from scheduler.loop.snapshot import Unavailable
-from scheduler.security.sealing import new_key
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
 from tests.unit.api.maintenance import ALL_NODES, BACKUP, KEYS, NO_BACKUP, run
 from tests.unit.scheduler.core.maintenance.test_restore_preview import answer
+from tests.unit.sealing_keys import new_key
 
 BODY = {"backup_name": "monday", "external_location": "s3://bucket"}
 
@@ -60,7 +60,7 @@ def test_a_restore_that_is_not_possible_is_an_answer_like_another(gateway: CoreG
 def test_credentials_that_a_start_could_not_keep_are_a_problem(gateway: CoreGateway) -> None:
     code, found = ask(gateway, {**BODY, **KEYS})
     assert (code, found["possible"]) == (200, False)
-    assert "Credentials cannot be taken" in found["problems"][0]["why"]
+    assert "Credentials are refused" in found["problems"][0]["why"]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
-from api import create_app
+from api import BLUEPRINTS, create_app
 from api.openapi.document import describe
 from scheduler.core.commands.command import Refusal, RefusalKind, SetTarget
 from scheduler.core.events.commands import Outcome, command_entry
 from scheduler.core.state.configuration import Canary, Configuration, Override
-from scheduler.settings import Settings
+from scheduler.settings import Settings, code
 from scheduler.settings.effective import CHANGEABLE, RECORDED
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
 
@@ -63,7 +63,7 @@ def test_other_settings_become_the_target(client: FlaskClient, gateway: CoreGate
     } | {"SERVICE_USER": "nobody"}
     shown = document(client.get(PATH))
     assert (shown["previous"], shown["overrides"]) == ("c1", {"CASSANDRA_HEAP_SIZE_MB": "1024"})
-    description = describe()
+    description = describe(BLUEPRINTS)
     schema = description["components"]["schemas"]["Changed"]
     jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(found)
 
@@ -120,6 +120,19 @@ def test_a_policy_holds_at_once_and_is_no_configuration(client: FlaskClient, gat
         ({"CASSANDRA_YAML_FILE": "/etc/passwd"}, "CASSANDRA_YAML_FILE is read at the scheduler's start only"),
         ({"SECRETS_KEY": "x"}, "SECRETS_KEY is read at the scheduler's start only"),
         ({"SERVICE_ROLE": "x"}, "SERVICE_ROLE is read at the scheduler's start only"),
+        *(
+            (
+                {name: "x"},
+                f"{name} decides which code runs on the agents, and is set in the scheduler's environment alone.",
+            )
+            for name in sorted(code.NAMES)
+        ),
+        ({"CASSANDRA_JVM_OPTIONS": "-XX:OnOutOfMemoryError=reboot"}, "must not hold -XX:OnOutOfMemoryError here"),
+        ({"CASSANDRA_JVM_OPTIONS": "-javaagent:/tmp/x.jar"}, "must not hold -javaagent here"),
+        (
+            {"CASSANDRA_YAML": "audit_logging_options: {archive_command: x}"},
+            "must not hold audit_logging_options.archive_command here",
+        ),
         ({"API_PORT": 1}, "API_PORT is read at the scheduler's start only"),
         ({"NODES": [3]}, "NODES must be a text, a number, true, false or null."),
         ({"canary": 1}, "canary must be true or false."),
@@ -152,6 +165,23 @@ def test_what_the_loop_refuses_is_told(client: FlaskClient, gateway: CoreGateway
     assert put(client, HEAP, 409)["message"] == "The settings were changed meanwhile."
 
 
+def test_a_roll_back_brings_no_code_back(client: FlaskClient, gateway: CoreGateway) -> None:
+    target = gateway.state.target
+    texts = {"CASSANDRA_JVM_OPTIONS": "-XX:OnError=reboot", "CASSANDRA_CPUS": "1.5", "SERVICE_USER": "nobody"}
+    cassandra = replace(target.spec.cassandra, jvm_options=("-XX:OnError=reboot",))
+    old = Configuration("c0", NOW, replace(target.spec, cassandra=cassandra), texts)
+    gateway.state = replace(gateway.state, configurations={"c0": old, "c1": target}, previous="c0")
+    assert "must not hold -XX:OnError here" in roll_back(client, status=409)["message"]
+    assert gateway.submitted == []
+
+
+def test_code_that_an_earlier_version_took_is_passed_over(client: FlaskClient, gateway: CoreGateway) -> None:
+    stored = {"EXECUTOR_COMMAND": Override("evil", ""), "CASSANDRA_JVM_OPTIONS": Override("-agentpath:x", "")}
+    gateway.state = replace(gateway.state, overrides=stored)
+    put(client, HEAP)
+    assert gateway.state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}
+
+
 def test_an_error_of_the_start_is_healed(client: FlaskClient, gateway: CoreGateway) -> None:
     """The environment asks for another disk, and was refused: the old size is given over it."""
     spec = gateway.state.target.spec
@@ -163,11 +193,11 @@ def test_an_error_of_the_start_is_healed(client: FlaskClient, gateway: CoreGatew
 
 
 def test_no_value_is_told(client: FlaskClient, gateway: CoreGateway) -> None:
-    put(client, {"CASSANDRA_JVM_OPTIONS": "-Dkeystore.password=abcde", "canary": True})
+    put(client, {"CASSANDRA_YAML": "audit_logging_options: {included_users: abcde@x}", "canary": True})
     ((command, principal),) = gateway.submitted
     assert "abcde" not in repr(command)
     told = command_entry(Outcome(command, "alice"), NOW).sentence
-    assert told == "alice asked to set target (names CASSANDRA_JVM_OPTIONS, canary yes)"
+    assert told == "alice asked to set target (names CASSANDRA_YAML, canary yes)"
     assert "abcde" not in str(document(client.get(PATH))["overrides"])
     assert principal
 
@@ -239,9 +269,9 @@ def test_what_cannot_be_brought_back(
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        (None, 409, "There is no configuration before the present one."),
+        (None, 409, "There is no previous configuration."),
         ({"configuration": "nowhere"}, 404, "There is no configuration nowhere."),
-        ({"configuration": 7}, 400, "configuration must be the id of one."),
+        ({"configuration": 7}, 400, "configuration must be the id of a configuration."),
         ({"canary": True}, 400, "The field canary is unknown"),
     ],
     ids=str,

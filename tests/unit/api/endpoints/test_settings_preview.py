@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
+from api import BLUEPRINTS
 from api.openapi.document import describe
 from tests.unit.api.cluster import CoreGateway, document
 
@@ -33,8 +34,8 @@ ALL = ["node-0", "node-1", "node-2"]
             [],
         ),
         (
-            {"CASSANDRA_JVM_OPTIONS": "-Dkeystore.password=abc"},
-            [("jvm_options", "unset", "(not shown)", "restart")],
+            {"CASSANDRA_YAML": "audit_logging_options: {included_users: abc@x}"},
+            [("audit_logging_options", "unset", "(not shown)", "restart")],
             ALL,
         ),
         ({"CASSANDRA_HEAP_SIZE_MB": None}, [], []),
@@ -59,7 +60,7 @@ def test_allowed(
         "cassandra_check": {"result": "accepted" if gateway.asked else "not needed", "message": ""},
     }
     assert gateway.state is before
-    description = describe()
+    description = describe(BLUEPRINTS)
     schema = description["components"]["schemas"]["Preview"]
     jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(found)
 

@@ -50,8 +50,8 @@ def test_what_cassandra_refuses_changes_nothing(client: FlaskClient, gateway: Co
 @pytest.mark.parametrize(
     "problem",
     [
-        Unavailable("no node is NORMAL, and only such a node can be asked"),
-        Unavailable("node-0 has no answer: this executor does not know the question settings"),
+        Unavailable("no node can answer: no node is NORMAL"),
+        Unavailable("node-0 could not answer: this executor does not know the question settings"),
         QuestionRefused("invalid", "no"),
     ],
     ids=str,
@@ -71,12 +71,7 @@ def test_without_an_answer_they_are_taken_and_it_is_said(
     [
         ({"CASSANDRA_CPUS": 2}, "not needed", ""),
         ({"NODES": 4}, "not needed", ""),
-        ({**PHI, "check": False}, "not made", "the request said so"),
-        (
-            {**PHI, "EXECUTOR_CASSANDRA_LOCATION": "http://host/cassandra-5.0.9.tar.gz"},
-            "not made",
-            "the settings name other bundles than the nodes have",
-        ),
+        ({**PHI, "check": False}, "not made", "the request has check false"),
     ],
     ids=str,
 )
@@ -86,6 +81,25 @@ def test_nobody_is_asked(
     answer = client.put("/v1/config", json=body)
     assert answer.status_code == 200, answer.data
     assert document(answer)["cassandra_check"] == {"result": result, "message": message}
+    assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"EXECUTOR_CASSANDRA_LOCATION": "http://host/cassandra-5.0.9.tar.gz"},
+            "the settings name other bundles than the nodes have",
+        ),
+        ({"EXECUTOR_JAVA_HOME": "/tmp/evil"}, "the settings name code that the scheduler's environment alone sets"),
+    ],
+    ids=str,
+)
+def test_no_node_tries_the_code_of_a_preview(
+    client: FlaskClient, gateway: CoreGateway, body: dict[str, Any], message: str
+) -> None:
+    answer = client.post("/v1/config/preview", json={**PHI, **body})
+    assert document(answer)["cassandra_check"] == {"result": "not made", "message": message}
     assert gateway.asked == []
 
 

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
+from api.http.refusals import WRONG_TOKENS
 from scheduler.core.commands.command import Interrupt
-from scheduler.security.tokens import Token, TokenFileError, parse_tokens
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
 
 FILE = "# operators\nalice:alices-token\n\nnobodys-token\n"
@@ -105,16 +105,33 @@ def test_a_changed_file_is_read_again(client: FlaskClient, tokens: Path) -> None
     assert ask(client, "token=alices-token")[0] == 401
 
 
-def test_a_file_that_became_unusable_changes_nothing(
-    client: FlaskClient, tokens: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("text", ["", "# none\n", "bad", "alice:read", None], ids=str)
+def test_a_file_that_became_unusable_lets_nobody_in(
+    client: FlaskClient, tokens: Path, caplog: pytest.LogCaptureFixture, text: str | None
 ) -> None:
     assert ask(client, "token=alices-token")[0] == 200
-    replace_file(tokens, "bad")
-    assert ask(client, "token=alices-token")[0] == 200
-    tokens.unlink()
-    assert ask(client, "token=alices-token")[0] == 200
-    assert "the tokens of before are valid" in caplog.text
+    if text is None:
+        tokens.unlink()
+    else:
+        replace_file(tokens, text)
+    for header in ("token=alices-token", "token=", "", "token=bad", None):
+        assert ask(client, header)[0] == 401
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
     assert "alices-token" not in caplog.text
+
+
+def test_a_file_of_other_bytes_lets_nobody_in(client: FlaskClient, tokens: Path) -> None:
+    tokens.write_bytes(b"\xff\xfealices-token\n")
+    assert ask(client, "token=alices-token")[0] == 401
+
+
+def test_a_wrong_line_does_not_lock_the_others_out(
+    client: FlaskClient, tokens: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    replace_file(tokens, "bob:raed:bobs-token\nalice:alices-token\n")
+    assert ask(client, "token=alices-token")[0] == 200
+    assert ask(client, "token=raed:bobs-token")[0] == 401
+    assert "line 1 must have a role before the token or hash: read, operate, configure, admin" in caplog.text
 
 
 def test_without_a_file_the_router_is_trusted_and_the_log_says_so(
@@ -127,16 +144,38 @@ def test_without_a_file_the_router_is_trusted_and_the_log_says_so(
     assert gateway.submitted == [(Interrupt("deploy"), "admin-router")]
 
 
-class TestTokenFile:
-    def test_lines(self) -> None:
-        assert parse_tokens(FILE) == (Token("alice", "alices-token"), Token("token-4", "nobodys-token"))
+def test_without_a_file_and_without_a_router_nobody_is_let_in(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings(API_TRUST_ROUTER="false")).test_client()
+    assert client.get("/v1/plan").status_code == 401
+    assert client.post("/v1/plan?cmd=interrupt", headers={"Authorization": "token=anything"}).status_code == 401
+    assert client.get("/v1/health").status_code == 200
+    assert gateway.submitted == []
 
-    @pytest.mark.parametrize(
-        "text", ["", "#\n", "short", "a:short", ":long-enough", "with blank inside", "ünïcödé-token"]
-    )
-    def test_unusable(self, text: str) -> None:
-        with pytest.raises(TokenFileError):
-            parse_tokens(text)
 
-    def test_a_token_is_not_shown(self) -> None:
-        assert "secret" not in repr(Token("alice", "secret-token"))
+def test_refusals_are_metrics_and_events(client: FlaskClient, gateway: CoreGateway) -> None:
+    for header in ("token=alices-toke", None):
+        ask(client, header)
+    text = client.get("/metrics", headers={"Authorization": "token=alices-token"}).text
+    assert 'cassandra_scheduler_requests_refused_total{status="401"} 2.0\n' in text
+    assert gateway.noted == ["a request was refused with 401 for 127.0.0.1: The token is not valid."]
+
+
+def test_who_guesses_is_slowed_down_and_who_was_there_before_is_not(client: FlaskClient) -> None:
+    assert ask(client, "token=alices-token")[0] == 200
+    answers = [ask(client, f"token=guess-{number}")[0] for number in range(WRONG_TOKENS + 1)]
+    assert answers == [401] * WRONG_TOKENS + [429]
+    answer = client.get("/v1/plan", headers={"Authorization": "token=nobodys-token"})
+    assert (answer.status_code, set(document(answer))) == (429, {"message"})
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert ask(client, "token=alices-token")[0] == 200
+    assert ask(client, None)[0] == 401
+    assert client.get("/v1/health").status_code == 200
+
+
+def test_behind_a_trusted_router_each_client_is_slowed_down_alone(gateway: CoreGateway, tokens: Path) -> None:
+    client = create_app(gateway, make_settings(API_TOKEN_FILE=str(tokens))).test_client()
+    for _ in range(WRONG_TOKENS + 1):
+        client.get("/v1/plan", headers={"Authorization": "token=guess", "X-Forwarded-For": "1.1.1.1, 10.9.9.9"})
+    for forwarded, status in (("10.9.9.9", 429), ("1.1.1.1, 10.9.9.9", 429), ("10.9.9.8", 200), ("\n", 200)):
+        headers = {"Authorization": "token=alices-token", "X-Forwarded-For": forwarded.strip()}
+        assert client.get("/v1/plan", headers=headers).status_code == status, forwarded

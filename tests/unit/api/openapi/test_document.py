@@ -91,3 +91,25 @@ def test_errors_are_as_described(client: FlaskClient, description: Any) -> None:
         answer = client.get(path)
         assert answer.status_code == int(code)
         assert set(document(answer)) == set(description["components"]["schemas"]["Message"]["properties"])
+
+
+def test_what_begins_an_operation_is_a_202(description: Any) -> None:
+    for path, item in description["paths"].items():
+        for method in item.keys() & {"post", "put"}:
+            responses = item[method]["responses"].keys()
+            begins = path.endswith(("/replace", "/decommission")) or "{kind}/" in path or "{work}" in path
+            assert ("202" in responses) == begins, path
+            assert ("200" in responses) == (path.endswith("/replace") or not begins), path
+
+
+def test_refusals_are_described_wherever_a_token_is_needed(description: Any) -> None:
+    for path, item in description["paths"].items():
+        for operation in item.values():
+            refusals = {"401", "403", "429"} & operation["responses"].keys()
+            assert len(refusals) == (0 if operation.get("security") == [] else 3), path
+
+
+def test_decommission_and_replace_answer_as_described(client: FlaskClient, description: Any) -> None:
+    for path in ("/v1/nodes/{node}/decommission", "/v1/nodes/{node}/replace"):
+        answer = client.put(path.replace("{node}", "node-2") + "?decommission=true"[: 99 * path.endswith("replace")])
+        assert str(answer.status_code) in description["paths"][path]["put"]["responses"], answer.data

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from executor.agent.connection import Agent
 from executor.agent.environment import parse
 from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscribed
+from tests.http_servers import HttpServer, QuietHandler
 
 Json = dict[str, Any]
 
@@ -42,14 +42,11 @@ class FakeAgent:
         self.authorizations: list[str | None] = []
         self.refused: list[float] = []
         self.stream: queue.Queue[Json | None] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
+        self._server = HttpServer(_handler(self))
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return self._server.address
 
     def send(self, kind: str, body: Json | None = None) -> None:
         self.stream.put({"type": kind} if body is None else {"type": kind, kind.lower(): body})
@@ -65,13 +62,11 @@ class FakeAgent:
 
     def close(self) -> None:
         self.disconnect()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
 
 def _handler(agent: FakeAgent) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -104,9 +99,6 @@ def _handler(agent: FakeAgent) -> type[BaseHTTPRequestHandler]:
                 event = agent.stream.get()
             self.wfile.write(b"0\r\n\r\n")
             self.close_connection = True
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
 
     return Handler
 
@@ -174,7 +166,9 @@ def test_a_token_is_sent_with_every_call(fake: FakeAgent, environ: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("token", "words"), [(None, "gave this one no token"), ("a.b.c", "does not take its token")], ids=["none", "wrong"]
+    ("token", "words"),
+    [(None, "gave this one no token"), ("a.b.c", "does not accept its token")],
+    ids=["none", "wrong"],
 )
 def test_what_an_agent_that_authenticates_executors_refuses_is_told(
     fake: FakeAgent,
@@ -213,7 +207,7 @@ def test_events_become_values(fake: FakeAgent, connected: Connected) -> None:
         Kill("t", None),
         Kill("t", 1.5),
         Message("aGk="),
-        Shutdown("the agent asked for it", 7.0),
+        Shutdown("the agent requested it", 7.0),
     ]
 
 
@@ -267,11 +261,11 @@ def test_what_is_not_acknowledged_is_in_the_next_subscription(fake: FakeAgent, c
     fake.disconnect()
     assert connected.event() == Subscribed()
     assert fake.call("SUBSCRIBE")["subscribe"] == {"unacknowledged_tasks": [], "unacknowledged_updates": updates[1:]}
-    assert not connected.agent.settled()
+    assert not connected.agent.is_settled()
     fake.send("ACKNOWLEDGED", {"task_id": {"value": "t"}, "uuid": updates[1]["status"]["uuid"]})
     fake.send("MESSAGE", {"data": "after"})
     connected.event()
-    assert connected.agent.settled()
+    assert connected.agent.is_settled()
 
 
 def test_updates_are_tried_until_the_agent_takes_them_and_in_order(fake: FakeAgent, connected: Connected) -> None:

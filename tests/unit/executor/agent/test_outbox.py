@@ -18,7 +18,7 @@ def test_a_subscription_carries_all_that_is_not_acknowledged() -> None:
     assert outbox.add_task("t", {"task_id": {"value": "t"}})
     for uuid in "abc":
         outbox.add_update(_update(uuid))
-    outbox.sent(_update("a"))
+    outbox.mark_sent(_update("a"))
     found = outbox.subscribe()
     assert found["unacknowledged_tasks"] == [{"task_id": {"value": "t"}}]
     assert _names(found["unacknowledged_updates"]) == ["a", "b", "c"]
@@ -31,7 +31,7 @@ def test_what_comes_after_a_subscription_is_sent_in_order() -> None:
     outbox.add_update(_update("a"))
     outbox.add_update(_update("b"))
     assert outbox.next_unsent() == _update("a")
-    outbox.sent(_update("a"))
+    outbox.mark_sent(_update("a"))
     assert outbox.next_unsent() == _update("b")
 
 
@@ -40,11 +40,11 @@ def test_acknowledged_is_forgotten() -> None:
     outbox.add_task("t", {})
     outbox.add_update(_update("a"))
     outbox.add_update(_update("b"))
-    outbox.acknowledged("t", "a")
+    outbox.acknowledge("t", "a")
     assert not outbox.is_empty()
     assert outbox.next_unsent() == _update("b")
-    outbox.acknowledged("t", "b")
-    outbox.acknowledged("t", "never seen")
+    outbox.acknowledge("t", "b")
+    outbox.acknowledge("t", "never seen")
     assert outbox.is_empty()
     assert outbox.next_unsent() is None
     assert outbox.subscribe() == {"unacknowledged_tasks": [], "unacknowledged_updates": []}
@@ -62,12 +62,12 @@ def test_a_node_and_its_jobs_are_kept_apart() -> None:
         outbox.add_task(task, {"task_id": {"value": task}})
         outbox.add_update(_update(f"{task} runs", task))
     outbox.add_update(_update("job-1 ends", "job-1"))
-    outbox.acknowledged("job-1", "job-1 runs")
+    outbox.acknowledge("job-1", "job-1 runs")
     found = outbox.subscribe()
     assert [task["task_id"]["value"] for task in found["unacknowledged_tasks"]] == ["node", "job-2"]
     assert _names(found["unacknowledged_updates"]) == ["node runs", "job-2 runs", "job-1 ends"]
-    outbox.acknowledged("node", "node runs")
-    outbox.acknowledged("job-2", "job-2 runs")
+    outbox.acknowledge("node", "node runs")
+    outbox.acknowledge("job-2", "job-2 runs")
     assert not outbox.is_empty()
-    outbox.acknowledged("job-1", "job-1 ends")
+    outbox.acknowledge("job-1", "job-1 ends")
     assert outbox.is_empty()

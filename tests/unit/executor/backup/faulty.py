@@ -18,7 +18,7 @@ _ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>{}</Message></Erro
 
 @dataclass(frozen=True)
 class Request:
-    """What the proxy was asked: `number` counts all requests from 1 on."""
+    """A request to the proxy: `number` counts all requests from 1 on."""
 
     method: str
     path: str
@@ -67,12 +67,12 @@ class Proxy:
     seen: list[Request] = field(default_factory=list)
 
     def requests(self, method: str, part: str = "") -> list[Request]:
-        """Those of a method whose path contains a text."""
+        """Return the requests of a method whose path contains a text."""
         return [item for item in self.seen if item.method == method and part in item.path]
 
 
 def times(number: int, fault: Fault, method: str, part: str = "") -> Rule:
-    """The fault for the first so many requests of a method whose path contains a text."""
+    """Return the fault for the first so many requests of a method whose path contains a text."""
     left = [number]
 
     def rule(request: Request) -> Fault | None:
@@ -86,7 +86,7 @@ def times(number: int, fault: Fault, method: str, part: str = "") -> Rule:
 
 @contextmanager
 def proxy_of(target: Server) -> Iterator[Proxy]:
-    """A proxy before a server."""
+    """Run a proxy before a server."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,7 +94,7 @@ def proxy_of(target: Server) -> Iterator[Proxy]:
         timeout = 10
 
         def log_message(self, format: str, *args: object) -> None:
-            """A test says what it has to say itself."""
+            """Log nothing."""
 
         def do_GET(self) -> None:
             self._serve()
@@ -157,7 +157,7 @@ def proxy_of(target: Server) -> Iterator[Proxy]:
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that went away is what some tests are about."""
+            """Ignore clients that went away, as some tests make them do."""
 
     with Listener((target.host, 0), Handler) as listener:
         proxy = Proxy(Server(target.host, listener.server_address[1]))

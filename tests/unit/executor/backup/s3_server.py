@@ -14,7 +14,8 @@ from pathlib import Path
 from executor.s3.client import Patience
 from executor.s3.location import Location, parse
 from executor.s3.store import Store, open_store
-from tests.waiting import free_port, wait_for
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 SECRETS = {"s3_access_key": "test-access-key", "s3_secret_key": "test-secret-key"}
 # How many keys a page of a listing has, so that few objects are many.
@@ -30,11 +31,11 @@ class Server:
     port: int
 
     def location(self, bucket: str, prefix: str = "") -> Location:
-        """A location there; path style."""
+        """Return a location there; path style."""
         return parse({"external_location": f"http://{self.host}:{self.port}/{bucket}/{prefix}".rstrip("/")})
 
     def request(self, method: str, path: str) -> int:
-        """A plain request, without credentials; gives the status."""
+        """Send a plain request, without credentials, and return the status."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10.0)
         try:
             connection.request(method, path, headers={"Content-Length": "0"})
@@ -45,13 +46,13 @@ class Server:
             connection.close()
 
     def make_bucket(self, name: str) -> None:
-        """An empty bucket."""
+        """Make an empty bucket."""
         assert self.request("PUT", f"/{name}") == 200
 
 
 @contextmanager
 def running_server(host: str = "127.0.44.1") -> Iterator[Server]:
-    """A server; what it holds is gone with it."""
+    """Run a server, whose objects end with it."""
     server = Server(host, free_port(host))
     # It ends with the test session, also with one that is killed.
     child = [sys.executable, "-m", "executor.cassandra.exec_child", str(os.getpid())]
@@ -76,7 +77,7 @@ def _serves(server: Server) -> bool:
 def store_at(
     location: Location, scratch: Path, secrets: Mapping[str, str] = SECRETS, patience: Patience = HASTY
 ) -> Iterator[Store]:
-    """A store, as a job opens it."""
+    """Return a store, as a job opens it."""
     with open_store(location, secrets, _no_wait, scratch, patience=patience) as store:
         yield store
 

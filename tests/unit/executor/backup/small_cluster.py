@@ -29,7 +29,7 @@ _JOB_SECONDS = 60.0
 
 
 def location_content(location: Location) -> dict[str, Any]:
-    """A location as requests have it."""
+    """Return a location as requests have it."""
     return {"external_location": str(location)}
 
 
@@ -53,12 +53,12 @@ class SmallCluster:
             self.nodes[name] = NodeFacts(name, "127.0.44.1", 1, jolokia, data, scratch)
 
     def operation(self) -> str:
-        """A new operation's id."""
+        """Return a new operation's id."""
         self._operations += 1
         return f"op-{self.id}-{self._operations}"
 
     def snapshot(self, operation: str, files: Mapping[str, Mapping[str, Mapping[str, bytes]]]) -> None:
-        """What the job `snapshot` leaves; files by node, by table and by name; the second data directory has some."""
+        """Do the work of the job `snapshot`: files by node, table and name, some in the second data directory."""
         for name, node in self.nodes.items():
             tag = f"backup-{operation}"
             for index, (table, found) in enumerate(sorted(files.get(name, {}).items())):
@@ -70,7 +70,7 @@ class SmallCluster:
             (node.scratch / "snapshots" / f"{tag}.json").write_bytes(document.write(note))
 
     def clear(self, operation: str) -> None:
-        """What the job `clear` does."""
+        """Do the work of the job `clear`."""
         for node in self.nodes.values():
             for _, _, directory in list(snapshot_directories(node.data_directories, f"backup-{operation}")):
                 shutil.rmtree(directory)
@@ -78,7 +78,7 @@ class SmallCluster:
                 path.unlink()
 
     def describe(self, store: Store, name: str, operation: str) -> dict[str, str]:
-        """What the job `describe` leaves, and answers."""
+        """Do the work of the job `describe` and return its answer."""
         catalog.claim(store, Started(name, operation, self.id, "small", store.now()))
         tables = {
             table: None
@@ -98,7 +98,7 @@ class SmallCluster:
         return {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
 
     def begin(self, job: str, node: str, operation: str, **parameters: Any) -> Running:
-        """A job under way."""
+        """Begin a job."""
         everything = {
             "location": location_content(self.location), "cluster": self.id, "cluster_name": "small",
             "operation": operation, "tag": f"backup-{operation}", **parameters,
@@ -107,25 +107,25 @@ class SmallCluster:
         return Running(JOBS[job], LocalContext(launch, self.nodes[node], {}, SECRETS))
 
     def run(self, job: str, node: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
-        """A job to its end."""
+        """Run a job to its end."""
         return self.begin(job, node, operation, **parameters).join(_JOB_SECONDS)
 
     def upload(self, name: str, operation: str) -> dict[str, Mapping[str, Any]]:
-        """All nodes' uploads, at once."""
+        """Run all nodes' uploads at once."""
         running = {node: self.begin("upload", node, operation, backup_name=name) for node in self.nodes}
         return {node: job.join(_JOB_SECONDS) for node, job in running.items()}
 
     def complete(
         self, name: str, operation: str, described: Mapping[str, str], uploaded: Mapping[str, Mapping[str, Any]]
     ) -> Mapping[str, Any]:
-        """The last job."""
+        """Run the last job."""
         parameters = {"started_at": 1.0, "describe": described, "nodes": uploaded}
         return self.run("complete", self.names[0], operation, backup_name=name, **parameters)
 
     def back_up(
         self, store: Store, name: str, files: Mapping[str, Mapping[str, Mapping[str, bytes]]]
     ) -> dict[str, Mapping[str, Any]]:
-        """A whole backup."""
+        """Make a whole backup."""
         operation = self.operation()
         self.snapshot(operation, files)
         described = self.describe(store, name, operation)
@@ -135,10 +135,10 @@ class SmallCluster:
         return uploaded
 
     def verify(self, name: str) -> Mapping[str, Any]:
-        """The job `verify`, of all nodes."""
+        """Run the job `verify` on all nodes."""
         sources = list(self.names)
         return self.run("verify", self.names[0], self.operation(), backup_name=name, sources=sources)
 
     def delete(self, **which: Any) -> Mapping[str, Any]:
-        """The job `delete`."""
+        """Run the job `delete`."""
         return self.run("delete", self.names[0], self.operation(), **which)

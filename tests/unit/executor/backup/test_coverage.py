@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from executor.backup.coverage import count, refuse_gaps, told
+from executor.backup.coverage import count, refuse_gaps, sentence
 from executor.backup.format.manifest import Coverage
 from executor.jobs.context import JobError
 
@@ -34,12 +34,12 @@ def test_ranges(ranges: Mapping[str, list[str]], absent: list[str], expected: Co
 
 def test_a_range_without_any_replica_is_refused() -> None:
     found = {"shop": Coverage(16, 0, 5), "users": Coverage(16, 9, 0), "system_traces": Coverage(16, 0, 5)}
-    words = r"^complete: without node-2 the backup would hold no replica of shop \(5 of 16 ranges\); bring it back"
+    words = r"^complete: without node-2 the backup would have no replica of shop \(5 of 16 ranges\); start them, or"
     with pytest.raises(JobError, match=words) as refused:
         refuse_gaps("complete", found, ["node-2"])
     assert refused.value.hopeless
     assert "users" not in str(refused.value)
     del found["shop"]
     refuse_gaps("complete", found, ["node-2"])
-    assert told(found, ["node-2"]) == "node-2 is not in it, so it has fewer replicas of users (9 of 16 ranges)"
-    assert told({}, []) == ""
+    assert sentence(found, ["node-2"]) == "node-2 is not in it, so it has fewer replicas of users (9 of 16 ranges)"
+    assert sentence({}, []) == ""

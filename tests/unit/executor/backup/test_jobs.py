@@ -177,7 +177,7 @@ def test_a_backup_that_is_deleted_while_it_is_made(cluster: SmallCluster, store:
         lambda: cluster.upload("b", operation),
         lambda: cluster.complete("b", operation, described, uploaded),
     ):
-        with pytest.raises(JobError, match="was deleted while it was made") as gone:
+        with pytest.raises(JobError, match="was deleted during its upload") as gone:
             attempt()
         assert gone.value.hopeless
     assert list(store.objects("")) == []
@@ -199,8 +199,8 @@ def _exchange(store: Store) -> None:
     ("harm", "words"),
     [
         (_remove, "backups/b/nodes/node-10.json is missing"),
-        (_change, "node-10.json is another one than was written"),
-        (_exchange, "schema.json is another one than was written"),
+        (_change, "node-10.json was changed"),
+        (_exchange, "schema.json was changed"),
     ],
 )
 def test_what_is_not_whole_is_not_completed(
@@ -269,7 +269,7 @@ def test_damage_is_found(cluster: SmallCluster, store: Store, encoding: str, con
         store.delete([component.key])
     else:
         store.put(component.key, content)
-    with pytest.raises(JobError, match="1 of 5 objects are not what was backed up: ") as damaged:
+    with pytest.raises(JobError, match="1 of 5 objects differ from the backup: ") as damaged:
         cluster.verify("b")
     assert f"{component.key} ({component.name}) {words}" in str(damaged.value)
     assert damaged.value.hopeless
@@ -328,7 +328,7 @@ def test_nothing_is_swept_while_a_backup_is_made(cluster: SmallCluster, store: S
     uploaded = {"node-1": cluster.run("upload", "node-1", operation, backup_name="new")}
     deleted = cluster.delete(backup_name="old")
     assert deleted["objects"] == 0
-    assert deleted["put_off"] == "the backup new is not finished: a later deletion sweeps"
+    assert deleted["put_off"] == "backup not finished: new; a later deletion removes the objects"
     uploaded["node-10"] = cluster.run("upload", "node-10", operation, backup_name="new")
     assert {found["sent_objects"] for found in uploaded.values()} == {0}
     cluster.complete("new", operation, described, uploaded)
@@ -364,7 +364,7 @@ def test_retention(cluster: SmallCluster, store: Store) -> None:
 
 
 def test_a_deletion_without_a_rule(cluster: SmallCluster) -> None:
-    with pytest.raises(JobError, match="neither backup_name nor keep_last nor keep_days"):
+    with pytest.raises(JobError, match="set backup_name, keep_last or keep_days"):
         cluster.delete()
 
 

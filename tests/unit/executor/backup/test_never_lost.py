@@ -25,9 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from executor.backup import catalog as backup_catalog
 from executor.backup import completion, removal
-from executor.backup.catalog import Catalog
+from executor.backup.catalog import Catalog, claim
 from executor.backup.completion import Part
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import Component, Member, NodeManifest, Schema, SSTable, Started, TableFiles
@@ -98,10 +97,10 @@ class Backups(RuleBasedStateMachine):
         other = name in self.running and self.running[name].cluster != cluster
         if other or name in self.complete:
             with pytest.raises(JobError, match="already"):
-                backup_catalog.claim(self.store, claimed)
+                claim(self.store, claimed)
             return
         # An unfinished one of the same cluster is dead, and gives its name up.
-        backup_catalog.claim(self.store, claimed)
+        claim(self.store, claimed)
         found = Unfinished(name, operation, cluster)
         content = document.write(Schema("v1", (), (), ()))
         found.schema = Part(layout.schema_key(name), hashlib.sha256(content).hexdigest())

@@ -28,8 +28,8 @@ def test_progress() -> None:
     first = meter.progress("at it", {"throttle": 7.0})
     assert (first.percent, first.rate, first.seconds_left, first.tuning) == (0.0, None, None, {"throttle": 7.0})
     now[0] += 10
-    meter.handled(400, files=1)
-    meter.moved(100)
+    meter.add_handled(400, files=1)
+    meter.add_moved(100)
     after = meter.progress("at it", {})
     assert after.done == {"bytes": 400, "files": 1, "sent_bytes": 100}
     assert after.total == {"bytes": 1000, "files": 4}
@@ -41,11 +41,11 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
     meter = Meter(1, 10_000, lambda: now[0])
     for _ in range(100):
         now[0] += 1
-        meter.moved(100)
+        meter.add_moved(100)
         meter.progress("", {})
     for _ in range(40):
         now[0] += 1
-        meter.moved(1)
+        meter.add_moved(1)
         last = meter.progress("", {})
     assert last.rate == 1.0
 
@@ -200,7 +200,7 @@ def test_compressed_parts_are_one_frame_that_is_read_piece_by_piece(tmp_path: Pa
     content = b"".join(os.urandom(600) + b" " * 424 for _ in range(size // 1024 + 1))[:size]
     path = tmp_path / "file"
     path.write_bytes(content)
-    parts = list(compression.compressed(str(path), 1_000_000, lambda: None))
+    parts = list(compression.compress(str(path), 1_000_000, lambda: None))
     assert all(len(part) >= 1_000_000 for part in parts[:-1])
     stored = b"".join(parts)
     assert zstd.decompress(stored) == content

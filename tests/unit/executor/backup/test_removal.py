@@ -6,7 +6,7 @@ import pytest
 
 from executor.backup.catalog import Entry
 from executor.backup.format.manifest import ClusterManifest, Started
-from executor.backup.removal import ABANDONED_SECONDS, outdated
+from executor.backup.removal import ABANDONED_SECONDS, find_outdated
 
 DAY = 86_400.0
 NOW = 100 * DAY
@@ -53,5 +53,5 @@ ENTRIES = [
 def test_of_two_rules_one_is_enough_to_be_kept(
     keep_last: int | None, keep_days: float | None, removed: set[str]
 ) -> None:
-    found = outdated(ENTRIES, "c", NOW, keep_last, keep_days)
+    found = find_outdated(ENTRIES, "c", NOW, keep_last, keep_days)
     assert {entry.name for entry in found} == removed | {"given-up"}

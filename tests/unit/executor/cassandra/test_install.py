@@ -82,7 +82,7 @@ def test_what_is_missing_is_said(tmp_path: Path, spoil: Callable[[Path], None], 
 
 def test_bad_options_are_refused_before_the_volume_is_touched(tmp_path: Path) -> None:
     sandbox = make_sandbox(tmp_path)
-    with pytest.raises(LaunchError, match=r"options: cassandra\.yaml: listen_address"):
+    with pytest.raises(LaunchError, match=r"options: cassandra\.yaml: the executor sets listen_address"):
         _install(make_launch(options={"listen_address": "0.0.0.0"}), surroundings(sandbox))
     assert not list((sandbox / "volume").iterdir())
 

@@ -121,7 +121,7 @@ def test_those_not_used_for_longest_are_removed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / start_cache.ARCHIVE).touch()
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    Entry(tmp_path / "before", 2).used()
+    Entry(tmp_path / "before", 2).mark_used()
     assert {path.name for path in tmp_path.iterdir()} == {"now", "before"}
 
 
@@ -171,7 +171,7 @@ def test_a_java_that_crashes_before_it_serves_starts_without_the_archive(
     tmp_path: Path, code: int, usable: bool
 ) -> None:
     keeper = _keeper(tmp_path)
-    keeper.crashed(code)
+    keeper.note_crash(code)
     assert keeper.entry.has_archive() is usable
 
 

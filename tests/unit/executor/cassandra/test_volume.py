@@ -87,7 +87,7 @@ def test_a_pid_that_belongs_to_another_process_by_now_is_left_alone(
 def test_a_lock_without_a_readable_name_is_waited_for(tmp_path: Path, text: str) -> None:
     taken = lock(tmp_path, 1.0, _quiet)
     (tmp_path / LOCK_FILE).write_text(text)
-    with pytest.raises(VolumeError, match="left no name"):
+    with pytest.raises(VolumeError, match="without a record"):
         lock(tmp_path, 0.3, _quiet)
     taken.close()
 

@@ -50,7 +50,7 @@ def test_the_agent_is_loaded_when_the_mbean_is_not_there(server: Server, before:
     ("class_path", "message"),
     [
         ("/lib/a.jar", "the Cassandra bundle has no cassandra-mesos-agent.jar"),
-        ("/lib/cassandra-mesos-agent.jar", "is too old: it has no SSTableImport"),
+        ("/lib/cassandra-mesos-agent.jar", "has no SSTableImport: it is too old; update the bundle"),
     ],
 )
 def test_a_bundle_without_it(server: Server, class_path: str, message: str) -> None:

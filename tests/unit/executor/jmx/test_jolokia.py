@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
-from executor.jmx.status import explained, interpret, poll
+from executor.jmx.status import interpret, poll, with_details
 from executor.protocol import NodeStatus
 from tests.unit.executor.jolokia_server import Answer, Server
 
@@ -225,12 +225,13 @@ def test_normal_without_gossip_is_isolated(mode: str, gossip: bool | None, expec
 
 
 def test_what_is_wrong_is_told_in_cassandras_words() -> None:
-    assert explained(NodeStatus("NORMAL"), "", "").error is None
-    assert explained(NodeStatus("NORMAL"), "ERROR of last year", "the disk is full").error == "the disk is full"
+    assert with_details(NodeStatus("NORMAL"), "", "").error is None
+    assert with_details(NodeStatus("NORMAL"), "ERROR of last year", "the disk is full").error == "the disk is full"
     assert (
-        explained(NodeStatus("UNKNOWN", error="refused"), "", "the disk is full").error == "refused\nthe disk is full"
+        with_details(NodeStatus("UNKNOWN", error="refused"), "", "the disk is full").error
+        == "refused\nthe disk is full"
     )
-    isolated = explained(NodeStatus("ISOLATED"), "ERROR Stopping transports", "").error
+    isolated = with_details(NodeStatus("ISOLATED"), "ERROR Stopping transports", "").error
     assert isolated == "Cassandra has stopped its gossip: restart it once the cause is gone\nERROR Stopping transports"
 
 

@@ -43,7 +43,7 @@ def test_what_is_told(key_spaces: Mapping[str, str], found: Replication) -> None
 
 @pytest.mark.parametrize("text", [topology(dc1="many"), "SimpleStrategy {}", "none of these"])
 def test_what_is_not_understood_is_not_guessed(text: str) -> None:
-    with pytest.raises(JolokiaError, match="the replication of a is not understood"):
+    with pytest.raises(JolokiaError, match="the replication of keyspace a cannot be read"):
         summary({"a": text}, "dc1")
 
 
@@ -71,5 +71,5 @@ def test_key_spaces_without_anybodys_data_are_left_out(server: Server) -> None:
 
 def test_without_key_spaces_nothing_is_known(server: Server) -> None:
     server.answer = lambda body: (200, json.dumps([{"status": 404, "error": "no such attribute"}]).encode())
-    with pytest.raises(JolokiaError, match="does not tell its key spaces"):
+    with pytest.raises(JolokiaError, match="does not report its keyspaces"):
         survey(server.client(), "dc1", 5)

@@ -95,7 +95,7 @@ def test_a_key_space_with_too_many_replicas(bench: Bench) -> None:
     assert (state, result.hopeless) == ("TASK_FAILED", True)
     assert result.error == (
         "check: 2 nodes would be left, but bank has 3 replicas, shop has 3 replicas: alter the replication of these "
-        "key spaces first"
+        "keyspaces first"
     )
     assert ring.called == []
 
@@ -109,7 +109,7 @@ def test_what_cassandra_says_reaches_the_operator(bench: Bench) -> None:
     bench.start(Ring({"shop": 1}, error="java.lang.RuntimeException : Stream failed"))
     state, result = bench.sent.end("j1")
     assert (state, result.hopeless) == ("TASK_FAILED", False)
-    assert result.error.startswith("leave: java.lang.RuntimeException : Stream failed; a restart of the node")
+    assert result.error.startswith("leave: java.lang.RuntimeException : Stream failed; restart the node")
 
 
 def test_a_stop_waits_for_nothing(bench: Bench) -> None:

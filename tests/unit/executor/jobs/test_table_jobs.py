@@ -254,7 +254,7 @@ def test_all_tables_are_tried_and_the_failed_ones_again(bench: Bench) -> None:
     assert (state, result.hopeless) == ("TASK_FAILED", False)
     assert result.error == (
         "cleanup: 2 of 2 tables: app.user failed: java.io.IOError : disk; "
-        "app.users failed: it could not stop the compactions of this table"
+        "app.users failed: Cassandra could not stop the compactions of this table; try it again"
     )
     del bench.tables.answers["forceKeyspaceCleanup", "users"]
     state, result = bench.run("cleanup", key_spaces=["app"])

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,6 @@ from executor.protocol import (
 )
 from tests.unit.executor.node_driver import TERMINAL, Driver
 from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
-
-
-@pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
-    driver = Driver(surroundings(make_sandbox(tmp_path)))
-    yield driver
-    driver.events.put(Shutdown("end of test", 0.2))
-    driver.join()
 
 
 def test_a_node_runs_and_is_killed(driver: Driver) -> None:
@@ -105,9 +96,9 @@ def test_a_shutdown_keeps_to_the_time_that_the_agent_gives(driver: Driver) -> No
     driver.launch(make_launch("-Dstandin.term=ignore", "-Dstandin.drain=hang"))
     driver.recorder.wait_for_mode("NORMAL")
     begin = time.monotonic()
-    driver.events.put(Shutdown("the agent asked for it", 3.0))
+    driver.events.put(Shutdown("the agent requested it", 3.0))
     state, message = driver.end()
-    assert (state, message[:35]) == ("TASK_KILLED", "shut down: the agent asked for it: ")
+    assert (state, message[:35]) == ("TASK_KILLED", "shut down: the agent requested it: ")
     assert time.monotonic() - begin < 3.0
 
 

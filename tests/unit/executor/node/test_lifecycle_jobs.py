@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,17 +21,9 @@ from executor.protocol import (
     parse_result,
 )
 from tests.unit.executor.node_driver import TERMINAL, Driver
-from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
+from tests.unit.executor.sandbox import make_launch
 
 HANGS = "-Dstandin.work=hang"
-
-
-@pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
-    driver = Driver(surroundings(make_sandbox(tmp_path)))
-    yield driver
-    driver.events.put(Shutdown("end of test", 0.2))
-    driver.join()
 
 
 def _run(driver: Driver, *options: str) -> None:
@@ -46,13 +36,9 @@ def _start(driver: Driver, task_id: str = "j1", job: str = "flush", node_task_id
     driver.events.put(Launch(task_id, encode_job(launch)))
 
 
-def _states(driver: Driver, task_id: str) -> list[str]:
-    return [state for task, state, *_ in driver.recorder.updates if task == task_id]
-
-
 def _until(driver: Driver, task_id: str, states: set[str]) -> None:
     with driver.recorder.changed:
-        assert driver.recorder.changed.wait_for(lambda: bool(states & set(_states(driver, task_id))), 10)
+        assert driver.recorder.changed.wait_for(lambda: bool(states & set(driver.recorder.states(task_id))), 10)
 
 
 def _end(driver: Driver, task_id: str = "j1") -> tuple[str, JobResult]:
@@ -78,14 +64,14 @@ def test_a_job_runs_beside_the_node(driver: Driver) -> None:
     _start(driver)
     state, result = _end(driver)
     assert (state, result.result["tables"]) == ("TASK_FINISHED", {"app.users": "done"})
-    assert _states(driver, "j1") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
-    assert not TERMINAL & set(_states(driver, "t1"))
+    assert driver.recorder.states("j1") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
+    assert not TERMINAL & set(driver.recorder.states("t1"))
 
 
 @pytest.mark.parametrize(
     ("job", "node_task_id", "words"),
     [
-        ("flush", "t0", "it is meant for t0, but t1 runs here"),
+        ("flush", "t0", "it belongs to t0, but t1 runs here"),
         ("dance", "t1", "this executor does not know the job dance: it is older than the scheduler"),
     ],
 )
@@ -94,7 +80,7 @@ def test_a_job_that_cannot_run_here_is_refused(driver: Driver, job: str, node_ta
     _start(driver, job=job, node_task_id=node_task_id)
     state, result = _end(driver)
     assert (state, result.error) == ("TASK_FAILED", words)
-    assert not TERMINAL & set(_states(driver, "t1"))
+    assert not TERMINAL & set(driver.recorder.states("t1"))
 
 
 def test_job_data_that_cannot_be_read_ends_nothing_else(driver: Driver) -> None:
@@ -131,7 +117,7 @@ def test_the_kill_of_a_job_ends_the_job_alone(driver: Driver) -> None:
     state, result = _end(driver)
     assert (state, result.error) == ("TASK_KILLED", "killed")
     assert time.monotonic() - begin < 5
-    assert not TERMINAL & {*_states(driver, "j2"), *_states(driver, "t1")}
+    assert not TERMINAL & {*driver.recorder.states("j2"), *driver.recorder.states("t1")}
     driver.events.put(Message(encode_message(StatusQuery("q"))))
     assert driver.recorder.reply_to("q").status.mode == "NORMAL"
 
@@ -143,7 +129,7 @@ def test_a_second_kill_of_a_job_does_nothing(driver: Driver) -> None:
     driver.events.put(Kill("j1", 1.0))
     driver.events.put(Message(encode_message(StatusQuery("q"))))
     driver.recorder.reply_to("q")
-    assert not TERMINAL & set(_states(driver, "t1"))
+    assert not TERMINAL & set(driver.recorder.states("t1"))
     assert _end(driver)[0] == "TASK_FINISHED"
 
 

@@ -89,7 +89,7 @@ def test_a_question_that_breaks_is_answered_without_its_secrets(
     question = Question("q", "schema", {"secrets": {"s3_secret_key": "'int' object", "region": ""}})
     answer = _ask(question, tmp_path, server)
     assert (answer.kind, answer.problem) == ("failed", "TypeError: … is not iterable")
-    assert "the question schema broke: " in caplog.text
+    assert "question schema failed: " in caplog.text
     assert "'int' object" not in caplog.text
 
 

@@ -10,7 +10,7 @@ from executor.repair.pressure import Pressure
 from executor.repair.replicas import Replicas
 from executor.repair.survey import RingState, host
 from executor.repair.tokens import Interval
-from tests.waiting import free_port
+from tests.ports import free_port
 
 HERE, THERE, THIRD = "127.0.43.31:7000", "127.0.43.32:7000", "127.0.43.33:7000"
 RANGES = "[(-4991396217816468967,-4847517802107183992], (5828897055743205221,5968427108757973666]]"
@@ -86,12 +86,12 @@ def test_a_replica_that_cannot_be_asked_is_named() -> None:
     assert list(replicas.silent) == ["127.0.43.32"]
     assert "Connection refused" in replicas.silent["127.0.43.32"]
     assert (
-        replicas.told()
+        replicas.silent_sentence()
         == f"127.0.43.32 was not asked for pending compactions and progress: {replicas.silent['127.0.43.32']}"
     )
 
 
-_LOGIN = "Cassandra wants a login; give cassandra_username and cassandra_password"
+_LOGIN = "Cassandra requires a login; add cassandra_username and cassandra_password"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ _LOGIN = "Cassandra wants a login; give cassandra_username and cassandra_passwor
 )
 def test_replicas_that_want_a_login(secrets: dict[str, str], why: str) -> None:
     refused = {f"127.0.43.{index}": "AuthenticationFailed" for index in range(5)}
-    told = Replicas(9042, secrets, refused).told()
+    told = Replicas(9042, secrets, refused).silent_sentence()
     assert told.startswith("127.0.43.0, 127.0.43.1, 127.0.43.2 and 2 more were not asked for pending compactions and ")
     assert told.endswith(f"progress: {why}")
-    assert Replicas(9042, secrets).told() == ""
+    assert Replicas(9042, secrets).silent_sentence() == ""

@@ -26,7 +26,7 @@ def rings(draw: st.DrawFn) -> tuple[RingRange, ...]:
     found = []
     for start, end in pairs:
         replicas = draw(st.sampled_from([AB, AC, ("a:1", "b:1", "c:1")]))
-        found += [RingRange(interval, replicas) for interval in SMALL.unwrapped(start, end)]
+        found += [RingRange(interval, replicas) for interval in SMALL.unwrap(start, end)]
     return tuple(found)
 
 
@@ -147,5 +147,5 @@ def test_the_ledger_joins_tables_that_are_equally_far() -> None:
         {"key_space": "ks", "tables": ["a", "b"], "replicas": ["a:1", "b:1"], "ranges": [[0, 12]]},
         {"key_space": "ks", "tables": ["b"], "replicas": ["a:1", "c:1"], "ranges": [[1, 2]]},
     ]
-    assert Ledger.load(ledger.dump()).done("ks", "b", AC) == [Interval(1, 2)]
-    assert ledger.done("ks", "c", AB) == []
+    assert Ledger.load(ledger.dump()).repaired_intervals("ks", "b", AC) == [Interval(1, 2)]
+    assert ledger.repaired_intervals("ks", "c", AB) == []

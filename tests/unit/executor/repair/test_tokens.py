@@ -28,13 +28,13 @@ def tokens(*found: Interval) -> list[int]:
 @given(TOKENS, TOKENS)
 def test_a_range_of_the_ring_without_its_wrap(start: int, end: int) -> None:
     on_ring = {token for token in ALL if start < token <= end} if start < end else ALL - set(range(end + 1, start + 1))
-    assert tokens(*SPACE.unwrapped(start, end)) == sorted(on_ring)
+    assert tokens(*SPACE.unwrap(start, end)) == sorted(on_ring)
 
 
 def test_a_range_that_ends_with_the_last_token_is_one() -> None:
-    assert SPACE.unwrapped(24, -8) == []
-    assert SPACE.unwrapped(20, -8) == [Interval(20, 24)]
-    assert SPACE.unwrapped(24, -3) == [Interval(-8, -3)]
+    assert SPACE.unwrap(24, -8) == []
+    assert SPACE.unwrap(20, -8) == [Interval(20, 24)]
+    assert SPACE.unwrap(24, -3) == [Interval(-8, -3)]
 
 
 @given(intervals(), st.lists(intervals()))

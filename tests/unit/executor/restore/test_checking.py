@@ -66,7 +66,7 @@ MURMUR3 = "org.apache.cassandra.dht.Murmur3Partitioner"
         ({"5.0.9", "4.1.3"}, MURMUR3, []),
         ({"5.0.8", "5.1-alpha1"}, MURMUR3, ["the backup is of Cassandra 5.1-alpha1, whose files 5.0.8 cannot read"]),
         ({"10.0.1"}, MURMUR3, ["the backup is of Cassandra 10.0.1, whose files 5.0.8 cannot read"]),
-        ({"5.0.8"}, "Random", [f"the backup's tokens are of Random, and those of this cluster of {MURMUR3}"]),
+        ({"5.0.8"}, "Random", [f"the backup's tokens are of Random, and this cluster's of {MURMUR3}"]),
     ],
 )
 def test_misfits(versions: set[str], partitioner: str, expected: list[str]) -> None:
@@ -78,8 +78,8 @@ def test_misfits(versions: set[str], partitioner: str, expected: list[str]) -> N
     ("sizes", "expected"),
     [
         ({"a": 10, "b": 10}, None),
-        ({"a": 10}, "1 objects are not as the backup lists them: b (b-Data.db) is missing"),
-        ({"a": 9, "b": 10}, "1 objects are not as the backup lists them: a (a-Data.db) has 9 bytes instead of 10"),
+        ({"a": 10}, "1 objects differ from the backup's manifest: b (b-Data.db) is missing"),
+        ({"a": 9, "b": 10}, "1 objects differ from the backup's manifest: a (a-Data.db) has 9 bytes instead of 10"),
     ],
 )
 def test_missing(sizes: dict[str, int], expected: str | None) -> None:

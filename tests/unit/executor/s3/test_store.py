@@ -15,9 +15,9 @@ from executor.s3.body import Piecewise
 from executor.s3.client import Patience
 from executor.s3.errors import StoreError
 from executor.s3.store import Part, Store, open_store
+from tests.ports import free_port
 from tests.unit.executor.backup.faulty import Cut, Delay, Fault, Proxy, Refuse, Truncate, proxy_of, times
 from tests.unit.executor.backup.s3_server import HASTY, PAGE, SECRETS, Server, store_at
-from tests.waiting import free_port
 
 MIB = 1024 * 1024
 
@@ -90,19 +90,19 @@ def test_objects_in_parts(store: Store) -> None:
         store.send_part("big", upload, number, Piecewise(piece, lambda size: None), _sha256(piece))
         for number, piece in ((2, content[5 * MIB :]), (1, content[: 5 * MIB]))
     ]
-    assert store.unfinished("") == [("big", upload)]
+    assert store.list_uploads("") == [("big", upload)]
     store.finish("big", upload, parts, len(content))
-    assert store.unfinished("") == []
+    assert store.list_uploads("") == []
     assert _read(store, "big") == content
 
 
 def test_parts_that_are_given_up(store: Store) -> None:
     upload = store.begin("n/big")
     store.begin("n0/other")
-    assert [key for key, _ in store.unfinished("n/")] == ["n/big"]
+    assert [key for key, _ in store.list_uploads("n/")] == ["n/big"]
     store.abort("n/big", upload)
     store.abort("n/big", upload)
-    assert store.unfinished("n/") == []
+    assert store.list_uploads("n/") == []
     with pytest.raises(StoreError, match="CompleteMultipartUpload"):
         store.finish("n/big", upload, [Part(1, "etag", _sha256(b""))], 0)
 

@@ -1,4 +1,4 @@
-"""What an agent does when an executor subscribes, state by state; without any process."""
+"""An agent's reaction to an executor's subscription, state by state; without any process."""
 
 import asyncio
 from collections.abc import Callable

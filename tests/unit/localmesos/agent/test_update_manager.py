@@ -158,7 +158,7 @@ def test_line_cut_short_by_a_crash_is_dropped(bench: Bench, tmp_path: Path) -> N
 
 
 class Deliveries(RuleBasedStateMachine):
-    """Whatever happens in between, the framework sees every update, in order."""
+    """Random events: the framework gets every update, in order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -24,48 +24,17 @@ def reserve(**more: Any) -> Json:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[tuple[asyncio.Runner, World]]:
+def w(tmp_path: Path) -> Iterator[World]:
     with world(tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-def runner(place: tuple[asyncio.Runner, World]) -> asyncio.Runner:
-    return place[0]
-
-
-@pytest.fixture
-def w(place: tuple[asyncio.Runner, World]) -> World:
-    return place[1]
-
-
-def run(runner: asyncio.Runner, *steps: Any) -> list[Any]:
-    """Do the steps inside the event loop."""
-
-    async def inside() -> list[Any]:
-        return [step() for step in steps]
-
-    return runner.run(inside())
 
 
 def amounts(data: list[Json]) -> dict[str, float]:
     return {piece.name: piece.value / 1000 for piece in Resources.parse(data) if isinstance(piece.value, int)}
 
 
-def start(runner: asyncio.Runner, w: World, *tasks: str, **info: Any) -> tuple[FakeAgent, FakeScheduler]:
-    """An agent, a framework, and tasks of it that run."""
-    agent, scheduler = FakeAgent(w), FakeScheduler(w, **info)
-    run(runner, agent.register, scheduler.subscribe)
-    run(runner, lambda: scheduler.launch(scheduler.offer(), *tasks))
-    for task_id in tasks:
-        key = agent.update(scheduler.framework_id, task_id, "TASK_RUNNING", healthy=True)
-        scheduler.acknowledge(agent, task_id, key)
-    scheduler.updates()
-    return agent, scheduler
-
-
-def test_a_task_from_offer_to_end(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = start(runner, w, "t1")
+def test_a_task_from_offer_to_end(w: World) -> None:
+    agent, scheduler = w.start("t1")
     (sent,) = agent.took("RUN_TASK")
     assert sent["task"]["task_id"] == {"value": "t1"}
     assert sent["launch_executor"] is True
@@ -86,44 +55,42 @@ def test_a_task_from_offer_to_end(runner: asyncio.Runner, w: World) -> None:
     ("refuse", "after", "offered"),
     [(None, 4.9, False), (None, 5.1, True), (0.0, 0.0, True), (2.0, 1.9, False), (2.0, 2.1, True), (-3.0, 4.9, False)],
 )
-def test_filters(runner: asyncio.Runner, w: World, refuse: float | None, after: float, offered: bool) -> None:
-    agent, scheduler = FakeAgent(w), FakeScheduler(w)
-    run(runner, agent.register, scheduler.subscribe)
+def test_filters(w: World, refuse: float | None, after: float, offered: bool) -> None:
+    _, scheduler = w.start()
     filters = {} if refuse is None else {"filters": {"refuse_seconds": refuse}}
     scheduler.call("DECLINE", {"offer_ids": [scheduler.offer()["id"]], **filters})
     w.now += after
     assert bool(scheduler.offers()) is offered
 
 
-def test_revive_and_suppress(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = FakeAgent(w), FakeScheduler(w)
-    run(runner, agent.register, scheduler.subscribe)
+def test_revive_and_suppress(w: World) -> None:
+    _, scheduler = w.start()
     offer = scheduler.offer()
     scheduler.call("SUPPRESS", {"roles": ["another"]})
     scheduler.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 600}})
-    run(runner, lambda: scheduler.call("REVIVE"))
+    w.run(lambda: scheduler.call("REVIVE"))
     offer = scheduler.offer()
     scheduler.call("SUPPRESS")
     scheduler.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0}})
     assert scheduler.offers() == []
-    run(runner, lambda: scheduler.call("REVIVE", {"roles": ["r"]}))
+    w.run(lambda: scheduler.call("REVIVE", {"roles": ["r"]}))
     assert scheduler.offer()
 
 
-def test_the_framework_with_less_is_offered_first(runner: asyncio.Runner, w: World) -> None:
-    _, rich = start(runner, w, "t1")
+def test_the_framework_with_less_is_offered_first(w: World) -> None:
+    _, rich = w.start("t1")
     poor = FakeScheduler(w)
-    run(runner, poor.subscribe)
+    w.run(poor.subscribe)
     assert rich.offers() == []
     assert poor.offers()
 
 
-def test_formats_of_offers(runner: asyncio.Runner, w: World) -> None:
+def test_formats_of_offers(w: World) -> None:
     agent, modern, old = FakeAgent(w), FakeScheduler(w), FakeScheduler(w, modern=False)
-    run(runner, agent.register, modern.subscribe)
+    w.run(agent.register, modern.subscribe)
     offer = modern.offer()
     modern.accept(offer, reserve(), refuse_seconds=600.0)
-    run(runner, old.subscribe)
+    w.run(old.subscribe)
     resources = old.offer()["resources"]
     found = {(r["name"], r["role"], "reservation" in r) for r in resources}
     assert ("cpus", "r", True) in found
@@ -131,9 +98,8 @@ def test_formats_of_offers(runner: asyncio.Runner, w: World) -> None:
     assert all("allocation_info" not in r and "reservations" not in r for r in resources)
 
 
-def test_operation_feedback(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = FakeAgent(w), FakeScheduler(w)
-    run(runner, agent.register, scheduler.subscribe)
+def test_operation_feedback(w: World) -> None:
+    agent, scheduler = w.start()
     bad = reserve(id={"value": "bad"})
     bad["reserve"]["resources"][0]["scalar"] = {"value": 100.0}
     scheduler.accept(scheduler.offer(), reserve(id={"value": "good"}), bad, reserve(), refuse_seconds=0.0)
@@ -142,7 +108,7 @@ def test_operation_feedback(runner: asyncio.Runner, w: World) -> None:
     assert refused["message"].endswith(f"; on agent {agent.agent_id} at slave(1)@127.0.0.2:5051 (127.0.0.2)")
     (sent,) = agent.took("CHECKPOINT_RESOURCES")
     assert amounts(sent["resources"]) == {"cpus": 2.0}
-    run(runner, lambda: agent.call("CHECKPOINTED", sent))
+    w.run(lambda: agent.call("CHECKPOINTED", sent))
     (done,) = [update["status"] for update in scheduler.stream.take("UPDATE_OPERATION_STATUS")]
     assert done["state"] == "OPERATION_FINISHED"
     asked = [{"operation_id": {"value": "good"}}, {"operation_id": {"value": "nope"}, "agent_id": done["agent_id"]}]
@@ -157,23 +123,23 @@ def test_operation_feedback(runner: asyncio.Runner, w: World) -> None:
     assert "no 'agent_id' was provided" in gone["message"]
 
 
-def test_failover_and_removal(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = start(runner, w, "t1")
+def test_failover_and_removal(w: World) -> None:
+    agent, scheduler = w.start("t1")
     first = scheduler.stream
-    run(runner, scheduler.subscribe)
+    w.run(scheduler.subscribe)
     assert first.take("ERROR") == [{"message": "Framework failed over"}]
     assert first.closed
-    run(runner, lambda: scheduler.call("TEARDOWN"))
+    w.run(lambda: scheduler.call("TEARDOWN"))
     assert scheduler.stream.closed
     assert agent.took("SHUTDOWN_FRAMEWORK") == [{"framework_id": scheduler.info["id"]}]
-    assert run(runner, scheduler.subscribe)[0] == {
+    assert w.run(scheduler.subscribe)[0] == {
         "type": "ERROR",
         "error": {"message": "Framework has been removed"},
     }
 
 
-def test_the_failover_timeout_ends_a_framework(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = start(runner, w, "t1", failover_timeout=0.01)
+def test_the_failover_timeout_ends_a_framework(w: World) -> None:
+    agent, scheduler = w.start("t1", failover_timeout=0.01)
 
     async def wait() -> None:
         scheduler.hang_up()
@@ -182,35 +148,34 @@ def test_the_failover_timeout_ends_a_framework(runner: asyncio.Runner, w: World)
             while scheduler.framework_id in w.cluster.frameworks:
                 await asyncio.sleep(0.01)
 
-    runner.run(wait())
+    w.runner.run(wait())
     assert agent.took("SHUTDOWN_FRAMEWORK")
     assert w.cluster.agents[str(agent.agent_id)].ledger.used == {}
 
 
-def test_offers_of_an_old_subscription_are_not_valid(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = FakeAgent(w), FakeScheduler(w)
-    run(runner, agent.register, scheduler.subscribe)
+def test_offers_of_an_old_subscription_are_not_valid(w: World) -> None:
+    _, scheduler = w.start()
     offer = scheduler.offer()
-    run(runner, scheduler.hang_up, scheduler.subscribe, lambda: scheduler.launch(offer, "t1"))
+    w.run(scheduler.hang_up, scheduler.subscribe, lambda: scheduler.launch(offer, "t1"))
     (status,) = scheduler.updates()
     assert (status["state"], status["reason"]) == ("TASK_DROPPED", "REASON_INVALID_OFFERS")
     assert status["message"] == f"Task launched with invalid offers: Offer {offer['id']['value']} is no longer valid"
 
 
-def test_principal_may_not_change(runner: asyncio.Runner, w: World) -> None:
-    _, scheduler = start(runner, w, "t1")
+def test_principal_may_not_change(w: World) -> None:
+    _, scheduler = w.start("t1")
     scheduler.info["principal"] = "x"
     words = "Changing framework's principal is not allowed."
-    assert run(runner, scheduler.subscribe) == [{"type": "ERROR", "error": {"message": words}}]
+    assert w.run(scheduler.subscribe) == [{"type": "ERROR", "error": {"message": words}}]
 
 
 @pytest.mark.parametrize(("modern", "lost"), [(True, "TASK_UNREACHABLE"), (False, "TASK_LOST")])
-def test_an_agent_lost_and_back(runner: asyncio.Runner, w: World, modern: bool, lost: str) -> None:
-    agent, scheduler = start(runner, w, "t1", modern=modern)
+def test_an_agent_lost_and_back(w: World, modern: bool, lost: str) -> None:
+    agent, scheduler = w.start("t1", modern=modern)
     offer = scheduler.offer()
-    run(runner, agent.leave)
+    w.run(agent.leave)
     assert scheduler.stream.take("RESCIND") == [{"offer_id": offer["id"]}]
-    run(runner, *[lambda: w.master.agents.ping(3)] * 4)
+    w.run(*[lambda: w.master.agents.ping(3)] * 4)
     (status,) = scheduler.updates()
     assert (status["state"], status["reason"]) == (lost, "REASON_AGENT_REMOVED")
     assert status["message"] == "health check timed out"
@@ -229,7 +194,7 @@ def test_an_agent_lost_and_back(runner: asyncio.Runner, w: World, modern: bool, 
             "statuses": [{"state": "TASK_RUNNING", "healthy": True, "uuid": "u"}],
         }
     ]
-    run(runner, agent.register)
+    w.run(agent.register)
     (status,) = scheduler.updates()
     assert (status["state"], status["reason"]) == ("TASK_RUNNING", "REASON_AGENT_REREGISTERED")
     assert status["message"] == "Unreachable agent re-reregistered"
@@ -243,8 +208,8 @@ def reconcile(scheduler: FakeScheduler, *tasks: Json) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("modern", [True, False])
-def test_reconcile(runner: asyncio.Runner, w: World, modern: bool) -> None:
-    agent, scheduler = start(runner, w, "t1", modern=modern)
+def test_reconcile(w: World, modern: bool) -> None:
+    agent, scheduler = w.start("t1", modern=modern)
     here = {"value": agent.agent_id}
 
     def shown(state: str) -> str:
@@ -261,15 +226,15 @@ def test_reconcile(runner: asyncio.Runner, w: World, modern: bool) -> None:
     assert reconcile(scheduler, {"task_id": {"value": "z"}, "agent_id": here}) == gone
 
 
-def test_marked_gone(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = start(runner, w, "t1")
+def test_marked_gone(w: World) -> None:
+    agent, scheduler = w.start("t1")
     assert not w.master.agents.mark_gone("nobody")
-    assert run(runner, lambda: w.master.agents.mark_gone(str(agent.agent_id)))[0]
+    assert w.run(lambda: w.master.agents.mark_gone(str(agent.agent_id)))[0]
     (status,) = scheduler.updates()
     assert (status["state"], status["message"]) == ("TASK_GONE_BY_OPERATOR", "Agent has been marked gone")
     assert agent.took("SHUTDOWN") == [{"message": "Agent has been marked gone"}]
     with pytest.raises(AgentRefusedError, match="marked gone"):
-        run(runner, agent.register)
+        w.run(agent.register)
     with pytest.raises(UnknownAgentError):
         agent.call("PONG", {})
     item = {"task_id": {"value": "t1"}, "agent_id": {"value": agent.agent_id}}
@@ -277,37 +242,34 @@ def test_marked_gone(runner: asyncio.Runner, w: World) -> None:
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-def test_removed_for_good_is_lost_even_for_a_partition_aware_framework(
-    runner: asyncio.Runner, w: World, replaced: bool
-) -> None:
-    agent, scheduler = start(runner, w, "t1")
+def test_removed_for_good_is_lost_even_for_a_partition_aware_framework(w: World, replaced: bool) -> None:
+    agent, scheduler = w.start("t1")
     if replaced:
-        run(runner, FakeAgent(w, agent.number).register)
+        w.run(FakeAgent(w, agent.number).register)
     else:
-        run(runner, lambda: agent.call("UNREGISTER", {}))
+        w.run(lambda: agent.call("UNREGISTER", {}))
     (status,) = scheduler.updates()
     cause = "a new agent registered at the same address" if replaced else "the agent unregistered"
     assert (status["state"], status["message"]) == ("TASK_LOST", f"Agent 127.0.0.2 removed: {cause}")
 
 
-def test_tasks_of_a_framework_without_checkpoints_are_lost_at_once(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = start(runner, w, "t1", modern=False, checkpoint=False)
-    run(runner, agent.leave)
+def test_tasks_of_a_framework_without_checkpoints_are_lost_at_once(w: World) -> None:
+    agent, scheduler = w.start("t1", modern=False, checkpoint=False)
+    w.run(agent.leave)
     (status,) = scheduler.updates()
     assert (status["state"], status["reason"]) == ("TASK_LOST", "REASON_AGENT_DISCONNECTED")
 
 
-def test_a_task_that_never_reached_its_agent_is_dropped(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = start(runner, w)
-    run(runner, lambda: scheduler.launch(scheduler.offer(), "t1"), agent.leave, agent.register)
+def test_a_task_that_never_reached_its_agent_is_dropped(w: World) -> None:
+    agent, scheduler = w.start()
+    w.run(lambda: scheduler.launch(scheduler.offer(), "t1"), agent.leave, agent.register)
     (status,) = scheduler.updates()
     assert (status["state"], status["reason"]) == ("TASK_DROPPED", "REASON_RECONCILIATION")
     assert amounts(scheduler.offer()["resources"])["cpus"] == 4.0
 
 
-def test_an_executor_and_its_end(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = FakeAgent(w), FakeScheduler(w)
-    run(runner, agent.register, scheduler.subscribe)
+def test_an_executor_and_its_end(w: World) -> None:
+    agent, scheduler = w.start()
     executor = {**EXECUTOR, "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 1.0}}]}
     scheduler.launch(scheduler.offer(), "t1", executor=executor)
     offer = scheduler.offer()
@@ -329,31 +291,31 @@ def test_an_executor_and_its_end(runner: asyncio.Runner, w: World) -> None:
 
 
 def test_a_restarted_master_knows_frameworks_and_agents(tmp_path: Path) -> None:
-    with world(tmp_path) as (runner, w):
-        agent, scheduler = start(runner, w, "t1")
+    with world(tmp_path) as w:
+        agent, scheduler = w.start("t1")
         removed = FakeScheduler(w)
-        run(runner, removed.subscribe, lambda: removed.call("TEARDOWN"))
-    with world(tmp_path) as (runner, w):
+        w.run(removed.subscribe, lambda: removed.call("TEARDOWN"))
+    with world(tmp_path) as w:
         agent.world = scheduler.world = removed.world = w
         assert list(w.cluster.recovered_agents) == [agent.agent_id]
-        assert run(runner, removed.subscribe)[0]["error"]["message"] == "Framework has been removed"
-        run(runner, scheduler.subscribe)
+        assert w.run(removed.subscribe)[0]["error"]["message"] == "Framework has been removed"
+        w.run(scheduler.subscribe)
         assert scheduler.framework is not None
         here = {"value": agent.agent_id}
         # While agents may come back nothing is said, neither about them nor about nobody in particular.
         for item in ({"task_id": {"value": "t1"}, "agent_id": here}, {"task_id": {"value": "z"}}):
             assert reconcile(scheduler, item) == []
-        run(runner, agent.register)
+        w.run(agent.register)
         assert scheduler.updates() == []
         gone = [("TASK_GONE", "Reconciliation: Task is unknown to the agent")]
         assert reconcile(scheduler, {"task_id": {"value": "z"}, "agent_id": here}) == gone
 
 
 def test_an_agent_that_does_not_come_back_after_a_restart_is_unreachable(tmp_path: Path) -> None:
-    with world(tmp_path) as (runner, w):
-        agent, _ = start(runner, w, "t1")
-    with world(tmp_path) as (runner, w):
-        run(runner, w.master.agents.recovered_too_late)
+    with world(tmp_path) as w:
+        agent, _ = w.start("t1")
+    with world(tmp_path) as w:
+        w.run(w.master.agents.recovered_too_late)
         assert list(w.cluster.unreachable) == [agent.agent_id]
 
 
@@ -364,13 +326,12 @@ def test_a_broken_journal_is_not_taken_for_an_empty_one(tmp_path: Path, text: st
         pass
 
 
-def test_reservations_come_back_with_their_agent(runner: asyncio.Runner, w: World) -> None:
-    agent, scheduler = FakeAgent(w), FakeScheduler(w)
-    run(runner, agent.register, scheduler.subscribe)
+def test_reservations_come_back_with_their_agent(w: World) -> None:
+    agent, scheduler = w.start()
     scheduler.accept(scheduler.offer(), reserve(), refuse_seconds=0.0)
     (sent,) = agent.took("CHECKPOINT_RESOURCES")
-    run(runner, agent.leave, *[lambda: w.master.agents.ping(3)] * 4)
+    w.run(agent.leave, *[lambda: w.master.agents.ping(3)] * 4)
     agent.checkpointed = sent["resources"]
-    run(runner, agent.register)
+    w.run(agent.register)
     cpus = [item for item in scheduler.offer()["resources"] if item["name"] == "cpus"]
     assert sorted((item["scalar"]["value"], "reservations" in item) for item in cpus) == [(1.0, True), (3.0, False)]

@@ -1,6 +1,5 @@
-"""Whatever a scheduler sends, a call is refused or handled: no request brings a master out of step."""
+"""Random calls of a scheduler: each is refused or handled, and none breaks a master's account of resources."""
 
-import asyncio
 import copy
 import json
 from collections.abc import Iterator
@@ -84,16 +83,14 @@ def broken_calls(draw: st.DrawFn) -> Json:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, World]]:
+def w(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(tmp_path_factory.mktemp("master")) as made:
         yield made
 
 
 @given(calls=st.lists(broken_calls(), min_size=1, max_size=4))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_call_breaks_the_books(place: tuple[asyncio.Runner, World], calls: list[Json]) -> None:
-    runner, w = place
-
+def test_no_call_breaks_the_books(w: World, calls: list[Json]) -> None:
     async def play() -> None:
         agent, scheduler = FakeAgent(w), FakeScheduler(w)
         registered = agent.register()
@@ -116,7 +113,7 @@ def test_no_call_breaks_the_books(place: tuple[asyncio.Runner, World], calls: li
         scheduler.call("TEARDOWN")
         assert registered.ledger.used == {}
 
-    runner.run(play())
+    w.runner.run(play())
 
 
 @pytest.mark.parametrize("text", ['{"type": NaN}', '{"a": Infinity}'])
@@ -127,7 +124,7 @@ def test_constants_are_no_json(text: str) -> None:
 
 def test_the_directory_of_a_journal_must_be_there(tmp_path: Path) -> None:
     """A registry that cannot be written ends the master, as it ends Mesos'."""
-    with world(tmp_path) as (runner, w):
+    with world(tmp_path) as w:
         (tmp_path / "registry.new").mkdir()
 
         async def subscribe_and_wait() -> None:
@@ -135,4 +132,4 @@ def test_the_directory_of_a_journal_must_be_there(tmp_path: Path) -> None:
             await w.master.wait_failed()
 
         with pytest.raises(OSError, match="registry"):
-            runner.run(subscribe_and_wait())
+            w.runner.run(subscribe_and_wait())

@@ -1,4 +1,4 @@
-"""Tasks that are not launched, in Mesos' words."""
+"""Tasks that are not launched, with Mesos' messages."""
 
 from typing import Any
 
@@ -44,7 +44,6 @@ def check(info: Json, place: Place = PLACE) -> Resources:
     return check_task(allocate_task(info, "r"), place, POOL)
 
 
-ONE_OF = "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
 VOLUME = {"persistence": {"id": "v"}, "volume": {"mode": "RW", "container_path": "d"}}
 
 

@@ -1,4 +1,4 @@
-"""Requests that are no calls, and FrameworkInfos that Mesos does not take: its words."""
+"""Requests that are no calls, and FrameworkInfos that Mesos refuses: its messages."""
 
 import json
 from typing import Any

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localmesos.resources import ranges as resources_ranges
 from localmesos.resources.arithmetic import Resource, ResourceError, Resources, parse
+from localmesos.resources.ranges import Ranges, difference, normal, union
 
 Json = dict[str, Any]
 
@@ -35,16 +35,16 @@ def of(*items: Json) -> Resources:
 SETS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8)
 
 
-def numbers(ranges: resources_ranges.Ranges) -> set[int]:
+def numbers(ranges: Ranges) -> set[int]:
     return {n for begin, end in ranges for n in range(begin, end + 1)}
 
 
 @given(SETS, SETS)
 def test_intervals_are_sets(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> None:
-    one, two = resources_ranges.normal(left), resources_ranges.normal(right)
-    assert numbers(resources_ranges.union(one, two)) == numbers(one) | numbers(two)
-    assert numbers(resources_ranges.difference(one, two)) == numbers(one) - numbers(two)
-    assert resources_ranges.normal(resources_ranges.difference(one, two)) == resources_ranges.difference(one, two)
+    one, two = normal(left), normal(right)
+    assert numbers(union(one, two)) == numbers(one) | numbers(two)
+    assert numbers(difference(one, two)) == numbers(one) - numbers(two)
+    assert normal(difference(one, two)) == difference(one, two)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["cpus", "mem"]), st.integers(0, 5000)), max_size=6))

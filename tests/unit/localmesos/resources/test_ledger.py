@@ -38,7 +38,7 @@ class Ledger(RuleBasedStateMachine):
         pool = self.ledger.take_back(next(iter(self.ledger.offered)))
         wanted = cpus(millis).allocated("r")
         if reserve and pool.contains(wanted):
-            pieces = [piece.pushed(RESERVATION).to_json() for piece in wanted]
+            pieces = [{**piece.to_json(), "reservations": [RESERVATION]} for piece in wanted]
             operation = {"type": "RESERVE", "reserve": {"resources": pieces}}
             change = convert(operation, Operator("r", "p"), pool, self.ledger.total)
             self.ledger.convert(change.consumed, change.converted)

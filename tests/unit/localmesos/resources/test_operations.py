@@ -1,4 +1,4 @@
-"""Reservations and volumes: what is refused, in Mesos' words, and what is done."""
+"""Reservations and volumes: refusals with Mesos' messages, and effects."""
 
 from typing import Any
 

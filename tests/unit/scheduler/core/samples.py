@@ -40,13 +40,13 @@ __all__ = [
 
 
 def status(mode: str = "NORMAL", **changes: Any) -> NodeStatus:
-    """What a node says of itself when all is well."""
+    """Return the status of a healthy node."""
     base = NodeStatus(mode, joined=True, native_transport_running=True, schema="s1", endpoint="127.0.0.2", host_id="h0")
     return replace(base, **changes)
 
 
 def node(index: int = 0, task: TaskState | None = TaskState.RUNNING, **changes: Any) -> NodeRecord:
-    """A node that was launched, and not yet seen ready."""
+    """Return a node that was launched, and not yet seen ready."""
     record = NodeRecord(
         index=index,
         agent=Agent(f"S{index}", f"127.0.0.{index + 2}", {"rack": f"r{index + 1}"}),
@@ -60,13 +60,13 @@ def node(index: int = 0, task: TaskState | None = TaskState.RUNNING, **changes: 
 
 
 def up(index: int = 0, **changes: Any) -> NodeRecord:
-    """A node that is a member and runs."""
+    """Return a node that is a member and runs."""
     base = node(index, deployed=TARGET, host_id=f"h{index}", address=f"127.0.0.{index + 2}", mode="NORMAL")
     return replace(base, **changes)
 
 
 def state(*nodes: NodeRecord, wanted: ClusterSpec | None = None, **changes: Any) -> ClusterState:
-    """Registered and reconciled; every running node has told that it is well and sees all others."""
+    """Return a registered, reconciled state in which every running node is healthy and sees all others."""
     target = Configuration(TARGET, 0.0, wanted or spec(3))
     live = tuple(item.address for item in nodes if item.address)
     sightings = {
@@ -90,14 +90,14 @@ def state(*nodes: NodeRecord, wanted: ClusterSpec | None = None, **changes: Any)
 
 
 def scalar(name: str, value: float, **more: Any) -> dict[str, Any]:
-    """A scalar resource, allocated to our role."""
+    """Return a scalar resource, allocated to our role."""
     return {"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": {"role": ROLE}, **more}
 
 
 def offer(
     index: int = 0, resources: list[Mapping[str, Any]] | None = None, rack: str = "r1", offer_id: str = "", **more: Any
 ) -> Offer:
-    """An offer of agent S<index>; by default with room for one node."""
+    """Return an offer of agent S<index>; by default with room for one node."""
     ranges = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]
     ports = {"name": "ports", "type": "RANGES", "ranges": {"range": ranges}, "allocation_info": {"role": ROLE}}
     whole = [scalar("cpus", 4), scalar("mem", 4096), scalar("disk", 20480), ports]
@@ -114,7 +114,7 @@ def offer(
 
 
 def held_offer(index: int, resource_id: str, volume_id: str, made: bool = True, **changes: Any) -> Offer:
-    """An offer of all that a node holds."""
+    """Return an offer of a node's whole reservation."""
     labels = {"labels": [{"key": "resource_id", "value": resource_id}]}
     reservation = {"type": "DYNAMIC", "role": ROLE, "principal": PRINCIPAL, "labels": labels}
     ranges = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]
@@ -137,7 +137,7 @@ def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> Node
 def operation(
     kind: str, state: OperationState = OperationState.RUNNING, nodes: int = 3, request: Any = None, **changes: Any
 ) -> OperationRecord:
-    """The newest operation of its kind, on the first nodes, asked for with the API's defaults and `request`."""
+    """Return the newest operation of its kind on the first nodes, with the API's defaults and `request`."""
     command = begin(kind, nodes=nodes, **(request or {}))
     base = OperationRecord(
         kind, command.id, state, command.nodes, command.request, 10.0, command.principal, command.facts, command.tuning
@@ -146,7 +146,7 @@ def operation(
 
 
 def step(key: str, state: StepState = StepState.PENDING, **changes: Any) -> StepRecord:
-    """A step by <kind>.<phase>.<name>; one that is not pending was begun by a job on its node, or on node-0."""
+    """Return a step by <kind>.<phase>.<name>; one that is not pending was begun by a job on its node, or on node-0."""
     kind, phase, name = key.split(".")
     base = StepRecord(kind, "first", phase, name, state=state)
     if state is not StepState.PENDING:

@@ -6,15 +6,13 @@ import json
 import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Purpose, Reconcile
 from scheduler.core.mesos.updates import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state.node import TaskState
 from scheduler.driver.driver import Driver
@@ -22,6 +20,7 @@ from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.driver.mesos_json import translate
 from scheduler.errors import Exit, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Lost, Message, Offers, OperationStatus, Rescinded, Update
+from tests.http_servers import HttpServer, QuietHandler
 
 SETTINGS = FrameworkSettings(
     master="127.0.0.1:1",
@@ -143,13 +142,13 @@ def test_garbage_is_logged_and_ends_nothing(event: dict[str, Any], caplog: pytes
     driver = Driver(SETTINGS, None, posted.append)
     driver._mesos.on_event(event)
     assert posted == []
-    assert "cannot be understood" in caplog.text
+    assert "it cannot be parsed" in caplog.text
 
 
 @pytest.mark.parametrize(
     "send",
     [
-        pytest.param(lambda d: d.accept(Accept("node-0", ("O1",), ())), id="accept"),
+        pytest.param(lambda d: d.accept(Accept(Purpose.NODE, "node-0", ("O1",), ())), id="accept"),
         pytest.param(lambda d: d.decline([Decline("O1", "reason", 5.0)]), id="decline"),
         pytest.param(lambda d: d.kill(Kill("t", "S1", 5.0, "reason")), id="kill"),
         pytest.param(lambda d: d.reconcile(Reconcile(())), id="reconcile"),
@@ -179,27 +178,17 @@ def calls() -> Iterator[tuple[Driver, list[tuple[dict[str, str], dict[str, Any]]
     """A driver that takes itself for subscribed to a server that writes down what it is sent."""
     received: list[tuple[dict[str, str], dict[str, Any]]] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append((dict(self.headers), json.loads(body)))
-            self.send_response(202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.reply(202)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    driver = Driver(SETTINGS, "framework-1", lambda _: None)
-    driver._mesos._master = f"127.0.0.1:{server.server_address[1]}"
-    driver._mesos.stream_id = "stream-1"
-    yield driver, received
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with HttpServer(Handler) as server:
+        driver = Driver(SETTINGS, "framework-1", lambda _: None)
+        driver._mesos._master = server.address
+        driver._mesos.stream_id = "stream-1"
+        yield driver, received
 
 
 def test_calls_carry_what_pymesos_drops(calls: tuple[Driver, list[tuple[dict[str, str], dict[str, Any]]]]) -> None:

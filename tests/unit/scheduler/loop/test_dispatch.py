@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from bench import large
-from scheduler.core.cycle.decision import Accept, Decision, Decline, Kill
+from scheduler.core.cycle.decision import Accept, Decision, Decline, Kill, Purpose
 from scheduler.loop.dispatch import Dispatch
 from scheduler.storage.port import Memory
 from tests.unit.scheduler.loop.test_run import Recorder
@@ -20,38 +20,51 @@ def make(connected: bool = True) -> tuple[Dispatch, Recorder, Counter[str]]:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "words", "counter"),
+    ("purpose", "kinds", "words", "counter"),
     [
         pytest.param(
+            Purpose.NODE,
             ("RESERVE", "CREATE", "LAUNCH"),
             f"launching node-1__{1:032x} on {large.address(1)} with RESERVE, CREATE: offer O1 fits",
             "launches_total",
             id="first launch",
         ),
         pytest.param(
+            Purpose.NODE,
             ("LAUNCH",),
             f"launching node-1__{1:032x} on {large.address(1)} on its own reservation: offer O1 fits",
             "launches_total",
             id="in place",
         ),
         pytest.param(
+            Purpose.RELEASE,
             ("DESTROY", "UNRESERVE"),
-            "giving back what node-1 had reserved: DESTROY, UNRESERVE",
+            "releasing the abandoned reservation of node-1: DESTROY, UNRESERVE",
             "releases_total",
             id="release",
         ),
     ],
 )
 def test_an_accept_says_what_it_is(
-    kinds: tuple[str, ...], words: str, counter: str, caplog: pytest.LogCaptureFixture
+    purpose: Purpose, kinds: tuple[str, ...], words: str, counter: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dispatch, sender, counted = make()
-    accept = Accept("node-1", ("O1",), tuple({"type": kind} for kind in kinds))
+    accept = Accept(purpose, "node-1", ("O1",), tuple({"type": kind} for kind in kinds))
     with caplog.at_level("INFO"):
         dispatch.carry_out(Decision(accepts=(accept,)), large.deployed(3))
     assert sender.sent == [("accept", accept)]
     assert words in caplog.messages
     assert counted == {counter: 1}
+
+
+def test_growth_is_told_and_counted_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    dispatch, sender, counted = make()
+    accept = Accept(Purpose.GROW, "node-1", ("O1",), ({"type": "RESERVE"},))
+    with caplog.at_level("INFO"):
+        dispatch.carry_out(Decision(accepts=(accept,)), large.deployed(3))
+    assert sender.sent == [("accept", accept)]
+    assert caplog.messages == ["reserving more resources for node-1 on its agent"]
+    assert counted == {}
 
 
 def test_declines_are_counted_and_only_told_who_debugs(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +15,7 @@ import pytest
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
 from scheduler.core.state.node import TaskState
 from scheduler.loop.last_words import LINES, TAIL_BYTES, LastWords, Sandbox, read, sandbox_of
+from tests.http_servers import HttpServer, QuietHandler
 from tests.unit.scheduler.core.samples import node, state
 
 FILE = "/frameworks/f-1/executors/node-0_executor__a/runs/latest/stderr"
@@ -28,14 +28,11 @@ class FilesOfAnAgent:
         self.text = ""
         self.status = 200
         self.paths: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
+        self._server = HttpServer(_handler(self))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     def answer(self, query: dict[str, list[str]]) -> dict[str, Any]:
         self.paths += query["path"]
@@ -45,22 +42,14 @@ class FilesOfAnAgent:
         return {"data": self.text[offset : offset + int(query["length"][0])], "offset": offset}
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
 
 def _handler(files: FilesOfAnAgent) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             body = json.dumps(files.answer(parse_qs(urlsplit(self.path).query))).encode()
-            self.send_response(files.status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
+            self.reply(files.status, body)
 
     return Handler
 
@@ -90,7 +79,7 @@ def test_an_empty_file_is_told(files: FilesOfAnAgent) -> None:
 def test_where_to_look_is_told_if_it_cannot_be_read(files: FilesOfAnAgent) -> None:
     where = "look at stderr in the sandbox of executor node-0_executor__a on host-1"
     files.status = 401
-    assert read(sandbox(files.url)) == f"its last words could not be read (the agent answers 401 Unauthorized); {where}"
+    assert read(sandbox(files.url)) == f"its last words could not be read: the agent answers 401 Unauthorized; {where}"
     assert where in read(sandbox("http://127.0.0.1:1"))
     assert read(sandbox("")) == "its last words are in stderr in the sandbox of executor node-0_executor__a on host-1"
 

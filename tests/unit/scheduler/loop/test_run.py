@@ -15,11 +15,12 @@ from scheduler.core.commands.command import Interrupt, Proceed, Refusal
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
 from scheduler.core.plans.plan import Status
-from scheduler.core.state import codec
+from scheduler.core.state import record_kinds
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.event import EntryKind
 from scheduler.core.state.node import TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Offers, Rescinded, StatusAsked, Update
+from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Noted, Offers, Rescinded, StatusAsked, Update
 from scheduler.loop.run import Loop, Sources
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.security.sealing import Sealer
@@ -237,6 +238,19 @@ def test_a_command_that_was_not_stored_has_not_happened() -> None:
     assert bench.last.state.plans["deploy"].interrupted is False
 
 
+def test_refused_requests_are_kept_as_events_once_they_can_be_stored() -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered())
+    bench.memory.available = False
+    bench.cycle(Noted("3 requests were refused"))
+    bench.memory.available = True
+    bench.cycle()
+    bench.cycle()
+    kept = [entry for record in bench.last.state.journal.values() for entry in record.entries]
+    assert [entry.sentence for entry in kept if entry.kind is EntryKind.ACCESS] == ["3 requests were refused"]
+    assert [name for name in bench.memory.records if name.startswith("events/")]
+
+
 def test_a_command_of_which_its_asker_was_told_that_it_was_not_done_is_not_done() -> None:
     bench = make(large.deployed(3))
     asked = Asked(Interrupt("deploy"), "somebody")
@@ -340,9 +354,9 @@ def test_a_foreign_write_ends_the_loop_before_anything_is_sent() -> None:
 
 def test_the_framework_id_is_stored_in_the_cycle_that_learns_it() -> None:
     state = large.fresh(3)
-    bench = make(ClusterState(state.target, state.configurations, {}, {}))
+    bench = make(ClusterState(state.target, configurations=state.configurations))
     bench.cycle(registered())
-    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == codec.FRAMEWORK_ID)
+    (content,) = (content for path, (_, content) in bench.memory.records.items() if path == record_kinds.FRAMEWORK_ID)
     assert b"framework-0001" in content
 
 
@@ -353,6 +367,19 @@ def test_the_snapshot_shows_plans_and_counts() -> None:
     assert bench.last.counters is not None
     assert bench.last.counters["launches_total"] == 1
     assert [item["node"] for item in bench.last.evaluations] == ["node-0"]
+
+
+def test_the_duration_of_a_stored_cycle_is_observed() -> None:
+    memory, durations = Memory(), list[float]()
+    store, times = MemoryStore(memory), count(large.NOW + 100)
+    store.load()
+    sources = Sources(now=lambda: float(next(times)), new_id=lambda: "id")
+    loop = Loop(store, Recorder(memory), large.fresh(3), sources, lambda _: None, observe=durations.append)
+    loop.cycle([])
+    assert durations == [1.0]
+    memory.available = False
+    loop.cycle([registered()])
+    assert durations == [1.0]
 
 
 def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.security.sealing import KeyFileError, Sealer, SealError, is_key, new_key, parse_keys, sealer
+from scheduler.security.sealing import KeyFileError, Sealer, SealError, is_key, parse_keys, sealer
+from tests.unit.sealing_keys import new_key
 
 VALUES = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
 

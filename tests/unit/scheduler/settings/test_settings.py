@@ -221,7 +221,7 @@ def test_each_rule(name: str, value: str, sentence: str | None) -> None:
     [
         (
             {"SERVICE_UNINSTALL": "other"},
-            "SERVICE_UNINSTALL must be the name of the service, cassandra, to have it removed, not other.",
+            "SERVICE_UNINSTALL must be cassandra, the name of the service to remove, not other.",
         ),
         ({"NODES": "1"}, "SEED_NODES must be at most NODES, which is 1, not 2."),
         (
@@ -330,6 +330,9 @@ def test_check_reports_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(["--check"]) == 1
     assert "NODES must be at least 1" in capsys.readouterr().err
     monkeypatch.setenv("NODES", "3")
+    assert main(["--check"]) == 1
+    assert "API_TRUST_ROUTER must be true" in capsys.readouterr().err
+    monkeypatch.setenv("API_TRUST_ROUTER", "true")
     assert main(["--check"]) == 0
     assert capsys.readouterr().err == "Warning: EXECUTOR_HEAP_MB has no effect: the executor is not a Java program.\n"
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bench import large
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Override, PlanRecord
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord
@@ -44,15 +44,15 @@ def expected(state: ClusterState) -> Mapping[str, bytes]:
     contents: dict[str, bytes] = {}
     for records in (state.nodes, state.plans, state.operations, state.steps, state.history):
         for record in records.values():
-            contents[codec.path_of(record)] = codec.encode_record(record)
+            contents[record_kinds.path_of(record)] = codec.encode_record(record)
     if state.framework_id is not None:
-        contents[codec.FRAMEWORK_ID] = codec.encode_record(codec.FrameworkId(state.framework_id))
+        contents[record_kinds.FRAMEWORK_ID] = codec.encode_record(record_kinds.FrameworkId(state.framework_id))
     return contents
 
 
 def empty() -> ClusterState:
     state = large.fresh(3)
-    return ClusterState(state.target, state.configurations, {}, {})
+    return ClusterState(state.target, configurations=state.configurations)
 
 
 def with_node(state: ClusterState, index: int, mode: str = "NORMAL") -> ClusterState:
@@ -131,7 +131,9 @@ def test_a_target_without_an_answer_is_made_good(happened: bool) -> None:
     before = empty()
     old = replace(before.target, id="old")
     before = replace(before, configurations={**before.configurations, "old": old})
-    store.commit({codec.path_of(record): codec.encode_record(record) for record in codec.contents(before).values()})
+    store.commit(
+        {record_kinds.path_of(record): codec.encode_record(record) for record in codec.contents(before).values()}
+    )
     saver = Saver(store, before)
     new = replace(before.target, id="new")
     known = {before.target.id: before.target, "new": new}

@@ -1,4 +1,4 @@
-"""What the model expects of a restore, and what counts as a defect."""
+"""The model's expectations of a restore, and the verdicts on it."""
 
 from __future__ import annotations
 

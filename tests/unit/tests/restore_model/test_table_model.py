@@ -1,4 +1,4 @@
-"""What the model of a table says is read: one line for each rule of Cassandra that it knows."""
+"""The rows that the model of a table expects: one line for each rule of Cassandra that it knows."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from executor.backup.format import document, manifest
-from executor.backup.format.document import DocumentError
+from executor.json_codec import DocumentError
 from tests.unit.executor.backup.format.test_document import CLUSTER, ID, NODE, SCHEMA, SHA, STARTED
 
 KEY = f"data/c/node-0/{ID}/{SHA}"
@@ -41,7 +41,7 @@ def test_names_of_tables(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*NAMES, "x" * 49])
 def test_names_of_key_spaces(name: str) -> None:
-    rule = "the name of a key space is 1 to 48 letters, digits and underscores"
+    rule = "the name of a keyspace is 1 to 48 letters, digits and underscores"
     for value, path, read in (
         (NODE, "tables/0/key_space", manifest.read_node),
         (SCHEMA, "tables/0/key_space", manifest.read_schema),
@@ -104,7 +104,7 @@ def test_node(path: str, new: object, words: str) -> None:
     [
         pytest.param("schema_key", "other/schema.json", "its key is backups/b/schema.json", id="schema"),
         pytest.param("schema_sha256", "", "a SHA-256 has", id="sha"),
-        pytest.param("nodes", {"../x": {}}, "no field", id="empty-node"),
+        pytest.param("nodes", {"../x": {}}, "missing field", id="empty-node"),
         pytest.param("nodes/node-0/manifest_key", "backups/c/nodes/node-0.json", "its key is", id="manifest"),
         pytest.param("finished_at", 1e300, "before the year 10000", id="moment"),
         pytest.param("tables/0/rows", -7, "from 0 to", id="rows"),

@@ -119,7 +119,7 @@ def test_every_size_and_form_arrives_whole(upload: Upload, store: Store) -> None
     assert parts[0].stored_size > COMPRESSED_PART_BYTES
     assert uploaded.sent_objects == len(SIZES)
     assert uploaded.sent_bytes == sum(component.stored_size for component in uploaded.components.values())
-    assert store.unfinished("") == []
+    assert store.list_uploads("") == []
     last = upload.told[-1]
     assert last.done["files"] == last.total["files"] == len(SIZES)
     assert last.done["bytes"] == last.total["bytes"] == sum(map(len, SIZES.values()))
@@ -229,7 +229,7 @@ def test_a_cancelled_upload_is_taken_up(upload: Upload, store: Store) -> None:
     with pytest.raises(Cancelled):
         upload.run(store)
     assert time.monotonic() - began < 5
-    assert store.unfinished("") == []
+    assert store.list_uploads("") == []
     sent = len(list(store.objects("")))
     assert sent < 11
     upload.limit, upload.stop = 0.0, lambda progress: False
@@ -248,18 +248,18 @@ def test_a_large_file_that_a_failed_attempt_sent_in_part_is_taken_up(upload: Upl
         with pytest.raises(StoreError, match="SlowDown"):
             upload.run(store)
         proxy.rule = lambda request: None
-        [(key, half)] = store.unfinished("")
+        [(key, half)] = store.list_uploads("")
         for number in (2, 5):
             part = content[(number - 1) * PART_BYTES : number * PART_BYTES]
             store.send_part(key, half, number, part, hashlib.sha256(part).digest())
-        before = store.arrived(key, half)
+        before = store.list_parts(key, half)
         assert before.keys() == {2, 5}
         proxy.seen.clear()
         uploaded = upload.run(store)
         sent = {int(found[1]) for item in proxy.seen if (found := re.search(r"partNumber=(\d+)", item.path))}
         assert sent == set(range(1, 10)) - before.keys()
         assert uploaded.sent_bytes == len(content) - len(before) * PART_BYTES
-        assert store.unfinished("") == []
+        assert store.list_uploads("") == []
         _check(store, uploaded)
 
 
@@ -284,7 +284,7 @@ def test_parts_that_a_killed_attempt_left_are_given_up(upload: Upload, store: St
     store.begin(mine)
     store.begin(others)
     upload.run(store)
-    assert [key for key, _ in store.unfinished("")] == [others]
+    assert [key for key, _ in store.list_uploads("")] == [others]
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_what_was_removed_meanwhile_is_sent_again(upload: Upload, store: Store) 
     put(upload.data, "shop", "user", sstable(9, b"new"))
 
     def remove(progress: JobProgress) -> bool:
-        if progress.doing == "checking what is there" and gone:
+        if progress.doing == "checking stored objects" and gone:
             store.delete([gone.pop()])
         return False
 
@@ -369,12 +369,12 @@ def test_what_is_removed_always_is_no_upload(upload: Upload, store: Store) -> No
     _fill(upload, 2)
 
     def remove(progress: JobProgress) -> bool:
-        if progress.doing == "checking what is there":
+        if progress.doing == "checking stored objects":
             store.delete([item.key for item in store.objects(PREFIX)])
         return False
 
     upload.stop = remove
-    with pytest.raises(StoreError, match="2 objects are not there"):
+    with pytest.raises(StoreError, match="2 objects are missing or have another size"):
         upload.run(store)
 
 

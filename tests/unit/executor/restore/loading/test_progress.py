@@ -26,8 +26,8 @@ def test_progress_counts_fetching_and_loading() -> None:
     clock = Clock()
     meter = Meter(1000, 4, clock)
     clock.now += 10
-    meter.fetched(500)
-    meter.loaded(100)
+    meter.add_fetched(500)
+    meter.add_loaded(100)
     meter.tables(1)
     told = meter.progress("loading a.t", {"throttle": 7})
     assert (told.doing, told.done, told.total) == (
@@ -43,10 +43,10 @@ def test_what_an_earlier_attempt_did_takes_no_time() -> None:
     clock = Clock()
     meter = Meter(1000, 1, clock)
     meter.skip(600)
-    meter.fetched(400)
-    meter.loaded(400)
+    meter.add_fetched(400)
+    meter.add_loaded(400)
     assert meter.progress("", {}).percent == 100
-    meter.fetched(-400)
+    meter.add_fetched(-400)
     assert meter.progress("", {}).done["bytes"] == 0
 
 
@@ -59,11 +59,11 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
     meter = Meter(10**9, 1, clock)
     for _ in range(100):
         clock.now += 1
-        meter.fetched(100)
+        meter.add_fetched(100)
         meter.progress("", {})
     for _ in range(40):
         clock.now += 1
-        meter.fetched(1000)
+        meter.add_fetched(1000)
         meter.progress("", {})
     assert meter.progress("", {}).rate == pytest.approx(1000, rel=0.05)
 

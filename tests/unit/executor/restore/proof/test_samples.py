@@ -8,7 +8,7 @@ import pytest
 
 from executor.cql.ddl import elements
 from executor.cql.names import TableName
-from executor.restore.proof.samples import Kept, Samples, dropped
+from executor.restore.proof.samples import Kept, Samples, list_drops
 from executor.restore.source.batches import Batch, Piece
 
 TABLE = TableName("shop", "users")
@@ -66,7 +66,7 @@ def test_what_may_be_large_is_given_up_with_the_job_and_told(samples: Samples) -
     assert not samples.path(1).exists()
     assert [kept.why for kept in samples.all()] == [
         "",
-        "its files were given up when the job was ended before its time",
+        "its files were removed when the job was cancelled",
     ]
     assert samples.plan() == PLAN
 
@@ -97,5 +97,5 @@ def test_when_columns_were_dropped() -> None:
             "ALTER TABLE shop.other DROP c USING TIMESTAMP 8",
         ]
     )
-    assert dropped(schema, TABLE) == ["B=9", "c=7"]
-    assert dropped(schema, TableName("shop", "nothing")) == []
+    assert list_drops(schema, TABLE) == ["B=9", "c=7"]
+    assert list_drops(schema, TableName("shop", "nothing")) == []

@@ -20,7 +20,7 @@ LATER = "999 rows, and the backup counted 1000"
 @pytest.mark.parametrize(
     ("asked", "rows", "sampled", "expected"),
     [
-        ("none", SAME, None, Finding(NOT_COMPARED, "not asked for")),
+        ("none", SAME, None, Finding(NOT_COMPARED, "the request orders no comparison")),
         ("count", SAME, None, Finding(EQUAL)),
         ("count", FEWER, None, Finding(DIFFERENT, LATER)),
         ("count", FEWER, GOOD, Finding(DIFFERENT, LATER)),
@@ -109,8 +109,8 @@ def test_all_tables(asked: str, names: str, state: str, words: str) -> None:
 
 def test_a_result_has_as_many_tables_as_there_is_room_for() -> None:
     found = {str(number): "x" * 10 for number in range(10)}
-    assert list(verdict.bounded(found, ["9", "1", "2"], 40)) == ["9", "1"]
-    assert verdict.bounded(found, found, 10_000) == found
+    assert list(verdict.fit(found, ["9", "1", "2"], 40)) == ["9", "1"]
+    assert verdict.fit(found, found, 10_000) == found
 
 
 def test_a_message_stays_short() -> None:
@@ -154,13 +154,13 @@ def test_how_rows_differ(sampled: Sampled, alone: bool, words: list[str]) -> Non
 
 def test_what_nodes_tell_is_read_and_what_is_unknown_left_out() -> None:
     told = {"rows": 15, "partitions": 3, "missed": ["y"], "unread": {"too many tombstones": 1}, "held": True}
-    found = verdict.sampled(told)
+    found = verdict.parse_sampled(told)
     assert found == Sampled(rows=15, unread={"too many tombstones": 1}, missed=("y",), held=True)
     assert found.not_compared() == [
         "rows were not compared: y",
         "1 partitions cannot be read: too many tombstones",
     ]
-    assert verdict.sampled(None) is None
+    assert verdict.parse_sampled(None) is None
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from executor.restore.roles.statements import (
     EQUAL,
     LEFT,
     outcome,
+    protected_roles,
     resource,
     statements,
-    told,
+    summarise,
     unknown,
-    untouched,
 )
 
 HASH = "$2a$10$d2nlxp/YWQqfHr9g/DfcH.Xvx9kdn24pj5C5hcdZ9sTHXHisAzHDW"
@@ -40,7 +40,7 @@ STORED = Roles((ADMIN, ADMINS, APP, READERS), {"office": ("10.0.0.0/8",)})
 
 
 def texts(here: Roles, own: str | None = None, stored: Roles = STORED) -> list[str]:
-    return [one.text for one in statements(stored, here, untouched(own, here))]
+    return [one.text for one in statements(stored, here, protected_roles(own, here))]
 
 
 def test_a_role_that_was_dropped_is_made_again() -> None:
@@ -56,7 +56,7 @@ def test_a_role_that_was_dropped_is_made_again() -> None:
         'GRANT MODIFY ON TABLE "shop"."users" TO "app"',
         'GRANT SELECT ON TABLE "shop"."users" TO "app"',
     ]
-    assert outcome(STORED, here, untouched("admin", here)) == {
+    assert outcome(STORED, here, protected_roles("admin", here)) == {
         "admin": LEFT, "admins": LEFT, "app": CREATED, "readers": CREATED,
     }  # fmt: skip
 
@@ -106,8 +106,8 @@ def test_limits_of_since_are_lifted() -> None:
 def test_the_own_login_and_what_it_has_its_rights_from_is_left() -> None:
     here = Roles((replace(ADMIN, salted_hash="new"), replace(ADMINS, is_superuser=False), APP, READERS), {"office": ()})
     assert texts(here, "admin") == []
-    assert untouched("admin", here) == {"admin", "admins"}
-    assert untouched(None, here) == frozenset()
+    assert protected_roles("admin", here) == {"admin", "admins"}
+    assert protected_roles(None, here) == frozenset()
 
 
 def test_roles_of_since_are_named() -> None:
@@ -147,8 +147,8 @@ def test_the_document_holds_all_of_it_and_nothing_shows_a_hash() -> None:
     assert not [one for one in statements(STORED, Roles(()), ()) if HASH in one.does]
 
 
-def test_what_is_told() -> None:
-    assert told(
+def test_summary_of_each_role() -> None:
+    assert summarise(
         {"app": CREATED, "b": EQUAL}, {"app": ["SELECT on data/x (no such keyspace)"], "": ["a group (no)"]}
     ) == {
         "app": "created; not given: SELECT on data/x (no such keyspace)",

@@ -9,8 +9,7 @@ import pytest
 from executor.cql import ddl
 from executor.cql.ddl import elements
 from executor.cql.tokenizer import CqlError
-from executor.restore.schema import plan as schema_plan
-from executor.restore.schema.plan import Existing, Plan, conflicts, plan, replication
+from executor.restore.schema.plan import Existing, Plan, conflicts, omitted_views, plan_schema, replication
 from executor.restore.schema.selection import Selection, select
 
 ID = "f228ac90-e75e-11f1-8a01-615e18057280"
@@ -40,7 +39,7 @@ def of(key_spaces: list[str], tables: list[str], rename: Mapping[str, str]) -> S
 
 
 def made(selection: Selection, existing: Existing = HERE) -> Plan:
-    return plan(elements(STORED), selection, existing)
+    return plan_schema(elements(STORED), selection, existing)
 
 
 def names(selection: Selection, existing: Existing = HERE) -> list[str]:
@@ -96,10 +95,10 @@ def test_what_is_created(selection: Selection, expected: list[str]) -> None:
 
 def test_a_view_is_left_out_beside_its_own_table_and_that_is_said() -> None:
     beside, elsewhere = of([], [], {"a.users": "a.people"}), of([], [], {"a.users": "b.people"})
-    assert schema_plan.left_out(elements(STORED), beside) == [
-        "view a.view: a.users becomes a.people in the same key space, where the view keeps its name and its table"
+    assert omitted_views(elements(STORED), beside) == [
+        "view a.view: a.users becomes a.people in the same keyspace, where the view keeps its name and its table"
     ]
-    assert schema_plan.left_out(elements(STORED), elsewhere) == []
+    assert omitted_views(elements(STORED), elsewhere) == []
     (view,) = [e.text for e in made(elsewhere).create if e.kind == ddl.VIEW]
     assert view.splitlines()[0] == 'CREATE MATERIALIZED VIEW "b".view AS'
     assert view.splitlines()[2].strip().startswith('FROM "b"."people"')
@@ -107,7 +106,7 @@ def test_a_view_is_left_out_beside_its_own_table_and_that_is_said() -> None:
 
 def test_a_view_never_keeps_its_id() -> None:
     stored = [KEY_SPACE, USERS, VIEW.replace("(id);", f"(id) WITH ID = {ID.replace('f', 'e')}\n AND comment = '';")]
-    texts = [e.text for e in plan(elements(stored), of([], ["users"], {}), HERE).create if e.kind == ddl.VIEW]
+    texts = [e.text for e in plan_schema(elements(stored), of([], ["users"], {}), HERE).create if e.kind == ddl.VIEW]
     assert "ID =" not in texts[0]
 
 
@@ -125,7 +124,7 @@ def test_indexes_of_a_table_that_gets_another_name(
     stored = [KEY_SPACE, f"CREATE TABLE a.{table} (id int PRIMARY KEY, v int);"]
     stored += [f"CREATE INDEX {index} ON a.{table} (v);" for index in indexes]
     selection = select({"a": [table]}, [], [], {f"a.{table}": f"a.{new}"})
-    found = [e.name for e in plan(elements(stored), selection, HERE).create if e.kind == ddl.INDEX]
+    found = [e.name for e in plan_schema(elements(stored), selection, HERE).create if e.kind == ddl.INDEX]
     # Two that differ in their ends alone are told apart by a digest.
     assert [name[: len(text)] for name, text in zip(found, expected, strict=True)] == expected
     assert all(len(name) <= 128 for name in found)
@@ -134,14 +133,14 @@ def test_indexes_of_a_table_that_gets_another_name(
 def test_a_function_that_masks_a_column_is_no_table_of_its_name() -> None:
     stored = [KEY_SPACE, "CREATE TABLE a.users (id int PRIMARY KEY, p text MASKED WITH a.users());"]
     selection = select({"a": ["users"]}, [], [], {"a.users": "b.people"})
-    (table,) = [e.text for e in plan(elements(stored), selection, HERE).create if e.kind == ddl.TABLE]
+    (table,) = [e.text for e in plan_schema(elements(stored), selection, HERE).create if e.kind == ddl.TABLE]
     assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b".users())'
 
 
 def test_a_key_space_without_tables() -> None:
     stored = elements([KEY_SPACE, INNER, FUNCTION])
     selection = select({"a": []}, ["a"], [], {})
-    created = [str(e) for e in plan(stored, selection, HERE).create]
+    created = [str(e) for e in plan_schema(stored, selection, HERE).create]
     assert created == ["keyspace a", "type a.inner", "function a.plus(xint,yint)"]
 
 
@@ -211,16 +210,17 @@ def test_columns_are_not_dropped_from_a_table_that_is_there() -> None:
         pytest.param(
             [KEY_SPACE, VIEW.replace("a.view", "a.user")],
             of([], ["user"], {}),
-            ["table a.user cannot be made: the name is that of a view here; use rename, or drop it first"],
+            ["table a.user cannot be created: the name is that of a view here; use rename, or drop it first"],
             id="a view of the name",
         ),
         pytest.param(
             [KEY_SPACE, "CREATE INDEX users_place ON a.other (p);", VIEW.replace("a.users", "a.other")],
             of([], ["users"], {}),
             [
-                "index a.users_place of the table users cannot be made: here it is that of other;"
+                "index a.users_place of the table users cannot be created: here it is that of other;"
                 " use rename, or drop it first",
-                "view a.view of the table users cannot be made: here it is that of other; use rename, or drop it first",
+                "view a.view of the table users cannot be created: here it is that of other;"
+                " use rename, or drop it first",
             ],
             id="another table's index and view of the name",
         ),
@@ -234,7 +234,7 @@ def test_conflicts(here: list[str], selection: Selection, expected: list[str]) -
 def test_a_data_center_that_is_not_here() -> None:
     elsewhere = Existing(data_centers=frozenset({"east", "west"}))
     assert conflicts(elements(STORED), of([], [], {}), elsewhere) == [
-        "key space a: its data center dc1 does not exist here (east, west)"
+        "keyspace a: its data center dc1 does not exist here (east, west)"
     ]
     there = Existing(elements([KEY_SPACE.replace("dc1", "east")]), frozenset(), frozenset({"east"}))
     assert conflicts(elements(STORED), of([], [], {}), there) == []
@@ -266,9 +266,9 @@ def test_a_table_brings_the_functions_that_mask_its_columns_and_their_types() ->
     ]
     other = "CREATE TYPE a.other (\n    n int\n);"
     stored = elements([KEY_SPACE, INNER, ADDRESS, other, *functions, masked, USER])
-    found = plan(stored, of([], ["users"], {"a": "b"}), HERE)
+    found = plan_schema(stored, of([], ["users"], {"a": "b"}), HERE)
     assert [str(element) for element in found.create] == [
         "keyspace b", "type b.inner", "type b.address", "function b.hide(xtext,yfrozen<address>)", "table b.users",
     ]  # fmt: skip
     assert 'MASKED WITH "b".hide' in found.create[-1].text
-    assert not [e for e in plan(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]
+    assert not [e for e in plan_schema(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]

@@ -84,25 +84,25 @@ def test_select(key_spaces: list[str], tables: list[str], rename: dict[str, str]
 @pytest.mark.parametrize(
     ("key_spaces", "tables", "rename", "message"),
     [
-        (["nope"], [], {}, "the backup has no key space nope; it has SYSTEM_AUTH, empty, shop, "),
+        (["nope"], [], {}, "the backup has no keyspace nope; it has SYSTEM_AUTH, empty, shop, "),
         (["system_schema"], [], {}, "system_schema belongs to the cluster itself and is never restored"),
         (["shop"], ["user", "nope"], {}, "the backup has no table nope in shop"),
         (["shopping"], ["shop.user"], {}, "the backup has no table shop.user in shopping"),
-        (["shop"], [], {"shopping": "x"}, "rename: shopping is not among what is to be restored"),
-        (["shop"], ["user"], {"shop.users": "x.y"}, "rename: shop.users is not among what is to be restored"),
-        (["shop"], ["user"], {"shop": "a-b"}, "'a-b' is no name of letters and digits"),
-        (["shop"], ["user"], {"shop.user": "a.b.c"}, "'b.c' is no name of letters and digits"),
-        (["shop"], ["user"], {"shop": "x" * 49}, "the name has 49 characters, and Cassandra takes 48"),
-        (["shop"], ["user"], {"shop.user": f"x.{'y' * 223}"}, "the name has 223 characters, and Cassandra takes 222"),
-        (["empty"], [], {"empty": "system"}, "empty cannot become system: the key space belongs to"),
-        (["empty"], [], {"empty": "System_Views"}, "the key space belongs to the cluster itself"),
-        ([], [], {"shop": "s2", "nope.t": "x.y"}, "the backup has no key space nope"),
-        ([], [], {"shop.nope": "shop.x"}, "rename: shop.nope is not among what is to be restored"),
+        (["shop"], [], {"shopping": "x"}, "rename: shopping is not part of the restore"),
+        (["shop"], ["user"], {"shop.users": "x.y"}, "rename: shop.users is not part of the restore"),
+        (["shop"], ["user"], {"shop": "a-b"}, "'a-b' must consist of letters, digits and _"),
+        (["shop"], ["user"], {"shop.user": "a.b.c"}, "'b.c' must consist of letters, digits and _"),
+        (["shop"], ["user"], {"shop": "x" * 49}, "the name has 49 characters, at most 48 are allowed"),
+        (["shop"], ["user"], {"shop.user": f"x.{'y' * 223}"}, "the name has 223 characters, at most 222 are allowed"),
+        (["empty"], [], {"empty": "system"}, "empty cannot become system: the keyspace belongs to"),
+        (["empty"], [], {"empty": "System_Views"}, "the keyspace belongs to the cluster itself"),
+        ([], [], {"shop": "s2", "nope.t": "x.y"}, "the backup has no keyspace nope"),
+        ([], [], {"shop.nope": "shop.x"}, "rename: shop.nope is not part of the restore"),
         ([], ["users"], {"shop": "s2"}, "column_families users is also shopping.users, which rename does not name"),
         ([], ["by_name"], {}, "shop.by_name is a materialized view of shop.user and is built from it: name shop.user"),
         (["shop"], [], {"shop.by_name": "shop.x"}, "shop.by_name is a materialized view of shop.user"),
-        (["system_auth"], ["roles"], {}, "older roles do not win over newer ones"),
-        (["shop"], ["user"], {"shop": "system"}, "shop.user cannot become system.user: the key space belongs to"),
+        (["system_auth"], ["roles"], {}, "older roles do not override newer ones"),
+        (["shop"], ["user"], {"shop": "system"}, "shop.user cannot become system.user: the keyspace belongs to"),
         (["shop"], ["user", "users"], {"shop.user": "shop.users"}, "shop.user and shop.users would both become"),
     ],
 )
@@ -135,5 +135,5 @@ def test_roles_are_wanted_when_they_are_named() -> None:
 
 @pytest.mark.parametrize("stored", [{}, {"system_auth": ["roles"], "system_traces": ["events"]}])
 def test_a_backup_of_nothing_of_users(stored: dict[str, list[str]]) -> None:
-    with pytest.raises(SelectionError, match=r"the backup has nothing of users, only .*; system_auth is restored when"):
+    with pytest.raises(SelectionError, match=r"the backup has nothing of users, only .*; to restore system_auth"):
         select(stored, [], [], {})

@@ -10,19 +10,20 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from localmesos.agent.fetcher.fetcher import Fetcher, FetchError
+from tests.http_servers import HttpServer, QuietHandler
 
 Json = dict[str, Any]
 
 
 class Source:
-    """Serves one content at every path and counts what it is asked."""
+    """A server of one content at every path, which counts the requests."""
 
     def __init__(self) -> None:
         self.content = b"first"
@@ -32,21 +33,17 @@ class Source:
         self.gate = threading.Event()
         self.gate.set()
         self.asked: list[int] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = HttpServer(self._handler())
+        self.url = self._server.url
 
     def close(self) -> None:
         self.gate.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         source = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 etag = source.headers.get("ETag")
                 same = etag is not None and self.headers.get("If-None-Match") == etag
@@ -61,9 +58,6 @@ class Source:
                 self.end_headers()
                 if not same:
                     self.wfile.write(source.content)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Quiet."""
 
         return Handler
 

@@ -8,16 +8,17 @@ from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, Refusal, RestartStep
 from scheduler.core.plans.plan import stable_id
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import Changing, changes
+from scheduler.core.state.codec import changes
 from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.node import Failures, Reservation, TaskState
+from scheduler.core.state.record_kinds import Record
 from tests.unit.scheduler.core.samples import node, state, up
 
 NOW = 100.0
 FAILED = node(0, TaskState.FAILED, failures=Failures(5, 0.0, "bad"))
 
 
-def done(found: ClusterState, command: Command) -> tuple[ClusterState, tuple[Changing, ...]]:
+def done(found: ClusterState, command: Command) -> tuple[ClusterState, tuple[Record, ...]]:
     outcome = apply_command(found, command, NOW)
     assert not isinstance(outcome, Refusal), outcome
     return outcome, changes(found, outcome)

@@ -10,7 +10,7 @@ import pytest
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Interrupt, Proceed, Refusal, RefusalKind, SetTarget
 from scheduler.core.configuration.overrides import Wanted
-from scheduler.core.configuration.target import KEPT, become
+from scheduler.core.configuration.target import KEPT, set_target
 from scheduler.core.nodes.rollout import first_node, next_node
 from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Status
@@ -65,8 +65,8 @@ def test_settings_that_come_to_the_same_change_no_target() -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (ask(BEFORE, heap(300), base="other"), "changed by somebody else meanwhile"),
-        (ask(BEFORE, heap(300), base_overrides=GIVEN), "changed by somebody else meanwhile"),
+        (ask(BEFORE, heap(300), base="other"), "Other settings were stored meanwhile"),
+        (ask(BEFORE, heap(300), base_overrides=GIVEN), "Other settings were stored meanwhile"),
         (ask(BEFORE, spec(3, disk_mb=7)), "The configured disk size can not be changed"),
         (ask(BEFORE, spec(3, seeds=4)), "The number of configured seeds (4) is greater"),
     ],
@@ -120,7 +120,7 @@ def launched_with(name: str) -> NodeRecord:
     return replace(node, task=replace(node.task, configuration=name))
 
 
-HELD = become(replace(BEFORE, configuration_errors=()), Configuration("c-2", 9.0, heap(300)), canary=True)
+HELD = set_target(replace(BEFORE, configuration_errors=()), Configuration("c-2", 9.0, heap(300)), canary=True)
 CHOSEN = replace(HELD, plans={"deploy": PlanRecord("deploy", canary=Canary("c-2", "node-0"))})
 DONE = replace(CHOSEN, nodes={**CHOSEN.nodes, "node-0": launched_with("c-2")})
 
@@ -200,7 +200,7 @@ def named(index: int, name: str) -> dict[str, NodeRecord]:
 def test_old_configurations_go_but_for_the_newest_and_those_that_are_named(place: str) -> None:
     old = {f"o-{number}": Configuration(f"o-{number}", float(number), spec(3)) for number in range(KEPT + 5)}
     of = state(named(0, "o-2")[place], up(1), configurations={**old, TARGET: Configuration(TARGET, 0.0, spec(3))})
-    found = become(of, Configuration("c-2", 99.0, heap(300)))
+    found = set_target(of, Configuration("c-2", 99.0, heap(300)))
     kept = {f"o-{number}" for number in range(5, KEPT + 5)}
     assert set(found.configurations) == {"o-2", *kept, TARGET, "c-2"}
 
@@ -220,11 +220,11 @@ def test_what_nodes_said_of_a_node_that_leaves_is_noted_once_it_changes(
 ) -> None:
     leaving = replace(operation("decommission", how, principal="alice"), nodes=("node-2",))
     of = state(up(0), up(1), up(2), wanted=spec(nodes), operations={"decommission": leaving})
-    found = become(of, Configuration("c-2", 99.0, spec(4))).operations["decommission"]
+    found = set_target(of, Configuration("c-2", 99.0, spec(4))).operations["decommission"]
     assert (found.serves_settings, found.lapsed) == (serves_settings, lapsed)
 
 
 @pytest.mark.parametrize(("nodes", "left"), [(2, False), (3, True)])
 def test_a_node_that_was_let_go_is_not_kept_away_once_nodes_was_less(nodes: int, left: bool) -> None:
     of = state(up(0), up(1), NodeRecord(2, left=True), wanted=spec(nodes))
-    assert become(of, Configuration("c-2", 99.0, spec(4))).nodes["node-2"].left is left
+    assert set_target(of, Configuration("c-2", 99.0, spec(4))).nodes["node-2"].left is left

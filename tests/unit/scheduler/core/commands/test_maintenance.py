@@ -21,11 +21,12 @@ from scheduler.core.commands.command import (
     TuneOperation,
 )
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.codec import changes, path_of, removals
+from scheduler.core.state.codec import changes, removals
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.record_kinds import path_of
 from tests.unit.scheduler.core.samples import begin, operation, state, step, up
 
 NOW = 100.0
@@ -95,8 +96,8 @@ SNAPSHOTS = tuple(step(f"backup.Snapshot.node-{index}", StepState.COMPLETE) for 
         (known(), StopOperation("repair"), "conflict", "Repair already not running"),
         (known(BEING_STOPPED), TuneOperation("repair", {}), "conflict", "Repair already not running"),
         (known(BACKUP), StopOperation("backup"), "conflict", "Backup already not running"),
-        (known(), ResumeOperation("repair"), "conflict", "no Repair was stopped that could be continued"),
-        (known(LIVE), ResumeOperation("cleanup"), "conflict", "no Cleanup was stopped that could be continued"),
+        (known(), ResumeOperation("repair"), "conflict", "no stopped Repair can be continued"),
+        (known(LIVE), ResumeOperation("cleanup"), "conflict", "no stopped Cleanup can be continued"),
         (
             known(BACKUP),
             ResumeOperation("backup"),
@@ -137,7 +138,7 @@ SNAPSHOTS = tuple(step(f"backup.Snapshot.node-{index}", StepState.COMPLETE) for 
             known(operation("backup"), steps=(*SNAPSHOTS, UPLOAD)),
             RestartStep("backup", "Snapshot", "node-1"),
             "conflict",
-            "the step Snapshot of node-1 cannot begin anew, since the phase Describe has been reached",
+            "the step Snapshot of node-1 cannot begin again: the operation has reached the phase Describe",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from executor.protocol import Ports
-from scheduler.core.configuration.differences import ABSENT, Difference, launch_differences, sentence
+from scheduler.core.configuration.differences import ABSENT, Difference, describe_changes, launch_differences
 from scheduler.core.state.spec import ClusterSpec, Resources, Uri
 from tests.simulation.engine.samples import spec
 
@@ -94,4 +94,4 @@ def test_bundles_are_told_by_name_but_the_executors_own(addresses: tuple[str, ..
     ],
 )
 def test_sentence(differences: list[Difference], text: str) -> None:
-    assert sentence(tuple(differences)) == f"settings changed: {text}"
+    assert describe_changes(tuple(differences)) == f"settings changed: {text}"

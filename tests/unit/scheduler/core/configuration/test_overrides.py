@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from scheduler.core.configuration.overrides import bringing_back, given, holding, laid_over
+from scheduler.core.configuration.overrides import (
+    active_overrides,
+    apply_overrides,
+    change_overrides,
+    restore_overrides,
+)
 from scheduler.core.state.configuration import Override
 
 HEAP = {"HEAP": Override("512", "256")}
@@ -26,13 +31,13 @@ ENVIRONMENT = {"HEAP": "256", "CPUS": "1"}
 def test_an_override_holds_over_what_it_was_given_over(
     environment: Mapping[str, str], names: tuple[str, ...], holds: bool
 ) -> None:
-    assert holding(HEAP, environment, names) == (HEAP if holds else {})
+    assert active_overrides(HEAP, environment, names) == (HEAP if holds else {})
 
 
 def test_one_over_nothing_holds_until_the_environment_says_something() -> None:
     over_nothing = {"HEAP": Override("512", "")}
-    assert holding(over_nothing, {}, ("HEAP",)) == over_nothing
-    assert holding(over_nothing, {"HEAP": "1"}, ("HEAP",)) == {}
+    assert active_overrides(over_nothing, {}, ("HEAP",)) == over_nothing
+    assert active_overrides(over_nothing, {"HEAP": "1"}, ("HEAP",)) == {}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,7 @@ def test_one_over_nothing_holds_until_the_environment_says_something() -> None:
     ids=str,
 )
 def test_overrides_lie_on_top_and_an_empty_one_unsets(changes: Mapping[str, str], texts: Mapping[str, str]) -> None:
-    assert laid_over(ENVIRONMENT, given({}, ENVIRONMENT, changes)) == texts
+    assert apply_overrides(ENVIRONMENT, change_overrides({}, ENVIRONMENT, changes)) == texts
 
 
 @pytest.mark.parametrize(
@@ -66,12 +71,12 @@ def test_overrides_lie_on_top_and_an_empty_one_unsets(changes: Mapping[str, str]
 def test_what_is_given_is_kept_with_what_it_is_over(
     changes: Mapping[str, str | None], found: Mapping[str, Override]
 ) -> None:
-    assert given(HEAP, ENVIRONMENT, changes) == found
+    assert change_overrides(HEAP, ENVIRONMENT, changes) == found
 
 
 def test_settings_are_brought_back_whoever_gave_them() -> None:
     names = ("HEAP", "CPUS", "YAML")
     others = {"REPLACE": Override("600", "")}
-    found = bringing_back({**HEAP, **others}, ENVIRONMENT, names, {"HEAP": "256", "YAML": "{a: 1}"})
+    found = restore_overrides({**HEAP, **others}, ENVIRONMENT, names, {"HEAP": "256", "YAML": "{a: 1}"})
     assert found == {**others, "CPUS": Override("", "1"), "YAML": Override("{a: 1}", "")}
-    assert laid_over(ENVIRONMENT, found) == {"HEAP": "256", "YAML": "{a: 1}", "REPLACE": "600"}
+    assert apply_overrides(ENVIRONMENT, found) == {"HEAP": "256", "YAML": "{a: 1}", "REPLACE": "600"}

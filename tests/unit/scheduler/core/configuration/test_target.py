@@ -10,7 +10,7 @@ import pytest
 from executor.protocol import Ports
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.target import Adoption, adopt, fingerprint, refused_changes
-from scheduler.core.state.codec import Stored
+from scheduler.core.state.cluster import Stored
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, ExecutorSpec, Resources
 from tests.unit.scheduler.core.samples import TARGET, Ids, spec, up
@@ -22,7 +22,7 @@ def cassandra(**changes: Any) -> CassandraSpec:
 
 def stored(wanted: ClusterSpec | None = None) -> Stored:
     target = Configuration(TARGET, 1.0, wanted or spec())
-    return Stored("f", TARGET, {TARGET: target}, {"node-0": up(0)}, {})
+    return Stored(TARGET, framework_id="f", configurations={TARGET: target}, nodes={"node-0": up(0)})
 
 
 def test_a_first_start_stores_its_settings_as_target() -> None:

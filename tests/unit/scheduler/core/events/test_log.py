@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.commands.command import Interrupt, RestartNodes, StartOperation
-from scheduler.core.cycle.decision import Accept, Decision, Kill
+from scheduler.core.cycle.decision import Accept, Decision, Kill, Purpose
 from scheduler.core.events.commands import Outcome
 from scheduler.core.events.log import (
     CAUSE_LIMIT,
@@ -21,7 +21,7 @@ from scheduler.core.events.log import (
     start_entries,
 )
 from scheduler.core.events.maintenance import operation_entries
-from scheduler.core.state import codec
+from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
@@ -52,7 +52,7 @@ def task_of(node: NodeRecord) -> TaskRecord:
 
 NODE = up(1)
 STATE = make_state(up(0), NODE)
-INTENT = Intent(IntentKind.RESTART, NOW, task_of(NODE).id, "asked for by an operator", "alice")
+INTENT = Intent(IntentKind.RESTART, NOW, task_of(NODE).id, "requested by an operator", "alice")
 CASES: list[tuple[NodeRecord, list[str]]] = [
     (NODE, []),
     (
@@ -61,13 +61,16 @@ CASES: list[tuple[NodeRecord, list[str]]] = [
     ),
     (
         replace(NODE, task=replace(task_of(NODE), state=TaskState.UNREACHABLE)),
-        ["UNREACHABLE: node-1: Mesos cannot see the task node-1__a (TASK_UNREACHABLE); it may live, and is waited for"],
+        [
+            "UNREACHABLE: node-1: Mesos cannot see the task node-1__a (TASK_UNREACHABLE); it may live, so the "
+            "scheduler waits for it"
+        ],
     ),
     (replace(NODE, mode="DRAINED"), ["DOWN: node-1: it is down: Cassandra is DRAINED"]),
-    (replace(NODE, intent=INTENT), ["INTENT: node-1: the restart is stored, and waits for its turn"]),
+    (replace(NODE, intent=INTENT), ["INTENT: node-1: the restart is stored and waits for its turn"]),
     (
         replace(NODE, intent=replace(INTENT, begun_at=NOW)),
-        ["INTENT: node-1: the restart is stored, and waits for its turn", "INTENT: node-1: the restart begins"],
+        ["INTENT: node-1: the restart is stored and waits for its turn", "INTENT: node-1: the restart begins"],
     ),
     (
         replace(
@@ -78,7 +81,7 @@ CASES: list[tuple[NodeRecord, list[str]]] = [
         ),
         [
             "ENDED: node-1: the task node-1__a ended with TASK_FAILED",
-            "GAVE_UP: node-1: it failed 5 times in a row, and waits for an operator to restart its step",
+            "GAVE_UP: node-1: it failed 5 times in a row and waits for an operator to restart its step",
         ],
     ),
 ]
@@ -119,7 +122,7 @@ def test_a_node_that_comes_up_again_and_one_that_is_no_more() -> None:
     down = with_node(STATE, replace(NODE, mode="STARTING"))
     assert found(down, STATE) == ["UP: node-1: it is up again: Cassandra is NORMAL"]
     alone = replace(STATE, nodes={"node-0": STATE.nodes["node-0"]})
-    assert found(STATE, alone) == ["LEFT: node-1: it is a node no more: its record is removed"]
+    assert found(STATE, alone) == ["LEFT: node-1: it has left for good: its record is removed"]
 
 
 def test_who_asked_for_what_without_what_may_be_secret() -> None:
@@ -137,24 +140,25 @@ def test_who_asked_for_what_without_what_may_be_secret() -> None:
 def test_a_task_that_is_told_again_is_no_news() -> None:
     kill = Kill("node-1__a", "agent-1", 60.0, "the restart of node-1")
     decision = Decision(kills=(kill,))
-    assert found(STATE, STATE, decision=decision) == ["KILLED: the task node-1__a is told to end, with 60 s of grace"]
+    assert found(STATE, STATE, decision=decision) == ["KILLED: the task node-1__a is killed, with 60 s of grace"]
     told = replace(STATE, memory=replace(STATE.memory, told={kill.task_id: NOW}))
     assert found(told, told, decision=decision) == []
 
 
 @pytest.mark.parametrize(
-    ("kinds", "expected"),
+    ("purpose", "kinds", "expected"),
     [
-        (("LAUNCH",), []),
-        (("RESERVE",), ["RESERVED: node-1: more is reserved for it where it runs"]),
+        (Purpose.NODE, ("LAUNCH",), []),
+        (Purpose.GROW, ("RESERVE",), ["RESERVED: node-1: additional resources are reserved for it on its agent"]),
         (
+            Purpose.RELEASE,
             ("DESTROY", "UNRESERVE"),
-            ["RELEASED: node-1: what was reserved for it and is not needed is given back: DESTROY, UNRESERVE"],
+            ["RELEASED: node-1: its abandoned reservation is released: DESTROY, UNRESERVE"],
         ),
     ],
 )
-def test_what_offers_were_taken_for(kinds: tuple[str, ...], expected: list[str]) -> None:
-    accept = Accept("node-1", ("offer",), tuple({"type": kind} for kind in kinds))
+def test_what_offers_were_taken_for(purpose: Purpose, kinds: tuple[str, ...], expected: list[str]) -> None:
+    accept = Accept(purpose, "node-1", ("offer",), tuple({"type": kind} for kind in kinds))
     assert found(STATE, STATE, decision=Decision(accepts=(accept,))) == expected
 
 
@@ -173,7 +177,7 @@ def test_nothing_happened_nothing_is_written() -> None:
 
 def test_numbers_go_on_where_they_were_loaded() -> None:
     state = add_entries(STATE, [entry() for _ in range(100)])
-    contents = {codec.path_of(record): codec.encode_record(record) for record in state.journal.values()}
+    contents = {record_kinds.path_of(record): codec.encode_record(record) for record in state.journal.values()}
     loaded = codec.load({**contents, **target_of(STATE)})
     again = add_entries(replace(STATE, journal=loaded.journal), [entry("one more")])
     assert [item.sequence for item in entries_after(again, 99, KEPT)] == [100, 101]
@@ -184,8 +188,8 @@ def test_numbers_go_on_where_they_were_loaded() -> None:
 
 def target_of(state: ClusterState) -> dict[str, bytes]:
     return {
-        codec.path_of(state.target): codec.encode_record(state.target),
-        codec.TARGET: codec.encode_record(codec.Target(state.target.id)),
+        record_kinds.path_of(state.target): codec.encode_record(state.target),
+        record_kinds.TARGET: codec.encode_record(record_kinds.Target(state.target.id)),
     }
 
 
@@ -205,12 +209,12 @@ def test_it_is_bounded_in_number_and_in_size() -> None:
 def test_what_a_start_tells() -> None:
     refused = replace(STATE, configuration_errors=("The configured name can not be changed.",))
     first, second = start_entries(refused, "1.2", NOW)
-    assert first.sentence == "a scheduler of version 1.2 begins to work"
+    assert first.sentence == "a scheduler of version 1.2 starts"
     assert second.cause == "The configured name can not be changed."
 
 
 def test_who_had_an_operation_stopped_is_told() -> None:
-    for by, words in (("alice", "as alice asked"), ("the scheduler", "since NODES asks for its node again")):
+    for by, words in (("alice", "as requested by alice"), ("the scheduler", "because NODES includes its node again")):
         begun = operation("decommission")
         stopping = replace(begun, state=OperationState.STOPPING, stopped_by=by)
         one, other = (replace(make_state(), operations={"decommission": found}) for found in (begun, stopping))

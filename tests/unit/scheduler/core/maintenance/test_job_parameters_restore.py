@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.maintenance.job_parameters import IMPORT, STREAM, Loading, gather, plan, share
+from scheduler.core.maintenance.job_parameters import IMPORT, STREAM, Loading, choose_loading, gather, share
 
 
 def checks(**same_as: str | None) -> Mapping[str, Mapping[str, Any]]:
@@ -64,7 +64,7 @@ def checks(**same_as: str | None) -> Mapping[str, Mapping[str, Any]]:
     ],
 )  # fmt: skip
 def test_plan(found: Mapping[str, Mapping[str, Any]], backup: list[str], nodes: list[str], expected: Loading) -> None:
-    assert plan(found, backup, nodes) == expected
+    assert choose_loading(found, backup, nodes) == expected
 
 
 def test_shares_follow_numbers_not_letters() -> None:
@@ -83,14 +83,14 @@ NAMES = st.integers(0, 30).map("node-{}".format)
 )
 def test_everything_is_loaded_once_and_spread(backup: list[str], nodes: list[str], data: st.DataObject) -> None:
     same = data.draw(st.fixed_dictionaries({node: st.sampled_from([None, *backup]) for node in nodes}))
-    loading = plan({node: {"same_as": name} for node, name in same.items()}, backup, nodes)
+    loading = choose_loading({node: {"same_as": name} for node, name in same.items()}, backup, nodes)
     assert list(loading.sources) == nodes
     assert sorted(name for given in loading.sources.values() for name in given) == sorted(backup)
     if loading.mode == IMPORT:
         assert {node: (name,) for node, name in same.items()} == loading.sources
     sizes = [len(given) for given in share(backup, nodes).values()]
     assert max(sizes) - min(sizes) <= 1
-    assert plan({node: {"same_as": name} for node, name in same.items()}, backup, nodes) == loading
+    assert choose_loading({node: {"same_as": name} for node, name in same.items()}, backup, nodes) == loading
 
 
 def test_what_all_nodes_found_is_put_together_by_table() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.maintenance.progress import at_once, choose_node, look, node_block, turn_block
+from scheduler.core.maintenance.progress import at_once, choose_node, node_block, turn_block, view_operation
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
@@ -39,7 +39,7 @@ UPLOADED = [*DESCRIBED, *phase("Upload", COMPLETE, COMPLETE, COMPLETE)]
 def test_a_phase_that_an_operation_was_done_without_is_not_shown() -> None:
     """One that an earlier version completed, which had no such phase."""
     asked = operation("backup", OperationState.COMPLETE)
-    view = look(known(asked, *DESCRIBED, step("backup.Complete.cluster", COMPLETE)), asked)
+    view = view_operation(known(asked, *DESCRIBED, step("backup.Complete.cluster", COMPLETE)), asked)
     assert [phase.name for phase, _ in view.phases] == ["Snapshot", "Describe", "Complete"]
     assert view.finished
 
@@ -69,7 +69,7 @@ def test_a_phase_that_an_operation_was_done_without_is_not_shown() -> None:
 )
 def test_whose_turn_it_is(word: str, found: list[StepRecord], current: int) -> None:
     asked = operation("backup", OperationState(word))
-    view = look(known(asked, *found), asked)
+    view = view_operation(known(asked, *found), asked)
     assert view.current == current
     assert view.finished is (current == 5)
 
@@ -77,11 +77,11 @@ def test_whose_turn_it_is(word: str, found: list[StepRecord], current: int) -> N
 def test_after_a_stop_only_nodes_that_are_up_and_began_are_tidied_up() -> None:
     asked = operation("backup", STOPPING)
     begun = phase("Snapshot", COMPLETE, PENDING, PENDING)
-    assert look(known(asked, *begun), asked).current == 4
-    assert look(known(asked, *begun, nodes=(down(0), up(1), up(2))), asked).finished
-    assert look(known(asked, *begun[1:]), asked).finished
+    assert view_operation(known(asked, *begun), asked).current == 4
+    assert view_operation(known(asked, *begun, nodes=(down(0), up(1), up(2))), asked).finished
+    assert view_operation(known(asked, *begun[1:]), asked).finished
     cleanup = operation("cleanup", STOPPING)
-    assert look(known(cleanup, step("cleanup.Cleanup.node-0", COMPLETE)), cleanup).finished
+    assert view_operation(known(cleanup, step("cleanup.Cleanup.node-0", COMPLETE)), cleanup).finished
 
 
 def test_steps_are_blank_where_nothing_is_recorded() -> None:
@@ -99,16 +99,16 @@ def test_a_view_says_what_runs_what_failed_and_who_joins() -> None:
     other = step("cleanup.Cleanup.node-2", RUNNING, operation="second")
     joining = node(3, TaskState.STAGING)
     found = known(asked, *DESCRIBED, *uploads, other, nodes=(up(0), up(1), up(2), joining))
-    view = look(found, asked)
+    view = view_operation(found, asked)
     assert view.running == ((), (), (uploads[1],), (), ())
     assert view.failed == uploads[2]
     assert view.begun == {"node-0", "node-1", "node-2", "cluster"}
     cleared = step("backup.Clear.node-1", COMPLETE)
-    assert look(known(asked, SNAPSHOTS[0], cleared), asked).begun == {"node-0"}
+    assert view_operation(known(asked, SNAPSHOTS[0], cleared), asked).begun == {"node-0"}
     assert view.busy == {"node-1": uploads[1], "node-2": other}
     assert view.joining == joining
     ended = replace(asked, state=STOPPED)
-    assert look(replace(found, operations={"backup": ended}), ended).busy == {}
+    assert view_operation(replace(found, operations={"backup": ended}), ended).busy == {}
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,21 @@ UPLOAD = "backup.Upload.node-2"
         ("RUNNING", False, DESCRIBED, UPLOAD, None, ""),
         ("RUNNING", False, SNAPSHOTS, UPLOAD, "EARLIER_PHASE", "waits for the phase Describe"),
         ("RUNNING", False, [*DESCRIBED, *phase("Upload", RUNNING)], UPLOAD, "EARLIER_NODE", "waits for node-0"),
-        ("RUNNING", False, [*DESCRIBED, step(UPLOAD, failures=LATE)], UPLOAD, "BACK_OFF", "next try in 7 s, after 1"),
+        (
+            "RUNNING",
+            False,
+            [*DESCRIBED, step(UPLOAD, failures=LATE)],
+            UPLOAD,
+            "BACK_OFF",
+            "next attempt in 7 s, after 1",
+        ),
         (
             "RUNNING",
             False,
             [*DESCRIBED, step(UPLOAD, FAILED, failures=Failures(3, 0.0, "disk full"))],
             UPLOAD,
             "FAILED",
-            "failed 3 times; its last words: disk full",
+            "failed 3 times; the last message: disk full",
         ),
         (
             "RUNNING",
@@ -163,7 +170,7 @@ UPLOAD = "backup.Upload.node-2"
         ("COMPLETE", False, UPLOADED, UPLOAD, "STOPPED", "was stopped"),
         ("STOPPING", False, DESCRIBED, "backup.Clear.node-1", None, ""),
         ("STOPPING", True, DESCRIBED, "backup.Clear.node-1", None, ""),
-        ("STOPPING", False, SNAPSHOTS[:1], "backup.Clear.node-1", "STOPPED", "and was not begun here"),
+        ("STOPPING", False, SNAPSHOTS[:1], "backup.Clear.node-1", "STOPPED", "and had not begun on node-1"),
         ("STOPPING", False, [*DESCRIBED, *phase("Upload", FAILED)], "backup.Clear.node-1", None, ""),
         ("STOPPING", False, [*DESCRIBED, *phase("Upload", RUNNING)], "backup.Clear.node-1", "EARLIER_PHASE", "Upload"),
     ],
@@ -173,7 +180,7 @@ def test_what_holds_a_step_back(
 ) -> None:
     asked = operation("backup", OperationState(word), interrupted=interrupted)
     kept = known(asked, *found)
-    view = look(kept, asked)
+    view = view_operation(kept, asked)
     index = [item.name for item in KINDS["backup"].phases].index(key.split(".")[1])
     chosen = next(item for item in view.phases[index][1] if item.key == key)
     reason = turn_block(view, index, chosen, NOW)
@@ -201,7 +208,7 @@ def test_what_holds_a_node_back(
 ) -> None:
     asked = operation("backup", nodes=1)
     kept = state(*nodes, operations={"backup": asked}, steps={item.key: item for item in found})
-    view = look(kept, asked)
+    view = view_operation(kept, asked)
     reason = node_block(view, kept.nodes.get("node-0"), "node-0")
     assert (reason.code.value if reason else None) == code
     assert reason is None or words in reason.sentence
@@ -221,7 +228,7 @@ def test_what_holds_a_node_back(
 def test_a_step_of_the_cluster_goes_to_the_first_node_that_is_ready(nodes: tuple[NodeRecord, ...], chosen: str) -> None:
     asked = operation("backup")
     kept = known(asked, nodes=nodes)
-    found = choose_node(kept, look(kept, asked), step("backup.Describe.cluster"))
+    found = choose_node(kept, view_operation(kept, asked), step("backup.Describe.cluster"))
     assert (found.sentence if isinstance(found, Reason) else found.name) == chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from scheduler.core.maintenance.request import (
     Request,
     check,
     check_location,
+    check_names,
     check_tuning,
     names_tables,
 )
-from scheduler.core.maintenance.schema import KeySpace, schema_in, schema_of
+from scheduler.core.maintenance.schema import KeySpace, Schema, schema_in, schema_of
 from scheduler.core.state.operation_kinds import KINDS
 
 NODES = ("node-0", "node-1", "node-10")
@@ -29,8 +31,14 @@ TABLES = ("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecol
 STORED = ("backup", "backup-verify", "restore")
 
 
+def check_all(kind: str, body: dict[str, Any], nodes: Sequence[str], schema: Schema) -> Request | tuple[str, ...]:
+    """Check a request as the API does: its fields, then its names in the schema."""
+    found = check(kind, body, nodes)
+    return (check_names(kind, found, schema) or found) if isinstance(found, Request) else found
+
+
 def accepted(kind: str, body: dict[str, Any]) -> Request:
-    found = check(kind, body, NODES, SCHEMA)
+    found = check_all(kind, body, NODES, SCHEMA)
     assert isinstance(found, Request), found
     return found
 
@@ -41,7 +49,7 @@ def place(**more: Any) -> dict[str, Any]:
 
 def test_every_kind_has_its_check() -> None:
     for kind in KINDS:
-        assert check(kind, {"nonsense": 1}, NODES, SCHEMA)
+        assert check_all(kind, {"nonsense": 1}, NODES, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +213,7 @@ LONGEST = f"{'k' * 48}.{'t' * 222}"
     ],
 )
 def test_what_can_be_restored(body: dict[str, Any]) -> None:
-    assert isinstance(check("restore", place(**body), ["node-0"], BACKED_UP), Request)
+    assert isinstance(check_all("restore", place(**body), ["node-0"], BACKED_UP), Request)
 
 
 @pytest.mark.parametrize(
@@ -219,15 +227,15 @@ def test_what_can_be_restored(body: dict[str, Any]) -> None:
         ({"rename": {"shop.by_name": "shop.x"}}, "shop.by_name is a materialized view and is built from shop.user"),
         (
             {"column_families": ["log"], "rename": {"shop.log": "shop.old"}},
-            "column_families: log is also log.log, which rename does not name: give key_spaces, or full names.",
+            "column_families: log also means log.log, which rename does not name: give key_spaces, or full names.",
         ),
-        ({"rename": {"shop": "System"}}, "that key space belongs to the cluster itself."),
-        ({"rename": {"shop.user": f"x.{'y' * 223}"}}, "has 223 characters, and Cassandra takes 222."),
+        ({"rename": {"shop": "System"}}, "that keyspace belongs to the cluster itself."),
+        ({"rename": {"shop.user": f"x.{'y' * 223}"}}, "has 223 characters, and Cassandra allows 222."),
         ({"key_spaces": ["system_auth"], "column_families": ["roles"]}, "its roles are restored as statements"),
     ],
 )
 def test_what_cannot(body: dict[str, Any], problem: str) -> None:
-    found = check("restore", place(**body), ["node-0"], BACKED_UP)
+    found = check_all("restore", place(**body), ["node-0"], BACKED_UP)
     assert isinstance(found, tuple)
     assert problem in " ".join(found)
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.maintenance.backup_location import SECRET_LENGTH
-from scheduler.core.maintenance.request import Request, check
+from scheduler.core.maintenance.request import Request
 from scheduler.core.state.operation_kinds import KINDS
-from tests.unit.scheduler.core.maintenance.test_request import NODES, PEM, SCHEMA, STORED, place
+from tests.unit.scheduler.core.maintenance.test_request import NODES, PEM, SCHEMA, STORED, check_all, place
 
 _KINDS = "known: nodes, key_spaces, column_families, parallelism."
 _NODES = "there are node-0, node-1, node-10."
@@ -34,18 +34,18 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "cleanup",
         {"key_spaces": ["shops"]},
-        "key_spaces: there is no key space shops in the cluster; there are log, shop.",
+        "key_spaces: there is no keyspace shops in the cluster; there are log, shop.",
     ),
     (
         "cleanup",
         {"key_spaces": ["system"]},
-        "key_spaces: system is local to each node, and no maintenance is done on it.",
+        "key_spaces: system is local to each node and has no maintenance.",
     ),
-    ("cleanup", {"key_spaces": [1]}, "key_spaces must be a list of names, 1 is none."),
+    ("cleanup", {"key_spaces": [1]}, "key_spaces must be a list of names, and 1 is not a name."),
     (
         "cleanup",
         {"column_families": ["use"]},
-        "column_families: there is no table use in any key space in the cluster.",
+        "column_families: there is no table use in any keyspace in the cluster.",
     ),
     (
         "cleanup",
@@ -55,12 +55,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "cleanup",
         {"column_families": ["local"]},
-        "column_families: there is no table local in any key space in the cluster.",
+        "column_families: there is no table local in any keyspace in the cluster.",
     ),
     (
         "cleanup",
         {"column_families": ["shop.lines"]},
-        "column_families: there is no table shop.lines in any key space in the cluster.",
+        "column_families: there is no table shop.lines in any keyspace in the cluster.",
     ),
     (
         "repair",
@@ -147,7 +147,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "backup",
         place(key_spaces=["system"]),
-        "key_spaces: system is local to each node, and no maintenance is done on it.",
+        "key_spaces: system is local to each node and has no maintenance.",
     ),
     ("backup-delete", {"external_location": "s3://bucket"}, _ONE),
     ("backup-delete", place(keep_last=1), _ONE),
@@ -159,7 +159,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(key_spaces=["shops"]),
-        "key_spaces: there is no key space shops in the backup; there are log, shop.",
+        "key_spaces: there is no keyspace shops in the backup; there are log, shop.",
     ),
     (
         "restore",
@@ -169,7 +169,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(column_families=["use"]),
-        "column_families: there is no table use in any key space in the backup.",
+        "column_families: there is no table use in any keyspace in the backup.",
     ),
     (
         "restore",
@@ -179,8 +179,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "shop.x"}),
-        "rename: shop cannot become shop.x: "
-        "a key space becomes a key space, and keyspace.table becomes keyspace.table.",
+        "rename: shop cannot become shop.x: a keyspace becomes a keyspace, and keyspace.table becomes keyspace.table.",
     ),
     (
         "restore",
@@ -190,7 +189,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "system"}),
-        "rename: shop cannot become system: that key space belongs to the cluster itself.",
+        "rename: shop cannot become system: that keyspace belongs to the cluster itself.",
     ),
     (
         "restore",
@@ -205,7 +204,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "restore",
         place(rename={"shop": "x" * 49}),
-        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra takes 48.",
+        f"rename: shop cannot become {'x' * 49}: {'x' * 49} has 49 characters, and Cassandra allows 48.",
     ),
     ("restore", place(rename={"shops": "x"}), "rename: shops is not among what is to be restored."),
     ("restore", place(key_spaces=["log"], rename={"shop": "x"}), "rename: shop is not among what is to be restored."),
@@ -219,7 +218,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("kind", "body", "problem"), WRONG, ids=[f"{kind} {body}"[:60] for kind, body, _ in WRONG])
 def test_wrong_requests(kind: str, body: dict[str, Any], problem: str) -> None:
-    assert check(kind, body, NODES, SCHEMA) == (problem,)
+    assert check_all(kind, body, NODES, SCHEMA) == (problem,)
 
 
 @pytest.mark.parametrize(
@@ -244,14 +243,14 @@ def test_wrong_requests(kind: str, body: dict[str, Any], problem: str) -> None:
 )
 @pytest.mark.parametrize("kind", STORED)
 def test_places_that_are_none(kind: str, location: str) -> None:
-    problems = check(kind, place(external_location=location), NODES, SCHEMA)
+    problems = check_all(kind, place(external_location=location), NODES, SCHEMA)
     assert isinstance(problems, tuple)
     (problem,) = problems
     assert problem.startswith("external_location ")
 
 
 def test_all_problems_are_told_at_once() -> None:
-    problems = check("backup", {"backup_name": "/", "extra": 1, "throttle": "x"}, NODES, SCHEMA)
+    problems = check_all("backup", {"backup_name": "/", "extra": 1, "throttle": "x"}, NODES, SCHEMA)
     assert isinstance(problems, tuple)
     assert [text.split()[0] for text in problems] == ["The", "backup_name", "external_location", "throttle"]
 
@@ -259,7 +258,7 @@ def test_all_problems_are_told_at_once() -> None:
 def test_no_problem_repeats_a_secret() -> None:
     secret = "top\tsecret"
     for field in ("s3_access_key", "s3_secret_key", "s3_session_token", "tls_ca", "azure_key", "cassandra_password"):
-        problems = check("backup", place(**{field: secret}), NODES, SCHEMA)
+        problems = check_all("backup", place(**{field: secret}), NODES, SCHEMA)
         assert isinstance(problems, tuple)
         assert problems
         assert not [text for text in problems if "top" in text]
@@ -293,7 +292,7 @@ FIELDS = [
 
 @given(kind=st.sampled_from(sorted(KINDS)), body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), VALUES))
 def test_whatever_is_sent_is_taken_or_refused_in_sentences(kind: str, body: dict[str, Any]) -> None:
-    found = check(kind, body, NODES, SCHEMA)
+    found = check_all(kind, body, NODES, SCHEMA)
     if isinstance(found, Request):
         assert set(found.nodes) <= set(NODES)
         return

@@ -13,7 +13,7 @@ from scheduler.core.decide import decide
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import new_hold
 from scheduler.core.mesos.task_info import Executor, build_job
-from scheduler.core.state.cluster import ClusterState, JobSighting, Memory, Stray
+from scheduler.core.state.cluster import ClusterState, JobSighting, Memory, Need, NeedKind, Stray
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
@@ -133,7 +133,7 @@ def test_a_step_says_what_it_waits_for(
     decision, after = run(known(), *offers)
     assert decision.accepts == ()
     assert words in after.memory.waits[KEY]
-    assert KEY in after.memory.wanted
+    assert Need(NeedKind.JOB, KEY) in after.memory.wanted
     assert decision.revive
     found = [(item.reason[: len(decline[0])], item.seconds) for item in decision.declines] if decline else []
     assert found == ([decline] if decline else [])
@@ -143,7 +143,7 @@ def test_what_waits_for_anything_else_calls_for_no_offers() -> None:
     interrupted = operation("cleanup", interrupted=True)
     for found in (known(interrupted), known(nodes=(down(0, TaskState.UNREACHABLE), up(1), up(2)))):
         decision, after = run(replace(found, suppressed=True), now=NOW)
-        assert KEY not in after.memory.wanted
+        assert Need(NeedKind.JOB, KEY) not in after.memory.wanted
     assert not decision.accepts
 
 

@@ -11,7 +11,7 @@ import pytest
 from scheduler.core.decide import decide
 from scheduler.core.events.maintenance import operation_entries
 from scheduler.core.maintenance.run import KEPT, SIZE_LIMIT
-from scheduler.core.plans.maintenance import build
+from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import encode_record
@@ -92,7 +92,7 @@ def test_a_restore_ends_as_its_comparison_says(
     assert record.operation == ended
     assert exclusion(found, "repair", {}) is None
     assert invariants(found) == ()
-    plan = build(found, NOW)["restore"]
+    plan = build_plans(found, NOW)["restore"]
     assert plan.status is Status.COMPLETE
     said = plan.phases[-1].steps[0]
     assert (said.reason == Code.DIFFERENT) == (state_ is OperationState.DIFFERENT)
@@ -103,7 +103,7 @@ def test_an_event_tells_that_it_differs() -> None:
     before = state(up(0), operations={"restore": operation("restore")})
     ended = operation("restore", OperationState.DIFFERENT, message=WRONG["message"], finished_at=NOW)
     (entry,) = operation_entries(before, replace(before, operations={"restore": ended}), NOW)
-    assert entry.sentence.endswith("is done, and what it left differs from what was asked for")
+    assert entry.sentence.endswith("is complete, but its result differs from the request")
     assert entry.cause == WRONG["message"]
 
 

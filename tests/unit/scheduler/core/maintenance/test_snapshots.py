@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.maintenance.snapshots import MEANWHILE, Compared, compare
+from scheduler.core.maintenance.snapshots import MEANWHILE, Compared, compare_schemas
 
 BOTH = {"shop": "r1", "shop.users": "i1.c1"}
 
@@ -40,8 +40,8 @@ def test_schemas_of_snapshots(
         "node-0": {} if one is None else {"schema": one},
         "node-1": {"schema": other},
     }
-    assert compare(found) == expected
+    assert compare_schemas(found) == expected
 
 
 def test_no_snapshot_at_all() -> None:
-    assert compare({}) is None
+    assert compare_schemas({}) is None

@@ -167,7 +167,7 @@ def test_an_attempt_of_its_own_word_ends_a_row_of_interruptions() -> None:
     assert advance_job(found, update("FINISHED", FOUND), False, NOW).interruptions == 0
     ended = interrupt(found, "killed", NOW)
     assert (ended.state, ended.interruptions) == (StepState.FAILED, INTERRUPTION_LIMIT)
-    assert ended.failures.message == "interrupted 10 times in a row, the last time: killed"
+    assert ended.failures.message == "interrupted 10 times in a row, the last message: killed"
     assert ended.task == replace(task(TaskState.LOST), updated_at=NOW)
 
 

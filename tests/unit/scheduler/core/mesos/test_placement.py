@@ -40,18 +40,23 @@ def test_written_forms(text: str, constraints: list[tuple[str, str, str | None]]
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("rack", "must have the form"),
-        (":UNIQUE", "must have the form"),
+        ("rack", "must be field:OPERATOR"),
+        (":UNIQUE", "must be field:OPERATOR"),
         ("rack:NEAR:r1", "unknown operator 'NEAR'"),
         ("rack:MAX_PER", "MAX_PER needs a value"),
         ("rack:MAX_PER:0", "'0' is not a number above 0"),
         ("rack:MAX_PER:two", "'two' is not a number above 0"),
         ("rack:GROUP_BY:-1", "'-1' is not a number above 0"),
         ("rack:LIKE", "LIKE needs a value"),
-        ("rack:LIKE:[", "no regular expression"),
+        ("rack:LIKE:[", "not a regular expression"),
+        pytest.param(f"hostname:MAX_PER:{'9' * 3000}", "more than 6 digits", id="3000 digits"),
+        pytest.param("r:LIKE:" + "x" * 5000, "4000 is the limit", id="long"),
+        pytest.param("[" * 3000, "not valid JSON", id="deep JSON"),
+        ("rack:LIKE:(?=a)b", "not a regular expression of RE2: invalid perl operator"),
+        ("rack:UNLIKE:(a)\\1", "not a regular expression of RE2"),
         ("hostname:UNIQUE:3", "UNIQUE takes no value"),
         ("@zone:UNIQUE", "neither @hostname nor an attribute"),
-        ('["rack"]', "must have the form"),
+        ('["rack"]', "must be field:OPERATOR"),
         ('["rack", "LIKE"', "not valid JSON"),
         ('[["rack", "LIKE", ["a"]]]', "must be a list of texts"),
         ('["a", ["b"]]', "must be a list of texts"),
@@ -117,3 +122,8 @@ def test_hostnames_count_like_attributes() -> None:
 def test_every_reason_is_given() -> None:
     spread = Spread(parse_constraints("rack:LIKE:r9,zone:UNIQUE,hostname:UNLIKE:h"), [])
     assert len(spread.refusals(agent("r1"))) == 3
+
+
+def test_an_expression_that_backtracks_for_ever_elsewhere_is_matched_at_once() -> None:
+    spread = Spread(parse_constraints(r"hostname:LIKE:([\w.-]+)+!"), [])
+    assert spread.refusals(Agent("S", "a" * 200, {})) == (rf"hostname:LIKE:([\w.-]+)+!: {'a' * 200} does not match",)

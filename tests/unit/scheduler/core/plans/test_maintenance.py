@@ -74,9 +74,13 @@ CASES = [
     pytest.param(
         known(step(UPLOAD, StepState.COMPLETE, forced=True)), "COMPLETE", "FORCED", "by an operator", id="forced"
     ),
-    pytest.param(known(step(UPLOAD, failures=LATE)), "DELAYED", "BACK_OFF", "next try in 3 s", id="back-off"),
+    pytest.param(known(step(UPLOAD, failures=LATE)), "DELAYED", "BACK_OFF", "next attempt in 3 s", id="back-off"),
     pytest.param(
-        known(step(UPLOAD, StepState.FAILED, failures=LATE)), "ERROR", "FAILED", "its last words: disk full", id="error"
+        known(step(UPLOAD, StepState.FAILED, failures=LATE)),
+        "ERROR",
+        "FAILED",
+        "the last message: disk full",
+        id="error",
     ),
     pytest.param(known(interrupted=True), "WAITING", "INTERRUPTED", "interrupted", id="interrupted"),
     pytest.param(
@@ -105,7 +109,7 @@ CASES = [
         known(reconciliation=Reconciliation(frozenset({"node-0"}), started=True)),
         "PENDING",
         "RECONCILING",
-        "Mesos has not spoken",
+        "waiting for task reconciliation",
         id="reconciling",
     ),
     pytest.param(known(word="STOPPING"), "WAITING", "STOPPED", "is being stopped", id="stopping"),
@@ -129,8 +133,8 @@ def test_after_a_stop_what_tidies_up_is_shown_as_done_where_it_did_not_run() -> 
     shown = plan(known(cleared, failed, word="STOPPED")).phases[4].steps
     assert [(item.status.value, item.message) for item in shown] == [
         ("COMPLETE", "Clear of node-0: done"),
-        ("ERROR", "Clear of node-1: failed 1 times; its last words: disk full"),
-        ("WAITING", "Clear of node-2: node-2 was not NORMAL: left to the next operation"),
+        ("ERROR", "Clear of node-1: failed 1 times; the last message: disk full"),
+        ("WAITING", "Clear of node-2: node-2 was not NORMAL: the next operation tidies up there"),
     ]
     never = replace(DONE[2], state=StepState.PENDING, started_at=None)
     assert plan(known(never, word="STOPPED")).phases[4].steps[2].message == "Clear of node-2: nothing was left to do"

@@ -73,7 +73,7 @@ def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
             "node-0",
             "DELAYED",
             "BACK_OFF",
-            "next try in 4 s, after 2 failures: bad heap",
+            "next attempt in 4 s, after 2 failures: bad heap",
             id="back-off",
         ),
         pytest.param(
@@ -81,7 +81,7 @@ def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
             "node-0",
             "ERROR",
             "FAILED",
-            "5 times in a row; its last words: bad heap",
+            "5 times in a row; the last message: bad heap",
             id="gave up",
         ),
         pytest.param(
@@ -110,7 +110,7 @@ def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
         ),
         pytest.param(state(registered=False), "node-0", "PENDING", "NOT_REGISTERED", "", id="not registered"),
         pytest.param(
-            state(node(0, TaskState.GONE_BY_OPERATOR)), "node-0", "WAITING", "AGENT_GONE", "replaced", id="gone"
+            state(node(0, TaskState.GONE_BY_OPERATOR)), "node-0", "WAITING", "AGENT_GONE", "replace the node", id="gone"
         ),
     ],
 )
@@ -205,7 +205,7 @@ def test_recovery_has_nothing_to_do_with_nodes_that_are_no_members() -> None:
 @pytest.mark.parametrize(
     ("progress", "status", "part"),
     [
-        (Reconciliation(), "PENDING", "subscribed"),
+        (Reconciliation(), "PENDING", "waits for the subscription"),
         (Reconciliation(started=True), "COMPLETE", "every task"),
         (Reconciliation(frozenset({"node-1", "node-0"}), True, 3), "IN_PROGRESS", "node-0 (agent 127.0.0.2), node-1"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.ring.missing import doubted, note_missing, sentence
+from scheduler.core.ring.missing import describe_missing, doubted_members, note_missing
 from scheduler.core.state.cluster import Asked, ClusterState, Sighting
 from scheduler.core.state.node import Missing, NodeRecord, TaskState
 from tests.unit.scheduler.core.samples import Ids, state, status, up
@@ -72,7 +72,10 @@ def test_who_is_missing(
 def test_what_is_kept_of_it() -> None:
     node = after(ring(3, {2: 2}, ALL_BUT_2))["node-2"]
     assert node.missing == Missing(NOW, NOW - 20.0, ("node-0", "node-1"))
-    assert sentence(node) == "node-0 and node-1 do not see it; its agent has not answered since 2025-11-24T15:59:40Z"
+    assert (
+        describe_missing(node)
+        == "node-0 and node-1 do not see it; its agent has not answered since 2025-11-24T15:59:40Z"
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_what_is_kept_of_it() -> None:
     ],
 )
 def test_who_does_not_see_it(peers: tuple[str, ...], words: str) -> None:
-    assert sentence(up(2, missing=Missing(NOW, NOW, peers))).startswith(words)
+    assert describe_missing(up(2, missing=Missing(NOW, NOW, peers))).startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -133,4 +136,4 @@ def test_peers_that_have_not_heard_of_it_for_seconds_count_too() -> None:
     ],
 )
 def test_who_is_asked(silent: dict[int, int], blames: dict[int, tuple[int, ...]], asked: set[str]) -> None:
-    assert doubted(ring(3, silent, blames)) == asked
+    assert doubted_members(ring(3, silent, blames)) == asked

@@ -11,17 +11,12 @@ import pytest
 from executor.protocol import JobProgress
 from scheduler.core.state.cluster import GarbageRecord, ReleasedRecord
 from scheduler.core.state.codec import (
-    ClusterId,
-    FrameworkId,
-    Record,
     StateCorruptError,
-    Target,
     changes,
     contents,
     decode_record,
     encode_record,
     load,
-    path_of,
     removals,
 )
 from scheduler.core.state.configuration import Canary, Configuration, Override, PlanRecord
@@ -38,6 +33,7 @@ from scheduler.core.state.node import (
     TaskState,
 )
 from scheduler.core.state.operation import HistoryRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.record_kinds import ClusterId, FrameworkId, Record, Target, path_of
 from scheduler.core.state.spec import Uri
 from tests.unit.scheduler.core.samples import TARGET, node, operation, spec, state, step, up
 

@@ -1,0 +1,18 @@
+"""The API described for machines."""
+
+from __future__ import annotations
+
+from flask import Response, current_app, jsonify
+
+from api.openapi.document import describe
+from api.openapi.routes import Routes
+from api.openapi.schemas import OBJECT
+
+blueprint = Routes("openapi", __name__)
+
+
+@blueprint.read("/v1/openapi.json", "This document", OBJECT)
+def document() -> Response:
+    """Return the OpenAPI document of the running application."""
+    # Each mount registers the same blueprints again.
+    return jsonify(describe(found for found in current_app.blueprints.values() if isinstance(found, Routes)))

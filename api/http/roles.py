@@ -1,0 +1,51 @@
+"""The role that each endpoint needs. An endpoint that is not listed needs the highest one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scheduler.security.tokens import Role
+
+# Marathon's health checks, and the fetcher of the agents, which can send no header.
+OPEN = frozenset({"health.ping", "health.healthcheck", "health.health", "artifacts.fetch"})
+
+_READ = """
+    plans.names plans.read_deploy plans.read
+    connection.connection connection.addresses connection.names connection.seeds connection.data_center
+    nodes.names nodes.status nodes.info
+    operations.status_of_kind operations.status_of_work operations.history_of_kind operations.history_of_work
+    config.target config.cassandra config.executor config.nodes config.seed_nodes config.framework
+    config.framework_id config.properties config.stored_property config.garbage
+    events.kept events.stream
+    health.metrics health.offers
+    openapi.document
+"""
+# Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
+# their agents where it brings none.
+_OPERATE = """
+    plans.command_deploy plans.command plans.named_command_deploy plans.named_command
+    nodes.restart nodes.restart_one nodes.replace nodes.replace_one nodes.decommission nodes.pause nodes.resume
+    nodes.cancel
+    operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
+    operations.tune operations.list_names operations.backup_details
+    restore_plans.ask
+"""
+# A preview is among these: a node tries the settings, in a JVM with the options that the request names.
+_CONFIGURE = "changes.change changes.roll_back changes.preview_change"
+
+NEEDED: Mapping[str, Role] = {
+    **dict.fromkeys(_READ.split(), Role.READ),
+    **dict.fromkeys(_OPERATE.split(), Role.OPERATE),
+    **dict.fromkeys(_CONFIGURE.split(), Role.CONFIGURE),
+}
+
+
+def needed(endpoint: str | None) -> Role | None:
+    """Return the role for an endpoint, below whichever prefix; None if it is open to all.
+
+    What does not exist is told to every holder of a token.
+    """
+    if endpoint is None:
+        return Role.READ
+    name = endpoint.rpartition(":")[2]
+    return None if name in OPEN else NEEDED.get(name, Role.ADMIN)

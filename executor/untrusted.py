@@ -1,0 +1,62 @@
+"""JSON of others: an executor's, Cassandra's, a bucket's. Pure.
+
+A message is read with a limit of its size and depth. Its texts are made such that they can be stored and shown: a lone
+surrogate, which no encoding takes, and control characters, which move a terminal's cursor, are replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+MAX_DEPTH = 32
+MAX_TEXT = 100_000
+# Beyond it other languages' numbers end, and so do conversions that take linear time.
+MAX_INTEGER = 2**63
+_BAD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class UntrustedError(ValueError):
+    """JSON that is refused; the text is the rule that it breaks."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON of others. Raises UntrustedError, also for NaN, for a number beyond 64 bits and for deep nesting."""
+    try:
+        return clean(json.loads(text, parse_constant=_no_number, parse_int=_integer))
+    except RecursionError:
+        raise UntrustedError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    except UntrustedError:
+        raise
+    except ValueError as error:
+        raise UntrustedError(f"it is not JSON: {error}") from error
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """Return a JSON value with texts that can be stored and shown. Raises UntrustedError beyond MAX_DEPTH levels."""
+    if depth > MAX_DEPTH:
+        raise UntrustedError(f"it is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(str(name)): clean(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [clean(item, depth + 1) for item in value]
+    return value
+
+
+def clean_text(text: str, limit: int = MAX_TEXT) -> str:
+    """Return a text without lone surrogates and control characters (newline and tab stay), cut to a length."""
+    return _BAD.sub(REPLACEMENT, text[:limit].replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _no_number(name: str) -> float:
+    raise UntrustedError(f"{name} is not a number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or abs(value := int(text)) > MAX_INTEGER:
+        raise UntrustedError("a number has more than 64 bits")
+    return value

@@ -1,0 +1,61 @@
+"""Small HTTP servers whose answers a test decides: each runs in a thread, on a port of its own."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+_POLL_SECONDS = 0.02
+
+
+class QuietHandler(BaseHTTPRequestHandler):
+    """A handler that logs nothing, so that a test's output stays readable."""
+
+    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
+        """Send a complete answer."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""
+
+
+class HttpServer:
+    """A server on 127.0.0.1 that serves, one thread for each connection, until it is closed."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,))
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """Return the port that the kernel chose."""
+        return self._server.server_port
+
+    @property
+    def address(self) -> str:
+        """Return host and port: ``127.0.0.1:40001``."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Return the base of all its URLs."""
+        return f"http://{self.address}"
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,142 @@
+"""Each route has a role, and a token without it is refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from api import create_app
+from api.http import roles
+from scheduler.core.state.spec import Uri
+from scheduler.security.tokens import Role, new_token
+from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
+from tests.unit.sealing_keys import new_key
+
+FILE = "".join(f"{role.word}s:{role.word}:{role.word}-token\n" for role in Role)
+
+
+@pytest.fixture
+def gateway() -> CoreGateway:
+    return CoreGateway(make_state(make_settings(), make_node(0), make_node(1), make_node(2)))
+
+
+@pytest.fixture
+def client(tmp_path: Path, gateway: CoreGateway) -> FlaskClient:
+    (tmp_path / "tokens").write_text(FILE)
+    return create_app(gateway, make_settings(API_TOKEN_FILE=str(tmp_path / "tokens"))).test_client()
+
+
+def rules(client: FlaskClient) -> list[Any]:
+    return list(client.application.url_map.iter_rules())
+
+
+def test_every_endpoint_declares_its_role(client: FlaskClient) -> None:
+    endpoints = {rule.endpoint.rpartition(":")[2] for rule in rules(client)}
+    assert endpoints == roles.OPEN | roles.NEEDED.keys()
+
+
+def test_what_is_not_declared_needs_the_highest_role() -> None:
+    assert roles.needed("nodes.explode") is Role.ADMIN
+    assert roles.needed("service:nodes.explode") is Role.ADMIN
+
+
+def test_what_a_role_permits(client: FlaskClient) -> None:
+    for rule in rules(client):
+        needed = roles.needed(rule.endpoint)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            if method != "GET":
+                assert needed is not None
+                assert needed > Role.READ, rule
+            if needed is None or rule.rule.startswith(("/service/", "/cassandra/")):
+                continue
+            check(client, method, path_of(rule.rule), needed)
+
+
+def path_of(rule: str) -> str:
+    """A path of this rule: the first word where there is a choice, else anything."""
+    return re.sub(r"<\w+>", "0", re.sub(r"<any\((\w+)[^>]*>", r"\1", rule))
+
+
+def check(client: FlaskClient, method: str, path: str, needed: Role) -> None:
+    for role in Role:
+        answer = client.open(path, method=method, headers={"Authorization": f"token={role.word}-token"})
+        if role < needed:
+            assert answer.status_code == 403, (method, path, role)
+            words = f"This needs a token with the role {needed.word}: the token of {role.word}s has {role.word}."
+            assert document(answer) == {"message": words}
+        else:
+            assert answer.status_code not in (401, 403), (method, path, role)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "needed"),
+    [
+        ("GET", "/v1/plan", Role.READ),
+        ("GET", "/service/cassandra/v1/config", Role.READ),
+        ("GET", "/metrics", Role.READ),
+        ("GET", "/v1/nowhere", Role.READ),
+        ("POST", "/cassandra/v1/plan?cmd=interrupt", Role.OPERATE),
+        ("PUT", "/v1/nodes/restart?node=*", Role.OPERATE),
+        ("PUT", "/v1/nodes/0/decommission", Role.OPERATE),
+        ("PUT", "/v1/backup/start", Role.OPERATE),
+        ("GET", "/v1/backups?external_location=s3://bucket", Role.OPERATE),
+        ("POST", "/v1/config/rollback", Role.CONFIGURE),
+        ("POST", "/v1/config/preview", Role.CONFIGURE),
+        ("PUT", "/service/cassandra/v1/config", Role.CONFIGURE),
+    ],
+)
+def test_examples(client: FlaskClient, method: str, path: str, needed: Role) -> None:
+    check(client, method, path, needed)
+
+
+def test_a_command_without_the_right_changes_nothing(client: FlaskClient, gateway: CoreGateway) -> None:
+    before = gateway.state
+    client.post("/v1/plan?cmd=interrupt", headers={"Authorization": "token=read-token"})
+    client.put("/v1/config", headers={"Authorization": "token=operate-token"}, json={"NODES": 4})
+    assert (gateway.state, gateway.submitted) == (before, [])
+    assert "403 for reads at 127.0.0.1" in gateway.noted[0]
+
+
+def test_secrets_that_an_earlier_version_took_are_not_shown(client: FlaskClient, gateway: CoreGateway) -> None:
+    spec = gateway.state.target.spec
+    options = {
+        "server_encryption_options": {"keystore_password": "geheim", "parameters": {"pem": "PRIVATE KEY-----geheim"}}
+    }
+    uris = (Uri("https://user:geheim@files.example/executor.tar.gz", cache=False),)
+    changed = replace(
+        spec,
+        cassandra=replace(spec.cassandra, jvm_options=("-Da.password=geheim", "-Xss1m"), options=options),
+        executor=replace(spec.executor, command="exec ./run --secret=geheim", uris=uris),
+    )
+    target = replace(gateway.state.target, spec=changed)
+    gateway.state = replace(gateway.state, target=target, configurations={"c1": target})
+    for rule in rules(client):
+        if "GET" in (rule.methods or ()) and "stream" not in rule.rule:
+            text = client.get(path_of(rule.rule), headers={"Authorization": "token=read-token"}).text
+            assert "geheim" not in text, rule
+    found = document(client.get("/v1/config", headers={"Authorization": "token=read-token"}))
+    assert found["cassandra"]["jvm_options"] == ["(not shown)", "-Xss1m"]
+    assert found["executor"]["uris"][0]["value"] == "https://(not shown)@files.example/executor.tar.gz"
+
+
+def test_no_answer_to_a_reader_holds_a_secret(tmp_path: Path) -> None:
+    token, line = new_token("alice", Role.READ)
+    (tmp_path / "tokens").write_text(f"{line}\nbob:bobs-plain-token\n")
+    key, yaml = new_key(), "audit_logging_options: {included_users: 'a@geheim'}"
+    settings = make_settings(API_TOKEN_FILE=str(tmp_path / "tokens"), SECRETS_KEY=key, CASSANDRA_YAML=yaml)
+    gateway = CoreGateway(make_state(settings, make_node(0), make_node(1), make_node(2)))
+    gateway.statuses["node-0"] = make_status(0)
+    client = create_app(gateway, settings).test_client()
+    headers = {"Authorization": f"token={token}"}
+    client.get("/v1/plan", headers={"Authorization": "token=a-wrong-token"})
+    for rule in rules(client):
+        if "GET" in (rule.methods or ()) and "stream" not in rule.rule:
+            text = client.get(path_of(rule.rule), headers=headers).text
+            secrets = (token, line.rpartition(":")[2], "bobs-plain-token", key, "a-wrong-token")
+            assert not [secret for secret in secrets if secret in text], rule
+    assert "a-wrong-token" not in str(gateway.noted)

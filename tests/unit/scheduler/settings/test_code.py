@@ -1,0 +1,101 @@
+"""What decides which code runs is the environment's alone to say."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.core.state.configuration import Override
+from scheduler.settings.code import NAMES, is_harmless, problem, problems, without_code
+
+HARMLESS = """
+    -Xss512k -Xint -Xlog -Xlog:gc*=debug,safepoint -Xlog:gc::time,uptime -Xlog:gc:stderr -verbose:gc -ea -da
+    -ea:org.apache.cassandra.db --add-opens=java.base/java.lang=ALL-UNNAMED
+    -XX:+UseNUMA -XX:-UseBiasedLocking -XX:MaxDirectMemorySize=2G -XX:MaxGCPauseMillis=200 -XX:NoSuchOption=1
+    -XX:+HeapDumpOnOutOfMemoryError -XX:+ExitOnOutOfMemoryError -XX:NativeMemoryTracking=summary
+    -XX:+UnlockDiagnosticVMOptions -XX:TypeProfileLevel=0 -XX:ReservedCodeCacheSize=240m -XX:ConcGCThreads=2
+    -Dcassandra.ring_delay_ms=2000 -Dcassandra.join_ring=false -Dx=1 -Da=b -Dflag -Dratio=0.5 -Dfile.encoding=UTF-8
+    -Dcassandra.max_queued_native_transport_requests=1024 -Djava.net.preferIPv4Stack=true
+    -Duser.timezone=Europe/Berlin -Dsun.net.inetaddr.ttl=5 -Dio.netty.eventLoopThreads=4 -Dcassandra.deterministic=1
+"""
+HARMFUL = """
+    -XX:OnOutOfMemoryError=reboot -XX:OnError=gdb -XX:+OnError -XX:OnError:=gdb -XX:Flags=.hotspotrc -XX:+Flags
+    -XX:VMOptionsFile=/tmp/x -XX:ErrorFile=/tmp/x -XX:HeapDumpPath=/tmp -XX:SharedArchiveFile=x.jsa
+    -XX:ArchiveClassesAtExit=x -XX:JVMCILibPath=x -XX:+EnableJVMCI -XX:AOTCache=x -XX:StartFlightRecording=disk
+    -XX:+StartAttachListener -XX:CompileCommandFile=x -XX:CompilerDirectivesFile=x -XX:AllocateHeapAt=x -XX:LogFile=x
+    -XX:+EnableDynamicAgentLoading -XX:PerfDataSaveFile=x -XX:+AutoCreateSharedArchive -XX:+ShowMessageBoxOnError
+    -javaagent:/tmp/x.jar -agentlib:jdwp=server=y -agentpath:/tmp/x.so -Xrunjdwp:server=y -Xdebug
+    -Xbootclasspath/a:/tmp/x.jar -Xbootclasspath:/tmp/x.jar -Xlog:gc:file=/tmp/x -Xlog:gc:/tmp/x -Xlog:gc:x.log
+    -cp -classpath --class-path=/tmp -jar --module-path=/tmp --patch-module=java.base=/tmp --add-modules=ALL
+    --upgrade-module-path=/tmp -p -Xshare:dump -version -help -X @/tmp/options
+    -Djava.security.manager -Djava.security.policy==x -Djava.security.properties=x -Djava.system.class.loader=Evil
+    -Djava.class.path=x -Djava.library.path=x -Djava.rmi.server.useCodebaseOnly=false -Djava.ext.dirs=x
+    -Dcom.sun.management.jmxremote -Dcom.sun.management.jmxremote.port=7199 -Dcassandra.jmx.remote.port=7199
+    -Dcom.sun.jndi.ldap.object.trustURLCodebase=true -Dsun.boot.library.path=x -Djdk.attach.allowAttachSelf=true
+    -Djavax.management.builder.initial=Evil -Dlogback.configurationFile=evil -Dcassandra.config=x
+    -Dcassandra.config.loader=Evil -Dcassandra.triggers_dir=x -Dcassandra.custom_query_handler_class=Evil
+    -Djna.library.path=x -Djna.tmpdir=x -Dio.netty.native.workdir=x -Dorg.xerial.snappy.use.systemlib=true
+    -Dcassandra.x=org.evil.Class -Dx=/tmp/y -Dx=http://evil -Duser.timezone=../../x=y -Dx=a,b
+    -Djolokia.x=1 -Dx=ä -XX:ä=1
+"""
+
+
+@pytest.mark.parametrize("word", HARMLESS.split())
+def test_harmless(word: str) -> None:
+    assert is_harmless(word)
+    assert problem("CASSANDRA_JVM_OPTIONS", word, {}) is None
+
+
+@pytest.mark.parametrize("word", HARMFUL.split())
+def test_harmful(word: str) -> None:
+    found = problem("CASSANDRA_JVM_OPTIONS", f"-Xss1m {word}", {})
+    assert found is not None
+    assert found.startswith("CASSANDRA_JVM_OPTIONS must not hold ")
+    assert "/tmp" not in found
+    assert problem("CASSANDRA_JVM_OPTIONS", f"{word} -Xss1m", {"CASSANDRA_JVM_OPTIONS": f"-Xint {word}"}) is None
+
+
+def test_quotes_do_not_hide_an_option() -> None:
+    for text in ('"-XX:On"Error=gdb', "-XX:'OnError=gdb -p %p'", "-java\\agent:x", "-X'bootclasspath/a:x'"):
+        assert problem("CASSANDRA_JVM_OPTIONS", text, {}) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("audit_logging_options: {archive_command: '/bin/x %path'}", "audit_logging_options.archive_command"),
+        ("full_query_logging_options: {archive_command: x}", "full_query_logging_options.archive_command"),
+        ("full_query_logging_options: {allow_nodetool_archive_command: true}", "allow_nodetool_archive_command"),
+        ("allow_insecure_udfs: true", "allow_insecure_udfs"),
+        ("allow_extra_insecure_udfs: true", "allow_extra_insecure_udfs"),
+    ],
+)  # fmt: skip
+def test_keys_of_yaml(text: str, says: str) -> None:
+    found = problem("CASSANDRA_YAML", text, {})
+    assert found is not None
+    assert says in found
+    assert "/bin" not in found
+    assert problem("CASSANDRA_YAML", f"{text}\nnum_tokens: 8", {"CASSANDRA_YAML": text}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "authenticator: PasswordAuthenticator",
+        "audit_logging_options: {archive_command: ''}",
+        "allow_insecure_udfs: false",
+    ],
+)
+def test_other_keys_of_yaml(text: str) -> None:
+    assert problem("CASSANDRA_YAML", text, {}) is None
+
+
+def test_names() -> None:
+    for name in NAMES:
+        assert problem(name, "x", {}) is not None
+        assert problem(name, "x", {name: "x"}) is None
+
+
+def test_overrides_of_before() -> None:
+    stored = {"EXECUTOR_COMMAND": Override("evil", ""), "NODES": Override("4", "")}
+    assert without_code(stored, {}) == {"NODES": Override("4", "")}
+    assert len(problems(stored, {})) == 1

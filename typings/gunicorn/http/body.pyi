@@ -1,0 +1,13 @@
+from gunicorn.http.unreader import Unreader
+
+class ChunkedReader:
+    def parse_chunk_size(self, unreader: Unreader, data: bytes | None = None) -> tuple[int, bytes | None]: ...
+
+class LengthReader:
+    length: int
+    def __init__(self, unreader: Unreader, length: int) -> None: ...
+
+class Body:
+    reader: ChunkedReader | LengthReader
+    def __init__(self, reader: ChunkedReader | LengthReader) -> None: ...
+    def read(self, size: int | None = None) -> bytes: ...
