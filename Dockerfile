@@ -23,7 +23,8 @@ FROM environment AS bundles
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends maven openjdk-17-jdk-headless \
     && rm -rf /var/lib/apt/lists/*
-RUN /opt/cassandra-mesos/bin/python -m executor.bundle cassandra executor --out /artifacts
+RUN /opt/cassandra-mesos/bin/python -m executor.bundle cassandra executor --out /artifacts \
+    && /opt/cassandra-mesos/bin/python -m cli.zipapp /artifacts/cassandra-mesos
 
 FROM python AS runtime
 RUN groupadd --system --gid 10001 cassandra \

@@ -1,10 +1,10 @@
-"""The bundles that a local cluster runs, built by `executor.bundle`, which builds only what is not up to date."""
+"""The bundles that a local cluster runs, and the command line beside them. Only what is not up to date is built."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from devcluster.checks import ROOT
 from devcluster.processes import StartError, python_module
 
 _LAST_LINES = 12
+# The scheduler serves it to operators below /v1/artifacts.
+COMMAND_LINE = "cassandra-mesos"
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,29 @@ class Bundles:
         """
         if not self.exist():
             say("building the bundles; the first time Maven downloads Cassandra, which takes a minute or two")
-        self._build(self.artifacts, ["cassandra", "executor"], java_home)
-        self._build(self.directory, ["zookeeper"], java_home)
+        self._bundle(self.artifacts, ["cassandra", "executor"], java_home)
+        self._bundle(self.directory, ["zookeeper"], java_home)
+        self.build_command_line()
 
-    def _build(self, out: Path, names: list[str], java_home: Path) -> None:
-        ended = subprocess.run(
-            python_module("executor.bundle", *names, "--out", str(out)),
-            cwd=ROOT,
-            env={**os.environ, "JAVA_HOME": str(java_home)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode != 0:
-            lines = (ended.stdout + ended.stderr).splitlines()[-_LAST_LINES:]
-            raise StartError("\n".join([f"The bundles {', '.join(names)} could not be built:", *lines]))
+    def build_command_line(self) -> None:
+        """Build the command line among the artifacts. StartError when that fails."""
+        _run(f"The command line {COMMAND_LINE}", "cli.zipapp", [str(self.artifacts / COMMAND_LINE)], {})
+
+    def _bundle(self, out: Path, names: list[str], java_home: Path) -> None:
+        what = f"The bundles {', '.join(names)}"
+        _run(what, "executor.bundle", [*names, "--out", str(out)], {"JAVA_HOME": str(java_home)})
+
+
+def _run(what: str, module: str, arguments: list[str], environ: Mapping[str, str]) -> None:
+    ended = subprocess.run(
+        python_module(module, *arguments),
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode != 0:
+        lines = (ended.stdout + ended.stderr).splitlines()[-_LAST_LINES:]
+        raise StartError("\n".join([f"{what} could not be built:", *lines]))

@@ -153,6 +153,8 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
         f"S3          http://{layout.s3}/{s3.BUCKET} (in memory), for the nodes also s3://{s3.BUCKET}",
         "",
         "Next:",
+        f"  export CASSANDRA_MESOS_URL={layout.api_url} CASSANDRA_MESOS_TOKEN_FILE={token_file}",
+        "  .venv/bin/cassandra-mesos status",
         f"  export AUTH_TOKEN=$(cat {token_file})",
         f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/service/{layout.service_name}/v1/plan',
         f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/{layout.service_name}/v1/connection',

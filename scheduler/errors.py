@@ -31,6 +31,7 @@ class Exit(IntEnum):
     REMOVED = 14  # Mesos removed the framework
     FAILED_OVER = 15  # another scheduler subscribed with this framework id
     REFUSED = 16  # Mesos refuses the subscription (credentials, role, framework info)
+    UNAUTHORIZED = 17  # ZooKeeper refuses access (credentials, ACL)
 
 
 class FatalError(Exception):

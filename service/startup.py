@@ -26,6 +26,7 @@ from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
+from scheduler.security.zookeeper import Access
 from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
 from scheduler.storage.port import Store
@@ -67,6 +68,7 @@ class Service:
         self._zookeeper: ZooKeeper | None = None
         self._lost: FatalError | None = None
         self._sealer = sealer(settings.secrets_key_file, settings.secrets_key)
+        self._trouble = ""  # why the last attempt to begin failed, after a colon
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
@@ -159,6 +161,7 @@ class Service:
                 return store, self._read(store)
             except StoreUnavailableError as error:
                 logger.warning("%s (%s); trying again", error, settings.zookeeper_servers)
+                self._trouble = f": {error}"
                 if self._zookeeper is not None:
                     self._zookeeper.close()
                 self._stopping.wait(RETRY_SECONDS)
@@ -180,12 +183,15 @@ class Service:
     def _take_lock(self) -> ZooKeeper:
         settings = self._settings
         session = settings.zookeeper_session_timeout_s
-        self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}")
-        zookeeper = ZooKeeper(settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session)
+        self._gateway.explain(f"waiting for ZooKeeper at {settings.zookeeper_servers}{self._trouble}")
+        zookeeper = ZooKeeper(
+            settings.zookeeper_servers, settings.zookeeper_root, session, self._lose_session, access(settings)
+        )
         self._zookeeper, self._lost = zookeeper, None
         zookeeper.connect(CONNECT_SECONDS)
         self._gateway.explain("waiting for the service's lock in ZooKeeper")
         zookeeper.take_lock(session + LOCK_MARGIN_SECONDS)
+        zookeeper.protect()
         return zookeeper
 
     def _lose_session(self) -> None:
@@ -264,6 +270,19 @@ def _note_start(stored: Stored, adoption: Adoption, settings: Settings, now: flo
     if adoption.new_target is not None:
         entries.append(target_entry(adoption.new_target.id, stored.target, now))
     return add_entries(adoption.state, entries)
+
+
+def access(settings: Settings) -> Access:
+    """Return the rights in ZooKeeper; reads the credentials file, which can have changed since the settings' check.
+
+    Raises:
+        FatalError: The file can no longer be used.
+    """
+    try:
+        return settings.zookeeper_access()
+    except (OSError, ValueError) as error:
+        path = settings.zookeeper_credentials_file
+        raise FatalError(Exit.SETTINGS, f"ZOOKEEPER_CREDENTIALS_FILE {path} cannot be used: {error}.") from error
 
 
 def framework(settings: Settings) -> FrameworkSettings:

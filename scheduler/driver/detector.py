@@ -6,7 +6,7 @@ from kazoo.client import KazooClient
 from pymesos.detector import MasterDetector
 from pymesos.scheduler import MesosSchedulerDriver
 
-from scheduler.storage.zookeeper import RECONNECT
+from scheduler.storage.client import RECONNECT
 
 # As Mesos' own libraries have it.
 _SESSION_SECONDS = 10.0

@@ -38,7 +38,7 @@ from scheduler.driver.mesos_json import (
 )
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Json
-from scheduler.storage.zookeeper import CLIENT_ERRORS
+from scheduler.storage.answers import CLIENT_ERRORS
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
+from scheduler.security.zookeeper import Access, Tls, parse_credentials
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon
@@ -52,6 +54,11 @@ class Settings:
     mesos_path: str
     zookeeper_servers: str
     zookeeper_session_timeout_s: float
+    zookeeper_credentials_file: str
+    zookeeper_readers: str
+    zookeeper_ca_file: str
+    zookeeper_certificate_file: str
+    zookeeper_key_file: str
     api_host: str
     api_port: int
     api_threads: int
@@ -108,6 +115,17 @@ class Settings:
     def zookeeper_root(self) -> str:
         """The folder of this service's state in ZooKeeper."""
         return "/dcos-service-" + self.service_name.replace("/", "__")
+
+    def zookeeper_access(self) -> Access:
+        """Return how to connect to ZooKeeper; reads the credentials file. Raises OSError or ValueError for that."""
+        path = self.zookeeper_credentials_file
+        return Access(
+            credentials=parse_credentials(Path(path).read_text()) if path else (),
+            world_reads=self.zookeeper_readers == "world",
+            tls=Tls(self.zookeeper_ca_file, self.zookeeper_certificate_file, self.zookeeper_key_file)
+            if self.zookeeper_ca_file
+            else None,
+        )
 
     def cluster_spec(self) -> ClusterSpec:
         """Return the part that becomes a configuration. Equal settings return equal specs."""

@@ -15,6 +15,7 @@ from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
 from scheduler.settings.texts import MOST, broken_rule
 from scheduler.settings.texts import shown as shown_text
+from scheduler.settings.zookeeper_files import unusable_zookeeper_files
 
 # Every variable that begins so must be a setting.
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
@@ -40,6 +41,7 @@ def read(environ: Mapping[str, str]) -> Reading:
     read_options(given, reading)
     reading.problems += conflicts(reading)
     reading.problems += unusable_files(reading)
+    reading.problems += unusable_zookeeper_files(reading)
     return reading
 
 

@@ -127,6 +127,30 @@ _ZOOKEEPER = (
         minimum=2,
         maximum=600,
     ),
+    _text(
+        "ZOOKEEPER_CREDENTIALS_FILE",
+        "",
+        "File with `user:password` on its first line: the user of the scheme digest that owns the service's znodes. "
+        "Further lines are earlier credentials. Without it every client of ZooKeeper can change the state.",
+    ),
+    _text(
+        "ZOOKEEPER_READERS",
+        "none",
+        "Which other clients can read the znodes if there is a credentials file: none, or every one (world).",
+        words=("none", "world"),
+    ),
+    _text(
+        "ZOOKEEPER_CA_FILE",
+        "",
+        "PEM file with the authorities of ZooKeeper's certificates; with it connections use TLS, and "
+        "ZOOKEEPER_SERVERS names the secure ports.",
+    ),
+    _text(
+        "ZOOKEEPER_CERTIFICATE_FILE",
+        "",
+        "PEM file with the scheduler's own certificate, if ZooKeeper demands one.",
+    ),
+    _text("ZOOKEEPER_KEY_FILE", "", "PEM file with that certificate's private key, not encrypted."),
 )
 
 _API = (
@@ -330,8 +354,8 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "SERVICE_CHECKPOINT": (("true",), "the framework is always checkpointed"),
     "MESOS_REFUSE_SECONDS": (("5",), "the time for which an offer is declined depends on the reason"),
     "MESOS_TIMEOUT_MS": (None, "it never had an effect"),
-    "ZOOKEEPER_SERVERS_USERNAME": (("",), "access control in ZooKeeper is not supported"),
-    "ZOOKEEPER_SERVERS_PASSWORD": (("",), "access control in ZooKeeper is not supported"),
+    "ZOOKEEPER_SERVERS_USERNAME": (("",), "write user:password into the file of ZOOKEEPER_CREDENTIALS_FILE"),
+    "ZOOKEEPER_SERVERS_PASSWORD": (("",), "write user:password into the file of ZOOKEEPER_CREDENTIALS_FILE"),
     "API_TOKEN": ((), "tokens are read from API_TOKEN_FILE, so that no environment holds a secret"),
     "DC_SYNC_MS": (None, "there is one data center"),
     "SEEDS_URL": (None, "a node's launch contains the seeds"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from scheduler.errors import StaleWriteError, StoreUnavailableError
+from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 
 Writes = Mapping[str, bytes | None]
 
@@ -20,7 +20,7 @@ class Store(Protocol):
     """Records by path below the service's root. Not for use by more than one thread."""
 
     def load(self) -> Mapping[str, bytes]:
-        """Load every record. Raises StoreUnavailableError."""
+        """Load every record. Raises StoreUnavailableError, and FatalError without the right to read."""
 
     def has(self, path: str) -> bool:
         """Return whether the record exists. Raises StoreUnavailableError."""
@@ -31,6 +31,7 @@ class Store(Protocol):
         Raises:
             StoreUnavailableError: It is unknown whether the writes happened. The next call, with any writes, finds out.
             StaleWriteError: A record is not as it was last loaded or written here.
+            FatalError: The store refuses access.
             ValueError: The writes do not fit one transaction; see `split`.
         """
 
@@ -63,24 +64,25 @@ def _size(path: str, content: bytes | None) -> int:
 class MemoryStore:
     """A store in memory. Stores opened on the same `Memory` see each other's writes, as two processes would."""
 
-    def __init__(self, memory: Memory | None = None) -> None:
+    def __init__(self, memory: Memory | None = None, user: str = "") -> None:
         self._memory = memory or Memory()
+        self._user = user
         self._versions: dict[str, int] = {}
 
     def load(self) -> Mapping[str, bytes]:
         """Load every record."""
-        self._memory.check()
+        self._memory.check_read(self._user)
         self._versions = {path: version for path, (version, _) in self._memory.records.items()}
         return {path: content for path, (_, content) in self._memory.records.items()}
 
     def has(self, path: str) -> bool:
         """Return whether the record exists."""
-        self._memory.check()
+        self._memory.check_read(self._user)
         return path in self._memory.records
 
     def commit(self, writes: Writes) -> None:
         """Write all or none, as the port demands."""
-        self._memory.check()
+        self._memory.check_write(self._user)
         check_size(writes)
         records = self._memory.records
         for path in writes:
@@ -97,13 +99,27 @@ class MemoryStore:
 
 
 class Memory:
-    """What stores in memory share; `available` False makes every call fail, as a lost connection does."""
+    """What stores in memory share; `available` False makes every call fail, as a lost connection does.
 
-    def __init__(self) -> None:
+    With an `owner`, stores of other users cannot write, and cannot read unless `world_reads`.
+    """
+
+    def __init__(self, owner: str = "", world_reads: bool = False) -> None:
         self.records: dict[str, tuple[int, bytes]] = {}
         self.available = True
+        self.owner = owner
+        self.world_reads = world_reads
 
-    def check(self) -> None:
-        """Raise while unavailable."""
+    def check_read(self, user: str) -> None:
+        """Raise while unavailable, and for a user who cannot read."""
+        if not self.world_reads:
+            self.check_write(user)
+        elif not self.available:
+            raise StoreUnavailableError("the memory is set to be unavailable")
+
+    def check_write(self, user: str) -> None:
+        """Raise while unavailable, and for a user who cannot write."""
         if not self.available:
             raise StoreUnavailableError("the memory is set to be unavailable")
+        if self.owner and user != self.owner:
+            raise FatalError(Exit.UNAUTHORIZED, f"the memory refuses access: {self.owner} owns it")

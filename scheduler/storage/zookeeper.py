@@ -10,50 +10,37 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-from kazoo.client import KazooClient, TransactionRequest
+from kazoo.client import TransactionRequest
 from kazoo.exceptions import (
+    AuthFailedError,
     BadVersionError,
-    ConnectionClosedError,
-    ConnectionLoss,
     KazooException,
     LockTimeout,
+    NoAuthError,
     NodeExistsError,
     NoNodeError,
     NotEmptyError,
-    OperationTimeoutError,
     RolledBackError,
     RuntimeInconsistency,
-    SessionExpiredError,
 )
 from kazoo.handlers.threading import KazooTimeoutError
-from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState, ZnodeStat
 
 from scheduler.core.state.record_kinds import FOLDERS, FRAMEWORK_ID, SINGLE, UNINSTALL
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.security.zookeeper import OPEN, Access
+from scheduler.storage.acl import protect
+from scheduler.storage.answers import ANSWER_SECONDS, CLIENT_ERRORS, REFUSALS, UNKNOWN_OUTCOME, refusal, take_answer
+from scheduler.storage.client import ClientLog, make_client
 from scheduler.storage.lock_holder import is_dead, parse_holder, this_process
 from scheduler.storage.port import Writes, check_size
 
-Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
 LOCK = "lock"
 # Interval of the checks whether the holder has died.
 LOCK_LOOK_SECONDS = 1.0
-ANSWER_SECONDS = 10.0
-# kazoo's own back-off grows to a minute: the session could end before the next attempt.
-RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
-# kazoo's errors; its time-out is not a KazooException.
-CLIENT_ERRORS = (KazooException, KazooTimeoutError)
-_UNKNOWN_OUTCOME = (
-    ConnectionLoss,
-    ConnectionClosedError,
-    SessionExpiredError,
-    OperationTimeoutError,
-    KazooTimeoutError,
-)
 
 
 @dataclass(frozen=True)
@@ -67,29 +54,45 @@ class _Attempt:
 class ZooKeeper:
     """The connection to ZooKeeper for one service; `root` is its folder."""
 
-    def __init__(self, servers: str, root: str, session_seconds: float, on_lost: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        servers: str,
+        root: str,
+        session_seconds: float,
+        on_lost: Callable[[], object],
+        access: Access = OPEN,
+    ) -> None:
         self.root = root
+        self._access = access
+        self._log = ClientLog()
         self._session_seconds = session_seconds
         self._on_lost = on_lost
         self._closing = False
         self.lost = False
-        self.client = KazooClient(hosts=servers, timeout=session_seconds, connection_retry=RECONNECT)
+        self.client = make_client(servers, session_seconds, access, self._log)
         self.client.add_listener(self._listen)
         self._me = this_process()
         self._lock = self.client.Lock(f"{root}/{LOCK}", identifier=str(self._me))
 
     def connect(self, seconds: float) -> None:
-        """Wait up to `seconds` for the first session; raises StoreUnavailableError without one."""
+        """Wait up to `seconds` for the first session.
+
+        Raises:
+            StoreUnavailableError: There is none; the text has the cause of the last failed attempt.
+            FatalError: ZooKeeper refuses the credentials.
+        """
         try:
             self.client.start(timeout=seconds)
         except KazooTimeoutError as error:
-            raise StoreUnavailableError(f"no connection to ZooKeeper after {seconds:.0f} s") from error
+            cause = self._log.explain(self._access.tls) or "no server answers"
+            raise self._failure(f"no connection to ZooKeeper after {seconds:.0f} s: {cause}") from error
 
     def take_lock(self, seconds: float) -> None:
         """Take the service's lock, for as long as this session lives.
 
         Raises:
-            FatalError: Another scheduler still holds it after `seconds`; the text names that one.
+            FatalError: Another scheduler, which the text names, still holds it after `seconds`, or ZooKeeper refuses
+                access to it.
             StoreUnavailableError: ZooKeeper does not answer.
         """
         deadline = time.monotonic() + seconds
@@ -110,8 +113,22 @@ class ZooKeeper:
                 f"the {seconds:.0f} s that a dead one's session can last. Stop one of them, or set another "
                 "SERVICE_NAME for this one.",
             ) from error
+        except REFUSALS as error:
+            raise refusal(f"{self.root}/{LOCK}", error) from error
         except KazooException as error:
-            raise StoreUnavailableError(f"the lock could not be taken: {error!r}") from error
+            raise self._failure(f"the lock could not be taken: {error!r}") from error
+
+    def _failure(self, words: str) -> StoreUnavailableError | FatalError:
+        """Return the error for calls that failed; after refused credentials, kazoo only says that it is closed."""
+        cause = self._log.cause
+        return refusal(self.root, cause) if isinstance(cause, AuthFailedError) else StoreUnavailableError(words)
+
+    def protect(self) -> int:
+        """Give the ACL of this scheduler's credentials to each znode that has another one; return how many.
+
+        Needs the lock. Raises FatalError for znodes of other credentials, and StoreUnavailableError.
+        """
+        return protect(self.client, self.root, self._access)
 
     def _remove_dead(self) -> None:
         """Remove dead schedulers of this machine from the queue for the lock, instead of waiting for their sessions."""
@@ -146,12 +163,21 @@ class ZooKeeper:
             if UNINSTALL in names:
                 self.client.delete(f"{self.root}/{UNINSTALL}")
             self._lock.release()
-            for path in (f"{self.root}/{LOCK}", self.root):
-                self.client.delete(path)
+            self._remove_folder()
         except (NotEmptyError, NoNodeError):
             logger.info("%s not removed: another scheduler of that name waits for its lock", self.root)
+        except REFUSALS as error:
+            raise refusal(self.root, error) from error
         except CLIENT_ERRORS as error:
             raise StoreUnavailableError(f"records not removed: {error!r}") from error
+
+    def _remove_folder(self) -> None:
+        self.client.delete(f"{self.root}/{LOCK}")
+        try:
+            self.client.delete(self.root)
+        except NoAuthError:
+            # The right to remove a znode is its parent's, which is not of this service.
+            logger.warning("%s is empty but not removed: ZooKeeper refuses it (NoAuth); remove it by hand", self.root)
 
     def close(self) -> None:
         """Release the lock and end the session. Can be called more than once."""
@@ -209,7 +235,7 @@ class ZooKeeperStore:
         self._make_folders(writes)
         try:
             results = self._request(writes).commit_async().get(timeout=ANSWER_SECONDS)
-        except _UNKNOWN_OUTCOME as error:
+        except UNKNOWN_OUTCOME as error:
             self.forget_answer(writes)
             raise StoreUnavailableError(f"ZooKeeper did not answer a write: {error!r}") from error
         self._note(writes, results)
@@ -237,6 +263,8 @@ class ZooKeeperStore:
                 continue  # another write of the transaction has the reason
             if isinstance(result, BadVersionError | NodeExistsError | NoNodeError):
                 raise StaleWriteError(f"{path} was changed by another writer ({type(result).__name__})")
+            if isinstance(result, REFUSALS):
+                raise refusal(self._absolute(path), result)
             if isinstance(result, Exception):
                 raise StoreUnavailableError(f"ZooKeeper refused to write {path}: {result!r}")
             if content is None:
@@ -268,7 +296,7 @@ class ZooKeeperStore:
         paths = list(SINGLE)
         for folder, result in results.items():
             try:
-                paths += [f"{folder}/{name}" for name in self._answer(result)]
+                paths += [f"{folder}/{name}" for name in take_answer(result, self._absolute(folder))]
             except NoNodeError:
                 continue
             self._folders.add(folder)
@@ -279,22 +307,18 @@ class ZooKeeperStore:
         found = {}
         for path, result in results.items():
             try:
-                found[path] = self._answer(result)
+                found[path] = take_answer(result, self._absolute(path))
             except NoNodeError:
                 continue
         return found
-
-    def _answer(self, result: IAsyncResult[Value]) -> Value:
-        try:
-            return result.get(timeout=ANSWER_SECONDS)
-        except _UNKNOWN_OUTCOME as error:
-            raise StoreUnavailableError(f"ZooKeeper did not answer a read: {error!r}") from error
 
     def _make_folders(self, writes: Iterable[str]) -> None:
         for folder in {path.rpartition("/")[0] for path in writes} - self._folders:
             try:
                 self._client.ensure_path(self._absolute(folder))
-            except _UNKNOWN_OUTCOME as error:
+            except REFUSALS as error:
+                raise refusal(self._absolute(folder), error) from error
+            except UNKNOWN_OUTCOME as error:
                 raise StoreUnavailableError(f"ZooKeeper did not make the folder {folder}: {error!r}") from error
             self._folders.add(folder)
 

@@ -202,11 +202,9 @@ def test_a_cancelled_upload_is_taken_up_and_its_snapshot_swept(cluster: Cluster)
         assert not slow.ended
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    began = time.monotonic()
     slow.context.cancel()
     slow._thread.join(10)
     assert type(slow.error).__name__ == "Cancelled"
-    assert time.monotonic() - began < 1.5
     uploaded = cluster.run("upload", common)
     assert 0 < uploaded["sent_objects"] < uploaded["objects"]
 

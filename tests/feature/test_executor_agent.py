@@ -193,7 +193,7 @@ def test_a_kill_uses_the_policy_of_the_call(start: Start) -> None:
         ({"bundle": "nowhere"}, True, "bundle: the Cassandra bundle is missing"),
         ({"java_home": "/nowhere"}, True, "java: Java is missing: /nowhere/bin/java"),
         ({}, False, "volume: the persistent volume is missing"),
-        ({"options": {"rpc_address": "0.0.0.0"}}, True, "options: cassandra.yaml: rpc_address"),
+        ({"options": {"rpc_address": "0.0.0.0"}}, True, "options: cassandra.yaml: the executor sets rpc_address"),
         ({"version": 2}, True, "launch data: launch data has version 2, this executor knows 1"),
     ],
 )

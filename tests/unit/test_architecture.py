@@ -10,14 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"scheduler", "service", "executor", "api", "localmesos", "devcluster", "cli", "tests", "bench"}
-PRODUCT = ("service", "api", "scheduler", "executor", "localmesos", "devcluster")
+PRODUCT = ("service", "api", "scheduler", "executor", "localmesos", "devcluster", "cli")
 # The sizes of CONTRIBUTING.md.
 MODULE_LINES, FUNCTION_LINES = 400, 40
 
 # Which room of a package may import which: only those on floors before its own. A room is a folder with all that is in
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
-    "": ("localmesos executor", "scheduler", "api", "service", "devcluster"),
+    "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
     "api": ("documents http", "openapi", "endpoints"),
     "service": ("http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
@@ -38,6 +38,10 @@ FLOORS = {
     ),
     "executor.restore": (
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
+    ),
+    "cli": (
+        "errors units redaction reasons", "tables contexts rest options", "output", "session",
+        "progress watching requests", "waiting", "operations", "commands", "root", "__main__ document", "zipapp",
     ),
     "localmesos": ("protocol election alone processes", "resources", "master agent", "__main__"),
     "localmesos.agent": (
@@ -208,6 +212,7 @@ def test_core_takes_no_random_ids(path: Path) -> None:
     [
         pytest.param("executor", {"executor"}, id="executor"),
         pytest.param("localmesos", {"localmesos"}, id="localmesos"),
+        pytest.param("cli", {"cli"}, id="cli"),
         pytest.param("api", {"api", "scheduler", "executor"}, id="api"),
     ],
 )
@@ -222,7 +227,8 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
             for name in imports(path):
                 if name.startswith("executor"):
                     assert name in {"executor", *SHARED_WITH_EXECUTORS}, identify(path)
-                assert name.partition(".")[0] not in {"localmesos", "devcluster", "tests", "bench"}, identify(path)
+                others = {"localmesos", "devcluster", "cli", "tests", "bench"}
+                assert name.partition(".")[0] not in others, identify(path)
 
 
 @pytest.mark.parametrize(
@@ -235,10 +241,11 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
         ),
         pytest.param("cryptography", {"scheduler/security/sealing.py"}, id="cryptography"),
         pytest.param("flask", None, id="flask"),
+        pytest.param("rich", {"cli/progress.py"}, id="rich"),
     ],
 )
 def test_each_library_has_one_home(library: str, users: set[str] | None) -> None:
-    for package in ("service", "scheduler", "executor", "api", "devcluster"):
+    for package in PRODUCT:
         for path in modules(package):
             if library not in top(imports(path)):
                 continue

@@ -8,6 +8,16 @@ class ACL(NamedTuple):
     perms: int
     id: Id
 
+class Permissions:
+    READ: int
+    WRITE: int
+    CREATE: int
+    DELETE: int
+    ADMIN: int
+    ALL: int
+
+ANYONE_ID_UNSAFE: Id
+
 OPEN_ACL_UNSAFE: list[ACL]
 CREATOR_ALL_ACL: list[ACL]
 READ_ACL_UNSAFE: list[ACL]

@@ -16,11 +16,12 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Canary, Override, PlanRecord
 from scheduler.errors import Exit, FatalError
 from scheduler.loop.run import Sources
+from scheduler.security.zookeeper import Credentials
 from scheduler.settings import Settings, parse
 from scheduler.settings.effective import wanted
 from scheduler.storage.port import Memory, MemoryStore
 from scheduler.storage.saver import Saver
-from service.startup import begin, framework
+from service.startup import access, begin, framework
 
 
 def settings(directory: Path, **more: str) -> Settings:
@@ -266,3 +267,18 @@ def test_old_configurations_are_removed_when_another_is_stored(tmp_path: Path) -
     newest = [f"start-{number}-0" for number in range(3, KEPT + 5)]
     assert sorted(stored.configurations) == sorted(newest)
     assert (stored.target, stored.previous) == (newest[-1], newest[-2])
+
+
+def test_credentials_that_changed_since_the_settings_were_checked_end_it_without_being_shown(tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("alice:correct-horse\n")
+    found = settings(tmp_path, ZOOKEEPER_CREDENTIALS_FILE=str(file))
+    assert access(found).credentials == (Credentials("alice", "correct-horse"),)
+    file.write_text("alice;correct-horse\n")
+    with pytest.raises(FatalError, match=f"ZOOKEEPER_CREDENTIALS_FILE {file} cannot be used: line 1") as raised:
+        access(found)
+    assert raised.value.code is Exit.SETTINGS
+    assert "horse" not in str(raised.value)
+    file.unlink()
+    with pytest.raises(FatalError, match="No such file"):
+        access(found)

@@ -1,5 +1,14 @@
+import socket
+
 class KazooTimeoutError(Exception): ...
 
 class SequentialThreadingHandler:
     timeout_exception: type[KazooTimeoutError]
     def __init__(self) -> None: ...
+    def create_connection(
+        self,
+        address: tuple[str, int],
+        hostname: str | None = None,
+        timeout: float | None = None,
+        **options: object,
+    ) -> socket.socket: ...

@@ -352,6 +352,15 @@ def test_a_foreign_write_ends_the_loop_before_anything_is_sent() -> None:
     assert bench.sender.all("accept") == []
 
 
+def test_a_store_that_refuses_access_ends_the_loop_before_anything_is_sent() -> None:
+    bench = make()
+    bench.memory.owner = "another user"
+    with pytest.raises(FatalError, match="refuses access") as raised:
+        bench.cycle(registered(), offers(0))
+    assert raised.value.code is Exit.UNAUTHORIZED
+    assert bench.sender.all("accept") == []
+
+
 def test_the_framework_id_is_stored_in_the_cycle_that_learns_it() -> None:
     state = large.fresh(3)
     bench = make(ClusterState(state.target, configurations=state.configurations))

@@ -301,6 +301,8 @@ def test_what_passes_does_not_end_an_upload(
     def first_of_each(request: Request) -> Refuse | Cut | Delay | None:
         first = (request.method, request.path) not in tried
         tried.add((request.method, request.path))
+        if isinstance(fault, Refuse) and fault.status == 400 and request.method == "HEAD":
+            return None  # without a body nothing says that this 400 passes; S3 compares digests of what is sent
         return fault if first else None
 
     proxy.rule = first_of_each

@@ -1,0 +1,128 @@
+"""`backup`: make, list, describe, verify and delete backups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from cli import operations
+from cli.errors import ExitCode, Failure
+from cli.options import wait_options
+from cli.requests import location_options, location_query, login_option, request_of, table_options
+from cli.rest import segment
+from cli.session import Session, group, pass_session
+from cli.tables import Column, Kind, Table, columns, fields_table
+
+Json = Mapping[str, Any]
+
+_BACKUPS = columns(
+    "Name", "State", Column("Age", Kind.TIME), Column("Size", Kind.BYTES), Column("Objects", wide=True), "Nodes",
+    "Cluster", Column("Started", Kind.TIME, wide=True), "Message",
+)  # fmt: skip
+_FIELDS = (
+    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "message",
+)  # fmt: skip
+
+
+@group("backup")
+def backup() -> None:
+    """Make, list, describe, verify and delete backups in S3."""
+
+
+@backup.command("start")
+@click.argument("backup_name", metavar="NAME")
+@location_options
+@table_options
+@click.option("--upload-parallelism", type=click.IntRange(1), help="The number of nodes that upload at once (1).")
+@click.option("--throttle", type=int, metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit.")
+@click.option(
+    "--absent", type=click.Choice(["wait", "skip"]), help="Wait for nodes that are down (wait), or skip them."
+)
+@click.option("--max-snapshot-spread", "max_snapshot_spread_s", type=click.IntRange(1), metavar="SECONDS",
+              help="Take snapshots again that are further apart (60).")  # fmt: skip
+@click.option("--count-rows/--no-count-rows", default=None, help="Count rows for a comparison after a restore.")
+@login_option
+@wait_options
+@pass_session
+def start(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:
+    """Back the whole cluster up."""
+    return operations.start_operation(session, "backup", request_of(session, fields), waits, timeout)
+
+
+@backup.command("list")
+@location_options
+@pass_session
+def list_backups(session: Session, **fields: Any) -> None:
+    """List the backups at a location."""
+    query, headers = location_query(request_of(session, fields))
+    document = session.client.get("/v1/backups", query, headers)
+    rows = [
+        (item["backup_name"], item["state"], item.get("finished_at"), item.get("bytes"), item.get("objects"),
+         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("started_at"), item.get("message"))
+        for item in document["backups"]
+    ]  # fmt: skip
+    session.output.show(document, Table(_BACKUPS, rows))
+
+
+@backup.command("show")
+@click.argument("name")
+@location_options
+@pass_session
+def show(session: Session, name: str, **fields: Any) -> None:
+    """Show one backup: its nodes and tables, and the data that is missing."""
+    query, headers = location_query(request_of(session, fields))
+    document = session.client.get(f"/v1/backups/{segment(name)}", query, headers)
+    facts = fields_table([(key, document[key]) for key in _FIELDS if document.get(key) is not None])
+    session.output.show(document, facts, *_parts(document))
+
+
+@backup.command("verify")
+@click.argument("backup_name", metavar="NAME")
+@location_options
+@click.option("--parallelism", type=click.IntRange(1), help="The number of nodes at once (1).")
+@wait_options
+@pass_session
+def verify(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:
+    """Read every object of a backup and compare it with the manifest."""
+    return operations.start_operation(session, "backup-verify", request_of(session, fields), waits, timeout)
+
+
+@backup.command("delete")
+@click.argument("backup_name", metavar="[NAME]", required=False)
+@location_options
+@click.option("--keep-last", type=click.IntRange(1), help="Without a name: keep so many of the newest.")
+@click.option("--keep-days", type=click.IntRange(1), help="Without a name: keep those that are not older.")
+@wait_options
+@pass_session
+def delete(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:
+    """Delete one backup, or all but the newest."""
+    name, keeps = fields["backup_name"], fields["keep_last"] or fields["keep_days"]
+    if (name is None) == (keeps is None):
+        raise Failure("Give either NAME, or --keep-last or --keep-days.", ExitCode.USAGE)
+    what = f"the backup {name}" if name else "all backups but those to keep"
+    session.confirm(f"Delete {what} at {fields['external_location']}?")
+    return operations.start_operation(session, "backup-delete", request_of(session, fields), waits, timeout)
+
+
+operations.add_status(backup, "backup")
+operations.add_stop(backup, "backup")
+operations.add_tune(backup, "backup")
+operations.add_history(backup, "backup")
+
+
+def _parts(document: Json) -> list[Table]:
+    """Return the tables of nodes and of missing data, without empty ones."""
+    nodes = [
+        (name, node.get("taken_at") if isinstance(node, dict) else None)
+        for name, node in (document.get("nodes") or {}).items()
+    ]
+    missing = [(name, str(why)) for name, why in (document.get("left_out") or {}).items()]
+    missing += [(name, str(why)) for name, why in (document.get("absent") or {}).items()]
+    tables = [
+        Table(columns("Node", Column("Snapshot", Kind.TIME)), nodes),
+        Table(columns("Keyspace"), [(name,) for name in document.get("key_spaces") or {}]),
+        Table(columns("Missing", "Why"), missing),
+    ]
+    return [table for table in tables if table.rows]

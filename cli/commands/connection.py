@@ -1,0 +1,75 @@
+"""`connection` and `seeds`: how clients reach the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from cli.errors import ExitCode, Failure
+from cli.session import Session, command, pass_session
+from cli.tables import Table, columns
+
+Json = Mapping[str, Any]
+
+_SNIPPET = """\
+from cassandra.cluster import Cluster
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+
+policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc={data_center!r}))
+with Cluster({hosts!r}, port={port}, load_balancing_policy=policy) as cluster, cluster.connect() as session:
+    print(session.execute("SELECT release_version FROM system.local").one())
+"""
+_CQLSHRC = """\
+[connection]
+hostname = {host}
+port = {port}
+"""
+
+
+@command("connection")
+@click.option("--address", "form", flag_value="address", help="Only the addresses, one a line.")
+@click.option("--dns", "form", flag_value="dns", help="Only the names in Mesos-DNS, one a line.")
+@click.option("--cqlshrc", "form", flag_value="cqlshrc", help="A file for cqlsh.")
+@click.option("--driver-snippet", "form", flag_value="snippet", help="A Python program that connects.")
+@pass_session
+def connection(session: Session, form: str | None) -> None:
+    """Show how clients reach the cluster."""
+    match form:
+        case "address" | "dns":
+            found = session.client.get(f"/v1/connection/{form}")
+            if session.output.format == "table":
+                return click.echo("\n".join(found))
+            return session.output.show(found, Table(columns(form.title()), [(item,) for item in found]))
+        case "cqlshrc":
+            host, port = _first(session.client.get("/v1/connection"))
+            return click.echo(_CQLSHRC.format(host=host, port=port), nl=False)
+        case "snippet":
+            document = session.client.get("/v1/connection")
+            hosts = [_split(item)[0] for item in document["address"][:3]]
+            _, port = _first(document)
+            data_center = session.client.get("/v1/datacenter")["data_center"]
+            return click.echo(_SNIPPET.format(data_center=data_center, hosts=hosts, port=port), nl=False)
+    document = session.client.get("/v1/connection")
+    rows = list(zip(document["address"], document["dns"], strict=True))
+    return session.output.show(document, Table(columns("Address", "DNS"), rows), foot=["", f"VIP {document['vip']}"])
+
+
+@command("seeds")
+@pass_session
+def seeds(session: Session) -> None:
+    """List the seeds."""
+    document = session.client.get("/v1/seeds")
+    session.output.show(document, Table(columns("Seed"), [(seed,) for seed in document["seeds"]]))
+
+
+def _first(document: Json) -> tuple[str, str]:
+    if not document["address"]:
+        raise Failure("No node serves CQL now.", ExitCode.NOT_REACHABLE)
+    return _split(document["address"][0])
+
+
+def _split(address: str) -> tuple[str, str]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), port

@@ -1,0 +1,105 @@
+"""`events`: what happened to the cluster, and who asked for it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from cli.errors import ExitCode, Failure
+from cli.session import Session, command, names, node_name, pass_session
+from cli.tables import Column, Kind, Table, clean, columns
+from cli.units import parse_duration
+
+Json = Mapping[str, Any]
+
+_COLUMNS = columns(
+    Column("Sequence", wide=True), Column("At", Kind.TIME), "Kind", "Node", "By", Column("Subject", wide=True),
+    "Message",
+)  # fmt: skip
+_RETRY_SECONDS = 2.0
+
+
+@command("events")
+@click.option("-f", "--follow", is_flag=True, help="Then write new events as they happen, until Ctrl-C.")
+@click.option("--since", metavar="SEQUENCE|TIME|D", help="After this event or time, or so long ago, such as 2h.")
+@click.option("--node", metavar="NODE", help="Only events about this node.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND[,KIND…]", help="Only these kinds, such as COMMAND.")
+@click.option("--limit", type=click.IntRange(1, 1000), help="Only the newest of them.")
+@pass_session
+def events(
+    session: Session, follow: bool, since: str | None, node: str | None, kinds: tuple[str, ...], limit: int | None
+) -> None:
+    """List events, the oldest first."""
+    query = {"since": _since(since), "node": node_name(node) if node else ""}
+    document = session.client.get("/v1/events", query)
+    wanted = {kind.upper() for kind in names(kinds)}
+    found = [item for item in document["events"] if not wanted or item["kind"] in wanted]
+    found = found[-limit:] if limit else found
+    if not follow:
+        shown = {**document, "events": found}
+        return session.output.show(shown, Table(_COLUMNS, [_row(item) for item in found]))
+    for item in found:
+        _write(session, item)
+    return _follow(session, str(document["newest"]), query["node"], wanted)
+
+
+def _follow(session: Session, last: str, node: str, kinds: set[str]) -> None:
+    """Write new events. A stream that ends is continued after its last event; an API that is away is asked again."""
+    while True:
+        try:
+            for item in read_events(session.client.stream("/v1/events/stream", {"since": last})):
+                last = str(item["sequence"])
+                if (not node or item["node"] == node) and (not kinds or item["kind"] in kinds):
+                    _write(session, item)
+        except Failure as failure:
+            if failure.code is not ExitCode.NOT_REACHABLE:
+                raise
+            session.output.say(f"{failure} Trying again.")
+        time.sleep(_RETRY_SECONDS)
+
+
+def read_events(lines: Iterator[str]) -> Iterator[Json]:
+    """Yield the documents of server-sent events."""
+    data: list[str] = []
+    for line in lines:
+        if line.startswith("data:"):
+            data.append(line.removeprefix("data:").removeprefix(" "))
+        elif not line and data:
+            yield json.loads("\n".join(data))
+            data = []
+
+
+def _write(session: Session, item: Json) -> None:
+    """Write one event as one line."""
+    match session.output.format:
+        case "json":
+            click.echo(json.dumps(item, ensure_ascii=False))
+        case "yaml":
+            session.output.show([item])
+        case "name":
+            click.echo(item["sequence"])
+        case "tsv":
+            click.echo("\t".join(clean(value) for value in _row(item)))
+        case _:
+            who = f" (by {item['principal']})" if item["principal"] else ""
+            click.echo(f"{item['at']}  {item['kind']:<13} {clean(item['message'])}{clean(who)}")
+
+
+def _row(item: Json) -> tuple[Any, ...]:
+    return tuple(item[key] for key in ("sequence", "at", "kind", "node", "principal", "subject", "message"))
+
+
+def _since(text: str | None) -> str:
+    """Return the API's form: a number without a unit is a sequence, a duration becomes a time."""
+    if text is None or text.isdigit():
+        return text or ""
+    try:
+        ago = parse_duration(text)
+    except ValueError:
+        return text
+    return datetime.fromtimestamp(time.time() - ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

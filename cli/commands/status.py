@@ -1,0 +1,155 @@
+"""`status`: the cluster on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cli.errors import ExitCode, Failure
+from cli.rest import Client, segment
+from cli.session import Session, command, pass_session
+from cli.tables import Column, Kind, Table, clean, columns
+from cli.waiting import operation_path
+from cli.watching import repeat, watch_option
+
+Json = Mapping[str, Any]
+
+PLANS = ("deploy", "recovery")
+_COLUMNS = columns(
+    "St", "Node", "Rack", "Agent", "Address", Column("Disk-free", Kind.BYTES), "Mode", Column("Task", wide=True),
+    Column("Failures", wide=True), Column("Host-id", wide=True), Column("Configuration", wide=True), "Job", "Why",
+)  # fmt: skip
+_FREE = "node_disk_free_bytes{"
+_JOINING = ("JOINING", "STARTING")
+_LEAVING = ("LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED")
+
+
+@command("status")
+@watch_option
+@pass_session
+def status(session: Session, watch: float | None) -> int:
+    """Show the cluster, its nodes, and what is pending."""
+    return repeat(session, watch, lambda: _show(session))
+
+
+def _show(session: Session) -> int:
+    document = read_status(session.client)
+    session.output.show(document, status_table(document), head=_head(document), foot=_foot(document))
+    return ExitCode.DONE
+
+
+def read_status(client: Client) -> dict[str, Any]:
+    """Return what the API reports of the whole cluster: health, plans, active operations and nodes."""
+    framework, health, names, metrics, *plans = _all_or_failure(
+        client.get_all(
+            ["/v1/framework", "/v1/health", "/v1/nodes/list", "/metrics", *(f"/v1/plans/{name}" for name in PLANS)]
+        )
+    )
+    active = [name for name, word in health["plans"].items() if name not in PLANS and word != "COMPLETE"]
+    operations = _all_or_failure(client.get_all([f"{operation_path(kind)}/status" for kind in active]))
+    found = client.get_all([f"/v1/nodes/{segment(name)}/info" for name in names])
+    nodes = [item if isinstance(item, dict) else {"name": name} for name, item in zip(names, found, strict=True)]
+    return {
+        "framework": framework,
+        "health": health,
+        "plans": dict(zip(PLANS, plans, strict=True)),
+        "operations": {item["kind"]: item for item in operations},
+        "nodes": nodes,
+        "disk_free_bytes": free_bytes(metrics),
+    }
+
+
+def free_bytes(metrics: str) -> dict[str, float]:
+    """Return the free bytes of each node's disk, from the text of /metrics."""
+    found: dict[str, float] = {}
+    for line in metrics.splitlines():
+        if _FREE in line and not line.startswith("#"):
+            labels, _, value = line.rpartition(" ")
+            found[labels.partition('node="')[2].partition('"')[0]] = float(value)
+    return found
+
+
+def letters(node: Json) -> str:
+    """Return nodetool's two letters: up or down; normal, joining, leaving, moving, paused, isolated or unknown."""
+    mode = str(node.get("mode") or "UNKNOWN")
+    up = node.get("state") == "TASK_RUNNING" and mode in ("NORMAL", "MOVING", *_JOINING, *_LEAVING)
+    kind = "J" if mode in _JOINING else "L" if mode in _LEAVING else "?" if mode == "UNKNOWN" else mode[0]
+    return ("U" if up else "D") + kind
+
+
+def status_table(document: Json) -> Table:
+    """Return the table of nodes, by rack and number."""
+    why, jobs = pending_steps(document["plans"].values()), _jobs(document["operations"].values())
+    waiting = [{"name": name} for name in why if name.startswith("node-")]
+    known = {node["name"] for node in document["nodes"]}
+    nodes = [*document["nodes"], *(node for node in waiting if node["name"] not in known)]
+    return Table(
+        _COLUMNS,
+        [
+            (
+                letters(node), node["name"], node.get("rack"), node.get("hostname"), node.get("address"),
+                document["disk_free_bytes"].get(node["name"]), node.get("mode"), node.get("state"),
+                node.get("failures"), node.get("host_id"), node.get("configuration"), jobs.get(node["name"]),
+                why.get(node["name"]),
+            )
+            for node in sorted(nodes, key=_order)
+        ],
+        name=1,
+    )  # fmt: skip
+
+
+def pending_steps(plans: Sequence[Json] | Any) -> dict[str, str]:
+    """Return by step the message of each step that is not complete."""
+    found: dict[str, str] = {}
+    for plan in plans:
+        for phase in plan["phases"]:
+            for step in phase["steps"]:
+                if step["status"] != "COMPLETE":
+                    found.setdefault(step["name"], f"{step['status']}: {step['message']}")
+    return found
+
+
+def _jobs(operations: Sequence[Json] | Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for operation in operations:
+        for name, step in operation["nodes"].items():
+            percent = step["progress"].get("percent")
+            if step["state"] not in ("COMPLETE", "PENDING"):
+                found[name] = f"{step['phase']}{'' if percent is None else f' {percent:.0f} %'}"
+    return found
+
+
+def _order(node: Json) -> tuple[str, int]:
+    number = str(node["name"]).rpartition("-")[2]
+    return str(node.get("rack") or "~"), int(number) if number.isdigit() else 0
+
+
+def _head(document: Json) -> list[str]:
+    framework, nodes = document["framework"], document["nodes"]
+    up = sum(letters(node) == "UN" for node in nodes)
+    plans = ", ".join(f"{name} {plan['status']}" for name, plan in document["plans"].items())
+    racks = len({node.get("rack") for node in nodes})
+    return [
+        f"Cluster {clean(framework['cluster'])} ({clean(framework['id']) or 'not registered'}), "
+        f"service {clean(framework['name'])}, scheduler {clean(framework['version'])}",
+        f"Nodes {up} of {len(nodes)} up and normal, in {racks} rack{'' if racks == 1 else 's'}; plans: {plans}",
+        "",
+    ]
+
+
+def _foot(document: Json) -> list[str]:
+    lines = [f"Warning: {clean(text)}" for text in document["health"].get("warnings", [])]
+    for name, plan in document["plans"].items():
+        lines += [f"Plan {name}: {clean(error)}" for error in plan["errors"]]
+    for kind, operation in document["operations"].items():
+        percent = operation["percent"]
+        amount = "" if percent is None else f" {percent:.0f} %"
+        lines.append(f"Operation {kind}: {operation['state']}{amount} {clean(operation['message'])}".rstrip())
+    return ["", *lines] if lines else []
+
+
+def _all_or_failure(found: list[Any]) -> list[Any]:
+    for item in found:
+        if isinstance(item, Failure):
+            raise item
+    return found

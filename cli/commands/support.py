@@ -1,0 +1,122 @@
+"""`support bundle`: what someone needs who helps from afar, in one archive without secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.commands.op import KINDS
+from cli.commands.version import own_version
+from cli.errors import Failure
+from cli.redaction import Redaction, without_secrets
+from cli.rest import Client, segment
+from cli.session import Session, group, pass_session
+from cli.tables import Column, Kind, Table, columns
+from cli.waiting import operation_path
+
+_ONCE = (
+    "/v1/health", "/admin/healthcheck", "/v1/framework", "/v1/config", "/v1/connection", "/v1/seeds", "/v1/datacenter",
+    "/v1/nodes/list", "/v1/plans", "/v1/events", "/v1/garbage", "/v1/debug/offers", "/v1/state/properties/suppressed",
+    "/metrics",
+)  # fmt: skip
+_COLUMNS = columns("File", Column("Size", Kind.BYTES), "SHA-256")
+
+
+@group("support")
+def support() -> None:
+    """Collect what is needed to help with a problem."""
+
+
+@support.command("bundle")
+@click.option("--file", "file", type=click.Path(dir_okay=False), metavar="FILE", help="The archive (.tar.gz).")
+@click.option("--redact", is_flag=True, help="Also hide addresses, host names, users, principals and locations.")
+@click.option("--node-status", is_flag=True, help="Also ask each node for its status, which can take long.")
+@pass_session
+def bundle(session: Session, file: str | None, redact: bool, node_status: bool) -> None:
+    """Write an archive with the API's documents and a manifest. It never has tokens or passwords."""
+    now = datetime.now(UTC)
+    target = Path(file or f"cassandra-mesos-support-{now:%Y%m%dT%H%M%SZ}.tar.gz")
+    files, errors = collect(session.client, node_status, redact)
+    manifest = make_manifest(files, errors, now, redact)
+    try:
+        write(target, {**files, "manifest.json": json.dumps(manifest, indent=2).encode()})
+    except OSError as error:
+        raise Failure(f"{target} cannot be written: {error.strerror}.") from error
+    rows = [(item["name"], item["bytes"], item["sha256"]) for item in manifest["files"]]
+    session.output.show(manifest, Table(_COLUMNS, rows))
+    for path, why in errors.items():
+        session.output.say(f"{path} is missing: {why}")
+    session.output.say(f"Written to {target}. Look at it before you send it.")
+
+
+def collect(client: Client, node_status: bool, redact: bool) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the files by name, and the paths that could not be read with the reasons."""
+    documents, errors = _read(client, list(_ONCE))
+    words = ["info", "status"] if node_status else ["info"]
+    more = [f"/v1/nodes/{segment(name)}/{word}" for name in documents.get("/v1/nodes/list", ()) for word in words]
+    more += [f"/v1/plans/{segment(name)}" for name in documents.get("/v1/plans", ())]
+    more += [f"{operation_path(kind)}/{word}" for kind in KINDS for word in ("status", "history")]
+    others, failed = _read(client, more)
+    documents = {path: without_secrets(item) for path, item in {**documents, **others}.items()}
+    redaction = Redaction()
+    if redact:
+        for document in documents.values():
+            redaction.learn(document)
+    files = {}
+    for path, document in documents.items():
+        text = document if isinstance(document, str) else json.dumps(document, indent=2, ensure_ascii=False)
+        name = path.strip("/") + (".txt" if isinstance(document, str) else ".json")
+        files[name] = (redaction.apply(text) if redact else text).encode()
+    errors |= failed
+    return files, {path: redaction.apply(why) if redact else why for path, why in errors.items()}
+
+
+def make_manifest(
+    files: Mapping[str, bytes], errors: Mapping[str, str], made: datetime, redact: bool
+) -> dict[str, Any]:
+    """Return the description of a bundle: each file with its size and checksum, and what is missing."""
+    return {
+        "format": 1,
+        "made": made.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "client_version": own_version(),
+        "redacted": redact,
+        "files": [
+            {"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in sorted(files.items())
+        ],
+        "missing": dict(errors),
+    }
+
+
+def write(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write an archive that only its owner can read; its files lie in one directory."""
+    root = target.name.removesuffix(".tar.gz")
+    with (
+        open(target, "xb", opener=_private) as raw,
+        tarfile.open(fileobj=raw, mode="w:gz", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, data in sorted(files.items()):
+            entry = tarfile.TarInfo(f"{root}/{name}")
+            entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def _private(name: str, flags: int) -> int:
+    import os
+
+    return os.open(name, flags, 0o600)
+
+
+def _read(client: Client, paths: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    found = dict(zip(paths, client.get_all(paths), strict=True))
+    failed = {path: str(item) for path, item in found.items() if isinstance(item, Failure)}
+    return {path: item for path, item in found.items() if path not in failed}, failed

@@ -1,0 +1,47 @@
+"""`why`: the chain of reasons for which a node, a plan or an operation is not done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from cli.errors import ExitCode, Failure
+from cli.reasons import chain
+from cli.rest import segment
+from cli.session import Session, command, node_name, pass_session
+from cli.tables import Table, clean, columns
+
+_COLUMNS = columns("Plan", "Step", "Status", "Reason", "Message", "Advice")
+
+
+@command("why")
+@click.argument("name", metavar="NODE|PLAN|KIND")
+@pass_session
+def why(session: Session, name: str) -> int:
+    """Tell why a node, a plan or an operation is not done, and what can be done about it."""
+    plans = session.client.get("/v1/plans")
+    wanted = name if name in plans else node_name(name)
+    if wanted not in plans and wanted not in session.client.get("/v1/nodes/list"):
+        _check_steps(session, wanted)
+    found = {plan: session.client.get(f"/v1/plans/{segment(plan)}") for plan in plans}
+    links = chain(found, session.client.get("/v1/debug/offers"), wanted)
+    if not session.output.for_people:
+        rows = [(item.plan, item.step, item.status, item.reason, item.message, item.advice) for item in links]
+        session.output.show([asdict(item) for item in links], Table(_COLUMNS, rows, name=3))
+        return ExitCode.DONE
+    lines = [
+        f"{'  ' * item.depth}{item.plan}/{item.step} {item.status} [{item.reason}] {clean(item.message)}"
+        for item in links
+    ]
+    advice = list(dict.fromkeys(item.advice for item in links if item.advice))
+    foot = ["", "What can be done:", *(f"  {line}" for line in advice)] if advice else []
+    session.output.show(None, head=lines or [f"Nothing is pending for {wanted}."], foot=foot)
+    return ExitCode.DONE
+
+
+def _check_steps(session: Session, wanted: str) -> None:
+    """Refuse a name that is neither that of a plan nor of a step of the plan deploy, which a node gets first."""
+    plan = session.client.get("/v1/plans/deploy")
+    if not any(step["name"] == wanted for phase in plan["phases"] for step in phase["steps"]):
+        raise Failure(f"There is no node, plan or operation {wanted}.", ExitCode.NOT_FOUND)

@@ -1,0 +1,154 @@
+"""Contexts: named addresses of APIs in a file of the user, with the files of their secrets."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cli.errors import ExitCode, Failure
+
+_TOKEN_COMMAND_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """One API: its address, the files of TLS, the source of its token, and the preferred output."""
+
+    url: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    token_file: str = ""
+    token_command: str = ""
+    output: str = ""
+
+
+FIELDS = tuple(item.name for item in fields(Context))
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """All contexts of a user, and the name of the current one."""
+
+    current: str = ""
+    contexts: Mapping[str, Context] = field(default_factory=dict)
+
+    def find(self, name: str) -> Context:
+        """Return the context of this name.
+
+        Raises:
+            Failure: There is none.
+        """
+        if name not in self.contexts:
+            known = ", ".join(sorted(self.contexts)) or "none"
+            raise Failure(f"There is no context {name}; there are: {known}.", ExitCode.NOT_FOUND)
+        return self.contexts[name]
+
+
+def path(environ: Mapping[str, str]) -> Path:
+    """Return the path of the file with the contexts."""
+    if given := environ.get("CASSANDRA_MESOS_CONFIG"):
+        return Path(given)
+    home = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".config")
+    return Path(home) / "cassandra-mesos" / "config.yaml"
+
+
+def load(file: Path) -> Contexts:
+    """Return the contexts of a file, none if it does not exist.
+
+    Raises:
+        Failure: The file cannot be used.
+    """
+    if not file.exists():
+        return Contexts()
+    check_mode(file)
+    import yaml
+
+    try:
+        found = yaml.safe_load(file.read_text()) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Failure(f"{file} cannot be read: {' '.join(str(error).split())}.", ExitCode.USAGE) from error
+    return _parse(found, file)
+
+
+def save(file: Path, contexts: Contexts) -> None:
+    """Write the contexts to a file that only its owner can read."""
+    import yaml
+
+    document = {
+        "current": contexts.current,
+        "contexts": {
+            name: {key: value for key, value in asdict(context).items() if value}
+            for name, context in sorted(contexts.contexts.items())
+        },
+    }
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    with open(partial, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as opened:
+        yaml.safe_dump(document, opened, sort_keys=False)
+    partial.replace(file)
+
+
+def check_mode(file: Path) -> None:
+    """Refuse a file with secrets, or with the way to them, that others can read or write.
+
+    Raises:
+        Failure: Its mode gives rights to others than the owner.
+    """
+    try:
+        mode = file.stat().st_mode & 0o777
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}.", ExitCode.USAGE) from error
+    if mode & 0o077:
+        raise Failure(f"{file} has mode {mode:04o}, so others can use it; run: chmod 600 {file}", ExitCode.USAGE)
+
+
+def read_token(file: Path) -> str:
+    """Return the token of a file: its first line, without the `<name>:` of a server's file.
+
+    Raises:
+        Failure: The file cannot be read, is empty, or is open to others.
+    """
+    check_mode(file)
+    try:
+        lines = file.read_text().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"The token file {file} cannot be read: {error}.", ExitCode.USAGE) from error
+    if not lines:
+        raise Failure(f"The token file {file} is empty.", ExitCode.USAGE)
+    return lines[0].rpartition(":")[2]
+
+
+def run_token_command(command: str) -> str:
+    """Return the token that a context's command prints. No shell runs it.
+
+    Raises:
+        Failure: The command fails or prints nothing.
+    """
+    try:
+        ended = subprocess.run(
+            shlex.split(command), capture_output=True, text=True, check=False, timeout=_TOKEN_COMMAND_SECONDS
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise Failure(f"token_command cannot be run: {error}.", ExitCode.NO_RIGHT) from error
+    if ended.returncode != 0 or not ended.stdout.strip():
+        words = ended.stderr.strip().splitlines()[-1:] or ["it printed no token"]
+        raise Failure(f"token_command failed with {ended.returncode}: {words[0]}.", ExitCode.NO_RIGHT)
+    return ended.stdout.strip()
+
+
+def _parse(found: Any, file: Path) -> Contexts:
+    if not isinstance(found, dict) or not isinstance(found.get("contexts", {}), dict):
+        raise Failure(f"{file} must have the keys current and contexts.", ExitCode.USAGE)
+    contexts: dict[str, Context] = {}
+    for name, values in found.get("contexts", {}).items():
+        if not isinstance(values, dict) or (unknown := set(values) - set(FIELDS)):
+            extra = ", ".join(sorted(map(str, unknown))) if isinstance(values, dict) else "a value that is no mapping"
+            raise Failure(f"{file}: context {name} has {extra}; known: {', '.join(FIELDS)}.", ExitCode.USAGE)
+        contexts[str(name)] = Context(**{key: str(value) for key, value in values.items()})
+    return Contexts(str(found.get("current") or ""), contexts)

@@ -1,0 +1,96 @@
+"""The chain of reasons behind a step that waits, and the command that an operator can use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = Mapping[str, Any]
+
+_NODE = re.compile(r"\bnode-\d+\b")
+# Other steps are the cause of these.
+_OF_OTHERS = (
+    "EARLIER_NODE", "OTHER_JOINS", "NODE_DOWN", "OTHER_CHOSEN", "EARLIER_PHASE", "OTHER_FAILED", "OTHER_JOB",
+    "PEER_SILENT", "PEER_VIEW", "SCHEMA", "OTHER_INTENT", "NO_SEED",
+)  # fmt: skip
+_OF_OFFERS = ("NO_OFFER", "NO_OFFER_FITS")
+# By reason: the next command, with the names of plan, step and node.
+ADVICE: Mapping[str, str] = {
+    "INTERRUPTED": "cassandra-mesos plan continue {plan}",
+    "CANARY": "cassandra-mesos plan continue {plan}",
+    "PAUSED": "cassandra-mesos node resume {node}",
+    "FAILED": "cassandra-mesos plan restart {plan} {step}",
+    "OTHER_FAILED": "cassandra-mesos plan status {plan}",
+    "NO_OFFER": "cassandra-mesos offers why {node}",
+    "NO_OFFER_FITS": "cassandra-mesos offers why {node}",
+    "AGENT_GONE": "cassandra-mesos node replace {node}",
+    "UNREACHABLE": "cassandra-mesos node replace {node}",
+    "RELEASE_REFUSED": "cassandra-mesos garbage",
+    "SETTINGS_REFUSED": "cassandra-mesos config rollback",
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One reason in a chain: a step of a plan that is not complete, or an offer that does not fit."""
+
+    depth: int
+    plan: str
+    step: str
+    status: str
+    reason: str
+    message: str
+    advice: str = ""
+
+
+def chain(plans: Mapping[str, Json], evaluations: Sequence[Json], wanted: str) -> list[Link]:
+    """Return the reasons for which a node or a plan is not done, each followed by those behind it.
+
+    Args:
+        plans: All plans by name.
+        evaluations: The last evaluations of offers.
+        wanted: The name of a node or of a plan.
+    """
+    steps = [step for name, plan in plans.items() for step in _pending(name, plan)]
+    if wanted in plans:
+        first = [step for step in steps if step.plan == wanted]
+        first = [step for step in first if step.reason not in _OF_OTHERS] or first
+    else:
+        first = [step for step in steps if step.step == wanted]
+    seen: set[tuple[str, str, str]] = set()
+    return [link for step in first for link in _follow(step, steps, evaluations, 0, seen)]
+
+
+def _pending(name: str, plan: Json) -> Iterator[Link]:
+    for phase in plan["phases"]:
+        for step in phase["steps"]:
+            if step["status"] != "COMPLETE":
+                node = step["name"]
+                advice = ADVICE.get(step["reason"], "").format(plan=name, step=step["name"], node=node)
+                yield Link(0, name, step["name"], step["status"], step["reason"], step["message"], advice)
+
+
+def _follow(
+    link: Link, steps: Sequence[Link], evaluations: Sequence[Json], depth: int, seen: set[tuple[str, str, str]]
+) -> Iterator[Link]:
+    key = (link.plan, link.step, link.reason)
+    if key in seen:
+        return
+    seen.add(key)
+    yield Link(depth, link.plan, link.step, link.status, link.reason, link.message, link.advice)
+    if link.reason in _OF_OFFERS:
+        yield from _offers(link, evaluations, depth + 1)
+    if link.reason in _OF_OTHERS:
+        names = set(_NODE.findall(link.message)) - {link.step}
+        for other in steps:
+            if other.step in names or (not names and other.plan == link.plan and other.reason not in _OF_OTHERS):
+                yield from _follow(other, steps, evaluations, depth + 1, seen)
+
+
+def _offers(link: Link, evaluations: Sequence[Json], depth: int) -> Iterator[Link]:
+    newest = {item["agent_id"]: item for item in evaluations if item["node"] == link.step}
+    for item in newest.values():
+        for reason in item["reasons"]:
+            yield Link(depth, "offers", item["hostname"], item["outcome"], reason["code"], reason["message"])

@@ -1,0 +1,258 @@
+"""HTTP requests to the scheduler's REST API. Every error becomes one sentence and an exit code."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
+
+from cli.errors import ExitCode, Failure, code_of_status
+
+READ_SECONDS = 30.0
+# A restore's preview takes up to a minute, and a config check starts a JVM.
+COMMAND_SECONDS = 150.0
+STREAM_SECONDS = 60.0
+CONNECTIONS = 8
+_DISCONNECTED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The address of the API and what is needed to talk to it. The token is never shown."""
+
+    url: str
+    token: str = field(default="", repr=False)
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a request; `content` is decoded JSON, or the text of any other format."""
+
+    status: int
+    content: Any
+
+
+class Client:
+    """A client of one API, for any number of threads; each thread keeps a connection for its reads."""
+
+    def __init__(self, target: Target) -> None:
+        parts = _split(target.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Failure(f"The URL {target.url} must be http://host[:port][/path] or https://….", ExitCode.USAGE)
+        if parts.username or parts.password:
+            raise Failure("The URL must not contain credentials; give a token file.", ExitCode.USAGE)
+        self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._parts, self._target = parts, target
+        self._tls = _tls(target) if parts.scheme == "https" else None
+        self._local = threading.local()
+        self._kept: list[http.client.HTTPConnection] = []
+        if not (target.token.isascii() and target.token.isprintable()):
+            raise Failure("The token must be printable ASCII characters.", ExitCode.USAGE)
+        self.requests: list[tuple[str, str]] = []
+        # The age of the oldest answer, in seconds, if the API answered from an old state.
+        self.age_seconds = 0
+
+    def close(self) -> None:
+        """Close the kept connections; no thread may be reading."""
+        for connection in self._kept:
+            connection.close()
+        self._kept.clear()
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the content of the answer to a GET.
+
+        Raises:
+            Failure: The API refused the request or is not reachable.
+        """
+        return self.ask("GET", path, query, headers=headers).content
+
+    def get_all(self, paths: Sequence[str]) -> list[Any]:
+        """Return the contents of several GETs in their order; a failed one is its Failure. Some run at once."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        def get(path: str) -> Any:
+            try:
+                return self.get(path)
+            except Failure as failure:
+                return failure
+
+        with ThreadPoolExecutor(max(1, min(CONNECTIONS, len(paths)))) as pool:
+            return list(pool.map(get, paths))
+
+    def send(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
+        """Return the content of the answer to a PUT or POST.
+
+        Raises:
+            Failure: The API refused the request or is not reachable.
+        """
+        return self.ask(method, path, query, body).content
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and return its answer.
+
+        Raises:
+            Failure: The API refused the request or is not reachable.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        response, content = self._exchange(method, self._address(path, query), data, headers or {})
+        answer = Answer(response.status, _decode(response, content))
+        age = response.getheader("X-State-Age", "")
+        self.age_seconds = max(self.age_seconds, int(age) if age.isdigit() else 0)
+        if not 200 <= response.status < 300:
+            raise Failure(_sentence(answer, f"{method} {path}"), code_of_status(response.status))
+        return answer
+
+    def stream(self, path: str, query: Mapping[str, str], last_id: str = "") -> Iterator[str]:
+        """Yield the lines of a stream of server-sent events until it ends.
+
+        Raises:
+            Failure: The API refused the request, or the connection was lost.
+        """
+        connection = self._connect(STREAM_SECONDS)
+        headers = {**self._headers(), **({"Last-Event-ID": last_id} if last_id else {})}
+        try:
+            self.requests.append(("GET", path))
+            connection.request("GET", self._address(path, query), headers=headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                answer = Answer(response.status, _decode(response, response.read()))
+                raise Failure(_sentence(answer, f"GET {path}"), code_of_status(response.status))
+            for line in response:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def _exchange(
+        self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        self.requests.append((method, address.removeprefix(self._parts.path.rstrip("/")).partition("?")[0]))
+        try:
+            if method != "GET":
+                # A command must be sent once, so it never uses a connection that the server may have closed.
+                return _one(self._connect(COMMAND_SECONDS), method, address, data, self._headers(data))
+            return self._read(address, {**self._headers(), **headers})
+        except http.client.InvalidURL as error:
+            raise Failure(f"The request {method} {address} cannot be sent: {error}.", ExitCode.USAGE) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        except ValueError as error:
+            # A header's value cannot be sent; the message would quote it, and it can be a secret.
+            raise Failure(
+                f"The request {method} {address} has a header that cannot be sent.", ExitCode.USAGE
+            ) from error
+
+    def _read(self, address: str, headers: Mapping[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if kept is not None:
+            try:
+                return _one(kept, "GET", address, None, headers, keep=True)
+            except _DISCONNECTED:
+                kept.close()
+        self._local.connection = self._connect(READ_SECONDS)
+        self._kept.append(self._local.connection)
+        return _one(self._local.connection, "GET", address, None, headers, keep=True)
+
+    def _connect(self, seconds: float) -> http.client.HTTPConnection:
+        host, port = str(self._parts.hostname), self._parts.port
+        if self._tls is not None:
+            return http.client.HTTPSConnection(host, port, timeout=seconds, context=self._tls)
+        return http.client.HTTPConnection(host, port, timeout=seconds)
+
+    def _headers(self, data: bytes | None = None) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "cassandra-mesos"}
+        if self._target.token:
+            headers["Authorization"] = f"token={self._target.token}"
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _address(self, path: str, query: Mapping[str, str] | None) -> str:
+        words = urlencode({name: value for name, value in (query or {}).items() if value != ""})
+        return f"{self._parts.path.rstrip('/')}{path}{'?' if words else ''}{words}"
+
+    def _unreachable(self, error: Exception) -> Failure:
+        if isinstance(error, ssl.SSLError):
+            cause = f"TLS: {error.reason or error}"
+        elif isinstance(error, TimeoutError):
+            cause = "it does not answer in time"
+        else:
+            cause = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+        return Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        _ = parts.port  # checked when it is read
+    except ValueError as error:
+        raise Failure(f"The URL {url} is not valid: {error}.", ExitCode.USAGE) from error
+    return parts
+
+
+def segment(text: str) -> str:
+    """Return a text as one part of a path."""
+    return quote(text, safe="")
+
+
+def _one(
+    connection: http.client.HTTPConnection,
+    method: str,
+    address: str,
+    data: bytes | None,
+    headers: Mapping[str, str],
+    keep: bool = False,
+) -> tuple[http.client.HTTPResponse, bytes]:
+    try:
+        connection.request(method, address, body=data, headers=dict(headers))
+        response = connection.getresponse()
+        return response, response.read()
+    finally:
+        if not keep:
+            connection.close()
+
+
+def _tls(target: Target) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=target.ca or None)
+        if target.cert:
+            context.load_cert_chain(target.cert, target.key or None)
+    except (OSError, ssl.SSLError) as error:
+        names = ", ".join(filter(None, (target.ca, target.cert, target.key)))
+        raise Failure(f"The TLS files {names} cannot be used: {error}.", ExitCode.USAGE) from error
+    return context
+
+
+def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:
+    text = content.decode("utf-8", "replace")
+    if response.getheader("Content-Type", "").partition(";")[0] != "application/json":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failure(f"The answer of {response.status} is not JSON: {error}.") from error
+
+
+def _sentence(answer: Answer, request: str) -> str:
+    """Return the API's own sentence, or one about an answer that came from another server, such as a router."""
+    if isinstance(answer.content, dict) and isinstance(answer.content.get("message"), str):
+        return str(answer.content["message"])
+    if 300 <= answer.status < 400:
+        return f"{request} was redirected ({answer.status}): give the URL of the API itself."
+    return f"{request} failed with {answer.status}."

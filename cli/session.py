@@ -1,0 +1,199 @@
+"""The session of one command: global options, environment and context, and what is made from them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import contexts
+from cli.errors import ExitCode, Failure
+from cli.output import FORMATS, Output, is_terminal
+
+if TYPE_CHECKING:
+    from cli.rest import Client
+
+ENVIRONMENT = {
+    "CASSANDRA_MESOS_CONTEXT": "the context, as -c",
+    "CASSANDRA_MESOS_URL": "the address of the API, as --url",
+    "CASSANDRA_MESOS_TOKEN": "the token itself",
+    "CASSANDRA_MESOS_TOKEN_FILE": "the file with the token, as --token-file",
+    "CASSANDRA_MESOS_OUTPUT": "the output format, as -o",
+    "CASSANDRA_MESOS_CONFIG": "the file with the contexts (~/.config/cassandra-mesos/config.yaml)",
+    "AUTH_TOKEN": "the token itself, after the variables above",
+    "NO_COLOR": "if set, no colours",
+    "EDITOR": "the editor of `config edit`",
+}
+_PREFIX = "CASSANDRA_MESOS_"
+
+
+@dataclass
+class Session:
+    """The options that were given before or after the command's name, and what follows from them."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @cached_property
+    def contexts_file(self) -> Path:
+        """The file with the contexts."""
+        return contexts.path(self.environ)
+
+    @cached_property
+    def context(self) -> contexts.Context:
+        """The chosen context; an empty one if an address is given instead."""
+        name = self._value("context")
+        if name:
+            return contexts.load(self.contexts_file).find(name)
+        if self._value("url"):
+            return contexts.Context()
+        found = contexts.load(self.contexts_file)
+        return found.find(found.current) if found.current else contexts.Context()
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the chosen API."""
+        from cli.rest import Client, Target
+
+        url = self._value("url") or self.context.url
+        if not url:
+            raise Failure(
+                "No API is chosen: give --url, set CASSANDRA_MESOS_URL, or run: cassandra-mesos context add NAME URL",
+                ExitCode.USAGE,
+            )
+        files = {name: str(self.given.get(name) or getattr(self.context, name)) for name in ("ca", "cert", "key")}
+        return Client(Target(url=url, token=self._token(), **files))
+
+    @cached_property
+    def output(self) -> Output:
+        """The output in the chosen format."""
+        chosen = self._value("output") or self.context.output or FORMATS[0]
+        if chosen not in FORMATS:
+            raise Failure(f"The output must be one of {', '.join(FORMATS)}, not {chosen}.", ExitCode.USAGE)
+        terminal = sys.stdout.isatty()
+        plain = bool(self.given.get("no_color")) or bool(self.environ.get("NO_COLOR"))
+        return Output(chosen, terminal and not plain, terminal, bool(self.given.get("quiet")))
+
+    def confirm(self, question: str) -> None:
+        """Ask before a command that interrupts service or removes something.
+
+        Raises:
+            Failure: No person can be asked and --yes was not given, or the answer is no.
+        """
+        if self.given.get("yes"):
+            return
+        if not is_terminal():
+            raise Failure(f"{question} Without a terminal this needs --yes.", ExitCode.USAGE)
+        if not click.confirm(question, err=True):
+            raise Failure("Nothing was changed.")
+
+    def _value(self, name: str) -> str:
+        return str(self.given.get(name) or self.environ.get(_PREFIX + name.upper()) or "")
+
+    def _token(self) -> str:
+        if file := self.given.get("token_file"):
+            return contexts.read_token(Path(file))
+        if token := self.environ.get("CASSANDRA_MESOS_TOKEN"):
+            return token
+        if file := self.environ.get("CASSANDRA_MESOS_TOKEN_FILE"):
+            return contexts.read_token(Path(file))
+        if self.context.token_file:
+            return contexts.read_token(Path(self.context.token_file).expanduser())
+        if self.context.token_command:
+            return contexts.run_token_command(self.context.token_command)
+        return self.environ.get("AUTH_TOKEN", "")
+
+
+def pass_session(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass the session to a command as its first argument."""
+    return click.make_pass_decorator(Session, ensure=True)(function)
+
+
+def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    session = context.ensure_object(Session)
+    if value is not None and value is not False and parameter.name:
+        session.given[parameter.name] = value
+
+
+def global_options(hidden: bool) -> list[click.Parameter]:
+    """Return the options that every command accepts; they are hidden in the help of all but the root."""
+
+    def option(*names: str, **more: Any) -> click.Option:
+        return click.Option(names, expose_value=False, callback=_store, hidden=hidden, **more)
+
+    file = click.Path(dir_okay=False)
+    return [
+        option("-c", "--context", metavar="NAME", help="The context to use."),
+        option("--url", metavar="URL", help="The address of the API, such as http://master/service/cassandra."),
+        option("--ca", type=file, help="Certificates in PEM against which the API's is checked."),
+        option("--cert", type=file, help="The client's certificate in PEM."),
+        option("--key", type=file, help="The key of the client's certificate."),
+        option("--token-file", type=file, help="The file with the token; only its owner may have rights on it."),
+        option("-o", "--output", type=click.Choice(FORMATS), help="The format of the output."),
+        option("-y", "--yes", is_flag=True, help="Do not ask before a command that interrupts or removes something."),
+        option("--no-color", is_flag=True, help="No colours."),
+        option("-q", "--quiet", is_flag=True, help="No words on stderr, except errors."),
+        option("-v", "--verbose", is_flag=True, help="Write each request to stderr."),
+    ]
+
+
+class Command(click.Command):
+    """A command that also accepts the global options after its own name."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params = [*self.params, *global_options(hidden=True)]
+
+
+class Group(click.Group):
+    """A group of such commands, some of which have other names as well."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, aliases: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.aliases = dict(aliases or {})
+        if self.aliases:
+            self.epilog = f"Other names: {', '.join(f'{name} is {aim}' for name, aim in self.aliases.items())}."
+        self.params = [*self.params, *global_options(hidden=True)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name or alias."""
+        return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
+
+
+Group.group_class = Group
+
+
+def group(name: str, aliases: Mapping[str, str] | None = None) -> Callable[[Callable[..., Any]], Group]:
+    """Return a decorator that makes a group of a function; its docstring is the help."""
+
+    def decorate(function: Callable[..., Any]) -> Group:
+        return click.group(name, cls=Group, aliases=aliases)(function)
+
+    return decorate
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], Command]:
+    """Return a decorator that makes a command of a function; its docstring is the help."""
+
+    def decorate(function: Callable[..., Any]) -> Command:
+        return click.command(name, cls=Command)(function)
+
+    return decorate
+
+
+def node_name(text: str) -> str:
+    """Return a node's full name: `node-3` for `3`."""
+    return f"node-{text}" if text.isascii() and text.isdigit() else text
+
+
+def names(values: Sequence[str]) -> list[str]:
+    """Return names that were given one by one or with commas between them."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]

@@ -1,0 +1,146 @@
+"""Tables as values, and their text: for people, for scripts, or names alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from cli.units import format_age, format_bytes, format_duration, parse_time
+
+# Terminals obey control characters, and some texts come from other programs.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_NOTHING = "-"
+_GAP = "  "
+
+
+class Kind(Enum):
+    """The kind of a column's values, which decides how people read them."""
+
+    TEXT = "text"
+    TIME = "time"
+    BYTES = "bytes"
+    RATE = "bytes per second"
+    SECONDS = "seconds"
+    PERCENT = "percent"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; one that is `wide` is shown by `-o wide` and `-o tsv` alone."""
+
+    title: str
+    kind: Kind = Kind.TEXT
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of raw values (times in ISO 8601, sizes in bytes), and the index of the column that names a row."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+    name: int = 0
+
+
+def columns(*titles: str | Column) -> tuple[Column, ...]:
+    """Return columns of text for plain titles, beside those that are columns already."""
+    return tuple(title if isinstance(title, Column) else Column(title) for title in titles)
+
+
+def fields_table(pairs: Sequence[tuple[str, Any]]) -> Table:
+    """Return a table of two columns: a field and its value."""
+    return Table(columns("Field", "Value"), pairs)
+
+
+def names_of(table: Table) -> list[str]:
+    """Return the name of each row."""
+    return [clean(row[table.name]) for row in table.rows]
+
+
+def render_tsv(table: Table) -> list[str]:
+    """Return lines with tabs between raw values, the titles first."""
+    lines = ["\t".join(column.title for column in table.columns)]
+    kinds = [column.kind for column in table.columns]
+    return lines + ["\t".join(map(_raw, row, kinds)) for row in table.rows]
+
+
+def render_text(
+    table: Table,
+    now: float,
+    wide: bool = False,
+    width: int | None = None,
+    style: Callable[[str], str] | None = None,
+) -> list[str]:
+    """Return aligned lines for people.
+
+    Args:
+        table: The table.
+        now: The present time in seconds since 1970, for relative times.
+        wide: True if wide columns are shown, and no line is cut.
+        width: The terminal's width, to which lines are cut; None for no limit.
+        style: Colours a cell's text; None for no colours.
+    """
+    shown = [index for index, column in enumerate(table.columns) if wide or not column.wide]
+    head = [table.columns[index].title for index in shown]
+    body = [[_text(row[index], table.columns[index].kind, now) for index in shown] for row in table.rows]
+    sizes = [max(len(cells[place]) for cells in [head, *body]) for place in range(len(shown))]
+    limit = None if wide else width
+    lines = [_line(head, sizes, limit, None)]
+    return lines + [_line(cells, sizes, limit, style) for cells in body]
+
+
+def clean(value: Any) -> str:
+    """Return a value as one line of text without control characters."""
+    match value:
+        case None | "":
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer():
+            return str(int(value))
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+        case list() | tuple():
+            return ", ".join(clean(item) for item in value)
+        case _:
+            return _CONTROL.sub(" ", str(value))
+
+
+def _raw(value: Any, kind: Kind) -> str:
+    """Return a value for scripts: times in ISO 8601, numbers without a unit."""
+    if kind is Kind.TIME and isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return clean(value)
+
+
+def _text(value: Any, kind: Kind, now: float) -> str:
+    if value is None or value == "" or value == []:
+        return _NOTHING
+    if kind is Kind.TIME:
+        moment = value if isinstance(value, int | float) else parse_time(str(value))
+        return clean(value) if moment is None else format_age(moment, now)
+    if isinstance(value, int | float):
+        match kind:
+            case Kind.BYTES:
+                return format_bytes(value)
+            case Kind.RATE:
+                return f"{format_bytes(value)}/s"
+            case Kind.SECONDS:
+                return format_duration(value)
+            case Kind.PERCENT:
+                return f"{value:.0f} %"
+    return clean(value)
+
+
+def _line(cells: Sequence[str], sizes: Sequence[int], limit: int | None, style: Callable[[str], str] | None) -> str:
+    text = _GAP.join(cell.ljust(size) for cell, size in zip(cells, sizes, strict=True)).rstrip()
+    if limit is not None and len(text) > limit:
+        return text[: max(limit - 1, 1)] + "…"
+    if style is None:
+        return text
+    return _GAP.join(style(cell) + " " * (size - len(cell)) for cell, size in zip(cells, sizes, strict=True)).rstrip()

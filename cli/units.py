@@ -1,0 +1,59 @@
+"""Durations, times and sizes: parsed from options, and written for people."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a duration such as `90`, `1.5h` or `1h30m`.
+
+    Raises:
+        ValueError: The text is no duration.
+    """
+    if re.fullmatch(r"\d+(?:\.\d+)?", text):
+        return float(text)
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration such as 90s, 15m or 1h30m")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def parse_time(text: str) -> float | None:
+    """Return the seconds since 1970 of an ISO 8601 time, None for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.timestamp() if found.tzinfo is not None else None
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in its two largest units, such as `2d 3h`."""
+    left, parts = int(seconds), []
+    for unit in ("d", "h", "m", "s"):
+        number, left = divmod(left, int(_SECONDS[unit]))
+        if number:
+            parts.append(f"{number}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def format_age(time: float, now: float) -> str:
+    """Return a time relative to now, such as `4h ago` or `in 2d 13h`."""
+    if abs(now - time) < 1:
+        return "now"
+    return f"{format_duration(now - time)} ago" if time < now else f"in {format_duration(time - now)}"
+
+
+def format_bytes(number: float) -> str:
+    """Return a size with IEC units, such as `1.5 GiB`."""
+    for unit in _BINARY:
+        if number < 1024 or unit == _BINARY[-1]:
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"

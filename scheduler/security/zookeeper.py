@@ -1,0 +1,86 @@
+"""How the scheduler connects to ZooKeeper: its credentials, who else may read its znodes, and TLS.
+
+The credentials file has `user:password` on its first line. That user owns every znode of the service. Further lines are
+earlier credentials: the scheduler presents them too, so that it can take over znodes that they own. Empty lines and
+lines that begin with # are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass, field
+
+SHORTEST = 8
+_USER = re.compile(r"[A-Za-z0-9_.@-]+")
+
+
+class CredentialsFileError(ValueError):
+    """A credentials file that cannot be used; the text names the line and never the password."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A user of ZooKeeper's scheme `digest`."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+def parse_credentials(text: str) -> tuple[Credentials, ...]:
+    """Return the credentials of the file, at least one, the owner first; raises CredentialsFileError."""
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        user, _, password = line.partition(":")
+        # ZooKeeper decodes credentials by the locale of its Java, so other characters could fail there.
+        printable = password.isascii() and password.isprintable()
+        if not _USER.fullmatch(user) or len(password) < SHORTEST or not printable:
+            raise CredentialsFileError(
+                f"line {number} is not user:password, with a password of at least {SHORTEST} printable characters"
+            )
+        found.append(Credentials(user, password))
+    if not found:
+        raise CredentialsFileError("it holds no user:password")
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The files for connections over TLS, in PEM. Without certificate and key the client presents none."""
+
+    ca_file: str
+    certificate_file: str = ""
+    key_file: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context from the present files: one CA file, names checked, TLS 1.2 or later.
+
+        kazoo's own context would trust all authorities of the system too. Raises OSError, also for what is no PEM.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(self.ca_file)
+        if self.certificate_file:
+            # Without a password, Python would ask for that of an encrypted key on the terminal.
+            context.load_cert_chain(self.certificate_file, self.key_file or None, password="")
+        return context
+
+
+@dataclass(frozen=True)
+class Access:
+    """The connection's rights. Without credentials the service's znodes are open to every client of ZooKeeper."""
+
+    credentials: tuple[Credentials, ...] = ()
+    world_reads: bool = False
+    tls: Tls | None = None
+
+    @property
+    def owner(self) -> Credentials | None:
+        """The user that owns the znodes."""
+        return self.credentials[0] if self.credentials else None
+
+
+OPEN = Access()

@@ -1,0 +1,70 @@
+"""Certificates for tests: an authority, and certificates for 127.0.0.1 that it signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """The files of one certificate: itself, its key, and both in one file."""
+
+    certificate: Path
+    key: Path
+    both: Path
+
+
+class Authority:
+    """An authority whose certificate is `ca`; it writes all files into one folder."""
+
+    def __init__(self, folder: Path, name: str = "test authority") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        built = self._begin(self._name, self._key.public_key(), DAY).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(_pem(built.sign(self._key, hashes.SHA256())))
+
+    def issue(self, name: str, address: str = "127.0.0.1", lasts: timedelta = DAY, password: bytes = b"") -> Issued:
+        """Return a certificate for the address; with a negative `lasts` it has expired."""
+        hidden = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        certificate = self._begin(subject, key.public_key(), lasts).add_extension(names, critical=False)
+        issued = Issued(*(self._folder / f"{name}{ending}.pem" for ending in ("", "-key", "-both")))
+        issued.certificate.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+        issued.key.write_bytes(key.private_bytes(*form, hidden))
+        issued.key.chmod(0o600)
+        issued.both.write_bytes(issued.key.read_bytes() + issued.certificate.read_bytes())
+        return issued
+
+    def _begin(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, lasts: timedelta) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - 7 * DAY)
+            .not_valid_after(now + lasts)
+        )
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)

@@ -1,0 +1,237 @@
+"""Each exit code, and what goes to which stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from api import create_app
+from cli.errors import ExitCode
+from cli.root import PROGRAM
+from scheduler.core.commands.command import Command
+from scheduler.core.state.node import Failures
+from scheduler.core.state.operation import OperationState, StepState
+from tests.unit.api.cluster import CoreGateway, make_node, make_settings
+from tests.unit.api.maintenance import cleaning, run, step, uploading
+from tests.unit.cli.serving import CommandLine, Served, serve
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("seeds", 0, ""),
+        ("plan interrupt deploy", 0, "Received cmd: interrupt"),
+        ("repair start --node node-9", 1, "there is no node node-9"),
+        ("nonsense", 2, "No such command"),
+        ("plan status deploy --nonsense", 2, "No such option"),
+        ("node restart 0", 2, "--yes"),
+        ("backup delete monday -l s3://b", 2, "--yes"),
+        ("backup delete -y -l s3://b", 2, "NAME"),
+        ("config set A", 2, "NAME=VALUE"),
+        ("plan interrupt deploy Deploy", 2, "whole plans"),
+        ("plan status nothing", 5, "There is no plan nothing."),
+        ("node show 7", 5, "There is no node node-7."),
+        ("op watch repair", 5, "No Repair was started yet."),
+        ("repair stop -y", 6, "Repair already not running."),
+        ("node status 1", 8, "did not answer within 5 seconds"),
+        ("api GET /v1/nothing", 5, ""),
+    ],
+)
+def test_codes(line: str, code: int, words: str, cli: CommandLine, served: Served) -> None:
+    ran = cli(*line.split())
+    assert ran.code == code, ran
+    assert words in ran.err
+    assert (ran.out == "") is (line != "seeds")
+
+
+def test_the_root_without_a_command_shows_help(cli: CommandLine) -> None:
+    ran = cli()
+    assert (ran.code, "Usage: cassandra-mesos" in ran.err) == (2, True)
+
+
+def test_no_api_is_chosen(cli: CommandLine) -> None:
+    ran = cli("seeds")
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
+    assert "context add" in ran.err
+
+
+@pytest.mark.parametrize("url", ["ftp://host", "http://", "http://user:secret@host"])
+def test_a_bad_url(url: str, cli: CommandLine) -> None:
+    assert cli("--url", url, "seeds").code == ExitCode.USAGE
+
+
+def test_nothing_listens(cli: CommandLine) -> None:
+    ran = cli("--url", "127.0.0.1:1", "seeds")
+    assert (ran.code, ran.err) == (8, "The API at http://127.0.0.1:1 cannot be reached: Connection refused.\n")
+
+
+def test_tls_against_plain_http(cli: CommandLine, served: Served) -> None:
+    ran = cli("--url", served.url.replace("http:", "https:"), "seeds")
+    assert (ran.code, "TLS" in ran.err) == (8, True)
+
+
+def test_a_ca_that_is_no_certificate(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    assert cli("--url", "https://127.0.0.1:1", "--ca", str(tmp_path / "ca.pem"), "seeds").code == 2
+
+
+class TestTokens:
+    """An API that needs a token."""
+
+    @pytest.fixture
+    def url(self, gateway: CoreGateway, tmp_path: Path) -> object:
+        (tmp_path / "tokens").write_text("alice:uSeR_t0k3n\n")
+        (tmp_path / "tokens").chmod(0o600)
+        with serve(create_app(gateway, make_settings(API_TOKEN_FILE=str(tmp_path / "tokens")))) as found:
+            yield found.url
+
+    def test_none(self, url: str, cli: CommandLine) -> None:
+        ran = cli("--url", url, "seeds")
+        assert (ran.code, "A token is needed" in ran.err) == (7, True)
+
+    @pytest.mark.parametrize("name", ["CASSANDRA_MESOS_TOKEN", "AUTH_TOKEN"])
+    def test_of_the_environment(self, name: str, url: str, cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(name, "uSeR_t0k3n")
+        assert cli("--url", url, "seeds").code == 0
+
+    def test_of_a_file(self, url: str, cli: CommandLine, tmp_path: Path, gateway: CoreGateway) -> None:
+        assert cli("--url", url, "--token-file", str(tmp_path / "tokens"), "plan", "interrupt", "deploy").code == 0
+        assert gateway.submitted[0][1] == "alice"
+
+    def test_of_a_file_that_others_can_read(self, url: str, cli: CommandLine, tmp_path: Path) -> None:
+        (tmp_path / "tokens").chmod(0o644)
+        ran = cli("--url", url, "--token-file", str(tmp_path / "tokens"), "seeds")
+        assert (ran.code, "chmod 600" in ran.err) == (2, True)
+
+    def test_of_a_command(self, url: str, cli: CommandLine) -> None:
+        assert cli("context", "add", "home", url, "--token-command", "printf uSeR_t0k3n").code == 0
+        assert cli("seeds").code == 0
+
+
+def test_a_redirect_is_not_followed(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flask import Flask, redirect
+
+    app = Flask("router")
+    app.add_url_rule("/v1/seeds", "away", lambda: redirect("http://127.0.0.1:1/"))
+    with serve(app) as found:
+        ran = cli("--url", found.url, "seeds")
+    assert (ran.code, "redirected" in ran.err) == (1, True)
+
+
+class TestWaiting:
+    """`--wait` and `watch`: how the work ended, and that it goes on without the command."""
+
+    def test_complete(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        run(gateway, state=OperationState.COMPLETE)
+        assert cli("op", "watch", "cleanup").code == 0
+
+    def test_stopped(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        run(gateway, state=OperationState.STOPPED)
+        assert cli("op", "watch", "cleanup").code == 1
+
+    def test_error(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        uploading(gateway)
+        failed = step("Upload", "node-1", state=StepState.FAILED, failures=Failures(3, 0, "the disk is full"))
+        gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
+        ran = cli("op", "watch", "backup")
+        assert (ran.code, "the disk is full" in ran.err) == (3, True)
+
+    def test_interrupted(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        run(gateway, interrupted=True)
+        assert cli("op", "watch", "cleanup").code == 4
+
+    def test_an_interrupted_plan(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        gateway.state = replace(
+            gateway.state, nodes={**gateway.state.nodes, "node-2": make_node(2, task=None, deployed=None, mode="")}
+        )
+        assert cli("plan", "interrupt", "deploy").code == 0
+        ran = cli("plan", "restart", "deploy", "node-0", "--wait", "--timeout", "5s")
+        assert ran.code == 4, ran
+
+    def test_timeout(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        cleaning(gateway)
+        ran = cli("op", "watch", "cleanup", "--timeout", "0.1")
+        assert (ran.code, ran.out) == (9, "")
+        assert "node-1  Cleanup  [##########          ] 50 %" in ran.err
+        assert ran.err.endswith("Look at it again: cassandra-mesos op watch cleanup\n")
+
+    def test_the_started_operation_is_awaited(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+        ran = cli("flush", "start", "--wait", "--timeout", "0.2")
+        assert ran.code == 9
+        assert gateway.state.operations["flush"].id in ran.out
+
+    @pytest.mark.parametrize(
+        ("line", "after", "code"),
+        [
+            ("node restart 0", {"id": "node-0__new"}, 0),
+            ("node restart 0", {}, 9),
+            ("node resume 0", {"id": "node-0__new"}, 0),
+            ("node replace 0", {}, 9),
+            ("node pause 0", {"mode": "PAUSED"}, 0),
+            ("node pause 0", {}, 9),
+        ],
+    )
+    def test_nodes(
+        self, line: str, after: dict[str, str], code: int, cli: CommandLine, served: Served, gateway: CoreGateway,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        def submit(command: Command, principal: str) -> None:
+            """Carry the command out at once."""
+            node = gateway.state.nodes["node-0"]
+            assert node.task is not None
+            task = replace(node.task, id=after.get("id", node.task.id))
+            changed = replace(node, task=task, mode=after.get("mode", node.mode))
+            gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-0": changed}, sightings={})
+
+        monkeypatch.setattr(gateway, "submit", submit)
+        ran = cli(*line.split(), "-y", "--wait", "--timeout", "0.2")
+        assert ran.code == code, ran
+        assert ("node show node-0" in ran.err) is (code == 9)
+
+    def test_control_c(self, served: Served, gateway: CoreGateway) -> None:
+        cleaning(gateway)
+        process = command_line(served, "op", "watch", "cleanup")
+        assert process.stderr is not None
+        assert "cleanup" in process.stderr.readline()
+        process.send_signal(2)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out) == (130, "")
+        assert "The work goes on. Look at it again: cassandra-mesos op watch cleanup" in err
+        assert gateway.submitted == []
+
+
+def command_line(served: Served, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CASSANDRA_MESOS_URL": served.url},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_reader_of_the_output_goes_away(served: Served) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        ended = subprocess.run(
+            [sys.executable, "-m", "cli", "--url", served.url, "seeds"],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_what_the_installed_script_runs(cli: CommandLine) -> None:
+    ran = cli("version", "--client", "-o", "json")
+    assert json.loads(ran.out)["client"] != "unknown"
+    assert PROGRAM == "cassandra-mesos"

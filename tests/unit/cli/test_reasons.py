@@ -1,0 +1,62 @@
+"""The chain of reasons behind a step that waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cli.reasons import chain
+
+
+def plan(*steps: tuple[str, str, str, str]) -> dict[str, Any]:
+    """Return a plan of one phase, from the name, status, reason and message of each step."""
+    keys = ("name", "status", "reason", "message")
+    return {"phases": [{"name": "Deploy", "steps": [dict(zip(keys, step, strict=True)) for step in steps]}]}
+
+
+PLANS = {
+    "deploy": plan(
+        ("node-0", "COMPLETE", "DONE", "done"),
+        ("node-1", "PENDING", "NO_OFFER_FITS", "no offer fits"),
+        ("node-2", "PENDING", "EARLIER_NODE", "waits for node-1"),
+        ("node-3", "PENDING", "EARLIER_NODE", "waits for node-2"),
+    ),
+    "recovery": plan(("node-0", "WAITING", "INTERRUPTED", "the plan is interrupted")),
+    "repair": plan(("node-0", "PENDING", "OTHER_JOB", "waits for another job")),
+}
+OFFERS = [
+    {"node": "node-1", "agent_id": "a", "hostname": "h", "outcome": "declined",
+     "reasons": [{"code": "CPUS", "message": message}]}
+    for message in ("older", "0.5 of 1")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("node-3", [(0, "EARLIER_NODE"), (1, "EARLIER_NODE"), (2, "NO_OFFER_FITS"), (3, "CPUS")]),
+        ("node-1", [(0, "NO_OFFER_FITS"), (1, "CPUS")]),
+        ("deploy", [(0, "NO_OFFER_FITS"), (1, "CPUS")]),
+        ("recovery", [(0, "INTERRUPTED")]),
+        ("repair", [(0, "OTHER_JOB")]),
+        ("node-7", []),
+    ],
+)
+def test_chain(wanted: str, found: list[tuple[int, str]]) -> None:
+    assert [(link.depth, link.reason) for link in chain(PLANS, OFFERS, wanted)] == found
+
+
+def test_the_newest_evaluation_of_an_agent_holds() -> None:
+    assert chain(PLANS, OFFERS, "node-1")[-1].message == "0.5 of 1"
+
+
+def test_advice_names_the_plan() -> None:
+    assert chain(PLANS, OFFERS, "recovery")[0].advice == "cassandra-mesos plan continue recovery"
+
+
+def test_two_steps_that_wait_for_each_other_end() -> None:
+    circle = plan(
+        ("node-1", "PENDING", "NODE_DOWN", "node-2 is down"), ("node-2", "PENDING", "NODE_DOWN", "node-1 is down")
+    )
+    assert len(chain({"recovery": circle}, [], "node-1")) == 2

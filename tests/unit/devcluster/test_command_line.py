@@ -1,0 +1,32 @@
+"""The command line in a local cluster: built beside the bundles, and named after `up`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from devcluster.bundles import Bundles
+from devcluster.layout import ClusterLayout
+from devcluster.processes import StartError
+from devcluster.up import summary
+
+
+def test_up_names_the_command_line(tmp_path: Path) -> None:
+    lines = [line.strip() for line in summary(ClusterLayout(tmp_path), ["127.0.0.2:9042"])]
+    export = next(shlex.split(line) for line in lines if line.startswith("export CASSANDRA_MESOS_URL="))
+    assert export[2] == f"CASSANDRA_MESOS_TOKEN_FILE={tmp_path / 'token'}"
+    assert ".venv/bin/cassandra-mesos status" in lines
+
+
+def test_it_is_built_among_the_artifacts(tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path)
+    bundles.artifacts.mkdir()
+    bundles.build_command_line()
+    assert (bundles.artifacts / "cassandra-mesos").stat().st_mode & 0o111
+
+
+def test_it_cannot_be_built(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="The command line cassandra-mesos could not be built"):
+        Bundles(tmp_path / "missing").build_command_line()

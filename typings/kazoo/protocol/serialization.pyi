@@ -1,0 +1,6 @@
+from typing import NamedTuple
+
+class Auth(NamedTuple):
+    auth_type: int
+    scheme: str
+    auth: str
