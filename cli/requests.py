@@ -126,7 +126,7 @@ def secrets(session: Session, source: str, fields: Mapping[str, tuple[str, str, 
 
 def _ask(fields: Mapping[str, tuple[str, str, bool]]) -> dict[str, str]:
     if not sys.stdin.isatty():
-        raise Failure("Without a terminal nobody can be asked for secrets: give a file or env.", ExitCode.USAGE)
+        raise Failure("Without a terminal secrets cannot be asked for: give a file or env.", ExitCode.USAGE)
     return {
         name: click.prompt(
             title, hide_input=hidden, err=True, default="" if name in _OPTIONAL else None, show_default=False
