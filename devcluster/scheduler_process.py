@@ -42,6 +42,8 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "API_TOKEN_FILE": str(layout.token_file),
         "SECRETS_KEY_FILE": str(secrets_key(layout)),
         "SECRETS_KEY": "",
+        # Its own S3 server, by whichever port a test puts before it.
+        "BACKUP_LOCATIONS": f"s3://*, http://{layout.s3.host}:*",
         "ARTIFACTS_DIR": str(bundles.artifacts),
         "NODES": str(layout.nodes),
         "SEED_NODES": str(min(_SEEDS, layout.nodes)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import signal
 import sys
 from queue import SimpleQueue
@@ -14,6 +15,8 @@ from executor.agent.environment import TOKEN, MesosEnvironmentError, parse
 from executor.cassandra.install import Surroundings
 from executor.node.events import Event, Shutdown
 from executor.node.lifecycle import Node
+
+_SHARED_USERS = frozenset({"nobody"})
 
 
 def main() -> int:
@@ -28,6 +31,10 @@ def main() -> int:
     except MesosEnvironmentError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    # For all that executor and Cassandra write: data, logs, configuration, dumps.
+    os.umask(0o027)
+    if (name := _user()) in _SHARED_USERS:
+        logging.warning("nodes run as %s, which other tasks may run as too: give SERVICE_USER a user of its own", name)
     os.environ.pop(TOKEN, None)  # Cassandra and other child processes must not inherit it
     events: SimpleQueue[Event] = SimpleQueue()
 
@@ -44,6 +51,13 @@ def main() -> int:
     finally:
         agent.close()
     return 3 if agent.refused else 0
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 if __name__ == "__main__":

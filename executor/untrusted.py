@@ -15,7 +15,7 @@ MAX_TEXT = 100_000
 # Beyond it other languages' numbers end, and so do conversions that take linear time.
 MAX_INTEGER = 2**63
 _BAD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class UntrustedError(ValueError):
@@ -49,7 +49,7 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 def clean_text(text: str, limit: int = MAX_TEXT) -> str:
     """Return a text without lone surrogates and control characters (newline and tab stay), cut to a length."""
-    return _BAD.sub(_REPLACEMENT, text[:limit].replace("\r\n", "\n").replace("\r", "\n"))
+    return _BAD.sub(REPLACEMENT, text[:limit].replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _no_number(name: str) -> float:

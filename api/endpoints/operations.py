@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 
 from api.documents import operations
-from api.endpoints.start_operation import ask_storage, check_key, seal, start
+from api.endpoints.start_operation import ask_storage, check_key, checked, seal, start
 from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refusal_error
@@ -199,7 +199,4 @@ def _location() -> Request:
     if emc is not None:
         given["uses_emc"] = {"true": True, "false": False}.get(emc.lower(), emc)
     given |= {field: request.headers[header] for header, field in _HEADERS.items() if header in request.headers}
-    found = check_location(given)
-    if isinstance(found, tuple):
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
-    return found
+    return checked(check_location(given))

@@ -14,6 +14,7 @@ from api.documents.cluster import launched
 from api.http.access import access, snapshot
 from api.http.errors import RequestError, refusal_error
 from scheduler.core.commands.command import StartOperation
+from scheduler.core.maintenance import backup_places
 from scheduler.core.maintenance.request import Request, check, check_names, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.state.exclusion import exclusion, remarks
@@ -37,7 +38,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     """
     state = snapshot().state
     nodes = [node.name for node in launched(state)]
-    request = _checked(check(kind, body, nodes))
+    request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     # Before any question to a node; the command itself decides again, on the state of that moment.
@@ -49,6 +50,8 @@ def start(kind: str, body: Json) -> tuple[str, str]:
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
     if schema is not None and kind not in READING and (named := named_tables(request, schema)):
         facts = {**facts, "named": named}
+    if request.request.get("external_location"):
+        facts = {**facts, "places": list(places())}
     identifier = str(uuid.uuid4())
     command = StartOperation(
         plan=kind,
@@ -70,7 +73,8 @@ def storage_question(request: Request) -> dict[str, Any]:
     """Return the location of backups and its secrets, as a question to an executor has them."""
     fields = request.request
     location = {name: fields[name] for name in ("external_location", "region", "endpoint", "tls_ca")}
-    return {"location": {**location, "path_style": fields["uses_emc"]}, "secrets": dict(request.secrets)}
+    location |= {"path_style": fields["uses_emc"], "allowed": list(places())}
+    return {"location": location, "secrets": dict(request.secrets)}
 
 
 @contextmanager
@@ -97,10 +101,18 @@ def ask_storage(subject: str, request: Request, **more: Any) -> Json:
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{place} cannot be used: {str(error).rstrip('.')}.") from error
 
 
-def _checked(found: Request | tuple[str, ...]) -> Request:
+def checked(found: Request | tuple[str, ...]) -> Request:
+    """Return a request that has no problem, and whose location is allowed. Raises RequestError."""
     if isinstance(found, tuple):
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(found))
+    if (rule := backup_places.problem(places(), found.request)) is not None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"external_location {rule}.")
     return found
+
+
+def places() -> tuple[str, ...]:
+    """Return the places where backups may be kept, as BACKUP_LOCATIONS allows them."""
+    return backup_places.parse(access().settings.backup_locations)
 
 
 def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Request, Json]:
@@ -110,7 +122,7 @@ def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Reques
         RequestError: The request is refused.
         Unavailable: No node could read the backup.
     """
-    request = _checked(check(kind, body, nodes))
+    request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
     backup = _complete_backup(request)

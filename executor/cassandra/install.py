@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 import secrets
@@ -10,16 +11,17 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executor.cassandra import cassandra_yaml, jvm, start_keeper, volume
-from executor.jmx import agent_jar
+from executor.jmx import access, agent_jar
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import NodeLaunch
 
 JAVA_VERSION = 17
 LOG = "system.log"
+_LOOPBACK = "127.0.0.1"
 
 _JAVA_VERSION_LINE = re.compile(r'^JAVA_VERSION="(\d+)', re.MULTILINE)
 
@@ -43,6 +45,10 @@ class Installation:
     lock: volume.VolumeLock
     jolokia: Jolokia
     keeper: start_keeper.Keeper | None = None
+    address: str = ""
+    native_port: int = 0
+    # The file with Jolokia's password: it goes once Jolokia has read it.
+    secret: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
         LaunchError: A prerequisite is missing.
     """
     files = find_files(launch, where)
-    jolokia = Jolokia(where.address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
+    address = jolokia_address(where.address)
+    jolokia = Jolokia(address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
     try:
         document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume)))
         rackdc = cassandra_yaml.rackdc(launch)
@@ -77,15 +84,17 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     lock = _take_volume(files.volume, where, tell)
     try:
         _check_ports(launch, where)
-        _write(
-            files, document, rackdc, jvm.jolokia_properties(where.address, launch.ports, jolokia.user, jolokia.password)
-        )
+        jolokia = with_free_port(jolokia)
+        _write(files, document, rackdc, jvm.jolokia_properties(jolokia, files.jolokia_policy))
     except BaseException:
         lock.close()
         raise
     keeper = start_keeper.prepare(launch, files, files.logs / LOG, where.environ)
     command = jvm.command(launch, files, () if keeper is None else keeper.options)
-    return Installation(command, where.sandbox, files.logs, files.volume, lock, jolokia, keeper)
+    native_port, secret = launch.ports.native_transport, files.jolokia_properties
+    return Installation(
+        command, where.sandbox, files.logs, files.volume, lock, jolokia, keeper, where.address, native_port, secret
+    )
 
 
 def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:
@@ -165,13 +174,34 @@ def _check_ports(launch: NodeLaunch, where: Surroundings) -> None:
     ports = {
         "storage port": launch.ports.storage,
         "native transport port": launch.ports.native_transport,
-        "Jolokia port": launch.ports.jolokia,
     }
+    if jolokia_address(where.address) == where.address:
+        ports["Jolokia port"] = launch.ports.jolokia
     for name, port in ports.items():
         while problem := _port_problem(where.address, port):
             if time.monotonic() >= deadline:
                 raise LaunchError("ports", f"the {name} {port} on {where.address} cannot be used: {problem}")
             time.sleep(0.1)
+
+
+def jolokia_address(address: str) -> str:
+    """Return where Jolokia listens on a node of this address: the executor alone asks it, from the same machine.
+
+    An address of the loopback network is the node's own already.
+    """
+    try:
+        own = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        own = False
+    return address if own else _LOOPBACK
+
+
+def with_free_port(jolokia: Jolokia) -> Jolokia:
+    """Take another port where this one is in use: several nodes of one machine share its loopback address."""
+    if _port_problem(jolokia.address, jolokia.port) is None:
+        return jolokia
+    with socket.create_server((jolokia.address, 0)) as probe:
+        return replace(jolokia, port=probe.getsockname()[1])
 
 
 def _port_problem(address: str, port: int) -> str | None:
@@ -191,6 +221,7 @@ def _write(files: jvm.Files, document: str, rackdc: str, jolokia: str) -> None:
             directory.mkdir(exist_ok=True)
         files.yaml.write_text(document)
         (files.conf / "cassandra-rackdc.properties").write_text(rackdc)
+        files.jolokia_policy.write_text(access.policy())
         files.jolokia_properties.unlink(missing_ok=True)
         descriptor = os.open(files.jolokia_properties, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w") as file:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.protocol import NodeLaunch, Ports
+from executor.jmx.jolokia import Jolokia
+from executor.protocol import NodeLaunch
 
 OPTIONS_FILE = "jvm17.options"
 MAIN_CLASS = "org.apache.cassandra.service.CassandraDaemon"
@@ -52,6 +53,11 @@ class Files:
     def jolokia_properties(self) -> Path:
         """Return the path of Jolokia's configuration."""
         return self.conf / "jolokia.properties"
+
+    @property
+    def jolokia_policy(self) -> Path:
+        """Return the file with what may be called."""
+        return self.conf / "jolokia-access.xml"
 
 
 def command(launch: NodeLaunch, files: Files, kept: Sequence[str] = ()) -> list[str]:
@@ -104,19 +110,22 @@ def _properties(launch: NodeLaunch, files: Files) -> list[str]:
         "logback.configurationFile": (files.bundle_conf / "logback.xml").as_uri(),
         # Native libraries are unpacked and loaded from here; /tmp is often mounted noexec.
         "java.io.tmpdir": str(files.tmp),
+        # Of Jolokia's server: seconds until a request has come whole. Those that never end would hold all its threads.
+        "sun.net.httpserver.maxReqTime": "10",
     }
     if launch.replace_address is not None:
         properties["cassandra.replace_address_first_boot"] = launch.replace_address
     return [f"-D{name}={value}" for name, value in properties.items()]
 
 
-def jolokia_properties(address: str, ports: Ports, user: str, password: str) -> str:
-    """Return the configuration of the Jolokia agent: HTTP on the node's own address, with a user and a password.
+def jolokia_properties(jolokia: Jolokia, policy: Path) -> str:
+    """Return the configuration of the Jolokia agent: its address, its user and password, and what may be called.
 
     A call of a maintenance job occupies a thread as long as Cassandra works on it, also after the job has ended. The
     status poller must never wait for such a call, so there are several threads.
     """
     return (
-        f"host={address}\nport={ports.jolokia}\nuser={user}\npassword={password}\n"
+        f"host={jolokia.address}\nport={jolokia.port}\nuser={jolokia.user}\npassword={jolokia.password}\n"
+        f"policyLocation={policy.as_uri()}\n"
         "discoveryEnabled=false\nexecutor=fixed\nthreadNr=16\nbacklog=16\n"
     )

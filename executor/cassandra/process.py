@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from executor.cassandra import exec_child, exit_cause, volume
+from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.jmx.replication import Replication, survey
-from executor.jmx.status import ISOLATED, poll, with_details, with_process, with_replication
+from executor.jmx.status import ISOLATED, UNKNOWN, poll, with_details, with_process, with_replication
 from executor.protocol import NodeStatus
 
 OUTPUT = "cassandra.out"
@@ -30,6 +31,9 @@ class Cassandra:
         self._log = installation.logs / LOG
         self._keeper = installation.keeper
         self._serves = False
+        self._address = installation.address or installation.jolokia.address
+        self._native_port = installation.native_port
+        self._secret = installation.secret
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
 
@@ -41,13 +45,20 @@ class Cassandra:
     def exit_code(self) -> int | None:
         """Return the exit code, or the negative number of the signal that ended it; None while it runs."""
         code = self._process.poll()
+        if code is not None:
+            self._forget_secret()
         if code is not None and not self._serves and self._keeper is not None:
             self._keeper.note_crash(code)
         return code
 
     def status(self, timeout: float) -> NodeStatus:
         """Return Cassandra's status, polled now with a timeout in seconds; see `status.poll`."""
-        status = with_process(poll(self.jolokia, timeout), self.pid, self._volume)
+        status = with_process(poll(self.jolokia, timeout, self._address), self.pid, self._volume)
+        if status.mode == UNKNOWN:
+            # Jolokia can be stuck, or have no free thread, while Cassandra works.
+            serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
+            return replace(status, native_transport_running=serving)
+        self._forget_secret()
         status = self._with_replication(status, timeout)
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
@@ -62,6 +73,12 @@ class Cassandra:
             except JolokiaError:
                 return status
         return with_replication(status, self._surveyed[1])
+
+    def _forget_secret(self) -> None:
+        """Remove the file with Jolokia's password: an agent shows the files of a sandbox to its clients."""
+        if self._secret is not None:
+            self._secret.unlink(missing_ok=True)
+            self._secret = None
 
     def mark_serving(self) -> None:
         """Note that Cassandra serves; the start cache then keeps this start's findings, in the background."""
@@ -104,7 +121,7 @@ def _spawn(installation: Installation, output: Path) -> subprocess.Popen[bytes]:
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock.descriptor,),
             )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: an argument that no program can be given
         raise LaunchError("start", f"Cassandra cannot be started: {error}") from error
     else:
         started = volume.Process(process.pid, volume.start_time(process.pid) or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ from cassandra import AuthenticationFailed, DriverException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
+
+from executor.cql.encryption import Encryption, UntrustedError
 
 _PROTOCOL = 5
 _AGREEMENT_SECONDS = 60.0
@@ -33,6 +36,7 @@ def open_session(
     consistency: int,
     connect_seconds: float = 30.0,
     request_seconds: float = 120.0,
+    encryption: Encryption | None = None,
 ) -> Iterator[Session]:
     """Open a session with this node alone.
 
@@ -45,6 +49,7 @@ def open_session(
         consistency: A value of the driver's ConsistencyLevel.
         connect_seconds: The longest wait for the connection.
         request_seconds: The longest wait for an answer.
+        encryption: TLS of the native transport; None for plain text.
 
     Raises:
         ConnectError: There is no connection.
@@ -54,7 +59,7 @@ def open_session(
         consistency_level=consistency,
         request_timeout=request_seconds,
     )
-    cluster = _cluster(address, port, secrets, profile, connect_seconds)
+    cluster = _cluster(address, port, secrets, profile, connect_seconds, _context(address, port, encryption))
     try:
         try:
             session = cluster.connect()
@@ -67,7 +72,12 @@ def open_session(
 
 
 def _cluster(
-    address: str, port: int, secrets: Mapping[str, str], profile: ExecutionProfile, connect_seconds: float
+    address: str,
+    port: int,
+    secrets: Mapping[str, str],
+    profile: ExecutionProfile,
+    connect_seconds: float,
+    context: ssl.SSLContext | None,
 ) -> Cluster:
     user = secrets.get("cassandra_username")
     return Cluster(
@@ -76,12 +86,20 @@ def _cluster(
         auth_provider=PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         protocol_version=_PROTOCOL,
+        ssl_context=context,
         connect_timeout=connect_seconds,
         control_connection_timeout=connect_seconds,
         max_schema_agreement_wait=_AGREEMENT_SECONDS,
         schema_metadata_enabled=False,
         token_metadata_enabled=False,
     )
+
+
+def _context(address: str, port: int, encryption: Encryption | None) -> ssl.SSLContext | None:
+    try:
+        return None if encryption is None else encryption.context(address)
+    except UntrustedError as error:
+        raise ConnectError(f"CQL on {address}:{port}: {error}", refused=True) from error
 
 
 def words(error: BaseException) -> str:

@@ -35,14 +35,14 @@ _WANTED = tuple(
 )
 
 
-def poll(jolokia: Jolokia, timeout: float) -> NodeStatus:
+def poll(jolokia: Jolokia, timeout: float, address: str = "") -> NodeStatus:
     """Poll Cassandra. Never raises: without an answer, the mode is UNKNOWN and `error` the cause."""
     try:
         values = jolokia.read(_WANTED, timeout)
     except JolokiaError as error:
-        return NodeStatus(mode=UNKNOWN, endpoint=jolokia.address, error=str(error))
+        return NodeStatus(mode=UNKNOWN, endpoint=address or jolokia.address, error=str(error))
     load = values.get(_LOAD)
-    status = interpret({item.name: value for item, value in values.items()}, jolokia.address)
+    status = interpret({item.name: value for item, value in values.items()}, address or jolokia.address)
     return replace(status, load_bytes=load if isinstance(load, int) else None)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from executor.cassandra.install import Surroundings
+from executor.cql.encryption import Encryption
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import JobLaunch, JobProgress
 
@@ -45,6 +46,7 @@ class NodeFacts:
     """The node that a job works on. `scratch` is our directory on its volume, outside of Cassandra's data.
 
     `surroundings` are those of its Cassandra's launch: they locate its bundle and its Java.
+    `encryption` is that of its native transport, None for plain text.
     """
 
     name: str
@@ -54,6 +56,7 @@ class NodeFacts:
     data_directories: tuple[Path, ...]
     scratch: Path
     surroundings: Surroundings | None = None
+    encryption: Encryption | None = None
 
 
 class JobContext(Protocol):

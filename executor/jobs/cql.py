@@ -20,9 +20,9 @@ _LOGIN = (
 def connect(node: NodeFacts, secrets: Mapping[str, str], consistency: int) -> Iterator[Session]:
     """Open a CQL session with this node alone. Raises JobError if the node refuses it."""
     try:
-        with open_session(node.address, node.native_port, secrets, consistency) as session:
+        with open_session(node.address, node.native_port, secrets, consistency, encryption=node.encryption) as session:
             yield session
     except ConnectError as error:
-        if error.refused and not secrets.get("cassandra_username"):
+        if error.refused and "uthentication" in str(error) and not secrets.get("cassandra_username"):
             raise JobError("connect", _LOGIN.format(node.address), hopeless=True) from error
         raise JobError("connect", str(error), error.refused) from error

@@ -16,10 +16,11 @@ from executor.cassandra import exit_cause
 from executor.cassandra.install import Installation, LaunchError, Surroundings, hold, install
 from executor.cassandra.process import Cassandra
 from executor.cassandra.volume import VolumeLock
+from executor.cql import encryption
 from executor.jmx.status import PAUSED, UNKNOWN
 from executor.jobs.context import NodeFacts
 from executor.jobs.runner import Runner
-from executor.node import reporting
+from executor.node import launch_rules, reporting
 from executor.node.events import Drained, Event, Held, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
 from executor.node.job_table import JOBS
 from executor.node.poller import Poller
@@ -151,15 +152,20 @@ class Node:
     def _on_launch(self, event: Launch) -> None:
         try:
             launch = parse_task(event.data)
-        except ProtocolError as error:
-            _LOG.error("task %s refused: its launch data cannot be read: %s", event.task_id, error)
-            self._agent.update(event.task_id, "TASK_FAILED", f"launch data: {error}")
-            self._ended = self._ended or self._task_id is None
+        except (ProtocolError, RecursionError) as error:
+            self._refuse_launch(event.task_id, str(error))
             return
         if isinstance(launch, JobLaunch):
             self._on_job(event.task_id, launch)
+        elif (rule := launch_rules.problem(launch)) is not None:
+            self._refuse_launch(event.task_id, rule)
         else:
             self._on_node(event, launch)
+
+    def _refuse_launch(self, task_id: str, why: str) -> None:
+        _LOG.error("task %s refused: its launch data cannot be read: %s", task_id, why)
+        self._agent.update(task_id, "TASK_FAILED", f"launch data: {why}")
+        self._ended = self._ended or self._task_id is None
 
     def _on_job(self, task_id: str, launch: JobLaunch) -> None:
         if self._task_id is None:
@@ -170,6 +176,8 @@ class Node:
             self._jobs.refuse(task_id, f"it belongs to {launch.node_task_id}, but {self._task_id} runs here")
         elif self._facts is None or self._stop is not None or self._ended:
             self._jobs.refuse(task_id, f"Cassandra of {launch.node} does not run")
+        elif (rule := launch_rules.job_problem(launch)) is not None:
+            self._jobs.refuse(task_id, f"launch data: {rule}")
         else:
             self._jobs.start(task_id, launch, self._facts)
 
@@ -193,6 +201,9 @@ class Node:
                 self._events.put(Installed(install(launch, self._where, _LOG.info)))
         except LaunchError as error:
             self._events.put(Installed(error))
+        except Exception as error:  # noqa: BLE001 - a thread that just ended would leave the task in TASK_STARTING
+            _LOG.exception("the installation broke")
+            self._events.put(Installed(LaunchError("installation", f"{type(error).__name__}: {str(error)!a}")))
 
     def _on_installed(self, result: Installation | LaunchError) -> None:
         if self._ended:
@@ -227,13 +238,14 @@ class Node:
     # Status.
 
     def _on_polled(self, event: Polled) -> None:
+        status = event.status if self._report is None else reporting.believed(self._report, event.status)
         for query in event.queries:
-            self._reply(query, event.status)
+            self._reply(query, status)
         if self._report is None or self._ended:
             return
-        if self._cassandra is not None and event.status.native_transport_running:
+        if self._cassandra is not None and status.native_transport_running:
             self._cassandra.mark_serving()
-        self._report, changed = reporting.fold(self._report, event.status, time.monotonic())
+        self._report, changed = reporting.fold(self._report, status, time.monotonic())
         if changed is not None:
             _LOG.info("mode %s, native transport %s", changed.mode, changed.native_transport_running)
             self._send_status(changed)
@@ -245,7 +257,7 @@ class Node:
     def _on_message(self, data: str) -> None:
         try:
             message = parse_message(data)
-        except ProtocolError as error:
+        except (ProtocolError, RecursionError) as error:
             _LOG.warning("message ignored: it cannot be read: %s", error)
             return
         match message:
@@ -374,4 +386,5 @@ def _facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> Nod
         data_directories=(volume / "data",),
         scratch=volume / "maintenance",
         surroundings=where,
+        encryption=encryption.read(launch.options, where.address),
     )

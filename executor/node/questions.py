@@ -19,6 +19,9 @@ from executor.redaction import redact, traceback_of
 _LOG = logging.getLogger(__name__)
 
 
+# One about a store takes a client of more than ten megabytes, and a store that never answers keeps it for a minute.
+_AT_ONCE = 4
+
 QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -46,19 +49,31 @@ class Questions:
 
     def __init__(self, agent: Reporter) -> None:
         self._agent = agent
+        self._free = threading.Semaphore(_AT_ONCE)
 
     def ask(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
-        """Answer on a thread.
+        """Answer on a thread, or refuse at once if too many questions are being answered.
 
         Args:
             question: The scheduler's question.
             task_id: The task of this node's Cassandra; empty if there is none.
             node: None while Cassandra does not run.
         """
+        if not self._free.acquire(blocking=False):
+            name = "" if node is None else node.name
+            text = f"the executor answers {_AT_ONCE} questions already; ask again later"
+            self._agent.send(encode_message(Answer(question.id, name, task_id, {}, "failed", text)))
+            return
         arguments = (question, task_id, node)
         threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
 
     def _run(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
+        try:
+            self._answer(question, task_id, node)
+        finally:
+            self._free.release()
+
+    def _answer(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
         name = "" if node is None else node.name
         kind, problem, content = "", "", dict[str, Any]()
         try:

@@ -36,6 +36,17 @@ def begin(pid: int, address: str, now: float) -> Report:
     return Report(NodeStatus(mode=STARTING, endpoint=address, pid=pid), silent_since=now, counted=now)
 
 
+def believed(report: Report, polled: NodeStatus) -> NodeStatus:
+    """Return what is to be believed of a polled status: a node whose JMX is silent while it serves CQL is not down.
+
+    Its last mode holds then, with why it may be an old one; without a mode before it stays UNKNOWN.
+    """
+    if polled.mode != UNKNOWN or not polled.native_transport_running or report.sent.mode != "NORMAL":
+        return polled
+    error = f"CQL is served, but JMX does not answer, so that all else is as it was before: {polled.error}"
+    return replace(report.sent, error=error, room_bytes=polled.room_bytes)
+
+
 def fold(report: Report, polled: NodeStatus, now: float) -> tuple[Report, NodeStatus | None]:
     """Fold a polled status; return the new report, and the status to send or None."""
     budget = min(_BURST, report.budget + (now - report.counted) * _REFILL_PER_SECOND)

@@ -66,7 +66,7 @@ class _Request:
 def repair(context: JobContext) -> Mapping[str, Any]:
     """Repair this node's ranges. Raises JobError if a segment has failed three times, after all others were tried."""
     request = _Request.parse(context.launch.parameters)
-    replicas = Replicas(context.node.native_port, context.secrets())
+    replicas = Replicas(context.node.native_port, context.secrets(), encryption=context.node.encryption)
     if refused := replicas.check_login(context.node.address):
         raise JobError("login", refused, hopeless=True)
     try:

@@ -16,6 +16,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import Session
 
+from executor.cql.encryption import Encryption
 from executor.cql.session import CQL_ERRORS, ConnectError, open_session, words
 from executor.repair.survey import host
 
@@ -40,6 +41,7 @@ class Replicas:
     port: int
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     silent: dict[str, str] = field(default_factory=dict)
+    encryption: Encryption | None = None
 
     def silent_sentence(self) -> str:
         """Return a sentence about the replicas that could not be queried; empty if all could."""
@@ -86,7 +88,7 @@ class Replicas:
         return found
 
     def _connected(self, address: str) -> AbstractContextManager[Session]:
-        return open_session(address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS)
+        return open_session(address, self.port, self.secrets, ConsistencyLevel.ONE, _SECONDS, _SECONDS, self.encryption)
 
     def _ask(self, endpoint: str, query: str) -> list[dict[str, Any]]:
         address = host(endpoint)

@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.handlers import add_expect_header
 from botocore.utils import parse_timestamp
 
+from executor.s3.destinations import Guard
 from executor.s3.location import Location
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def open_client(
         )
         # The header makes every large request wait for the server's answer, up to a second if there is none.
         client.meta.events.unregister("before-call.s3", add_expect_header)
+        guard = Guard(client.meta.endpoint_url)
+        client.meta.events.register("before-send.s3", guard.before_send)
+        client.meta.events.register("before-call.s3.HeadBucket", guard.before_head_bucket)
+        for event in ("after-call", "after-call-error"):
+            client.meta.events.register(f"{event}.s3.HeadBucket", guard.after_head_bucket)
         try:
             yield client
         finally:

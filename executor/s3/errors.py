@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Iterable
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from typing import Any
 
 from botocore import exceptions
-from urllib3.exceptions import HTTPError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HeaderParsingError, HTTPError, InvalidHeader
 
 from executor.redaction import redact
+from executor.s3.destinations import RefusedError
 
 # The errors that a call can raise.
-CAUSES = (exceptions.BotoCoreError, exceptions.ClientError, HTTPError, OSError)
+CAUSES = (exceptions.BotoCoreError, exceptions.ClientError, ResponseParserError, HTTPError, OSError)
 
 _PASSES = {
     "InternalError", "SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestTimeout",
@@ -19,8 +25,14 @@ _PASSES = {
 }  # fmt: skip
 _FINAL = (
     exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError,
-    exceptions.ParamValidationError, exceptions.InvalidRegionError, exceptions.SSLError,
+    exceptions.ParamValidationError, exceptions.InvalidRegionError, exceptions.SSLError, RefusedError,
 )  # fmt: skip
+_NO_S3 = "the server does not answer as S3 does"
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+_MESSAGE_LENGTH = 300
+_FOREIGN = (HTTPException, ResponseParserError, HeaderParsingError, InvalidHeader, UnicodeError)
+# Connections that ended too early.
+_BROKEN = (RemoteDisconnected, IncompleteRead)
 _NOT_FOUND = {"NoSuchKey", "404"}
 _NO_RANGE = {"InvalidRange", "416"}
 _TAKEN = {"PreconditionFailed", "412"}
@@ -56,14 +68,40 @@ def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
         secrets: Values that the sentence must not contain.
     """
     if isinstance(error, exceptions.ClientError):
-        code, text = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
-        words = f"{code}: {text}" if text and text != code else code
-        return StoreError(_scrubbed(f"{what}: {words}", secrets), not passes(error), code)
+        code = code_of(error)
+        return StoreError(_scrubbed(f"{what}: {_words_of(error, code)}", secrets), not passes(error), code)
+    if isinstance(error, RefusedError):
+        return StoreError(_scrubbed(f"{what}: {error}", secrets), hopeless=True)
+    if _is_foreign(error):
+        return StoreError(_scrubbed(f"{what}: {_NO_S3}", secrets), not passes(error))
     words = f"{type(error).__name__}: {error}"
     if isinstance(error, exceptions.BotoCoreError) and (cause := error.kwargs.get("error")) is not None:
         # Some of the library's texts lack the cause that the operating system gave.
         words += "" if str(cause) in words else f" ({cause})"
     return StoreError(_scrubbed(f"{what}: {words}", secrets), not passes(error))
+
+
+def _words_of(error: exceptions.ClientError, code: str) -> str:
+    """Return S3's own message; of an answer that is not S3's, its status alone: the rest can be confidential."""
+    if not _CODE.fullmatch(code) or (code.isdecimal() and not error.operation_name.startswith("Head")):
+        return f"{_NO_S3}: its status is {_status(error)}"
+    given = str(error.response.get("Error", {}).get("Message", ""))
+    text = "".join(character if character.isprintable() else " " for character in given)[:_MESSAGE_LENGTH]
+    return f"{code}: {text}" if text and text != code else code
+
+
+def _is_foreign(error: BaseException) -> bool:
+    """Return whether an answer was not readable HTTP: the library's error repeats it."""
+    queue, seen = deque[Any]([error]), set[int]()
+    while queue:
+        found = queue.popleft()
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        if isinstance(found, _FOREIGN) and not isinstance(found, _BROKEN):
+            return True
+        queue += [found.__cause__, found.__context__, *found.args, getattr(found, "kwargs", {}).get("error")]
+    return False
 
 
 def code_of(error: Exception) -> str:

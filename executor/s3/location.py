@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 _S3 = re.compile(r"s3://(?P<bucket>[^/?#@\s]+)(?:/(?P<prefix>[^?#\s]*))?")
 _HTTP = re.compile(r"(?P<endpoint>https?://[^/?#@\s]+)/(?P<bucket>[^/?#\s]+)(?:/(?P<prefix>[^?#\s]*))?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class LocationError(ValueError):
@@ -42,13 +45,17 @@ def parse(content: Mapping[str, Any]) -> Location:
     """Parse the location in a job's parameters or a question: `external_location` and its companions.
 
     Examples: `s3://bucket/prefix` is at AWS, or at `endpoint`. `https://host:9000/bucket/prefix` names its own endpoint
-    and always has path style.
+    and always has path style. `allowed` are the places of BACKUP_LOCATIONS; a scheduler of an earlier version gives
+    none.
 
     Raises:
         LocationError: A field is not valid.
     """
     text = str(content.get("external_location") or "")
     region, endpoint = _optional(content, "region"), _optional(content, "endpoint")
+    if region is not None and not _REGION.fullmatch(region):
+        # It becomes a part of a host's name.
+        raise LocationError("region is not of letters, digits and dashes")
     path_style = bool(content.get("path_style"))
     found = _S3.fullmatch(text)
     if found is None:
@@ -58,7 +65,7 @@ def parse(content: Mapping[str, Any]) -> Location:
         if endpoint is not None:
             raise LocationError("external_location already names an endpoint; remove the field endpoint")
         endpoint, path_style = found["endpoint"], True
-    return Location(
+    location = Location(
         bucket=found["bucket"],
         prefix=_prefix(found["prefix"] or ""),
         endpoint=endpoint,
@@ -66,6 +73,10 @@ def parse(content: Mapping[str, Any]) -> Location:
         path_style=path_style,
         authority=_optional(content, "tls_ca"),
     )
+    allowed = content.get("allowed")
+    if allowed is not None:
+        _check_allowed(location, [str(place) for place in allowed])
+    return location
 
 
 def _optional(content: Mapping[str, Any], name: str) -> str | None:
@@ -80,3 +91,32 @@ def _prefix(text: str) -> str:
     if any(part in ("", ".", "..") for part in text.split("/")) and text:
         raise LocationError(f"the prefix {text!r} has a part that is empty, . or ..")
     return f"{text}/" if text else ""
+
+
+def _check_allowed(location: Location, places: Iterable[str]) -> None:
+    """Raise LocationError unless a location lies in one of the places of BACKUP_LOCATIONS, as the scheduler gives them.
+
+    A place is `s3://bucket/prefix/` or `http(s)://host:port/bucket/prefix/`, or the beginning of one; `*` is any port.
+    """
+    forms = _forms(location)
+    if not any(form.startswith(place) for form in forms for place in places):
+        raise LocationError(f"{location} is in none of the places of BACKUP_LOCATIONS")
+
+
+def _forms(location: Location) -> tuple[str, ...]:
+    rest = f"{location.bucket}/{location.prefix}"
+    if location.endpoint is None:
+        return (f"s3://{rest}",)
+    scheme, host, port = address_of(location.endpoint)
+    return (f"{scheme}://{host}:{port}/{rest}", f"{scheme}://{host}:*/{rest}")
+
+
+def address_of(url: str) -> tuple[str, str, int]:
+    """Take scheme, host in small letters and port from a URL. Raises LocationError."""
+    try:
+        found = urlsplit(url)
+        port = found.port or _DEFAULT_PORTS[found.scheme]
+    except (ValueError, KeyError) as error:
+        raise LocationError(f"{url!r} is no address of a server") from error
+    host = (found.hostname or "").rstrip(".")
+    return found.scheme, f"[{host}]" if ":" in host else host, port

@@ -24,6 +24,8 @@ _LOOKS_LIKE = 0.85
 # Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
 _FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR", "CASSANDRA_START_CACHE"}
 _WILDCARDS = {"0.0.0.0", "::"}
+# Often the user of unrelated tasks.
+_SHARED_USER = "nobody"
 
 
 def read(environ: Mapping[str, str]) -> Reading:
@@ -145,6 +147,10 @@ def _derive(reading: Reading) -> None:
             reading.derived.add(setting)
     if reading.has("ARTIFACTS_URL"):
         values["ARTIFACTS_URL"] = values["ARTIFACTS_URL"].rstrip("/") + "/"
+    if values.get("SERVICE_USER") == _SHARED_USER:
+        reading.warnings.append(
+            f"SERVICE_USER is {_SHARED_USER}, as other tasks can be: give nodes a user of their own."
+        )
     if values.get("SERVICE_USER") == "":
         reading.problems.append("SERVICE_USER must be set, because the user that runs the scheduler has no name.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from scheduler.core.maintenance import backup_places
 from scheduler.core.mesos.placement import PlacementError, parse_constraints
 from scheduler.settings.secret_names import secret_option
 from scheduler.settings.texts import sign_rule
@@ -73,6 +74,15 @@ def host_names(value: str) -> str | None:
 def cluster_name(value: str) -> str | None:
     """Check a cluster name. Cassandra accepts nearly anything; a line break or a quote would be a mistake."""
     return None if re.fullmatch(r"[\w .:/-]{1,128}", value) else "must be words of letters, digits and . : / _ -"
+
+
+def backup_locations(value: str) -> str | None:
+    """Return the rule that the places of backups break; None if they are valid."""
+    try:
+        backup_places.parse(value)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def servers(value: str) -> str | None:

@@ -71,7 +71,7 @@ _SERVICE = (
     _text(
         "SERVICE_USER",
         "",
-        "User on the agents that runs executor and Cassandra.",
+        "User on the agents that runs executor and Cassandra; best one of its own, see docs/security.md.",
         rule=rules.user,
         derived="the user that runs the scheduler",
         marathon="nobody",
@@ -187,6 +187,14 @@ _API = (
         "One such key, for platforms that put secrets into the environment; prefer the file.",
         rule=rules.secrets_key,
     ),
+    _text(
+        "BACKUP_LOCATIONS",
+        "",
+        "Places where backups may be kept, parted by commas: s3://*, s3://bucket/prefix, or "
+        "http(s)://host:port/bucket/prefix; a port of * is any. Requests that name another place are refused.",
+        rule=rules.backup_locations,
+        derived="`s3://*`: any bucket of Amazon, and no other server",
+    ),
     _text("ARTIFACTS_DIR", "artifacts", "Directory with the bundles that the API serves to the agents."),
     _text(
         "ARTIFACTS_URL",
@@ -269,7 +277,11 @@ _CASSANDRA = (
     _port("CASSANDRA_STORAGE_PORT", "7000", "Port between nodes."),
     _port("CASSANDRA_SSL_STORAGE_PORT", "7001", "Legacy port between nodes with TLS."),
     _port("CASSANDRA_NATIVE_TRANSPORT_PORT", "9042", "Port of CQL."),
-    _port("CASSANDRA_JMX_PORT", "7199", "Port on which the executor reaches JMX over HTTP (Jolokia)."),
+    _port(
+        "CASSANDRA_JMX_PORT",
+        "7199",
+        "Loopback port on which the executor reaches JMX over HTTP (Jolokia).",
+    ),
     _text("CASSANDRA_YAML", "", "More keys of cassandra.yaml, as YAML; see below."),
     _text("CASSANDRA_YAML_FILE", "", "File with more keys of cassandra.yaml; see below."),
 )

@@ -19,7 +19,8 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 
 from executor.cassandra.install import Surroundings, install
 from executor.cassandra.process import Cassandra
-from executor.jmx.jolokia import Jolokia
+from executor.jmx import access
+from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia
 from executor.jobs.context import NodeFacts
 from executor.protocol import NodeLaunch
 from tests.feature import executor_agent
@@ -29,6 +30,16 @@ from tests.waiting import wait_for
 # Three nodes on two cores: a node that starts makes the others slow to answer.
 _START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
+# What tests do to a node, beside what the executor may.
+_STORAGE = access.ALLOWED[STORAGE_SERVICE]
+_THROUGHPUT = ("StreamThroughputMbitPerSec", "ConcurrentCompactors", "CompactionThroughputMbPerSec")
+_OF_TESTS = {
+    STORAGE_SERVICE: replace(_STORAGE, attributes=(*_STORAGE.attributes, *_THROUGHPUT)),
+    "org.apache.cassandra.db:type=RepairService": access.Allowed(
+        attributes=("RepairPendingCompactionRejectThreshold",), operations=("*",)
+    ),
+    "org.apache.cassandra.db:type=Guardrails": access.Allowed(operations=("*",)),
+}
 LAUNCH = replace(executor_agent.LAUNCH, node="", cluster_name="ring", rack="", self_seed=False)
 
 
@@ -63,7 +74,10 @@ class RingNode:
         """Start Cassandra and wait until it serves."""
         assert self.cassandra is None
         where = Surroundings(self.directory, self.address, os.environ)
-        self.cassandra = started = Cassandra(install(self.launch, where, lambda _: None))
+        installation = install(self.launch, where, lambda _: None)
+        policy = self.directory / "conf" / "jolokia-access.xml"
+        policy.write_text(access.policy({**access.ALLOWED, **_OF_TESTS}).replace(' mode="read"', ""))
+        self.cassandra = started = Cassandra(installation)
 
         def serves() -> bool:
             assert started.exit_code() is None, started.cause()

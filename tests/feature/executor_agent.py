@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     NodeLaunch,
     NodeStatus,
@@ -84,6 +85,7 @@ class Node:
     agent: NodeAgent
     master: FakeMaster
     bundles: tuple[Path, ...]
+    noted: Jolokia | None = None
 
     def launch(self, launch: NodeLaunch | str, task_id: str, volume: bool = True, **variables: str) -> None:
         """Give the agent the task, with its volume."""
@@ -123,11 +125,23 @@ class Node:
         while True:
             update = self.next_update(task_id, seconds)
             assert update["state"] in ("TASK_STARTING", "TASK_RUNNING"), update
+            self._note_jolokia()
             if "data" not in update:
                 continue
             status = parse_status(update["data"])
             if all(getattr(status, name) == value for name, value in wanted.items()):
                 return status
+
+    def jolokia(self) -> Jolokia:
+        """That of the newest Cassandra, as its executor has it: noted while it started, since the file is gone then."""
+        assert self.noted is not None
+        return self.noted
+
+    def _note_jolokia(self) -> None:
+        path = self.agent.sandbox() / "conf" / "jolokia.properties"
+        with suppress(FileNotFoundError):
+            given = dict(line.split("=", 1) for line in path.read_text().splitlines())
+            self.noted = Jolokia(given["host"], int(given["port"]), given["user"], given["password"])
 
     def end(self, task_id: str, seconds: float = 90.0) -> Json:
         """Return the task's terminal status."""

@@ -102,9 +102,7 @@ class NodeJobs:
 
     def jolokia(self) -> Jolokia:
         """Return a client of the running Cassandra."""
-        path = self.node.agent.sandbox() / "conf" / "jolokia.properties"
-        given = dict(line.split("=", 1) for line in path.read_text().splitlines())
-        return Jolokia(given["host"], int(given["port"]), given["user"], given["password"])
+        return self.node.jolokia()
 
     def data_files(self, key_space: str, table: str) -> list[Path]:
         """Return the data components of a table's live SSTables."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from tests.feature import executor_agent
 from tests.feature.executor_agent import Node, running_node
 from tests.feature.localmesos_agent.agent_process import wait_for
@@ -50,6 +50,32 @@ def _wait_for_kept(volume: Path) -> list[str]:
     ]
 
 
+def _open_to_others(sandbox: Path) -> list[Path]:
+    """What Cassandra and its executor wrote and others can read."""
+    written = [
+        path for name in ("conf", "logs", "volume/data", "volume/commitlog") for path in (sandbox / name).rglob("*")
+    ]
+    assert written
+    return [path for path in written if path.stat().st_mode & 0o007]
+
+
+def _only_what_the_executor_calls(node: Node) -> None:
+    """The right password opens nothing else of JMX."""
+    jolokia = node.jolokia()
+    mode = Attribute(STORAGE_SERVICE, "OperationMode")
+    assert jolokia.read([mode], 5) == {mode: "NORMAL"}
+    refused = {
+        "stopGossiping": STORAGE_SERVICE, "stopDaemon": STORAGE_SERVICE, "truncate": STORAGE_SERVICE,
+        "vmSystemProperties": "com.sun.management:type=DiagnosticCommand",
+        "dumpHeap": "com.sun.management:type=HotSpotDiagnostic", "loadClass": "java.util.logging:type=Logging",
+    }  # fmt: skip
+    for operation, mbean in refused.items():
+        with pytest.raises(JolokiaError, match=r"not allowed|not permitted|[Ff]orbidden"):
+            jolokia.execute(mbean, operation, [], 5)
+    properties = Attribute("java.lang:type=Runtime", "SystemProperties")
+    assert jolokia.read([properties], 5) == {}
+
+
 def test_life_of_a_node(node: Node) -> None:
     node.launch(LAUNCH, "t1", CASSANDRA_START_CACHE="")
     assert node.next_update("t1")["state"] == "TASK_STARTING"
@@ -58,6 +84,10 @@ def test_life_of_a_node(node: Node) -> None:
     assert (status.data_center, status.rack, status.version) == ("dc1", "r1", "5.0.8")
     assert status.live == ("127.0.2.1",)
     assert status.pid is not None
+
+    _only_what_the_executor_calls(node)
+    assert _open_to_others(node.agent.sandbox()) == []
+    assert not (node.agent.sandbox() / "conf" / "jolokia.properties").exists(), "the password is in no file"
 
     reply = node.query("q1")
     assert (reply.id, reply.node, reply.task_id) == ("q1", "node-0", "t1")

@@ -13,7 +13,7 @@ from cassandra import DriverException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
+from executor.jmx.jolokia import STORAGE_SERVICE, JolokiaError
 from tests.disks import CannotMountError, Disk, small_disk
 from tests.feature.executor_agent import Node, running_node
 from tests.feature.test_executor_cassandra import LAUNCH
@@ -77,13 +77,6 @@ def write(session: Session, rows: int) -> set[int]:
     return written
 
 
-def jolokia_of(node: Node) -> Jolokia:
-    """As its executor has it."""
-    lines = (node.agent.sandbox() / "conf" / "jolokia.properties").read_text().splitlines()
-    found = dict(line.split("=", 1) for line in lines if "=" in line)
-    return Jolokia(found["host"], int(found["port"]), found["user"], found["password"])
-
-
 def end(node: Node, task_id: str) -> str:
     """The last words of a task whose executor has ended too."""
     words: str = node.end(task_id)["message"]
@@ -139,7 +132,7 @@ def test_a_broken_disk_isolates_it_in_cassandras_words_until_it_is_restarted(nod
         assert len(written) == 20
         disk.set_writable(False)
         with pytest.raises(JolokiaError, match="FSWriteError"):
-            jolokia_of(node).execute(STORAGE_SERVICE, _FLUSH, ["kept", []], 30.0)
+            node.jolokia().execute(STORAGE_SERVICE, _FLUSH, ["kept", []], 30.0)
         status = node.until("t1", mode="ISOLATED")
         assert (status.native_transport_running, status.gossip_running) == (False, False)
         assert status.error is not None

@@ -59,7 +59,7 @@ SHIM = "scheduler.__main__"
 # What the pure core may take from outside of itself. No clock, no randomness, no threads, no I/O.
 CORE_STANDARD_LIBRARY = {
     "__future__", "base64", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib",
-    "itertools", "json", "math", "operator", "re", "string", "types", "typing", "uuid", "bisect", "heapq",
+    "ipaddress", "itertools", "json", "math", "operator", "re", "string", "types", "typing", "uuid", "bisect", "heapq",
 }  # fmt: skip
 
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.backup.format import rules
+
 SNAPSHOTS = "snapshots"
 _TABLE_DIRECTORY = re.compile(r"(?P<name>\w+)-(?P<id>[0-9a-f]{32})", re.ASCII)
-_COMPONENT = re.compile(r"(?P<sstable>[a-z]{2}-[0-9a-z_]+-[a-z]+)-.+", re.ASCII)
+# What a restore takes: a file of any other name is not Cassandra's.
+_COMPONENT = re.compile(rf"(?P<sstable>{rules.SSTABLE.pattern})-{rules.COMPONENT.pattern}", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)

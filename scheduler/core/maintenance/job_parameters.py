@@ -65,6 +65,8 @@ def _decommission(_state: ClusterState, operation: OperationRecord, _node: str) 
 
 def _storage(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
     location = {**_chosen(operation, _LOCATION), "path_style": operation.request.get("uses_emc", False)}
+    if "places" in operation.facts:
+        location["allowed"] = list(operation.facts["places"])
     return {
         "location": location,
         "backup_name": operation.request.get("backup_name"),

@@ -12,7 +12,7 @@ from tests.unit.api.cluster import CoreGateway, make_node, make_settings, make_s
 
 @pytest.fixture
 def settings() -> Settings:
-    return make_settings()
+    return make_settings(BACKUP_LOCATIONS="s3://*, http://minio:9000/backups")
 
 
 @pytest.fixture

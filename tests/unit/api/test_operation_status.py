@@ -157,6 +157,7 @@ def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
         "endpoint": None,
         "tls_ca": None,
         "path_style": True,
+        "allowed": ["s3://", "http://minio:9000/backups/"],
     }
 
 

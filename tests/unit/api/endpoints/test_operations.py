@@ -22,6 +22,7 @@ from tests.unit.sealing_keys import new_key
 
 KEY = new_key()
 PLACE = {"external_location": "s3://bucket"}
+ALLOWED = {"allowed": ["s3://"]}
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_what_a_backup_becomes(client: FlaskClient, gateway: CoreGateway) -> Non
     assert command.request["key_spaces"] == ["shop"]
     assert command.tuning == {"throttle": DEFAULT_THROTTLE}
     assert Sealer([KEY]).open(answer["id"], command.sealed) == KEYS
-    location = {**PLACE, "region": "eu-west-1", "endpoint": None, "tls_ca": None, "path_style": True}
+    location = {**PLACE, "region": "eu-west-1", "endpoint": None, "tls_ca": None, "path_style": True, **ALLOWED}
     assert gateway.asked == [
         ("schema", {}),
         ("backup", {"location": location, "secrets": KEYS, "backup_name": "monday"}),
@@ -171,7 +172,8 @@ def test_what_a_restore_becomes(client: FlaskClient, gateway: CoreGateway) -> No
     command = gateway.submitted[0][0]
     assert isinstance(command, StartOperation)
     assert command.request["rename"] == {"shop.user": "shop.old"}
-    assert command.facts == {"backup": {name: value for name, value in BACKUP.items() if name != "key_spaces"}}
+    backup = {name: value for name, value in BACKUP.items() if name != "key_spaces"}
+    assert command.facts == {"backup": backup, "places": ["s3://"]}
     assert [subject for subject, _ in gateway.asked] == ["backup"]
 
 
@@ -349,3 +351,12 @@ def test_no_answer_holds_a_credential(client: FlaskClient, gateway: CoreGateway)
     answers.append(repr(gateway.submitted))
     for secret in (*KEYS.values(), "the-user", "the-password", KEY):
         assert not [answer for answer in answers if secret in answer]
+
+
+@pytest.mark.parametrize("path", ["backup/start", "restore/start", "backup/verify", "backup/delete", "restore/plan"])
+def test_a_place_that_is_not_allowed(client: FlaskClient, gateway: CoreGateway, path: str) -> None:
+    for place in ("http://10.0.0.1:22/bucket", "http://minio:22/backups", "https://minio:9000/backups"):
+        code, answer = put(client, f"/v1/{path}", {"backup_name": "monday", "external_location": place})
+        assert code == 400
+        assert "external_location must lie in one of the places that BACKUP_LOCATIONS allows: s3://*" in str(answer)
+    assert gateway.asked == []

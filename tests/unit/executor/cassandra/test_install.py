@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from executor.cassandra.install import Installation, LaunchError, Surroundings, find_java, install
+from executor.cassandra.install import (
+    Installation,
+    LaunchError,
+    Surroundings,
+    find_java,
+    install,
+    jolokia_address,
+    with_free_port,
+)
+from executor.jmx import access
+from executor.jmx.jolokia import Jolokia
 from executor.protocol import NodeLaunch
 from tests.unit.executor.sandbox import ADDRESS, make_launch, make_sandbox, surroundings
 
@@ -108,6 +118,29 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert {path.name for path in (sandbox / "volume").iterdir() if path.is_dir()} == {
         "data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance", "start",
     }  # fmt: skip
+
+
+def test_what_may_be_called_is_written(tmp_path: Path) -> None:
+    sandbox = make_sandbox(tmp_path)
+    _install(make_launch(), surroundings(sandbox)).lock.close()
+    assert (sandbox / "conf/jolokia-access.xml").read_text() == access.policy()
+    text = (sandbox / "conf/jolokia.properties").read_text()
+    assert f"policyLocation=file://{sandbox}/conf/jolokia-access.xml" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("10.0.0.1", "127.0.0.1"), ("127.0.2.1", "127.0.2.1"), ("::1", "::1"), ("host", "127.0.0.1")],
+)
+def test_jolokia_listens_on_the_loopback_network(address: str, expected: str) -> None:
+    assert jolokia_address(address) == expected
+
+
+def test_jolokia_takes_another_port_where_a_node_of_this_machine_has_its_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        jolokia = Jolokia("127.0.0.1", taken.getsockname()[1], "executor", "x")
+        assert with_free_port(jolokia).port not in (0, jolokia.port)
+    assert with_free_port(jolokia) == jolokia
 
 
 def test_every_launch_has_its_own_password(tmp_path: Path) -> None:

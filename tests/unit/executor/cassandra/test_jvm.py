@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from executor.cassandra.jvm import MAIN_CLASS, Files, command, jolokia_properties
-from executor.protocol import Ports
+from executor.jmx.jolokia import Jolokia
 from tests.unit.executor.sandbox import make_launch
 
 _PATHS: dict[str, Any] = {item.name: Path("/s") / item.name for item in fields(Files)}
@@ -47,7 +47,8 @@ def test_no_replacement_without_an_address() -> None:
 
 
 def test_the_password_is_in_the_file_and_not_on_the_command_line() -> None:
-    text = jolokia_properties("10.0.0.1", Ports(), "executor", "s3cret")
+    text = jolokia_properties(Jolokia("127.0.0.1", 7199, "executor", "s3cret"), FILES.jolokia_policy)
     assert "password=s3cret\n" in text
-    assert "host=10.0.0.1\n" in text
+    assert "host=127.0.0.1\nport=7199\n" in text
+    assert "policyLocation=file:///s/conf/jolokia-access.xml\n" in text
     assert "-javaagent:/s/jolokia=config=/s/conf/jolokia.properties" in command(make_launch(), FILES)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from executor.cassandra import exec_child
-from executor.cassandra.volume import LOCK_FILE, Holder, Process, VolumeError, lock, start_time, this_process
+from executor.cassandra.volume import LOCK_FILE, Holder, Process, VolumeError, lock, prepare, start_time, this_process
 
 
 def _quiet(_text: str) -> None:
@@ -129,3 +129,15 @@ def test_a_child_that_cannot_become_cassandra_says_why(parent: str | None, progr
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.startswith(words)
+
+
+def test_the_data_of_a_node_is_closed_to_others(tmp_path: Path) -> None:
+    """Also what a version before left open."""
+    (tmp_path / "data").mkdir(mode=0o755)
+    (tmp_path / "data").chmod(0o777)
+    before = os.umask(0o027)
+    try:
+        prepare(tmp_path)
+    finally:
+        os.umask(before)
+    assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {"0o750"}

@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,28 @@ def test_launch_data_that_cannot_be_read(driver: Driver, data: str, words: str) 
     state, message = driver.recorder.end()
     assert state == "TASK_FAILED"
     assert message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"java_home": "jre\0"}, {"jvm_options": ("-Da=\udce9",)}, {"jvm_options": ("-Da=b\0",)}, {"rack": "a\nb"}],
+)
+def test_a_launch_with_a_control_character_fails_with_a_sentence(driver: Driver, changes: dict[str, Any]) -> None:
+    driver.launch(replace(make_launch(), **changes))
+    state, message = driver.end()
+    assert state == "TASK_FAILED"
+    assert f"launch data: {next(iter(changes))}" in message
+    assert "must not hold control characters" in message
+    assert message.isprintable()
+
+
+def test_an_installation_that_breaks_is_reported(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("something\nnobody thought of")
+
+    monkeypatch.setattr("executor.node.lifecycle.install", broken)
+    driver.launch(make_launch())
+    assert driver.end() == ("TASK_FAILED", "installation: ZeroDivisionError: 'something\\nnobody thought of'")
 
 
 def test_one_executor_runs_one_task(driver: Driver) -> None:

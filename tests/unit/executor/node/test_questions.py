@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.node.questions import Questions
+from executor.node.questions import QUESTIONS, Questions
 from executor.protocol import Answer, Question
 from tests.unit.executor.jolokia_server import Answer as JolokiaAnswer
 from tests.unit.executor.jolokia_server import Server
@@ -90,3 +91,26 @@ def test_a_question_that_breaks_is_answered_without_its_secrets(
     assert (answer.kind, answer.problem) == ("failed", "TypeError: … is not iterable")
     assert "question schema failed: " in caplog.text
     assert "'int' object" not in caplog.text
+
+
+def test_few_questions_are_answered_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those to a store that never answers would take all memory."""
+    held = threading.Event()
+
+    def wait(*_arguments: object) -> Mapping[str, Any]:
+        held.wait(10.0)
+        return {}
+
+    monkeypatch.setitem(QUESTIONS, "slow", wait)
+    sent = Sent()
+    questions = Questions(sent)
+    for number in range(16):
+        questions.ask(Question(str(number), "slow"), "t1", node_facts(tmp_path, None))
+    refused = [answer for answer in sent.of(Answer) if "answers 4 questions already" in answer.problem]
+    assert {(answer.kind, answer.node) for answer in refused} == {("failed", "node-0")}
+    assert len(refused) == 12
+    held.set()
+    sent.until("the others", lambda: len(sent.of(Answer)) == 16)
+    questions.ask(Question("again", "slow"), "t1", node_facts(tmp_path, None))
+    sent.until("one more", lambda: len(sent.of(Answer)) == 17)
+    assert sent.of(Answer)[-1].problem == ""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from executor.node.reporting import SILENCE_SECONDS, Report, begin, fold
+from executor.node.reporting import SILENCE_SECONDS, Report, begin, believed, fold
 from executor.protocol import NodeStatus
 
 NORMAL = NodeStatus(mode="NORMAL", joined=True, live=("a",), pid=1, endpoint="a")
@@ -63,3 +63,17 @@ def test_a_change_of_mode_always_passes() -> None:
     leaving = replace(NORMAL, mode="LEAVING")
     report, update = fold(report, leaving, 1.0)
     assert update == leaving
+
+
+def test_silent_jmx_is_no_dead_cassandra() -> None:
+    told = NodeStatus(mode="NORMAL", joined=True, native_transport_running=True, live=("a",))
+    report = Report(told)
+    silent = NodeStatus(mode="UNKNOWN", native_transport_running=True, error="Jolokia: timed out")
+    found = believed(report, silent)
+    assert (found.mode, found.live) == ("NORMAL", ("a",))
+    assert found.error == (
+        "CQL is served, but JMX does not answer, so that all else is as it was before: Jolokia: timed out"
+    )
+    dead = NodeStatus(mode="UNKNOWN", error="refused")
+    assert believed(report, dead) is dead
+    assert believed(Report(NodeStatus(mode="JOINING")), silent) is silent

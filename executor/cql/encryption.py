@@ -1,0 +1,75 @@
+"""How a session is encrypted where cassandra.yaml has client_encryption_options: what is trusted, what is refused."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+
+class UntrustedError(Exception):
+    """A session that cannot be trusted; the text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """TLS of the native transport. `trusted` are certificates as PEM, or None where cassandra.yaml names none in PEM.
+
+    `own` is the node's own address: what answers there on Cassandra's port is the node, whose lock its executor holds.
+    """
+
+    own: str
+    trusted: str | None = None
+    wants_certificate: bool = False
+
+    def context(self, address: str) -> ssl.SSLContext:
+        """Return the context for a connection to an address. Raises UntrustedError."""
+        if self.wants_certificate:
+            raise UntrustedError(
+                "client_encryption_options.require_client_auth is true, and the executor has no certificate"
+            )
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # Certificates of nodes name hosts, if anything, and sessions are with addresses.
+        found.check_hostname = False
+        if self.trusted is not None:
+            try:
+                found.load_verify_locations(cadata=self.trusted)
+            except (ssl.SSLError, ValueError) as error:
+                raise UntrustedError(f"the trusted certificates of client_encryption_options: {error}") from error
+        elif address == self.own or ip_address(address).is_loopback:
+            found.verify_mode = ssl.CERT_NONE
+        else:
+            raise UntrustedError(
+                f"nothing says which certificate of {address} is to be trusted: give client_encryption_options"
+                " trusted_certificates, as PEMBasedSslContextFactory has them"
+            )
+        return found
+
+
+def read(options: Mapping[str, Any], own: str) -> Encryption | None:
+    """Return the encryption that cassandra.yaml's keys ask for; None if the native transport is in plain text."""
+    given = options.get("client_encryption_options")
+    if not isinstance(given, Mapping) or not _is_true(given.get("enabled")):
+        return None
+    return Encryption(own, _trusted(given), _is_true(given.get("require_client_auth")))
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or str(value).lower() in ("true", "required")
+
+
+def _trusted(given: Mapping[str, Any]) -> str | None:
+    factory = given.get("ssl_context_factory")
+    parameters = factory.get("parameters") if isinstance(factory, Mapping) else None
+    if isinstance(parameters, Mapping) and parameters.get("trusted_certificates"):
+        return str(parameters["trusted_certificates"])
+    path = str(given.get("truststore") or "")
+    if not path.endswith((".pem", ".crt")):
+        return None
+    try:
+        return Path(path).read_text()
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,96 @@
+"""Where a client may connect: to hosts of its location that are no metadata service, and to no other by a redirect."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+
+from executor.s3.location import address_of
+
+Resolve = Callable[[str, int], Iterable[str]]
+
+_AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
+# What machines in clouds ask for their credentials, beside the link-local addresses.
+_METADATA = (
+    ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fe80::/10"), ipaddress.ip_network("fd00:ec2::/32"),
+)  # fmt: skip
+# Of IPv4 addresses in IPv6: mapped, compatible, translated, and of 6to4.
+_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+_KNOWN_SECONDS = 30.0
+
+
+class RefusedError(BotoCoreError):
+    """A destination that a client does not connect to; the text says why."""
+
+    fmt = "{reason}"
+
+
+class Guard:
+    """The check of each request of one client, before it is sent. For use from several threads."""
+
+    def __init__(self, endpoint: str, resolve: Resolve | None = None) -> None:
+        """`endpoint` is the client's own: of its location, of the agent's environment, or of Amazon."""
+        _, host, self._port = address_of(endpoint)
+        amazon = next((name for name in _AMAZON if host.endswith(name)), None)
+        # Amazon has a host for each region and bucket.
+        self._own = (host,) if amazon is None else (amazon.removeprefix("."),)
+        self._resolve = resolve or _addresses
+        self._known: dict[tuple[str, int], float] = {}
+        self._asking = threading.local()
+
+    def before_send(self, request: Any, **_more: Any) -> None:
+        """Refuse a request to a foreign host, or to a metadata service. Raises RefusedError."""
+        _, host, port = address_of(request.url)
+        if not any(host == own or host.endswith(f".{own}") for own in self._own) or port != self._port:
+            raise RefusedError(reason=f"the server sends to another host, {host}: it is not followed")
+        self._check(host.strip("[]"), port)
+
+    def before_head_bucket(self, **_more: Any) -> None:
+        """Refuse to ask for the region of a bucket while that is being asked: a server can repeat its answer.
+
+        Raises RefusedError.
+        """
+        if getattr(self._asking, "region", False):
+            raise RefusedError(reason="the server sends to another region without naming it: give region")
+        self._asking.region = True
+
+    def after_head_bucket(self, **_more: Any) -> None:
+        """Note that the question has been answered, or has failed."""
+        self._asking.region = False
+
+    def _check(self, host: str, port: int) -> None:
+        now = time.monotonic()
+        if self._known.get((host, port), 0.0) > now:
+            return
+        for address in self._resolve(host, port):
+            if is_metadata(address):
+                raise RefusedError(reason=f"{host} is a link-local address or one of a metadata service")
+        self._known[host, port] = now + _KNOWN_SECONDS
+
+
+def _addresses(host: str, port: int) -> Iterable[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        # The request itself will tell.
+        return []
+
+
+def is_metadata(text: str) -> bool:
+    """Tell whether an address is link-local or of a metadata service, however it is written."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return any(found in network for found in _meant(address) for network in _METADATA)
+
+
+def _meant(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterable[Any]:
+    yield address
+    if isinstance(address, ipaddress.IPv6Address):
+        yield from filter(None, (address.ipv4_mapped, address.sixtofour))
+        if any(address in network for network in _TRANSLATED):
+            yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)

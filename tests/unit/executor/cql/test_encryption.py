@@ -1,0 +1,57 @@
+"""What a session with an encrypted node trusts."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.cql.encryption import Encryption, UntrustedError, read
+
+OWN = "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("given", "encrypted"),
+    [
+        (None, False),
+        ("yes", False),
+        ({}, False),
+        ({"enabled": False, "optional": True}, False),
+        ({"enabled": True}, True),
+        ({"enabled": "true", "optional": True}, True),
+    ],
+)
+def test_where_it_is_encrypted(given: Any, encrypted: bool) -> None:
+    assert (read({"client_encryption_options": given}, OWN) is not None) is encrypted
+
+
+def test_without_certificates_the_own_node_alone_is_trusted() -> None:
+    found = Encryption(OWN)
+    for address in (OWN, "127.0.0.1", "::1"):
+        assert found.context(address).verify_mode == ssl.CERT_NONE
+    with pytest.raises(UntrustedError, match=r"which certificate of 10\.0\.0\.2 is to be trusted"):
+        found.context("10.0.0.2")
+
+
+def test_certificates_in_pem_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "trusted.pem"
+    path.write_text("no certificate")
+    parameters = {"trusted_certificates": "no certificate"}
+    for more in ({"truststore": str(path)}, {"ssl_context_factory": {"parameters": parameters}}):
+        found = read({"client_encryption_options": {"enabled": True, **more}}, OWN)
+        assert found is not None
+        assert found.trusted == "no certificate"
+        with pytest.raises(UntrustedError, match="trusted certificates"):
+            found.context(OWN)
+    found = read({"client_encryption_options": {"enabled": True, "truststore": "/x/truststore.jks"}}, OWN)
+    assert found == Encryption(OWN)
+
+
+def test_a_certificate_of_the_executor_is_wanted() -> None:
+    found = read({"client_encryption_options": {"enabled": True, "require_client_auth": True}}, OWN)
+    assert found is not None
+    with pytest.raises(UntrustedError, match="require_client_auth is true"):
+        found.context(OWN)

@@ -1,0 +1,168 @@
+"""A node connects to the server of its location and to no other, and shows no answer that is not S3's."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from executor.s3.destinations import Guard, RefusedError, is_metadata
+from executor.s3.errors import StoreError
+from executor.s3.location import LocationError, parse
+from tests.unit.executor.backup.s3_server import store_at
+
+
+class Request:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "169.254.169.254", "169.254.0.1", "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0",
+    ],
+)  # fmt: skip
+def test_metadata(text: str) -> None:
+    assert is_metadata(text)
+    with pytest.raises(RefusedError, match="link-local"):
+        Guard("http://name:80", lambda host, port: [text]).before_send(Request("http://name/bucket"))
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1", "127.0.0.1", "::1", "fd00:ec3::254", "52.216.1.1", "2600::1"])
+def test_no_metadata(text: str) -> None:
+    assert not is_metadata(text)
+    Guard("http://name:80", lambda host, port: [text]).before_send(Request("http://name/bucket"))
+
+
+@pytest.mark.parametrize("host", ["2852039166", "0xa9fea9fe", "169.254.43518", "[::ffff:a9fe:a9fe]"])
+def test_metadata_however_it_is_written(host: str) -> None:
+    endpoint = f"http://{host}:80"
+    with pytest.raises(RefusedError, match="link-local"):
+        Guard(endpoint).before_send(Request(f"{endpoint}/latest/meta-data"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url", "fits"),
+    [
+        ("https://minio:9000", "https://minio:9000/b/k", True),
+        ("https://minio:9000", "https://b.minio:9000/k", True),
+        ("https://minio:9000", "https://minio:22/b/k", False),
+        ("https://minio:9000", "https://other:9000/b/k", False),
+        ("https://minio:9000", "https://evilminio:9000/b/k", False),
+        ("https://s3.us-east-1.amazonaws.com", "https://b.s3.eu-west-1.amazonaws.com/k", True),
+        ("https://s3.us-east-1.amazonaws.com", "https://amazonaws.com.example/k", False),
+    ],
+)
+def test_hosts(endpoint: str, url: str, fits: bool) -> None:
+    guard = Guard(endpoint, lambda host, port: ["10.0.0.1"])
+    if fits:
+        guard.before_send(Request(url))
+    else:
+        with pytest.raises(RefusedError, match="is not followed"):
+            guard.before_send(Request(url))
+
+
+@pytest.mark.parametrize("region", ["a/b", "x.example.com/", "é", "a b", "-" * 65])
+def test_regions(region: str) -> None:
+    with pytest.raises(LocationError, match="region"):
+        parse({"external_location": "s3://bucket", "region": region})
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[tuple[str, list[int]]]:
+    """A server that gives one answer to everything."""
+    asked = list[int]()
+    with closing(socket.create_server(("127.0.44.3", 0))) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(1)
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.44.3:{server.getsockname()[1]}/bucket", asked
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+HTML = b"<html><body>the secret page</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(b"SSH-2.0-OpenSSH_9.6 the secret\r\n", "does not answer as S3 does", id="ssh"),
+        pytest.param(b"220 the secret.example ESMTP\r\n", "does not answer as S3 does", id="smtp"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(HTML) - 2, HTML[:-2]),
+            "does not answer as S3 does", id="page",
+        ),
+        pytest.param(
+            b"HTTP/1.1 403 the secret\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(HTML), HTML),
+            "does not answer as S3 does: its status is 403", id="forbidden",
+        ),
+        pytest.param(
+            b"HTTP/1.1 404 the secret\r\nContent-Length: 10\r\nConnection: close\r\n\r\nthe secret",
+            "does not answer as S3 does: its status is 404", id="text",
+        ),
+        pytest.param(
+            b"HTTP/1.1 301 Moved\r\nLocation: http://169.254.169.254/the-secret\r\nContent-Length: 0\r\n"
+            b"Connection: close\r\n\r\n", "give region", id="redirect",
+        ),
+        pytest.param(
+            b"HTTP/1.1 301 Moved\r\nx-amz-bucket-region: the-secret\r\nLocation: http://127.0.0.1:22/\r\n"
+            b"Content-Length: 0\r\nConnection: close\r\n\r\n", "its status is 301", id="region",
+        ),
+        pytest.param(
+            b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:22/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "give region", id="temporary",
+        ),
+    ],
+)  # fmt: skip
+def test_a_service_that_is_no_s3(tmp_path: Path, answer: bytes, words: str) -> None:
+    with (
+        answering(answer) as (place, asked),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError) as refused,
+    ):
+        list(store.objects("backups/"))
+    assert words in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert len(asked) <= 8
+
+
+def test_words_of_s3_are_shown(tmp_path: Path) -> None:
+    body = b"<Error><Code>AccessDenied</Code><Message>no\x09you\nmay not</Message></Error>"
+    answer = b"HTTP/1.1 403 F\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    with (
+        answering(answer) as (place, _),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError, match="AccessDenied: no you may not"),
+    ):
+        list(store.objects("backups/"))
+
+
+def test_an_object_that_is_too_large(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n" + b"x" * 1_000_000
+    with (
+        answering(answer) as (place, asked),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError, match="has more than 1000 bytes"),
+    ):
+        store.get("backups/x/manifest.json", 1000)
+    assert len(asked) == 1
