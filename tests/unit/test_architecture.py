@@ -28,6 +28,7 @@ FLOORS = {
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
+    "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
         "json_codec untrusted memory redaction cql figures", "protocol", "jmx s3", "cassandra bundle", "jobs",
         "backup repair node", "restore agent", "__main__",
