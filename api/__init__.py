@@ -21,6 +21,7 @@ from api.endpoints import (
     operations,
     plans,
     restore_plan,
+    schema,
     settings,
 )
 from api.http import access, arguments, auth, errors, timing
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     operations.blueprint,
     configuration.blueprint,
     restore_plan.blueprint,
+    schema.blueprint,
     settings.blueprint,
     events.blueprint,
     health.blueprint,

@@ -22,8 +22,9 @@ _READ = """
     events.kept events.stream
     health.metrics health.offers
     openapi.document
-    page.now_or_lead page.ring page.node page.plans page.operations page.backups page.offers page.settings page.events
-    page.ask
+    schema.schema
+    page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings
+    page.events page.ask page.tables
 """
 # Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
 # their agents where it brings none.
@@ -34,7 +35,7 @@ _OPERATE = """
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
     operations.tune operations.list_names operations.backup_details
     restore_plans.ask
-    page.command
+    page.command page.list_with_keys
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"

@@ -26,11 +26,16 @@ def carry_out() -> Response:
     """Send the command, or only ask for its preview, and show the answer."""
     found = _button(request.form)
     only_preview = "preview" in request.form and bool(found.command.preview)
-    outcome = preview(found, request.form) if only_preview else run(found, request.form)
+    outcome = (preview if only_preview else run)(found, _filled_in())
     if "HX-Request" in request.headers:
         # The script swaps answers of success only, and the sentence of a refusal is to be read as well.
         return answer("said.html", "do", found.command.title, outcome=outcome, button=found)
     return _page(found, outcome, only_preview)
+
+
+def _filled_in() -> dict[str, str]:
+    """Return the fields; one that is there several times, as names with commas between."""
+    return {name: ",".join(filter(None, texts)) for name, texts in request.values.lists()}
 
 
 def _button(values: Any) -> Button:
@@ -47,7 +52,7 @@ def _button(values: Any) -> Button:
 
 
 def _page(found: Button, outcome: Answer | None = None, only_preview: bool = False) -> Response:
-    command, given = found.command, request.values
+    command, given = found.command, _filled_in()
     body = without_secrets(command.inputs, read_inputs(command.inputs, given))
     curl = curl_with_body(found, body) if command.in_body else found.curl
     status = HTTPStatus.OK if outcome is None else outcome.status

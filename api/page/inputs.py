@@ -23,7 +23,10 @@ class Type(Enum):
 
 @dataclass(frozen=True)
 class Input:
-    """One field of a request. `help` follows its label; `choices` are the words of a CHOICE, the first one is unset."""
+    """One field of a request. `help` follows its label; `choices` are the words of a CHOICE, the first one is unset.
+
+    `rare` fields are folded away.
+    """
 
     name: str
     label: str
@@ -31,12 +34,11 @@ class Input:
     help: str = ""
     choices: tuple[str, ...] = ()
     required: bool = False
+    rare: bool = False
 
 
 FORCE = Input("force", "Even if the availability checks fail", Type.FLAG)
-DECOMMISSION = Input(
-    "decommission", "It streams its data to the others first, then joins as a new one", Type.FLAG
-)
+DECOMMISSION = Input("decommission", "It streams its data to the others first, then joins as a new one", Type.FLAG)
 THROTTLE = Input("throttle", "Throttle", Type.NUMBER, "bytes per second and node; 0 for no limit")
 SETTINGS = Input(
     "settings",
@@ -53,16 +55,16 @@ _TABLES = (
 )
 _PARALLELISM = Input("parallelism", "Nodes at once", Type.NUMBER, "empty: 1")
 _LOGIN = (
-    Input("cassandra_username", "Cassandra user", Type.TEXT, "if the cluster has authentication"),
-    Input("cassandra_password", "Cassandra password", Type.SECRET),
+    Input("cassandra_username", "Cassandra user", Type.TEXT, "if the cluster has authentication", rare=True),
+    Input("cassandra_password", "Cassandra password", Type.SECRET, rare=True),
 )
 LOCATION = (
     Input("external_location", "Location", Type.TEXT, "s3://bucket/prefix, or https://server/bucket", required=True),
-    Input("region", "Region", Type.TEXT, "if the bucket needs it"),
-    Input("endpoint", "Endpoint", Type.TEXT, "another server than Amazon's"),
-    Input("s3_access_key", "Access key", Type.SECRET, "empty: the agents' own credentials"),
-    Input("s3_secret_key", "Secret key", Type.SECRET),
-    Input("s3_session_token", "Session token", Type.SECRET),
+    Input("region", "Region", Type.TEXT, "if the bucket needs it", rare=True),
+    Input("endpoint", "Endpoint", Type.TEXT, "another server than Amazon's", rare=True),
+    Input("s3_access_key", "Access key", Type.SECRET, "empty: the agents' own credentials", rare=True),
+    Input("s3_secret_key", "Secret key", Type.SECRET, rare=True),
+    Input("s3_session_token", "Session token", Type.SECRET, rare=True),
 )
 _BACKUP = Input("backup_name", "Backup", Type.TEXT, "its name", required=True)
 _REPAIR = (

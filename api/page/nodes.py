@@ -45,7 +45,7 @@ class Tile:
     rack: str
     agent: str
     address: str
-    mode: str
+    version: str
     free_bytes: float | None
     load_bytes: float | None
     job: str
@@ -95,23 +95,22 @@ def tiles(found: Snapshot) -> list[Tile]:
     """Return all nodes, in numeric order."""
     state = found.state
     down, jobs, why = _down(state), _jobs(state), _waits(found.plans)
+    documents = {item["name"]: item for item in cluster.statuses(state)["nodes"]}
     default = state.target.spec.cassandra.data_center
     made = []
     for node in by_index(state.nodes.values()):
-        sighting = state.sightings.get(node.name)
-        status = None if sighting is None else sighting.status
-        info = cluster.info(node)
+        told = documents.get(node.name, {})
         made.append(
             Tile(
                 name=node.name,
                 mark=mark_of(node),
-                data_center=(status.data_center if status else None) or default,
+                data_center=told.get("data_center") or default,
                 rack=node.rack or "no rack yet",
-                agent=info["hostname"] or "",
-                address=node.address or "",
-                mode=node.mode if node.task else "",
-                free_bytes=status.room_bytes if status else None,
-                load_bytes=status.load_bytes if status else None,
+                agent=told.get("hostname") or "",
+                address=told.get("address") or "",
+                version=told.get("version") or "",
+                free_bytes=told.get("disk_free_bytes"),
+                load_bytes=told.get("load_bytes"),
                 job=jobs.get(node.name, ""),
                 why=why.get(node.name, ""),
                 down_for=down.get(node.address or "", ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,20 +18,26 @@ from api.http.auth import LogInNeeded, guard, has_header, identify, refuse_forei
 from api.http.errors import RequestError
 from api.http.origin import address_of
 from api.http.sessions import COOKIE, delete_cookie, set_cookie
-from api.page import formats, nodes, now
+from api.page import backups, formats, history, nodes, now, work
 from api.page.commands import button
+from api.page.dispatch import call
 from api.page.do import ask_first, carry_out
 from api.page.live import answer, show
+from api.page.offers import matrix
+from api.page.settings import context
 from scheduler import __version__
 from scheduler.core.events.log import KEPT, entries_after
 from scheduler.core.nodes.names import parse_node_name
+from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import Snapshot, Unavailable
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
 
 FILES = Path(__file__).parent / "static"
 VIEWS = (
-    ("now", ".", "Now"), ("ring", "ring", "Ring"),
+    ("now", ".", "Now"), ("ring", "ring", "Ring"), ("plans", "plans", "Plans"),
+    ("operations", "operations", "Operations"), ("backups", "backups", "Backups"), ("offers", "offers", "Offers"),
+    ("settings", "settings", "Settings"), ("events", "events", "Events"),
 )  # fmt: skip
 POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
@@ -133,6 +140,99 @@ def _node(found: Snapshot, name: str) -> dict[str, object]:
     }  # fmt: skip
 
 
+@blueprint.route("/ui/plans")
+def plans() -> Response:
+    """Show one plan as a tree, and the state of the others."""
+    name = request.args.get("plan", "")
+    if name and name not in access.snapshot().plans:
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {name[:40]}.")
+
+    def build(found: Snapshot) -> dict[str, object]:
+        marks = work.plan_marks(found.plans)
+        shown = name or marks[0][0]
+        return {"marks": marks, "plan": work.plan_view(shown, found.plans[shown])}
+
+    return show("plans", "Plans", build, {"plan": name})
+
+
+@blueprint.route("/ui/operations")
+def operations() -> Response:
+    """Show the operations: of one kind with its nodes, or the newest of all kinds."""
+    kind = request.args.get("kind", "")
+    if kind and kind not in KINDS:
+        raise RequestError(HTTPStatus.NOT_FOUND, f"There is no kind of operation {kind[:40]}.")
+
+    def build(found: Snapshot) -> dict[str, object]:
+        shown = [work.operation(found, kind)] if kind else work.newest(found)
+        return {"kind": kind, "operations": shown, "past": work.past(found, kind), "starts": work.startable(),
+                "kinds": KINDS}  # fmt: skip
+
+    return show("operations", "Operations", build, {"kind": kind})
+
+
+@blueprint.route("/ui/backups")
+def list_backups() -> Response:
+    """Show the backups at a location."""
+    return _backups(request.args)
+
+
+@blueprint.route("/ui/backups", methods=["POST"])
+def list_with_keys() -> Response:
+    """Show the backups at a location with keys for it, which are never in an address."""
+    _check_code()
+    return _backups(request.form)
+
+
+def _backups(given: Mapping[str, str]) -> Response:
+    found = access.snapshot()
+    places = backups.known_places(found.state)
+    place = {name: given.get(name, "") for name in backups.PLACE}
+    outcome = backups.ask(given) if "external_location" in given else None
+    if outcome is None and places:
+        place = places[0]
+    listed = outcome.document.get("backups", []) if outcome is not None and outcome.accepted else []
+    return answer(
+        "backups.html", "backups", "Backups", place=place, places=places, outcome=outcome,
+        backups=list(reversed(listed)), points=backups.time_line(listed), verified=backups.verified(found.state),
+        deletion=button("start-backup-delete"), backup=button("start-backup"),
+    )  # fmt: skip
+
+
+@blueprint.route("/ui/offers")
+def offers() -> Response:
+    """Show why agents do not fit a node."""
+    name = request.args.get("node", "")
+    return show("offers", "Offers", lambda found: {"node": name, "matrix": matrix(found.evaluations, name)},
+                {"node": name})  # fmt: skip
+
+
+@blueprint.route("/ui/settings")
+def settings() -> Response:
+    """Show the target, and the nodes that do not have it yet."""
+    return show(
+        "settings",
+        "Settings",
+        lambda found: {
+            **context(found.state), "change": button("config-change"), "rollback": button("config-rollback"),
+            "plan": button("plan-continue", plan="deploy"),
+        },
+    )  # fmt: skip
+
+
+@blueprint.route("/ui/events")
+def events() -> Response:
+    """Show the events, newest first: of a node, of a kind, or around one of them."""
+    names = ("node", "kind", "before", "at")
+    chosen = {name: request.args.get(name, "")[:40] for name in names}
+    return show("events", "Events", lambda found: history.context(found.state, chosen), chosen)
+
+
+@blueprint.route("/ui/tables")
+def tables() -> Response:
+    """Show the keyspaces and tables to choose from."""
+    return answer("tables.html", "tables", "Tables", outcome=call("GET", "/v1/schema"))
+
+
 @blueprint.route("/ui/do")
 def ask() -> Response:
     """Show what a command does, with its fields and lines, before it is sent."""
@@ -142,11 +242,16 @@ def ask() -> Response:
 @blueprint.route("/ui/do", methods=["POST"])
 def command() -> Response:
     """Send a command to the API and show its answer."""
+    _check_code()
+    return carry_out()
+
+
+def _check_code() -> None:
+    """Refuse a form without the code of its session. A program that brings a token needs none."""
     if not has_header() and not guard().sessions.vouches(request):
         raise RequestError(
             HTTPStatus.BAD_REQUEST, "The form is older than this session: load the page again, and send it once more."
         )
-    return carry_out()
 
 
 @blueprint.route("/ui/login")
