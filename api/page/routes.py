@@ -135,9 +135,14 @@ def _node(found: Snapshot, name: str) -> dict[str, object]:
         "status": nodes.facts(cluster.status(sighting.status)) if sighting else [],
         "seen_at": sighting.at if sighting else None, "error": sighting.status.error if sighting else None,
         "failures": record.failures, "events": events[: -_EVENTS_OF_NODE - 1 : -1],
-        "agent_url": record.agent.url if record.agent else "",
+        "agent_url": _web_address(record.agent.url if record.agent else ""),
         "buttons": [button(f"node-{word}", node=name) for word in words] if record.task else [],
     }  # fmt: skip
+
+
+def _web_address(text: str) -> str:
+    """Return an address that a browser only reads; empty for any other, as an agent's offer chooses it."""
+    return text if text.startswith(("http://", "https://")) else ""
 
 
 @blueprint.route("/ui/plans")

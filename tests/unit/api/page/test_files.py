@@ -1,4 +1,4 @@
-"""The files that a browser loads: the vendored one is what its makers published, ours is small, nothing is elsewhere."""
+"""The files that a browser loads: the vendored one is unchanged, ours is small, and nothing is elsewhere."""
 
 from __future__ import annotations
 
