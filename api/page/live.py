@@ -35,7 +35,7 @@ class Parts:
         self._lock = threading.Lock()
 
     def get(self, found: Snapshot, key: str, make: Callable[[], str]) -> tuple[str, str]:
-        """Return the tag and the text of a part; `make` renders it if nobody has asked for it since the snapshot."""
+        """Return the tag and the text of a part; `make` renders it if no reader has asked for it since the snapshot."""
         with self._lock:
             if self._of is not found:
                 self._of, self._made = found, {}

@@ -79,14 +79,14 @@ def _serves(address: Address) -> bool:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve three nodes."""
     with serve(tmp_path_factory.mktemp("three"), 3) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def large_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def large_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve a thousand nodes."""
     with serve(tmp_path_factory.mktemp("thousand"), 1000) as made:
         yield made
@@ -146,10 +146,10 @@ def visit(browser: Browser, host: str, script: bool = True, width: int = 1280, s
 
 
 @pytest.fixture
-def admin(chromium: Browser, server: Server) -> Iterator[Visit]:
+def admin(chromium: Browser, served: Server) -> Iterator[Visit]:
     """Log in with all rights."""
-    made = visit(chromium, str(server.address))
-    made.log_in(server.url, "admin-token")
+    made = visit(chromium, str(served.address))
+    made.log_in(served.url, "admin-token")
     yield made
     made.context.close()
     assert made.problems == []

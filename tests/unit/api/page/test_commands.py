@@ -164,6 +164,7 @@ def test_each_command_explains_itself(browser: Browser, name: str) -> None:
 
 def assert_is_command(verbs: list[str]) -> None:
     """Fail unless the first words lead to a command of the command line."""
+    assert isinstance(root, click.Group)
     found: click.Command = root
     while isinstance(found, click.Group):
         word = verbs.pop(0)

@@ -15,7 +15,7 @@ from scheduler.core.plans.build import build_plans
 from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.event import Entry, EntryKind, JournalRecord
 from scheduler.core.state.node import Agent, Failures, Intent, IntentKind, Missing, TaskState
-from scheduler.core.state.operation import StepState
+from scheduler.core.state.operation import StepRecord, StepState
 from scheduler.loop.snapshot import Snapshot
 from tests.unit.api import maintenance
 from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state, make_status
@@ -60,7 +60,7 @@ def test_an_interrupt_waits_for_a_person_with_its_button_and_lines(browser: Brow
 
 def test_a_failed_step_can_be_retried_or_its_operation_stopped(browser: Browser, gateway: CoreGateway) -> None:
     maintenance.run(gateway)
-    failed = maintenance.StepRecord("cleanup", "operation-1", "Cleanup", "node-1", StepState.FAILED, started_at=NOW)
+    failed = StepRecord("cleanup", "operation-1", "Cleanup", "node-1", StepState.FAILED, started_at=NOW)
     failed = replace(failed, failures=Failures(3, 0, "disk is full"))
     gateway.state = replace(gateway.state, steps={failed.key: failed})
     answer = browser.get("")
