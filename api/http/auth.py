@@ -18,6 +18,7 @@ from scheduler.security.tokens import Token
 
 EXTENSION = "cassandra-mesos-guard"
 TRUSTED = "admin-router"
+_BEARER = "bearer "
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ def _holder(found: Guard, address: str) -> Token | Response:
     if given is None:
         message = "A token is needed: send the header Authorization: token=<token>."
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", message)
-    scheme, _, secret = given.partition("=")
+    secret = _secret(given)
     wait = found.refusals.wait(address)
     holder = None
-    if found.tokens is not None and scheme.strip() == "token":
+    if found.tokens is not None and secret is not None:
         holder = found.tokens.holder(secret, hashing=not wait)
     if wait and (holder is None or not found.refusals.knows(address, holder.name)):
         message = f"Too many wrong tokens came from {address}: try again in {wait} s."
@@ -81,6 +82,14 @@ def _holder(found: Guard, address: str) -> Token | Response:
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", "The token is not valid.")
     found.refusals.remember(address, holder.name)
     return holder
+
+
+def _secret(given: str) -> str | None:
+    """Return the token of `token=<token>`, or of `Bearer <token>`, as Prometheus sends it from a file."""
+    if given[: len(_BEARER)].lower() == _BEARER:
+        return given[len(_BEARER) :].strip()
+    scheme, _, secret = given.partition("=")
+    return secret if scheme.strip() == "token" else None
 
 
 def _refuse(found: Guard, status: HTTPStatus, address: str, name: str, message: str, wait: int = 0) -> Response:
