@@ -101,6 +101,7 @@ class Settings:
     executor_cpus: float
     executor_memory_mb: int
     executor_command: str
+    executor_image: str
     executor_java_home: str
     executor_location: str
     executor_cassandra_location: str
@@ -161,6 +162,7 @@ class Settings:
             command=self.executor_command,
             uris=tuple(uris),
             shutdown_grace_seconds=self.executor_shutdown_grace_s,
+            image=self.executor_image,
         )
 
     def _cassandra(self) -> CassandraSpec:

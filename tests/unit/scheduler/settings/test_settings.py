@@ -130,6 +130,13 @@ def test_where_agents_fetch(environ: dict[str, str], url: str) -> None:
     assert found.artifacts_url == url
 
 
+@pytest.mark.parametrize(
+    "image", ["debian", "debian:bookworm-slim", "a/b_c.d", f"registry.example:5000/a/b:1.0@sha256:{'0a' * 32}", ""]
+)
+def test_images(image: str) -> None:
+    assert settings(EXECUTOR_IMAGE=image).executor_image == image
+
+
 def test_the_cluster_spec() -> None:
     spec = settings(
         NODES="5",
@@ -145,6 +152,7 @@ def test_the_cluster_spec() -> None:
         EXECUTOR_JAVA_HOME="jdk",
         EXECUTOR_JRE_LOCATION="https://files.example/jdk.tar.gz",
         EXECUTOR_SHUTDOWN_GRACE_S="30",
+        EXECUTOR_IMAGE="registry.example:5000/cassandra/executor:1.0",
     ).cluster_spec()
     assert (spec.nodes, spec.seeds, spec.user, spec.rack_attribute) == (5, 3, "nobody", "rack")
     assert spec.resources == Resources(1.5, 4096)
@@ -157,6 +165,7 @@ def test_the_cluster_spec() -> None:
         Uri("https://files.example/jdk.tar.gz"),
     )
     assert spec.executor.shutdown_grace_seconds == 30
+    assert spec.executor.image == "registry.example:5000/cassandra/executor:1.0"
     assert spec.cassandra.ports == Ports(native_transport=19042)
     assert spec.cassandra.jvm_options == ("-Dx=1", "-Dy=a b")
     assert (spec.cassandra.heap_mb, spec.cassandra.heap_new_mb, spec.cassandra.gc) == (2048, 200, "G1")
@@ -204,6 +213,9 @@ def test_equal_settings_give_equal_specs() -> None:
         ("CASSANDRA_JVM_OPTIONS", "Xss1m", None),
         ("CASSANDRA_JVM_OPTIONS", "-Da='b", "CASSANDRA_JVM_OPTIONS has a quote that is not closed."),
         ("EXECUTOR_JRE_LOCATION", "jdk.tar.gz", None),
+        ("EXECUTOR_IMAGE", "https://registry.example/executor", None),
+        ("EXECUTOR_IMAGE", "executor 1.0", None),
+        ("EXECUTOR_IMAGE", "../executor", None),
         ("PLACEMENT_CONSTRAINT", "hostname:SOMEWHERE", None),
         ("CASSANDRA_CLUSTER_NAME", "a\nb", None),
     ],
