@@ -25,7 +25,7 @@ from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailable
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
-from scheduler.loop.last_words import Sandbox, sandbox_of
+from scheduler.loop.last_words import sandbox_of
 from scheduler.loop.messages import (
     Asked,
     Event,
@@ -43,6 +43,7 @@ from scheduler.loop.messages import (
     Wake,
 )
 from scheduler.loop.questions import Questions, fulfil, refuse
+from scheduler.loop.sandbox import Sandbox
 from scheduler.loop.snapshot import Snapshot
 from scheduler.loop.step_times import StepTimes
 from scheduler.security.sealing import Sealer
