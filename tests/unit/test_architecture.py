@@ -18,7 +18,10 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
-    "api": ("documents http", "openapi", "endpoints"),
+    "api": ("documents http", "openapi", "endpoints", "page"),
+    "api.page": (
+        "dispatch formats history inputs live offers settings", "backups commands nodes", "do now work", "routes",
+    ),
     "service": ("http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
         "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
