@@ -17,7 +17,7 @@ from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, Exec
 from scheduler.security.zookeeper import Access, Tls, parse_credentials
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
-from scheduler.settings.rendering import configuration, marathon
+from scheduler.settings.rendering import configuration, marathon, plain_marathon
 from scheduler.settings.table import TABLE
 from scheduler.settings.texts import shortened
 
@@ -214,4 +214,8 @@ def check_access(settings: Settings) -> str | None:
 
 def render() -> Mapping[str, str]:
     """Return the files made from the table, by their path in the repository."""
-    return {"docs/configuration.md": configuration(), "marathon.json": marathon()}
+    return {
+        "docs/configuration.md": configuration(),
+        "marathon.json": marathon(),
+        "deploy/marathon/marathon.json": plain_marathon(),
+    }
