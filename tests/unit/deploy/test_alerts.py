@@ -7,11 +7,13 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import click
 import pytest
 import yaml
 
+from cli.root import root
 from tests.unit.scheduler.metrics.existing import existing_names
 
 ROOT = Path(__file__).parents[3]
@@ -162,3 +164,14 @@ def case(series: Mapping[str, str | None], alerts: set[str]) -> dict[str, Any]:
             }
         ],
     }
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"`cassandra-mesos ([^`]+)`", RUNBOOK.read_text()))))
+def test_the_commands_of_the_runbook_exist(line: str) -> None:
+    words, found = line.split(), cast("click.Command", root)
+    while isinstance(found, click.Group) and words:
+        deeper = found.get_command(click.Context(found), words.pop(0))
+        assert deeper is not None
+        found = deeper
+    options = {name for parameter in found.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= options
