@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from devcluster import checks, executors, java, local, lock, screenshots, status
+from devcluster import checks, executors, image, java, local, lock, screenshots, status
 from devcluster.layout import ClusterLayout
 from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
@@ -49,6 +49,8 @@ def run(arguments: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
                 return 0 if status.show(layout, printer) else 1
             case "screenshots":
                 return _screenshots(layout, printer)
+            case "image":
+                return _image(layout, printer)
             case "down":
                 return _down(layout, printer)
             case _:
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--spare-agents", type=int, metavar="N", help="agents without a node (0)")
     commands.add_parser("status", help="processes, plans and nodes")
     commands.add_parser("screenshots", help="pictures of the running cluster's page, into docs/images")
+    commands.add_parser("image", help="build the Dockerfile, and start the scheduler from the image; as root")
     commands.add_parser("down", help="stop the cluster; its data stays")
     commands.add_parser("clean", help="stop it and remove the data")
     commands.add_parser("test", help="all checks and tests; arguments go to pytest")
@@ -77,6 +80,16 @@ def _parser() -> argparse.ArgumentParser:
 def _java_environment() -> dict[str, str]:
     home = java.find_home()
     return {} if home is None else {"JAVA_HOME": str(home)}
+
+
+def _image(layout: ClusterLayout, printer: Printer) -> int:
+    bundles = checks.ROOT / checks.BUNDLES
+    subprocess.run(python_module("executor.bundle", "zookeeper", "--out", str(bundles)), cwd=checks.ROOT, check=True)
+    try:
+        image.check(checks.ROOT, layout.directory / "image", bundles / "zookeeper", printer.plain)
+    except image.ImageError as error:
+        return _refuse(str(error))
+    return 0
 
 
 def _up(layout: ClusterLayout, printer: Printer) -> int:

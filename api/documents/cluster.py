@@ -29,27 +29,31 @@ LAST_STATUS = (
 NOT_FAILED = (TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING)
 
 
-def plan(found: Plan) -> Json:
-    """Return a plan with its phases and steps; `reason` is the code of a step's message."""
+def plan(found: Plan, since: Mapping[str, float]) -> Json:
+    """Return a plan with its phases and steps; `reason` is the code of a step's message.
+
+    `since` has by step's id when its status or reason last changed, if the scheduler has seen that.
+    """
     return {
-        "phases": [_phase(phase) for phase in found.phases],
+        "phases": [_phase(phase, since) for phase in found.phases],
         "errors": list(found.errors),
         "status": found.status.value,
     }
 
 
-def _phase(found: Phase) -> Json:
-    steps = [_step(step) for step in found.steps]
+def _phase(found: Phase, since: Mapping[str, float]) -> Json:
+    steps = [_step(step, since.get(step.id)) for step in found.steps]
     return {"id": found.id, "name": found.name, "steps": steps, "status": found.status.value}
 
 
-def _step(found: Step) -> Json:
+def _step(found: Step, since: float | None) -> Json:
     return {
         "id": found.id,
         "status": found.status.value,
         "name": found.name,
         "message": found.message,
         "reason": str(found.reason),
+        "since": None if since is None else stamp(since),
     }
 
 

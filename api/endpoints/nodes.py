@@ -18,6 +18,8 @@ from api.openapi.routes import Routes
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
+from scheduler.loop.sandbox import UnreadableError, read_tail, sandbox_of_node
+from scheduler.loop.snapshot import Unavailable
 from scheduler.settings.texts import plain
 
 blueprint = Routes("nodes", __name__)
@@ -27,6 +29,12 @@ _NODE = parameter("node", "query", "A node's name; * for all", required=True)
 _FORCE = parameter("force", "query", "true: even if the availability checks fail", ("true", "false"))
 _BY = parameter("by", "query", "rack: for *, all nodes of a rack at the same time", ("node", "rack"))
 _DECOMMISSION = parameter("decommission", "query", "true: it streams its data to the others first", ("true", "false"))
+# The logs of a node by their name in requests: files of its sandbox.
+LOGS = {"system": "logs/system.log", "output": "logs/cassandra.out", "executor": "stderr"}
+LOG_LINES, MOST_LINES = 100, 1000
+LOG_BYTES = 65_536
+_FILE = parameter("file", "query", "system: Cassandra's log; output: what it printed; executor: its log", tuple(LOGS))
+_LINES = parameter("lines", "query", f"The number of lines, from 1 to {MOST_LINES}")
 _REPLACED = "returns the task that ends, with decommission=true the started operation"
 
 
@@ -56,6 +64,33 @@ def status(node: str) -> Response:
 def info(node: str) -> Response:
     """Return the node's record."""
     return jsonify(cluster.info(_record(node)))
+
+
+@blueprint.read("/v1/nodes/<node>/logs", "The end of a log of the node", ref("Log"), (_FILE, _LINES), ("400",))
+def logs(node: str) -> Response:
+    """Return the last `?lines=` of `?file=`, read from the sandbox of the node's newest task; 503 if it cannot be."""
+    arguments = query("file", "lines")
+    name = choice(arguments, "file", tuple(LOGS), "system")
+    lines = _lines(arguments.get("lines", str(LOG_LINES)))
+    record = _record(node)
+    sandbox = sandbox_of_node(snapshot().state, record)
+    if sandbox is None or not sandbox.url:
+        raise Unavailable(f"the agent of {record.name} is not known")
+    using = access().questions
+    if not using.enter():
+        raise RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Too many logs and questions are being read: try again, or raise API_THREADS.",
+        )
+    try:
+        text = read_tail(sandbox, LOGS[name], LOG_BYTES)
+    except UnreadableError as error:
+        raise Unavailable(
+            f"the file {LOGS[name]} of {record.name} on {sandbox.hostname} cannot be read: {error}"
+        ) from error
+    finally:
+        using.leave()
+    return jsonify(node=record.name, file=LOGS[name], hostname=sandbox.hostname, lines=text.splitlines()[-lines:])
 
 
 @blueprint.command(
@@ -195,6 +230,13 @@ def _record(text: str) -> NodeRecord:
     if record.task is None:
         raise RequestError(HTTPStatus.NOT_FOUND, f"{record.name} has not been launched yet.")
     return record
+
+
+def _lines(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_LINES:
+        rule = f"The query parameter lines must be a number from 1 to {MOST_LINES}, not {plain(text)}."
+        raise RequestError(HTTPStatus.BAD_REQUEST, rule)
+    return int(text)
 
 
 def _unknown(text: str) -> RequestError:

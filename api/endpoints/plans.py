@@ -90,7 +90,7 @@ def _read(plan: str) -> Response:
     found = snapshot()
     if plan not in found.plans:
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {plain(plan)}.")
-    return answer(f"plans/{plan}", lambda of: cluster.plan(of.plans[plan]), found)
+    return answer(f"plans/{plan}", lambda of: cluster.plan(of.plans[plan], of.since), found)
 
 
 def _command_by_query(plan: str) -> Response:

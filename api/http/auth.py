@@ -19,6 +19,7 @@ from scheduler.security.tokens import Token
 
 EXTENSION = "cassandra-mesos-guard"
 TRUSTED = "admin-router"
+_BEARER = "bearer "
 # In the environment of a request that the page makes in this process: its session's holder. No client can set it, since
 # the names of its headers begin with HTTP_.
 VOUCHED = "cassandra-mesos.holder"
@@ -95,8 +96,7 @@ def _holder(found: Guard, address: str) -> Token | Response:
     if given is None:
         message = "A token is needed: send the header Authorization: token=<token>."
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", message)
-    scheme, _, secret = given.partition("=")
-    return identify(found, address, secret if scheme.strip() == "token" else None)
+    return identify(found, address, _secret(given))
 
 
 def _is_page() -> bool:
@@ -117,6 +117,14 @@ def identify(found: Guard, address: str, secret: str | None) -> Token | Response
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", "The token is not valid.")
     found.refusals.remember(address, holder.name)
     return holder
+
+
+def _secret(given: str) -> str | None:
+    """Return the token of `token=<token>`, or of `Bearer <token>`, as Prometheus sends it from a file."""
+    if given[: len(_BEARER)].lower() == _BEARER:
+        return given[len(_BEARER) :].strip()
+    scheme, _, secret = given.partition("=")
+    return secret if scheme.strip() == "token" else None
 
 
 def refuse_foreign(found: Guard, address: str) -> Response | None:

@@ -26,10 +26,11 @@ _READ = """
     page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings
     page.events page.ask page.tables
 """
-# Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
-# their agents where it brings none.
+# Logs are among these, since they can hold what clients wrote, and questions about backups: nodes connect to the place
+# that the request names, with the credentials of their agents where it brings none.
 _OPERATE = """
     plans.command_deploy plans.command plans.named_command_deploy plans.named_command
+    nodes.logs
     nodes.restart nodes.restart_one nodes.replace nodes.replace_one nodes.decommission nodes.pause nodes.resume
     nodes.cancel
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume

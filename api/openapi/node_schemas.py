@@ -97,6 +97,7 @@ NODE_SCHEMAS: Mapping[str, Json] = {
             "write": nullable(ref("Requests")),
         }
     ),
+    "Log": object_of({"node": STRING, "file": STRING, "hostname": STRING, "lines": STRINGS}),
     "Requests": object_of({"count": INTEGER, "errors": INTEGER, "p50_ms": NUMBER, "p99_ms": NUMBER}),
     "NodeInfo": object_of(_NODE_INFO),
     "NodeStatuses": object_of({"nodes": list_of("NodeLastStatus")}),

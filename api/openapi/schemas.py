@@ -245,7 +245,9 @@ SCHEMAS: Mapping[str, Json] = {
             "released_after": NULLABLE,
         }
     ),
-    "Step": object_of({"id": STRING, "status": _WORD, "name": STRING, "message": STRING, "reason": STRING}),
+    "Step": object_of(
+        {"id": STRING, "status": _WORD, "name": STRING, "message": STRING, "reason": STRING, "since": NULLABLE}
+    ),
     "Phase": object_of({"id": STRING, "name": STRING, "steps": list_of("Step"), "status": _WORD}),
     "Plan": object_of({"phases": list_of("Phase"), "errors": STRINGS, "status": _WORD}),
     "Connection": object_of({"nodes": STRINGS, "address": STRINGS, "dns": STRINGS, "vip": STRING}),

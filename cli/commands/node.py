@@ -12,7 +12,7 @@ from cli.nodes import read_nodes
 from cli.options import force_option, wait_options
 from cli.rest import segment
 from cli.session import Session, group, node_name, pass_session
-from cli.tables import Table, columns, fields_table
+from cli.tables import Table, clean, columns, fields_table
 from cli.waiting import Reached, read_plans, wait, wait_for_operation, wait_for_plans
 
 Json = Mapping[str, Any]
@@ -137,6 +137,23 @@ def resume(session: Session, name: str, waits: bool, timeout: float | None) -> i
 def cancel(session: Session, name: str) -> None:
     """Cancel a restart or replacement that waits for its turn."""
     session.output.say(session.client.send("PUT", _path(name, "cancel"))["message"])
+
+
+@node.command("logs")
+@click.argument("name", metavar="NODE")
+@click.option(
+    "--file", type=click.Choice(["system", "output", "executor"]), help="The log; Cassandra's own if not given."
+)
+@click.option("-n", "--lines", type=click.IntRange(1, 1000), default=100, help="The number of lines (100).")
+@pass_session
+def logs(session: Session, name: str, file: str | None, lines: int) -> None:
+    """Show the end of a node's log, from its sandbox on the agent."""
+    document = session.client.get(_path(name, "logs"), {"file": file or "", "lines": str(lines)})
+    rows = [(line,) for line in document["lines"]]
+    if session.output.for_people:
+        session.output.show(document, head=[clean(line) for line in document["lines"]])
+    else:
+        session.output.show(document, Table(columns("Line"), rows))
 
 
 def _path(name: str, word: str) -> str:

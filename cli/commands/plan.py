@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from cli import output
 from cli.errors import ExitCode, Failure
 from cli.options import wait_options
 from cli.rest import segment
 from cli.session import Session, group, pass_session
-from cli.tables import Table, clean, columns
+from cli.tables import Column, Kind, Table, clean, columns
+from cli.units import format_duration, parse_time
 from cli.waiting import wait_for_plans
 from cli.watching import repeat, watch_option
 
@@ -25,7 +27,7 @@ _ALIASES = {
     "force-restart": "restart",
     "force": "force-complete",
 }
-_STEPS = columns("Plan", "Phase", "Step", "Status", "Reason", "Message")
+_STEPS = columns("Plan", "Phase", "Step", "Status", "Reason", "Message", Column("Since", Kind.TIME))
 
 
 @group("plan", _ALIASES)
@@ -55,7 +57,7 @@ def status(session: Session, name: str, watch: float | None) -> int:
     def show() -> int:
         document = session.client.get(f"/v1/plans/{segment(name)}")
         if session.output.for_people:
-            lines = tree(name, document)
+            lines = tree(name, document, output.present_time())
             session.output.show(document, head=lines)
         else:
             session.output.show(document, steps_table(name, document))
@@ -105,8 +107,14 @@ def force_complete(session: Session, name: str, step: tuple[str, ...]) -> int:
     return _send(session, name, "forceComplete", step)
 
 
-def tree(name: str, document: Json) -> list[str]:
-    """Return a plan as a tree: phases and steps hang below it, its errors are at the end."""
+def tree(name: str, document: Json, now: float) -> list[str]:
+    """Return a plan as a tree: phases and steps hang below it, its errors are at the end.
+
+    Args:
+        name: The plan's name.
+        document: The API's document of the plan.
+        now: The present time in seconds since 1970, for the age of each step's status.
+    """
     lines = [f"{name} {document['status']}"]
     phases = document["phases"]
     for number, phase in enumerate(phases):
@@ -116,15 +124,23 @@ def tree(name: str, document: Json) -> list[str]:
         for place, step in enumerate(steps):
             branch = "└─" if place == len(steps) - 1 else "├─"
             why = "" if step["reason"] == "DONE" else f"  [{step['reason']}] {clean(step['message'])}"
-            lines.append(f"{'  ' if last else '│ '} {branch} {clean(step['name'])} {step['status']}{why}")
+            lines.append(
+                f"{'  ' if last else '│ '} {branch} {clean(step['name'])} {step['status']}{_age(step, now)}{why}"
+            )
     errors = [f"- {clean(error)}" for error in document["errors"]]
     return [*lines, *(["", "Errors:", *errors] if errors else [])]
+
+
+def _age(step: Json, now: float) -> str:
+    """Return since when a step has been as it is, if that matters and the scheduler knows it."""
+    moment = parse_time(str(step.get("since") or ""))
+    return "" if moment is None or step["status"] == "COMPLETE" else f" for {format_duration(max(0.0, now - moment))}"
 
 
 def steps_table(name: str, document: Json) -> Table:
     """Return a plan's steps as rows, named by step."""
     rows = [
-        (name, phase["name"], step["name"], step["status"], step["reason"], step["message"])
+        (name, phase["name"], step["name"], step["status"], step["reason"], step["message"], step.get("since"))
         for phase in document["phases"]
         for step in phase["steps"]
     ]

@@ -51,11 +51,23 @@ _COMMAND = {
     "arguments": Repeated("string"),
     "user": "string",
 }
+# The agents here accept an image and run the executor on their own files: they have no images.
+_CONTAINER = {
+    "type": Required("enum"),
+    "volumes": Repeated({"mode": Required("enum"), "container_path": Required("string"), "host_path": "string"}),
+    "mesos": {
+        "image": {"type": Required("enum"), "docker": {"name": Required("string")}, "cached": "bool"},
+    },
+    "docker": {"image": Required("string")},
+    "network_infos": Repeated({"name": "string"}),
+    "hostname": "string",
+}
 _EXECUTOR = {
     "type": "enum",
     "executor_id": Required(ID),
     "framework_id": ID,
     "command": _COMMAND,
+    "container": _CONTAINER,
     "resources": Repeated(_RESOURCE),
     "name": "string",
     "source": "string",
@@ -70,6 +82,7 @@ _TASK = {
     "resources": Repeated(_RESOURCE),
     "executor": _EXECUTOR,
     "command": _COMMAND,
+    "container": _CONTAINER,
     "data": "bytes",
     "kill_policy": {"grace_period": _PERIOD},
     "max_completion_time": _PERIOD,

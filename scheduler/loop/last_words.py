@@ -7,25 +7,19 @@ framework's secret for the master is never sent to agents.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.client import HTTPException
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote
-from urllib.request import ProxyHandler, build_opener
 
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import TaskState
+from scheduler.loop.sandbox import Sandbox, UnreadableError, read_tail, sandbox_of_node
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 3.0  # for each of two requests
 TAIL_BYTES = 4096
 LINES = 6
 WAITING = 50
@@ -40,32 +34,13 @@ _UNTOLD = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Sandbox:
-    """An executor's sandbox; `url` is its agent's, empty if an earlier version of the scheduler launched it."""
-
-    task_id: str
-    framework_id: str
-    executor_id: str
-    hostname: str
-    url: str
-
-    @property
-    def file(self) -> str:
-        """The virtual path of stderr, which does not depend on the agent's work directory."""
-        return f"/frameworks/{self.framework_id}/executors/{self.executor_id}/runs/latest/stderr"
-
-
 def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
     """Return the sandbox of a node's newest task that ended without a report; None for any other update."""
     node = state.nodes.get(node_of_task(update.task_id))
     if update.state is not TaskState.FAILED or update.reason not in _UNTOLD or update.source != "SOURCE_AGENT":
         return None
-    if node is None or node.task is None or node.agent is None or node.task.id != update.task_id:
-        return None
-    if state.framework_id is None:
-        return None
-    return Sandbox(update.task_id, state.framework_id, node.task.executor_id, node.agent.hostname, node.agent.url)
+    found = sandbox_of_node(state, node)
+    return found if found is not None and found.task_id == update.task_id else None
 
 
 class LastWords:
@@ -104,27 +79,8 @@ def read(sandbox: Sandbox) -> str:
     if not sandbox.url:
         return f"its last words are in {where}"
     try:
-        lines = _tail(sandbox)
-    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-        return f"its last words could not be read: {_problem(error)}; look at {where}"
+        text = read_tail(sandbox, "stderr", TAIL_BYTES)
+    except UnreadableError as error:
+        return f"its last words could not be read: {error}; look at {where}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()][-LINES:]
     return f"its last words: {' | '.join(lines)}" if lines else f"it wrote nothing to {where}"
-
-
-def _tail(sandbox: Sandbox) -> list[str]:
-    size = int(str(_get(sandbox, -1, 0)["offset"]))
-    text = str(_get(sandbox, max(0, size - TAIL_BYTES), TAIL_BYTES)["data"])
-    return [line.strip() for line in text.splitlines() if line.strip()][-LINES:]
-
-
-def _get(sandbox: Sandbox, offset: int, length: int) -> dict[str, object]:
-    query = f"path={quote(sandbox.file, safe='')}&offset={offset}" + (f"&length={length}" if length else "")
-    opener = build_opener(ProxyHandler({}))
-    with opener.open(f"{sandbox.url}/files/read?{query}", timeout=SECONDS) as response:
-        found: dict[str, object] = json.loads(response.read(4 * TAIL_BYTES))
-        return found
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        return f"the agent answers {error.code} {error.reason}"
-    return str(error.reason if isinstance(error, URLError) else error)

@@ -25,7 +25,7 @@ from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailable
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
-from scheduler.loop.last_words import Sandbox, sandbox_of
+from scheduler.loop.last_words import sandbox_of
 from scheduler.loop.messages import (
     Asked,
     Event,
@@ -43,7 +43,9 @@ from scheduler.loop.messages import (
     Wake,
 )
 from scheduler.loop.questions import Questions, fulfil, refuse
+from scheduler.loop.sandbox import Sandbox
 from scheduler.loop.snapshot import Snapshot
+from scheduler.loop.step_times import StepTimes
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Store
 from scheduler.storage.saver import Saver
@@ -97,6 +99,7 @@ class Loop:
         self._offers: dict[str, Offer] = {}
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
         self._plans: Mapping[str, Plan] = {}
+        self._step_times = StepTimes()
         self._counters: dict[str, float] = {}
         self._store_was_unavailable = False
         self._last: Snapshot | None = None
@@ -328,6 +331,7 @@ class Loop:
             evaluations=tuple(self._evaluations),
             counters=dict(self._counters),
             waiting=self._queue.qsize(),
+            since=self._step_times.follow(self._plans.values(), began),
         )
         self._publish(self._last)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from executor.protocol import NodeStatus
@@ -37,7 +37,8 @@ class Snapshot:
     `connected` tells whether Mesos has the framework subscribed. `counters` hold the counts since the process began.
     `tried_at` is the time of the last cycle if it could not store: the loop works, but the state grows old.
     `problem` is a sentence while nothing is decided because the decision fails. `waiting` is the number of events and
-    commands in the loop's queue. Counters whose name begins with DECLINED are declines by the code of their reason.
+    commands in the loop's queue. `since` has by step's id when its status or reason last changed, if that was seen.
+    Counters whose name begins with DECLINED are declines by the code of their reason.
     """
 
     state: ClusterState
@@ -49,6 +50,7 @@ class Snapshot:
     tried_at: float = 0.0
     problem: str = ""
     waiting: int = 0
+    since: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gateway(Protocol):

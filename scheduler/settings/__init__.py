@@ -17,7 +17,7 @@ from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, Exec
 from scheduler.security.zookeeper import Access, Tls, parse_credentials
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
-from scheduler.settings.rendering import configuration, marathon
+from scheduler.settings.rendering import configuration, marathon, plain_marathon
 from scheduler.settings.table import TABLE
 from scheduler.settings.texts import shortened
 
@@ -101,6 +101,7 @@ class Settings:
     executor_cpus: float
     executor_memory_mb: int
     executor_command: str
+    executor_image: str
     executor_java_home: str
     executor_location: str
     executor_cassandra_location: str
@@ -161,6 +162,7 @@ class Settings:
             command=self.executor_command,
             uris=tuple(uris),
             shutdown_grace_seconds=self.executor_shutdown_grace_s,
+            image=self.executor_image,
         )
 
     def _cassandra(self) -> CassandraSpec:
@@ -212,4 +214,8 @@ def check_access(settings: Settings) -> str | None:
 
 def render() -> Mapping[str, str]:
     """Return the files made from the table, by their path in the repository."""
-    return {"docs/configuration.md": configuration(), "marathon.json": marathon()}
+    return {
+        "docs/configuration.md": configuration(),
+        "marathon.json": marathon(),
+        "deploy/marathon/marathon.json": plain_marathon(),
+    }

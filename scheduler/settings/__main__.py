@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="report every problem of the settings in the environment; the exit code is 1 if there is one",
     )
-    action.add_argument("--write", action="store_true", help="write docs/configuration.md and marathon.json")
+    action.add_argument(
+        "--write", action="store_true", help="write docs/configuration.md and the definitions for Marathon"
+    )
     if parser.parse_args(arguments).write:
         root = Path(__file__).resolve().parents[2]
         for path, text in render().items():

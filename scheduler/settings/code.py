@@ -16,7 +16,7 @@ from scheduler.core.state.configuration import Overrides, Texts
 NAMES = frozenset(
     {
         "EXECUTOR_COMMAND", "EXECUTOR_JAVA_HOME", "EXECUTOR_LOCATION", "EXECUTOR_CASSANDRA_LOCATION",
-        "EXECUTOR_JRE_LOCATION", "SERVICE_USER",
+        "EXECUTOR_JRE_LOCATION", "EXECUTOR_IMAGE", "SERVICE_USER",
     }
 )  # fmt: skip
 _JVM_OPTIONS, _YAML = "CASSANDRA_JVM_OPTIONS", "CASSANDRA_YAML"

@@ -127,8 +127,31 @@ def _retired(name: str, accepted: tuple[str, ...] | None, reason: str) -> str:
 
 
 def marathon() -> str:
-    """Return marathon.json, an application definition for one scheduler."""
+    """Return marathon.json, an application definition for one scheduler behind the admin router of DC/OS."""
     return json.dumps(_application(), indent=2) + "\n"
+
+
+def plain_marathon() -> str:
+    """Return the definition for a Marathon without DC/OS: tokens instead of a router, and addresses of its own."""
+    application = _application()
+    container = {**application["container"], "volumes": [_TOKENS]}
+    labels = {name: value for name, value in application["labels"].items() if not name.startswith("DCOS_")}
+    environment = {name: value for name, value in application["env"].items() if name != "API_TRUST_ROUTER"}
+    return (
+        json.dumps({**application, "container": container, "env": environment | _PLAIN, "labels": labels}, indent=2)
+        + "\n"
+    )
+
+
+_TOKENS = {"containerPath": "/etc/cassandra-mesos", "hostPath": "/etc/cassandra-mesos", "mode": "RO"}
+_SERVERS = "zookeeper-1.example:2181,zookeeper-2.example:2181,zookeeper-3.example:2181"
+_PLAIN = {
+    "ZOOKEEPER_SERVERS": _SERVERS,
+    "MESOS_SERVERS": _SERVERS,
+    "API_TOKEN_FILE": f"{_TOKENS['containerPath']}/tokens",
+    # Of a load balancer: it must not depend on the agent where Marathon runs the scheduler.
+    "ARTIFACTS_URL": "http://cassandra.example:9000/v1/artifacts/",
+}
 
 
 _HEALTH_CHECK: Mapping[str, Any] = {

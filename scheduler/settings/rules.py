@@ -16,6 +16,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
 _HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?")
 _LISTEN = re.compile(r"[A-Za-z0-9_.:-]+")
+_IMAGE = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?"
+)
 _RESERVED_NAMES = {"v1", "admin", "metrics", "service"}
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -123,6 +126,13 @@ def uri(value: str) -> str | None:
     if re.fullmatch(r"(https?|ftp|hdfs|s3|file)://\S+|/\S+", value):
         return None
     return "must be an absolute path or a URL that the agents can fetch"
+
+
+def image(value: str) -> str | None:
+    """Check the name of a container image, such as `registry.example:5000/cassandra/executor:1.0`."""
+    if not value or (len(value) <= 255 and _IMAGE.fullmatch(value)):
+        return None
+    return "must be the name of an image, such as registry.example/executor:1.0, without spaces and without a scheme"
 
 
 def placement(value: str) -> str | None:

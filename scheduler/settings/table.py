@@ -295,6 +295,12 @@ _EXECUTOR = (
         "Shell command that starts the executor in its sandbox; the default needs Python 3.11 on the agent.",
     ),
     _text(
+        "EXECUTOR_IMAGE",
+        "",
+        "Container image with Python 3.11 and Java 17, in which executor and Cassandra run; unset: the agent's files.",
+        rule=rules.image,
+    ),
+    _text(
         "EXECUTOR_JAVA_HOME",
         "",
         "Java 17 on the agents or in the sandbox; unset: JAVA_HOME of the agent, or `java` of the PATH.",

@@ -17,7 +17,8 @@ import pytest
 
 from executor.agent.environment import TOKEN
 from executor.protocol import NodeLaunch
-from scheduler.loop.last_words import Sandbox, read
+from scheduler.loop.last_words import read
+from scheduler.loop.sandbox import Sandbox
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster

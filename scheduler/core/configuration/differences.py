@@ -68,6 +68,7 @@ def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
     yield "task memory", old.task.mem, new.task.mem
     yield from _of_mappings(old.executor.environment, new.executor.environment)
     yield "bundles", bundles(old), bundles(new)
+    yield "image", old.executor.image, new.executor.image
     one, other = old.cassandra, new.cassandra
     for name in ("heap_mb", "heap_new_mb", "gc", "jvm_options", "java_home", "cluster_name", "data_center"):
         yield name, getattr(one, name), getattr(other, name)

@@ -162,9 +162,16 @@ def _executor(executor: Executor, needs: Needs) -> Json:
         "command": _command(spec.executor, spec.user),
         "shutdown_grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds),
     }
+    if spec.executor.image:
+        info["container"] = _container(spec.executor.image)
     if executor.framework_id is not None:
         info["framework_id"] = {"value": executor.framework_id}
     return info
+
+
+def _container(image: str) -> Json:
+    """Return the container of an image for Mesos' own containerizer, without networks: it has the agent's."""
+    return {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": image}}}}
 
 
 def _command(executor: ExecutorSpec, user: str) -> Json:

@@ -32,13 +32,17 @@ class Resources:
 
 @dataclass(frozen=True)
 class ExecutorSpec:
-    """The command, resources and environment of the executor on an agent."""
+    """The command, resources and environment of the executor on an agent.
+
+    `image` is the container image whose files it and Cassandra see; empty for those of the agent.
+    """
 
     resources: Resources
     command: str
     uris: tuple[Uri, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     shutdown_grace_seconds: float = 120.0
+    image: str = ""
 
 
 @dataclass(frozen=True)

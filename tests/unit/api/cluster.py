@@ -124,6 +124,7 @@ class CoreGateway:
         self.idle = 0.0  # since the last cycle, which may have stored nothing
         self.refusal: Refusal | None = None
         self.noted: list[str] = []
+        self.since: dict[str, float] = {}
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
         self.answers_each: dict[str, Mapping[str, Any] | Unavailable] = {}  # by node
@@ -134,7 +135,8 @@ class CoreGateway:
         self._check()
         plans = build_plans(self.state, NOW)
         now, seen = time.time(), self.evaluations
-        return Snapshot(self.state, plans, now - self.age, True, seen, tried_at=now - (self.idle or self.age))
+        tried = now - (self.idle or self.age)
+        return Snapshot(self.state, plans, now - self.age, True, seen, tried_at=tried, since=self.since)
 
     def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
         return self.snapshot()

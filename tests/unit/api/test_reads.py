@@ -126,7 +126,7 @@ def test_the_deploy_plan(client: FlaskClient, path: str) -> None:
     assert [set(phase) for phase in plan["phases"]] == [{"id", "name", "steps", "status"}] * 3
     steps = plan["phases"][2]["steps"]
     assert [step["name"] for step in steps] == ["node-0", "node-1", "node-2"]
-    assert [set(step) for step in steps] == [{"id", "status", "name", "message", "reason"}] * 3
+    assert [set(step) for step in steps] == [{"id", "status", "name", "message", "reason", "since"}] * 3
 
 
 def test_a_plan_is_read_with_200_whatever_its_state(client: FlaskClient, gateway: CoreGateway) -> None:

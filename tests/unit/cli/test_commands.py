@@ -31,6 +31,7 @@ from scheduler.loop.snapshot import Snapshot
 from tests.unit.api.cluster import NOW, CoreGateway, make_settings
 from tests.unit.api.maintenance import run, uploading
 from tests.unit.cli.serving import CommandLine, Served, serve
+from tests.unit.scheduler.loop.test_last_words import FilesOfAnAgent
 from tests.unit.sealing_keys import new_key
 
 AT = "-l s3://bucket/cluster-1"
@@ -39,6 +40,7 @@ LINES = (
     "status", "plan list", "plan status deploy", "plan show recovery", "plan pause deploy", "plan resume deploy",
     "plan interrupt recovery", "plan continue recovery", "plan force-restart deploy Deploy node-0",
     "plan restart deploy node-0", "plan force-complete deploy node-0 -y", "node list", "node show 0", "pod info node-0",
+    "node logs 0",
     "node status 0", "node restart 0 -y", "node cancel 0", "node restart all -y --force", "node replace 1 -y --force",
     "node decommission 2 -y --force", "node replace 2 --decommission -y --force", "node pause 1 -y --force",
     "node resume 1", "op list --all", "op show backup", "op stop backup -y",
@@ -269,6 +271,20 @@ def read(archive: tarfile.TarFile, name: str) -> str:
 
 def test_advice_is_about_known_reasons() -> None:
     assert ADVICE.keys() <= {code.value for code in Code}
+
+
+def test_logs(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+    files = FilesOfAnAgent()
+    files.text = "one\ntwo\x1b[31m\nthree\n"
+    record = gateway.state.nodes["node-0"]
+    agent = replace(record.known_agent, url=files.url)
+    gateway.state = replace(gateway.state, nodes={"node-0": replace(record, agent=agent)})
+    try:
+        ran = cli("node", "logs", "0", "-n", "2")
+    finally:
+        files.close()
+    assert (ran.code, ran.out, ran.err) == (0, "two\N{REPLACEMENT CHARACTER}[31m\nthree\n", "")
+    assert cli("node", "logs", "1").code == 5
 
 
 def test_all_nodes_are_one_request(cli: CommandLine, served: Served) -> None:

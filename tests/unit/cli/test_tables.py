@@ -102,6 +102,13 @@ def busy(gateway: CoreGateway) -> CoreGateway:
     return gateway
 
 
+def test_a_step_that_waits_says_for_how_long(cli: CommandLine, served: Served, busy: CoreGateway) -> None:
+    (step,) = [item for item in busy.snapshot().plans["deploy"].phases[-1].steps if item.name == "node-3"]
+    busy.since = {step.id: NOW}
+    assert "node-3 PENDING for 1h 30m  [NO_OFFER]" in cli("plan", "status").out
+    assert cli("plan", "status", "-o", "tsv").out.splitlines()[-1].endswith("\t2023-11-14T22:13:20Z")
+
+
 def test_a_restore_that_is_not_possible(cli: CommandLine, served: Served) -> None:
     ran = cli("restore", "plan", "friday", "-l", "s3://bucket/cluster-1")
     assert (ran.code, ran.err) == (1, "")

@@ -43,6 +43,7 @@ def ask(client: FlaskClient, header: str | None, path: str = "/v1/plan") -> tupl
 @pytest.mark.parametrize("token", ["alices-token", "nobodys-token"])
 def test_valid_tokens(client: FlaskClient, token: str) -> None:
     assert ask(client, f"token={token}")[0] == 200
+    assert ask(client, f"Bearer {token}")[0] == 200  # Prometheus can send a token from a file in this form alone
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,9 @@ def test_valid_tokens(client: FlaskClient, token: str) -> None:
         ("token=alice:alices-token", INVALID),
         ("token=token-4", INVALID),
         ("alices-token", INVALID),
-        ("Bearer alices-token", INVALID),
+        ("Bearer alices-toke", INVALID),
+        ("Bearer token=alices-token", INVALID),
+        ("Bearer ", INVALID),
         ("Basic YWxpY2U6YWxpY2VzLXRva2Vu", INVALID),
         ("token=älices-token", INVALID),
     ],

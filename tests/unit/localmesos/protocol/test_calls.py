@@ -13,6 +13,16 @@ Json = dict[str, Any]
 
 INFO: Json = {"user": "root", "name": "x"}
 ID: Json = {"framework_id": {"value": "f"}}
+
+
+def launch_in(container: Json) -> Json:
+    """Return the launch of a task whose executor runs in a container."""
+    executor = {"executor_id": {"value": "e"}, "command": {"value": "./run"}, "container": container}
+    task = {"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "S0"}, "executor": executor}
+    operations = [{"type": "LAUNCH", "launch": {"task_infos": [task]}}]
+    return {"type": "ACCEPT", **ID, "accept": {"offer_ids": [{"value": "x"}], "operations": operations}}
+
+
 MULTI: Json = {**INFO, "capabilities": [{"type": "MULTI_ROLE"}]}
 INVALID, CONVERT = "Failed to validate scheduler::Call: ", "Failed to convert JSON into Call protobuf: "
 
@@ -52,6 +62,12 @@ INVALID, CONVERT = "Failed to validate scheduler::Call: ", "Failed to convert JS
             },
             CONVERT + "Not expecting a JSON object for field 'uuid'",
         ),
+        (
+            launch_in({"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {}}}}),
+            CONVERT
+            + "Missing required fields: "
+            + "accept.operations[0].launch.task_infos[0].executor.container.mesos.image.docker.name",
+        ),
     ],
 )
 def test_refused(body: object, words: str) -> None:
@@ -67,6 +83,8 @@ def test_refused(body: object, words: str) -> None:
         {"type": "ACCEPT", **ID, "accept": {"offer_ids": [{"value": "x"}], "operations": [{}]}},
         {"type": "SUBSCRIBE", "subscribe": {"framework_info": {**INFO, "bogus": 1, "role": None}}},
         {"type": "TEARDOWN", **ID},
+        launch_in({"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": "executor:1.0"}}}}),
+        launch_in({"type": "DOCKER", "docker": {"image": "executor:1.0"}, "volumes": []}),
     ],
 )
 def test_taken(call: Json) -> None:

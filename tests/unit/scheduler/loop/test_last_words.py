@@ -14,7 +14,8 @@ import pytest
 
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
 from scheduler.core.state.node import TaskState
-from scheduler.loop.last_words import LINES, TAIL_BYTES, LastWords, Sandbox, read, sandbox_of
+from scheduler.loop.last_words import LINES, TAIL_BYTES, LastWords, read, sandbox_of
+from scheduler.loop.sandbox import Sandbox
 from tests.http_servers import HttpServer, QuietHandler
 from tests.unit.scheduler.core.samples import node, state
 

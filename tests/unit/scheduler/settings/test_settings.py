@@ -13,7 +13,7 @@ import pytest
 
 from executor.protocol import Ports
 from scheduler.core.state.spec import Resources, Uri
-from scheduler.settings import InvalidSettings, Settings, parse, render
+from scheduler.settings import InvalidSettings, Settings, check_access, parse, render
 from scheduler.settings.__main__ import main
 from scheduler.settings.rendering import configuration
 from scheduler.settings.table import RETIRED, TABLE, Setting
@@ -130,6 +130,13 @@ def test_where_agents_fetch(environ: dict[str, str], url: str) -> None:
     assert found.artifacts_url == url
 
 
+@pytest.mark.parametrize(
+    "image", ["debian", "debian:bookworm-slim", "a/b_c.d", f"registry.example:5000/a/b:1.0@sha256:{'0a' * 32}", ""]
+)
+def test_images(image: str) -> None:
+    assert settings(EXECUTOR_IMAGE=image).executor_image == image
+
+
 def test_the_cluster_spec() -> None:
     spec = settings(
         NODES="5",
@@ -145,6 +152,7 @@ def test_the_cluster_spec() -> None:
         EXECUTOR_JAVA_HOME="jdk",
         EXECUTOR_JRE_LOCATION="https://files.example/jdk.tar.gz",
         EXECUTOR_SHUTDOWN_GRACE_S="30",
+        EXECUTOR_IMAGE="registry.example:5000/cassandra/executor:1.0",
     ).cluster_spec()
     assert (spec.nodes, spec.seeds, spec.user, spec.rack_attribute) == (5, 3, "nobody", "rack")
     assert spec.resources == Resources(1.5, 4096)
@@ -157,6 +165,7 @@ def test_the_cluster_spec() -> None:
         Uri("https://files.example/jdk.tar.gz"),
     )
     assert spec.executor.shutdown_grace_seconds == 30
+    assert spec.executor.image == "registry.example:5000/cassandra/executor:1.0"
     assert spec.cassandra.ports == Ports(native_transport=19042)
     assert spec.cassandra.jvm_options == ("-Dx=1", "-Dy=a b")
     assert (spec.cassandra.heap_mb, spec.cassandra.heap_new_mb, spec.cassandra.gc) == (2048, 200, "G1")
@@ -204,6 +213,9 @@ def test_equal_settings_give_equal_specs() -> None:
         ("CASSANDRA_JVM_OPTIONS", "Xss1m", None),
         ("CASSANDRA_JVM_OPTIONS", "-Da='b", "CASSANDRA_JVM_OPTIONS has a quote that is not closed."),
         ("EXECUTOR_JRE_LOCATION", "jdk.tar.gz", None),
+        ("EXECUTOR_IMAGE", "https://registry.example/executor", None),
+        ("EXECUTOR_IMAGE", "executor 1.0", None),
+        ("EXECUTOR_IMAGE", "../executor", None),
         ("PLACEMENT_CONSTRAINT", "hostname:SOMEWHERE", None),
         ("CASSANDRA_CLUSTER_NAME", "a\nb", None),
     ],
@@ -315,10 +327,33 @@ def test_the_documentation_names_every_setting() -> None:
         assert f"`{name}`" in text
 
 
-def test_marathons_environment_is_accepted() -> None:
-    environ = json.loads(render()["marathon.json"])["env"]
+@pytest.mark.parametrize("path", ["marathon.json", "deploy/marathon/marathon.json"])
+def test_marathons_environment_is_accepted(path: str, tmp_path: Path) -> None:
+    application = json.loads(render()[path])
+    environ = application["env"]
     assert all(isinstance(value, str) for value in environ.values())
-    assert parse({**ELSEWHERE, **environ}).service_user == "nobody"
+    if "API_TOKEN_FILE" in environ:  # which is on the agents
+        (tmp_path / "tokens").write_text("alice:read:a-long-token\n")
+        environ["API_TOKEN_FILE"] = str(tmp_path / "tokens")
+    found = parse({**ELSEWHERE, **environ})
+    assert (found.service_user, check_access(found)) == ("nobody", None)
+    assert application["portDefinitions"][0]["port"] == found.api_port
+    assert application["id"] == f"/{found.service_name}"
+    # Two schedulers must never run, and Marathon asks without a token.
+    assert application["upgradeStrategy"] == {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}
+    assert (application["instances"], application["labels"]["MARATHON_SINGLE_INSTANCE_APP"]) == (1, "true")
+    assert application["healthChecks"][0]["path"] == "/v1/health"
+
+
+def test_dcos_has_its_router_and_a_plain_marathon_has_tokens() -> None:
+    dcos, plain = (json.loads(render()[path]) for path in ("marathon.json", "deploy/marathon/marathon.json"))
+    assert dcos["labels"]["DCOS_SERVICE_NAME"] == "cassandra"
+    assert dcos["env"]["API_TRUST_ROUTER"] == "true"
+    assert plain["labels"].keys() == {"MARATHON_SINGLE_INSTANCE_APP"}
+    assert "API_TRUST_ROUTER" not in plain["env"]
+    (volume,) = plain["container"]["volumes"]
+    assert plain["env"]["API_TOKEN_FILE"].startswith(volume["containerPath"])
+    assert "mesos" not in plain["env"]["ZOOKEEPER_SERVERS"] + plain["env"]["ARTIFACTS_URL"]
 
 
 def test_check_reports_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

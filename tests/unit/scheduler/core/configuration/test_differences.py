@@ -40,6 +40,7 @@ def fetched(*addresses: str) -> ClusterSpec:
         (replace(OLD, task=Resources(0.2, 64)), ["task cpus"]),
         (executor(resources=Resources(0.2, 65)), ["executor cpus", "executor memory"]),
         (executor(environment={"A": "b"}), ["A"]),
+        (executor(image="registry.example/executor:1.0"), ["image"]),
         (cassandra(heap_mb=300), ["heap_mb"]),
         (cassandra(heap_new_mb=100), ["heap_new_mb"]),
         (cassandra(gc="SERIAL"), ["gc"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -202,6 +203,21 @@ def held(*resources: Mapping[str, Any], index: int = 0) -> Offer:
 
 NODE = node(0, TaskState.FAILED, reservation=Reservation("id-1", "id-2", seen=True, disk_mb=1024.0))
 FRESH = node(0, TaskState.ERROR, reservation=Reservation("id-1", "id-2", seen=False, disk_mb=1024.0))
+
+
+def test_an_image_is_run_by_mesos_own_containerizer_with_the_network_of_the_agent() -> None:
+    begun = start()
+    wanted = begun.configuration.spec
+    spec = replace(wanted, executor=replace(wanted.executor, image="executor:1.0"))
+    fit = launch_new(
+        NodeRecord(index=3), offer(1), replace(begun, configuration=replace(begun.configuration, spec=spec))
+    )
+    (task,) = fit.accept.operations[2]["launch"]["task_infos"]
+    image = {"type": "DOCKER", "docker": {"name": "executor:1.0"}}
+    assert task["executor"]["container"] == {"type": "MESOS", "mesos": {"image": image}}
+    assert "container" not in task
+
+
 ALL = (owned("cpus", 0.7), owned("mem", 640), OWNED_PORTS, VOLUME)
 UNMADE = (owned("cpus", 0.7), owned("mem", 640), OWNED_PORTS, owned("disk", 1024))
 
