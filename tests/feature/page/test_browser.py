@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.feature.page.conftest import TOKENS, Server, Visit, visit
+from tests.browsing import Visit, visit
+from tests.feature.page.conftest import TOKENS, Server
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(300)]
 

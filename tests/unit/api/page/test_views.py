@@ -217,12 +217,13 @@ def test_offers_show_which_rule_an_agent_breaks(browser: Browser, gateway: CoreG
 
 def test_backups_have_a_time_line(browser: Browser, gateway: CoreGateway) -> None:
     days = [{"backup_name": f"day-{day}", "state": "complete", "finished_at": f"2026-01-0{day}T00:00:00Z",
-             "nodes": ["node-0"], "objects": 3, "bytes": 1000 * day} for day in (1, 2, 3)]  # fmt: skip
+             "nodes": 1, "objects": 3, "bytes": 1000 * day} for day in (1, 3, 2)]  # fmt: skip
     gateway.answers["backups"] = {"backups": days}
     answer = browser.get("backups?external_location=s3://bucket")
     assert answer.text.count("<circle") == 4  # one is the sign of the page
     assert 'cx="24.0"' in answer.text
     assert 'cx="500.0"' in answer.text
+    assert re.findall(r'scope="row">(day-.)', answer.text) == ["day-3", "day-2", "day-1"]
     assert "start-restore" in answer.text
 
 
