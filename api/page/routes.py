@@ -268,7 +268,9 @@ def _check_code() -> None:
 
 @blueprint.route("/ui/login")
 def log_in_form() -> Response:
-    """Ask for a token."""
+    """Ask for a token; behind a router that is trusted without one, there is nothing to ask."""
+    if guard().tokens is None and guard().trusting:
+        return _lead(".")
     return _log_in_page(HTTPStatus.OK)
 
 
