@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -111,8 +112,8 @@ def ring() -> Response:
 
     def build(found: Snapshot) -> dict[str, object]:
         every = nodes.tiles(found)
-        return {"centers": nodes.by_rack(every), "counts": nodes.counts(every), "total": len(every),
-                "restart": button("ring-restart", node="*")}  # fmt: skip
+        return {"centers": nodes.by_rack(every), "arcs": nodes.circle(every), "counts": nodes.counts(every),
+                "total": len(every), "restart": button("ring-restart", node="*")}  # fmt: skip
 
     return show("ring", "Ring", build)
 
@@ -134,7 +135,7 @@ def _node(found: Snapshot, name: str) -> dict[str, object]:
     words = (*words, "cancel") if record.intent is not None else words
     return {
         "tile": tile, "record": nodes.facts(cluster.info(record)), "intent": record.intent, "task": record.task,
-        "status": nodes.facts(cluster.status(sighting.status)) if sighting else [],
+        "status": nodes.facts(cluster.status(replace(sighting.status, figures=sighting.figures))) if sighting else [],
         "seen_at": sighting.at if sighting else None, "error": sighting.status.error if sighting else None,
         "failures": record.failures, "events": events[: -_EVENTS_OF_NODE - 1 : -1],
         "sandbox": _sandbox(found.state, record),

@@ -31,8 +31,9 @@ FLOORS = {
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
+    "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql", "protocol", "jmx s3", "cassandra bundle", "jobs",
+        "json_codec untrusted memory redaction cql figures", "protocol", "jmx s3", "cassandra bundle", "jobs",
         "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
@@ -66,7 +67,7 @@ CORE_STANDARD_LIBRARY = {
 }  # fmt: skip
 
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
-SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted"}
+SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures"}
 
 
 def modules(package: str) -> list[Path]:
