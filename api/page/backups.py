@@ -61,6 +61,11 @@ def ask(given: Mapping[str, str]) -> Answer:
     return call("GET", "/v1/backups", query, headers=headers)
 
 
+def newest_first(listed: Iterable[Json]) -> list[Json]:
+    """Return backups by the time of their end, or of their begin if they have not ended."""
+    return sorted(listed, key=lambda item: -(_seconds(item) or 0.0))
+
+
 def time_line(backups: Iterable[Json]) -> list[Point]:
     """Return the backups from the oldest to the newest, their circles as large as their bytes."""
     timed = [(at, item) for item in backups if (at := _seconds(item)) is not None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.documents import cluster
+from api.page.formats import percent, size
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index
@@ -23,6 +24,8 @@ _BY_MODE = {
     "UNKNOWN": ("warn", "does not answer"),
 }
 PLANS = ("deploy", "recovery")
+# More than these are lines rather than parts of a circle.
+CIRCLE_NODES = 50
 # Fields for clients of the original service.
 _TWICE = ("operating_mode", "rpc_running")
 
@@ -48,6 +51,7 @@ class Tile:
     version: str
     free_bytes: float | None
     load_bytes: float | None
+    owns: float | None
     job: str
     why: str
     down_for: tuple[str, ...]
@@ -111,6 +115,7 @@ def tiles(found: Snapshot) -> list[Tile]:
                 version=told.get("version") or "",
                 free_bytes=told.get("disk_free_bytes"),
                 load_bytes=told.get("load_bytes"),
+                owns=told.get("owns"),
                 job=jobs.get(node.name, ""),
                 why=why.get(node.name, ""),
                 down_for=down.get(node.address or "", ()),
@@ -125,6 +130,29 @@ def by_rack(found: Iterable[Tile]) -> dict[str, dict[str, list[Tile]]]:
     for tile in sorted(found, key=lambda item: (item.data_center, item.rack, int(item.number))):
         made.setdefault(tile.data_center, {}).setdefault(tile.rack, []).append(tile)
     return made
+
+
+@dataclass(frozen=True)
+class Arc:
+    """A node's part of the circle of token ownership, in percent of the whole, from the top clockwise."""
+
+    tile: Tile
+    begin: float
+    length: float
+
+
+def circle(found: Iterable[Tile]) -> list[Arc]:
+    """Return the parts of the nodes that tell their share; none if there are too many to see."""
+    owners = [tile for tile in found if tile.owns]
+    if len(owners) > CIRCLE_NODES:
+        return []
+    whole = sum(tile.owns or 0.0 for tile in owners)
+    arcs, begin = [], 0.0
+    for tile in owners:
+        length = 100 * (tile.owns or 0.0) / whole
+        arcs.append(Arc(tile, round(begin, 2), round(length, 2)))
+        begin += length
+    return arcs
 
 
 def counts(found: Iterable[Tile]) -> list[tuple[Mark, int]]:
@@ -168,9 +196,16 @@ def _waits(plans: Mapping[str, Plan]) -> dict[str, str]:
 
 def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the fields of a document that have a value, as words for people."""
-    rows = []
+    rows: list[tuple[str, str]] = []
     for name, value in document.items():
+        if isinstance(value, Mapping) and value:
+            rows += [(f"{name.replace('_', ' ')}: {inner}", text) for inner, text in facts(value)]
+            continue
         text = "yes" if value is True else "no" if value is False else value
+        if name.endswith("_bytes") and isinstance(value, int | float):
+            text = size(value)
+        elif name == "owns" and value is not None:
+            text = percent(100 * value)
         text = ", ".join(map(str, text)) if isinstance(text, list) else text
         if name not in _TWICE and text not in (None, "", {}):
             rows.append((name.replace("_", " "), str(text)))

@@ -44,15 +44,15 @@ class Work:
     link: str
 
 
-def headline(found: Snapshot) -> tuple[Mark, str]:
-    """Return the state of the cluster in one sentence."""
+def headline(found: Snapshot) -> tuple[Mark, str, str]:
+    """Return the state of the cluster in one sentence, and the step of a plan that says most about it."""
     state = found.state
     if state.uninstall is not None:
-        return Mark("warn", "uninstall"), "The service is being uninstalled."
+        return Mark("warn", "uninstall"), "The service is being uninstalled.", ""
     if found.problem:
-        return Mark("bad", "problem"), found.problem
+        return Mark("bad", "problem"), found.problem, ""
     if not found.connected or not state.registered:
-        return Mark("bad", "no Mesos"), "The scheduler has no connection to Mesos; nodes keep running."
+        return Mark("bad", "no Mesos"), "The scheduler has no connection to Mesos; nodes keep running.", ""
     nodes = tiles(found)
     up = sum(tile.mark.tone == "ok" for tile in nodes)
     wanted = state.target.spec.nodes
@@ -61,15 +61,15 @@ def headline(found: Snapshot) -> tuple[Mark, str]:
         plan = found.plans.get(name)
         if plan is not None and plan.status is not Status.COMPLETE:
             step = _telling(plan)
-            words = "" if step is None else f" {_named(step)}"
+            detail = "" if step is None else _sentence(_named(step))
             tone = "bad" if plan.status is Status.ERROR else "warn" if plan.status is Status.WAITING else "busy"
             word = plan.status.value.replace("_", " ").lower()
-            return Mark(tone, word), f"The plan {name} is {word}; {have}.{words}"
+            return Mark(tone, word), f"The plan {name} is {word}; {have}.", detail
     running = [KINDS[kind].title for kind, item in state.operations.items() if item.state is OperationState.RUNNING]
     if up < len(nodes):
-        return Mark("warn", "nodes down"), f"{have[:1].upper()}{have[1:]}."
+        return Mark("warn", "nodes down"), f"{have}.", ""
     more = f" {' and '.join(running)} {'is' if len(running) == 1 else 'are'} under way." if running else ""
-    return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}"
+    return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}", ""
 
 
 def attention(found: Snapshot) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -28,6 +29,8 @@ from api.page.settings import context
 from scheduler import __version__
 from scheduler.core.events.log import KEPT, entries_after
 from scheduler.core.nodes.names import parse_node_name
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import Snapshot, Unavailable
 
@@ -92,11 +95,11 @@ def now_or_lead() -> Response:
 
 def _now() -> Response:
     def build(found: Snapshot) -> dict[str, object]:
-        state, sentence = now.headline(found)
+        state, sentence, detail = now.headline(found)
         every, items = nodes.tiles(found), now.attention(found)
         return {
-            "state": state, "sentence": sentence, "items": items[: now.SHOWN], "more": len(items) - now.SHOWN,
-            "works": now.under_way(found), "counts": nodes.counts(every), "total": len(every),
+            "state": state, "sentence": sentence, "detail": detail, "items": items[: now.SHOWN],
+            "more": len(items) - now.SHOWN, "works": now.under_way(found), "counts": nodes.counts(every),
             "events": entries_after(found.state, 0, KEPT)[:-9:-1],
         }  # fmt: skip
 
@@ -109,8 +112,8 @@ def ring() -> Response:
 
     def build(found: Snapshot) -> dict[str, object]:
         every = nodes.tiles(found)
-        return {"centers": nodes.by_rack(every), "counts": nodes.counts(every), "total": len(every),
-                "restart": button("ring-restart", node="*")}  # fmt: skip
+        return {"centers": nodes.by_rack(every), "arcs": nodes.circle(every), "counts": nodes.counts(every),
+                "total": len(every), "restart": button("ring-restart", node="*")}  # fmt: skip
 
     return show("ring", "Ring", build)
 
@@ -132,17 +135,22 @@ def _node(found: Snapshot, name: str) -> dict[str, object]:
     words = (*words, "cancel") if record.intent is not None else words
     return {
         "tile": tile, "record": nodes.facts(cluster.info(record)), "intent": record.intent, "task": record.task,
-        "status": nodes.facts(cluster.status(sighting.status)) if sighting else [],
+        "status": nodes.facts(cluster.status(replace(sighting.status, figures=sighting.figures))) if sighting else [],
         "seen_at": sighting.at if sighting else None, "error": sighting.status.error if sighting else None,
         "failures": record.failures, "events": events[: -_EVENTS_OF_NODE - 1 : -1],
-        "agent_url": _web_address(record.agent.url if record.agent else ""),
+        "sandbox": _sandbox(found.state, record),
         "buttons": [button(f"node-{word}", node=name) for word in words] if record.task else [],
     }  # fmt: skip
 
 
-def _web_address(text: str) -> str:
-    """Return an address that a browser only reads; empty for any other, as an agent's offer chooses it."""
-    return text if text.startswith(("http://", "https://")) else ""
+def _sandbox(state: ClusterState, record: NodeRecord) -> str:
+    """Return the agent's list of the files in the sandbox; empty if unknown, or if the offer's address is no http."""
+    base = record.agent.url if record.agent else ""
+    if not base.startswith(("http://", "https://")) or record.task is None:
+        return ""
+    # Mesos' virtual path of the newest run, since 1.5.
+    path = f"/frameworks/{state.framework_id}/executors/{record.task.executor_id}/runs/latest"
+    return f"{base}/files/browse?{urlencode({'path': path})}"
 
 
 @blueprint.route("/ui/plans")
@@ -198,7 +206,7 @@ def _backups(given: Mapping[str, str]) -> Response:
     listed = outcome.document.get("backups", []) if outcome is not None and outcome.accepted else []
     return answer(
         "backups.html", "backups", "Backups", place=place, places=places, outcome=outcome,
-        backups=list(reversed(listed)), points=backups.time_line(listed), verified=backups.verified(found.state),
+        backups=backups.newest_first(listed), points=backups.time_line(listed), verified=backups.verified(found.state),
         deletion=button("start-backup-delete"), backup=button("start-backup"),
     )  # fmt: skip
 
@@ -261,7 +269,9 @@ def _check_code() -> None:
 
 @blueprint.route("/ui/login")
 def log_in_form() -> Response:
-    """Ask for a token."""
+    """Ask for a token; behind a router that is trusted without one, there is nothing to ask."""
+    if guard().tokens is None and guard().trusting:
+        return _lead(".")
     return _log_in_page(HTTPStatus.OK)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.feature.page.conftest import TOKENS, Server, Visit, visit
+from api.page.commands import COMMANDS
+from tests.browsing import Visit, visit
+from tests.feature.page.conftest import TOKENS, Server
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(300)]
 
@@ -184,6 +188,26 @@ def test_a_revoked_token_ends_the_view_within_seconds(chromium: Browser, served:
         served.tokens.write_text(TOKENS)
     made.context.close()
     assert made.problems == []
+
+
+def test_each_command_is_sent_and_answered(admin: Visit, served: Server) -> None:
+    """Whether the scheduler takes it or refuses it: the answer is shown, in its words."""
+    fields = {"plan": "backup", "phase": "Upload", "step": "node-1", "node": "node-1", "kind": "backup"}
+    filled = {"Settings": "CONCURRENT_READS=64", "Backup": "monday", "Location": "s3://bucket", "Throttle": "20000000"}
+    # A message to an executor that does not answer would take its whole time.
+    slow = {name for name in COMMANDS if name.startswith("start-")} - {"start-cleanup"} | {"config-rollback"}
+    for name, command in COMMANDS.items():
+        if name in slow:
+            continue
+        named = {field: fields[field] for field in (*command.names, *command.query)}
+        named |= {"node": "*"} if name == "ring-restart" else {}
+        admin.page.goto(f"{served.url}do?{urlencode({'command': name, **named})}")
+        for label, text in filled.items():
+            field = admin.page.get_by_label(label, exact=True)
+            if field.count():
+                field.fill(text)
+        admin.page.locator("form button").last.click()
+        expect(admin.page.get_by_role("alert")).to_contain_text(re.compile("^\\s*(Accepted|Refused)\\."))
 
 
 def test_a_thousand_nodes(chromium: Browser, large_served: Server) -> None:

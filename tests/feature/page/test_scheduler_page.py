@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.feature.page.conftest import TOKENS, visit
+from tests.browsing import visit
+from tests.feature.page.conftest import TOKENS
 from tests.feature.page.router import route
 from tests.feature.scheduler_process import Make
 from tests.waiting import wait_for

@@ -18,6 +18,7 @@ def test_up_names_the_command_line(tmp_path: Path) -> None:
     export = next(shlex.split(line) for line in lines if line.startswith("export CASSANDRA_MESOS_URL="))
     assert export[2] == f"CASSANDRA_MESOS_TOKEN_FILE={tmp_path / 'token'}"
     assert ".venv/bin/cassandra-mesos status" in lines
+    assert any(line.startswith("Page ") and line.endswith("/ui/") for line in lines)
 
 
 def test_it_is_built_among_the_artifacts(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def test_the_code_of_another_session_is_refused(browser: Browser, gateway: CoreG
 def test_behind_a_trusted_router_nobody_logs_in(gateway: CoreGateway) -> None:
     browser = trusted(gateway)
     assert browser.get("ring").status_code == 200
+    assert browser.get("login").headers["Location"] == "."
     assert browser.post("do", {"command": "plan-interrupt", "plan": "deploy"}).status_code == 400
     assert browser.do("plan-interrupt", plan="deploy").status_code == 200
     assert gateway.submitted == [(Interrupt("deploy"), "admin-router")]

@@ -11,6 +11,7 @@ import pytest
 
 from api.page.nodes import mark_of
 from bench import large
+from executor.figures import Figures
 from scheduler.core.plans.build import build_plans
 from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.event import Entry, EntryKind, JournalRecord
@@ -102,6 +103,18 @@ def test_the_ring_says_who_sees_whom_as_down(browser: Browser, gateway: CoreGate
     gateway.state = replace(gateway.state, sightings=sightings)
     assert "seen as down by node-1" in words(browser.get("ring"))
     assert "Seen as down by node-1." in words(browser.get("node?node=node-0"))
+
+
+def test_the_circle_of_ownership(browser: Browser, gateway: CoreGateway) -> None:
+    sightings = {
+        name: replace(item, figures=Figures(owns=share))
+        for (name, item), share in zip(gateway.state.sightings.items(), (0.5, 0.25, 0.25), strict=True)
+    }
+    gateway.state = replace(gateway.state, sightings=sightings)
+    text = browser.get("ring").text
+    assert re.findall(r'stroke-dashoffset="([^"]*)"', text) == ["0.0", "-50.0", "-75.0"]
+    assert "owns 50 %" in words(browser.get("ring"))
+    assert "figures: owns 50 %" in words(browser.get("node?node=node-0"))
 
 
 def hostile_state(gateway: CoreGateway) -> None:
@@ -217,12 +230,13 @@ def test_offers_show_which_rule_an_agent_breaks(browser: Browser, gateway: CoreG
 
 def test_backups_have_a_time_line(browser: Browser, gateway: CoreGateway) -> None:
     days = [{"backup_name": f"day-{day}", "state": "complete", "finished_at": f"2026-01-0{day}T00:00:00Z",
-             "nodes": ["node-0"], "objects": 3, "bytes": 1000 * day} for day in (1, 2, 3)]  # fmt: skip
+             "nodes": 1, "objects": 3, "bytes": 1000 * day} for day in (1, 3, 2)]  # fmt: skip
     gateway.answers["backups"] = {"backups": days}
     answer = browser.get("backups?external_location=s3://bucket")
     assert answer.text.count("<circle") == 4  # one is the sign of the page
     assert 'cx="24.0"' in answer.text
     assert 'cx="500.0"' in answer.text
+    assert re.findall(r'scope="row">(day-.)', answer.text) == ["day-3", "day-2", "day-1"]
     assert "start-restore" in answer.text
 
 
