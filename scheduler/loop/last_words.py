@@ -18,6 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import ProxyHandler, build_opener
 
+from scheduler.core.mesos.executor_command import REFUSAL
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
 from scheduler.core.state.cluster import ClusterState
@@ -113,7 +114,9 @@ def read(sandbox: Sandbox) -> str:
 def _tail(sandbox: Sandbox) -> list[str]:
     size = int(str(_get(sandbox, -1, 0)["offset"]))
     text = str(_get(sandbox, max(0, size - TAIL_BYTES), TAIL_BYTES)["data"])
-    return [line.strip() for line in text.splitlines() if line.strip()][-LINES:]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # The fetcher's lines before it say nothing more.
+    return [line for line in lines if line.startswith(REFUSAL)] or lines[-LINES:]
 
 
 def _get(sandbox: Sandbox, offset: int, length: int) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pwd
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
 from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read_options, unusable_files
@@ -41,6 +42,7 @@ def read(environ: Mapping[str, str]) -> Reading:
     read_options(given, reading)
     reading.problems += conflicts(reading)
     reading.problems += unusable_files(reading)
+    add_digests(reading)
     reading.problems += unusable_zookeeper_files(reading)
     return reading
 

@@ -125,6 +125,11 @@ def uri(value: str) -> str | None:
     return "must be an absolute path or a URL that the agents can fetch"
 
 
+def sha256(value: str) -> str | None:
+    """Check a SHA-256."""
+    return None if re.fullmatch(r"[0-9A-Fa-f]{64}", value) else "must be 64 hexadecimal digits"
+
+
 def placement(value: str) -> str | None:
     """Check constraints, such as `hostname:UNIQUE,rack:GROUP_BY:3`."""
     try:

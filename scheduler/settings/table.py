@@ -319,6 +319,26 @@ _EXECUTOR = (
         "Address of an archive with Java 17, which agents unpack in the sandbox.",
         rule=rules.uri,
     ),
+    _text(
+        "EXECUTOR_SHA256",
+        "",
+        "SHA-256 of the executor's bundle; no agent runs another one.",
+        rule=rules.sha256,
+        derived="that of the file in ARTIFACTS_DIR, if EXECUTOR_LOCATION is not set",
+    ),
+    _text(
+        "EXECUTOR_CASSANDRA_SHA256",
+        "",
+        "SHA-256 of Cassandra's bundle; no agent runs another one.",
+        rule=rules.sha256,
+        derived="that of the file in ARTIFACTS_DIR, if EXECUTOR_CASSANDRA_LOCATION is not set",
+    ),
+    _text(
+        "EXECUTOR_JRE_SHA256",
+        "",
+        "SHA-256 of the archive at EXECUTOR_JRE_LOCATION; no agent runs another one.",
+        rule=rules.sha256,
+    ),
     Setting(
         "EXECUTOR_CACHE_FETCHED_URIS",
         "boolean",

@@ -43,6 +43,7 @@ class Mesos:
     agent: Address
     zookeeper: str | None = None
     heartbeat: float = 15.0
+    resources: str = "cpus:4;mem:4096;disk:20480"
 
     def start_master(self, name: str = "master", address: Address | None = None) -> None:
         at = address or self.address
@@ -58,7 +59,7 @@ class Mesos:
         command = python_module(
             "localmesos", "agent", "--ip", self.agent.host, "--port", str(self.agent.port),
             "--hostname", self.agent.host, "--master", self.zookeeper or str(self.address),
-            "--work-dir", str(self.table.directory / "agent"), "--resources", "cpus:4;mem:4096;disk:20480",
+            "--work-dir", str(self.table.directory / "agent"), "--resources", self.resources,
         )  # fmt: skip
         self.table.start("agent", command, dict(os.environ))
 
