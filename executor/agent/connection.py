@@ -222,7 +222,7 @@ class Agent(MesosExecutorDriver):
 
     def _refused(self, words: str) -> None:
         now = time.monotonic()
-        if "HTTP 401" in words:
+        if "HTTP 401" in words or "HTTP 403" in words:
             token = "gave this one no token" if self._environment.token is None else "does not accept its token"
             words = f"it authenticates executors, and {token} ({words})"
         if self._refused_since is None:

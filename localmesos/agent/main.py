@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--attributes", type=parse_attributes, default=[], help="rack:r1;zone:z1")
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
     parser.add_argument("--authenticate-http-executors", action="store_true", help="executors need their tokens")
+    parser.add_argument("--jwt-secret-key", type=Path, help="file with the key of those tokens (default: made once)")
     for name, default in (
         ("--executor-registration-timeout", "60secs"),
         ("--executor-reregistration-timeout", "2secs"),
@@ -71,8 +72,15 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         status_update_retry=args.status_update_retry,
         gc_delay=args.gc_delay,
         reap_interval=args.reap_interval,
-        token_key=read_key(work_dir / "executor-token-key") if args.authenticate_http_executors else None,
+        token_key=_token_key(args, work_dir),
     )
+
+
+def _token_key(args: argparse.Namespace, work_dir: Path) -> bytes | None:
+    given: Path | None = args.jwt_secret_key
+    if not args.authenticate_http_executors:
+        return None
+    return read_key(work_dir / "executor-token-key") if given is None else given.read_bytes()
 
 
 def run(args: argparse.Namespace) -> int:
