@@ -113,7 +113,7 @@ class Service:
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
-        words = LastWords(lambda event: posts[0](event))
+        words = LastWords(lambda event: posts[0](event), self._settings.mesos_tls())
         loop = Loop(
             store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
         )
@@ -299,4 +299,5 @@ def framework(settings: Settings) -> FrameworkSettings:
         failover_seconds=settings.service_failover_timeout_s,
         hostname=host,
         web_url=f"http://{host}:{settings.api_port}/v1/plan",
+        tls=settings.mesos_tls(),
     )

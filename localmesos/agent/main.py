@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -21,6 +23,7 @@ from localmesos.agent.sandbox_gc import collect_sandboxes
 from localmesos.election.detector import Detector, detector_for
 from localmesos.protocol.durations import parse_duration
 from localmesos.protocol.executor_tokens import read_key
+from localmesos.protocol.tls import scheme, server_context
 from localmesos.resources.text import parse_attributes, parse_resources
 
 _FLUSH_SECONDS = 2.0
@@ -40,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
     parser.add_argument("--authenticate-http-executors", action="store_true", help="executors need their tokens")
     parser.add_argument("--jwt-secret-key", type=Path, help="file with the key of those tokens (default: made once)")
+    variables = "JSON object: environment of all executors, such as LIBPROCESS_SSL_ENABLED"
+    parser.add_argument("--executor-environment-variables", type=json.loads, default={}, help=variables)
     for name, default in (
         ("--executor-registration-timeout", "60secs"),
         ("--executor-reregistration-timeout", "2secs"),
@@ -73,6 +78,7 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         gc_delay=args.gc_delay,
         reap_interval=args.reap_interval,
         token_key=_token_key(args, work_dir),
+        executor_environment=args.executor_environment_variables,
     )
 
 
@@ -110,7 +116,7 @@ async def _serve(config: AgentConfig) -> int:
         try:
             recover(agent)
             await runner.setup()
-            await web.SockSite(runner, listener).start()
+            await web.SockSite(runner, listener, ssl_context=server_context(os.environ)).start()
             collector = asyncio.create_task(collect_sandboxes(agent))
             try:
                 return await _until_stopped(agent, link, detector)
@@ -135,7 +141,7 @@ async def _until_stopped(agent: Agent, link: MasterLink, detector: Detector) -> 
     loop.add_signal_handler(signal.SIGINT, agent.stopping.set)
     loop.add_signal_handler(signal.SIGUSR1, agent.leave)
     config = agent.config
-    sys.stdout.write(f"agent ready at http://{config.ip}:{config.port}\n")
+    sys.stdout.write(f"agent ready at {scheme(os.environ)}://{config.ip}:{config.port}\n")
     sys.stdout.flush()
     connection = asyncio.create_task(_stay_registered(agent, link))
     stopped = asyncio.create_task(agent.stopping.wait())

@@ -10,7 +10,6 @@ This module handles the traps of pymesos:
 
 from __future__ import annotations
 
-import http.client
 import logging
 import os
 import re
@@ -18,11 +17,13 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler
-from pymesos.process import Connection, Process
+from pymesos.process import Process
 
+from executor.mesos_http import Stream, TlsError
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected
 from scheduler.driver.detector import Detector
@@ -36,6 +37,7 @@ from scheduler.driver.mesos_json import (
     reconcile_body,
     translate,
 )
+from scheduler.driver.route import Route
 from scheduler.errors import Exit, FatalError, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Json
 from scheduler.storage.answers import CLIENT_ERRORS
@@ -140,6 +142,7 @@ class _Subscription(MesosSchedulerDriver):
             timeout=CALL_SECONDS,  # pymesos' default is a day
         )
         self._post = post
+        self._route = Route(settings.tls)
         self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
         self._reported_connected = False
         self._failed_at: float | None = None
@@ -169,7 +172,7 @@ class _Subscription(MesosSchedulerDriver):
         try:
             # The header dictionary is given because pymesos shares its default one between all drivers.
             self._send({"type": kind, "framework_id": {"value": framework_id}, **body}, headers={})
-        except (RuntimeError, OSError, http.client.HTTPException) as error:
+        except (RuntimeError, OSError, HTTPException) as error:
             self._failed_at = time.monotonic()
             # Its further lines are the call itself.
             raise NotConnectedError(f"{kind} did not arrive: {str(error).partition(chr(10))[0]}") from error
@@ -177,6 +180,11 @@ class _Subscription(MesosSchedulerDriver):
             # A kept connection that the master has closed meanwhile would lose the next call.
             with self._lock:
                 self._close()
+
+    def _get_conn(self) -> HTTPConnection | None:
+        if self._conn is None and self.master:
+            self._conn = self._route.open_http(self.master, CALL_SECONDS)
+        return self._conn if self.connected else None
 
     def start(self) -> None:
         """Start the thread, which alone looks for the master."""
@@ -253,6 +261,7 @@ class _Subscription(MesosSchedulerDriver):
     def onNewMasterDetectedMessage(self, data: bytes) -> None:
         """Store the leading master; the detector's thread calls this."""
         with self._lock:
+            self._route.note_announced(data)
             super().onNewMasterDetectedMessage(data)
             self._home = self._new_master
 
@@ -291,17 +300,21 @@ class _Subscription(MesosSchedulerDriver):
             self._wait_for_master()
             return not self._has_lost_detector()
         try:
-            connection = _Connection(self._master, self)
-        except OSError as error:
+            connection = self._route.open_stream(self._master, self)
+        except (OSError, TlsError) as error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
             return False
         try:
             return self._serve(connection)
+        except TlsError as error:
+            logger.warning("no connection to Mesos: %s", error)
+            self._route.note_failure(error)
+            return self._reported_connected
         finally:
             self.stream_id = None
             connection.close()
 
-    def _serve(self, connection: _Connection) -> bool:
+    def _serve(self, connection: Stream) -> bool:
         while self._started and self._new_master == self._master:
             if self._is_silent() or self._is_doubtful():
                 return self._reported_connected
@@ -317,13 +330,13 @@ class _Subscription(MesosSchedulerDriver):
                 return self._reported_connected
         return self._reported_connected
 
-    def _finish_connect(self, connection: _Connection) -> bool:
+    def _finish_connect(self, connection: Stream) -> bool:
         error = connection.handle_connect_event()
         if error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
         return not error
 
-    def _read(self, connection: _Connection) -> bool:
+    def _read(self, connection: Stream) -> bool:
         try:
             return connection.read()
         except OSError as error:
@@ -337,6 +350,8 @@ class _Subscription(MesosSchedulerDriver):
                 "subscription refused by the Mesos master %s; subscribing again to read its message", self._master
             )
             self._refused_in_pieces = True
+        except TlsError:
+            raise
         except RuntimeError as error:
             found = _STATUS.match(str(error))
             if found is not None and int(found[1]) not in _PASSING:
@@ -381,15 +396,3 @@ class _Subscription(MesosSchedulerDriver):
 
 def _with_port(master: str) -> str:
     return master if ":" in master else f"{master}:{DEFAULT_PORT}"
-
-
-class _Connection(Connection):
-    """Connection of pymesos that does not leak its socket if the port is closed."""
-
-    def __init__(self, address: str, callback: _Subscription) -> None:
-        try:
-            super().__init__(address, callback)
-        except OSError:
-            if self._sock is not None:
-                self._sock.close()
-            raise

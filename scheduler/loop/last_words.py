@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 from scheduler.core.mesos.executor_command import REFUSAL
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import TaskState
+from scheduler.security.zookeeper import Tls
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +73,9 @@ def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
 class LastWords:
     """Reads one sandbox after another and passes the result to `put`. Any thread can call `ask`."""
 
-    def __init__(self, put: Callable[[ExecutorWords], object]) -> None:
+    def __init__(self, put: Callable[[ExecutorWords], object], tls: Tls | None = None) -> None:
         self._put = put
+        self._tls = tls
         self._waiting: deque[Sandbox] = deque(maxlen=WAITING)
         self._lock = threading.Lock()
         self._works = False
@@ -94,35 +96,38 @@ class LastWords:
                     self._works = False
                     return
                 sandbox = self._waiting.popleft()
-            words = read(sandbox)
+            words = read(sandbox, self._tls)
             logger.warning("task %s ended: %s", sandbox.task_id, words)
             self._put(ExecutorWords(sandbox.task_id, words))
 
 
-def read(sandbox: Sandbox) -> str:
-    """Return the last lines of stderr, or where they are. Never raises."""
+def read(sandbox: Sandbox, tls: Tls | None = None) -> str:
+    """Return the last lines of stderr, or where they are; `tls` is for agents with TLS. Never raises."""
     where = f"stderr in the sandbox of executor {sandbox.executor_id} on {sandbox.hostname}"
     if not sandbox.url:
         return f"its last words are in {where}"
     try:
-        lines = _tail(sandbox)
+        lines = _tail(sandbox, tls)
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         return f"its last words could not be read: {_problem(error)}; look at {where}"
     return f"its last words: {' | '.join(lines)}" if lines else f"it wrote nothing to {where}"
 
 
-def _tail(sandbox: Sandbox) -> list[str]:
-    size = int(str(_get(sandbox, -1, 0)["offset"]))
-    text = str(_get(sandbox, max(0, size - TAIL_BYTES), TAIL_BYTES)["data"])
+def _tail(sandbox: Sandbox, tls: Tls | None) -> list[str]:
+    handlers = (ProxyHandler({}), *(() if tls is None else (HTTPSHandler(context=tls.context()),)))
+    opener = build_opener(*handlers)
+    # A master can name the scheme http for an agent that only speaks TLS.
+    url = sandbox.url if tls is None else f"https://{sandbox.url.partition('://')[2]}"
+    size = int(str(_get(opener, url, sandbox.file, -1, 0)["offset"]))
+    text = str(_get(opener, url, sandbox.file, max(0, size - TAIL_BYTES), TAIL_BYTES)["data"])
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # The fetcher's lines before it say nothing more.
     return [line for line in lines if line.startswith(REFUSAL)] or lines[-LINES:]
 
 
-def _get(sandbox: Sandbox, offset: int, length: int) -> dict[str, object]:
-    query = f"path={quote(sandbox.file, safe='')}&offset={offset}" + (f"&length={length}" if length else "")
-    opener = build_opener(ProxyHandler({}))
-    with opener.open(f"{sandbox.url}/files/read?{query}", timeout=SECONDS) as response:
+def _get(opener: OpenerDirector, url: str, file: str, offset: int, length: int) -> dict[str, object]:
+    query = f"path={quote(file, safe='')}&offset={offset}" + (f"&length={length}" if length else "")
+    with opener.open(f"{url}/files/read?{query}", timeout=SECONDS) as response:
         found: dict[str, object] = json.loads(response.read(4 * TAIL_BYTES))
         return found
 

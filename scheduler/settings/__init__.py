@@ -53,6 +53,9 @@ class Settings:
     mesos_master: str
     mesos_servers: str
     mesos_path: str
+    mesos_ca_file: str
+    mesos_certificate_file: str
+    mesos_key_file: str
     zookeeper_servers: str
     zookeeper_session_timeout_s: float
     zookeeper_credentials_file: str
@@ -130,6 +133,12 @@ class Settings:
             if self.zookeeper_ca_file
             else None,
         )
+
+    def mesos_tls(self) -> Tls | None:
+        """Return the files for TLS to masters and agents; None for plain HTTP."""
+        if not self.mesos_ca_file:
+            return None
+        return Tls(self.mesos_ca_file, self.mesos_certificate_file, self.mesos_key_file)
 
     def cluster_spec(self) -> ClusterSpec:
         """Return the part that becomes a configuration. Equal settings return equal specs."""
