@@ -26,6 +26,7 @@ from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
+from scheduler.security.service_account import parse_account
 from scheduler.security.zookeeper import Access
 from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
@@ -286,8 +287,9 @@ def access(settings: Settings) -> Access:
 
 
 def framework(settings: Settings) -> FrameworkSettings:
-    """Return the framework's data for Mesos; reads the principal's secret from its file."""
+    """Return the framework's data for Mesos; reads the principal's secret or the service account from its file."""
     secret = Path(settings.service_secret_file).read_text().strip() if settings.service_secret_file else None
+    account = parse_account(Path(settings.service_account_file).read_text()) if settings.service_account_file else None
     host = settings.api_host if settings.api_host not in ("0.0.0.0", "::", "") else socket.gethostname()
     return FrameworkSettings(
         master=settings.mesos_master,
@@ -300,4 +302,5 @@ def framework(settings: Settings) -> FrameworkSettings:
         hostname=host,
         web_url=f"http://{host}:{settings.api_port}/v1/plan",
         tls=settings.mesos_tls(),
+        account=account,
     )

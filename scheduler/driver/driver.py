@@ -24,22 +24,15 @@ from pymesos import MesosSchedulerDriver, Scheduler
 from pymesos.process import Process
 
 from executor.mesos_http import Stream, TlsError
-from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected
+from scheduler.driver.calls import Calls
 from scheduler.driver.detector import Detector
 from scheduler.driver.framework_info import FrameworkSettings
-from scheduler.driver.mesos_json import (
-    accept_body,
-    acknowledge_only,
-    decline_bodies,
-    kill_body,
-    message_body,
-    reconcile_body,
-    translate,
-)
+from scheduler.driver.login import LoginError, make_login
+from scheduler.driver.mesos_json import acknowledge_only, translate
 from scheduler.driver.route import Route
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.loop.messages import Event, Fatal, Json
+from scheduler.loop.messages import Event, Fatal
 from scheduler.storage.answers import CLIENT_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -62,7 +55,7 @@ _STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
 _PASSING = {404, 408, 429, 500, 502, 503, 504}
 
 
-class Driver:
+class Driver(Calls):
     """Subscribes and sends. `post` receives every event; it is called on pymesos' thread and must not block."""
 
     def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
@@ -82,47 +75,6 @@ class Driver:
         """Whether Mesos has the framework subscribed."""
         return self._mesos.connected
 
-    def accept(self, accept: Accept) -> None:
-        """Accept offers with offer operations: ACCEPT."""
-        self._call("ACCEPT", accept=accept_body(accept))
-
-    def decline(self, declines: Iterable[Decline]) -> None:
-        """Decline offers: DECLINE."""
-        for body in decline_bodies(declines):
-            self._call("DECLINE", decline=body)
-
-    def kill(self, kill: Kill) -> None:
-        """Kill a task: KILL."""
-        self._call("KILL", kill=kill_body(kill))
-
-    def reconcile(self, reconcile: Reconcile) -> None:
-        """Have Mesos report the state of tasks: RECONCILE."""
-        self._call("RECONCILE", reconcile=reconcile_body(reconcile))
-
-    def message(self, ask: Ask, data: str) -> None:
-        """Send base64 `data` to a node's executor: MESSAGE."""
-        self._call("MESSAGE", message=message_body(ask, data))
-
-    def suppress(self) -> None:
-        """Stop offers until `revive`: SUPPRESS."""
-        self._call("SUPPRESS")
-
-    def revive(self) -> None:
-        """Request offers again, also of declined agents: REVIVE."""
-        self._call("REVIVE")
-
-    def acknowledge(self, acknowledgement: Json) -> None:
-        """Acknowledge a task's status: ACKNOWLEDGE."""
-        self._call("ACKNOWLEDGE", acknowledge=acknowledgement)
-
-    def acknowledge_operation(self, acknowledgement: Json) -> None:
-        """Acknowledge an offer operation's status: ACKNOWLEDGE_OPERATION_STATUS."""
-        self._call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status=acknowledgement)
-
-    def teardown(self) -> None:
-        """Remove the framework with all of its tasks from Mesos: TEARDOWN. Only an uninstall may."""
-        self._call("TEARDOWN")
-
     def _call(self, kind: str, **body: Any) -> None:
         self._mesos.call(kind, body)
 
@@ -136,13 +88,12 @@ class _Subscription(MesosSchedulerDriver):
             settings.info(framework_id),
             settings.master,
             implicit_acknowledgements=False,
-            principal=settings.principal if settings.secret else None,
-            secret=settings.secret,
             failover=True,
             timeout=CALL_SECONDS,  # pymesos' default is a day
         )
         self._post = post
         self._route = Route(settings.tls)
+        self._login = make_login(settings)
         self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
         self._reported_connected = False
         self._failed_at: float | None = None
@@ -169,11 +120,14 @@ class _Subscription(MesosSchedulerDriver):
         framework_id = self.framework_id
         if not self.connected or not framework_id:
             raise NotConnectedError(f"{kind} was not sent: Mesos has no subscription of this framework")
+        self._basic_credential = self._login.header()
         try:
             # The header dictionary is given because pymesos shares its default one between all drivers.
             self._send({"type": kind, "framework_id": {"value": framework_id}, **body}, headers={})
         except (RuntimeError, OSError, HTTPException) as error:
             self._failed_at = time.monotonic()
+            if "Failed to send request 401" in str(error):
+                self._login.refused()
             # Its further lines are the call itself.
             raise NotConnectedError(f"{kind} did not arrive: {str(error).partition(chr(10))[0]}") from error
         finally:
@@ -300,7 +254,14 @@ class _Subscription(MesosSchedulerDriver):
             self._wait_for_master()
             return not self._has_lost_detector()
         try:
+            self._login.prepare()
+            self._basic_credential = self._login.header()
             connection = self._route.open_stream(self._master, self)
+        except LoginError as error:
+            if error.refused:
+                raise FatalError(Exit.REFUSED, str(error)) from error
+            logger.warning("no connection to Mesos: %s", error)
+            return False
         except (OSError, TlsError) as error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
             return False
@@ -318,6 +279,8 @@ class _Subscription(MesosSchedulerDriver):
         while self._started and self._new_master == self._master:
             if self._is_silent() or self._is_doubtful():
                 return self._reported_connected
+            if self._reported_connected:
+                self._login.renew()
             socket = connection.fileno()
             writers = [socket] if connection.want_write() or not connection.connected else []
             readable, writable, _ = select.select([socket, self._wake_fd()], writers, [], _SELECT_SECONDS)
@@ -354,8 +317,12 @@ class _Subscription(MesosSchedulerDriver):
             raise
         except RuntimeError as error:
             found = _STATUS.match(str(error))
+            if found is not None and found[1] == "401" and self._login.refused():
+                logger.warning("the Mesos master %s does not accept the token any more; logging in again", self._master)
+                return False
             if found is not None and int(found[1]) not in _PASSING:
-                raise self._refusal(f"HTTP {found[1]}: {found[2]}") from error
+                hint = f"; {self._login.hint}" if found[1] == "401" else ""
+                raise self._refusal(f"HTTP {found[1]}: {found[2]}{hint}") from error
             logger.warning("the Mesos master %s answered: %s", self._master, error)
         return False
 

@@ -46,6 +46,7 @@ class Settings:
     service_role: str
     service_principal: str
     service_secret_file: str
+    service_account_file: str
     service_failover_timeout_s: float
     service_uninstall: str
     log_level: str

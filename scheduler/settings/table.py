@@ -86,6 +86,11 @@ _SERVICE = (
         derived="`<name>-principal`",
     ),
     _text("SERVICE_SECRET_FILE", "", "File with the principal's secret, for masters that authenticate frameworks."),
+    _text(
+        "SERVICE_ACCOUNT_FILE",
+        "",
+        "File with a DC/OS service account's secret, instead of SERVICE_SECRET_FILE; its uid is SERVICE_PRINCIPAL.",
+    ),
     _number(
         "SERVICE_FAILOVER_TIMEOUT_S",
         "604800",

@@ -247,7 +247,11 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
             },
             id="pymesos",
         ),
-        pytest.param("cryptography", {"scheduler/security/sealing.py"}, id="cryptography"),
+        pytest.param(
+            "cryptography",
+            {"scheduler/security/sealing.py", "scheduler/security/service_account.py"},
+            id="cryptography",
+        ),
         pytest.param("flask", None, id="flask"),
         pytest.param("rich", {"cli/progress.py"}, id="rich"),
     ],
