@@ -19,6 +19,8 @@ Digests = Mapping[str, str]
 REFUSED = 65
 # The beginning of the sentence about a bundle that is not the expected one.
 REFUSAL = "The bundle "
+# Mesos refuses a job whose ExecutorInfo is not that of the running executor, so running executors need these very texts.
+# Another text, here or in the lines after it, needs a mark in the record of the launches that have it.
 _CHECK = f"""\
 check_bundle() {{
   found=$(sha256sum < "$1") || exit 1

@@ -53,6 +53,25 @@ def test_bundles_that_are_as_announced_are_unpacked_and_run(tmp_path: Path, dige
     assert {path.name for path in tmp_path.iterdir()} == {"executor-bundle", "cassandra"}
 
 
+def test_the_command_of_running_executors_stays_as_it_is() -> None:
+    """Mesos compares it for each job, also after an update of the scheduler."""
+    addresses = ("http://h/executor.tar.gz", "http://h/jre.zip", "http://h/x.gz", "http://h/plain")
+    found = build_command(spec(*map(Uri, addresses), command="run"), "", dict.fromkeys(addresses, "d"))
+    assert found["value"] == (
+        "check_bundle() {\n"
+        '  found=$(sha256sum < "$1") || exit 1\n'
+        '  [ "${found%% *}" = "$2" ] && return\n'
+        '  echo "The bundle $1 is refused: its SHA-256 is ${found%% *}, but $2 is expected." >&2\n'
+        "  exit 65\n"
+        "}\n"
+        "check_bundle executor.tar.gz d && tar -xf executor.tar.gz && rm executor.tar.gz || exit 1\n"
+        "check_bundle jre.zip d && unzip -oq jre.zip && rm jre.zip || exit 1\n"
+        "check_bundle x.gz d && gzip -d x.gz || exit 1\n"
+        "check_bundle plain d || exit 1\n"
+        "run"
+    )
+
+
 @pytest.mark.parametrize("changed", [EXECUTOR, CASSANDRA])
 @pytest.mark.parametrize(
     "command", ["cat */said; exit 0", "set +e\ntrue || false; cat */said # last", "(cat */said) &"]
