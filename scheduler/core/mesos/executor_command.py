@@ -19,7 +19,7 @@ Digests = Mapping[str, str]
 REFUSED = 65
 # The beginning of the sentence about a bundle that is not the expected one.
 REFUSAL = "The bundle "
-# Mesos refuses a job whose ExecutorInfo is not that of the running executor, so running executors need these very texts.
+# Mesos refuses a job whose ExecutorInfo is not that of the running executor, so running executors need this very text.
 # Another text, here or in the lines after it, needs a mark in the record of the launches that have it.
 _CHECK = f"""\
 check_bundle() {{
