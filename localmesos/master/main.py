@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a master."""
     parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to announce")
     parser.add_argument("--port", type=int, default=5050)
+    parser.add_argument("--hostname", default="", help="name to announce (default: the ip)")
     parser.add_argument("--work-dir", type=Path, required=True, help="directory of the master's registry")
     parser.add_argument("--zk", help="zk://HOST:PORT/PATH: take part in an election there")
     parser.add_argument("--credentials", type=Path, help="file in Mesos' format: authenticate schedulers and readers")
@@ -45,6 +46,7 @@ def read_config(args: argparse.Namespace) -> MasterConfig:
         ip=args.ip,
         port=args.port,
         work_dir=args.work_dir.resolve(),
+        hostname=args.hostname,
         zk=args.zk,
         zk_session_timeout=args.zk_session_timeout,
         agent_ping_timeout=args.agent_ping_timeout,

@@ -21,7 +21,7 @@ from scheduler.loop.last_words import Sandbox, read
 from scheduler.loop.messages import Offers, Update
 from scheduler.security.zookeeper import Tls
 from tests.certificates import DAY, Authority, Issued
-from tests.contract.conftest import ROOT
+from tests.contract.conftest import ROOT, Server
 from tests.contract.test_driver import Listener, Mesos, Start, start
 from tests.ports import free_port
 from tests.waiting import wait_for
@@ -141,6 +141,21 @@ def test_our_executor_reaches_an_agent_over_tls_with_its_token(
     sandbox = Sandbox("t1", framework, "e1", "127.0.5.3", f"http://{mesos.agent}")
     assert "subscribed at agent" in read(sandbox, secure)
     assert "could not be read" in read(sandbox)
+
+
+@pytest.mark.zookeeper
+@pytest.mark.parametrize("by_name", [True, False], ids=["its name", "its address"])
+def test_a_master_from_zookeeper_has_a_certificate_for(
+    mesos: Mesos, start: Start, authority: Authority, running: Server, by_name: bool
+) -> None:
+    mesos.zookeeper = f"zk://{running.hosts}/mesos-{free_port()}"
+    mesos.options = ("--hostname", "mesos.example")
+    mesos.environment = served(authority, authority.issue("mesos", hosts=["mesos.example"] if by_name else [])) | MODERN
+    mesos.start_master()
+    log = mesos.table.directory / "logs" / "master.log"
+    wait_for("the election", lambda: "leading as" in log.read_text(), 60.0)
+    _, listener = start(tls=client(authority))
+    listener.wait_for(Registered, 60.0)
 
 
 def failing(authority: Authority, tmp_path: Path) -> Mapping[str, tuple[dict[str, str], Tls, str]]:
