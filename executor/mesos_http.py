@@ -144,14 +144,21 @@ class Stream(Connection):
 
     def read(self) -> bool:
         """Read what has arrived; return whether the connection lives. Raises TlsError besides pymesos' errors."""
-        alive: bool = super().read()
+        alive = self._read_once()
         if not alive and self._peer is not None and self._parser is not None and not self._parser.is_headers_complete():
             # In TLS 1.3 a server refuses a client's certificate after the handshake, and can do so without an alert.
             raise self._peer.explain(ConnectionResetError("closed before an answer"))
         # What TLS has decrypted already makes no descriptor readable.
         while alive and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-            alive = super().read()
+            alive = self._read_once()
         return alive
+
+    def _read_once(self) -> bool:
+        try:
+            return super().read()
+        except TypeError:
+            # pymesos' own, for a refusal whose body has not arrived whole, as it never has over TLS: read on.
+            return True
 
 
 def open_http(address: str, timeout: float, peer: Peer | None) -> HTTPConnection:

@@ -261,20 +261,12 @@ class Agent(MesosExecutorDriver):
                 if writable:
                     alive = connection.write()
                 if alive and stream in readable:
-                    alive = self._read(connection)
+                    alive = connection.read()
                 if not self._subscribed:
                     self._check_away()
         finally:
             self.stream_id = None
             connection.close()
-
-    @staticmethod
-    def _read(connection: Stream) -> bool:
-        try:
-            return connection.read()
-        except TypeError as error:  # pymesos fails on a refusal whose body has not arrived whole
-            code = "?" if connection._parser is None else connection._parser.get_status_code()
-            raise RuntimeError(f"Failed with HTTP {code}") from error
 
     def _pause(self, wakeup: int) -> None:
         longest = min(_LONGEST_PAUSE, self._environment.backoff_max)

@@ -97,7 +97,6 @@ class _Subscription(MesosSchedulerDriver):
         self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
         self._reported_connected = False
         self._failed_at: float | None = None
-        self._refused_in_pieces = False
         self._heartbeat = DEFAULT_HEARTBEAT
         self._heard_at = time.monotonic()
 
@@ -306,13 +305,6 @@ class _Subscription(MesosSchedulerDriver):
             logger.warning("the connection to the Mesos master broke: %s", error)
         except (KeyError, ValueError) as error:
             logger.warning("answer of %s ignored: it is not that of a Mesos master: %r", self._master, error)
-        except TypeError as error:  # pymesos' own, for a refusal whose body came in pieces
-            if self._refused_in_pieces:
-                raise self._refusal("<a message in pieces>") from error
-            logger.warning(
-                "subscription refused by the Mesos master %s; subscribing again to read its message", self._master
-            )
-            self._refused_in_pieces = True
         except TlsError:
             raise
         except RuntimeError as error:

@@ -7,6 +7,7 @@ import json
 import logging
 import queue
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,7 @@ class Master:
 
     taken: list[str] = field(default_factory=list)
     seen: list[str | None] = field(default_factory=list)
+    ends: threading.Event = field(default_factory=threading.Event)  # of the streams
 
 
 def serve(iam: Iam, master: Master) -> type[QuietHandler]:
@@ -103,7 +105,9 @@ def serve(iam: Iam, master: Master) -> type[QuietHandler]:
             self.send_header("Mesos-Stream-Id", "s-1")
             self.end_headers()
             self.wfile.write(f"{len(record):x}\r\n".encode() + record + b"\r\n")
-            self.rfile.read(1)
+            master.ends.wait(30.0)
+            master.ends.clear()
+            self.close_connection = True
 
     return Handler
 
@@ -271,8 +275,25 @@ def test_a_driver_subscribes_with_a_token_and_logs_in_again_after_a_401(
         pass
     assert world.master.seen[-1] == f"token={world.iam.given[1]}"
     subscriber.revive()
+    world.master.ends.set()
     text = caplog.text
     assert not [token for token in world.iam.given if token in text]
+
+
+def test_a_driver_logs_in_again_when_its_subscription_is_refused(
+    world: World, driver: tuple[Driver, queue.SimpleQueue[Event]]
+) -> None:
+    subscriber, events = driver
+    world.master.taken = TakesAll(world.iam)
+    subscriber.start()
+    assert isinstance(events.get(timeout=20), Registered)
+    wait_for("the token is in use", lambda: not subscriber._mesos._login._is_new)  # type: ignore[attr-defined]
+    world.master.taken = TakesAll(world.iam, 1)
+    world.master.ends.set()
+    while not isinstance(events.get(timeout=20), Registered):
+        pass
+    assert world.master.seen == [f"token={world.iam.given[index]}" for index in (0, 0, 1)]
+    world.master.ends.set()
 
 
 class TakesAll(list[str]):
@@ -294,7 +315,8 @@ def test_a_new_token_that_the_master_refuses_is_the_end_with_a_hint(
     fatal = events.get(timeout=20)
     assert isinstance(fatal, Fatal)
     assert fatal.error.code is Exit.REFUSED
-    assert "refuses the subscription with" in str(fatal.error)
+    words = "refuses the subscription with HTTP 401: b'401 Unauthorized.'; look whether the master knows the service"
+    assert words in str(fatal.error)
     assert not [token for token in world.iam.given if token in str(fatal.error)]
 
 
