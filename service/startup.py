@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from scheduler import __version__
@@ -19,6 +20,7 @@ from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
+from scheduler.driver.route import make_context
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.last_words import LastWords
@@ -114,7 +116,8 @@ class Service:
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
-        words = LastWords(lambda event: posts[0](event), self._settings.mesos_tls())
+        tls = self._settings.mesos_tls()
+        words = LastWords(lambda event: posts[0](event), None if tls is None else partial(make_context, tls))
         loop = Loop(
             store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
         )

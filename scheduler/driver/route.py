@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import ssl
 from http.client import HTTPConnection
 from typing import Any
 
 from executor.mesos_http import Peer, Stream, TlsError, open_http, prepare
 from scheduler.security.zookeeper import Tls
+
+
+def make_context(tls: Tls) -> ssl.SSLContext:
+    """Return a context for masters and agents from the present files. Raises OSError."""
+    return prepare(tls.context())
 
 
 class Route:
@@ -44,7 +50,7 @@ class Route:
 
     def _make_peer(self, address: str, tls: Tls) -> Peer:
         try:
-            context = prepare(tls.context())
+            context = make_context(tls)
         except OSError as error:
             raise TlsError(
                 f"MESOS_CA_FILE, MESOS_CERTIFICATE_FILE or MESOS_KEY_FILE cannot be used: {error}"

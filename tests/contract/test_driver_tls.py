@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from executor.protocol import NodeLaunch, Ports, encode_launch, parse_status
 from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.mesos.updates import Registered, TaskUpdate
 from scheduler.driver.driver import Driver
+from scheduler.driver.route import make_context
 from scheduler.loop.last_words import Sandbox, read
 from scheduler.loop.messages import Offers, Update
 from scheduler.security.zookeeper import Tls
@@ -137,9 +139,8 @@ def test_our_executor_reaches_an_agent_over_tls_with_its_token(
     status = until(driver, listener, "TASK_RUNNING")
     assert parse_status(status.data or "").mode == "PAUSED"
     # The end of an executor's stderr comes from the agent, over TLS as well.
-    secure = Tls(str(authority.ca), tls.certificate_file, tls.key_file)
     sandbox = Sandbox("t1", framework, "e1", "127.0.5.3", f"http://{mesos.agent}")
-    assert "subscribed at agent" in read(sandbox, secure)
+    assert "subscribed at agent" in read(sandbox, partial(make_context, tls))
     assert "could not be read" in read(sandbox)
 
 
