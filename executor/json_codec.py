@@ -18,6 +18,9 @@ T = TypeVar("T")
 # So much of a wrong value is shown.
 SHOWN = 80
 _UNIONS = (Union, types.UnionType)
+# The metadata of a field that an earlier version did not know: it is left out while it has its default, so that the
+# records of that version keep their bytes.
+ADDED: Mapping[str, bool] = {"added": True}
 
 
 class DocumentError(ValueError):
@@ -35,11 +38,16 @@ class Reading(Enum):
 def encode(value: Any, sparse: bool = False) -> Any:
     """Return the JSON of a dataclass, or of what its fields hold; `sparse` leaves out fields that have their default.
 
-    A reader that refuses unknown fields then reads what a newer version wrote, as long as it says nothing new.
+    A reader that refuses unknown fields then reads what a newer version wrote, as long as it says nothing new. Fields
+    that are ADDED are always left out so.
     """
     if is_dataclass(value) and not isinstance(value, type):
         items = ((item, getattr(value, item.name)) for item in _fields(type(value)))
-        return {item.name: encode(found, sparse) for item, found in items if not sparse or found != _default(item)}
+        return {
+            item.name: encode(found, sparse)
+            for item, found in items
+            if not (sparse or "added" in item.metadata) or found != _default(item)
+        }
     if isinstance(value, Mapping):
         return {str(key): encode(item, sparse) for key, item in value.items()}
     if isinstance(value, tuple | list):

@@ -81,7 +81,9 @@ def _uninstall(settings: Settings, name: str | None) -> int:
 def _log(settings: Settings) -> None:
     logs.set_up(settings.log_level, settings.log_format)
     for warning in settings.warnings:
-        logging.getLogger(__name__).warning("%s", warning)
+        logger.warning("%s", warning)
+    if unchecked := settings.unchecked_bundles():
+        logger.warning("agents run bundles without a check of their SHA-256: set %s", " and ".join(unchecked))
 
 
 def uninstall(settings: Settings) -> Exit:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from scheduler import __version__
@@ -19,6 +20,7 @@ from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
+from scheduler.driver.route import make_context
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.last_words import LastWords
@@ -26,6 +28,7 @@ from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
+from scheduler.security.service_account import parse_account
 from scheduler.security.zookeeper import Access
 from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
@@ -113,7 +116,8 @@ class Service:
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
-        words = LastWords(lambda event: posts[0](event))
+        tls = self._settings.mesos_tls()
+        words = LastWords(lambda event: posts[0](event), None if tls is None else partial(make_context, tls))
         loop = Loop(
             store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
         )
@@ -286,8 +290,9 @@ def access(settings: Settings) -> Access:
 
 
 def framework(settings: Settings) -> FrameworkSettings:
-    """Return the framework's data for Mesos; reads the principal's secret from its file."""
+    """Return the framework's data for Mesos; reads the principal's secret or the service account from its file."""
     secret = Path(settings.service_secret_file).read_text().strip() if settings.service_secret_file else None
+    account = parse_account(Path(settings.service_account_file).read_text()) if settings.service_account_file else None
     host = settings.api_host if settings.api_host not in ("0.0.0.0", "::", "") else socket.gethostname()
     return FrameworkSettings(
         master=settings.mesos_master,
@@ -299,4 +304,6 @@ def framework(settings: Settings) -> FrameworkSettings:
         failover_seconds=settings.service_failover_timeout_s,
         hostname=host,
         web_url=f"http://{host}:{settings.api_port}/v1/plan",
+        tls=settings.mesos_tls(),
+        account=account,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
@@ -38,13 +39,26 @@ class Authority:
         self.ca = folder / "ca.pem"
         self.ca.write_bytes(_pem(built.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, address: str = "127.0.0.1", lasts: timedelta = DAY, password: bytes = b"") -> Issued:
-        """Return a certificate for the address; with a negative `lasts` it has expired."""
+    def issue(
+        self,
+        name: str,
+        address: str = "127.0.0.1",
+        lasts: timedelta = DAY,
+        password: bytes = b"",
+        hosts: Sequence[str] = (),
+        begins: timedelta = -7 * DAY,
+        old: bool = False,
+    ) -> Issued:
+        """Return a certificate for the address, or for `hosts` instead.
+
+        With a negative `lasts` it has expired, with a positive `begins` it is not valid yet. `old`: an RSA key.
+        """
         hidden = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = rsa.generate_private_key(65537, 2048) if old else ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
-        certificate = self._begin(subject, key.public_key(), lasts).add_extension(names, critical=False)
+        found: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts] or [x509.IPAddress(ip_address(address))]
+        names = x509.SubjectAlternativeName(found)
+        certificate = self._begin(subject, key.public_key(), lasts, begins).add_extension(names, critical=False)
         issued = Issued(*(self._folder / f"{name}{ending}.pem" for ending in ("", "-key", "-both")))
         issued.certificate.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
@@ -53,7 +67,13 @@ class Authority:
         issued.both.write_bytes(issued.key.read_bytes() + issued.certificate.read_bytes())
         return issued
 
-    def _begin(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, lasts: timedelta) -> x509.CertificateBuilder:
+    def _begin(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+        lasts: timedelta,
+        begins: timedelta = -7 * DAY,
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -61,7 +81,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - 7 * DAY)
+            .not_valid_before(now + begins)
             .not_valid_after(now + lasts)
         )
 

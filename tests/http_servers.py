@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -25,11 +26,19 @@ class QuietHandler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
+class _TlsServer(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Print nothing about clients that do not trust the server."""
+
+
 class HttpServer:
     """A server on 127.0.0.1 that serves, one thread for each connection, until it is closed."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    def __init__(self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> None:
+        kind = ThreadingHTTPServer if tls is None else _TlsServer
+        self._server = kind(("127.0.0.1", 0), handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,))
         self._thread.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 
 from flask import Response, g, jsonify
@@ -18,6 +19,7 @@ from api.openapi.routes import Routes
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
+from scheduler.driver.route import make_context
 from scheduler.loop.sandbox import UnreadableError, read_tail, sandbox_of_node
 from scheduler.loop.snapshot import Unavailable
 from scheduler.settings.texts import plain
@@ -83,7 +85,8 @@ def logs(node: str) -> Response:
             "Too many logs and questions are being read: try again, or raise API_THREADS.",
         )
     try:
-        text = read_tail(sandbox, LOGS[name], LOG_BYTES)
+        tls = access().settings.mesos_tls()
+        text = read_tail(sandbox, LOGS[name], LOG_BYTES, None if tls is None else partial(make_context, tls))
     except UnreadableError as error:
         raise Unavailable(
             f"the file {LOGS[name]} of {record.name} on {sandbox.hostname} cannot be read: {error}"

@@ -26,15 +26,16 @@ import threading
 import time
 import uuid
 from collections import deque
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from queue import SimpleQueue
 from typing import Any
 
 from pymesos import Executor, MesosExecutorDriver
-from pymesos.process import Connection
 
 from executor.agent.environment import MesosEnvironment
 from executor.agent.outbox import Outbox
+from executor.agent.tls import make_peer
+from executor.mesos_http import Peer, Stream, TlsError, open_http
 from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscribed
 
 Json = dict[str, Any]
@@ -47,6 +48,7 @@ _SELECT_SECONDS = 1.0
 # An agent that is recovering can refuse its executors for a moment.
 _REFUSED_SECONDS = 10.0
 _MESSAGES = 64
+_CALL_SECONDS = 10.0
 
 logging.getLogger("pymesos").handlers.clear()
 
@@ -55,7 +57,7 @@ class Agent(MesosExecutorDriver):
     """The executor's driver: callbacks only put events on the queue, and one thread sends updates and messages."""
 
     def __init__(self, environment: MesosEnvironment, events: SimpleQueue[Event]) -> None:
-        super().__init__(Executor(), http_timeout=10)
+        super().__init__(Executor(), http_timeout=_CALL_SECONDS)
         self.checkpoint = environment.checkpoint
         self._environment = environment
         self._events = events
@@ -65,6 +67,8 @@ class Agent(MesosExecutorDriver):
         self._away_since: float | None = None
         self._refused_since: float | None = None
         self._given_up = False
+        self._peer: Peer | None = None
+        self._insecure_words = ""
         self._wake = threading.Condition()
         self._sender = threading.Thread(target=self._send_all, name="agent sender", daemon=True)
 
@@ -209,6 +213,8 @@ class Agent(MesosExecutorDriver):
                 try:
                     self._converse(wakeup)
                     self._refused_since = None
+                except TlsError as error:
+                    self._insecure(str(error))
                 except RuntimeError as refusal:
                     self._refused(str(refusal))
                 except OSError as error:
@@ -220,9 +226,14 @@ class Agent(MesosExecutorDriver):
         finally:
             self._forget_wakeup()
 
+    def _insecure(self, words: str) -> None:
+        if words != self._insecure_words:
+            self._insecure_words = words
+            _LOG.warning("no connection to the agent: %s", words)
+
     def _refused(self, words: str) -> None:
         now = time.monotonic()
-        if "HTTP 401" in words:
+        if "HTTP 401" in words or "HTTP 403" in words:
             token = "gave this one no token" if self._environment.token is None else "does not accept its token"
             words = f"it authenticates executors, and {token} ({words})"
         if self._refused_since is None:
@@ -234,7 +245,8 @@ class Agent(MesosExecutorDriver):
     def _converse(self, wakeup: int) -> None:
         """Keep one connection from its start to its end. Raises RuntimeError if the agent refuses it, and OSError."""
         self.stream_id = None
-        connection = Connection(self._environment.agent, self)
+        self._peer = make_peer(self._environment)
+        connection = Stream(self._environment.agent, self, self._peer)
         try:
             stream = connection.fileno()
             select.select([], [stream], [], _SELECT_SECONDS)
@@ -249,20 +261,12 @@ class Agent(MesosExecutorDriver):
                 if writable:
                     alive = connection.write()
                 if alive and stream in readable:
-                    alive = self._read(connection)
+                    alive = connection.read()
                 if not self._subscribed:
                     self._check_away()
         finally:
             self.stream_id = None
             connection.close()
-
-    @staticmethod
-    def _read(connection: Connection) -> bool:
-        try:
-            return connection.read()
-        except TypeError as error:  # pymesos fails on a refusal whose body has not arrived whole
-            code = "?" if connection._parser is None else connection._parser.get_status_code()
-            raise RuntimeError(f"Failed with HTTP {code}") from error
 
     def _pause(self, wakeup: int) -> None:
         longest = min(_LONGEST_PAUSE, self._environment.backoff_max)
@@ -289,6 +293,11 @@ class Agent(MesosExecutorDriver):
                 self._wakeup_fds = None
 
     # Sending.
+
+    def _get_conn(self) -> HTTPConnection | None:
+        if self._conn is None:
+            self._conn = open_http(self._environment.agent, _CALL_SECONDS, self._peer)
+        return self._conn if self.connected else None
 
     def _send(
         self,

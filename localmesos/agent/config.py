@@ -1,5 +1,6 @@
 """Settings of an agent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ Json = dict[str, Any]
 class AgentConfig:
     """Settings of an agent. All times are in seconds; ``resources`` and ``attributes`` are Mesos JSON.
 
-    ``token_key`` signs the tokens of executors; None if executors need none.
+    ``token_key`` signs the tokens of executors; None if executors need none. ``executor_environment``: variables of all
+    executors.
     """
 
     ip: str
@@ -32,6 +34,7 @@ class AgentConfig:
     gc_delay: float = 604800.0
     reap_interval: float = 0.1
     token_key: bytes | None = field(default=None, repr=False)
+    executor_environment: Mapping[str, str] = field(default_factory=dict)
 
     def agent_info(self, agent_id: str | None) -> Json:
         """Return Mesos' AgentInfo; without an id before the first registration."""
@@ -53,4 +56,5 @@ class AgentConfig:
             reregistration_timeout=self.executor_reregistration_timeout,
             shutdown_grace_period=self.executor_shutdown_grace_period,
             token_key=self.token_key,
+            environment=self.executor_environment,
         )

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -21,6 +23,7 @@ from localmesos.agent.sandbox_gc import collect_sandboxes
 from localmesos.election.detector import Detector, detector_for
 from localmesos.protocol.durations import parse_duration
 from localmesos.protocol.executor_tokens import read_key
+from localmesos.protocol.tls import scheme, server_context
 from localmesos.resources.text import parse_attributes, parse_resources
 
 _FLUSH_SECONDS = 2.0
@@ -39,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--attributes", type=parse_attributes, default=[], help="rack:r1;zone:z1")
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
     parser.add_argument("--authenticate-http-executors", action="store_true", help="executors need their tokens")
+    parser.add_argument("--jwt-secret-key", type=Path, help="file with the key of those tokens (default: made once)")
+    variables = "JSON object: environment of all executors, such as LIBPROCESS_SSL_ENABLED"
+    parser.add_argument("--executor-environment-variables", type=json.loads, default={}, help=variables)
     for name, default in (
         ("--executor-registration-timeout", "60secs"),
         ("--executor-reregistration-timeout", "2secs"),
@@ -71,8 +77,16 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         status_update_retry=args.status_update_retry,
         gc_delay=args.gc_delay,
         reap_interval=args.reap_interval,
-        token_key=read_key(work_dir / "executor-token-key") if args.authenticate_http_executors else None,
+        token_key=_token_key(args, work_dir),
+        executor_environment=args.executor_environment_variables,
     )
+
+
+def _token_key(args: argparse.Namespace, work_dir: Path) -> bytes | None:
+    given: Path | None = args.jwt_secret_key
+    if not args.authenticate_http_executors:
+        return None
+    return read_key(work_dir / "executor-token-key") if given is None else given.read_bytes()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,7 +116,7 @@ async def _serve(config: AgentConfig) -> int:
         try:
             recover(agent)
             await runner.setup()
-            await web.SockSite(runner, listener).start()
+            await web.SockSite(runner, listener, ssl_context=server_context(os.environ)).start()
             collector = asyncio.create_task(collect_sandboxes(agent))
             try:
                 return await _until_stopped(agent, link, detector)
@@ -127,7 +141,7 @@ async def _until_stopped(agent: Agent, link: MasterLink, detector: Detector) -> 
     loop.add_signal_handler(signal.SIGINT, agent.stopping.set)
     loop.add_signal_handler(signal.SIGUSR1, agent.leave)
     config = agent.config
-    sys.stdout.write(f"agent ready at http://{config.ip}:{config.port}\n")
+    sys.stdout.write(f"agent ready at {scheme(os.environ)}://{config.ip}:{config.port}\n")
     sys.stdout.flush()
     connection = asyncio.create_task(_stay_registered(agent, link))
     stopped = asyncio.create_task(agent.stopping.wait())

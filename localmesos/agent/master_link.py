@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ import aiohttp
 
 from localmesos.election.detector import Detector
 from localmesos.protocol.streams import Decoder, RecordError
+from localmesos.protocol.tls import client_context, scheme
 
 Json = dict[str, Any]
 
@@ -49,6 +51,7 @@ class MasterLink:
         self._wanted = wanted
         self._calls: asyncio.Queue[Json] = asyncio.Queue()
         self._open = False
+        self._scheme = scheme(os.environ)
         self._agent_id: asyncio.Future[str] | None = None
 
     def send(self, call_type: str, body: Json) -> None:
@@ -74,7 +77,9 @@ class MasterLink:
             RefusedError: the master does not accept the agent.
         """
         backoff = _BACKOFF_SECONDS
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
+        connector = aiohttp.TCPConnector(ssl=client_context(os.environ) or True)
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             while self._wanted():
                 try:
                     if await self._connect(session, await self._detector.leader()):
@@ -88,7 +93,7 @@ class MasterLink:
 
     async def _connect(self, session: aiohttp.ClientSession, master: str) -> bool:
         """Keep one connection from REGISTER to its end and return whether the master accepted the agent."""
-        url = f"http://{master}/localmesos/agent"
+        url = f"{self._scheme}://{master}/localmesos/agent"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_SECONDS, sock_read=_SILENCE_SECONDS)
         self._open, self._agent_id = True, asyncio.get_running_loop().create_future()
         body = self._registration()
@@ -143,7 +148,7 @@ class MasterLink:
         stream: aiohttp.ClientResponse,
         agent_id: asyncio.Future[str],
     ) -> None:
-        url, timeout = f"http://{master}/localmesos/agent/call", aiohttp.ClientTimeout(total=_CALL_SECONDS)
+        url, timeout = f"{self._scheme}://{master}/localmesos/agent/call", aiohttp.ClientTimeout(total=_CALL_SECONDS)
         own_id = {"value": await agent_id}
         while True:
             call = await self._calls.get()

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from localmesos.master.master import LeadershipLostError, Master, MasterConfig
 from localmesos.master.state.registry import JournalError
 from localmesos.protocol.authentication import read_credentials
 from localmesos.protocol.durations import parse_duration
+from localmesos.protocol.tls import scheme, server_context
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a master."""
     parser.add_argument("--ip", default="127.0.0.1", help="address to listen on and to announce")
     parser.add_argument("--port", type=int, default=5050)
+    parser.add_argument("--hostname", default="", help="name to announce (default: the ip)")
     parser.add_argument("--work-dir", type=Path, required=True, help="directory of the master's registry")
     parser.add_argument("--zk", help="zk://HOST:PORT/PATH: take part in an election there")
     parser.add_argument("--credentials", type=Path, help="file in Mesos' format: authenticate schedulers and readers")
@@ -43,6 +46,7 @@ def read_config(args: argparse.Namespace) -> MasterConfig:
         ip=args.ip,
         port=args.port,
         work_dir=args.work_dir.resolve(),
+        hostname=args.hostname,
         zk=args.zk,
         zk_session_timeout=args.zk_session_timeout,
         agent_ping_timeout=args.agent_ping_timeout,
@@ -75,7 +79,7 @@ async def _serve(config: MasterConfig) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     try:
         await runner.setup()
-        await web.TCPSite(runner, config.ip, config.port).start()
+        await web.TCPSite(runner, config.ip, config.port, ssl_context=server_context(os.environ)).start()
         await _until_stopped(master)
     finally:
         await master.close()
@@ -95,7 +99,7 @@ async def _until_stopped(master: Master) -> None:
         master.lead()
     else:
         work.append(asyncio.create_task(_election(config.zk, master).run()))
-    sys.stdout.write(f"master ready at http://{config.ip}:{config.port}\n")
+    sys.stdout.write(f"master ready at {scheme(os.environ)}://{config.ip}:{config.port}\n")
     sys.stdout.flush()
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     for task in work:

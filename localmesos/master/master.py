@@ -36,13 +36,14 @@ class LeadershipLostError(Exception):
 class MasterConfig:
     """Settings of a master. Times are in seconds.
 
-    `zk`: zk:// URL of the election, None for a master that always leads; `credentials`: secrets by principal, None for
-    a master without authentication.
+    `hostname`: the announced name, the ip if it is empty. `zk`: zk:// URL of the election, None for a master that
+    always leads. `credentials`: secrets by principal, None for a master without authentication.
     """
 
     ip: str
     port: int
     work_dir: Path
+    hostname: str = ""
     zk: str | None = None
     zk_session_timeout: float = 10.0
     agent_ping_timeout: float = 15.0
@@ -169,8 +170,8 @@ def _master_info(config: MasterConfig, master_id: str) -> Json:
         "ip": struct.unpack("<I", socket.inet_aton(config.ip))[0],
         "port": config.port,
         "pid": config.pid,
-        "hostname": config.ip,
+        "hostname": config.hostname or config.ip,
         "version": VERSION,
-        "address": {"hostname": config.ip, "ip": config.ip, "port": config.port},
+        "address": {"hostname": config.hostname or config.ip, "ip": config.ip, "port": config.port},
         "capabilities": [{"type": name} for name in CAPABILITIES],
     }

@@ -14,7 +14,7 @@ _HEAD = {"alg": "HS256", "typ": "JWT"}
 
 
 def read_key(path: Path) -> bytes:
-    """Return the key of this work directory, made at the first start: tokens outlive the agent."""
+    """Return the key of a file, made at the first start: tokens outlive the agent. Raises OSError."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(".tmp")
@@ -50,9 +50,26 @@ def refusal(key: bytes, authorization: str | None) -> str | None:
     return f'{asked}, error="invalid_token", error_description="{words}"'
 
 
+def claims_problem(authorization: str, framework_id: str, executor_id: str, container_id: str) -> str | None:
+    """Return why a valid token is not that of this run of an executor, None if it is."""
+    claims = json.loads(_decode(authorization.split(".")[1]))
+    who = f"Authenticated principal '{json.dumps({'claims': claims}, separators=(',', ':'))}' does not contain"
+    if claims.get("fid") != framework_id:
+        return f"{who} an 'fid' claim with the framework ID {framework_id}, which is set in the call"
+    if claims.get("eid") != executor_id:
+        return f"{who} an 'eid' claim with the executor ID {executor_id}, which is set in the call"
+    if claims.get("cid") != container_id:
+        return f"{who} a 'cid' claim with the correct active ContainerID"
+    return None
+
+
 def _sign(key: bytes, body: str) -> str:
     return _encode(hmac.new(key, body.encode(), hashlib.sha256).digest())
 
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -10,7 +10,6 @@ This module handles the traps of pymesos:
 
 from __future__ import annotations
 
-import http.client
 import logging
 import os
 import re
@@ -18,26 +17,22 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler
-from pymesos.process import Connection, Process
+from pymesos.process import Process
 
-from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
+from executor.mesos_http import Stream, TlsError
 from scheduler.core.mesos.updates import Disconnected
+from scheduler.driver.calls import Calls
 from scheduler.driver.detector import Detector
 from scheduler.driver.framework_info import FrameworkSettings
-from scheduler.driver.mesos_json import (
-    accept_body,
-    acknowledge_only,
-    decline_bodies,
-    kill_body,
-    message_body,
-    reconcile_body,
-    translate,
-)
+from scheduler.driver.login import LoginError, make_login
+from scheduler.driver.mesos_json import acknowledge_only, translate
+from scheduler.driver.route import Route
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.loop.messages import Event, Fatal, Json
+from scheduler.loop.messages import Event, Fatal
 from scheduler.storage.answers import CLIENT_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -60,7 +55,7 @@ _STATUS = re.compile(r"Failed with HTTP (\d+): (.*)", re.DOTALL)
 _PASSING = {404, 408, 429, 500, 502, 503, 504}
 
 
-class Driver:
+class Driver(Calls):
     """Subscribes and sends. `post` receives every event; it is called on pymesos' thread and must not block."""
 
     def __init__(self, settings: FrameworkSettings, framework_id: str | None, post: Callable[[Event], object]) -> None:
@@ -80,47 +75,6 @@ class Driver:
         """Whether Mesos has the framework subscribed."""
         return self._mesos.connected
 
-    def accept(self, accept: Accept) -> None:
-        """Accept offers with offer operations: ACCEPT."""
-        self._call("ACCEPT", accept=accept_body(accept))
-
-    def decline(self, declines: Iterable[Decline]) -> None:
-        """Decline offers: DECLINE."""
-        for body in decline_bodies(declines):
-            self._call("DECLINE", decline=body)
-
-    def kill(self, kill: Kill) -> None:
-        """Kill a task: KILL."""
-        self._call("KILL", kill=kill_body(kill))
-
-    def reconcile(self, reconcile: Reconcile) -> None:
-        """Have Mesos report the state of tasks: RECONCILE."""
-        self._call("RECONCILE", reconcile=reconcile_body(reconcile))
-
-    def message(self, ask: Ask, data: str) -> None:
-        """Send base64 `data` to a node's executor: MESSAGE."""
-        self._call("MESSAGE", message=message_body(ask, data))
-
-    def suppress(self) -> None:
-        """Stop offers until `revive`: SUPPRESS."""
-        self._call("SUPPRESS")
-
-    def revive(self) -> None:
-        """Request offers again, also of declined agents: REVIVE."""
-        self._call("REVIVE")
-
-    def acknowledge(self, acknowledgement: Json) -> None:
-        """Acknowledge a task's status: ACKNOWLEDGE."""
-        self._call("ACKNOWLEDGE", acknowledge=acknowledgement)
-
-    def acknowledge_operation(self, acknowledgement: Json) -> None:
-        """Acknowledge an offer operation's status: ACKNOWLEDGE_OPERATION_STATUS."""
-        self._call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status=acknowledgement)
-
-    def teardown(self) -> None:
-        """Remove the framework with all of its tasks from Mesos: TEARDOWN. Only an uninstall may."""
-        self._call("TEARDOWN")
-
     def _call(self, kind: str, **body: Any) -> None:
         self._mesos.call(kind, body)
 
@@ -134,16 +88,15 @@ class _Subscription(MesosSchedulerDriver):
             settings.info(framework_id),
             settings.master,
             implicit_acknowledgements=False,
-            principal=settings.principal if settings.secret else None,
-            secret=settings.secret,
             failover=True,
             timeout=CALL_SECONDS,  # pymesos' default is a day
         )
         self._post = post
+        self._route = Route(settings.tls)
+        self._login = make_login(settings)
         self._home = None if settings.master.startswith("zk://") else _with_port(settings.master)
         self._reported_connected = False
         self._failed_at: float | None = None
-        self._refused_in_pieces = False
         self._heartbeat = DEFAULT_HEARTBEAT
         self._heard_at = time.monotonic()
 
@@ -166,17 +119,25 @@ class _Subscription(MesosSchedulerDriver):
         framework_id = self.framework_id
         if not self.connected or not framework_id:
             raise NotConnectedError(f"{kind} was not sent: Mesos has no subscription of this framework")
+        self._basic_credential = self._login.header()
         try:
             # The header dictionary is given because pymesos shares its default one between all drivers.
             self._send({"type": kind, "framework_id": {"value": framework_id}, **body}, headers={})
-        except (RuntimeError, OSError, http.client.HTTPException) as error:
+        except (RuntimeError, OSError, HTTPException) as error:
             self._failed_at = time.monotonic()
+            if "Failed to send request 401" in str(error):
+                self._login.refused()
             # Its further lines are the call itself.
             raise NotConnectedError(f"{kind} did not arrive: {str(error).partition(chr(10))[0]}") from error
         finally:
             # A kept connection that the master has closed meanwhile would lose the next call.
             with self._lock:
                 self._close()
+
+    def _get_conn(self) -> HTTPConnection | None:
+        if self._conn is None and self.master:
+            self._conn = self._route.open_http(self.master, CALL_SECONDS)
+        return self._conn if self.connected else None
 
     def start(self) -> None:
         """Start the thread, which alone looks for the master."""
@@ -253,6 +214,7 @@ class _Subscription(MesosSchedulerDriver):
     def onNewMasterDetectedMessage(self, data: bytes) -> None:
         """Store the leading master; the detector's thread calls this."""
         with self._lock:
+            self._route.note_announced(data)
             super().onNewMasterDetectedMessage(data)
             self._home = self._new_master
 
@@ -291,20 +253,33 @@ class _Subscription(MesosSchedulerDriver):
             self._wait_for_master()
             return not self._has_lost_detector()
         try:
-            connection = _Connection(self._master, self)
-        except OSError as error:
+            self._login.prepare()
+            self._basic_credential = self._login.header()
+            connection = self._route.open_stream(self._master, self)
+        except LoginError as error:
+            if error.refused:
+                raise FatalError(Exit.REFUSED, str(error)) from error
+            logger.warning("no connection to Mesos: %s", error)
+            return False
+        except (OSError, TlsError) as error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
             return False
         try:
             return self._serve(connection)
+        except TlsError as error:
+            logger.warning("no connection to Mesos: %s", error)
+            self._route.note_failure(error)
+            return self._reported_connected
         finally:
             self.stream_id = None
             connection.close()
 
-    def _serve(self, connection: _Connection) -> bool:
+    def _serve(self, connection: Stream) -> bool:
         while self._started and self._new_master == self._master:
             if self._is_silent() or self._is_doubtful():
                 return self._reported_connected
+            if self._reported_connected:
+                self._login.renew()
             socket = connection.fileno()
             writers = [socket] if connection.want_write() or not connection.connected else []
             readable, writable, _ = select.select([socket, self._wake_fd()], writers, [], _SELECT_SECONDS)
@@ -317,30 +292,29 @@ class _Subscription(MesosSchedulerDriver):
                 return self._reported_connected
         return self._reported_connected
 
-    def _finish_connect(self, connection: _Connection) -> bool:
+    def _finish_connect(self, connection: Stream) -> bool:
         error = connection.handle_connect_event()
         if error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
         return not error
 
-    def _read(self, connection: _Connection) -> bool:
+    def _read(self, connection: Stream) -> bool:
         try:
             return connection.read()
         except OSError as error:
             logger.warning("the connection to the Mesos master broke: %s", error)
         except (KeyError, ValueError) as error:
             logger.warning("answer of %s ignored: it is not that of a Mesos master: %r", self._master, error)
-        except TypeError as error:  # pymesos' own, for a refusal whose body came in pieces
-            if self._refused_in_pieces:
-                raise self._refusal("<a message in pieces>") from error
-            logger.warning(
-                "subscription refused by the Mesos master %s; subscribing again to read its message", self._master
-            )
-            self._refused_in_pieces = True
+        except TlsError:
+            raise
         except RuntimeError as error:
             found = _STATUS.match(str(error))
+            if found is not None and found[1] == "401" and self._login.refused():
+                logger.warning("the Mesos master %s does not accept the token any more; logging in again", self._master)
+                return False
             if found is not None and int(found[1]) not in _PASSING:
-                raise self._refusal(f"HTTP {found[1]}: {found[2]}") from error
+                hint = f"; {self._login.hint}" if found[1] == "401" else ""
+                raise self._refusal(f"HTTP {found[1]}: {found[2]}{hint}") from error
             logger.warning("the Mesos master %s answered: %s", self._master, error)
         return False
 
@@ -381,15 +355,3 @@ class _Subscription(MesosSchedulerDriver):
 
 def _with_port(master: str) -> str:
     return master if ":" in master else f"{master}:{DEFAULT_PORT}"
-
-
-class _Connection(Connection):
-    """Connection of pymesos that does not leak its socket if the port is closed."""
-
-    def __init__(self, address: str, callback: _Subscription) -> None:
-        try:
-            super().__init__(address, callback)
-        except OSError:
-            if self._sock is not None:
-                self._sock.close()
-            raise

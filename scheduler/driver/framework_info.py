@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from scheduler.security.service_account import ServiceAccount
+from scheduler.security.zookeeper import Tls
+
 CAPABILITIES = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")
 
 
 @dataclass(frozen=True)
 class FrameworkSettings:
-    """The fields of FrameworkInfo, the master (`host:port` or `zk://host:port,…/path`) and the secret."""
+    """The fields of FrameworkInfo, the master (`host:port` or `zk://host:port,…/path`), the secret or account, TLS."""
 
     master: str
     name: str
@@ -21,6 +24,8 @@ class FrameworkSettings:
     failover_seconds: float
     hostname: str
     web_url: str | None = None
+    tls: Tls | None = None
+    account: ServiceAccount | None = None
 
     def info(self, framework_id: str | None) -> dict[str, Any]:
         """Return Mesos' FrameworkInfo."""

@@ -12,11 +12,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from scheduler.core.mesos.executor_command import REFUSAL
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.mesos.updates import ExecutorWords, TaskUpdate
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import TaskState
-from scheduler.loop.sandbox import Sandbox, UnreadableError, read_tail, sandbox_of_node
+from scheduler.loop.sandbox import MakeContext, Sandbox, UnreadableError, read_tail, sandbox_of_node
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ def sandbox_of(state: ClusterState, update: TaskUpdate) -> Sandbox | None:
 class LastWords:
     """Reads one sandbox after another and passes the result to `put`. Any thread can call `ask`."""
 
-    def __init__(self, put: Callable[[ExecutorWords], object]) -> None:
+    def __init__(self, put: Callable[[ExecutorWords], object], tls: MakeContext | None = None) -> None:
         self._put = put
+        self._tls = tls
         self._waiting: deque[Sandbox] = deque(maxlen=WAITING)
         self._lock = threading.Lock()
         self._works = False
@@ -68,19 +70,21 @@ class LastWords:
                     self._works = False
                     return
                 sandbox = self._waiting.popleft()
-            words = read(sandbox)
+            words = read(sandbox, self._tls)
             logger.warning("task %s ended: %s", sandbox.task_id, words)
             self._put(ExecutorWords(sandbox.task_id, words))
 
 
-def read(sandbox: Sandbox) -> str:
-    """Return the last lines of stderr, or where they are. Never raises."""
+def read(sandbox: Sandbox, tls: MakeContext | None = None) -> str:
+    """Return the last lines of stderr, or where they are; `tls` is for agents with TLS. Never raises."""
     where = f"stderr in the sandbox of executor {sandbox.executor_id} on {sandbox.hostname}"
     if not sandbox.url:
         return f"its last words are in {where}"
     try:
-        text = read_tail(sandbox, "stderr", TAIL_BYTES)
+        text = read_tail(sandbox, "stderr", TAIL_BYTES, tls)
     except UnreadableError as error:
         return f"its last words could not be read: {error}; look at {where}"
-    lines = [line.strip() for line in text.splitlines() if line.strip()][-LINES:]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # The fetcher's lines before a refusal say nothing more.
+    lines = [line for line in lines if line.startswith(REFUSAL)] or lines[-LINES:]
     return f"its last words: {' | '.join(lines)}" if lines else f"it wrote nothing to {where}"

@@ -6,15 +6,20 @@ The framework's secret for the master is never sent to agents. An agent that dem
 from __future__ import annotations
 
 import json
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 from executor.untrusted import clean_text
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import NodeRecord
+
+MakeContext = Callable[[], ssl.SSLContext]
+"""Returns the context for agents with TLS. Raises OSError."""
 
 SECONDS = 3.0  # for each of two requests
 # JSON can write a byte in six.
@@ -48,29 +53,41 @@ def sandbox_of_node(state: ClusterState, node: NodeRecord | None) -> Sandbox | N
     return Sandbox(node.task.id, state.framework_id, node.task.executor_id, node.agent.hostname, node.agent.url)
 
 
-def read_tail(sandbox: Sandbox, name: str, size: int) -> str:
+def read_tail(sandbox: Sandbox, name: str, size: int, tls: MakeContext | None = None) -> str:
     """Return the last bytes of a file as text.
 
     Args:
         sandbox: The sandbox, whose agent's address is known.
         name: The file's path in it.
         size: The largest number of bytes.
+        tls: For agents with TLS.
 
     Raises:
         UnreadableError: The agent does not answer, refuses, or has no such file.
     """
     try:
-        end = int(str(_get(sandbox, name, -1, 0)["offset"]))
-        return clean_text(str(_get(sandbox, name, max(0, end - size), size)["data"]))
+        opener = _opener(tls)
+        # A master can name the scheme http for an agent that only speaks TLS.
+        url = sandbox.url if tls is None else f"https://{sandbox.url.partition('://')[2]}"
+        file = f"{url}/files/read?path={quote(sandbox.path(name), safe='')}"
+        end = int(str(_get(opener, file, -1, 0)["offset"]))
+        return clean_text(str(_get(opener, file, max(0, end - size), size)["data"]))
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise UnreadableError(_problem(error)) from error
 
 
-def _get(sandbox: Sandbox, name: str, offset: int, length: int) -> dict[str, object]:
-    path = quote(sandbox.path(name), safe="")
-    query = f"path={path}&offset={offset}" + (f"&length={length}" if length else "")
-    opener = build_opener(ProxyHandler({}))
-    with opener.open(f"{sandbox.url}/files/read?{query}", timeout=SECONDS) as response:
+def _opener(tls: MakeContext | None) -> OpenerDirector:
+    if tls is None:
+        return build_opener(ProxyHandler({}))
+    context = tls()
+    # An agent's certificate often has only one of its names, nothing secret is sent, and the text is only shown.
+    context.check_hostname = False
+    return build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+
+
+def _get(opener: OpenerDirector, file: str, offset: int, length: int) -> dict[str, object]:
+    query = f"&offset={offset}" + (f"&length={length}" if length else "")
+    with opener.open(file + query, timeout=SECONDS) as response:
         found: dict[str, object] = json.loads(response.read(_ESCAPED * length + _ENVELOPE))
         return found
 

@@ -7,7 +7,7 @@ docs/configuration.md and marathon.json from the same table.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
 from scheduler.security.zookeeper import Access, Tls, parse_credentials
+from scheduler.settings.bundle_digests import DIGESTS
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon, plain_marathon
@@ -45,6 +46,7 @@ class Settings:
     service_role: str
     service_principal: str
     service_secret_file: str
+    service_account_file: str
     service_failover_timeout_s: float
     service_uninstall: str
     log_level: str
@@ -52,6 +54,9 @@ class Settings:
     mesos_master: str
     mesos_servers: str
     mesos_path: str
+    mesos_ca_file: str
+    mesos_certificate_file: str
+    mesos_key_file: str
     zookeeper_servers: str
     zookeeper_session_timeout_s: float
     zookeeper_credentials_file: str
@@ -106,6 +111,9 @@ class Settings:
     executor_location: str
     executor_cassandra_location: str
     executor_jre_location: str
+    executor_sha256: str
+    executor_cassandra_sha256: str
+    executor_jre_sha256: str
     executor_cache_fetched_uris: bool
     executor_shutdown_grace_s: float
     cassandra_options: Mapping[str, Any] = field(repr=False)
@@ -128,6 +136,12 @@ class Settings:
             else None,
         )
 
+    def mesos_tls(self) -> Tls | None:
+        """Return the files for TLS to masters and agents; None for plain HTTP."""
+        if not self.mesos_ca_file:
+            return None
+        return Tls(self.mesos_ca_file, self.mesos_certificate_file, self.mesos_key_file)
+
     def cluster_spec(self) -> ClusterSpec:
         """Return the part that becomes a configuration. Equal settings return equal specs."""
         return ClusterSpec(
@@ -148,8 +162,22 @@ class Settings:
         )
 
     def policy(self) -> Policy:
-        """Return which actions the scheduler takes without a command."""
-        return Policy(self.replace_after_s or None, self.cleanup_after_scale, self.garbage_grace_s or None)
+        """Return which actions the scheduler takes without a command, and the digests of the bundles."""
+        return Policy(
+            self.replace_after_s or None,
+            self.cleanup_after_scale,
+            self.garbage_grace_s or None,
+            {address: digest for _, address, digest in self._bundles() if digest},
+        )
+
+    def unchecked_bundles(self) -> tuple[str, ...]:
+        """Return the settings of the digests that are missing: agents do not check these bundles."""
+        return tuple(setting for setting, _, digest in self._bundles() if not digest)
+
+    def _bundles(self) -> Iterator[tuple[str, str, str]]:
+        for location, setting in DIGESTS.items():
+            if address := getattr(self, location.lower()):
+                yield setting, address, getattr(self, setting.lower())
 
     def _executor(self) -> ExecutorSpec:
         # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.

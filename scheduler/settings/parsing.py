@@ -9,9 +9,11 @@ import pwd
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
 from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read_options, unusable_files
+from scheduler.settings.mesos_files import unusable_mesos_files
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
 from scheduler.settings.texts import MOST, broken_rule
 from scheduler.settings.texts import shown as shown_text
@@ -41,6 +43,8 @@ def read(environ: Mapping[str, str]) -> Reading:
     read_options(given, reading)
     reading.problems += conflicts(reading)
     reading.problems += unusable_files(reading)
+    reading.problems += unusable_mesos_files(reading)
+    add_digests(reading)
     reading.problems += unusable_zookeeper_files(reading)
     return reading
 

@@ -135,6 +135,11 @@ def image(value: str) -> str | None:
     return "must be the name of an image, such as registry.example/executor:1.0, without spaces and without a scheme"
 
 
+def sha256(value: str) -> str | None:
+    """Check a SHA-256."""
+    return None if re.fullmatch(r"[0-9A-Fa-f]{64}", value) else "must be 64 hexadecimal digits"
+
+
 def placement(value: str) -> str | None:
     """Check constraints, such as `hostname:UNIQUE,rack:GROUP_BY:3`."""
     try:

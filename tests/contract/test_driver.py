@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import socket
 import threading
 import time
 import urllib.request
@@ -34,6 +35,15 @@ pytestmark = [pytest.mark.feature, pytest.mark.timeout(120)]
 Wanted = TypeVar("Wanted")
 
 
+def listens(address: Address) -> bool:
+    """Return whether a server accepts connections there."""
+    try:
+        socket.create_connection((address.host, address.port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
 @dataclass
 class Mesos:
     """One master and one agent, as processes."""
@@ -43,6 +53,10 @@ class Mesos:
     agent: Address
     zookeeper: str | None = None
     heartbeat: float = 15.0
+    resources: str = "cpus:4;mem:4096;disk:20480"
+    environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()  # of the master
+    agent_options: tuple[str, ...] = ()
 
     def start_master(self, name: str = "master", address: Address | None = None) -> None:
         at = address or self.address
@@ -51,16 +65,17 @@ class Mesos:
             "--work-dir", str(self.table.directory / name), "--heartbeat-interval", str(self.heartbeat),
             *(["--zk", self.zookeeper] if self.zookeeper else []),
         )  # fmt: skip
-        self.table.start(name, command, dict(os.environ))
-        self.table.wait_ready(name, lambda: answers(at, "/health"), 20.0)
+        self.table.start(name, [*command, *self.options], {**os.environ, **self.environment})
+        secure = self.environment.get("LIBPROCESS_SSL_ENABLED")
+        self.table.wait_ready(name, lambda: listens(at) if secure else answers(at, "/health"), 20.0)
 
     def start_agent(self) -> None:
         command = python_module(
             "localmesos", "agent", "--ip", self.agent.host, "--port", str(self.agent.port),
             "--hostname", self.agent.host, "--master", self.zookeeper or str(self.address),
-            "--work-dir", str(self.table.directory / "agent"), "--resources", "cpus:4;mem:4096;disk:20480",
+            "--work-dir", str(self.table.directory / "agent"), "--resources", self.resources,
         )  # fmt: skip
-        self.table.start("agent", command, dict(os.environ))
+        self.table.start("agent", [*command, *self.agent_options], {**os.environ, **self.environment})
 
     def signal(self, number: signal.Signals, name: str = "master") -> None:
         process = self.table.find(name)

@@ -9,13 +9,14 @@ import json
 import os
 import queue
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 
 Json = dict[str, Any]
@@ -26,6 +27,16 @@ _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 _DEFAULT_KILL_GRACE_SECONDS = 3.0
 _ACKNOWLEDGE_SECONDS = 5.0
 _HTTP_SECONDS = 10.0
+
+
+def _tls(environ: Mapping[str, str]) -> ssl.SSLContext | None:
+    """Return how to connect to an agent with TLS; None without TLS."""
+    if environ.get("LIBPROCESS_SSL_ENABLED", "").lower() not in ("1", "true"):
+        return None
+    context = ssl.create_default_context(cafile=environ.get("LIBPROCESS_SSL_CA_FILE"))
+    context.check_hostname = False
+    context.set_ciphers("DEFAULT")
+    return context
 
 
 class Agent:
@@ -40,10 +51,11 @@ class Agent:
         }
         token = environ.get(_TOKEN)
         self._headers = _HEADERS if token is None else {**_HEADERS, "Authorization": f"Bearer {token}"}
+        self._tls = _tls(environ)
 
     def send_call(self, call_type: str, body: Json) -> bool:
         """Send a call and return whether the agent accepted it."""
-        connection = HTTPConnection(self._host, self._port, timeout=_HTTP_SECONDS)
+        connection = self._connect(_HTTP_SECONDS)
         try:
             value = {"type": call_type, **self._ids, call_type.lower(): body}
             connection.request("POST", _PATH, json.dumps(value), self._headers)
@@ -53,13 +65,18 @@ class Agent:
         finally:
             connection.close()
 
+    def _connect(self, seconds: float | None) -> HTTPConnection:
+        if self._tls is None:
+            return HTTPConnection(self._host, self._port, timeout=seconds)
+        return HTTPSConnection(self._host, self._port, timeout=seconds, context=self._tls)
+
     def events(self, subscribe: Json) -> Iterator[Json]:
         """Subscribe and yield events until the connection ends.
 
         Raises:
             OSError, HTTPException: the connection breaks.
         """
-        connection = HTTPConnection(self._host, self._port)
+        connection = self._connect(None)
         try:
             value = {"type": "SUBSCRIBE", **self._ids, "subscribe": subscribe}
             connection.request("POST", _PATH, json.dumps(value), self._headers)

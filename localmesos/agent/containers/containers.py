@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class AgentPlace:
-    """The facts on its agent for a container. Times are in seconds; `token_key` if executors are authenticated."""
+    """The facts on its agent for a container. Times are in seconds; `token_key` if executors are authenticated.
+
+    `environment` are variables that the agent gives to all executors.
+    """
 
     agent_id: str
     ip: str
@@ -34,6 +37,7 @@ class AgentPlace:
     reregistration_timeout: float
     shutdown_grace_period: float
     token_key: bytes | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def executor_environment(place: AgentPlace, container: Container, inherited: Map
     info, sandbox = container.executor_info, str(container.directory)
     variables = info["command"].get("environment", {}).get("variables", [])
     grace = shutdown_grace(info, place.shutdown_grace_period)
-    environment = {"PATH": _DEFAULT_PATH, **inherited}
+    environment = {"PATH": _DEFAULT_PATH, **inherited, **place.environment}
     environment.update({v["name"]: v.get("value", "") for v in variables})
     environment.update(
         LIBPROCESS_IP=place.ip,

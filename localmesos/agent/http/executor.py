@@ -44,8 +44,8 @@ class ExecutorApi:
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Handle one call; a SUBSCRIBE is answered with the executor's events for as long as it stays connected."""
-        key = self._agent.config.token_key
-        asked = None if key is None else executor_tokens.refusal(key, request.headers.get("Authorization"))
+        key, authorization = self._agent.config.token_key, request.headers.get("Authorization")
+        asked = None if key is None else executor_tokens.refusal(key, authorization)
         if asked is not None:
             return _text(401, executor_tokens.REFUSED, **{"WWW-Authenticate": asked})
         refusal = check_media_types(request)
@@ -61,6 +61,10 @@ class ExecutorApi:
             return _text(400, "Framework cannot be found")
         if executor is None:
             return _text(400, "Executor cannot be found")
+        if key is not None and authorization is not None:
+            problem = executor_tokens.claims_problem(authorization, *ids, executor.container_id)
+            if problem is not None:
+                return _text(403, problem)
         if call["type"] == "SUBSCRIBE":
             stream = self._agent.subscribe(framework, executor, call["subscribe"])
             return await self._serve(request, executor, stream)

@@ -243,7 +243,8 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
     assert step.task is not None
     configuration = cycle.state.configurations[node.task.configuration]
     hold = Hold(offer.held[node.reservation.id].reservations, configuration.spec.role)
-    executor = Executor(node.name, step.task.executor_id, configuration, cycle.state.framework_id, hold)
+    framework_id, digests = cycle.state.framework_id, node.task.digests
+    executor = Executor(node.name, step.task.executor_id, configuration, framework_id, hold, digests)
     operation = view.operation
     job = next(phase.job for phase in view.kind.phases if phase.name == step.phase)
     launch = JobLaunch(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from executor.protocol import JobLaunch, NodeLaunch, encode_job, encode_launch
+from scheduler.core.mesos.executor_command import Digests, build_command
 from scheduler.core.mesos.offer_operations import Hold, ports, shares
 from scheduler.core.mesos.resources import Needs, node_needs
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.node import Agent
 from scheduler.core.state.operation import JobTask
-from scheduler.core.state.spec import ClusterSpec, ExecutorSpec, Uri
+from scheduler.core.state.spec import ClusterSpec
 
 Json = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ class Executor:
     """The fields of a node's executor, equal for the node's own launch and for every job beside it.
 
     Mesos refuses a task whose ExecutorInfo differs from that of the running executor. So all of it follows from the
-    configuration of the node's own launch.
+    configuration and the digests of the node's own launch.
     """
 
     node: str
@@ -46,6 +47,7 @@ class Executor:
     configuration: Configuration
     framework_id: str | None
     hold: Hold
+    digests: Digests = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _executor(executor: Executor, needs: Needs) -> Json:
         "name": f"{executor.node}_executor",
         "source": spec.service_name,
         "resources": shares(executor.hold, needs.executor),
-        "command": _command(spec.executor, spec.user),
+        "command": build_command(spec.executor, spec.user, executor.digests),
         "shutdown_grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds),
     }
     if spec.executor.image:
@@ -172,33 +174,6 @@ def _executor(executor: Executor, needs: Needs) -> Json:
 def _container(image: str) -> Json:
     """Return the container of an image for Mesos' own containerizer, without networks: it has the agent's."""
     return {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": image}}}}
-
-
-def _command(executor: ExecutorSpec, user: str) -> Json:
-    variables = [
-        {"name": name, "type": "VALUE", "value": value} for name, value in sorted(executor.environment.items())
-    ]
-    command: dict[str, Any] = {
-        "shell": True,
-        "value": executor.command,
-        "uris": [_uri(uri) for uri in executor.uris],
-        "environment": {"variables": variables},
-    }
-    if user:
-        command["user"] = user
-    return command
-
-
-def _uri(uri: Uri) -> Json:
-    document: dict[str, Any] = {
-        "value": uri.value,
-        "extract": uri.extract,
-        "executable": uri.executable,
-        "cache": uri.cache,
-    }
-    if uri.output_file is not None:
-        document["output_file"] = uri.output_file
-    return document
 
 
 def _labels(launch: Launch) -> Json:

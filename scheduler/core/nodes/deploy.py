@@ -202,7 +202,8 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
     seeds = choose_seeds(cycle.state, node)
     assert seeds is not None
     known = cycle.state
-    start = Start(known.target, seeds, known.framework_id, cycle.now, cycle.new_id, known.cluster_id or "")
+    cluster_id, digests = known.cluster_id or "", known.policy.digests
+    start = Start(known.target, seeds, known.framework_id, cycle.now, cycle.new_id, cluster_id, digests)
     cycle.take(launch_new(node, chosen, start), chosen)
 
 

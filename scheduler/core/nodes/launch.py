@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scheduler.core.cycle.decision import Accept, Fit, Purpose
+from scheduler.core.mesos.executor_command import Digests, digests_of
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
 from scheduler.core.mesos.offer_operations import (
     Hold,
@@ -36,7 +37,10 @@ ATTRIBUTES_LIMIT = 1200
 
 @dataclass(frozen=True)
 class Start:
-    """The inputs of a launch besides node and offer. `now` is in seconds since the epoch."""
+    """The inputs of a launch besides node and offer. `now` is in seconds since the epoch.
+
+    `digests` are the SHA-256 of bundles by address.
+    """
 
     configuration: Configuration
     seeds: Seeds
@@ -44,6 +48,7 @@ class Start:
     now: float
     new_id: Callable[[], str]
     cluster_id: str = ""
+    digests: Digests = field(default_factory=dict)
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -144,6 +149,7 @@ def launch_in_place(node: NodeRecord, offer: Offer, start: Start) -> Fit:
 
 def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
     unique = start.new_id()
+    earlier = node.task.digests if node.task is not None else {}
     task = TaskRecord(
         id=task_id(node.name, unique),
         executor_id=executor_id(node.name, unique),
@@ -151,6 +157,7 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         state=TaskState.STAGING,
         launched_at=start.now,
         updated_at=start.now,
+        digests=digests_of(start.configuration.spec.executor.uris, start.digests, earlier),
     )
     return replace(node, task=task, mode="UNKNOWN")
 
@@ -161,14 +168,15 @@ def _fit(
     assert record.task is not None
     assert record.agent is not None
     previous = record.intent.previous if record.intent is not None else None
+    configuration, digests = start.configuration, record.task.digests
     task = build_task(
         Launch(
             node=record.name,
             task_id=record.task.id,
-            executor=Executor(record.name, record.task.executor_id, start.configuration, start.framework_id, hold),
+            executor=Executor(record.name, record.task.executor_id, configuration, start.framework_id, hold, digests),
             agent=record.agent,
             rack=record.rack,
-            configuration=start.configuration,
+            configuration=configuration,
             seeds=start.seeds,
             hold=hold,
             volume=volume_json,

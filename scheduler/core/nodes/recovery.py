@@ -101,7 +101,8 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
         cycle.waits[node.name] = f"its own reservation is not offered whole: {text}"
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{node.name}: {text}"), PARTIAL_SECONDS)
         return True
-    start = Start(configuration, seeds, cycle.state.framework_id, cycle.now, cycle.new_id)
+    digests = cycle.state.policy.digests
+    start = Start(configuration, seeds, cycle.state.framework_id, cycle.now, cycle.new_id, digests=digests)
     cycle.take(launch_in_place(node, offer, start), offer)
     return True
 

@@ -71,6 +71,7 @@ def _policies(old: Policy, new: Policy) -> Iterator[Difference]:
     yield "replace after", old.replace_after_seconds, new.replace_after_seconds
     yield "cleanup after scale", old.cleanup_after_scale, new.cleanup_after_scale
     yield "grace of garbage", old.garbage_grace_seconds, new.garbage_grace_seconds
+    yield "bundle digests", tuple(old.digests.items()), tuple(new.digests.items())
 
 
 def _addresses(spec: ClusterSpec) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
+from executor.json_codec import ADDED
+
 SCHEMA_VERSION = 1
 
 Value = TypeVar("Value")
@@ -101,7 +103,10 @@ class Abandoned:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """The newest launch of a node. `state` is the last that Mesos or the executor reported."""
+    """The newest launch of a node. `state` is the last that Mesos or the executor reported.
+
+    `digests` are the SHA-256 of its bundles by address; earlier versions recorded and checked none.
+    """
 
     id: str
     executor_id: str
@@ -111,6 +116,7 @@ class TaskRecord:
     updated_at: float
     reason: str = ""
     message: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
 
 
 @dataclass(frozen=True)

@@ -88,11 +88,14 @@ class ClusterSpec:
 
 @dataclass(frozen=True)
 class Policy:
-    """The actions that the scheduler may begin itself; not in a configuration, since no launch depends on them.
+    """Settings that are in no configuration: the actions that the scheduler may begin itself, and the bundles' digests.
 
-    `replace_after_seconds` and `garbage_grace_seconds`: None means never.
+    `replace_after_seconds` and `garbage_grace_seconds`: None means never. `digests` are the SHA-256 of the present
+    bundles by address. A bundle can be built again for a node that keeps its configuration, so each launch records
+    its own.
     """
 
     replace_after_seconds: float | None = None
     cleanup_after_scale: bool = False
     garbage_grace_seconds: float | None = 604_800.0
+    digests: Mapping[str, str] = field(default_factory=dict)

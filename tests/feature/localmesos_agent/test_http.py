@@ -1,11 +1,13 @@
 """The agent's answers over HTTP: refusals with Mesos' messages, and the operator's views."""
 
 import json
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localmesos.protocol.executor_tokens import make_token
 from tests.feature.localmesos_agent.agent_process import (
     FRAMEWORK,
     AgentProcess,
@@ -144,3 +146,25 @@ def test_subscribed_tells_who_is_who(agent: AgentProcess, master: FakeMaster) ->
     assert (info["id"], info["hostname"], info["port"]) == ({"value": "agent-S0"}, agent.ip, agent.port)
     assert info["attributes"] == [{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}]
     assert agent.events("LAUNCH")[0]["launch"] == {"task": run["task"]}
+
+
+def test_a_token_of_another_run_is_refused(tmp_path: Path, master: FakeMaster) -> None:
+    """The key of the tokens is given, as by Mesos' --jwt_secret_key; a token is good for its own run alone."""
+    (tmp_path / "key").write_bytes(b"the agents' key")
+    options = ("--authenticate-http-executors", "--jwt-secret-key", str(tmp_path / "key"))
+    agent = AgentProcess(tmp_path / "work", master.address, *options)
+    try:
+        master.registrations.get(timeout=10)
+        master.send("RUN_TASK", command_task("sleep 100"))
+        master.update("TASK_RUNNING", "c1")
+        ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "c1"}}
+        token = make_token(b"the agents' key", FRAMEWORK["id"]["value"], "c1", "another-run")
+        connection = HTTPConnection(agent.ip, agent.port, timeout=10)
+        call = json.dumps({"type": "SUBSCRIBE", **ids, "subscribe": {}})
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        connection.request("POST", "/api/v1/executor", call, headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read().decode().endswith("the correct active ContainerID")) == (403, True)
+        connection.close()
+    finally:
+        agent.stop()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from executor.json_codec import SHOWN, DocumentError, Reading, decode, encode
+from executor.json_codec import ADDED, SHOWN, DocumentError, Reading, decode, encode
 
 
 class Colour(StrEnum):
@@ -62,6 +62,18 @@ def test_there_and_back() -> None:
 def test_sparse_leaves_out_defaults_at_every_depth() -> None:
     assert encode(Whole(1.0, part=Part("c")), sparse=True) == {"number": 1.0, "part": {"name": "c"}}
     assert decode(Whole, {"number": 1.0, "part": {"name": "c"}}) == Whole(1.0, part=Part("c"))
+
+
+@dataclass(frozen=True)
+class Grown:
+    name: str = ""
+    more: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
+
+
+def test_a_field_that_was_added_later_is_left_out_while_it_has_its_default() -> None:
+    assert encode(Grown()) == {"name": ""}
+    assert encode(Grown(more={"a": "b"})) == {"name": "", "more": {"a": "b"}}
+    assert decode(Grown, {"name": ""}) == Grown()
 
 
 def test_whole_numbers_are_numbers() -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.agent.environment import MesosEnvironmentError, parse
+from executor.agent.environment import AgentTls, MesosEnvironmentError, parse
+from executor.agent.tls import make_peer
+from executor.mesos_http import TlsError
 
 ENVIRON = {
     "MESOS_AGENT_ENDPOINT": "127.0.0.2:5051",
@@ -51,3 +53,29 @@ def test_a_missing_variable_is_named(name: str) -> None:
 def test_a_bad_duration_is_named(text: str) -> None:
     with pytest.raises(MesosEnvironmentError, match="MESOS_RECOVERY_TIMEOUT"):
         parse({**ENVIRON, "MESOS_RECOVERY_TIMEOUT": text})
+
+
+SSL = "LIBPROCESS_SSL_"
+
+
+@pytest.mark.parametrize(
+    ("variables", "tls"),
+    [
+        ({}, None),
+        ({"ENABLED": "false", "CA_FILE": "/ca"}, None),
+        ({"ENABLED": "1"}, AgentTls()),
+        ({"ENABLED": "true", "CA_FILE": "/ca", "VERIFY_IPADD": "true"}, AgentTls("/ca", check_address=True)),
+        ({"ENABLED": "TRUE", "VERIFY_CERT": "false"}, AgentTls(verify=False)),
+        ({"ENABLED": "true", "VERIFY_CERT": "false", "VERIFY_SERVER_CERT": "true"}, AgentTls()),
+        ({"ENABLED": "true", "CERT_FILE": "/c", "KEY_FILE": "/k"}, AgentTls(certificate_file="/c", key_file="/k")),
+    ],
+)
+def test_tls_is_as_the_agents_variables_have_it(variables: dict[str, str], tls: AgentTls | None) -> None:
+    assert parse(ENVIRON | {f"{SSL}{name}": value for name, value in variables.items()}).tls == tls
+
+
+def test_files_of_tls_that_cannot_be_used_are_an_error_of_tls(tmp_path: Path) -> None:
+    environment = parse(ENVIRON | {f"{SSL}ENABLED": "true", f"{SSL}CA_FILE": str(tmp_path / "missing")})
+    with pytest.raises(TlsError, match="LIBPROCESS_SSL_"):
+        make_peer(environment)
+    assert make_peer(parse(ENVIRON)) is None

@@ -72,6 +72,12 @@ def test_the_last_lines_are_told(files: FilesOfAnAgent) -> None:
     assert set(files.paths) == {FILE}
 
 
+def test_the_refusal_of_a_bundle_is_told_alone(files: FilesOfAnAgent) -> None:
+    refusal = "The bundle executor.tar.gz is refused: its SHA-256 is a, but b is expected."
+    files.text = f"Fetched 'http://a/executor.tar.gz' to 'executor.tar.gz'\n{refusal}\n"
+    assert read(sandbox(files.url)) == f"its last words: {refusal}"
+
+
 def test_an_empty_file_is_told(files: FilesOfAnAgent) -> None:
     where = "stderr in the sandbox of executor node-0_executor__a on host-1"
     assert read(sandbox(files.url)) == f"it wrote nothing to {where}"
