@@ -7,9 +7,9 @@ this process observes; `process_*` describes the process itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client import Counter as CountedMetric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -73,6 +73,15 @@ class Metrics:
         for status in REFUSED:
             self._refused.labels(str(status))  # a series that exists from the start can be watched for its increase
         ProcessCollector(registry=self._registry)
+
+    def watch_certificate(self, seconds_left: Callable[[], float]) -> None:
+        """Report the time until the API's certificate ends."""
+        Gauge(
+            "api_certificate_seconds_left",
+            "Seconds until the API's certificate ends; negative once it has expired.",
+            namespace=NAMESPACE,
+            registry=self._registry,
+        ).set_function(seconds_left)
 
     def observe_cycle(self, seconds: float) -> None:
         """Count one stored cycle."""

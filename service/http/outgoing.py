@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import deque
 
+from service.http.channel import Channel
 from service.http.descriptors import lift
 from service.http.limits import Limits
 
@@ -26,9 +26,9 @@ class FilePart:
         """Whether all is sent."""
         return self._left <= 0
 
-    def send(self, sock: socket.socket, most: int) -> int:
-        """Send at most so many bytes, by the kernel alone; raises OSError if the file has become shorter."""
-        sent = os.sendfile(sock.fileno(), self._descriptor, self._offset, min(most, self._left))
+    def send(self, channel: Channel, most: int) -> int:
+        """Send at most so many bytes; raises OSError if the file has become shorter."""
+        sent = channel.send_file(self._descriptor, self._offset, min(most, self._left))
         if sent == 0:
             raise OSError("the file has become shorter while it is sent")
         self._offset += sent
@@ -51,9 +51,9 @@ class BytesPart:
         """Whether all is sent."""
         return not self._view
 
-    def send(self, sock: socket.socket, most: int) -> int:
+    def send(self, channel: Channel, most: int) -> int:
         """Send at most so many bytes."""
-        sent = sock.send(self._view[:most])
+        sent = channel.send(self._view[:most])
         self._view = self._view[sent:]
         return sent
 
@@ -85,7 +85,7 @@ class Outgoing:
             self._period, self._taken = now, 0
         self._parts.append(part)
 
-    def send(self, sock: socket.socket) -> int:
+    def send(self, channel: Channel) -> int:
         """Send what the client takes now, up to the bytes of one turn.
 
         Returns:
@@ -101,7 +101,7 @@ class Outgoing:
                 self._parts.popleft().close()
                 continue
             try:
-                sent = part.send(sock, turn)
+                sent = part.send(channel, turn)
             except (BlockingIOError, InterruptedError):
                 break
             turn -= sent

@@ -19,9 +19,10 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
     "api": ("documents http", "openapi", "endpoints"),
-    "service": ("http logs tokens uninstall", "startup", "server", "__main__"),
+    "service": ("certificate http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
-        "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
+        "channel descriptors limits tally", "lanes outgoing requests tls", "exchange", "connection", "crowd", "loop",
+        "worker",
     ),
     "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
@@ -239,7 +240,11 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
             {"scheduler/driver/driver.py", "scheduler/driver/detector.py", "executor/agent/connection.py"},
             id="pymesos",
         ),
-        pytest.param("cryptography", {"scheduler/security/sealing.py"}, id="cryptography"),
+        pytest.param(
+            "cryptography",
+            {"scheduler/security/sealing.py", "scheduler/security/api_certificate.py"},
+            id="cryptography",
+        ),
         pytest.param("flask", None, id="flask"),
         pytest.param("rich", {"cli/progress.py"}, id="rich"),
     ],
