@@ -46,6 +46,8 @@ _MODULES = {
     "cassandra": "cassandra-driver",
     "geomet": "geomet",
     "backports.zstd": "backports.zstd",
+    "cryptography": "cryptography",
+    "_cffi_backend": "cffi",
 }
 # The event loop of cassandra-driver without its compiled parts. Python 3.12 removed the module from its library, and
 # the older one refuses to run under a later Python. So the bundle always contains this one.
@@ -60,6 +62,8 @@ _DATA = {
     ),
     # Compiled for the Python that builds the bundle; with another minor version, backups and restores fail.
     "backports.zstd": ("*.so",),
+    # OpenSSL, for every Python from 3.11 on; only its _cffi_backend is compiled for one minor version.
+    "cryptography": ("hazmat/bindings/*.so",),
 }  # fmt: skip
 _RECIPE = 4  # increase it when this module builds something else from the same inputs
 
