@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -28,8 +29,12 @@ class QuietHandler(BaseHTTPRequestHandler):
 class HttpServer:
     """A server on 127.0.0.1 that serves, one thread for each connection, until it is closed."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            # The handshake is the thread's of the connection: one that fails must not end the server.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,))
         self._thread.start()
 
@@ -46,7 +51,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Return the base of all its URLs."""
-        return f"http://{self.address}"
+        return f"{self._scheme}://{self.address}"
 
     def close(self) -> None:
         """Stop serving and free the port."""
