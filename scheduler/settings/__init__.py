@@ -18,7 +18,7 @@ from scheduler.security.api_certificate import CertificateFiles, CertificateSour
 from scheduler.security.zookeeper import Access, Tls, parse_credentials
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
-from scheduler.settings.rendering import configuration, marathon
+from scheduler.settings.rendering import configuration, marathon, marathon_https
 from scheduler.settings.table import TABLE
 from scheduler.settings.texts import shortened
 
@@ -229,4 +229,8 @@ def check_access(settings: Settings) -> str | None:
 
 def render() -> Mapping[str, str]:
     """Return the files made from the table, by their path in the repository."""
-    return {"docs/configuration.md": configuration(), "marathon.json": marathon()}
+    return {
+        "docs/configuration.md": configuration(),
+        "marathon.json": marathon(),
+        "marathon-https.json": marathon_https(),
+    }

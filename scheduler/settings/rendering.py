@@ -13,6 +13,9 @@ from scheduler.settings.table import RETIRED, SECTIONS, Setting
 
 IMAGE = "cassandra-mesos"
 
+FILES = "/etc/cassandra-mesos"
+_HTTPS = {"API_CERTIFICATE_FILE": "api.pem", "API_KEY_FILE": "api-key.pem"}
+
 _ROWS = {setting.name: setting for rows in SECTIONS.values() for setting in rows}
 
 _INTRODUCTION = """\
@@ -129,6 +132,26 @@ def _retired(name: str, accepted: tuple[str, ...] | None, reason: str) -> str:
 def marathon() -> str:
     """Return marathon.json, an application definition for one scheduler."""
     return json.dumps(_application(), indent=2) + "\n"
+
+
+def marathon_https() -> str:
+    """Return marathon-https.json: the same scheduler with HTTPS, whose files are in a folder of the agent."""
+    application = dict(_application())
+    folder = {"hostPath": FILES, "containerPath": FILES, "mode": "RO"}
+    environment = {**application["env"], **{name: f"{FILES}/{file}" for name, file in _HTTPS.items()}}
+    return (
+        json.dumps(
+            {
+                **application,
+                "container": {**application["container"], "volumes": [folder]},
+                "env": environment,
+                "labels": {**application["labels"], "DCOS_SERVICE_SCHEME": "https"},
+                "healthChecks": [{**_HEALTH_CHECK, "protocol": "MESOS_HTTPS"}],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
 
 
 _HEALTH_CHECK: Mapping[str, Any] = {
