@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from localmesos.agent.fetcher.fetcher import Fetcher
 from scheduler.errors import Exit
 from tests.certificates import Authority, Issued
 from tests.feature.scheduler_process import Make, Scheduler
@@ -108,6 +112,47 @@ def test_a_certificate_that_changes_while_it_runs(
     assert kinds.count("CERTIFICATE") >= 2
     put(files, authority.issue("again"))
     wait_for("the repaired one is used", lambda: curl(scheduler, "/admin/ping", ca=authority.ca) == (0, "pong\n"))
+
+
+def test_agents_and_the_command_line(make: Make, authority: Authority, files: dict[str, str], tmp_path: Path) -> None:
+    scheduler = start(make, authority, **files)
+    sandbox = tmp_path / "sandbox"
+    sandbox.mkdir()
+    address = f"https://{scheduler.api}/v1/artifacts/executor.tar.gz"
+
+    async def fetch() -> None:
+        fetcher = Fetcher(tmp_path / "cache", authority.ca)
+        try:
+            await fetcher.fetch([{"value": address, "extract": False}], sandbox, lambda line: None)
+        finally:
+            await fetcher.close()
+
+    (tmp_path / "executor.tar.gz").write_bytes(b"bundle" * 100_000)
+    asyncio.run(fetch())
+    assert (sandbox / "executor.tar.gz").read_bytes() == b"bundle" * 100_000
+
+    alice = authority.issue("alice")
+    trust = {"CASSANDRA_MESOS_URL": f"https://{scheduler.api}", "CASSANDRA_MESOS_CA": str(authority.ca)}
+    certificate = {"CASSANDRA_MESOS_CERT": str(alice.certificate), "CASSANDRA_MESOS_KEY": str(alice.key)}
+    wait_for("there is a plan", lambda: command_line({**trust, **certificate}, "plan", "list")[0] == 0)
+    assert command_line({**trust, **certificate}, "plan", "interrupt", "deploy")[0] == 0
+    code, said = command_line(trust, "plan", "list")
+    assert (code, said) == (7, "A client certificate is needed, of an authority in API_CLIENT_CA_FILE.\n")
+    code, said = command_line({"CASSANDRA_MESOS_URL": trust["CASSANDRA_MESOS_URL"]}, "plan", "list")
+    assert code == 8
+    assert said.endswith("the authority of its certificate is not trusted: give its file with --ca.\n")
+
+
+def command_line(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """Return the exit code and the error output of the command line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        env={**os.environ, "CASSANDRA_MESOS_CONFIG": "/nonexistent/config", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
 
 
 def test_all_problems_at_the_start(make: Make, authority: Authority, files: dict[str, str]) -> None:
