@@ -223,6 +223,9 @@ class Connection:
         self._outgoing.close()
         if self._exchange is not None:
             self._exchange.give_up()
+            self._exchange = None
+        # What OpenSSL holds is freed at once, and not when the collector finds this object's circles.
+        self._tls, self.channel = None, Plain(self.sock)
         self.sock.close()
         self._owner.changed(self)
 

@@ -256,6 +256,8 @@ class HttpLoop:
 
     def _add(self, sock: socket.socket, client: tuple[str, int]) -> None:
         sock.setblocking(False)
+        # The last bytes of an answer, and the alert that ends TLS, would wait 40 ms for the client's delayed ACK.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT_BYTES)
         reader = RequestReader(self._config, client, self._limits)
         tls = Tls(sock, self._identities) if self._identities is not None else None

@@ -124,6 +124,8 @@ class Tls:
         if not self._taken and data[0] != _HANDSHAKE:
             raise NotTls(http=data[:1].isalpha())
         self._taken += len(data)
+        # The last part of a handshake has no answer that would carry its ACK, and the request waits for that.
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if self._taken > HANDSHAKE_BYTES:
             raise ConnectionAbortedError(f"the handshake has more than {HANDSHAKE_BYTES} bytes")
         self._raw += data
