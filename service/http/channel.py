@@ -23,6 +23,10 @@ class Channel(Protocol):
         """`http` or `https`."""
 
     @property
+    def turn_bytes(self) -> int:
+        """Bytes that the connection may send before the others have their turn."""
+
+    @property
     def certificate(self) -> ClientCertificate | None:
         """The client's certificate, None without one."""
 
@@ -54,6 +58,7 @@ class Plain:
     """A socket as it is."""
 
     scheme = "http"
+    turn_bytes = 128 * 1024
     certificate: ClientCertificate | None = None
     outdated = False
     held = 0

@@ -9,9 +9,6 @@ from service.http.channel import Channel
 from service.http.descriptors import lift
 from service.http.limits import Limits
 
-# Bytes that one connection may send before the others have their turn.
-TURN_BYTES = 128 * 1024
-
 
 class FilePart:
     """A part of an open file; it has a descriptor of its own, as the application closes the file at once."""
@@ -94,7 +91,7 @@ class Outgoing:
         Raises:
             OSError: the client is gone.
         """
-        turn, freed = TURN_BYTES, 0
+        turn, freed = channel.turn_bytes, 0
         while self._parts and turn > 0:
             part = self._parts[0]
             if part.done:
