@@ -6,7 +6,7 @@ Without a file of either the router before the API is trusted, if the settings s
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from flask import Response, current_app, g, jsonify, request
@@ -15,6 +15,7 @@ from api.http import roles
 from api.http.client_roles import ENVIRON, ClientRoles
 from api.http.origin import Hosts, address_of
 from api.http.refusals import Refusals
+from api.http.sessions import Sessions
 from api.http.token_file import TokenFile
 from scheduler.security.client_names import ClientCertificate
 from scheduler.security.tokens import Token
@@ -22,6 +23,14 @@ from scheduler.settings.texts import plain
 
 EXTENSION = "cassandra-mesos-guard"
 TRUSTED = "admin-router"
+# In the environment of a request that the page makes in this process: its session's holder. No client can set it, since
+# the names of its headers begin with HTTP_.
+VOUCHED = "cassandra-mesos.holder"
+_PAGE = "page"
+
+
+class LogInNeeded(Exception):
+    """A request of a browser for the page, without a session."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Guard:
     trusting: bool
     hosts: Hosts
     refusals: Refusals
+    sessions: Sessions = field(default_factory=Sessions)
 
 
 class Certified(Token):
@@ -47,7 +57,11 @@ def guard() -> Guard:
 
 
 def check() -> Response | None:
-    """Store the principal of a request in `g`; or answer 401, 403 or 429."""
+    """Store the principal of a request in `g`; or answer 401, 403 or 429.
+
+    Raises:
+        LogInNeeded: A browser that has no session asks for the page.
+    """
     role = roles.needed(request.endpoint)
     if role is None:
         return None
@@ -70,22 +84,44 @@ def check() -> Response | None:
             f"This needs a {proof} with the role {role.word}: the {proof} of {holder.name} has {holder.role.word}."
         )
         return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
-    g.principal = holder.name
+    g.principal, g.holder = holder.name, holder
     return None
 
 
-def _holder(found: Guard, address: str) -> Token | Response:
-    """Return whose token or certificate the request has, or the answer without a valid one.
+def has_header() -> bool:
+    """Return whether the request brings a token itself, as programs do and no other site's page can."""
+    return "Authorization" in request.headers
 
-    A token counts before a certificate, which can be that of a program that passes requests on.
+
+def _holder(found: Guard, address: str) -> Token | Response:
+    """Return whose token, session or certificate the request has, or the answer without a valid one.
+
+    A token or a session counts before a certificate, which can be that of a program that passes requests on.
     """
+    vouched = request.environ.get(VOUCHED)
+    if isinstance(vouched, Token):
+        return vouched
     given = request.headers.get("Authorization")
+    if given is None and _is_page():
+        holder = found.sessions.holder(request, found.tokens) or _certified(found, address)
+        if holder is None:
+            raise LogInNeeded
+        return holder
     if given is None:
         return _certified(found, address) or _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", _needed(found))
     scheme, _, secret = given.partition("=")
+    return identify(found, address, secret if scheme.strip() == "token" else None)
+
+
+def _is_page() -> bool:
+    return (request.endpoint or "").rpartition(":")[2].startswith(f"{_PAGE}.")
+
+
+def identify(found: Guard, address: str, secret: str | None) -> Token | Response:
+    """Return whose token this is; None is a wrong one. Otherwise count it, and return 401, or 429 after too many."""
     wait = found.refusals.wait(address)
     holder = None
-    if found.tokens is not None and scheme.strip() == "token":
+    if found.tokens is not None and secret is not None:
         holder = found.tokens.holder(secret, hashing=not wait)
     if wait and (holder is None or not found.refusals.knows(address, holder.name)):
         message = f"Too many wrong tokens came from {address}: try again in {wait} s."
@@ -118,6 +154,14 @@ def _needed(found: Guard) -> str:
         return "A client certificate is needed, of an authority in API_CLIENT_CA_FILE."
     other = ", or present a client certificate" if found.clients is not None else ""
     return f"A token is needed: send the header Authorization: token=<token>{other}."
+
+
+def refuse_foreign(found: Guard, address: str) -> Response | None:
+    """Return 403 if another site's page sent this request, or the Host is foreign; else None."""
+    problem = found.hosts.is_foreign(request, found.trusting)
+    if problem is None and found.tokens is None:
+        problem = found.hosts.problem(request)
+    return None if problem is None else _refuse(found, HTTPStatus.FORBIDDEN, address, "", problem)
 
 
 def _refuse(found: Guard, status: HTTPStatus, address: str, name: str, message: str, wait: int = 0) -> Response:

@@ -122,3 +122,12 @@ def test_pages_of_other_sites_cannot_use_a_browsers_certificate(client: FlaskCli
 def test_health_has_what_the_server_warns_of(gateway: CoreGateway) -> None:
     client = create_app(gateway, make_settings(), warnings=lambda: ("The certificate expires.",)).test_client()
     assert "The certificate expires." in document(client.get("/v1/health"))["warnings"]
+
+
+def test_the_page_knows_who_has_a_certificate(client: FlaskClient) -> None:
+    certificate = ClientCertificate("watcher", time.time() + HOUR)
+    answer = client.get("/ui/plans", environ_base={ENVIRON: certificate})
+    assert answer.status_code == 200
+    assert "watcher" in answer.text
+    assert client.get("/ui/plans").status_code != 200
+    assert client.get("/ui/plans", environ_base={ENVIRON: ClientCertificate("mallory", 2e9)}).status_code == 403
