@@ -316,7 +316,9 @@ class Connection:
         if self._tls is None or self._shaking:
             return
         try:
-            if self._tls.take():
+            whole = self._tls.take()
+            self._owner.changed(self)
+            if whole:
                 self._shaking = True
                 self._owner.watch(self, 0)
                 self._owner.shake(self, self._tls.step)

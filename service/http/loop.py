@@ -199,7 +199,8 @@ class HttpLoop:
             finally:
                 self.call(connection, partial(connection.finish, keep))
 
-        request.scheme = connection.channel.scheme
+        if connection.channel.scheme == "https":  # else a router on this machine may have said so
+            request.scheme = "https"
         server, certificate = connection.sock.getsockname()[:2], connection.channel.certificate
         exchange = Exchange(request, connection.client, server, post, certificate)
         lane = self._quick_lane if is_quick(request) else self._lane

@@ -94,6 +94,7 @@ class Tls:
         self._memory: _Memory | None = None
         self._raw = bytearray()
         self._taken = 0
+        self._done = False
         self._barren = 0
         self._sealed = memoryview(b"")
         self._sealing = 0
@@ -110,8 +111,8 @@ class Tls:
 
     @property
     def held(self) -> int:
-        """Encrypted bytes that have not left yet."""
-        return len(self._sealed)
+        """Encrypted bytes that have not left yet, and those of a handshake that is not done."""
+        return len(self._sealed) + (0 if self._done else self._taken)
 
     def take(self) -> bool:
         """Take bytes of the handshake, and return whether `step` can use them.
@@ -159,6 +160,7 @@ class Tls:
             self.certificate = ClientCertificate(name_of(found), ends_at)
         self._memory.incoming.write(self._raw)
         self._raw.clear()
+        self._done = True
         return True
 
     def push(self) -> None:

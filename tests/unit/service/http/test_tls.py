@@ -14,6 +14,7 @@ import pytest
 
 from scheduler.security.api_certificate import CertificateFiles, Identity, identify
 from service.http.limits import Limits
+from service.http.tally import Cause, Tally
 from service.http.tls import HANDSHAKE_BYTES
 from tests.certificates import Authority, Issued
 from tests.unit.service.http.conftest import ARTIFACT_BYTES
@@ -161,6 +162,16 @@ class TestHandshakes:
             read_all(client)
         assert server.ping() < 2.0
 
+    def test_unfinished_handshakes_count_as_memory(self, serve: Serve, authority: Authority, issued: Issued) -> None:
+        server = serve_tls(serve, authority, issued, Limits(buffered_bytes=100_000))
+        with ExitStack() as stack:
+            clients = [stack.enter_context(server.connect_plain()) for _ in range(10)]
+            for client in clients:
+                client.sendall(b"\x16\x03\x01\x40\x00" + b"\x01" * 16_000)
+            wait_for("the oldest ones are closed", lambda: ended(clients[0]) and ended(clients[2]), seconds=10)
+            assert not ended(clients[-1])
+            assert server.ping() < 2.0
+
     def test_broken_records_get_an_alert(self, server: Served) -> None:
         with server.connect_plain() as client:
             client.sendall(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00")
@@ -197,6 +208,16 @@ class TestHandshakes:
                 stack.enter_context(server.connect_plain())
             assert server.ping() < 2.0
             assert ended(shaken[0])
+
+
+def test_the_log_has_the_cause_of_the_last_failure(caplog: pytest.LogCaptureFixture) -> None:
+    tally = Tally(0.0)
+    tally.add(Cause.HANDSHAKE, "10.0.0.6: the client refuses the API's certificate")
+    tally.add(Cause.HANDSHAKE, "10.0.0.7: it did not end in time")
+    tally.add(Cause.CROWD)
+    tally.report(61.0)
+    assert "2 for a TLS handshake that failed (the last: 10.0.0.7: it did not end in time), " in caplog.text
+    assert caplog.text.rstrip().endswith("1 for too many connections")
 
 
 class TestClientCertificates:
