@@ -88,6 +88,8 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("p99_ms", "… the same over TLS with a hashed token, kept connections: p99", " ms", at_most=20),
         Row("p50_ms", "… p50", " ms"),
         Row("fresh_p99_ms", "… a connection and a handshake for each request: p99", " ms"),
+        Row("processor_ms", "… processor time of a request on a kept connection", " ms"),
+        Row("fresh_processor_ms", "… processor time of a request with its handshake", " ms"),
         Row("worker_memory_mb", "Memory of that process", " MB", at_most=300),
     ),
     "bench.backup": (

@@ -135,6 +135,13 @@ def memory_mb(pid: int) -> int:
     return int(worker.memory_info().rss) >> 20
 
 
+def processor_s(pid: int) -> float:
+    """Return the processor time that gunicorn's worker has used, in seconds."""
+    (worker,) = psutil.Process(pid).children()
+    times = worker.cpu_times()
+    return float(times.user + times.system)
+
+
 def main() -> None:
     """Measure and print."""
     arguments = [int(value) for value in sys.argv[1:4]]

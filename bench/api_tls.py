@@ -10,9 +10,10 @@ import json
 import ssl
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from bench.api_reads import Api, measure, memory_mb, percentile, server
+from bench.api_reads import Api, measure, memory_mb, percentile, processor_s, server
 from scheduler.security.tokens import Role, new_token
 from tests.certificates import Authority
 from tests.ports import free_port
@@ -37,8 +38,13 @@ def main() -> None:
         api = Api(free_port(), tls, {"Authorization": f"token={token}"})
         with server(nodes, api, settings) as pid:
             measure(api, rate, 3)  # warm-up
+            begun = processor_s(pid)
+            time.sleep(seconds)  # the cycles alone
+            cycles = processor_s(pid) - begun
             latencies, wrong = measure(api, rate, seconds)
+            kept = processor_s(pid) - begun - cycles
             fresh, fresh_wrong = measure(api, rate, seconds, keep=False)
+            each = processor_s(pid) - begun - cycles - kept
             memory = memory_mb(pid)
     result = {
         "nodes": nodes,
@@ -48,6 +54,8 @@ def main() -> None:
         "p99_ms": round(percentile(latencies, 99) * 1000, 2),
         "fresh_p50_ms": round(percentile(fresh, 50) * 1000, 2),
         "fresh_p99_ms": round(percentile(fresh, 99) * 1000, 2),
+        "processor_ms": round((kept - cycles) / len(latencies) * 1000, 2),
+        "fresh_processor_ms": round((each - cycles) / len(fresh) * 1000, 2),
         "worker_memory_mb": memory,
     }
     print(json.dumps(result, indent=2))
