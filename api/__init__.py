@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from api.endpoints import (
     settings,
 )
 from api.http import access, arguments, auth, errors, timing
+from api.http.client_roles import ClientRoles
 from api.http.origin import Hosts
 from api.http.refusals import Refusals
 from api.http.token_file import TokenFile
@@ -55,8 +56,13 @@ BLUEPRINTS = (
 )
 
 
-def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = None) -> Flask:
-    """Make the application: every path as it is, and below /service/<name> and /<name> as through an admin router."""
+def create_app(
+    gateway: Gateway, settings: Settings, metrics: Metrics | None = None, warnings: Callable[[], Sequence[str]] = tuple
+) -> Flask:
+    """Make the application: every path as it is, and below /service/<name> and /<name> as through an admin router.
+
+    `warnings` returns sentences for `/v1/health` about what the server does beside the application.
+    """
     app = Application(__name__, static_folder=None)
     metrics = metrics or Metrics()
     app.extensions[access.EXTENSION] = access.Access(
@@ -66,6 +72,7 @@ def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = N
         streams=access.Streams(settings.api_threads),
         questions=access.Streams(settings.api_threads, share=4),
         metrics=metrics,
+        warnings=warnings,
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)
     app.url_map.strict_slashes = False
@@ -89,7 +96,8 @@ def _mounts(name: str) -> dict[str, str]:
 
 def _guard(gateway: Gateway, settings: Settings, metrics: Metrics) -> auth.Guard:
     tokens = TokenFile(Path(settings.api_token_file)) if settings.api_token_file else None
-    if tokens is None and settings.api_trust_router:
+    clients = ClientRoles(Path(settings.api_client_roles_file)) if settings.api_client_roles_file else None
+    if tokens is None and clients is None and settings.api_trust_router:
         log.warning(
             "API_TOKEN_FILE is not set: every client that reaches %s:%d can send commands; let only a router in that "
             "authenticates users",
@@ -97,7 +105,7 @@ def _guard(gateway: Gateway, settings: Settings, metrics: Metrics) -> auth.Guard
             settings.api_port,
         )
     refusals = Refusals(gateway.note, metrics.observe_refusal)
-    return auth.Guard(tokens, settings.api_trust_router, Hosts(settings), refusals)
+    return auth.Guard(tokens, clients, settings.api_trust_router, Hosts(settings), refusals)
 
 
 def _forbid_caching(response: Response) -> Response:

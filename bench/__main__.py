@@ -84,6 +84,14 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("p50_ms", "… p50", " ms"),
         Row("worker_memory_mb", "Memory of that process", " MB", at_most=300),
     ),
+    "bench.api_tls": (
+        Row("p99_ms", "… the same over TLS with a hashed token, kept connections: p99", " ms", at_most=20),
+        Row("p50_ms", "… p50", " ms"),
+        Row("fresh_p99_ms", "… a connection and a handshake for each request: p99", " ms"),
+        Row("processor_ms", "… processor time of a request on a kept connection", " ms"),
+        Row("fresh_processor_ms", "… processor time of a request with its handshake", " ms"),
+        Row("worker_memory_mb", "Memory of that process", " MB", at_most=300),
+    ),
     "bench.backup": (
         Row("own_mb_s", "First backup of 5 GB in 2,000 files", " MB/s"),
         Row("bare_mb_s", "… boto3 alone, with its best number of threads", " MB/s"),
@@ -130,6 +138,8 @@ _CORE = """
 - `bench/stored_state.py` uses a real ZooKeeper.
 - `bench/api_reads.py` sends requests to gunicorn at a steady rate. A late request counts from the time at which
   it was due. In the same process the loop folds updates and publishes new snapshots.
+- `bench/api_tls.py` does the same over TLS 1.3 with a P-256 certificate and a token that is stored as a hash. The
+  clients of both run in one other process on the same processors, and do their part of each handshake there.
 """
 _WEEK = """
 `bench/week.py` is the simulation of the tests with 1,000 nodes. It runs the real core over a model of Mesos,

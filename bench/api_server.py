@@ -23,6 +23,7 @@ from scheduler.loop.messages import Json, Update
 from scheduler.loop.run import Loop, Sources
 from scheduler.settings import parse
 from scheduler.storage.port import MemoryStore
+from service.http.worker import Worker
 from service.server import Server, share_the_interpreter
 
 CYCLES_A_SECOND = 5
@@ -67,7 +68,8 @@ class Nowhere:
 class Measured(Server):
     """The server over a loop of its own."""
 
-    def _begin(self, _: object) -> None:
+    def _begin(self, worker: Worker) -> None:
+        self._speak_tls(worker)
         share_the_interpreter()
         nodes = self._settings.nodes
         store = MemoryStore()

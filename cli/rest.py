@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from cli.errors import ExitCode, Failure, code_of_status
+from cli.tls import explain, make_context
 
 READ_SECONDS = 30.0
 # A restore's preview takes up to a minute, and a config check starts a JVM.
@@ -51,7 +52,7 @@ class Client:
             raise Failure("The URL must not contain credentials; give a token file.", ExitCode.USAGE)
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._parts, self._target = parts, target
-        self._tls = _tls(target) if parts.scheme == "https" else None
+        self._tls = make_context(target.ca, target.cert, target.key) if parts.scheme == "https" else None
         self._local = threading.local()
         self._kept: list[http.client.HTTPConnection] = []
         if not (target.token.isascii() and target.token.isprintable()):
@@ -189,7 +190,7 @@ class Client:
 
     def _unreachable(self, error: Exception) -> Failure:
         if isinstance(error, ssl.SSLError):
-            cause = f"TLS: {error.reason or error}"
+            cause = explain(error)
         elif isinstance(error, TimeoutError):
             cause = "it does not answer in time"
         else:
@@ -226,17 +227,6 @@ def _one(
     finally:
         if not keep:
             connection.close()
-
-
-def _tls(target: Target) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=target.ca or None)
-        if target.cert:
-            context.load_cert_chain(target.cert, target.key or None)
-    except (OSError, ssl.SSLError) as error:
-        names = ", ".join(filter(None, (target.ca, target.cert, target.key)))
-        raise Failure(f"The TLS files {names} cannot be used: {error}.", ExitCode.USAGE) from error
-    return context
 
 
 def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:

@@ -24,6 +24,9 @@ ENVIRONMENT = {
     "CASSANDRA_MESOS_URL": "the address of the API, as --url",
     "CASSANDRA_MESOS_TOKEN": "the token itself",
     "CASSANDRA_MESOS_TOKEN_FILE": "the file with the token, as --token-file",
+    "CASSANDRA_MESOS_CA": "the authorities of the API's certificate, as --ca",
+    "CASSANDRA_MESOS_CERT": "the client's certificate, as --cert",
+    "CASSANDRA_MESOS_KEY": "the key of that certificate, as --key",
     "CASSANDRA_MESOS_OUTPUT": "the output format, as -o",
     "CASSANDRA_MESOS_CONFIG": "the file with the contexts (~/.config/cassandra-mesos/config.yaml)",
     "AUTH_TOKEN": "the token itself, after the variables above",
@@ -67,7 +70,7 @@ class Session:
                 "No API is chosen: give --url, set CASSANDRA_MESOS_URL, or run: cassandra-mesos context add NAME URL",
                 ExitCode.USAGE,
             )
-        files = {name: str(self.given.get(name) or getattr(self.context, name)) for name in ("ca", "cert", "key")}
+        files = {name: self._value(name) or getattr(self.context, name) for name in ("ca", "cert", "key")}
         return Client(Target(url=url, token=self._token(), **files))
 
     @cached_property

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from devcluster import checks, executors, image, java, local, lock, screenshots, status
-from devcluster.layout import ClusterLayout
+from devcluster.layout import ClusterLayout, read_api_tls
 from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
 from devcluster.up import NotUsableError, StuckError, resolve, summary, up
@@ -19,7 +19,9 @@ from devcluster.up import NotUsableError, StuckError, resolve, summary, up
 def main() -> int:
     """Run the command line and return the exit code."""
     try:
-        return run(sys.argv[1:], ClusterLayout(checks.ROOT / ".dev"), Printer(sys.stdout))
+        return run(
+            sys.argv[1:], ClusterLayout(checks.ROOT / ".dev", api_tls=read_api_tls(os.environ)), Printer(sys.stdout)
+        )
     except BrokenPipeError:
         # The reader of the output has closed it, as in `./dev up | head`. Python must not try to write more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -51,7 +51,9 @@ class ClusterApi:
         return NodeView(name, str(info.get("hostname") or "not placed"), mode)
 
     def _read(self, path: str) -> Any:
-        response = get(self.layout.api, path, {"Authorization": f"token={self.token}"}, seconds=10.0)
+        response = get(
+            self.layout.api, path, {"Authorization": f"token={self.token}"}, seconds=10.0, ca=self.layout.api_ca
+        )
         if response.status != 200:
             raise UnreachableError(f"{path} is answered with {response.status}")
         return response.json()

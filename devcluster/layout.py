@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -58,6 +59,27 @@ class Agent:
 
 
 @dataclass(frozen=True)
+class ApiTls:
+    """The files with which the API of a local cluster speaks HTTPS; `ca` is trusted by all of its clients."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+def read_api_tls(environ: Mapping[str, str]) -> ApiTls | None:
+    """Return the files that the environment names; None if it has no certificate.
+
+    Without CASSANDRA_MESOS_CA the certificate itself is trusted, which must then be a self-signed one.
+    """
+    certificate, key = environ.get("API_CERTIFICATE_FILE", ""), environ.get("API_KEY_FILE", "")
+    if not certificate:
+        return None
+    ca = environ.get("CASSANDRA_MESOS_CA") or certificate
+    return ApiTls(Path(certificate).resolve(), Path(key).resolve(), Path(ca).resolve())
+
+
+@dataclass(frozen=True)
 class ClusterLayout:
     """The differences between one local cluster and another on the same machine.
 
@@ -79,6 +101,8 @@ class ClusterLayout:
     node_ports: NodePorts = field(default=NodePorts())
     # The master pings an agent at this interval; after the fifth ping without an answer the agent is lost.
     agent_ping_seconds: int = 15
+    # None for plain HTTP.
+    api_tls: ApiTls | None = None
 
     @property
     def agents(self) -> tuple[Agent, ...]:
@@ -96,7 +120,12 @@ class ClusterLayout:
     @property
     def api_url(self) -> str:
         """Return the base of all API addresses."""
-        return f"http://{self.api}"
+        return f"{'http' if self.api_tls is None else 'https'}://{self.api}"
+
+    @property
+    def api_ca(self) -> Path | None:
+        """Return the authority of the API's certificate, None for plain HTTP."""
+        return None if self.api_tls is None else self.api_tls.ca
 
     @property
     def master_url(self) -> str:

@@ -185,6 +185,7 @@ def _agent(layout: ClusterLayout, agent: Agent) -> list[str]:
         "--resources",
         f"cpus:{AGENT_CPUS};mem:{AGENT_MEMORY_MB};disk:{AGENT_DISK_MB};ports:[{ports},31000-32000]",
         "--attributes", f"rack:{agent.rack}",
+        *(() if layout.api_ca is None else ("--fetcher-ca-file", str(layout.api_ca))),
     )  # fmt: skip
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from devcluster.layout import Address
@@ -34,9 +36,15 @@ class Response:
             raise UnreachableError("the answer is not JSON") from error
 
 
-def get(address: Address, path: str, headers: Mapping[str, str] | None = None, seconds: float = 5.0) -> Response:
-    """GET a path; any status is an answer."""
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+def get(
+    address: Address,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 5.0,
+    ca: Path | None = None,
+) -> Response:
+    """GET a path, over HTTPS if there is an authority to trust; any status is an answer."""
+    connection = _connection(address, seconds, ca)
     try:
         connection.request("GET", path, headers=dict(headers or {}))
         response = connection.getresponse()
@@ -45,6 +53,13 @@ def get(address: Address, path: str, headers: Mapping[str, str] | None = None, s
         raise UnreachableError(f"{address}: {error}") from error
     finally:
         connection.close()
+
+
+def _connection(address: Address, seconds: float, ca: Path | None) -> http.client.HTTPConnection:
+    if ca is None:
+        return http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+    context = ssl.create_default_context(cafile=str(ca))
+    return http.client.HTTPSConnection(address.host, address.port, timeout=seconds, context=context)
 
 
 def answers(address: Address, path: str, headers: Mapping[str, str] | None = None) -> bool:

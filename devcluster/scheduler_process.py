@@ -31,8 +31,11 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
     ports = layout.node_ports
     # For executors alone, which have it from their agents: the scheduler takes no name for a setting that is none.
     inherited = {name: value for name, value in base.items() if name != start_cache.VARIABLE}
+    tls = layout.api_tls
+    https = {} if tls is None else {"API_CERTIFICATE_FILE": str(tls.certificate), "API_KEY_FILE": str(tls.key)}
     return {
         **inherited,
+        **https,
         "SERVICE_NAME": layout.service_name,
         "MESOS_MASTER": layout.zookeeper_master_path,
         "ZOOKEEPER_SERVERS": str(layout.zookeeper),
@@ -79,6 +82,6 @@ def headers(token: str) -> dict[str, str]:
 def is_serving(layout: ClusterLayout, token: str) -> bool:
     """Return whether the API knows the plan."""
     try:
-        return get(layout.api, "/v1/plan", headers(token)).status == 200
+        return get(layout.api, "/v1/plan", headers(token), ca=layout.api_ca).status == 200
     except UnreachableError:
         return False

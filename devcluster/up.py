@@ -144,6 +144,8 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
     """Return the addresses and commands to use next."""
     here = Path.cwd()
     token_file = layout.token_file.relative_to(here) if layout.token_file.is_relative_to(here) else layout.token_file
+    ca = "" if layout.api_ca is None else f" CASSANDRA_MESOS_CA={layout.api_ca}"
+    curl = "curl" if layout.api_ca is None else f"curl --cacert {layout.api_ca}"
     return [
         f"CQL         {', '.join(contact_points)}",
         f"Page        {layout.api_url}/ui/",
@@ -154,12 +156,12 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
         f"S3          http://{layout.s3}/{s3.BUCKET} (in memory), for the nodes also s3://{s3.BUCKET}",
         "",
         "Next:",
-        f"  export CASSANDRA_MESOS_URL={layout.api_url} CASSANDRA_MESOS_TOKEN_FILE={token_file}",
+        f"  export CASSANDRA_MESOS_URL={layout.api_url} CASSANDRA_MESOS_TOKEN_FILE={token_file}{ca}",
         "  .venv/bin/cassandra-mesos status",
         f"  export AUTH_TOKEN=$(cat {token_file})",
-        f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/service/{layout.service_name}/v1/plan',
-        f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/{layout.service_name}/v1/connection',
-        f'  curl -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/v1/nodes/node-0/status',
+        f'  {curl} -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/service/{layout.service_name}/v1/plan',
+        f'  {curl} -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/{layout.service_name}/v1/connection',
+        f'  {curl} -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/v1/nodes/node-0/status',
         "  ./dev status",
         "  ./dev down",
     ]

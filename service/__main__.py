@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
+from scheduler.security.api_certificate import UnusableCertificate
 from scheduler.settings import InvalidSettings, Settings, check_access, parse
 from service import logs, tokens
 
@@ -39,7 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
     # pymesos must be imported by the main thread, and not before the settings are known to be good.
     from service.server import Server
 
-    Server(settings).run()
+    try:
+        server = Server(settings)
+    except UnusableCertificate as error:
+        return _refuse(error.problems)
+    server.run()
     return Exit.OK
 
 

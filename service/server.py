@@ -21,6 +21,7 @@ from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
 from scheduler.metrics import Metrics
 from scheduler.settings import Settings
+from service.certificate import ApiCertificate
 from service.http.worker import Worker
 from service.startup import Service
 
@@ -29,7 +30,11 @@ SWITCH_SECONDS = 0.0005
 
 
 class Server(BaseApplication):
-    """The server of one process; `run` does not return."""
+    """The server of one process; `run` does not return.
+
+    Raises:
+        UnusableCertificate: The files of the API's certificate have changed since the settings were checked.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,6 +42,8 @@ class Server(BaseApplication):
         self._service: Service | None = None
         self._gateway = LoopGateway(lambda: uuid.uuid4().hex)
         self._metrics = Metrics()
+        source = settings.api_certificate_source()
+        self._certificate = ApiCertificate(source) if source is not None else None
         super().__init__()
 
     def load_config(self) -> None:
@@ -64,15 +71,24 @@ class Server(BaseApplication):
 
     def load(self) -> object:
         """Return the WSGI application, in the worker."""
-        return create_app(self._gateway, self._settings, self._metrics)
+        if self._certificate is None:
+            return create_app(self._gateway, self._settings, self._metrics)
+        self._metrics.watch_certificate(self._certificate.seconds_left)
+        return create_app(self._gateway, self._settings, self._metrics, self._certificate.warnings)
 
-    def _begin(self, _: object) -> None:
+    def _begin(self, worker: Worker) -> None:
+        self._speak_tls(worker)
         # SIGINT reaches the arbiter too, which ends this worker gracefully.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._end_streams_on_signal()
         share_the_interpreter()
         self._service = Service(self._settings, self._gateway, self._ended, metrics=self._metrics)
         self._service.start()
+
+    def _speak_tls(self, worker: Worker) -> None:
+        if self._certificate is not None:
+            worker.identities = self._certificate.identity
+            self._certificate.watch(self._gateway.note_certificate)
 
     def _end_streams_on_signal(self) -> None:
         """End the streams on SIGTERM: gunicorn would wait for them."""
@@ -91,6 +107,8 @@ class Server(BaseApplication):
         os.kill(os.getppid(), signal.SIGTERM)
 
     def _end(self, _arbiter: object, _worker: object) -> None:
+        if self._certificate is not None:
+            self._certificate.stop()
         if self._service is not None:
             self._service.stop()
 

@@ -303,7 +303,7 @@ def framework(settings: Settings) -> FrameworkSettings:
         secret=secret,
         failover_seconds=settings.service_failover_timeout_s,
         hostname=host,
-        web_url=f"http://{host}:{settings.api_port}/v1/plan",
+        web_url=f"{settings.api_scheme}://{host}:{settings.api_port}/v1/plan",
         tls=settings.mesos_tls(),
         account=account,
     )

@@ -35,9 +35,10 @@ class HttpServer:
     """A server on 127.0.0.1 that serves, one thread for each connection, until it is closed."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> None:
-        kind = ThreadingHTTPServer if tls is None else _TlsServer
-        self._server = kind(("127.0.0.1", 0), handler)
+        self._server = (ThreadingHTTPServer if tls is None else _TlsServer)(("127.0.0.1", 0), handler)
+        self._scheme = "http" if tls is None else "https"
         if tls is not None:
+            # The handshake is the thread's of the connection: one that fails must not end the server.
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,))
         self._thread.start()
@@ -55,7 +56,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Return the base of all its URLs."""
-        return f"http://{self.address}"
+        return f"{self._scheme}://{self.address}"
 
     def close(self) -> None:
         """Stop serving and free the port."""

@@ -37,7 +37,11 @@ def health() -> Response:
         "registered": found.state.registered,
         "reconciled": found.state.reconciliation.complete,
         "plans": {name: plan.status.value for name, plan in found.plans.items()},
-        "warnings": [*filter(None, [found.problem]), *warnings(found.state, found.state.target.spec)],
+        "warnings": [
+            *filter(None, [found.problem]),
+            *access().warnings(),
+            *warnings(found.state, found.state.target.spec),
+        ],
     }
     if found.problem:
         # Still 200: Marathon would end the process, and with it the API by which an operator can mend the cause.

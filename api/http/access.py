@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -76,6 +76,8 @@ class Access:
     streams: Streams = field(default_factory=lambda: Streams(2))
     questions: Streams = field(default_factory=lambda: Streams(2))
     metrics: Metrics = field(default_factory=Metrics)
+    # What an operator must do about the API's certificate.
+    warnings: Callable[[], Sequence[str]] = tuple
 
 
 def access() -> Access:

@@ -1,21 +1,25 @@
-"""Authentication by `Authorization: token=<token>`, and authorization by the role of the token.
+"""Authentication by `Authorization: token=<token>` or by a client certificate, and authorization by role.
 
-Without a token file the router before the API is trusted, if the settings say so; otherwise no request is let in.
+Without a file of either the router before the API is trusted, if the settings say so; otherwise no request is let in.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from flask import Response, current_app, g, jsonify, request
 
 from api.http import roles
+from api.http.client_roles import ENVIRON, ClientRoles
 from api.http.origin import Hosts, address_of
 from api.http.refusals import Refusals
 from api.http.sessions import Sessions
 from api.http.token_file import TokenFile
+from scheduler.security.client_names import ClientCertificate
 from scheduler.security.tokens import Token
+from scheduler.settings.texts import plain
 
 EXTENSION = "cassandra-mesos-guard"
 TRUSTED = "admin-router"
@@ -35,10 +39,15 @@ class Guard:
     """What decides on a request; `trusting`: the router before the API is, and so are the headers that it adds."""
 
     tokens: TokenFile | None
+    clients: ClientRoles | None
     trusting: bool
     hosts: Hosts
     refusals: Refusals
     sessions: Sessions = field(default_factory=Sessions)
+
+
+class Certified(Token):
+    """The holder of a client certificate with a role."""
 
 
 def guard() -> Guard:
@@ -59,7 +68,7 @@ def check() -> Response | None:
         return None
     found = guard()
     address = address_of(request, found.trusting)
-    if found.tokens is None and found.trusting:
+    if found.tokens is None and found.clients is None and found.trusting:
         if (problem := found.hosts.problem(request)) is not None:
             return _refuse(found, HTTPStatus.FORBIDDEN, address, "", problem)
         holder = Token(TRUSTED)
@@ -71,7 +80,10 @@ def check() -> Response | None:
     if (problem := found.hosts.is_foreign(request, found.trusting)) is not None:
         return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
     if holder.role < role:
-        problem = f"This needs a token with the role {role.word}: the token of {holder.name} has {holder.role.word}."
+        proof = "certificate" if isinstance(holder, Certified) else "token"
+        problem = (
+            f"This needs a {proof} with the role {role.word}: the {proof} of {holder.name} has {holder.role.word}."
+        )
         return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
     g.principal, g.holder = holder.name, holder
     return None
@@ -83,19 +95,21 @@ def has_header() -> bool:
 
 
 def _holder(found: Guard, address: str) -> Token | Response:
-    """Return whose token or session the request has, or the answer without a valid one."""
+    """Return whose token, session or certificate the request has, or the answer without a valid one.
+
+    A token or a session counts before a certificate, which can be that of a program that passes requests on.
+    """
     vouched = request.environ.get(VOUCHED)
     if isinstance(vouched, Token):
         return vouched
     given = request.headers.get("Authorization")
     if given is None and _is_page():
-        holder = found.sessions.holder(request, found.tokens)
+        holder = found.sessions.holder(request, found.tokens) or _certified(found, address)
         if holder is None:
             raise LogInNeeded
         return holder
     if given is None:
-        message = "A token is needed: send the header Authorization: token=<token>."
-        return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", message)
+        return _certified(found, address) or _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", _needed(found))
     return identify(found, address, _secret(given))
 
 
@@ -125,6 +139,29 @@ def _secret(given: str) -> str | None:
         return given[len(_BEARER) :].strip()
     scheme, _, secret = given.partition("=")
     return secret if scheme.strip() == "token" else None
+
+
+def _certified(found: Guard, address: str) -> Certified | Response | None:
+    """Return whose certificate the connection has, or the answer to one that gives no right; None without one."""
+    certificate = request.environ.get(ENVIRON)
+    if found.clients is None or not isinstance(certificate, ClientCertificate):
+        return None
+    name = plain(certificate.name)
+    if certificate.ends_at <= time.time():
+        message = f"The client certificate of {name} has expired."
+        return _refuse(found, HTTPStatus.UNAUTHORIZED, address, name, message)
+    role = found.clients.role(certificate.name)
+    if role is None:
+        message = f"The client certificate of {name} has no role: add a line name:role to API_CLIENT_ROLES_FILE."
+        return _refuse(found, HTTPStatus.FORBIDDEN, address, name, message)
+    return Certified(name, role=role)
+
+
+def _needed(found: Guard) -> str:
+    if found.tokens is None and found.clients is not None:
+        return "A client certificate is needed, of an authority in API_CLIENT_CA_FILE."
+    other = ", or present a client certificate" if found.clients is not None else ""
+    return f"A token is needed: send the header Authorization: token=<token>{other}."
 
 
 def refuse_foreign(found: Guard, address: str) -> Response | None:

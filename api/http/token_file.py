@@ -56,9 +56,11 @@ class TokenFile:
         if token is None:
             return None
         with self._hashing:  # one at a time, so that many requests take no more memory than one
-            if not token.matches(secret):
-                return None
-        known.verified[digest] = token
+            # Another request may have checked it meanwhile. Each thread that hashes keeps 16 MB from then on.
+            if digest not in known.verified:
+                if not token.matches(secret):
+                    return None
+                known.verified[digest] = token
         return token
 
     def has(self, token: Token) -> bool:
@@ -77,8 +79,9 @@ class TokenFile:
             seen = None
         if seen != self._seen or self._clock() - self._read_at >= REREAD_SECONDS:
             with self._reading:
-                self._seen, self._read_at = seen, self._clock()
                 self._known = self._read()
+                # Last: until then other requests read the file too, instead of using the tokens before.
+                self._seen, self._read_at = seen, self._clock()
         return self._known
 
     def _read(self) -> _Known:

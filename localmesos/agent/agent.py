@@ -31,7 +31,7 @@ class Agent:
     def __init__(self, config: AgentConfig, send: SendCall) -> None:
         self.config = config
         self.store = MetaStore(config.work_dir)
-        self.fetcher = Fetcher(config.fetcher_cache_dir)
+        self.fetcher = Fetcher(config.fetcher_cache_dir, config.fetcher_ca_file)
         self.frameworks: dict[str, Framework] = {}
         self.completed: list[tuple[Framework, Executor]] = []
         self.info = config.agent_info(None)

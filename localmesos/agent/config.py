@@ -14,6 +14,7 @@ Json = dict[str, Any]
 class AgentConfig:
     """Settings of an agent. All times are in seconds; ``resources`` and ``attributes`` are Mesos JSON.
 
+    ``fetcher_ca_file`` has authorities of HTTPS servers beside the system's.
     ``token_key`` signs the tokens of executors; None if executors need none. ``executor_environment``: variables of all
     executors.
     """
@@ -26,6 +27,7 @@ class AgentConfig:
     resources: list[Json]
     attributes: list[Json]
     fetcher_cache_dir: Path
+    fetcher_ca_file: Path | None = None
     executor_registration_timeout: float = 60.0
     executor_reregistration_timeout: float = 2.0
     recovery_timeout: float = 900.0

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resources", type=parse_resources, required=True, help="cpus:4;mem:1024;… or a JSON array")
     parser.add_argument("--attributes", type=parse_attributes, default=[], help="rack:r1;zone:z1")
     parser.add_argument("--fetcher-cache-dir", type=Path, help="default: fetch in the work directory")
+    parser.add_argument("--fetcher-ca-file", type=Path, help="more authorities of HTTPS servers, in PEM")
     parser.add_argument("--authenticate-http-executors", action="store_true", help="executors need their tokens")
     parser.add_argument("--jwt-secret-key", type=Path, help="file with the key of those tokens (default: made once)")
     variables = "JSON object: environment of all executors, such as LIBPROCESS_SSL_ENABLED"
@@ -70,6 +71,7 @@ def read_config(args: argparse.Namespace) -> AgentConfig:
         resources=args.resources,
         attributes=args.attributes,
         fetcher_cache_dir=cache.resolve() if cache is not None else work_dir / "fetch",
+        fetcher_ca_file=args.fetcher_ca_file,
         executor_registration_timeout=args.executor_registration_timeout,
         executor_reregistration_timeout=args.executor_reregistration_timeout,
         recovery_timeout=args.recovery_timeout,

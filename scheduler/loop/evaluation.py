@@ -17,7 +17,7 @@ from scheduler.core.commands.command import Refusal, RefusalKind
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.decide import decide
 from scheduler.core.events.commands import Outcome
-from scheduler.core.events.log import access_entry, add_entries, journal
+from scheduler.core.events.log import add_entries, journal
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.updates import Event as CoreEvent
@@ -25,8 +25,9 @@ from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state import codec
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.event import Entry
 from scheduler.core.state.record_kinds import path_of
-from scheduler.loop.messages import Asked
+from scheduler.loop.messages import Asked, Noted
 from scheduler.storage.port import RECORD_BYTES
 
 logger = logging.getLogger(__name__)
@@ -55,15 +56,15 @@ class Evaluated:
 class Inputs:
     """The inputs of a decision besides the state.
 
-    `stored` is the state that is surely stored, `now` the time in seconds. `noted` are sentences about requests that
-    the API refused.
+    `stored` is the state that is surely stored, `now` the time in seconds. `noted` are sentences of the API that
+    are kept as events.
     """
 
     stored: ClusterState
     offers: Sequence[Offer]
     now: float
     new_id: Callable[[], str]
-    noted: Sequence[str] = ()
+    noted: Sequence[Noted] = ()
 
 
 class Breaker:
@@ -212,7 +213,7 @@ def _undecided(state: ClusterState, commands: Sequence[Asked], inputs: Inputs) -
 
 
 def _with_noted(state: ClusterState, inputs: Inputs) -> ClusterState:
-    return add_entries(state, [access_entry(sentence, inputs.now) for sentence in inputs.noted])
+    return add_entries(state, [Entry(0, inputs.now, noted.kind, noted.sentence) for noted in inputs.noted])
 
 
 def _accepted(answers: Answers) -> list[Outcome]:

@@ -12,6 +12,7 @@ from typing import Any
 from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.ring.missing import describe_missing
+from scheduler.core.state.event import EntryKind
 from scheduler.core.state.lifecycle import by_index, is_up
 from scheduler.loop.messages import Asked, Event, Noted, QuestionAsked, StatusAsked
 from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
@@ -99,6 +100,13 @@ class LoopGateway:
         """Have the loop keep an event of the kind ACCESS; it is dropped while no loop runs."""
         if (put := self._put) is not None:
             put(Noted(sentence))
+
+    def note_certificate(self, sentence: str) -> bool:
+        """Have the loop keep an event of the kind CERTIFICATE; return whether a loop runs that can."""
+        put = self._put
+        if put is not None:
+            put(Noted(sentence, EntryKind.CERTIFICATE))
+        return put is not None
 
     def ask(self, node: str) -> NodeStatus:
         """Query a node's status from its executor."""

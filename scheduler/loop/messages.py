@@ -11,6 +11,7 @@ from executor.protocol import Answer, NodeStatus, Question
 from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.mesos.updates import Event as CoreEvent
 from scheduler.core.mesos.updates import ExecutorEnded
+from scheduler.core.state.event import EntryKind
 from scheduler.errors import FatalError
 
 Json = Mapping[str, Any]
@@ -101,9 +102,10 @@ class QuestionAsked:
 
 @dataclass(frozen=True)
 class Noted:
-    """The API refused requests; the sentence is kept as an event."""
+    """A sentence of the API that is kept as an event: about refused requests, or about its certificate."""
 
     sentence: str
+    kind: EntryKind = EntryKind.ACCESS
 
 
 @dataclass(frozen=True)

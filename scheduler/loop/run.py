@@ -95,7 +95,7 @@ class Loop:
         self._publish = publish
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopping = False
-        self._noted: list[str] = []
+        self._noted: list[Noted] = []
         self._offers: dict[str, Offer] = {}
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
         self._plans: Mapping[str, Plan] = {}
@@ -210,8 +210,8 @@ class Loop:
                 self._questions.ask(event, self._state)
             case ExecutorWords():
                 return [event]
-            case Noted(sentence=sentence):
-                self._noted.append(sentence)
+            case Noted():
+                self._noted.append(event)
             case Wake():
                 pass
             case _:

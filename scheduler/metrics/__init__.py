@@ -6,9 +6,9 @@ this process observes; `process_*` describes the process itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client import Counter as CountedMetric
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -70,6 +70,15 @@ class Metrics:
         for status in REFUSED:
             self._refused.labels(str(status))  # a series that exists from the start can be watched for its increase
         ProcessCollector(registry=self._registry)
+
+    def watch_certificate(self, seconds_left: Callable[[], float]) -> None:
+        """Report the time until the API's certificate ends."""
+        Gauge(
+            "api_certificate_seconds_left",
+            "Seconds until the API's certificate ends; negative once it has expired.",
+            namespace=NAMESPACE,
+            registry=self._registry,
+        ).set_function(seconds_left)
 
     def observe_cycle(self, seconds: float) -> None:
         """Count one stored cycle."""

@@ -14,11 +14,12 @@ from typing import Any
 
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
+from scheduler.security.api_certificate import CertificateFiles, CertificateSource
 from scheduler.security.zookeeper import Access, Tls, parse_credentials
 from scheduler.settings.bundle_digests import DIGESTS
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
-from scheduler.settings.rendering import configuration, marathon, plain_marathon
+from scheduler.settings.rendering import configuration, marathon, marathon_https, plain_marathon
 from scheduler.settings.table import TABLE
 from scheduler.settings.texts import shortened
 
@@ -68,6 +69,10 @@ class Settings:
     api_port: int
     api_threads: int
     api_token_file: str
+    api_certificate_file: str
+    api_key_file: str
+    api_client_ca_file: str
+    api_client_roles_file: str
     api_trust_router: bool
     api_hosts: str
     secrets_key_file: str
@@ -119,6 +124,17 @@ class Settings:
     cassandra_options: Mapping[str, Any] = field(repr=False)
     warnings: tuple[str, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
+
+    @property
+    def api_scheme(self) -> str:
+        """`https` if the API has a certificate, else `http`."""
+        return "https" if self.api_certificate_file else "http"
+
+    def api_certificate_source(self) -> CertificateSource | None:
+        """Return where the API's certificate comes from; None for plain HTTP."""
+        if not self.api_certificate_file:
+            return None
+        return CertificateFiles(self.api_certificate_file, self.api_key_file, self.api_client_ca_file)
 
     @property
     def zookeeper_root(self) -> str:
@@ -214,15 +230,16 @@ class Settings:
         )
 
 
-def parse(environ: Mapping[str, str]) -> Settings:
+def parse(environ: Mapping[str, str], at_start: bool = True) -> Settings:
     """Parse the settings of an environment, with defaults for those that are unset or empty.
 
-    Reads the files that settings name, and checks that the bundles exist.
+    Reads the files that settings name, and checks that the bundles exist. The files of HTTPS are checked `at_start`
+    alone: later a bad one leaves the one before in use, and must not keep other settings from being changed.
 
     Raises:
         InvalidSettings: At least one setting is invalid; it has every problem.
     """
-    reading = read(environ)
+    reading = read(environ, at_start)
     if reading.problems:
         raise InvalidSettings(tuple(map(shortened, reading.problems)))
     fields = {setting.field: reading.values[setting.name] for setting in TABLE}
@@ -232,7 +249,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
 
 def check_access(settings: Settings) -> str | None:
     """Return why the API must not be served with these settings: anybody could command it. None if it may."""
-    if settings.api_token_file or settings.api_trust_router:
+    if settings.api_token_file or settings.api_client_ca_file or settings.api_trust_router:
         return None
     return (
         "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true if a router before the API lets in only who may "
@@ -246,4 +263,5 @@ def render() -> Mapping[str, str]:
         "docs/configuration.md": configuration(),
         "marathon.json": marathon(),
         "deploy/marathon/marathon.json": plain_marathon(),
+        "marathon-https.json": marathon_https(),
     }

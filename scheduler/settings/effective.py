@@ -36,7 +36,7 @@ def wanted(environment: Texts, overrides: Overrides) -> Wanted:
         InvalidSettings: At least one setting is invalid.
     """
     texts = apply_overrides(environment, overrides)
-    settings = parse(texts)
+    settings = parse(texts, at_start=False)
     recorded = {name: text for name, text in sorted(texts.items()) if name in RECORDED}
     return Wanted(settings.cluster_spec(), recorded, overrides, settings.policy())
 

@@ -6,9 +6,11 @@ import difflib
 import math
 import os
 import pwd
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.settings.api_files import unusable_api_files
 from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
@@ -30,8 +32,8 @@ _WILDCARDS = {"0.0.0.0", "::"}
 _SHARED_USER = "nobody"
 
 
-def read(environ: Mapping[str, str]) -> Reading:
-    """Read every setting of the environment, and every problem in it."""
+def read(environ: Mapping[str, str], at_start: bool = True) -> Reading:
+    """Read every setting of the environment, and every problem in it; see `parse` for `at_start`."""
     given = {name: text.strip() for name, text in environ.items() if text.strip()}
     reading = Reading()
     _check_texts(given, reading)
@@ -46,6 +48,8 @@ def read(environ: Mapping[str, str]) -> Reading:
     reading.problems += unusable_mesos_files(reading)
     add_digests(reading)
     reading.problems += unusable_zookeeper_files(reading)
+    if at_start:
+        reading.problems += unusable_api_files(reading, time.time())
     return reading
 
 
@@ -164,7 +168,8 @@ def _locations(reading: Reading, name: str) -> dict[str, str]:
     if host in _WILDCARDS:
         # A name that does not depend on the scheduler's agent: another address would restart every node.
         host = "-".join(reversed(name.split("/"))) + ".marathon.mesos"
-    base = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    scheme = "https" if reading.values.get("API_CERTIFICATE_FILE") else "http"
+    base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
     artifacts = (reading.values.get("ARTIFACTS_URL") or f"{base}/artifacts").rstrip("/") + "/"
     return {
         "ARTIFACTS_URL": artifacts,

@@ -13,6 +13,9 @@ from scheduler.settings.table import RETIRED, SECTIONS, Setting
 
 IMAGE = "cassandra-mesos"
 
+FILES = "/etc/cassandra-mesos"
+_HTTPS = {"API_CERTIFICATE_FILE": "api.pem", "API_KEY_FILE": "api-key.pem"}
+
 _ROWS = {setting.name: setting for rows in SECTIONS.values() for setting in rows}
 
 _INTRODUCTION = """\
@@ -134,26 +137,35 @@ def marathon() -> str:
 def plain_marathon() -> str:
     """Return the definition for a Marathon without DC/OS: tokens instead of a router, and addresses of its own."""
     application = _application()
-    container = {**application["container"], "volumes": [_TOKENS]}
     labels = {name: value for name, value in application["labels"].items() if not name.startswith("DCOS_")}
     environment = {name: value for name, value in application["env"].items() if name != "API_TRUST_ROUTER"}
-    return (
-        json.dumps({**application, "container": container, "env": environment | _PLAIN, "labels": labels}, indent=2)
-        + "\n"
-    )
+    return json.dumps({**_with_folder(application), "env": environment | _PLAIN, "labels": labels}, indent=2) + "\n"
 
 
-_TOKENS = {"containerPath": "/etc/cassandra-mesos", "hostPath": "/etc/cassandra-mesos", "mode": "RO"}
+def marathon_https() -> str:
+    """Return marathon-https.json: the same scheduler with HTTPS, whose files are in a folder of the agent."""
+    application = _application()
+    changes = {
+        "env": {**application["env"], **{name: f"{FILES}/{file}" for name, file in _HTTPS.items()}},
+        "labels": {**application["labels"], "DCOS_SERVICE_SCHEME": "https"},
+        "healthChecks": [{**_HEALTH_CHECK, "protocol": "MESOS_HTTPS"}],
+    }
+    return json.dumps({**_with_folder(application), **changes}, indent=2) + "\n"
+
+
+def _with_folder(application: Mapping[str, Any]) -> Mapping[str, Any]:
+    folder = {"containerPath": FILES, "hostPath": FILES, "mode": "RO"}
+    return {**application, "container": {**application["container"], "volumes": [folder]}}
+
+
 _SERVERS = "zookeeper-1.example:2181,zookeeper-2.example:2181,zookeeper-3.example:2181"
 _PLAIN = {
     "ZOOKEEPER_SERVERS": _SERVERS,
     "MESOS_SERVERS": _SERVERS,
-    "API_TOKEN_FILE": f"{_TOKENS['containerPath']}/tokens",
+    "API_TOKEN_FILE": f"{FILES}/tokens",
     # Of a load balancer: it must not depend on the agent where Marathon runs the scheduler.
     "ARTIFACTS_URL": "http://cassandra.example:9000/v1/artifacts/",
 }
-
-
 _HEALTH_CHECK: Mapping[str, Any] = {
     "protocol": "MESOS_HTTP",
     "path": "/v1/health",

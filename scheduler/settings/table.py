@@ -179,11 +179,30 @@ _API = (
         "",
         "File with one token on each line, as name:role:token; see docs/security.md.",
     ),
+    _text(
+        "API_CERTIFICATE_FILE",
+        "",
+        "PEM file with the API's certificate and its chain; with it the API speaks HTTPS alone. "
+        "A change is used within seconds.",
+    ),
+    _text(
+        "API_KEY_FILE", "", "PEM file with that certificate's private key, not encrypted, readable by no other user."
+    ),
+    _text(
+        "API_CLIENT_CA_FILE",
+        "",
+        "PEM file with the authorities of client certificates, which clients can present instead of a token.",
+    ),
+    _text(
+        "API_CLIENT_ROLES_FILE",
+        "",
+        "File with the role of each client certificate, one name:role on each line; see docs/security.md.",
+    ),
     Setting(
         "API_TRUST_ROUTER",
         "boolean",
         "false",
-        "true: a router before the API authenticates all clients; required if API_TOKEN_FILE is not set.",
+        "true: a router before the API authenticates all clients; needed without API_TOKEN_FILE or API_CLIENT_CA_FILE.",
         marathon="true",
     ),
     _text(
@@ -218,7 +237,7 @@ _API = (
         "",
         "Address from which agents fetch the bundles; it must not depend on the scheduler's agent.",
         rule=rules.url,
-        derived="`http://<API_HOST, or <name>.marathon.mesos when that is a wildcard>:<API_PORT>/v1/artifacts/`",
+        derived="`http(s)://<API_HOST, or <name>.marathon.mesos when that is a wildcard>:<API_PORT>/v1/artifacts/`",
     ),
     _text(
         "DC_URL",

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import socket
 import struct
+from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
 from selectors import EVENT_READ, EVENT_WRITE
@@ -14,13 +15,14 @@ from typing import Protocol
 from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 
+from service.http.channel import Channel, Plain
 from service.http.exchange import Exchange
 from service.http.limits import Limits
 from service.http.outgoing import BytesPart, FilePart, Outgoing
 from service.http.requests import RequestReader, Stage
 from service.http.tally import Cause
+from service.http.tls import NotTls, Tls, failure
 
-RECEIVE_BYTES = 16 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Close at once and forget what the kernel still holds for a client that does not read.
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -38,6 +40,7 @@ def origin(address: str) -> str:
 class Phase(Enum):
     """Where a connection is."""
 
+    HANDSHAKE = auto()  # of TLS, before the first request
     WAITING = auto()  # for a complete request
     REQUEST = auto()  # inside a request, until its answer is sent
     LINGER = auto()  # after the last answer, until the client has closed too
@@ -56,26 +59,39 @@ class Owner(Protocol):
     def begin(self, connection: Connection, request: Request) -> Exchange:
         """Have a thread answer the request."""
 
+    def shake(self, connection: Connection, step: Callable[[], bool]) -> None:
+        """Have a thread run a step of the handshake, and call `shaken` with its outcome."""
+
     def reject(self, connection: Connection, error: ParseException) -> tuple[HTTPStatus, str]:
         """Return status and sentence for a request that gunicorn's parser refuses."""
 
     def changed(self, connection: Connection) -> None:
         """Take notice of another phase, or of other sizes."""
 
-    def note(self, cause: Cause) -> None:
-        """Count a connection that had to be closed."""
+    def note(self, cause: Cause, detail: str = "") -> None:
+        """Count a connection that had to be closed; the detail of the last one is logged."""
 
 
 class Connection:
     """One client. All methods run on the event loop."""
 
     def __init__(
-        self, sock: socket.socket, client: tuple[str, int], owner: Owner, reader: RequestReader, limits: Limits
+        self,
+        sock: socket.socket,
+        client: tuple[str, int],
+        owner: Owner,
+        reader: RequestReader,
+        limits: Limits,
+        tls: Tls | None = None,
     ) -> None:
         self.sock = sock
         self.client = client
         self.address = origin(client[0])
-        self.phase = Phase.WAITING
+        self.phase = Phase.WAITING if tls is None else Phase.HANDSHAKE
+        self.channel: Channel = Plain(sock) if tls is None else tls
+        self._tls = tls
+        self._shaking = False
+        self._shaken: bool | Exception = False
         self.began = owner.now()
         self._owner = owner
         self._reader = reader
@@ -91,7 +107,7 @@ class Connection:
     @property
     def held(self) -> int:
         """Bytes in memory: received ones, and those of the present request and its answer."""
-        return len(self._reader) + (self._exchange.held if self._exchange is not None else 0)
+        return len(self._reader) + self.channel.held + (self._exchange.held if self._exchange is not None else 0)
 
     @property
     def files(self) -> int:
@@ -101,6 +117,8 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Whether nothing of a request has come."""
+        if self.phase is Phase.HANDSHAKE:
+            return self._tls is None or not self._tls.begun
         return self.phase is Phase.WAITING and self._reader.stage is Stage.NOTHING
 
     def receive(self) -> None:
@@ -108,17 +126,23 @@ class Connection:
         if self.phase is Phase.REQUEST:  # an event of this turn, from before the request was read
             return
         try:
-            data = self.sock.recv(RECEIVE_BYTES)
+            if self.phase is Phase.HANDSHAKE:
+                self._take()
+            elif self.phase is Phase.LINGER:
+                size = self.channel.discard()
+                self._discarded += size
+                if not size or self._discarded > 2 * self._limits.body_bytes:
+                    self.close()
+            else:
+                self._feed(self.channel.receive())
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self.close()
-            return
-        if self.phase is Phase.LINGER:
-            self._discarded += len(data)
-            if not data or self._discarded > 2 * self._limits.body_bytes:
-                self.close()
-        elif data:
+
+    def _feed(self, data: bytes) -> None:
+        """Take bytes of requests; none at the client's end."""
+        if data:
             self._reader.feed(data)
             self._advance()
         elif self._reader.stage is Stage.BODY:
@@ -128,10 +152,12 @@ class Connection:
 
     def flush(self) -> None:
         """Send what the client takes now."""
+        if self.phase is Phase.HANDSHAKE:
+            self._push()
         if self.phase is not Phase.REQUEST:
             return
         try:
-            freed = self._outgoing.send(self.sock)
+            freed = self._outgoing.send(self.channel)
         except OSError:
             self.close()
             return
@@ -158,7 +184,7 @@ class Connection:
     def finish(self, keep: bool) -> None:
         """End the request once its answer is sent; `keep`: the connection is for further requests."""
         if self.phase is Phase.REQUEST:
-            self._keep = keep
+            self._keep = keep and not self.channel.outdated
             self.flush()
 
     def check(self, now: float) -> None:
@@ -169,6 +195,9 @@ class Connection:
                 self.abandon()
         elif now >= self._deadline and self.phase is not Phase.CLOSED:
             if self.phase is Phase.LINGER or self.idle:
+                self.close()
+            elif self.phase is Phase.HANDSHAKE:
+                self._owner.note(Cause.HANDSHAKE, f"{self.client[0]}: it did not end in time")
                 self.close()
             else:
                 self._owner.note(Cause.LATE)
@@ -194,6 +223,9 @@ class Connection:
         self._outgoing.close()
         if self._exchange is not None:
             self._exchange.give_up()
+            self._exchange = None
+        # What OpenSSL holds is freed at once, and not when the collector finds this object's circles.
+        self._tls, self.channel = None, Plain(self.sock)
         self.sock.close()
         self._owner.changed(self)
 
@@ -222,7 +254,7 @@ class Connection:
         if self._reader.expects_continue():
             # A few bytes before any answer: the kernel takes them, or the client has broken the protocol.
             try:
-                self.sock.send(_CONTINUE)
+                self.channel.send(memoryview(_CONTINUE))
             except OSError:
                 self.close()
                 return
@@ -258,11 +290,67 @@ class Connection:
             if self._reader.stage is not Stage.NOTHING:
                 self._advance()
             return
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close after the client has: what it has sent meanwhile would take back bytes that are under way."""
         self.phase = Phase.LINGER
-        self._deadline = now + self._limits.linger_seconds
+        self._deadline = self._owner.now() + self._limits.linger_seconds
         try:
-            self.sock.shutdown(socket.SHUT_WR)
+            self.channel.end()
         except OSError:
             self.close()
             return
         self._owner.watch(self, EVENT_READ)
+        self._owner.changed(self)
+
+    def shaken(self, outcome: bool | Exception) -> None:
+        """Take the outcome of a step of the handshake: whether it is done, or why it has failed."""
+        self._shaking = False
+        if self.phase is Phase.HANDSHAKE:
+            self._shaken = outcome
+            self._push()
+
+    def _take(self) -> None:
+        """Take bytes of the handshake, and have a thread continue it."""
+        if self._tls is None or self._shaking:
+            return
+        try:
+            whole = self._tls.take()
+            self._owner.changed(self)
+            if whole:
+                self._shaking = True
+                self._owner.watch(self, 0)
+                self._owner.shake(self, self._tls.step)
+        except NotTls as error:
+            self._refuse_plain(error.http)
+
+    def _push(self) -> None:
+        """Send what the handshake has to say, then turn to what follows."""
+        if self._tls is None or self._shaking:
+            return
+        try:
+            self._tls.push()
+            if self._shaken is True:
+                self.phase = Phase.WAITING
+                self._owner.watch(self, EVENT_READ)
+                self._owner.changed(self)
+                self._feed(self._tls.decrypt())
+            elif self._shaken is False:
+                self._owner.watch(self, EVENT_READ)
+            else:
+                self._owner.note(Cause.HANDSHAKE, f"{self.client[0]}: {failure(self._shaken)}")
+                self._linger()
+        except BlockingIOError:
+            self._owner.watch(self, EVENT_READ if self.phase is Phase.WAITING else EVENT_WRITE)
+        except OSError:
+            self.close()
+
+    def _refuse_plain(self, http: bool) -> None:
+        """Tell a client of HTTP that this is HTTPS; close what speaks neither."""
+        self._owner.note(Cause.PLAIN, self.client[0])
+        if http:
+            self.channel = Plain(self.sock)
+            self._refuse(HTTPStatus.BAD_REQUEST, "This port speaks HTTPS: write https:// instead of http://.")
+        else:
+            self.close()

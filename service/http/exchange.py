@@ -9,6 +9,7 @@ from typing import BinaryIO
 from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 
+from scheduler.security.client_names import ClientCertificate
 from service.http.outgoing import BytesPart, FilePart
 
 # A stream that is this far ahead of its client waits. An answer in one piece never does.
@@ -20,8 +21,16 @@ Post = Callable[[BytesPart | FilePart], None]
 class Exchange:
     """One request and its answer. The names are those of a socket, and of a connection of gunicorn's thread worker."""
 
-    def __init__(self, request: Request, client: tuple[str, int], server: tuple[str, int], post: Post) -> None:
-        """`post` hands a part to the event loop, from any thread."""
+    def __init__(
+        self,
+        request: Request,
+        client: tuple[str, int],
+        server: tuple[str, int],
+        post: Post,
+        certificate: ClientCertificate | None = None,
+    ) -> None:
+        """`post` hands a part to the event loop, from any thread; `certificate` is the client's."""
+        self.certificate = certificate
         self.client = client
         self.server = server
         self._request: Request | None = request

@@ -36,5 +36,7 @@ class Limits:
     waiting_per_address: int = 512
     # All connections, if the limit of open files allows, and the files that are sent on them.
     connections: int = 16_000
+    # Threads for handshakes of TLS: 0.1 to 1 ms of a processor each, and 5 ms with a key of 4,096 bits.
+    handshake_threads: int = 2
     # Threads that answer nothing but health checks, pings and artifacts. No such answer waits for anything.
     quick_threads: int = 4

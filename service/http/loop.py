@@ -28,6 +28,7 @@ from service.http.limits import Limits
 from service.http.outgoing import BytesPart, FilePart
 from service.http.requests import RequestReader
 from service.http.tally import Cause, Tally
+from service.http.tls import Identities, Tls
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,9 @@ class HttpLoop:
         answers: Answers,
         limits: Limits,
         descriptors: int,
+        identities: Identities | None = None,
     ) -> None:
+        """`identities` gives the certificate of new connections; without it the API speaks plain HTTP."""
         self._listeners = tuple(listeners)
         self._config = config
         self._answers = answers
@@ -77,6 +80,9 @@ class HttpLoop:
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._lane = Lane("api", config.threads)
         self._quick_lane = Lane("api-quick", limits.quick_threads)
+        self._identities = identities
+        self._tls_lane = Lane("api-tls", limits.handshake_threads if identities is not None else 0)
+        self._lanes = (self._lane, self._quick_lane, self._tls_lane)
         self._accepting = False
         self._accept_from = 0.0
         self._next_check = 0.0
@@ -145,7 +151,7 @@ class HttpLoop:
     def close(self) -> None:
         """Close everything but the listening sockets."""
         self.accept(False)
-        for lane in (self._lane, self._quick_lane):
+        for lane in self._lanes:
             lane.end()
         for connection in self._crowd.all():
             connection.close()
@@ -158,7 +164,7 @@ class HttpLoop:
 
     def join(self, seconds: float) -> None:
         """Wait for the threads after `close`."""
-        for lane in (self._lane, self._quick_lane):
+        for lane in self._lanes:
             lane.join(seconds)
 
     def watch(self, connection: Connection, events: int) -> None:
@@ -193,11 +199,28 @@ class HttpLoop:
             finally:
                 self.call(connection, partial(connection.finish, keep))
 
-        exchange = Exchange(request, connection.client, connection.sock.getsockname()[:2], post)
+        if connection.channel.scheme == "https":  # else a router on this machine may have said so
+            request.scheme = "https"
+        server, certificate = connection.sock.getsockname()[:2], connection.channel.certificate
+        exchange = Exchange(request, connection.client, server, post, certificate)
         lane = self._quick_lane if is_quick(request) else self._lane
         del request  # the exchange alone has it, and forgets it with the client
         lane.submit(connection.address, answer)
         return exchange
+
+    def shake(self, connection: Connection, step: Callable[[], bool]) -> None:
+        """Have a thread run a step of the handshake, and call `shaken` with its outcome."""
+
+        def work() -> None:
+            outcome: bool | Exception = False
+            try:
+                if connection.phase is Phase.HANDSHAKE:  # else it was closed while it waited for its turn
+                    outcome = step()
+            except (OSError, ValueError, KeyError) as error:
+                outcome = error
+            self.call(connection, partial(connection.shaken, outcome))
+
+        self._tls_lane.submit(connection.address, work)
 
     def reject(self, connection: Connection, error: ParseException) -> tuple[HTTPStatus, str]:
         """Return status and sentence for a request that gunicorn's parser refuses."""
@@ -207,9 +230,9 @@ class HttpLoop:
         """Take notice of another phase, or of other sizes."""
         self._crowd.update(connection)
 
-    def note(self, cause: Cause) -> None:
-        """Count a connection that had to be closed."""
-        self._tally.add(cause)
+    def note(self, cause: Cause, detail: str = "") -> None:
+        """Count a connection that had to be closed; the detail of the last one is logged."""
+        self._tally.add(cause, detail)
 
     def _check(self) -> None:
         now = self.now()
@@ -234,9 +257,12 @@ class HttpLoop:
 
     def _add(self, sock: socket.socket, client: tuple[str, int]) -> None:
         sock.setblocking(False)
+        # The last bytes of an answer, and the alert that ends TLS, would wait 40 ms for the client's delayed ACK.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT_BYTES)
         reader = RequestReader(self._config, client, self._limits)
-        connection = Connection(sock, client, self, reader, self._limits)
+        tls = Tls(sock, self._identities) if self._identities is not None else None
+        connection = Connection(sock, client, self, reader, self._limits, tls)
         self.watch(connection, selectors.EVENT_READ)
         self.changed(connection)
         while (surplus := self._crowd.surplus(connection)) is not None:

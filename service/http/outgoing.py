@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import deque
 
+from service.http.channel import Channel
 from service.http.descriptors import lift
 from service.http.limits import Limits
-
-# Bytes that one connection may send before the others have their turn.
-TURN_BYTES = 128 * 1024
 
 
 class FilePart:
@@ -26,9 +23,9 @@ class FilePart:
         """Whether all is sent."""
         return self._left <= 0
 
-    def send(self, sock: socket.socket, most: int) -> int:
-        """Send at most so many bytes, by the kernel alone; raises OSError if the file has become shorter."""
-        sent = os.sendfile(sock.fileno(), self._descriptor, self._offset, min(most, self._left))
+    def send(self, channel: Channel, most: int) -> int:
+        """Send at most so many bytes; raises OSError if the file has become shorter."""
+        sent = channel.send_file(self._descriptor, self._offset, min(most, self._left))
         if sent == 0:
             raise OSError("the file has become shorter while it is sent")
         self._offset += sent
@@ -51,9 +48,9 @@ class BytesPart:
         """Whether all is sent."""
         return not self._view
 
-    def send(self, sock: socket.socket, most: int) -> int:
+    def send(self, channel: Channel, most: int) -> int:
         """Send at most so many bytes."""
-        sent = sock.send(self._view[:most])
+        sent = channel.send(self._view[:most])
         self._view = self._view[sent:]
         return sent
 
@@ -85,7 +82,7 @@ class Outgoing:
             self._period, self._taken = now, 0
         self._parts.append(part)
 
-    def send(self, sock: socket.socket) -> int:
+    def send(self, channel: Channel) -> int:
         """Send what the client takes now, up to the bytes of one turn.
 
         Returns:
@@ -94,14 +91,14 @@ class Outgoing:
         Raises:
             OSError: the client is gone.
         """
-        turn, freed = TURN_BYTES, 0
+        turn, freed = channel.turn_bytes, 0
         while self._parts and turn > 0:
             part = self._parts[0]
             if part.done:
                 self._parts.popleft().close()
                 continue
             try:
-                sent = part.send(sock, turn)
+                sent = part.send(channel, turn)
             except (BlockingIOError, InterruptedError):
                 break
             turn -= sent

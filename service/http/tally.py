@@ -18,6 +18,8 @@ class Cause(Enum):
     MEMORY = "too many bytes in memory"
     UNREAD = "an answer that was not read"
     LATE = "a request that did not arrive in time"
+    HANDSHAKE = "a TLS handshake that failed"
+    PLAIN = "a request without TLS"
 
 
 class Tally:
@@ -25,11 +27,13 @@ class Tally:
 
     def __init__(self, now: float) -> None:
         self._counts: Counter[Cause] = Counter()
+        self._details: dict[Cause, str] = {}
         self._next = now + REPORT_SECONDS
 
-    def add(self, cause: Cause) -> None:
-        """Count one connection."""
+    def add(self, cause: Cause, detail: str = "") -> None:
+        """Count one connection; of each cause the log has the last detail."""
         self._counts[cause] += 1
+        self._details[cause] = detail
 
     def report(self, now: float) -> None:
         """Log the counts if it is time for it and there are any; then begin anew."""
@@ -37,6 +41,11 @@ class Tally:
             return
         self._next = now + REPORT_SECONDS
         if self._counts:
-            counts = ", ".join(f"{count} for {cause.value}" for cause, count in self._counts.items())
+            counts = ", ".join(f"{count} for {self._words(cause)}" for cause, count in self._counts.items())
             log.warning("the API closed connections in the last %.0f s: %s", REPORT_SECONDS, counts)
             self._counts.clear()
+            self._details.clear()
+
+    def _words(self, cause: Cause) -> str:
+        detail = self._details[cause]
+        return f"{cause.value} (the last: {detail})" if detail else cause.value

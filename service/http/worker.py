@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import time
 from http import HTTPStatus
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
+from api.http.client_roles import ENVIRON
 from service.http.descriptors import reserve
 from service.http.exchange import Exchange
 from service.http.limits import Limits
 from service.http.loop import HttpLoop
+from service.http.tls import Identities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +36,34 @@ _CLIENT_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
 class Worker(ThreadWorker):
-    """A thread worker whose threads get only complete requests, and never wait for a client."""
+    """A thread worker whose threads get only complete requests, and never wait for a client.
+
+    If `identities` is set before `run`, it speaks TLS with the certificate that this returns.
+    """
 
     def __init__(self, *arguments: Any, limits: Limits | None = None) -> None:
         super().__init__(*arguments)
         self._limits = limits or Limits()
+        self.identities: Identities | None = None
         self._loop: HttpLoop | None = None
+
+    def load_wsgi(self) -> None:
+        """Load the application, which finds the client's certificate in the environment of a request."""
+        super().load_wsgi()
+        application = self.wsgi
+
+        @functools.wraps(application)
+        def with_certificate(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            environ[ENVIRON] = environ["gunicorn.socket"].certificate
+            answer: Iterable[bytes] = application(environ, start_response)
+            return answer
+
+        self.wsgi = with_certificate
 
     def run(self) -> None:
         """Serve until told to end, then answer what has begun, for as long as gunicorn allows."""
         descriptors = reserve(self._limits.connections)
-        loop = self._loop = HttpLoop(self.sockets, self.cfg, self, self._limits, descriptors)
+        loop = self._loop = HttpLoop(self.sockets, self.cfg, self, self._limits, descriptors, self.identities)
         loop.accept(True)
         while self.alive and self.is_parent_alive():
             self.notify()

@@ -122,7 +122,7 @@ class World:
 
     def get(self, path: str) -> Response:
         """GET with the token; any status is an answer."""
-        return get(self.layout.api, path, scheduler_process.headers(self.token), seconds=15.0)
+        return get(self.layout.api, path, scheduler_process.headers(self.token), 15.0, self.layout.api_ca)
 
     def read(self, path: str) -> Any:
         """Return the JSON of a GET that must be answered with 200."""

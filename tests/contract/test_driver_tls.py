@@ -19,8 +19,9 @@ from scheduler.core.cycle.decision import Accept, Purpose
 from scheduler.core.mesos.updates import Registered, TaskUpdate
 from scheduler.driver.driver import Driver
 from scheduler.driver.route import make_context
-from scheduler.loop.last_words import Sandbox, read
+from scheduler.loop.last_words import read
 from scheduler.loop.messages import Offers, Update
+from scheduler.loop.sandbox import Sandbox
 from scheduler.security.zookeeper import Tls
 from tests.certificates import DAY, Authority, Issued
 from tests.contract.conftest import ROOT, Server

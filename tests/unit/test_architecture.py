@@ -22,9 +22,10 @@ FLOORS = {
     "api.page": (
         "dispatch formats history inputs live offers settings", "backups commands nodes", "do now work", "routes",
     ),
-    "service": ("http logs tokens uninstall", "startup", "server", "__main__"),
+    "service": ("certificate http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
-        "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
+        "channel descriptors limits tally", "lanes outgoing requests tls", "exchange", "connection", "crowd", "loop",
+        "worker",
     ),
     "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
@@ -45,7 +46,7 @@ FLOORS = {
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
     ),
     "cli": (
-        "errors units redaction reasons", "tables contexts rest options", "nodes output", "session",
+        "errors units redaction reasons", "tls", "tables contexts rest options", "nodes output", "session",
         "progress watching requests", "waiting", "operations", "commands", "root", "__main__ document", "zipapp",
     ),
     "localmesos": ("protocol election alone processes", "resources", "master agent", "__main__"),
@@ -254,7 +255,11 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
         ),
         pytest.param(
             "cryptography",
-            {"scheduler/security/sealing.py", "scheduler/security/service_account.py"},
+            {
+                "scheduler/security/sealing.py",
+                "scheduler/security/service_account.py",
+                "scheduler/security/api_certificate.py",
+            },
             id="cryptography",
         ),
         pytest.param("flask", None, id="flask"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,9 +65,16 @@ def local_path(uri: str) -> Path | None:
 
 
 class Fetcher:
-    """A fetcher of URIs; `directory` holds the cache. Call ``close`` at the end."""
+    """A fetcher of URIs; `directory` holds the cache. Call ``close`` at the end.
 
-    def __init__(self, directory: Path) -> None:
+    HTTPS servers are verified against the system's authorities, as libcurl does for Mesos, and against `ca_file`.
+    """
+
+    def __init__(self, directory: Path, ca_file: Path | None = None) -> None:
+        """Read `ca_file`; raises OSError if it cannot be used."""
+        self._tls = ssl.create_default_context()
+        if ca_file is not None:
+            self._tls.load_verify_locations(ca_file)
         self._cache = FetcherCache(directory)
         self._session: aiohttp.ClientSession | None = None
         self.succeeded = 0
@@ -138,7 +146,7 @@ class Fetcher:
             headers["If-None-Match"] = entry.validators.etag
         if entry is not None and entry.validators.modified:
             headers["If-Modified-Since"] = entry.validators.modified
-        async with self._client().get(uri, headers=headers) as response:
+        async with self._client().get(uri, headers=headers, ssl=self._tls) as response:
             if entry is not None and response.status == _NOT_MODIFIED:
                 return None
             if response.status != 200:

@@ -141,11 +141,6 @@ def _target(before: ClusterState, after: ClusterState, now: float) -> list[Entry
     return [target_entry(after.target.id, before.target.id, now)]
 
 
-def access_entry(sentence: str, now: float) -> Entry:
-    """Return the entry for requests that the API refused."""
-    return Entry(0, now, EntryKind.ACCESS, sentence)
-
-
 def target_entry(new: str, old: str | None, now: float) -> Entry:
     """Return the event of a new target."""
     was = f"before it was {old}" if old else "it is the first"

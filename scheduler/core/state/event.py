@@ -16,6 +16,7 @@ class EntryKind(StrEnum):
     CONFIGURATION = "CONFIGURATION"  # the target changed, a change was refused, or an override lapsed
     COMMAND = "COMMAND"  # an operator sent a command
     ACCESS = "ACCESS"  # the API refused requests
+    CERTIFICATE = "CERTIFICATE"  # a certificate changed, cannot be used, or is about to expire
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
     GARBAGE = "GARBAGE"  # a reservation that no record knows was offered

@@ -75,7 +75,7 @@ def test_nothing_listens(cli: CommandLine) -> None:
 
 def test_tls_against_plain_http(cli: CommandLine, served: Served) -> None:
     ran = cli("--url", served.url.replace("http:", "https:"), "seeds")
-    assert (ran.code, "TLS" in ran.err) == (8, True)
+    assert (ran.code, "it does not speak TLS: write http:" in ran.err) == (8, True)
 
 
 def test_a_ca_that_is_no_certificate(cli: CommandLine, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devcluster.bundles import Bundles
-from devcluster.layout import ClusterLayout
+from devcluster.layout import ClusterLayout, read_api_tls
 from devcluster.processes import StartError
 from devcluster.up import summary
 
@@ -19,6 +19,20 @@ def test_up_names_the_command_line(tmp_path: Path) -> None:
     assert export[2] == f"CASSANDRA_MESOS_TOKEN_FILE={tmp_path / 'token'}"
     assert ".venv/bin/cassandra-mesos status" in lines
     assert any(line.startswith("Page ") and line.endswith("/ui/") for line in lines)
+
+
+def test_up_names_the_authority_of_https(tmp_path: Path) -> None:
+    environ = {"API_CERTIFICATE_FILE": str(tmp_path / "api.pem"), "API_KEY_FILE": str(tmp_path / "key.pem")}
+    assert read_api_tls({}) is None
+    own = read_api_tls(environ)
+    assert own is not None
+    assert own.ca == own.certificate
+    tls = read_api_tls({**environ, "CASSANDRA_MESOS_CA": str(tmp_path / "ca.pem")})
+    lines = [line.strip() for line in summary(ClusterLayout(tmp_path, api_tls=tls), ["127.0.0.2:9042"])]
+    export = next(shlex.split(line) for line in lines if line.startswith("export CASSANDRA_MESOS_URL="))
+    assert export[1] == "CASSANDRA_MESOS_URL=https://127.0.0.1:9000"
+    assert export[3] == f"CASSANDRA_MESOS_CA={tmp_path / 'ca.pem'}"
+    assert all(f"--cacert {tmp_path / 'ca.pem'} " in line for line in lines if line.startswith("curl"))
 
 
 def test_it_is_built_among_the_artifacts(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.settings import InvalidSettings, parse
+from tests.certificates import Authority
 from tests.unit.scheduler.settings.test_settings import problems, settings
 
 
@@ -74,6 +75,51 @@ class TestFiles:
         found = settings(SECRETS_KEY=key)
         assert found.secrets_key == key
         assert key not in repr(found)
+
+    def test_https(self, tmp_path: Path) -> None:
+        issued = Authority(tmp_path / "authority").issue("api")
+        files = {"API_CERTIFICATE_FILE": str(issued.certificate), "API_KEY_FILE": str(issued.key)}
+        found = settings(**files, API_HOST="127.0.0.1", ARTIFACTS_URL="", EXECUTOR_LOCATION="http://a/b")
+        assert found.api_scheme == "https"
+        assert found.dc_url == "https://127.0.0.1:9000/v1/datacenter"
+        issued.key.chmod(0o644)
+        (problem,) = problems(files)
+        assert problem.endswith("has the mode 0644, so that other users of the machine can use it; set it to 0600.")
+        # A running scheduler keeps the pair before, and takes other changes of settings.
+        assert parse({"ARTIFACTS_URL": "https://files.example/", **files}, at_start=False).api_scheme == "https"
+
+    @pytest.mark.parametrize(("given", "rules"), [
+        (("API_KEY_FILE",), ("API_CERTIFICATE_FILE must be set beside API_KEY_FILE.",)),
+        (("API_CERTIFICATE_FILE",), ("API_KEY_FILE must be set beside API_CERTIFICATE_FILE.",)),
+        (
+            ("API_CLIENT_CA_FILE",),
+            (
+                "API_CLIENT_ROLES_FILE must be set beside API_CLIENT_CA_FILE.",
+                "API_CERTIFICATE_FILE must be set beside API_CLIENT_CA_FILE: clients present certificates only over "
+                "HTTPS.",
+            ),
+        ),
+    ])  # fmt: skip
+    def test_files_of_https_that_need_each_other(
+        self, given: tuple[str, ...], rules: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        issued = Authority(tmp_path / "authority").issue("api")
+        files = dict.fromkeys(given, str(issued.certificate))
+        assert problems(files) == rules
+
+    def test_roles_of_clients_that_cannot_be_used(self, tmp_path: Path) -> None:
+        authority = Authority(tmp_path / "authority")
+        issued = authority.issue("api")
+        path = tmp_path / "roles"
+        path.write_text("alice\n")
+        files = {
+            "API_CERTIFICATE_FILE": str(issued.certificate),
+            "API_KEY_FILE": str(issued.key),
+            "API_CLIENT_CA_FILE": str(authority.ca),
+            "API_CLIENT_ROLES_FILE": str(path),
+        }
+        rule = "line 1 is not name:role, with one of the roles read, operate, configure, admin"
+        assert problems(files) == (f"API_CLIENT_ROLES_FILE {path} cannot be used: {rule}.",)
 
     def test_a_binary_file(self, tmp_path: Path) -> None:
         path = tmp_path / "tokens"

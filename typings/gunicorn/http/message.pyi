@@ -5,6 +5,7 @@ from gunicorn.http.unreader import Unreader
 class Request:
     method: str
     path: str
+    scheme: str
     body: Body
     headers: list[tuple[str, str]]
     _expected_100_continue: bool

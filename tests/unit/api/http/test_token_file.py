@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,26 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_requests_at_once_check_a_hash_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, line = new_token("alice", Role.READ)
+    path = tmp_path / "tokens"
+    path.write_text(line)
+    file = TokenFile(path)
+    checked: list[str] = []
+    whole = Token.matches
+
+    def matches(self: Token, secret: str) -> bool:
+        checked.append(secret)
+        time.sleep(0.2)  # the others come to the lock meanwhile
+        return whole(self, secret)
+
+    monkeypatch.setattr(Token, "matches", matches)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(file.holder, [token] * 8))
+    assert [holder is not None and holder.name for holder in found] == ["alice"] * 8
+    assert len(checked) == 1
 
 
 def test_a_hash_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

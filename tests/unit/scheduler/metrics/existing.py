@@ -15,6 +15,8 @@ _SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_
 def existing_names() -> set[str]:
     """Return the names of all series that a scheduler can have; also of families without a sample now."""
     state = large.deployed(1)
-    text = Metrics().render(Snapshot(state, build_plans(state, large.NOW), large.NOW, connected=True))
+    metrics = Metrics()
+    metrics.watch_certificate(lambda: 1.0)
+    text = metrics.render(Snapshot(state, build_plans(state, large.NOW), large.NOW, connected=True))
     families = text_string_to_metric_families(text)
     return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES[family.type]}

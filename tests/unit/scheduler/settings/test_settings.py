@@ -356,6 +356,19 @@ def test_dcos_has_its_router_and_a_plain_marathon_has_tokens() -> None:
     assert "mesos" not in plain["env"]["ZOOKEEPER_SERVERS"] + plain["env"]["ARTIFACTS_URL"]
 
 
+def test_marathons_definition_for_https_differs_where_it_must() -> None:
+    plain, https = (json.loads(render()[f"marathon{ending}.json"]) for ending in ("", "-https"))
+    assert https["labels"].pop("DCOS_SERVICE_SCHEME") == "https"
+    assert plain["labels"].pop("DCOS_SERVICE_SCHEME") == "http"
+    assert [check.pop("protocol") for check in https["healthChecks"]] == ["MESOS_HTTPS"]
+    assert [check.pop("protocol") for check in plain["healthChecks"]] == ["MESOS_HTTP"]
+    (volume,) = https["container"].pop("volumes")
+    files = {name for name in https["env"] if name not in plain["env"]}
+    assert files == {"API_CERTIFICATE_FILE", "API_KEY_FILE"}
+    assert all(https["env"].pop(name).startswith(f"{volume['containerPath']}/") for name in files)
+    assert https == plain
+
+
 def test_check_reports_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in list(os.environ):
         if name.startswith(("CASSANDRA_", "EXECUTOR_", "SERVICE_")):

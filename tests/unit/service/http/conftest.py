@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.http.limits import Limits
+from service.http.tls import Identities
 from tests.unit.service.http.serving import Before, Serve, Served, served
 
 ARTIFACT_BYTES = 60_000_000
@@ -26,7 +28,12 @@ def artifact(tmp_path: Path) -> Path:
 def serve(artifact: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
 
-        def start(limits: Limits, before: Before | None = None) -> Served:
-            return stack.enter_context(served(artifact, limits, before))
+        def start(
+            limits: Limits,
+            before: Before | None = None,
+            identities: Identities | None = None,
+            tls: ssl.SSLContext | None = None,
+        ) -> Served:
+            return stack.enter_context(served(artifact, limits, before, identities, tls))
 
         yield start

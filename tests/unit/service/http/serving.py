@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from service.http.limits import Limits
+from service.http.tls import Identities
 from service.http.worker import Worker
 from tests.waiting import wait_for
 
@@ -57,6 +59,9 @@ class Application:
         if path == "/fail":
             raise ValueError("a defect")
         body = LARGE if path == "/large" else b"pong"
+        if path == "/client":
+            certificate = environ["gunicorn.socket"].certificate
+            body = f"{environ['wsgi.url_scheme']} {certificate and certificate.name}".encode()
         if path == "/echo":
             body = environ["wsgi.input"].read()
             self.bodies.append(body)
@@ -90,6 +95,8 @@ class Served:
     address: tuple[str, int]
     application: Application
     worker: Worker
+    # The clients' side of TLS, None for plain HTTP.
+    tls: ssl.SSLContext | None = None
 
     def connect(self, source: str = "127.0.0.1", receive_bytes: int = 0) -> socket.socket:
         """Open a connection from an address of this machine."""
@@ -99,7 +106,11 @@ class Served:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         client.bind((source, 0))
         client.connect(self.address)
-        return client
+        return client if self.tls is None else self.tls.wrap_socket(client, server_hostname=self.address[0])
+
+    def connect_plain(self) -> socket.socket:
+        """Open a connection without TLS."""
+        return socket.create_connection(self.address, 20)
 
     def ask(self, data: bytes, source: str = "127.0.0.1") -> bytes:
         """Send bytes on a connection of its own, and return all that comes back until the server closes."""
@@ -125,7 +136,7 @@ def read_all(client: socket.socket) -> bytes:
     try:
         while part := client.recv(1_000_000):
             data += part
-    except ConnectionError:
+    except (ConnectionError, ssl.SSLEOFError):
         pass
     return data
 
@@ -148,7 +159,13 @@ Before = Callable[[tuple[str, int]], None]
 
 
 @contextmanager
-def served(artifact: Path, limits: Limits, before: Before | None = None) -> Iterator[Served]:
+def served(
+    artifact: Path,
+    limits: Limits,
+    before: Before | None = None,
+    identities: Identities | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Served]:
     """Serve until the end of the block; `before` may connect to the address while nobody accepts."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     if before is not None:
@@ -161,10 +178,11 @@ def served(artifact: Path, limits: Limits, before: Before | None = None) -> Iter
     worker = Worker(1, os.getppid(), [listener], None, 30, config, logger, limits=limits)
     application = Application(artifact)
     worker.wsgi = application
+    worker.identities = identities
     thread = threading.Thread(target=worker.run, name="worker")
     thread.start()
     try:
-        yield Served(listener.getsockname(), application, worker)
+        yield Served(listener.getsockname(), application, worker, tls)
     finally:
         application.released.set()
         worker.handle_exit(signal.SIGTERM, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import pytest
@@ -44,7 +44,10 @@ class Owner:
     def changed(self, connection: Connection) -> None:
         """Nothing is counted."""
 
-    def note(self, cause: Cause) -> None:
+    def shake(self, connection: Connection, step: Callable[[], bool]) -> None:
+        raise AssertionError("plain HTTP has no handshake")
+
+    def note(self, cause: Cause, detail: str = "") -> None:
         """Nothing is counted."""
 
 

@@ -6,10 +6,12 @@ import gzip
 import io
 import lzma
 import os
+import ssl
 import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +19,7 @@ from typing import Any, Literal
 import pytest
 
 from localmesos.agent.fetcher.fetcher import Fetcher, FetchError
+from tests.certificates import Authority
 from tests.http_servers import HttpServer, QuietHandler
 
 Json = dict[str, Any]
@@ -76,12 +79,12 @@ def sandbox(tmp_path: Path) -> Path:
     return path
 
 
-def fetch(cache: Path, sandbox: Path, *uris: Json) -> list[str]:
+def fetch(cache: Path, sandbox: Path, *uris: Json, ca_file: Path | None = None) -> list[str]:
     """Fetch with a fresh fetcher; its log."""
     log: list[str] = []
 
     async def run() -> None:
-        fetcher = Fetcher(cache)
+        fetcher = Fetcher(cache, ca_file)
         try:
             await fetcher.fetch(uris, sandbox, log.append)
         finally:
@@ -314,3 +317,24 @@ class TestCache:
 
         asyncio.run(run())
         assert source.asked.count(200) == 1
+
+
+def test_https_needs_an_authority_that_is_trusted(tmp_path: Path, sandbox: Path) -> None:
+    class Handler(QuietHandler):
+        def do_GET(self) -> None:
+            self.reply(200, b"bundle")
+
+        def handle(self) -> None:
+            with suppress(OSError):  # the first client ends the handshake
+                super().handle()
+
+    authority = Authority(tmp_path / "authority")
+    issued = authority.issue("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.certificate, issued.key)
+    with HttpServer(Handler, context) as server:
+        uri = {"value": f"{server.url}/file"}
+        with pytest.raises(FetchError, match="CERTIFICATE_VERIFY_FAILED"):
+            fetch(tmp_path / "cache", sandbox, uri)
+        fetch(tmp_path / "cache", sandbox, uri, ca_file=authority.ca)
+    assert (sandbox / "file").read_bytes() == b"bundle"

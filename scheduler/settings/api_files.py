@@ -1,0 +1,54 @@
+"""Checks of the files with which the API speaks HTTPS and knows its clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from scheduler.security.api_certificate import (
+    CERTIFICATE,
+    CLIENT_CA,
+    KEY,
+    CertificateFiles,
+    UnusableCertificate,
+    identify,
+)
+from scheduler.security.client_names import RolesFileError, parse_roles
+from scheduler.settings.checks import Reading
+
+ROLES = "API_CLIENT_ROLES_FILE"
+
+
+def unusable_api_files(reading: Reading, now: float) -> Iterator[str]:
+    """Yield the problems of these files, and of settings that need each other."""
+    certificate, key, clients, roles = (reading.values.get(name) or "" for name in (CERTIFICATE, KEY, CLIENT_CA, ROLES))
+    yield from _pairs(certificate, key, clients, roles)
+    if roles:
+        yield from _roles_problems(roles)
+    if certificate and key:
+        try:
+            identify(CertificateFiles(certificate, key, clients).read(), now)
+        except UnusableCertificate as error:
+            yield from error.problems
+
+
+def _pairs(certificate: str, key: str, clients: str, roles: str) -> Iterator[str]:
+    if bool(certificate) != bool(key):
+        given, missing = (CERTIFICATE, KEY) if certificate else (KEY, CERTIFICATE)
+        yield f"{missing} must be set beside {given}."
+    if bool(clients) != bool(roles):
+        given, missing = (CLIENT_CA, ROLES) if clients else (ROLES, CLIENT_CA)
+        yield f"{missing} must be set beside {given}."
+    if clients and not certificate:
+        yield f"{CERTIFICATE} must be set beside {CLIENT_CA}: clients present certificates only over HTTPS."
+
+
+def _roles_problems(path: str) -> Iterator[str]:
+    try:
+        parse_roles(Path(path).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        yield f"{ROLES} {path} is not a text file."
+    except RolesFileError as error:
+        yield f"{ROLES} {path} cannot be used: {error}."
+    except OSError as error:
+        yield f"{ROLES} {path} cannot be read: {error.strerror}."
