@@ -63,6 +63,7 @@ def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = N
         streams=access.Streams(settings.api_threads),
         questions=access.Streams(settings.api_threads, share=4),
         metrics=metrics,
+        backup_keys=settings.backup_keys(),
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)
     app.url_map.strict_slashes = False

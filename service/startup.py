@@ -68,6 +68,7 @@ class Service:
         self._zookeeper: ZooKeeper | None = None
         self._lost: FatalError | None = None
         self._sealer = sealer(settings.secrets_key_file, settings.secrets_key)
+        self._backup_keys = settings.backup_keys()
         self._trouble = ""  # why the last attempt to begin failed, after a colon
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
@@ -99,6 +100,7 @@ class Service:
 
     def _work(self) -> None:
         logger.info("cassandra-mesos %s, service %s", __version__, self._settings.service_name)
+        logger.info("%s", self._backup_keys.sentence)
         begun = self._begin()
         if begun is None:
             return
@@ -115,7 +117,15 @@ class Service:
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         words = LastWords(lambda event: posts[0](event))
         loop = Loop(
-            store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
+            store,
+            driver,
+            state,
+            _SOURCES,
+            self._gateway.publish,
+            self._sealer,
+            words.ask,
+            self._metrics.observe_cycle,
+            self._backup_keys,
         )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver

@@ -14,6 +14,7 @@ from flask import Response, current_app, g, jsonify
 
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
+from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
 from scheduler.settings import Settings
 
@@ -76,6 +77,7 @@ class Access:
     streams: Streams = field(default_factory=lambda: Streams(2))
     questions: Streams = field(default_factory=lambda: Streams(2))
     metrics: Metrics = field(default_factory=Metrics)
+    backup_keys: BackupKeys = NO_KEYS
 
 
 def access() -> Access:

@@ -10,7 +10,7 @@ import click
 from cli import operations
 from cli.errors import ExitCode, Failure
 from cli.options import wait_options
-from cli.requests import location_options, location_query, login_option, request_of, table_options
+from cli.requests import location_options, location_query, login_option, request_of, table_options, trust_option
 from cli.rest import segment
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, columns, fields_table
@@ -82,6 +82,7 @@ def show(session: Session, name: str, **fields: Any) -> None:
 @click.argument("backup_name", metavar="NAME")
 @location_options
 @click.option("--parallelism", type=click.IntRange(1), help="The number of nodes at once (1).")
+@trust_option
 @wait_options
 @pass_session
 def verify(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:

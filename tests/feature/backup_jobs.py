@@ -85,12 +85,14 @@ class Operator:
     counter: Iterator[int] = field(default_factory=lambda: iter(range(1, 1000)))
     # A user of Cassandra, for a ring that authenticates: cassandra_username and cassandra_password.
     login: Mapping[str, str] = field(default_factory=dict)
+    # Whether backups are sealed; the keys are among the secrets of `login`.
+    sealed: bool = False
 
     def begin(self, job: str, node: RingNode, operation: str, parameters: Json, tuning: Json | None = None) -> Running:
         """Begin one job on one node."""
         everything = {
             "location": self.bucket.location, "cluster": self.cluster, "cluster_name": node.launch.cluster_name,
-            "operation": operation, **parameters,
+            "operation": operation, "sealed": self.sealed, **parameters,
         }  # fmt: skip
         # Parameters travel as JSON.
         launch = JobLaunch(job, operation, node.launch.node, "t", json.loads(json.dumps(everything)), secret=True)

@@ -33,8 +33,8 @@ FLOORS = {
         "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
-        "format fingerprint", "upload catalog coverage description roles", "snapshots request removal verification",
-        "completion", "jobs",
+        "format fingerprint", "seal", "upload catalog coverage description roles",
+        "snapshots request removal verification", "completion", "jobs",
     ),
     "executor.restore": (
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",

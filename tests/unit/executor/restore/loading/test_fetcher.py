@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from executor.backup.seal.cipher import Unsealer
 from executor.restore.loading.fetcher import Contents, Fetcher, FetchStopped
 from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError
@@ -41,6 +42,9 @@ class Store:
             yield content[begin : min(begin + 50_000, end or len(content))]
         if end is not None:
             raise FetchError("the connection broke")
+
+    def unsealer(self, key: str) -> Unsealer:
+        raise AssertionError(key)
 
 
 class Counted:
