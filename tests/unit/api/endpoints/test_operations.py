@@ -175,7 +175,7 @@ def test_what_a_restore_becomes(client: FlaskClient, gateway: CoreGateway) -> No
     assert isinstance(command, StartOperation)
     assert command.request["rename"] == {"shop.user": "shop.old"}
     backup = {name: value for name, value in BACKUP.items() if name != "key_spaces"}
-    assert command.facts == {"backup": backup, "places": ["s3://"]}
+    assert command.facts == {"backup": backup, "places": ["s3://"], "keys": True}
     assert [subject for subject, _ in gateway.asked] == ["backup"]
 
 
