@@ -17,8 +17,8 @@ from api.endpoints.start_operation import (
 )
 from api.http.access import access, snapshot
 from api.http.arguments import document, query
+from api.openapi.json_schema import ref
 from api.openapi.routes import BOTH, Routes
-from api.openapi.schemas import ref
 from scheduler.core.maintenance.job_parameters import share
 from scheduler.core.maintenance.request import Request
 from scheduler.core.maintenance.restore_preview import preview
