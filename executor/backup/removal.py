@@ -51,7 +51,7 @@ def find_outdated(
     """
     own = [entry for entry in entries if cluster_of(entry) == cluster]
     complete = sorted((entry for entry in own if entry.manifest is not None), key=_finished_at, reverse=True)
-    # Whoever can write to the bucket can add backups without a valid signature: they do not displace signed ones.
+    # A writer of the bucket can add backups without a valid signature: they do not displace signed ones.
     groups = [[entry for entry in complete if entry.judged.is_fine is fine] for fine in (True, False)]
     kept = {entry.name for group in groups for entry in group[: keep_last or 0]}
     if keep_days is not None:

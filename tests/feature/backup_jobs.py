@@ -92,7 +92,7 @@ class Operator:
         """Begin one job on one node."""
         everything = {
             "location": self.bucket.location, "cluster": self.cluster, "cluster_name": node.launch.cluster_name,
-            "operation": operation, "sealed": self.sealed, **parameters,
+            "operation": operation, **parameters,
         }  # fmt: skip
         # Parameters travel as JSON.
         launch = JobLaunch(job, operation, node.launch.node, "t", json.loads(json.dumps(everything)), secret=True)
@@ -126,6 +126,7 @@ class Operator:
             "key_spaces": list(key_spaces),
             "column_families": [],
             "tag": f"backup-{operation}",
+            "sealed": self.sealed,
         }
         snapshots = self.everywhere("snapshot", operation, self.alike(common))
         versions = sorted({str(found["schema_version"]) for found in snapshots.values()})

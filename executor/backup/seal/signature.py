@@ -1,4 +1,4 @@
-"""The signature of a backup: who holds a key of the service has completed it, and nothing of it was changed since.
+"""The signature of a backup: a holder of a key of the service has completed it, and it was not changed since.
 
 It covers the cluster's manifest and the moments. The manifest has the SHA-256 of the schema and of each node's
 manifest, the schema that of the roles, and a node's manifest that of each file.
@@ -53,7 +53,7 @@ class Judged:
         """Return what is wrong with a backup's signature; empty if nothing is."""
         match self.verdict:
             case Verdict.UNSIGNED:
-                return f"the backup {backup} has no signature: an earlier version made it, or somebody else"
+                return f"the backup {backup} has no signature: an earlier version or another program made it"
             case Verdict.FOREIGN:
                 return f"the backup {backup} is signed with the key {self.key}, which this service does not have"
             case Verdict.CHANGED:

@@ -99,7 +99,7 @@ class BackupStore(Store):
             except UnsealError as error:
                 problem = error
             except DocumentError:
-                # It can be somebody else's, and no data key of ours.
+                # It can be a foreign object, and no data key of ours.
                 continue
         raise problem
 

@@ -52,7 +52,7 @@ class Vault:
     key: bytes = field(repr=False)
 
     def content_name(self, table_id: str, sha256: str) -> str:
-        """Return what names a file's content: without the key nobody can tell which content it is."""
+        """Return what names a file's content: without the key a reader cannot tell which content it is."""
         content = f"{table_id}/{sha256}".encode()
         return hmac.digest(derive(self.key, "cassandra-mesos content names"), content, "sha256").hex()
 

@@ -113,7 +113,8 @@ class SmallCluster:
         """Begin a job."""
         everything = {
             "location": location_content(self.location), "cluster": self.id, "cluster_name": "small",
-            "operation": operation, "tag": f"backup-{operation}", "sealed": self.sealed, **parameters,
+            "operation": operation, "tag": f"backup-{operation}",
+            "sealed": self.sealed and job in ("upload", "complete"), **parameters,
         }  # fmt: skip
         launch = JobLaunch(job, operation, node, "t", json.loads(json.dumps(everything)))
         return Running(JOBS[job], LocalContext(launch, self.nodes[node], {}, {**SECRETS, **self.keys}))

@@ -43,7 +43,7 @@ def test_the_newest_key_signs() -> None:
     [
         (
             Judged(Verdict.UNSIGNED),
-            'has no signature: an earlier version made it, or somebody else; give "trust": true',
+            'has no signature: an earlier version or another program made it; give "trust": true',
         ),
         (Judged(Verdict.FOREIGN, "ab"), "signed with the key ab, which this service does not have; add that line to"),
         (Judged(Verdict.CHANGED, "ab"), 'was changed after it was signed: use another backup, or give "trust": true'),
