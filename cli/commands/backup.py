@@ -19,10 +19,11 @@ Json = Mapping[str, Any]
 
 _BACKUPS = columns(
     "Name", "State", Column("Age", Kind.TIME), Column("Size", Kind.BYTES), Column("Objects", wide=True), "Nodes",
-    "Cluster", Column("Started", Kind.TIME, wide=True), "Message",
+    "Cluster", Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True), "Message",
 )  # fmt: skip
 _FIELDS = (
-    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "message",
+    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "signature",
+    "refusal", "message",
 )  # fmt: skip
 
 
@@ -60,7 +61,8 @@ def list_backups(session: Session, **fields: Any) -> None:
     document = session.client.get("/v1/backups", query, headers)
     rows = [
         (item["backup_name"], item["state"], item.get("finished_at"), item.get("bytes"), item.get("objects"),
-         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("started_at"), item.get("message"))
+         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("signature"), item.get("started_at"),
+         item.get("message"))
         for item in document["backups"]
     ]  # fmt: skip
     session.output.show(document, Table(_BACKUPS, rows))
