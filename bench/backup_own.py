@@ -1,8 +1,7 @@
 """Our own upload and download of a data directory, in a process of their own; prints seconds and memory.
 
-`python -m bench.backup_own upload|download ENDPOINT DATA SCRATCH [sealed]`. The download takes the objects of the
-manifest that the upload leaves in the scratch directory. Memory is what comes on top of an executor that has no job.
-With `sealed` the objects are encrypted.
+`python -m bench.backup_own upload|download ENDPOINT DATA SCRATCH`. The download takes the objects of the manifest that
+the upload leaves in the scratch directory. Memory is what comes on top of an executor that has no job.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +33,10 @@ def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
     from executor.backup.upload.run import Control, upload_files
 
     began = time.perf_counter()
-    with opened_backups(endpoint, scratch) as store:
+    with opened(endpoint, scratch) as store:
         files = list(snapshot_files([data], TAG))
         control = Control(lambda: None, lambda progress: None, lambda: 0.0)
-        done = upload_files(store, PREFIX, files, scratch / "sha256.txt", control, store.vault)
+        done = upload_files(store, PREFIX, files, scratch / "sha256.txt", control)
     seconds = time.perf_counter() - began
     pieces = [
         [file.table.name, part.name, part.size, part.sha256, part.key, part.stored_size]
@@ -56,6 +54,8 @@ def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
 
 def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
     """Stage files batch by batch as a restore does; each batch is removed at once in place of Cassandra's import."""
+    from executor.backup.seal.keys import Keys
+    from executor.backup.seal.store import BackupStore
     from executor.cql.names import TableName
     from executor.restore.jobs.load import _THREADS
     from executor.restore.loading.fetcher import Fetcher
@@ -77,24 +77,11 @@ def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
         assert sum(path.stat().st_size for path in directory.iterdir()) == batch.size
 
     began = time.perf_counter()
-    with opened_backups(endpoint, scratch) as store:
-        fetcher = Fetcher(BackupRepository(store, "bench"), lambda size: None, count, stopped)
+    with opened(endpoint, scratch) as store:
+        repository = BackupRepository(BackupStore(store, Keys()), "bench")
+        fetcher = Fetcher(repository, lambda size: None, count, stopped)
         Pipeline(scratch / "staging", _THREADS, fetcher.fetch, lambda: None, stopped.set).run(batches, load)
     return {"seconds": time.perf_counter() - began, "files": sum(map(len, stored.values()))}
-
-
-@contextmanager
-def opened_backups(endpoint: str, scratch: Path) -> Iterator[Any]:
-    """Open the bench's bucket as jobs do; with the argument `sealed` as with an operator's key."""
-    from executor.backup.seal.keys import Keys
-    from executor.backup.seal.store import BackupStore
-
-    keys = Keys((bytes(32),), (bytes(32),)) if sys.argv[5:] == ["sealed"] else Keys()
-    with opened(endpoint, scratch) as found:
-        store = BackupStore(found, keys)
-        if keys.wrapping:
-            store.use_vault("cluster")
-        yield store
 
 
 def opened(endpoint: str, scratch: Path) -> Any:

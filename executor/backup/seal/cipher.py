@@ -92,19 +92,18 @@ def _nonce(number: int, last: bool) -> bytes:
 
 def seal_parts(parts: Iterable[bytes], cipher: ObjectCipher) -> Iterator[bytes]:
     """Yield sealed bytes for each part of a content. The last part can be empty, others have a chunk or more."""
-    number, rest, before = 0, bytearray(), None
+    number, rest, before = 0, b"", None
     for part in parts:
         if before is not None:
             yield before
-        rest += part
-        sealed = bytearray()
+        content = memoryview(rest + part)
+        at, sealed = 0, []
         # The last chunk is known only at the end.
-        while len(rest) > CHUNK_BYTES:
-            sealed += cipher.seal(number, bytes(rest[:CHUNK_BYTES]), last=False)
-            del rest[:CHUNK_BYTES]
-            number += 1
-        before = bytes(sealed)
-    yield (before or b"") + cipher.seal(number, bytes(rest), last=True)
+        while len(content) - at > CHUNK_BYTES:
+            sealed.append(cipher.seal(number, content[at : at + CHUNK_BYTES], last=False))
+            at, number = at + CHUNK_BYTES, number + 1
+        rest, before = bytes(content[at:]), b"".join(sealed)
+    yield (before or b"") + cipher.seal(number, rest, last=True)
 
 
 class Unsealer:
@@ -116,7 +115,7 @@ class Unsealer:
     def __init__(self, find: Callable[[Header], ObjectCipher]) -> None:
         self._find = find
         self._cipher: ObjectCipher | None = None
-        self._rest = bytearray()
+        self._rest = b""
         self._number = 0
 
     def __call__(self, piece: bytes) -> Iterator[bytes]:
@@ -126,23 +125,24 @@ class Unsealer:
             if len(self._rest) < _HEADER_BYTES:
                 return
             self._cipher = self._find(read_header(self._rest))
-            del self._rest[:_HEADER_BYTES]
-        while len(self._rest) > _WHOLE:
-            plain = self._cipher.open(self._number, bytes(self._rest[:_WHOLE]), last=False)
-            del self._rest[:_WHOLE]
-            self._number += 1
+            self._rest = self._rest[_HEADER_BYTES:]
+        content, at = memoryview(self._rest), 0
+        while len(content) - at > _WHOLE:
+            plain = self._cipher.open(self._number, content[at : at + _WHOLE], last=False)
+            at, self._number = at + _WHOLE, self._number + 1
             yield plain
+        self._rest = bytes(content[at:])
 
     def finish(self) -> bytes:
         """Return the content of the last chunk. Raises UnsealError."""
         if self._cipher is None:
             raise UnsealError("it ends in its header")
-        return self._cipher.open(self._number, bytes(self._rest), last=True)
+        return self._cipher.open(self._number, self._rest, last=True)
 
 
-def read_header(content: bytes | bytearray) -> Header:
+def read_header(content: bytes) -> Header:
     """Return the header at the beginning of a sealed object. Raises UnsealError."""
     if len(content) < _HEADER_BYTES or not content.startswith(MAGIC):
         raise UnsealError("it is not sealed as its name says")
-    rest = bytes(content[len(MAGIC) : _HEADER_BYTES])
+    rest = content[len(MAGIC) : _HEADER_BYTES]
     return Header(rest[:ID_BYTES], rest[ID_BYTES:])
