@@ -9,6 +9,9 @@ from scheduler.security.tokens import Role
 # Marathon's health checks, and the fetcher of the agents, which can send no header.
 OPEN = frozenset({"health.ping", "health.healthcheck", "health.health", "artifacts.fetch"})
 
+# The way into the page, and its files, which hold nothing of the cluster.
+SIGNED_OUT = frozenset({"page.front", "page.log_in_form", "page.log_in", "page.log_out", "page.asset"})
+
 _READ = """
     plans.names plans.read_deploy plans.read
     connection.connection connection.addresses connection.names connection.seeds connection.data_center
@@ -19,6 +22,9 @@ _READ = """
     events.kept events.stream
     health.metrics health.offers
     openapi.document
+    schema.schema
+    page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings
+    page.events page.ask page.tables
 """
 # Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
 # their agents where it brings none.
@@ -29,6 +35,7 @@ _OPERATE = """
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
     operations.tune operations.list_names operations.backup_details
     restore_plans.ask
+    page.command page.list_with_keys
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"
@@ -48,4 +55,4 @@ def needed(endpoint: str | None) -> Role | None:
     if endpoint is None:
         return Role.READ
     name = endpoint.rpartition(":")[2]
-    return None if name in OPEN else NEEDED.get(name, Role.ADMIN)
+    return None if name in OPEN or name in SIGNED_OUT else NEEDED.get(name, Role.ADMIN)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -240,7 +240,7 @@ class Node:
     def _on_polled(self, event: Polled) -> None:
         status = event.status if self._report is None else reporting.believed(self._report, event.status)
         for query in event.queries:
-            self._reply(query, status)
+            self._reply(query, replace(status, figures=event.figures))
         if self._report is None or self._ended:
             return
         if self._cassandra is not None and status.native_transport_running:

@@ -18,7 +18,10 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
-    "api": ("documents http", "openapi", "endpoints"),
+    "api": ("documents http", "openapi", "endpoints", "page"),
+    "api.page": (
+        "dispatch formats history inputs live offers settings", "backups commands nodes", "do now work", "routes",
+    ),
     "service": ("http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
         "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
@@ -28,8 +31,9 @@ FLOORS = {
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
+    "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql", "protocol", "jmx s3", "cassandra bundle", "jobs",
+        "json_codec untrusted memory redaction cql figures", "protocol", "jmx s3", "cassandra bundle", "jobs",
         "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
@@ -63,7 +67,7 @@ CORE_STANDARD_LIBRARY = {
 }  # fmt: skip
 
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
-SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted"}
+SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures"}
 
 
 def modules(package: str) -> list[Path]:

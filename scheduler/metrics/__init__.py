@@ -6,22 +6,19 @@ this process observes; `process_*` describes the process itself.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client import Counter as CountedMetric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from scheduler.core.plans.plan import Status
-from scheduler.core.ring.readiness import own_reason
-from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.exclusion import failed_step
-from scheduler.core.state.operation import OperationState, StepState
-from scheduler.loop.snapshot import Snapshot
+from scheduler.loop.snapshot import DECLINED, Snapshot
+from scheduler.metrics.families import NAMESPACE, counters, gauge, labelled
+from scheduler.metrics.nodes import node_metrics
+from scheduler.metrics.operations import operation_metrics
 
-NAMESPACE = "cassandra_scheduler"
 # Version 0.0.4 is the format that every Prometheus reads.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Bounds in seconds. A cycle of three nodes takes some milliseconds, one of a thousand nodes some tenths of a second.
@@ -113,8 +110,11 @@ class _Scrape(Collector):
         for name, meaning in _COUNTERS.items():
             yield CounterMetricFamily(f"{NAMESPACE}_{name}", meaning, value=counted.get(name, 0.0))
         yield from _cluster_gauges(self._snapshot)
-        yield from _node_gauges(self._snapshot.state)
-        yield from _operation_gauges(self._snapshot.state)
+        yield counters(
+            "declines_by_reason_total", "Offers declined, by the code of the reason.", ("reason",), _declines(counted)
+        )
+        yield from node_metrics(self._snapshot.state, self._snapshot.at)
+        yield from operation_metrics(self._snapshot.state)
         for metric in self._observed.collect():
             # The library adds the time at which each series was created, which nothing reads.
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
@@ -123,13 +123,14 @@ class _Scrape(Collector):
 
 def _cluster_gauges(snapshot: Snapshot) -> Iterator[Metric]:
     state = snapshot.state
-    yield _gauge("mesos_connected", "1 while Mesos has the framework subscribed.", snapshot.connected)
-    yield _gauge("deciding", "0 while the scheduler decides nothing because its decision fails.", not snapshot.problem)
-    yield _gauge("snapshot_timestamp_seconds", "Time of the last cycle that stored the state.", snapshot.at)
-    yield _gauge("offers_suppressed", "1 while offers are suppressed.", state.suppressed)
-    yield _gauge("reconciled", "1 once Mesos has reported the state of every task.", state.reconciliation.complete)
-    yield _gauge("garbage_reservations", "Reservations that no node's record knows.", len(state.garbage))
-    yield _labelled(
+    yield gauge("mesos_connected", "1 while Mesos has the framework subscribed.", snapshot.connected)
+    yield gauge("deciding", "0 while the scheduler decides nothing because its decision fails.", not snapshot.problem)
+    yield gauge("snapshot_timestamp_seconds", "Time of the last cycle that stored the state.", snapshot.at)
+    yield gauge("offers_suppressed", "1 while offers are suppressed.", state.suppressed)
+    yield gauge("reconciled", "1 once Mesos has reported the state of every task.", state.reconciliation.complete)
+    yield gauge("queue_length", "Events and commands that waited when the last cycle ended.", snapshot.waiting)
+    yield gauge("garbage_reservations", "Reservations that no node's record knows.", len(state.garbage))
+    yield labelled(
         "plan_status",
         "1 for the present status of each plan.",
         ("plan", "status"),
@@ -137,82 +138,7 @@ def _cluster_gauges(snapshot: Snapshot) -> Iterator[Metric]:
     )
 
 
-def _node_gauges(state: ClusterState) -> Iterator[Metric]:
-    nodes = state.nodes.values()
-    yield _gauge("nodes_wanted", "Nodes of the target.", state.target.spec.nodes)
-    ready = sum(own_reason(state, node) is None for node in nodes)
-    yield _gauge("nodes_ready", "Nodes that run, are NORMAL and serve CQL.", ready)
-    missing = sum(node.missing is not None for node in nodes)
-    yield _gauge("nodes_missing", "Nodes that most peers see as down, and that do not answer.", missing)
-    modes = Counter(node.mode for node in nodes)
-    yield _labelled(
-        "nodes", "Nodes by Cassandra's mode.", ("mode",), (((mode,), count) for mode, count in sorted(modes.items()))
-    )
-    failures = (((node.name,), node.failures.count) for node in nodes)
-    yield _labelled("node_failures", "Consecutive failures of each node.", ("node",), failures)
-    room = (
-        ((name,), sighting.status.room_bytes)
-        for name, sighting in state.sightings.items()
-        if sighting.status.room_bytes is not None
-    )
-    yield _labelled(
-        "node_disk_free_bytes", "Free bytes on the disk of each node's volume, as last reported.", ("node",), room
-    )
-
-
-def _operation_gauges(state: ClusterState) -> Iterator[Metric]:
-    operations = state.operations.values()
-    yield _labelled(
-        "operation_state",
-        "1 for the state of the newest operation of each kind.",
-        ("kind", "state"),
-        (((item.kind, word), item.state is word) for item in operations for word in OperationState),
-    )
-    yield _labelled(
-        "operation_waits_for_operator",
-        "1 where a step failed and must be restarted.",
-        ("kind",),
-        (((item.kind,), failed_step(state, item) is not None) for item in operations),
-    )
-    yield _labelled("operation_steps", "Steps of those operations by state.", ("kind", "state"), _step_counts(state))
-    yield _labelled(
-        "operation_completed_timestamp_seconds",
-        "Time at which an operation of this kind was last completed.",
-        ("kind",),
-        _completion_times(state),
-    )
-
-
-def _step_counts(state: ClusterState) -> Iterator[tuple[tuple[str, ...], float]]:
-    counts = Counter(
-        (step.kind, step.state)
-        for step in state.steps.values()
-        if step.kind in state.operations and state.operations[step.kind].id == step.operation
-    )
-    for kind in state.operations:
-        for word in StepState:
-            if word is not StepState.PENDING:
-                yield (kind, word), counts[kind, word]
-
-
-def _completion_times(state: ClusterState) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Yield the newest completion of each kind that the history holds, for alerts on a backup that is too old."""
-    newest: dict[str, float] = {}
-    for record in state.history.values():
-        operation = record.operation
-        if operation.state is OperationState.COMPLETE and operation.finished_at is not None:
-            newest[operation.kind] = max(newest.get(operation.kind, 0.0), operation.finished_at)
-    yield from (((kind,), at) for kind, at in sorted(newest.items()))
-
-
-def _gauge(name: str, meaning: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"{NAMESPACE}_{name}", meaning, value=float(value))
-
-
-def _labelled(
-    name: str, meaning: str, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
-) -> Metric:
-    family = GaugeMetricFamily(f"{NAMESPACE}_{name}", meaning, labels=labels)
-    for values, value in samples:
-        family.add_metric([str(text) for text in values], float(value))
-    return family
+def _declines(counted: Mapping[str, float]) -> Iterator[tuple[tuple[str, ...], float]]:
+    for name, count in counted.items():
+        if name.startswith(DECLINED):
+            yield (name.removeprefix(DECLINED),), count
