@@ -36,7 +36,7 @@ class Memory(Store):
         self.left: int | None = None
         self.parts_sent = 0
 
-    def with_wait(self, wait: object) -> Memory:  # type: ignore[override]
+    def with_wait(self, wait: object) -> Memory:
         return self
 
     def size(self, key: str) -> int | None:
