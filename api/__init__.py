@@ -73,6 +73,7 @@ def create_app(
         questions=access.Streams(settings.api_threads, share=4),
         metrics=metrics,
         warnings=warnings,
+        backup_keys=settings.backup_keys(),
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)
     app.url_map.strict_slashes = False

@@ -112,6 +112,18 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("download_to_bare", "… ratio to boto3 alone", at_least=0.8),
         Row("download_memory_mb", "Memory of a restore in the executor", " MB"),
     ),
+    "bench.backup_sealed": (
+        Row("upload_processor_ratio", "Sealed backup: ratio of its processor time to that in plain text", at_most=2),
+        Row("sealed_upload_processor_s_gb", "… its processor time per GB", " s"),
+        Row("plain_upload_processor_s_gb", "… in plain text", " s"),
+        Row("upload_ratio", "… ratio of throughput to that in plain text"),
+        Row("sealed_upload_memory_mb", "… memory", " MB", at_most=200),
+        Row("download_processor_ratio", "Restore of a sealed backup: the same ratio of processor time", at_most=2),
+        Row("sealed_download_processor_s_gb", "… its processor time per GB", " s"),
+        Row("plain_download_processor_s_gb", "… in plain text", " s"),
+        Row("download_ratio", "… ratio of throughput to that in plain text"),
+        Row("sealed_download_memory_mb", "… memory", " MB", at_most=200),
+    ),
     "bench.backup_latency": (
         Row("read_ratio", "CQL reads during a backup, default throttle: ratio of p99 to that without", at_most=1.3),
         Row("read_idle_p99_ms", "… p99 without", " ms"),
@@ -182,6 +194,9 @@ keeps its objects in memory.
 - With its default settings cassandra-medusa sends one file at a time and at most 50 MB/s. The tuned run has
   neither limit.
 - Memory is the highest resident size, minus that of an executor without a job.
+
+`bench/backup_sealed.py` sends 1 GB through the same code with files in memory as objects, without a server, sealed
+and in plain text in turn. It measures the executor's own work alone.
 
 `bench/backup_latency.py` runs one real node with 200 CQL requests and 50 API reads a second. Each request is
 sent when it is due, whether or not earlier ones were answered. Backups of 1.5 GB run one after another through

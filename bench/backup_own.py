@@ -54,6 +54,8 @@ def upload(endpoint: str, data: Path, scratch: Path) -> dict[str, Any]:
 
 def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
     """Stage files batch by batch as a restore does; each batch is removed at once in place of Cassandra's import."""
+    from executor.backup.seal.keys import Keys
+    from executor.backup.seal.store import BackupStore
     from executor.cql.names import TableName
     from executor.restore.jobs.load import _THREADS
     from executor.restore.loading.fetcher import Fetcher
@@ -76,7 +78,8 @@ def download(endpoint: str, _data: Path, scratch: Path) -> dict[str, Any]:
 
     began = time.perf_counter()
     with opened(endpoint, scratch) as store:
-        fetcher = Fetcher(BackupRepository(store, "bench"), lambda size: None, count, stopped)
+        repository = BackupRepository(BackupStore(store, Keys()), "bench")
+        fetcher = Fetcher(repository, lambda size: None, count, stopped)
         Pipeline(scratch / "staging", _THREADS, fetcher.fetch, lambda: None, stopped.set).run(batches, load)
     return {"seconds": time.perf_counter() - began, "files": sum(map(len, stored.values()))}
 

@@ -24,6 +24,8 @@ _LOGIN = {
     "cassandra_password": ("cassandra_password", "Cassandra password", True),
 }
 _OPTIONAL = ("s3_session_token",)
+# Options that are left out of a request unless they are given.
+_FLAGS = ("uses_emc", "trust")
 HEADERS = {
     "s3_access_key": "X-S3-Access-Key",
     "s3_secret_key": "X-S3-Secret-Key",
@@ -59,6 +61,9 @@ login_option = _options(
         "CASSANDRA_USERNAME and CASSANDRA_PASSWORD, or a question.",
     )
 )
+trust_option = _options(
+    click.option("--trust", is_flag=True, help="Use the backup without a valid signature of this service.")
+)
 location_options = _options(
     click.option("-l", "--location", "external_location", required=True, envvar="CASSANDRA_MESOS_LOCATION",
                  metavar="s3://BUCKET[/PREFIX]", help="The place of the backups; also CASSANDRA_MESOS_LOCATION."),
@@ -80,7 +85,7 @@ def request_of(session: Session, fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     body: dict[str, Any] = {}
     for name, value in fields.items():
-        if value is None or value == () or (value is False and name == "uses_emc"):
+        if value is None or value == () or (value is False and name in _FLAGS):
             continue
         match name:
             case "login":

@@ -32,6 +32,8 @@ CASSANDRAS_KEY_SPACES = LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES | SHARED_KEY_SPACE
 NEVER_RESTORED = CASSANDRAS_KEY_SPACES - {ROLES_KEY_SPACE}
 # The longest names that Cassandra accepts: the directory of a table has its name, a dash and its id.
 KEY_SPACE_LENGTH, TABLE_LENGTH = 48, 222
+# The secrets of a job or question that are keys of backups, each followed by a dot and its number from 0 on.
+BACKUP_SIGNING_KEY, BACKUP_WRAPPING_KEY = "backup_signing_key", "backup_wrapping_key"
 
 T = TypeVar("T")
 

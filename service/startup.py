@@ -71,6 +71,7 @@ class Service:
         self._zookeeper: ZooKeeper | None = None
         self._lost: FatalError | None = None
         self._sealer = sealer(settings.secrets_key_file, settings.secrets_key)
+        self._backup_keys = settings.backup_keys()
         self._trouble = ""  # why the last attempt to begin failed, after a colon
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
@@ -102,6 +103,7 @@ class Service:
 
     def _work(self) -> None:
         logger.info("cassandra-mesos %s, service %s", __version__, self._settings.service_name)
+        logger.info("%s", self._backup_keys.sentence)
         begun = self._begin()
         if begun is None:
             return
@@ -119,7 +121,15 @@ class Service:
         tls = self._settings.mesos_tls()
         words = LastWords(lambda event: posts[0](event), None if tls is None else partial(make_context, tls))
         loop = Loop(
-            store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
+            store,
+            driver,
+            state,
+            _SOURCES,
+            self._gateway.publish,
+            self._sealer,
+            words.ask,
+            self._metrics.observe_cycle,
+            self._backup_keys,
         )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver

@@ -7,7 +7,14 @@ from typing import Any
 from flask import Response, jsonify
 
 from api.documents.cluster import launched
-from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, one_of_few, storage_question
+from api.endpoints.start_operation import (
+    Json,
+    checked_with_backup,
+    credentials_problem,
+    distrust,
+    one_of_few,
+    storage_question,
+)
 from api.http.access import access, snapshot
 from api.http.arguments import document, query
 from api.openapi.json_schema import ref
@@ -20,7 +27,7 @@ blueprint = Routes("restore_plans", __name__)
 
 # The nodes list the objects of the backup, and try its schema.
 SECONDS = 60.0
-_CHOSEN = ("backup_name", "key_spaces", "column_families", "rename", "compare")
+_CHOSEN = ("backup_name", "key_spaces", "column_families", "rename", "compare", "trust")
 
 
 @blueprint.submit(
@@ -42,10 +49,16 @@ def ask() -> Response:
     answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
     throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
     refusal = credentials_problem(request.secrets)
-    return jsonify(preview(answers, sources, throttle, at_once, [] if refusal is None else [refusal]))
+    # The nodes report its signature themselves.
+    refusals = [*distrust(request, {**backup, "refusal": ""}), *([] if refusal is None else [refusal])]
+    return jsonify(preview(answers, sources, throttle, at_once, refusals))
 
 
 def _contents(request: Request, sources: tuple[str, ...], nodes: list[str]) -> dict[str, Json]:
     shares = share(sources, nodes)
-    common: dict[str, Any] = {**storage_question(request), **{name: request.request[name] for name in _CHOSEN}}
+    common: dict[str, Any] = {**storage_question(request), **_chosen(request)}
     return {node: {**common, "sources": list(sources), "share": list(shares[node])} for node in nodes}
+
+
+def _chosen(request: Request) -> dict[str, Any]:
+    return {name: request.request[name] for name in _CHOSEN if name in request.request}

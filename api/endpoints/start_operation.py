@@ -15,6 +15,7 @@ from api.http.access import access, snapshot
 from api.http.errors import RequestError, refusal_error
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance import backup_places
+from scheduler.core.maintenance.replay import replaced
 from scheduler.core.maintenance.request import Request, check, check_names, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.state.exclusion import exclusion, remarks
@@ -51,7 +52,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     if schema is not None and kind not in READING and (named := named_tables(request, schema)):
         facts = {**facts, "named": named}
     if request.request.get("external_location"):
-        facts = {**facts, "places": list(places())}
+        facts = {**facts, "places": list(places()), **access().backup_keys.facts(kind)}
     identifier = str(uuid.uuid4())
     command = StartOperation(
         plan=kind,
@@ -74,7 +75,7 @@ def storage_question(request: Request) -> dict[str, Any]:
     fields = request.request
     location = {name: fields[name] for name in ("external_location", "region", "endpoint", "tls_ca")}
     location |= {"path_style": fields["uses_emc"], "allowed": list(places())}
-    return {"location": location, "secrets": dict(request.secrets)}
+    return {"location": location, "secrets": {**request.secrets, **access().backup_keys.secrets}}
 
 
 @contextmanager
@@ -157,6 +158,8 @@ def _look_up(kind: str, request: Request) -> tuple[Json, Schema | None]:
     """Return the facts that the operation needs from its start, and the schema for the names in the request."""
     if kind in READING:
         backup = _complete_backup(request)
+        if refusals := distrust(request, backup):
+            raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(refusals))
         # Its tables are checked here, and can be too many to store.
         return {
             "backup": {name: value for name, value in backup.items() if name not in ("key_spaces", "views")}
@@ -167,6 +170,17 @@ def _look_up(kind: str, request: Request) -> tuple[Json, Schema | None]:
     elif kind == "backup-delete":
         _check_deletion(request)
     return {}, schema
+
+
+def distrust(request: Request, backup: Json) -> list[str]:
+    """Return why a backup must not be read without the operator's word, a sentence each; empty if it may."""
+    if request.request.get("trust"):
+        return []
+    refusal = str(backup.get("refusal") or "")
+    found = [f"{refusal[0].upper()}{refusal[1:]}."] if refusal else []
+    if access().backup_keys.signing and (words := replaced(snapshot().state, request.request, backup)):
+        found.append(words)
+    return found
 
 
 def _schema() -> Schema:

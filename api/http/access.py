@@ -14,6 +14,7 @@ from flask import Response, current_app, g, jsonify
 
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
+from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
 from scheduler.settings import Settings
 
@@ -78,6 +79,7 @@ class Access:
     metrics: Metrics = field(default_factory=Metrics)
     # What an operator must do about the API's certificate.
     warnings: Callable[[], Sequence[str]] = tuple
+    backup_keys: BackupKeys = NO_KEYS
 
 
 def access() -> Access:

@@ -100,13 +100,10 @@ _NAME: Mapping[str, Json] = {"backup_name": STRING}
 
 
 def _request(fields: Mapping[str, Json], *required: str) -> Json:
-    return {
-        "type": "object",
-        "properties": dict(fields),
-        "required": list(required),
-        "additionalProperties": False,
-    }
+    return {"type": "object", "properties": dict(fields), "required": list(required), "additionalProperties": False}
 
+
+_SIGNATURE: Json = {"type": "string", "enum": ["valid", "unsigned", "foreign", "changed"]}
 
 REQUESTS: Mapping[str, Json] = {
     "TablesRequest": _request({"nodes": _NODES, **_TABLES, "parallelism": _AT_LEAST_ONE}),
@@ -148,6 +145,7 @@ REQUESTS: Mapping[str, Json] = {
             "rename": {"type": "object", "additionalProperties": STRING},
             "parallelism": {"type": "integer", "minimum": 0, "description": "nodes at once, 0 for all"},
             "compare": {"type": "string", "enum": ["none", "count", "sample", "full"]},
+            "trust": BOOLEAN,
             **_RESTORE_TYPE,
             **_THROTTLE,
             **_LOGIN,
@@ -156,7 +154,9 @@ REQUESTS: Mapping[str, Json] = {
         "external_location",
     ),
     "DecommissionRequest": _request({"nodes": _NODES, "force": BOOLEAN, "rejoin": BOOLEAN}, "nodes"),
-    "VerifyRequest": _request({**_NAME, **_PLACE, "parallelism": _AT_LEAST_ONE}, "backup_name", "external_location"),
+    "VerifyRequest": _request(
+        {**_NAME, **_PLACE, "parallelism": _AT_LEAST_ONE, "trust": BOOLEAN}, "backup_name", "external_location"
+    ),
     "DeleteRequest": _request(
         {**_NAME, **_PLACE, "keep_last": _AT_LEAST_ONE, "keep_days": _AT_LEAST_ONE}, "external_location"
     ),
@@ -306,7 +306,8 @@ SCHEMAS: Mapping[str, Json] = {
                     "properties": {
                         "backup_name": STRING,
                         "cluster_name": NULLABLE,
-                        "state": {"type": "string", "enum": ["complete", "unfinished"]},
+                        "state": {"type": "string", "enum": ["complete", "unfinished", "damaged", "locked"]},
+                        "signature": _SIGNATURE,
                         "started_at": {},
                         "finished_at": {},
                         "nodes": {},
@@ -337,6 +338,8 @@ SCHEMAS: Mapping[str, Json] = {
             "absent": OBJECT,
             "coverage": OBJECT,
             "message": STRING,
+            "signature": _SIGNATURE,
+            "refusal": STRING,
         },
         "required": ["backup_name", "state"],
     },

@@ -10,7 +10,7 @@ import click
 from cli import operations
 from cli.errors import ExitCode, Failure
 from cli.options import wait_options
-from cli.requests import location_options, location_query, login_option, request_of, table_options
+from cli.requests import location_options, location_query, login_option, request_of, table_options, trust_option
 from cli.rest import segment
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, columns, fields_table
@@ -19,10 +19,11 @@ Json = Mapping[str, Any]
 
 _BACKUPS = columns(
     "Name", "State", Column("Age", Kind.TIME), Column("Size", Kind.BYTES), Column("Objects", wide=True), "Nodes",
-    "Cluster", Column("Started", Kind.TIME, wide=True), "Message",
+    "Cluster", Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True), "Message",
 )  # fmt: skip
 _FIELDS = (
-    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "message",
+    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "signature",
+    "refusal", "message",
 )  # fmt: skip
 
 
@@ -60,7 +61,8 @@ def list_backups(session: Session, **fields: Any) -> None:
     document = session.client.get("/v1/backups", query, headers)
     rows = [
         (item["backup_name"], item["state"], item.get("finished_at"), item.get("bytes"), item.get("objects"),
-         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("started_at"), item.get("message"))
+         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("signature"), item.get("started_at"),
+         item.get("message"))
         for item in document["backups"]
     ]  # fmt: skip
     session.output.show(document, Table(_BACKUPS, rows))
@@ -82,6 +84,7 @@ def show(session: Session, name: str, **fields: Any) -> None:
 @click.argument("backup_name", metavar="NAME")
 @location_options
 @click.option("--parallelism", type=click.IntRange(1), help="The number of nodes at once (1).")
+@trust_option
 @wait_options
 @pass_session
 def verify(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:

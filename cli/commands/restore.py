@@ -10,7 +10,7 @@ import click
 from cli import operations
 from cli.errors import ExitCode, Failure
 from cli.options import wait_options
-from cli.requests import location_options, login_option, request_of, table_options
+from cli.requests import location_options, login_option, request_of, table_options, trust_option
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
 
@@ -41,6 +41,7 @@ def _request(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--throttle", type=int, metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit."
         ),
+        trust_option,
         login_option,
     ]
     for option in reversed(options):

@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 
 from executor.backup.format import document, layout, manifest
 from executor.backup.format.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
+from executor.backup.seal import signature
+from executor.backup.seal.cipher import NoKeyError
+from executor.backup.seal.signature import UNCHECKED, Judged
+from executor.backup.seal.store import keys_of
 from executor.jobs.context import JobError
 from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError, TooLargeError
@@ -25,6 +29,7 @@ class Entry:
     """A backup in the list: complete if it has a manifest. `changed_at` is the time of its newest object.
 
     `problem` is the cause if a document cannot be read, which is then None; the backup can be complete all the same.
+    `is_locked`: the cause is that the key is missing which sealed it. `judged` tells about its signature.
     """
 
     name: str
@@ -32,6 +37,8 @@ class Entry:
     manifest: ClusterManifest | None
     changed_at: float
     problem: str = ""
+    is_locked: bool = False
+    judged: Judged = UNCHECKED
 
 
 class Catalog:
@@ -58,8 +65,13 @@ class Catalog:
         changed = [item.modified for item in self._store.objects(prefix)]
         if not changed:
             return None
+        started: Started | None = None
         try:
-            return Entry(name, self.started(name), self.manifest(name), max(changed))
+            started = self.started(name)
+            whole, judged = self.judged(name)
+            return Entry(name, started, whole, max(changed), judged=judged)
+        except NoKeyError as error:
+            return Entry(name, started, None, max(changed), str(error), is_locked=True)
         except DocumentError as error:
             return Entry(name, None, None, max(changed), str(error))
 
@@ -71,9 +83,24 @@ class Catalog:
 
     def manifest(self, name: str) -> ClusterManifest | None:
         """Return the manifest of a complete backup; None if there is none of that name."""
+        return self.judged(name)[0]
+
+    def judged(self, name: str) -> tuple[ClusterManifest | None, Judged]:
+        """Return the same, and whether its signature is that of these bytes."""
         key = layout.manifest_key(name)
         data = self._read(key, _CLUSTER_BYTES)
-        return None if data is None else manifest.read_cluster(data, key)
+        if data is None:
+            return None, UNCHECKED
+        return read_whole(name, data), self._judge(name, data)
+
+    def _judge(self, name: str, whole: bytes) -> Judged:
+        keys = keys_of(self._store)
+        if not keys.signing:
+            return UNCHECKED
+        key = layout.signature_key(name)
+        data = self._read(key, _SMALL_BYTES)
+        found = None if data is None else signature.read_signature(data, key)
+        return signature.judge(keys, name, found, whole, self._read(layout.moments_key(name), _SMALL_BYTES))
 
     def moments(self, name: str) -> Moments | None:
         """Return the backup's moments; None for a backup of a version that did not record them."""
@@ -107,6 +134,15 @@ class Catalog:
                 f"{key} was changed: its SHA-256 is {found}, and was {sha256} when the backup was completed"
             )
         return data
+
+
+def read_whole(name: str, data: bytes) -> ClusterManifest:
+    """Parse a backup's manifest. Raises DocumentError, also for that of a backup with another name."""
+    key = layout.manifest_key(name)
+    found = manifest.read_cluster(data, key)
+    if found.backup_name != name:
+        raise DocumentError(f"{key} is the manifest of the backup {found.backup_name}, not of {name}")
+    return found
 
 
 def claim(store: Store, started: Started) -> None:

@@ -40,6 +40,7 @@ def find_outdated(
     """Return the backups of one cluster that the retention rules do not keep, abandoned ones included.
 
     A backup is kept if it is one of the last `keep_last`, or not older than `keep_days`; one of the two is enough.
+    Backups without a valid signature are counted apart.
 
     Args:
         entries: The backups of the location.
@@ -50,10 +51,14 @@ def find_outdated(
     """
     own = [entry for entry in entries if cluster_of(entry) == cluster]
     complete = sorted((entry for entry in own if entry.manifest is not None), key=_finished_at, reverse=True)
-    kept = {entry.name for entry in complete[: keep_last or 0]}
+    # A writer of the bucket can add backups without a valid signature: they do not displace signed ones.
+    groups = [[entry for entry in complete if entry.judged.is_fine is fine] for fine in (True, False)]
+    kept = {entry.name for group in groups for entry in group[: keep_last or 0]}
     if keep_days is not None:
         kept |= {entry.name for entry in complete if now - _finished_at(entry) <= keep_days * _DAY_SECONDS}
-    given_up = [entry for entry in own if entry.manifest is None and is_given_up(entry, now)]
+    # A backup that is sealed with a missing key can be complete.
+    open_ones = [entry for entry in own if entry.manifest is None and not entry.problem]
+    given_up = [entry for entry in open_ones if is_given_up(entry, now)]
     return [entry for entry in complete if entry.name not in kept] + given_up
 
 
@@ -96,7 +101,7 @@ def sweep_objects(
     with sweep(store, operation) as running:
         now = store.now()
         everything = list(Catalog(store).entries())
-        if unreadable := [entry.problem for entry in everything if entry.problem]:
+        if unreadable := [entry.problem for entry in everything if entry.problem and not _is_others(entry, clusters)]:
             return Swept(put_off=f"a backup cannot be read, so that its objects are unknown: {'; '.join(unreadable)}")
         entries = [entry for entry in everything if cluster_of(entry) in clusters]
         if unfinished := [entry.name for entry in entries if entry.manifest is None and not is_given_up(entry, now)]:
@@ -104,6 +109,11 @@ def sweep_objects(
             return Swept(put_off=text)
         needed = _needed(store, entries, check, tell)
         return _sweep(store, running, [layout.cluster_prefix(cluster) for cluster in clusters], needed, check, tell)
+
+
+def _is_others(entry: Entry, clusters: Collection[str]) -> bool:
+    """Return whether a backup is sealed, by its claim for another cluster: it refers to no object of these."""
+    return entry.is_locked and entry.started is not None and entry.started.cluster not in clusters
 
 
 def _needed(store: Store, entries: Sequence[Entry], check: Callable[[], None], tell: Callable[[str], None]) -> set[str]:

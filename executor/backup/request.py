@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.backup.format.layout import LayoutError
+from executor.backup.seal.keys import read_keys
+from executor.backup.seal.store import BackupStore
 from executor.backup.upload.sender import THREADS
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import JobContext, JobError
 from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
-from executor.s3.store import Store, open_store
+from executor.s3.store import open_store
 
 
 @dataclass(frozen=True)
 class Request:
-    """The common parameters of a backup's jobs; a text is empty if a job has none."""
+    """The common parameters of a backup's jobs; a text is empty if a job has none.
+
+    `sealed`: what the job writes is sealed. `trust`: a backup is used without a valid signature.
+    """
 
     location: Mapping[str, Any]
     backup_name: str
@@ -29,6 +34,8 @@ class Request:
     tag: str
     key_spaces: tuple[str, ...]
     column_families: tuple[str, ...]
+    sealed: bool = False
+    trust: bool = False
 
 
 def read(parameters: Mapping[str, Any]) -> Request:
@@ -43,6 +50,8 @@ def read(parameters: Mapping[str, Any]) -> Request:
             tag=str(parameters.get("tag") or ""),
             key_spaces=tuple(map(str, parameters.get("key_spaces") or ())),
             column_families=tuple(map(str, parameters.get("column_families") or ())),
+            sealed=bool(parameters.get("sealed")),
+            trust=bool(parameters.get("trust")),
         )
     except (TypeError, ValueError) as error:
         raise JobError("parameters", f"{type(error).__name__}: {error}", hopeless=True) from error
@@ -66,10 +75,13 @@ def job_errors(step: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_location(context: JobContext, request: Request) -> Iterator[Store]:
-    """Open the location of a job. Raises JobError, with the job's name as the step."""
+def open_location(context: JobContext, request: Request) -> Iterator[BackupStore]:
+    """Open the location of a job; the store seals if the request does. Raises JobError, with the job as the step."""
     with job_errors(context.launch.job):
         location = parse(request.location)
         secrets, scratch = context.secrets(), context.node.scratch
-        with open_store(location, secrets, context.wait, scratch, connections=2 * THREADS) as store:
+        with open_store(location, secrets, context.wait, scratch, connections=2 * THREADS) as opened:
+            store = BackupStore(opened, read_keys(secrets))
+            if request.sealed:
+                store.use_vault(request.cluster)
             yield store

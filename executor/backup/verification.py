@@ -11,11 +11,12 @@ from typing import Protocol
 
 from executor.backup.format import layout
 from executor.backup.format.manifest import Component
+from executor.backup.seal.cipher import UnsealError
+from executor.backup.seal.store import BackupStore
 from executor.backup.upload import compression
 from executor.backup.upload.progress import Meter
 from executor.s3.crew import Crew
 from executor.s3.errors import StoreError
-from executor.s3.store import Store
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
@@ -31,7 +32,7 @@ class _Plain(Protocol):
 class Verifier:
     """A reader of objects. `damaged` has a sentence about each object that differs from the manifest."""
 
-    store: Store
+    store: BackupStore
     meter: Meter
     crew: Crew
     pace: Callable[[int], None]
@@ -65,13 +66,20 @@ class Verifier:
         digest = hashlib.sha256()
         stored = size = 0
         plain: _Plain = compression.Decompressor() if component.encoding == layout.ZSTD_ENCODING else _as_it_is
+        opened = self.store.unsealer(component.key) if component.key.endswith(layout.SEALED) else None
         try:
             with self.store.stream(component.key) as pieces:
                 for piece in self._paced(pieces):
                     stored += len(piece)
-                    for content in plain(piece):
-                        size += len(content)
-                        digest.update(content)
+                    for part in (piece,) if opened is None else opened(piece):
+                        for content in plain(part):
+                            size += len(content)
+                            digest.update(content)
+                for content in () if opened is None else plain(opened.finish()):
+                    size += len(content)
+                    digest.update(content)
+        except UnsealError as error:
+            return f"cannot be opened: {error}"
         except compression.DamagedError as error:
             return f"cannot be decompressed: {error}"
         if stored != component.stored_size:

@@ -10,6 +10,8 @@ from executor.jobs.context import Job, JobContext
 from executor.jobs.table_jobs import table_jobs
 
 _BACKUP = ("snapshot", "describe", "upload", "complete", "clear", "verify", "delete")
+# The same jobs for backups that are sealed: an older executor, which would not seal, does not know them.
+_SEALED = ("describe", "upload", "complete")
 _RESTORE = ("check", "schema", "load", "digest", "compare", "empty-views", "build-views")
 
 
@@ -31,6 +33,7 @@ JOBS: dict[str, Job] = {
     "repair": _when_needed("executor.repair.job", "repair"),
     "decommission": _when_needed("executor.jobs.decommission", "decommission"),
     **{name: _when_needed(f"executor.backup.jobs.{name}", f"backup-{name}") for name in _BACKUP},
+    **{f"{name}-sealed": _when_needed(f"executor.backup.jobs.{name}", f"backup-{name}") for name in _SEALED},
     **{
         f"restore-{name}": _when_needed(f"executor.restore.jobs.{name.replace('-', '_')}", f"restore-{name}")
         for name in _RESTORE

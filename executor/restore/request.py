@@ -16,7 +16,8 @@ NOTHING, SAMPLE, FULL = "none", "sample", "full"
 class Request:
     """The common parameters of a restore's jobs; `sources`, `share` and `mode` are empty if a job has none.
 
-    `sources` are nodes of the backup; `share` are those whose objects this node checks.
+    `sources` are nodes of the backup; `share` are those whose objects this node checks. `trust`: the backup is used
+    without a valid signature.
     """
 
     location: Mapping[str, Any]
@@ -29,6 +30,7 @@ class Request:
     share: tuple[str, ...]
     mode: str
     compare: str = SAMPLE
+    trust: bool = False
 
 
 def read(parameters: Mapping[str, Any]) -> Request:
@@ -47,6 +49,7 @@ def read(parameters: Mapping[str, Any]) -> Request:
             share=sources if share is None else tuple(map(str, share)),
             mode=str(parameters.get("mode", "")),
             compare=str(parameters.get("compare") or SAMPLE),
+            trust=bool(parameters.get("trust")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise JobError("parameters", f"{type(error).__name__}: {error}", hopeless=True) from error

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Protocol
 
 # The library requests 16 KiB, but accepts more: a system call for each would cost more than the transfer.
 _PIECE = 256 * 1024
+
+
+class Body(Protocol):
+    """A request's body: read in pieces, and again from its beginning for another attempt."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next piece."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Set the position."""
+
+    def tell(self) -> int:
+        """Return the position."""
 
 
 class Slice:

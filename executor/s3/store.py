@@ -8,11 +8,13 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from executor.s3.body import Body
 from executor.s3.client import SECRETS, Patience, open_client
 from executor.s3.errors import CAUSES, StoreError, TooLargeError, explain, is_beyond, is_missing, is_taken, passes
 from executor.s3.location import Location
@@ -56,21 +58,6 @@ class Part:
     sha256: bytes
 
 
-class Body(Protocol):
-    """A request's body: read in pieces, and again from its beginning for another attempt."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next piece."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Set the position."""
-
-    def tell(self) -> int:
-        """Return the position."""
-
-
 class Store:
     """The objects of one location, for several threads; keys are relative to it. Methods raise StoreError.
 
@@ -92,9 +79,11 @@ class Store:
         self._wait = wait
         self._patience = patience
 
-    def with_wait(self, wait: Callable[[float], object]) -> Store:
+    def with_wait(self, wait: Callable[[float], object]) -> Self:
         """Return the same store with another function for waiting."""
-        return Store(self._client, self.location, self._secrets, wait, self._patience)
+        same = copy(self)
+        same._wait = wait
+        return same
 
     # Whole objects.
 

@@ -7,9 +7,10 @@ import logging
 from executor.protocol import SecretQuery, SecretReply, encode_message
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.operation import JobTask, OperationRecord, is_live
+from scheduler.core.state.operation import JobTask, OperationRecord, is_live, needs_keys
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
+from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
 
 logger = logging.getLogger(__name__)
@@ -18,9 +19,10 @@ logger = logging.getLogger(__name__)
 class Credentials:
     """Replies to `SecretQuery`, to the job's executor only and only until its operation ends."""
 
-    def __init__(self, sender: Sender, sealer: Sealer | None) -> None:
+    def __init__(self, sender: Sender, sealer: Sealer | None, keys: BackupKeys = NO_KEYS) -> None:
         self._sender = sender
         self._sealer = sealer
+        self._keys = keys
 
     def answer(self, query: SecretQuery, state: ClusterState) -> None:
         """Send the credentials, or the reason why there are none. A query of an unknown task gets no reply."""
@@ -38,12 +40,18 @@ class Credentials:
             logger.warning("%s", error)
 
     def _reply(self, operation: OperationRecord, task_id: str) -> SecretReply:
-        if not operation.sealed or not is_live(operation):
+        # The keys of backups are stored nowhere: they follow from the files of keys each time.
+        keys = self._keys.secrets if needs_keys(operation) else {}
+        if not is_live(operation) or not (operation.sealed or needs_keys(operation)):
             return SecretReply(task_id, problem="no credentials are stored for this operation")
+        if problem := self._keys.problem(operation.facts):
+            return SecretReply(task_id, problem=problem)
+        if not operation.sealed:
+            return SecretReply(task_id, keys)
         if self._sealer is None:
             return SecretReply(task_id, problem=f"the credentials cannot be opened: {SETTINGS} is not set any more")
         try:
-            return SecretReply(task_id, self._sealer.open(operation.id, operation.sealed))
+            return SecretReply(task_id, {**self._sealer.open(operation.id, operation.sealed), **keys})
         except SealError as error:
             return SecretReply(task_id, problem=str(error))
 

@@ -46,6 +46,7 @@ from scheduler.loop.questions import Questions, fulfil, refuse
 from scheduler.loop.sandbox import Sandbox
 from scheduler.loop.snapshot import Snapshot
 from scheduler.loop.step_times import StepTimes
+from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Store
 from scheduler.storage.saver import Saver
@@ -69,7 +70,8 @@ class Loop:
     """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
 
     `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
-    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds.
+    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds. `keys` are those
+    of backups.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Loop:
         sealer: Sealer | None = None,
         read_words: Callable[[Sandbox], object] | None = None,
         observe: Callable[[float], object] = lambda _: None,
+        keys: BackupKeys = NO_KEYS,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
@@ -89,7 +92,7 @@ class Loop:
         self._questions = Questions(sender)
         self._read_words = read_words
         self._observe = observe
-        self._credentials = Credentials(sender, sealer)
+        self._credentials = Credentials(sender, sealer, keys)
         self._state = state
         self._sources = sources
         self._publish = publish

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
@@ -22,6 +22,9 @@ from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon, marathon_https, plain_marathon
 from scheduler.settings.table import TABLE
 from scheduler.settings.texts import shortened
+
+if TYPE_CHECKING:
+    from scheduler.security.backup_keys import BackupKeys
 
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
@@ -77,6 +80,7 @@ class Settings:
     api_hosts: str
     secrets_key_file: str
     secrets_key: str = field(repr=False)
+    backup_encryption_key_file: str
     backup_locations: str
     artifacts_dir: str
     artifacts_url: str
@@ -157,6 +161,13 @@ class Settings:
         if not self.mesos_ca_file:
             return None
         return Tls(self.mesos_ca_file, self.mesos_certificate_file, self.mesos_key_file)
+
+    def backup_keys(self) -> BackupKeys:
+        """Return the keys of backups; reads their files. Raises OSError or ValueError for these."""
+        # cryptography takes a while to import, and few commands need it.
+        from scheduler.security.backup_keys import backup_keys
+
+        return backup_keys(self.backup_encryption_key_file, self.secrets_key_file, self.secrets_key)
 
     def cluster_spec(self) -> ClusterSpec:
         """Return the part that becomes a configuration. Equal settings return equal specs."""

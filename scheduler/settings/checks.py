@@ -106,12 +106,16 @@ def cassandra_bundle(reading: Reading) -> str:
 
 
 def _unusable_keys(reading: Reading) -> Iterator[str]:
-    if not reading.has("SECRETS_KEY_FILE"):
-        return
-    if reading.has("SECRETS_KEY"):
+    if reading.has("SECRETS_KEY_FILE", "SECRETS_KEY"):
         yield "SECRETS_KEY must not be set beside SECRETS_KEY_FILE."
-    path, before = reading.values["SECRETS_KEY_FILE"], len(reading.problems)
-    text = _read_file("SECRETS_KEY_FILE", path, reading)
+    for setting in ("SECRETS_KEY_FILE", "BACKUP_ENCRYPTION_KEY_FILE"):
+        if reading.has(setting):
+            yield from _unusable_key_file(setting, reading)
+
+
+def _unusable_key_file(setting: str, reading: Reading) -> Iterator[str]:
+    path, before = reading.values[setting], len(reading.problems)
+    text = _read_file(setting, path, reading)
     if len(reading.problems) > before:
         return
     # cryptography takes a while to import, and few settings need it.
@@ -120,7 +124,7 @@ def _unusable_keys(reading: Reading) -> Iterator[str]:
     try:
         parse_keys(text)
     except KeyFileError as error:
-        yield f"SECRETS_KEY_FILE {path} cannot be used: {error}."
+        yield f"{setting} {path} cannot be used: {error}."
 
 
 def _missing_bundles(reading: Reading) -> Iterator[str]:

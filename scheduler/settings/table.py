@@ -224,6 +224,12 @@ _API = (
         rule=rules.secrets_key,
     ),
     _text(
+        "BACKUP_ENCRYPTION_KEY_FILE",
+        "",
+        "File with one key on each line, in the form of SECRETS_KEY_FILE. With it backups are sealed before they leave "
+        "their node; every key opens them, and the first key seals; see docs/operations/backup-keys.md.",
+    ),
+    _text(
         "BACKUP_LOCATIONS",
         "",
         "Places where backups may be kept, parted by commas: s3://*, s3://bucket/prefix, or "

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from devcluster.scheduler_process import secrets_key
 from tests.cluster.world import World, deployed, make_layout
 from tests.restore_model import events as ev
 from tests.restore_model.drawn_schema import Limits
@@ -45,7 +47,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, world: World) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
-        with deployed(make_layout(directory / "one", nodes=1, network="127.0.42")) as other:
+        layout = make_layout(directory / "one", nodes=1, network="127.0.42")
+        # It accepts the signatures of the first cluster.
+        shutil.copy(secrets_key(world.layout), secrets_key(layout))
+        with deployed(layout) as other:
             yield other
 
 

@@ -42,8 +42,11 @@ def other(tmp_path: Path) -> Iterator[World]:
 def test_every_row_is_there(world: World, before: dict[str, list[tuple[object, ...]]], other: World) -> None:
     place = {"external_location": f"http://{world.layout.s3}/{s3.BUCKET}"}
     listed = other.read(f"/v1/backups?external_location={place['external_location']}")["backups"]
-    assert "moving" in [item["backup_name"] for item in listed]
-    status = other.run("restore", {"backup_name": "moving", **place}, 300.0)
+    assert {item["backup_name"]: item["signature"] for item in listed}["moving"] == "foreign"
+    code, answer = other.put("/v1/restore/start", {"backup_name": "moving", **place})
+    assert (code, "which this service does not have" in answer["message"]) == (400, True), answer
+    status = other.run("restore", {"backup_name": "moving", **place, "trust": True}, 300.0)
+    assert "trusted as requested: the backup moving is signed with the key" in status["message"]
     with other.cql() as session:
         assert tables.read(session, KEYSPACE) == before
         # The restored cluster takes writes like any other.

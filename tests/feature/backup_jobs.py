@@ -85,6 +85,8 @@ class Operator:
     counter: Iterator[int] = field(default_factory=lambda: iter(range(1, 1000)))
     # A user of Cassandra, for a ring that authenticates: cassandra_username and cassandra_password.
     login: Mapping[str, str] = field(default_factory=dict)
+    # Whether backups are sealed; the keys are among the secrets of `login`.
+    sealed: bool = False
 
     def begin(self, job: str, node: RingNode, operation: str, parameters: Json, tuning: Json | None = None) -> Running:
         """Begin one job on one node."""
@@ -124,6 +126,7 @@ class Operator:
             "key_spaces": list(key_spaces),
             "column_families": [],
             "tag": f"backup-{operation}",
+            "sealed": self.sealed,
         }
         snapshots = self.everywhere("snapshot", operation, self.alike(common))
         versions = sorted({str(found["schema_version"]) for found in snapshots.values()})

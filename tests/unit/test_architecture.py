@@ -39,8 +39,8 @@ FLOORS = {
         "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
-        "format fingerprint", "upload catalog coverage description roles", "snapshots request removal verification",
-        "completion", "jobs",
+        "format fingerprint", "seal", "upload catalog coverage description roles",
+        "snapshots request removal verification", "completion", "jobs",
     ),
     "executor.restore": (
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
@@ -259,6 +259,10 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
                 "scheduler/security/sealing.py",
                 "scheduler/security/service_account.py",
                 "scheduler/security/api_certificate.py",
+                "scheduler/security/backup_keys.py",
+                "executor/backup/seal/keys.py",
+                "executor/backup/seal/cipher.py",
+                "executor/backup/seal/vault.py",
             },
             id="cryptography",
         ),

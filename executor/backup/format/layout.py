@@ -8,8 +8,11 @@ backups/<backup>/schema.json
 backups/<backup>/roles.json        if system_auth is backed up: with salted hashes, as in its SSTables
 backups/<backup>/nodes/<node>.json
 backups/<backup>/moments.json      the time of the row count
+backups/<backup>/signature.json    of the manifest and the moments
 backups/<backup>/manifest.json     makes the backup exist
 data/<cluster>/<node>/<table id>/<SHA-256 of the plain content>[.zst]
+data/<cluster>/<node>/<table id>/<keyed hash of the same>[.zst].sealed
+vaults/<cluster>.json              the data key that sealed the cluster's objects, wrapped with the operator's key
 sweeps/<operation>.json            a running removal of objects
 """
 
@@ -20,12 +23,14 @@ import re
 BACKUPS = "backups/"
 DATA = "data/"
 SWEEPS = "sweeps/"
-COMPRESSED = ".zst"
+VAULTS = "vaults/"
+COMPRESSED, SEALED = ".zst", ".sealed"
 PLAIN_ENCODING, ZSTD_ENCODING = "none", "zstd"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _TABLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_SEALED_NAME = re.compile(rf"/([0-9a-f]{{64}})(?:{re.escape(COMPRESSED)})?{re.escape(SEALED)}\Z")
 
 
 class LayoutError(ValueError):
@@ -72,6 +77,16 @@ def manifest_key(backup: str) -> str:
     return f"{backup_prefix(backup)}manifest.json"
 
 
+def signature_key(backup: str) -> str:
+    """Return the key of the signature."""
+    return f"{backup_prefix(backup)}signature.json"
+
+
+def vault_key(cluster: str) -> str:
+    """Return the key of a cluster's wrapped data key."""
+    return f"{VAULTS}{_checked('cluster', cluster)}.json"
+
+
 def cluster_prefix(cluster: str) -> str:
     """Return the prefix of the data of all nodes of a cluster."""
     return f"{DATA}{_checked('cluster', cluster)}/"
@@ -82,13 +97,14 @@ def data_prefix(cluster: str, node: str) -> str:
     return f"{cluster_prefix(cluster)}{_checked('node', node)}/"
 
 
-def data_name(table_id: str, sha256: str, encoding: str) -> str:
+def data_name(table_id: str, sha256: str, encoding: str, sealed: bool = False) -> str:
     """Return the rest of the key of a file's content, after the node's prefix.
 
     Args:
         table_id: The table's id, a UUID.
-        sha256: The digest of the plain content, in hexadecimal.
+        sha256: The digest of the plain content, or its keyed hash if the object is sealed, in hexadecimal.
         encoding: PLAIN_ENCODING or ZSTD_ENCODING.
+        sealed: Whether the object is sealed.
 
     Raises:
         LayoutError: The id or the digest has another form.
@@ -97,7 +113,18 @@ def data_name(table_id: str, sha256: str, encoding: str) -> str:
         raise LayoutError(f"{table_id!r} is no table id")
     if not _DIGEST.fullmatch(sha256):
         raise LayoutError(f"{sha256!r} is no SHA-256")
-    return f"{table_id}/{sha256}{COMPRESSED if encoding == ZSTD_ENCODING else ''}"
+    return f"{table_id}/{sha256}{COMPRESSED if encoding == ZSTD_ENCODING else ''}{SEALED if sealed else ''}"
+
+
+def is_compressed(key: str) -> bool:
+    """Return whether an object's content is compressed, sealed or not."""
+    return key.removesuffix(SEALED).endswith(COMPRESSED)
+
+
+def sealed_content(key: str) -> str | None:
+    """Return the keyed hash in the key of a sealed object; None for a key of another form."""
+    found = _SEALED_NAME.search(key)
+    return None if found is None else found[1]
 
 
 def sweep_key(operation: str) -> str:

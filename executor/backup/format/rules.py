@@ -21,6 +21,7 @@ _FILE_LENGTH = 255
 _WORD = re.compile(r"\w+", re.ASCII)
 _TABLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HEXADECIMAL = re.compile(r"[0-9a-f]+", re.ASCII)
 _DATA = re.compile(rf"{layout.DATA}(?P<cluster>[^/]+)/(?P<node>[^/]+)/(?P<rest>[^/]+/[^/]+)")
 
 # Far beyond any cluster's: what is more was not written by a backup.
@@ -85,11 +86,18 @@ class Place:
         self.digest(sha256)
         encodings = (layout.PLAIN_ENCODING, layout.ZSTD_ENCODING)
         self.demand(encoding in encodings, encoding, f"an encoding is {' or '.join(encodings)}")
-        name = layout.data_name(table, sha256, encoding)
         found = _DATA.fullmatch(key)
+        # A sealed content's name follows from its hash by a key that is not here; its tags and its hash prove it.
+        named = layout.sealed_content(key) or sha256
+        name = layout.data_name(table, named, encoding, sealed=key.endswith(layout.SEALED))
         fits = found is not None and found["rest"] == name
         fits = fits and found is not None and layout.is_name(found["cluster"]) and layout.is_name(found["node"])
         self.demand(fits, key, f"its key is {layout.DATA}, a cluster, a node and {name}")
+
+    def key_id(self, text: str, length: int) -> None:
+        """Demand the id of a key, of `length` bytes in hexadecimal."""
+        fits = len(text) == 2 * length and _is(_HEXADECIMAL, text)
+        self.demand(fits, text, f"the id of a key has {2 * length} digits of 0 to f")
 
     def digest(self, text: str) -> None:
         """Demand a SHA-256."""

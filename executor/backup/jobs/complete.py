@@ -13,9 +13,10 @@ from executor.backup.completion import Part, summarise
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import Absent, ClusterManifest, Coverage, Moments
 from executor.backup.request import open_location, read
+from executor.backup.seal import signature
+from executor.backup.seal.store import BackupStore
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.s3.store import Store
 
 
 def backup_complete(context: JobContext) -> Mapping[str, Any]:
@@ -42,8 +43,7 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
             context.tell(JobProgress(doing="reading the manifests of all nodes", total={"nodes": len(parts)}))
             found = summarise(store, request, described, parts, (started_at, time.time()), context.check)
             found = _with_gaps(context, found)
-            _put_moments(store, request.backup_name, parameters["describe"])
-            store.put(key, document.write(found))
+            _put(store, found, _moments(parameters["describe"]))
             try:
                 catalog.check(store, request.backup_name, request.operation)
             except JobError:
@@ -72,9 +72,19 @@ def _with_gaps(context: JobContext, found: ClusterManifest) -> ClusterManifest:
     return replace(found, left_out=left_out, absent=absent, coverage=covered)
 
 
-def _put_moments(store: Store, backup: str, described: Mapping[str, Any]) -> None:
-    """Write the moments, unless the describing executor did not report them."""
-    if described.get("described_at") is not None:
-        counted_at = described.get("counted_at")
-        moments = Moments(float(described["described_at"]), None if counted_at is None else float(counted_at))
-        store.put(layout.moments_key(backup), document.write(moments))
+def _moments(described: Mapping[str, Any]) -> bytes | None:
+    """Return the document of the moments, unless the describing executor did not report them."""
+    if described.get("described_at") is None:
+        return None
+    counted_at = described.get("counted_at")
+    return document.write(Moments(float(described["described_at"]), None if counted_at is None else float(counted_at)))
+
+
+def _put(store: BackupStore, whole: ClusterManifest, moments: bytes | None) -> None:
+    """Write the moments, the signature if this service has a key, and last the manifest."""
+    backup, content = whole.backup_name, document.write(whole)
+    if moments is not None:
+        store.put_document(layout.moments_key(backup), moments)
+    if store.keys.signing:
+        store.put(layout.signature_key(backup), signature.sign(store.keys, backup, content, moments))
+    store.put_document(layout.manifest_key(backup), content)

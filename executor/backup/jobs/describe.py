@@ -18,6 +18,7 @@ from executor.backup.format import document, layout
 from executor.backup.format.manifest import KeySpace, RingMember, Schema, Started, Table
 from executor.backup.request import Request, open_location, read
 from executor.backup.roles import roles
+from executor.backup.seal.store import BackupStore
 from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute
@@ -25,7 +26,6 @@ from executor.jobs import cql, schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import ROLES_KEY_SPACE, JobProgress
-from executor.s3.store import Store
 
 _VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
 _ASK_SECONDS = 30.0
@@ -64,7 +64,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         found = replace(found, roles_sha256=digest)
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
-        store.put(key, content)
+        store.put_document(key, content)
     message = "; ".join(filter(None, (missing, _left_out_words(fit.left_out), _spread_words(context))))
     return {
         "key": key,
@@ -78,7 +78,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
     }
 
 
-def _write_roles(request: Request, store: Store, session: Session, found: Schema) -> tuple[str, str]:
+def _write_roles(request: Request, store: BackupStore, session: Session, found: Schema) -> tuple[str, str]:
     """Write the roles' document, for a restore's statements; return its SHA-256, or the reason why there is none."""
     if request.column_families or ROLES_KEY_SPACE not in {space.name for space in found.key_spaces}:
         return "", ""
@@ -86,7 +86,7 @@ def _write_roles(request: Request, store: Store, session: Session, found: Schema
         content = document.write(roles(session))
     except CQL_ERRORS as error:
         return "", f"not in the backup as statements, so that they cannot be restored: {words(error)}"
-    store.put(layout.roles_key(request.backup_name), content)
+    store.put_document(layout.roles_key(request.backup_name), content)
     return hashlib.sha256(content).hexdigest(), ""
 
 

@@ -12,6 +12,9 @@ from executor.backup import coverage
 from executor.backup.catalog import Catalog, Entry
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest
+from executor.backup.seal.keys import read_keys
+from executor.backup.seal.signature import Verdict
+from executor.backup.seal.store import BackupStore
 from executor.cql.ddl import views_in
 from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
@@ -22,7 +25,7 @@ from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import open_store
 
-COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
+COMPLETE, UNFINISHED, DAMAGED, LOCKED = "complete", "unfinished", "damaged", "locked"
 # An API client waits for the answer: a quick error is better than more attempts.
 _PATIENCE = Patience(attempts=3, connect_seconds=5.0, read_seconds=15.0, pause=0.5, longest_pause=2.0)
 
@@ -58,7 +61,16 @@ def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str,
         "cluster_name": _of(entry, "cluster_name"),
         "operation": _of(entry, "operation"),
         **({} if found is None else _gaps(found)),
+        **_signature(entry),
     }
+
+
+def _signature(entry: Entry) -> Mapping[str, Any]:
+    """Return the verdict on the signature of a complete backup, if this service has a key, and why it is refused."""
+    judged = entry.judged
+    if entry.manifest is None or judged.verdict is Verdict.UNCHECKED:
+        return {}
+    return {"signature": str(judged.verdict)} | ({} if judged.is_fine else {"refusal": judged.refusal(entry.name)})
 
 
 def _gaps(found: ClusterManifest) -> Mapping[str, Any]:
@@ -87,7 +99,7 @@ def _catalog(node: NodeFacts, content: Mapping[str, Any]) -> Iterator[Catalog]:
         location = parse(content.get("location") or {})
         secrets = content.get("secrets") or {}
         with open_store(location, secrets, time.sleep, node.scratch, patience=_PATIENCE) as store:
-            yield Catalog(store)
+            yield Catalog(BackupStore(store, read_keys(secrets)))
     except (LocationError, LayoutError) as error:
         raise QuestionError("invalid", str(error)) from error
     except DocumentError as error:
@@ -99,7 +111,7 @@ def _catalog(node: NodeFacts, content: Mapping[str, Any]) -> Iterator[Catalog]:
 def _listed(entry: Entry) -> Mapping[str, Any]:
     found, started = entry.manifest, entry.started
     name = found or started
-    state = DAMAGED if entry.problem else UNFINISHED if found is None else COMPLETE
+    state = LOCKED if entry.is_locked else DAMAGED if entry.problem else UNFINISHED if found is None else COMPLETE
     return {
         "backup_name": entry.name,
         "cluster_name": None if name is None else name.cluster_name,
@@ -110,6 +122,8 @@ def _listed(entry: Entry) -> Mapping[str, Any]:
         "objects": None if found is None else found.objects,
         "bytes": None if found is None else found.bytes,
         **({} if found is None else {name: part for name, part in _gaps(found).items() if name == "message"}),
+        **({"message": entry.problem} if entry.is_locked else {}),
+        **{name: part for name, part in _signature(entry).items() if name == "signature"},
     }
 
 

@@ -41,11 +41,11 @@ def backup_upload(context: JobContext) -> Mapping[str, Any]:
             for file in found
             if (file.table.key_space, file.table.name) not in views and not _is_out(file.table, left_out)
         ]
-        uploaded = upload_files(store, prefix, files, context.node.scratch / _HASHES, control(context))
+        uploaded = upload_files(store, prefix, files, context.node.scratch / _HASHES, control(context), store.vault)
         catalog.check(store, request.backup_name, request.operation)
         written = _manifest(context, request, without(note, views), uploaded)
         content = document.write(written)
-        store.put(key, content)
+        store.put_document(key, content)
         return {
             "manifest_key": key,
             "manifest_sha256": hashlib.sha256(content).hexdigest(),

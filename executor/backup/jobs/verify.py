@@ -10,13 +10,14 @@ from executor.backup.catalog import Catalog
 from executor.backup.format.manifest import Component
 from executor.backup.jobs.upload import limit
 from executor.backup.request import Request, open_location, read
+from executor.backup.seal.signature import Judged
+from executor.backup.seal.store import BackupStore
 from executor.backup.upload.progress import Meter
 from executor.backup.upload.sender import THREADS
 from executor.backup.verification import Verifier
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.s3.crew import Crew
-from executor.s3.store import Store
 from executor.s3.throttle import Throttle
 
 _NAMED = 5
@@ -28,33 +29,42 @@ def backup_verify(context: JobContext) -> Mapping[str, Any]:
     sources = [str(name) for name in context.launch.parameters.get("sources") or ()]
     with open_location(context, request) as store:
         context.tell(JobProgress(doing="reading manifests"))
-        components = verification.distinct(_components(store, request, sources))
+        found, judged = _components(store, request, sources)
+        components = verification.distinct(found)
         damaged = _verified(context, store, components)
     if damaged:
         named = "; ".join(sorted(damaged)[:_NAMED])
         more = f"; and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
         text = f"{len(damaged)} of {len(components)} objects differ from the backup: {named}{more}; make a new backup"
         raise JobError("verify", text, hopeless=True)
-    return {"objects": len(components), "bytes": sum(component.size for component in components), "damaged": []}
+    return {
+        "objects": len(components),
+        "bytes": sum(component.size for component in components),
+        "damaged": [],
+        **({"message": words} if (words := judged.sentence(request.backup_name)) else {}),
+    }
 
 
-def _components(store: Store, request: Request, sources: list[str]) -> list[Component]:
+def _components(store: BackupStore, request: Request, sources: list[str]) -> tuple[list[Component], Judged]:
     catalog = Catalog(store)
-    backup = catalog.manifest(request.backup_name)
+    backup, judged = catalog.judged(request.backup_name)
     if backup is None:
         raise JobError("verify", f"there is no complete backup {request.backup_name}; check its name", hopeless=True)
+    if not judged.is_fine and not request.trust:
+        raise JobError("signature", judged.refusal(request.backup_name), hopeless=True)
     if unknown := sorted(set(sources) - backup.nodes.keys()):
         raise JobError("verify", f"the backup {request.backup_name} has no node {', '.join(unknown)}", hopeless=True)
     catalog.schema(backup)
-    return [
+    found = [
         component
         for name in sources
         for table in catalog.node(backup, name).tables
         for component in table.components
     ]  # fmt: skip
+    return found, judged
 
 
-def _verified(context: JobContext, store: Store, components: list[Component]) -> list[str]:
+def _verified(context: JobContext, store: BackupStore, components: list[Component]) -> list[str]:
     throttle_limit = limit(context)
     crew = Crew()
     meter = Meter(len(components), sum(component.size for component in components))

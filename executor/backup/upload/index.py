@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from executor.backup.format import layout
+from executor.backup.seal.cipher import sealed_size
 from executor.s3.store import Store, Stored
 
 _ENCODINGS = (layout.PLAIN_ENCODING, layout.ZSTD_ENCODING)
@@ -31,12 +32,14 @@ class Kept:
 class Index:
     """The objects of one node for some tables, by table and content; for several threads.
 
-    `listed_to` is the last listed key after the node's prefix; None if the list is complete.
+    `listed_to` is the last listed key after the node's prefix; None if the list is complete. `sealed`: only sealed
+    objects count, or only those that are not; a content's hash is then the keyed one.
     """
 
-    def __init__(self, listed_to: str | None = None) -> None:
+    def __init__(self, listed_to: str | None = None, sealed: bool = False) -> None:
         self._objects: dict[bytes, int] = {}
         self.listed_to = listed_to
+        self._sealed = sealed
 
     @classmethod
     def list(
@@ -46,6 +49,7 @@ class Index:
         table_ids: Collection[str],
         objects: int,
         see: Callable[[Stored], None] = lambda item: None,
+        sealed: bool = False,
     ) -> Index:
         """List what is stored for these tables, as far as it is worth it.
 
@@ -55,13 +59,14 @@ class Index:
             table_ids: The tables.
             objects: The number of objects that are needed.
             see: Receives each listed object.
+            sealed: Whether the sealed objects count.
 
         Raises:
             StoreError: S3 refuses a call.
         """
         if objects < _LISTED_FROM:
-            return cls(listed_to="")
-        index = cls()
+            return cls("", sealed)
+        index = cls(None, sealed)
         for number, page in enumerate(store.pages(prefix)):
             for item in page:
                 see(item)
@@ -75,19 +80,20 @@ class Index:
 
     def add(self, table_id: str, name: str, size: int) -> None:
         """Add an object by the last part of its key; a name of another form is ignored."""
-        sha256 = name.removesuffix(layout.COMPRESSED)
+        inner = name.removesuffix(layout.SEALED) if self._sealed else name
+        sha256 = inner.removesuffix(layout.COMPRESSED)
         try:
-            if layout.data_name(table_id, sha256, _ENCODINGS[sha256 != name]) != f"{table_id}/{name}":
+            if self._name(table_id, sha256, _ENCODINGS[sha256 != inner]) != f"{table_id}/{name}":
                 return
         except layout.LayoutError:
             return
-        self._objects[_key(table_id, sha256, sha256 != name)] = size
+        self._objects[_key(table_id, sha256, sha256 != inner)] = size
 
     def get(self, table_id: str, sha256: str, size: int) -> Kept | None:
         """Return the object with this hash and size; None if there is none, or its own size cannot be right."""
         for compressed in (False, True):
             stored = self._objects.get(_key(table_id, sha256, compressed))
-            if stored is not None and _is_right(compressed, stored, size):
+            if stored is not None and self._is_right(compressed, stored, size):
                 return Kept(_ENCODINGS[compressed], stored)
         return None
 
@@ -108,18 +114,20 @@ class Index:
             StoreError: S3 refuses a call.
         """
         table_id, sha256, size = content
-        name = layout.data_name(table_id, sha256, encoding)
+        name = self._name(table_id, sha256, encoding)
         if self.knows(name):
             return None
         stored = store.size(prefix + name)
-        if stored is None or not _is_right(encoding == layout.ZSTD_ENCODING, stored, size):
+        if stored is None or not self._is_right(encoding == layout.ZSTD_ENCODING, stored, size):
             return None
         self.add(table_id, name.rpartition("/")[2], stored)
         return Kept(encoding, stored)
 
+    def _name(self, table_id: str, sha256: str, encoding: str) -> str:
+        return layout.data_name(table_id, sha256, encoding, self._sealed)
 
-def _is_right(compressed: bool, stored: int, size: int) -> bool:
-    return stored > 0 if compressed else stored == size
+    def _is_right(self, compressed: bool, stored: int, size: int) -> bool:
+        return stored > 0 if compressed else stored == (sealed_size(size) if self._sealed else size)
 
 
 def _key(table_id: str, sha256: str, compressed: bool) -> bytes:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from executor.backup.format.manifest import Component
+from executor.backup.seal.vault import Vault
 from executor.backup.upload.files import SnapshotFile
 from executor.backup.upload.hashes import HashCache
 from executor.backup.upload.index import Index
@@ -47,13 +48,18 @@ class Uploaded:
 
 
 def upload_files(
-    store: Store, prefix: str, files: Sequence[SnapshotFile], hash_file: Path, control: Control
-) -> Uploaded:  # fmt: skip
+    store: Store,
+    prefix: str,
+    files: Sequence[SnapshotFile],
+    hash_file: Path,
+    control: Control,
+    vault: Vault | None = None,
+) -> Uploaded:
     """Send what is not stored yet below `prefix`, which belongs to this node alone.
 
     Large files that an earlier attempt sent in part are continued, unless it was cancelled. At the end, every object is
-    checked for its size. `hash_file` is the file of the hash cache, kept from backup to backup. Raises StoreError,
-    OSError.
+    checked for its size. `hash_file` is the file of the hash cache, kept from backup to backup. With a `vault` the
+    objects are sealed. Raises StoreError, OSError.
     """
     control.tell(JobProgress(doing="listing stored objects"))
     halves = dict(store.list_uploads(prefix))
@@ -64,8 +70,8 @@ def upload_files(
     with HashCache(hash_file) as hashes:
         missing: Sequence[SnapshotFile] = files
         for _ in range(_LOOKS):
-            index = Index.list(store, prefix, tables, len(missing))
-            sender = _send(store, prefix, missing, index, hashes, meter, halves, control)
+            index = Index.list(store, prefix, tables, len(missing), sealed=vault is not None)
+            sender = _send(store, prefix, missing, index, hashes, meter, halves, control, vault)
             components |= sender.components
             objects += len(sender.sent)
             size += sender.sent_bytes
@@ -91,6 +97,7 @@ def _send(
     meter: Meter,
     halves: dict[str, str],
     control: Control,
+    vault: Vault | None,
 ) -> Sender:
     crew = Crew()
     throttle = Throttle(control.limit, crew.sleep)
@@ -106,7 +113,8 @@ def _send(
         control.tick()
         control.tell(meter.progress("uploading", {"throttle": control.limit()}))
 
-    sender = Sender(store.with_wait(crew.wait), prefix, index, hashes, meter, crew, pace, reads.take, halves)
+    waiting = store.with_wait(crew.wait)
+    sender = Sender(waiting, prefix, index, hashes, meter, crew, pace, reads.take, halves, vault)
     try:
         crew.run(THREADS, (partial(sender.send, file) for file in largest_first(files)), tick)
     except Exception:

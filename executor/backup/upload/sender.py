@@ -8,15 +8,19 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 from executor.backup.format import layout
 from executor.backup.format.manifest import Component
+from executor.backup.seal.body import SealedSlice
+from executor.backup.seal.cipher import seal_parts, sealed_size
+from executor.backup.seal.vault import Vault
 from executor.backup.upload import compression
 from executor.backup.upload.files import SnapshotFile
 from executor.backup.upload.hashes import HashCache
 from executor.backup.upload.index import Index, Kept
 from executor.backup.upload.progress import Meter
-from executor.s3.body import Piecewise, Slice
+from executor.s3.body import Body, Piecewise, Slice
 from executor.s3.crew import Crew
 from executor.s3.errors import StoreError
 from executor.s3.store import Arrived, Part, Store
@@ -32,6 +36,9 @@ _COMPRESSED_AT_ONCE = 3
 _PARTS_WAITING = 3
 _MOST_PARTS = 9000
 _READ_BYTES = _MIB
+
+# A maker of a body, from the function that gets the size of each piece.
+_Make = Callable[[Callable[[int], object]], Body]
 
 
 @dataclass
@@ -56,7 +63,7 @@ class Sender:
 
     `pace` receives the number of bytes before they are sent; it waits, and can raise. `look` does the same for bytes
     that are read for a hash. `sent` are the files that had to be sent. `halves` are unfinished uploads of an earlier
-    attempt, by key; useful ones are removed from it and finished.
+    attempt, by key; useful ones are removed from it and finished. With a `vault` the objects are sealed.
     """
 
     store: Store
@@ -68,6 +75,7 @@ class Sender:
     pace: Callable[[int], None]
     look: Callable[[int], None]
     halves: dict[str, str] = field(default_factory=dict)
+    vault: Vault | None = None
     components: dict[SnapshotFile, Component] = field(default_factory=dict)
     sent: list[SnapshotFile] = field(default_factory=list)
     sent_bytes: int = 0
@@ -78,7 +86,7 @@ class Sender:
     def send(self, file: SnapshotFile) -> None:
         """Send one file, or its beginning: the crew sends the parts of a large one. Raises StoreError, OSError."""
         sha256 = self._hash(file)
-        content = (file.table.id, sha256, file.size)
+        content = (file.table.id, self._name(file, sha256), file.size)
         kept, pays = self.index.get(*content), False
         if kept is None:
             # Equal content was sent in this encoding before.
@@ -114,22 +122,19 @@ class Sender:
             return known
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            sha256 = self._digest(descriptor, file, 0, file.size).hex()
+            sha256 = self._digest(descriptor, file).hex()
         finally:
             os.close(descriptor)
         self.hashes.put(file.identity, sha256)
         return sha256
 
-    def _digest(
-        self, descriptor: int, file: SnapshotFile, offset: int, length: int, digest: hashlib._Hash | None = None
-    ) -> bytes:
-        digest = digest or hashlib.sha256()
-        buffer = memoryview(bytearray(min(_READ_BYTES, max(length, 1))))
-        end = offset + length
-        while offset < end:
+    def _digest(self, descriptor: int, file: SnapshotFile) -> bytes:
+        digest, offset = hashlib.sha256(), 0
+        buffer = memoryview(bytearray(min(_READ_BYTES, max(file.size, 1))))
+        while offset < file.size:
             self.crew.check()
-            self.look(min(len(buffer), end - offset))
-            count = os.preadv(descriptor, [buffer[: min(len(buffer), end - offset)]], offset)
+            self.look(min(len(buffer), file.size - offset))
+            count = os.preadv(descriptor, [buffer[: min(len(buffer), file.size - offset)]], offset)
             if not count:
                 raise OSError(f"{file.path} ends at byte {offset}, and had {file.size} bytes")
             digest.update(buffer[:count])
@@ -140,14 +145,19 @@ class Sender:
         key = self._key(file, sha256, layout.PLAIN_ENCODING)
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            body = Slice(descriptor, 0, file.size, self.pace)
-            self.store.send(key, body if file.size else b"", bytes.fromhex(sha256))
+            if self.vault is None:
+                size, body = file.size, Slice(descriptor, 0, file.size, self.pace)
+                self.store.send(key, body if file.size else b"", bytes.fromhex(sha256))
+            else:
+                sealed = partial(SealedSlice, descriptor, (0, file.size), file.size, self.vault.cipher(key))
+                size = sealed_size(file.size)
+                self.store.send(key, sealed(self.pace), self._digest_of(sealed(self.look)))
         finally:
             os.close(descriptor)
-        self._sent(file, sha256, Kept(layout.PLAIN_ENCODING, file.size))
+        self._sent(file, sha256, Kept(layout.PLAIN_ENCODING, size))
         self.meter.add_handled(file.size, files=1)
 
-    # Plain files in parts.
+    # Files in parts, without compression.
 
     def _send_parts(self, file: SnapshotFile, sha256: str) -> None:
         size = max(PART_BYTES, -(-file.size // _MOST_PARTS // _MIB) * _MIB)
@@ -163,46 +173,61 @@ class Sender:
     ) -> None:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            digest = self._digest(descriptor, file, offset, length)
+            make = self._part_body(descriptor, file, growing, offset, length)
+            digest = self._digest_of(make(self.look))
+            body = make(self.pace)
             before = growing.before.get(number)
-            if before is not None and before.size == length and self._is_same(descriptor, file, offset, digest, before):
+            if before is not None and before.size == len(body) and self._is_same(make, digest, before):
                 part = Part(number, before.etag, digest)
                 with self._lock:
-                    growing.reused += length
+                    growing.reused += len(body)
             else:
-                body = Slice(descriptor, offset, length, self.pace)
                 part = self.store.send_part(growing.key, growing.upload, number, body, digest)
         finally:
             os.close(descriptor)
         self.meter.add_handled(length)
-        self._arrived(file, sha256, layout.PLAIN_ENCODING, growing, part, length)
+        self._arrived(file, sha256, layout.PLAIN_ENCODING, growing, part, len(body))
 
-    def _is_same(self, descriptor: int, file: SnapshotFile, offset: int, digest: bytes, before: Arrived) -> bool:
+    def _part_body(self, descriptor: int, file: SnapshotFile, growing: _Growing, offset: int, length: int) -> _Make:
+        """Return the maker of a part's body: each attempt at one upload makes the same bytes."""
+        if self.vault is None:
+            return partial(Slice, descriptor, offset, length)
+        cipher = self.vault.cipher_of_upload(growing.key, growing.upload)
+        return partial(SealedSlice, descriptor, (offset, length), file.size, cipher)
+
+    def _digest_of(self, body: Body, digest: hashlib._Hash | None = None) -> bytes:
+        digest = digest or hashlib.sha256()
+        while piece := body.read():
+            self.crew.check()
+            digest.update(piece)
+        return digest.digest()
+
+    def _is_same(self, make: _Make, digest: bytes, before: Arrived) -> bool:
         if before.sha256 is not None:
             return before.sha256 == digest
         # Servers that do not report checksums have the MD5 as a part's tag.
         md5 = hashlib.md5(usedforsecurity=False)
-        return before.etag.strip('"') == self._digest(descriptor, file, offset, before.size, md5).hex()
+        return before.etag.strip('"') == self._digest_of(make(self.look), md5).hex()
 
     # Compressed files: one request, or parts as they come out of the compressor.
 
     def _send_compressed(self, file: SnapshotFile, sha256: str) -> None:
         key = self._key(file, sha256, layout.ZSTD_ENCODING)
-        growing: _Growing | None = None
-        number = 0
         parts = compression.compress(file.path, COMPRESSED_PART_BYTES, self.crew.check)
-        for part in parts:
-            if growing is None:
-                if len(part) < COMPRESSED_PART_BYTES:
-                    self.store.send(key, Piecewise(part, self.pace), hashlib.sha256(part).digest())
-                    self._sent(file, sha256, Kept(layout.ZSTD_ENCODING, len(part)))
-                    self.meter.add_handled(file.size, files=1)
-                    return
-                growing = self._begin(key)
+        if self.vault is not None:
+            parts = seal_parts(parts, self.vault.cipher(key))
+        first, second = next(parts), next(parts, None)
+        if second is None:
+            self.store.send(key, Piecewise(first, self.pace), hashlib.sha256(first).digest())
+            self._sent(file, sha256, Kept(layout.ZSTD_ENCODING, len(first)))
+            self.meter.add_handled(file.size, files=1)
+            return
+        growing = self._begin(key)
+        number = 0
+        for part in chain((first, second), parts):
             number += 1
             self.crew.add(partial(self._send_memory, file, sha256, growing, number, part))
             self.crew.help(_PARTS_WAITING)
-        assert growing is not None
         self.meter.add_handled(file.size)
         self._arrived(file, sha256, layout.ZSTD_ENCODING, growing, None, 0, total=number)
 
@@ -271,7 +296,11 @@ class Sender:
         self.components[file] = Component(file.name, file.size, sha256, key, kept.stored_size, kept.encoding)
 
     def _key(self, file: SnapshotFile, sha256: str, encoding: str) -> str:
-        return self.prefix + layout.data_name(file.table.id, sha256, encoding)
+        name = self._name(file, sha256)
+        return self.prefix + layout.data_name(file.table.id, name, encoding, self.vault is not None)
+
+    def _name(self, file: SnapshotFile, sha256: str) -> str:
+        return sha256 if self.vault is None else self.vault.content_name(file.table.id, sha256)
 
 
 def largest_first(files: Iterable[SnapshotFile]) -> Sequence[SnapshotFile]:

@@ -12,6 +12,7 @@ from executor.restore.problems import sentence
 from executor.restore.request import read
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
+from executor.restore.source.stored import StoredBackup
 
 
 def restore_check(context: JobContext) -> Mapping[str, Any]:
@@ -36,5 +37,11 @@ def restore_check(context: JobContext) -> Mapping[str, Any]:
         "tables": len(selection.targets),
         "free_bytes": own.free_bytes,
         **({"untried": schema.untried} if schema.untried else {}),
-        **({"message": f"of the backup: {backup.lacks}; repair after the restore"} if backup.lacks else {}),
+        **({"message": words} if (words := _message(backup)) else {}),
     }
+
+
+def _message(backup: StoredBackup) -> str:
+    lacks = f"of the backup: {backup.lacks}; repair after the restore" if backup.lacks else ""
+    trusted = f"trusted as requested: {backup.distrust}" if backup.distrust else ""
+    return "; ".join(filter(None, (trusted, lacks)))

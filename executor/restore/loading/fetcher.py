@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from executor.backup.format.layout import COMPRESSED
+from executor.backup.format.layout import SEALED, is_compressed
+from executor.backup.seal.cipher import Unsealer, UnsealError
 from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError
+from executor.s3.errors import StoreError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -68,6 +70,9 @@ class Source(Protocol):
     def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
         """Open the bytes of an object from an offset on; opening and reading can raise FetchError."""
 
+    def unsealer(self, key: str) -> Unsealer:
+        """Return the opener of a sealed object. It raises UnsealError, and StoreError for its data key."""
+
 
 @dataclass
 class Fetcher:
@@ -94,7 +99,8 @@ class Fetcher:
                 file.write(content)
                 self.count(piece.size)
             elif piece.size:
-                self._download(piece, _Growing(file.write, piece, self.count))
+                opener = self.source.unsealer(piece.key) if piece.key.endswith(SEALED) else None
+                self._download(piece, _Growing(file.write, piece, self.count, opener))
             file.flush()
             # Cassandra takes the file over by a rename: from now on it must survive a crash.
             os.fdatasync(file.fileno())
@@ -151,19 +157,35 @@ def _created(path: Path) -> BinaryIO:
 class _Growing:
     """A file while its object arrives; the received part stays when a connection breaks."""
 
-    def __init__(self, write: Callable[[bytes], object], piece: Piece, count: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], object],
+        piece: Piece,
+        count: Callable[[int], None],
+        unsealer: Unsealer | None = None,
+    ) -> None:
         self._write = write
         self._piece = piece
         self._count = count
         self._digest = hashlib.sha256()
-        self._decompressor = zstd.ZstdDecompressor() if piece.key.endswith(COMPRESSED) else None
+        self._unsealer = unsealer
+        self._decompressor = zstd.ZstdDecompressor() if is_compressed(piece.key) else None
         self._size = 0
         self.received = 0
 
     def feed(self, chunk: bytes) -> None:
         """Process received bytes. Raises FetchError."""
         self.received += len(chunk)
-        for plain in self._plain(chunk):
+        try:
+            for content in (chunk,) if self._unsealer is None else self._unsealer(chunk):
+                self._take(content)
+        except UnsealError as error:
+            raise self._damaged(f"it cannot be opened: {error}") from error
+        except StoreError as error:
+            raise FetchError(str(error), error.hopeless) from error
+
+    def _take(self, content: bytes) -> None:
+        for plain in self._plain(content):
             if self._size + len(plain) > self._piece.size:
                 raise self._damaged(f"it holds more than {self._piece.size} bytes")
             self._size += len(plain)
@@ -190,6 +212,11 @@ class _Growing:
         """Verify the complete file. Raises FetchError."""
         if self.received < self._piece.stored_size:
             raise FetchError(f"{self._piece.key}: {self.received} of {self._piece.stored_size} bytes received")
+        if self._unsealer is not None:
+            try:
+                self._take(self._unsealer.finish())
+            except UnsealError as error:
+                raise self._damaged(f"it cannot be opened: {error}") from error
         if self._size != self._piece.size:
             raise self._damaged(f"it holds {self._size} bytes instead of {self._piece.size}")
         if self._digest.hexdigest() != self._piece.sha256:

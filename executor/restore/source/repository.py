@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from executor.backup import coverage
+from executor.backup.catalog import Catalog
 from executor.backup.format import layout, manifest
 from executor.backup.format.layout import LayoutError
 from executor.backup.format.manifest import ClusterManifest, Schema
 from executor.backup.roles import Roles, read_roles
+from executor.backup.seal.cipher import Unsealer
+from executor.backup.seal.keys import read_keys
+from executor.backup.seal.signature import UNCHECKED, Judged
+from executor.backup.seal.store import BackupStore
 from executor.cql.ddl import Element, elements, views_of
 from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
@@ -23,7 +28,7 @@ from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError, StoredBackup
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
-from executor.s3.store import Store, open_store
+from executor.s3.store import open_store
 
 T = TypeVar("T")
 # With more tables than this, whole nodes are listed: a request lists 1,000 objects.
@@ -39,7 +44,8 @@ def open_repository(context: JobContext, request: Request) -> Iterator[BackupRep
         location = parse(request.location)
         store = open_store(location, context.secrets(), context.wait, node.scratch, _CONNECTIONS)
         with store as opened:
-            yield BackupRepository(opened, request.backup_name)
+            sealed = BackupStore(opened, read_keys(context.secrets()))
+            yield BackupRepository(sealed, request.backup_name, request.trust)
     except LocationError as error:
         raise JobError("location", str(error), hopeless=True) from error
     except StoreError as error:
@@ -48,11 +54,16 @@ def open_repository(context: JobContext, request: Request) -> Iterator[BackupRep
 
 @dataclass
 class BackupRepository:
-    """One complete backup. Its documents are compared with their hashes in the cluster's manifest."""
+    """One complete backup. Its documents are compared with their hashes in the cluster's manifest.
 
-    store: Store
+    `trust`: it is used without a valid signature.
+    """
+
+    store: BackupStore
     name: str
+    trust: bool = False
     _whole: ClusterManifest | None = None
+    _judged: Judged = UNCHECKED
 
     def backup(self) -> StoredBackup:
         """Return the backup; see `Repository`."""
@@ -72,6 +83,7 @@ class BackupRepository:
             partitioners=frozenset(found.member.partitioner for found in whole.nodes.values()),
             taken_at=(min(moments, default=0.0), max(moments, default=0.0)),
             lacks=coverage.sentence(whole.coverage, whole.absent),
+            distrust=self._judged.sentence(self.name),
         )
 
     def roles(self) -> Roles | None:
@@ -82,12 +94,11 @@ class BackupRepository:
 
     def counted_at(self) -> float | None:
         """Return the end of the backup's row count; None without a count or a record of it."""
-        key = layout.moments_key(self.name)
-        content = self.store.get(key)
         try:
-            return None if content is None else manifest.read_moments(content, key).counted_at
+            found = Catalog(self.store).moments(self.name)
         except DocumentError:
             return None
+        return None if found is None else found.counted_at
 
     def pieces(self, node: str, tables: Iterable[TableName]) -> Mapping[TableName, tuple[Piece, ...]]:
         """Return files; see `Repository`."""
@@ -124,26 +135,33 @@ class BackupRepository:
         except StoreError as error:
             raise FetchError(str(error), error.hopeless) from error
 
+    def unsealer(self, key: str) -> Unsealer:
+        """Return the opener of a sealed object; see `Repository`."""
+        return self.store.unsealer(key)
+
     def _cluster(self) -> ClusterManifest:
         if self._whole is None:
             try:
-                key = layout.manifest_key(self.name)
-            except LayoutError as error:
+                found, judged = Catalog(self.store).judged(self.name)
+            except (LayoutError, DocumentError) as error:
                 raise JobError("manifest", str(error), hopeless=True) from error
-            self._whole = self._document(manifest.read_cluster, key, None)
+            if found is None:
+                key = layout.manifest_key(self.name)
+                text = f"there is no complete backup {self.name}: {key} is missing; check its name"
+                raise JobError("manifest", text, hopeless=True)
+            if not judged.is_fine and not self.trust:
+                raise JobError("signature", judged.refusal(self.name), hopeless=True)
+            self._whole, self._judged = found, judged
         return self._whole
 
-    def _document(self, read: Callable[[bytes, str], T], key: str, sha256: str | None) -> T:
-        content = self.store.get(key)
-        if content is None:
-            text = f"there is no complete backup {self.name}: {key} is missing; check its name"
-            if sha256 is not None:
-                text = f"{key} is missing; use another backup"
-            raise JobError("manifest", text, hopeless=True)
-        if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
-            text = f"{key} is damaged: its SHA-256 is {found} instead of {sha256}; use another backup"
-            raise JobError("manifest", text, hopeless=True)
+    def _document(self, read: Callable[[bytes, str], T], key: str, sha256: str) -> T:
         try:
+            content = self.store.get(key)
+            if content is None:
+                raise JobError("manifest", f"{key} is missing; use another backup", hopeless=True)
+            if (found := hashlib.sha256(content).hexdigest()) != sha256:
+                text = f"{key} is damaged: its SHA-256 is {found} instead of {sha256}; use another backup"
+                raise JobError("manifest", text, hopeless=True)
             return read(content, key)
         except DocumentError as error:
             raise JobError("manifest", str(error), hopeless=True) from error

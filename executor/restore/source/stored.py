@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from executor.backup.roles import Roles
+from executor.backup.seal.cipher import Unsealer
 from executor.cql.ddl import Element
 from executor.cql.names import TableName
 from executor.restore.source.batches import Piece
@@ -19,7 +20,7 @@ class StoredBackup:
 
     A keyspace without tables is among `tables`. `views` are the materialized views, each with its table. `versions` are
     those of its nodes' Cassandras. `taken_at` are the moments of the first and the last snapshot. `lacks` is a sentence
-    about nodes that were absent from it, and the consequence.
+    about nodes that were absent from it, and the consequence. `distrust` is one about a signature that is not valid.
     """
 
     tokens: Mapping[str, frozenset[str]]
@@ -32,6 +33,7 @@ class StoredBackup:
     views: Mapping[TableName, TableName] = field(default_factory=dict)
     taken_at: tuple[float, float] = (0.0, 0.0)
     lacks: str = ""
+    distrust: str = ""
 
 
 class Repository(Protocol):
@@ -51,6 +53,9 @@ class Repository(Protocol):
 
     def stream(self, key: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
         """Open the bytes of an object from an offset on; opening and reading can raise FetchError."""
+
+    def unsealer(self, key: str) -> Unsealer:
+        """Return the opener of a sealed object. It raises UnsealError, and StoreError for its data key."""
 
 
 class FetchError(Exception):

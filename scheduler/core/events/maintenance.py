@@ -23,7 +23,8 @@ def operation_entries(before: ClusterState, after: ClusterState, now: float) -> 
     for kind, operation in after.operations.items():
         old = before.operations.get(kind)
         if old is None or old.id != operation.id:
-            found.append(_entry(operation, now, f"begins, on {len(operation.nodes)} nodes"))
+            trust = ", and trusts the backup without a valid signature" if operation.request.get("trust") else ""
+            found.append(_entry(operation, now, f"begins, on {len(operation.nodes)} nodes{trust}"))
         elif old.state is not operation.state:
             by = operation.stopped_by if operation.state is OperationState.STOPPING else ""
             words = _WORDS[operation.state] + (f", as requested by {by}" if by and by != SCHEDULER else "")

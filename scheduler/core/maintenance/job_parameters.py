@@ -35,6 +35,11 @@ def parameters(state: ClusterState, operation: OperationRecord, job: str, node: 
     return _BUILDERS[job](state, operation, node)
 
 
+def launched_job(operation: OperationRecord, job: str) -> str:
+    """Return the job's name for the executor. One that is older, and would not seal, does not know a job that seals."""
+    return f"{job}-sealed" if operation.facts.get("sealed") and job in ("describe", "upload", "complete") else job
+
+
 def results(state: ClusterState, operation: OperationRecord, phase: str) -> dict[str, Json]:
     """Return the results of the steps of a phase, by their names."""
     kind = KINDS[operation.kind]
@@ -78,7 +83,8 @@ def _storage(state: ClusterState, operation: OperationRecord) -> dict[str, Any]:
 
 def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
     tables = {**_chosen(operation, _TABLES), **_named(operation)}
-    return {**_storage(state, operation), **tables, "tag": f"backup-{operation.id}"}
+    sealed = {"sealed": True} if operation.facts.get("sealed") else {}
+    return {**_storage(state, operation), **tables, "tag": f"backup-{operation.id}", **sealed}
 
 
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
@@ -151,11 +157,11 @@ def _delete(state: ClusterState, operation: OperationRecord, _node: str) -> Json
 
 def _verify(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     shares = share(_backup_nodes(operation), operation.nodes)
-    return {**_storage(state, operation), "sources": list(shares[node])}
+    return {**_storage(state, operation), **_chosen(operation, ("trust",)), "sources": list(shares[node])}
 
 
 def _restore(state: ClusterState, operation: OperationRecord, _node: str) -> Json:
-    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename", "compare"))}
+    return {**_storage(state, operation), **_chosen(operation, (*_TABLES, "rename", "compare", "trust"))}
 
 
 def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -> Json:

@@ -168,6 +168,7 @@ def _verify(form: Form, _known: Sequence[str]) -> _Parts:
         "backup_name": _backup_name(form, required=True),
         **location(form),
         "parallelism": form.whole("parallelism", 1, 1, MAX_AT_ONCE),
+        **_trust(form),
     }
     return _Parts(request, secrets=credentials(form))
 
@@ -200,6 +201,7 @@ def _restore(form: Form, _known: Sequence[str]) -> _Parts:
         "rename": rename,
         "parallelism": form.whole("parallelism", 0, 0, MAX_AT_ONCE),
         "compare": form.word("compare", COMPARISONS, DEFAULT_COMPARISON),
+        **_trust(form),
     }
     _restore_type(form)
     return _Parts(request, _throttle(form), {**credentials(form), **login(form)})
@@ -214,6 +216,10 @@ _KINDS: Mapping[str, Callable[[Form, Sequence[str]], _Parts]] = {
     "backup-delete": _delete,
     "restore": _restore,
 }
+
+
+def _trust(form: Form) -> dict[str, bool]:
+    return {"trust": True} if form.flag("trust", default=False) else {}
 
 
 def _throttle(form: Form) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from executor.protocol import JobLaunch
 from scheduler.core.cycle.decision import Accept, Kill, Purpose, Tuning
 from scheduler.core.cycle.workspace import Cycle
-from scheduler.core.maintenance.job_parameters import parameters
+from scheduler.core.maintenance.job_parameters import launched_job, parameters
 from scheduler.core.maintenance.progress import View, at_once, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.snapshots import settle
 from scheduler.core.maintenance.steps import give_up, interrupt, plain_values
@@ -34,6 +34,7 @@ from scheduler.core.state.operation import (
     StepRecord,
     StepState,
     is_live,
+    needs_keys,
 )
 from scheduler.core.state.operation_kinds import PhaseKind
 from scheduler.core.state.reason import Code, Reason
@@ -248,13 +249,13 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
     operation = view.operation
     job = next(phase.job for phase in view.kind.phases if phase.name == step.phase)
     launch = JobLaunch(
-        job=job,
+        job=launched_job(operation, job),
         operation=operation.id,
         node=node.name,
         node_task_id=node.task.id,
         parameters=parameters(cycle.state, operation, job, node.name),
         tuning=operation.tuning,
-        secret=bool(operation.sealed),
+        secret=bool(operation.sealed) or needs_keys(operation),
     )
     return Accept(Purpose.JOB, node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), step.key)
 

@@ -150,6 +150,11 @@ def is_live(operation: OperationRecord) -> bool:
     return operation.state in LIVE_OPERATIONS
 
 
+def needs_keys(operation: OperationRecord) -> bool:
+    """Return whether the scheduler had keys of backups for its jobs when it was accepted."""
+    return bool(operation.facts.get("keys"))
+
+
 def stamp(seconds: float) -> str:
     """Return a time for people: ISO 8601 in UTC, such as 2026-01-31T12:00:00Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

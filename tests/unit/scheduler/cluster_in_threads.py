@@ -28,6 +28,7 @@ from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.messages import Json, Offers
 from scheduler.loop.messages import Message as MessageEvent
 from scheduler.loop.run import Loop, Sources
+from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Memory, MemoryStore
 from tests.unit.scheduler.loop.test_run import Recorder
@@ -108,7 +109,9 @@ class Cluster:
 
 
 @contextmanager
-def running(answers: Answers, sealer: Sealer | None, state: ClusterState | None = None) -> Iterator[Cluster]:
+def running(
+    answers: Answers, sealer: Sealer | None, state: ClusterState | None = None, keys: BackupKeys = NO_KEYS
+) -> Iterator[Cluster]:
     """Run a cluster of three nodes at rest."""
     memory, numbers = Memory(), count()
     executors = Executors(memory, answers=answers)
@@ -117,7 +120,7 @@ def running(answers: Answers, sealer: Sealer | None, state: ClusterState | None 
     store.load()
     ids = count()
     sources = Sources(now=lambda: large.NOW + 1, new_id=lambda: f"id-{next(ids)}")
-    loop = Loop(store, executors, state or large.deployed(3), sources, gateway.publish, sealer)
+    loop = Loop(store, executors, state or large.deployed(3), sources, gateway.publish, sealer, keys=keys)
     executors.put = loop.put
     gateway.open(loop.put)
     loop.cycle([Registered("framework-0001"), *heard(0, 1, 2)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from scheduler.core.state.node import TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.loop.messages import Message, QuestionAsked
 from scheduler.loop.snapshot import Unavailable
+from scheduler.security.backup_keys import backup_keys
 from scheduler.security.sealing import Sealer
 from scheduler.settings import parse
 from tests.unit.scheduler.cluster_in_threads import Cluster, answering, heard, running
@@ -172,7 +174,7 @@ def answers_of_a_bucket() -> dict[str, dict[str, Any]]:
     return {"backup": backup, "backups": {"backups": []}, "schema": {"key_spaces": {}}}
 
 
-def restore(cluster: Cluster) -> tuple[Any, Any]:
+def restore(cluster: Cluster, **more: str) -> tuple[Any, Any]:
     """Ask for a restore with credentials over the API; the client and the answer."""
     settings = parse(
         {
@@ -180,6 +182,7 @@ def restore(cluster: Cluster) -> tuple[Any, Any]:
             "SERVICE_USER": "nobody",
             "SECRETS_KEY": KEY,
             "API_TRUST_ROUTER": "true",
+            **more,
         }
     )
     client = create_app(cluster.gateway, settings).test_client()
@@ -187,11 +190,17 @@ def restore(cluster: Cluster) -> tuple[Any, Any]:
     return client, client.put("/v1/restore/start", json=body)
 
 
-def test_no_credential_is_anywhere_but_on_its_way_to_the_executors(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_credential_is_anywhere_but_on_its_way_to_the_executors(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     """From the request to the end, over everything that is stored, logged, answered or shown by Mesos."""
     seen: list[str] = []
-    with caplog.at_level(logging.DEBUG), running(answering(answers_of_a_bucket()), Sealer([KEY])) as cluster:
-        client, answer = restore(cluster)
+    encryption, file = new_key(), tmp_path / "keys"
+    file.write_text(encryption)
+    keys = backup_keys(str(file), "", KEY)
+    answers = answering(answers_of_a_bucket())
+    with caplog.at_level(logging.DEBUG), running(answers, Sealer([KEY]), keys=keys) as cluster:
+        client, answer = restore(cluster, BACKUP_ENCRYPTION_KEY_FILE=str(file))
         assert answer.status_code == 202, answer.data
         cluster.offer(0, 1, 2)
         wait_for("the jobs are launched", lambda: len(cluster.executors.launched()) == 3)
@@ -202,7 +211,8 @@ def test_no_credential_is_anywhere_but_on_its_way_to_the_executors(caplog: pytes
         for _, task, _ in launches:
             cluster.loop.put(Message(encode_message(SecretQuery(task["task_id"]["value"]))))
         wait_for("the jobs have their credentials", lambda: len(cluster.executors.replies()) == 3)
-        assert all(reply.values == SECRETS for _, reply in cluster.executors.replies())
+        given = {**SECRETS, **keys.secrets}
+        assert all(reply.values == given for _, reply in cluster.executors.replies())
         assert '"sealed": "gAAA' in cluster.stored()
         seen.append(cluster.stored())
         seen += [client.get(path).get_data(as_text=True) for path in _READS]
@@ -212,7 +222,7 @@ def test_no_credential_is_anywhere_but_on_its_way_to_the_executors(caplog: pytes
     seen += caplog.messages
     seen += [repr(record.args) for record in caplog.records]
     assert any("restore" in text and text.startswith("command of ") for text in seen)
-    for secret in (*SECRETS.values(), KEY):
+    for secret in (*given.values(), KEY, encryption):
         assert not [text for text in seen if secret in text]
 
 

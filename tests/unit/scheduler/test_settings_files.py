@@ -33,7 +33,14 @@ class TestFiles:
         assert found.executor_location == "https://files.example/executor.tar.gz"
 
     @pytest.mark.parametrize(
-        "name", ["API_TOKEN_FILE", "SERVICE_SECRET_FILE", "SECRETS_KEY_FILE", "CASSANDRA_YAML_FILE"]
+        "name",
+        [
+            "API_TOKEN_FILE",
+            "SERVICE_SECRET_FILE",
+            "SECRETS_KEY_FILE",
+            "BACKUP_ENCRYPTION_KEY_FILE",
+            "CASSANDRA_YAML_FILE",
+        ],
     )
     def test_a_file_that_is_not_there(self, name: str, tmp_path: Path) -> None:
         path = tmp_path / "absent"

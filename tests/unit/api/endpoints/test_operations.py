@@ -15,6 +15,7 @@ from scheduler.core.maintenance.request import DEFAULT_THROTTLE
 from scheduler.core.state.operation import OperationState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused, Unavailable
+from scheduler.security.backup_keys import backup_keys
 from scheduler.security.sealing import Sealer
 from tests.unit.api.cluster import NOW, CoreGateway, document, make_node, make_settings, make_state
 from tests.unit.api.maintenance import ALL_NODES, BACKUP, KEYS, NO_BACKUP, PATHS, SCHEMA, run
@@ -23,6 +24,7 @@ from tests.unit.sealing_keys import new_key
 KEY = new_key()
 PLACE = {"external_location": "s3://bucket"}
 ALLOWED = {"allowed": ["s3://"]}
+SIGNING = backup_keys("", "", KEY).secrets
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_what_a_backup_becomes(client: FlaskClient, gateway: CoreGateway) -> Non
     location = {**PLACE, "region": "eu-west-1", "endpoint": None, "tls_ca": None, "path_style": True, **ALLOWED}
     assert gateway.asked == [
         ("schema", {}),
-        ("backup", {"location": location, "secrets": KEYS, "backup_name": "monday"}),
+        ("backup", {"location": location, "secrets": {**KEYS, **SIGNING}, "backup_name": "monday"}),
     ]
 
 
@@ -173,7 +175,7 @@ def test_what_a_restore_becomes(client: FlaskClient, gateway: CoreGateway) -> No
     assert isinstance(command, StartOperation)
     assert command.request["rename"] == {"shop.user": "shop.old"}
     backup = {name: value for name, value in BACKUP.items() if name != "key_spaces"}
-    assert command.facts == {"backup": backup, "places": ["s3://"]}
+    assert command.facts == {"backup": backup, "places": ["s3://"], "keys": True}
     assert [subject for subject, _ in gateway.asked] == ["backup"]
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from executor.backup import catalog
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import KeySpace, Member, RingMember, Schema, Started, Table
+from executor.backup.seal.keys import read_keys
+from executor.backup.seal.store import BackupStore
 from executor.backup.snapshots import Note, SnapshotTable
 from executor.backup.upload.files import snapshot_directories
 from executor.jmx.jolokia import Jolokia
@@ -41,6 +43,9 @@ class SmallCluster:
     location: Location
     names: tuple[str, ...] = ("node-1", "node-10")
     id: str = "c-1"
+    # The keys of backups as the scheduler gives them, and whether backups are sealed.
+    keys: Mapping[str, str] = field(default_factory=dict)
+    sealed: bool = False
     _operations: int = 0
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
 
@@ -94,17 +99,25 @@ class SmallCluster:
             )
         )
         key = layout.schema_key(name)
-        store.put(key, content)
+        self.opened(store).put_document(key, content)
         return {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
+
+    def opened(self, store: Store) -> BackupStore:
+        """Return the store as the jobs of this cluster have it."""
+        found = BackupStore(store, read_keys(self.keys))
+        if self.sealed:
+            found.use_vault(self.id)
+        return found
 
     def begin(self, job: str, node: str, operation: str, **parameters: Any) -> Running:
         """Begin a job."""
         everything = {
             "location": location_content(self.location), "cluster": self.id, "cluster_name": "small",
-            "operation": operation, "tag": f"backup-{operation}", **parameters,
+            "operation": operation, "tag": f"backup-{operation}",
+            "sealed": self.sealed and job in ("upload", "complete"), **parameters,
         }  # fmt: skip
         launch = JobLaunch(job, operation, node, "t", json.loads(json.dumps(everything)))
-        return Running(JOBS[job], LocalContext(launch, self.nodes[node], {}, SECRETS))
+        return Running(JOBS[job], LocalContext(launch, self.nodes[node], {}, {**SECRETS, **self.keys}))
 
     def run(self, job: str, node: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Run a job to its end."""
@@ -134,10 +147,10 @@ class SmallCluster:
         self.clear(operation)
         return uploaded
 
-    def verify(self, name: str) -> Mapping[str, Any]:
+    def verify(self, name: str, **more: Any) -> Mapping[str, Any]:
         """Run the job `verify` on all nodes."""
         sources = list(self.names)
-        return self.run("verify", self.names[0], self.operation(), backup_name=name, sources=sources)
+        return self.run("verify", self.names[0], self.operation(), backup_name=name, sources=sources, **more)
 
     def delete(self, **which: Any) -> Mapping[str, Any]:
         """Run the job `delete`."""

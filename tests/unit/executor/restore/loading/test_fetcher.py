@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from executor.backup.seal.cipher import Unsealer
+from executor.backup.seal.vault import new_vault
 from executor.restore.loading.fetcher import Contents, Fetcher, FetchStopped
 from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError
 
 PLAIN = os.urandom(300_000) + b"\0" * 5_000_000
 PACKED = zstd.compress(PLAIN)
+VAULT = new_vault()
+SEALED, SEALED_PACKED = VAULT.seal("o.sealed", PLAIN), VAULT.seal("o.zst.sealed", PACKED)
 
 
 class Store:
@@ -41,6 +45,9 @@ class Store:
             yield content[begin : min(begin + 50_000, end or len(content))]
         if end is not None:
             raise FetchError("the connection broke")
+
+    def unsealer(self, key: str) -> Unsealer:
+        return VAULT.unsealer(key)
 
 
 class Counted:
@@ -69,6 +76,18 @@ def piece(key: str, plain: bytes = PLAIN, stored: bytes | None = None) -> Piece:
         pytest.param(Store(1000, 200_000, plain=PLAIN), piece("plain"), [0, 1000, 201_000], id="the connection breaks"),
         pytest.param(Store(7, 200_000, o_zst=PACKED), piece("o.zst", stored=PACKED), [0, 7, 200_007], id="in a frame"),
         pytest.param(Store(), piece("nothing", b""), [], id="zero bytes need no object (T8)"),
+        pytest.param(
+            Store(20, 200_000, 300_000, o_sealed=SEALED),
+            piece("o.sealed", stored=SEALED),
+            [0, 20, 200_020, 500_020],
+            id="sealed, and the connection breaks in the header and in chunks",
+        ),
+        pytest.param(
+            Store(100_000, o_zst_sealed=SEALED_PACKED),
+            piece("o.zst.sealed", stored=SEALED_PACKED),
+            [0, 100_000],
+            id="compressed and sealed",
+        ),
     ],
 )
 def test_fetch(tmp_path: Path, store: Store, wanted: Piece, offsets: list[int]) -> None:
@@ -90,6 +109,18 @@ def test_fetch(tmp_path: Path, store: Store, wanted: Piece, offsets: list[int]) 
             id="another byte",
         ),
         pytest.param(Store(plain=PLAIN + b"x"), piece("plain"), "is damaged: it holds more than", id="longer"),
+        pytest.param(
+            Store(o_sealed=SEALED[:-1] + b"x"), piece("o.sealed", stored=SEALED), "cannot be opened: it was changed",
+            id="another byte of a sealed object",
+        ),
+        pytest.param(
+            Store(o_sealed=SEALED[:-9]), piece("o.sealed", stored=SEALED[:-9]), "cannot be opened: it was changed, cut",
+            id="a sealed object that was cut",
+        ),
+        pytest.param(
+            Store(o_sealed=PLAIN), piece("o.sealed"), "cannot be opened: it is not sealed as its name says",
+            id="plain text in place of a sealed object",
+        ),
         pytest.param(Store(o_zst=PLAIN), piece("o.zst"), "is damaged: it cannot be decompressed", id="no zstd"),
         pytest.param(
             Store(o_zst=PACKED[:1000]), piece("o.zst", stored=PACKED[:1000]), r"damaged: it holds \d+ bytes instead",

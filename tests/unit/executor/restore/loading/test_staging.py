@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.backup.seal.cipher import Unsealer
 from executor.cql.names import TableName
 from executor.restore.loading.fetcher import Fetcher
 from executor.restore.loading.pipeline import Pipeline
@@ -23,6 +24,9 @@ class Source:
     @contextmanager
     def stream(self, key: str, offset: int) -> Iterator[Iterator[bytes]]:
         yield iter([CONTENT[offset:]])
+
+    def unsealer(self, key: str) -> Unsealer:
+        raise AssertionError(key)
 
 
 def batch(key_space: str, table: str, file: str) -> Batch:

@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from executor.backup.format import document
+from executor.backup.seal.store import BackupStore
 from executor.cql.names import TableName
 from executor.jobs.context import JobError
 from executor.restore.source.repository import BackupRepository
-from executor.s3.store import Store
 from tests.unit.executor.backup.format.test_document import CLUSTER, ID, NODE, SCHEMA
 
 
@@ -28,12 +28,12 @@ class Bucket:
             "backups/b/schema.json": schema,
         }
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str, most: int = 0) -> bytes | None:
         return self.objects.get(key)
 
 
 def repository(node: bytes = document.write(NODE), schema: bytes = document.write(SCHEMA)) -> BackupRepository:
-    return BackupRepository(cast("Store", Bucket(node, schema)), "b")
+    return BackupRepository(cast("BackupStore", Bucket(node, schema)), "b")
 
 
 def changed(value: Any, old: str, new: str) -> bytes:
