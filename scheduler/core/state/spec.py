@@ -56,6 +56,7 @@ class CassandraSpec:
     jvm_options: tuple[str, ...] = ()
     java_home: str | None = None
     version: str = "5.0.8"
+    encryption: str = "off"  # of both transports: off, optional or required
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,4 @@ class Policy:
     replace_after_seconds: float | None = None
     cleanup_after_scale: bool = False
     garbage_grace_seconds: float | None = 604_800.0
+    certificate_days: float = 30.0
