@@ -157,7 +157,7 @@ def test_the_way_to_required_and_back(secure: World) -> None:
 
     with busy(secure):
         roll_out(secure, "optional")
-        wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 60.0)
+        wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 180.0)
         assert shown(secure) == proven(secure)
 
         # The client in plain text holds the next change up, and is named.
@@ -169,14 +169,14 @@ def test_the_way_to_required_and_back(secure: World) -> None:
         wait_for("all nodes require TLS", lambda: is_rolled_out(secure), ROLL_OUT_SECONDS)
         with pytest.raises(Exception, match="Unable to connect"), session(secure):
             pass
-        wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 60.0)
+        wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 180.0)
         assert shown(secure) == proven(secure)
         code, answer = secure.put("/v1/config", {NAME: "off"})
         assert code == 409, answer
 
 
 def test_maintenance_works_when_tls_is_required(secure: World) -> None:
-    secure.run("repair", {"keyspaces": ["t"]})
+    secure.run("repair", {"nodes": ["*"], "key_spaces": ["t"]})
     secure.run("backup", {"backup_name": "tls", "external_location": secure.location, "key_spaces": ["t"]})
     with session(secure, tls=True) as cql:
         before = {row.id for row in cql.execute("SELECT id FROM t.rows")}
@@ -196,9 +196,35 @@ def test_certificates_are_renewed_without_a_restart(secure: World) -> None:
             found = proven(secure)
             return len(found) == 3 and all(not found[address] & before[address] for address in before)
 
-        wait_for("all nodes have other certificates", renewed, 90.0)
+        wait_for("all nodes have other certificates", renewed, 180.0)
         assert shown(secure) == proven(secure)
     assert secure.task_ids() == tasks
+
+
+def test_the_authority_is_rotated_without_a_restart(secure: World) -> None:
+    before, tasks = secure.read("/v1/certificates"), secure.task_ids()
+    code, answer = secure.put("/v1/certificates/rotate")
+    assert code == 200, answer
+    with busy(secure, tls=True):  # a client that trusts both, as long as there are both
+        secure.crash("scheduler")
+        wait_for(
+            "the rotation is complete",
+            lambda: (
+                secure.get("/v1/plans/certificates").status == 200
+                and secure.read("/v1/plans/certificates")["status"] == "COMPLETE"
+            ),
+            240.0,
+        )
+    after = secure.read("/v1/certificates")
+    (authority,) = after["authorities"]
+    assert authority["fingerprint"] != before["authorities"][0]["fingerprint"]
+    assert {node["authority"] for node in after["nodes"]} == {authority["fingerprint"]}
+    assert {tuple(node["trusted"]) for node in after["nodes"]} == {(authority["fingerprint"],)}
+    assert shown(secure) == proven(secure)
+    assert secure.task_ids() == tasks
+    assert secure.is_whole()
+    # Peers talk to one another with the new certificates, also on new connections.
+    secure.run("repair", {"nodes": ["*"], "key_spaces": ["t"]})
 
 
 def test_back_to_plain_text(secure: World) -> None:
