@@ -9,7 +9,7 @@ from flask import Response, g, jsonify
 
 from api.documents.certificates import certificates as certificates_document
 from api.http.access import access, answer, snapshot
-from api.http.arguments import body, query
+from api.http.arguments import body, choice, query
 from api.http.errors import RequestError, refusal_error
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
@@ -61,6 +61,7 @@ _CERTIFICATES = object_of(
         },
     }
 )
+_WAIT = parameter("wait", "query", "false: go on by itself when all nodes trust both authorities", ("true", "false"))
 _NODE = parameter("node", "query", "A node's name; * or nothing for all")
 
 
@@ -90,11 +91,14 @@ def renew() -> Response:
 
 
 @blueprint.command(
-    "/v1/certificates/rotate", "Change to a new authority, without a restart of nodes", object_of({"message": STRING})
+    "/v1/certificates/rotate",
+    "Change to a new authority, without a restart of nodes",
+    object_of({"message": STRING}),
+    (_WAIT,),
 )
 def rotate() -> Response:
     """Begin the rotation of the authority: see the plan certificates."""
-    query()
+    waits = choice(query("wait"), "wait", ("true", "false"), "true") == "true"
     body()
     settings = access().settings
     files = (settings.security_ca_certificate_file, settings.security_ca_key_file)
@@ -102,7 +106,10 @@ def rotate() -> Response:
         following = Issuer(settings.service_name, access().sealer, *files).new(time.time())
     except AuthorityError as error:
         raise RequestError(HTTPStatus.CONFLICT, f"There is no new authority: {error}.") from error
-    command = RotateAuthority(following.certificate, following.sealed, g.principal)
+    command = RotateAuthority(following.certificate, following.sealed, g.principal, waits)
     if (refusal := access().gateway.submit(command, g.principal)) is not None:
         raise refusal_error(refusal)
-    return jsonify(message="The rotation of the authority begins: see the plan certificates.")
+    message = "The rotation of the authority begins: see the plan certificates."
+    if waits:
+        message += " When all nodes trust both authorities, give clients the new one, and continue that plan."
+    return jsonify(message=message)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from executor.certificate_messages import OFF
 from scheduler.core.commands.command import Refusal, RefusalKind, RenewCertificates, RotateAuthority
+from scheduler.core.configuration.standing_plans import CERTIFICATES, plan_record
 from scheduler.core.nodes.certificates import certified_nodes, facts_of
 from scheduler.core.state.authority import Authority, RotationPhase
 from scheduler.core.state.cluster import ClusterState
@@ -47,4 +48,5 @@ def _rotate(state: ClusterState, command: RotateAuthority) -> ClusterState | Ref
     begun = replace(
         record, following=following, phase=RotationPhase.TRUST_BOTH, principal=command.principal, rotated_at=None
     )
-    return replace(state, authority=begun)
+    plan = replace(plan_record(state, CERTIFICATES), interrupted=command.waits)
+    return replace(state, authority=begun, plans={**state.plans, CERTIFICATES: plan})

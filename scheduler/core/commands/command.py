@@ -158,11 +158,15 @@ class RenewCertificates:
 
 @dataclass(frozen=True)
 class RotateAuthority:
-    """A change to another authority: its certificate as PEM, and its sealed key, empty if the key is in a file."""
+    """A change to another authority: its certificate as PEM, and its sealed key, empty if the key is in a file.
+
+    With `waits` it stops after the first phase for an operator, who gives the new authority to clients meanwhile.
+    """
 
     certificate: str = field(repr=False)
     sealed: str = field(repr=False)
     principal: str = ""
+    waits: bool = False
 
 
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep

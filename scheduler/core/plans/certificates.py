@@ -46,6 +46,9 @@ def _step(state: ClusterState, phase: RotationPhase, node: NodeRecord) -> Step:
     if present is None or order.index(phase) < order.index(present):
         return Step(identifier, node.name, Status.COMPLETE, f"{node.name} {proven}", Code.DONE)
     if phase is not present:
+        if plan_record(state, CERTIFICATES).interrupted:
+            text = f"waits for an operator: give clients the new authority, then continue the plan {CERTIFICATES}"
+            return Step(identifier, node.name, Status.WAITING, text, Code.INTERRUPTED)
         earlier = PHASES[present][0]
         return Step(identifier, node.name, Status.PENDING, f"waits for the phase {earlier}", Code.EARLIER_PHASE)
     reason = certificate_block(state, node)

@@ -149,6 +149,21 @@ def test_a_rotation_restarts_no_node() -> None:
     )
 
 
+def test_a_rotation_waits_for_an_operator_who_gives_clients_the_new_authority() -> None:
+    play(
+        [
+            *OPTIONAL,
+            Send.command(replace(ROTATE, waits=True)),
+            Send.time(1.0, cycles=60),
+            Expect.state("both are trusted", lambda world: world.scheduler.state.authority.phase == "TRUST_BOTH"),
+            Expect.plan(Status.WAITING, "certificates"),
+            Send.command(Proceed("certificates")),
+            Send.until_complete("certificates", cycles=100),
+            trusts_alone(NEW),
+        ]
+    )
+
+
 def test_a_rotation_waits_where_it_is_interrupted_and_for_nodes_that_nobody_sees() -> None:
     play(
         [
