@@ -62,7 +62,6 @@ def session(world: World, tls: bool = False) -> Iterator[Session]:
     context = None
     if tls:
         context = ssl.create_default_context(cadata=trusted(world))
-        context.check_hostname = False
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.QUORUM, request_timeout=30.0
     )
