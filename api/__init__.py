@@ -12,6 +12,7 @@ from flask import Flask, Response
 
 from api.endpoints import (
     artifacts,
+    certificates,
     configuration,
     connection,
     description,
@@ -49,6 +50,7 @@ BLUEPRINTS = (
     restore_plan.blueprint,
     schema.blueprint,
     settings.blueprint,
+    certificates.blueprint,
     events.blueprint,
     health.blueprint,
     artifacts.blueprint,

@@ -27,6 +27,7 @@ from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
+from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import sealer
 from scheduler.security.service_account import parse_account
 from scheduler.security.zookeeper import Access
@@ -118,8 +119,10 @@ class Service:
         # The driver posts to the loop and the loop sends through the driver: the loop is made first.
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
-        tls = self._settings.mesos_tls()
+        given, metrics = self._settings, self._metrics
+        tls = given.mesos_tls()
         words = LastWords(lambda event: posts[0](event), None if tls is None else partial(make_context, tls))
+        files = (given.security_ca_certificate_file, given.security_ca_key_file)
         loop = Loop(
             store,
             driver,
@@ -128,8 +131,9 @@ class Service:
             self._gateway.publish,
             self._sealer,
             words.ask,
-            self._metrics.observe_cycle,
+            metrics.observe_cycle,
             self._backup_keys,
+            Issuer(given.service_name, self._sealer, *files),
         )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver

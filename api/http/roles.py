@@ -22,6 +22,7 @@ _READ = """
     events.kept events.stream
     health.metrics health.offers
     openapi.document
+    certificates.certificates
     schema.schema
     page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings
     page.events page.ask page.tables
@@ -36,6 +37,7 @@ _OPERATE = """
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
     operations.tune operations.list_names operations.backup_details
     restore_plans.ask
+    certificates.renew certificates.rotate
     page.command page.list_with_keys
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.

@@ -12,6 +12,7 @@ from pathlib import Path
 from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
 from executor.figures import Figures
+from executor.jmx.encryption import plain_clients
 from executor.jmx.figures import Gatherer
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.jmx.replication import Replication, survey
@@ -36,6 +37,7 @@ class Cassandra:
         self._address = installation.address or installation.jolokia.address
         self._native_port = installation.native_port
         self._secret = installation.secret
+        self._counts_plain_clients = installation.counts_plain_clients
         self._gatherer = Gatherer(self.jolokia, self._address, self._volume)
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
@@ -62,7 +64,7 @@ class Cassandra:
             serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
             return replace(status, native_transport_running=serving)
         self._forget_secret()
-        status = self._with_replication(status, timeout)
+        status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
 
@@ -80,6 +82,14 @@ class Cassandra:
             except JolokiaError:
                 return status
         return with_replication(status, self._surveyed[1])
+
+    def _with_plain_clients(self, status: NodeStatus, timeout: float) -> NodeStatus:
+        if not (self._counts_plain_clients and status.native_transport_running):
+            return status
+        try:
+            return replace(status, plain_clients=plain_clients(self.jolokia, timeout))
+        except JolokiaError:
+            return status
 
     def _forget_secret(self) -> None:
         """Remove the file with Jolokia's password: an agent shows the files of a sandbox to its clients."""

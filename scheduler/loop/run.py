@@ -12,7 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from executor.protocol import Answer, JobReport, ProtocolError, SecretQuery, StatusReply, parse_message
+from executor.certificate_messages import CertificateQuery
+from executor.protocol import (
+    Answer,
+    JobReport,
+    ProtocolError,
+    SecretQuery,
+    StatusReply,
+    parse_message,
+)
 from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.mesos.offer import Offer, parse_offer
@@ -22,6 +30,7 @@ from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.loop.certificates import Certificates
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
@@ -47,6 +56,7 @@ from scheduler.loop.sandbox import Sandbox
 from scheduler.loop.snapshot import Snapshot
 from scheduler.loop.step_times import StepTimes
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys
+from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Store
 from scheduler.storage.saver import Saver
@@ -71,7 +81,7 @@ class Loop:
 
     `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
     sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds. `keys` are those
-    of backups.
+    of backups. `issuer` signs certificates.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class Loop:
         read_words: Callable[[Sandbox], object] | None = None,
         observe: Callable[[float], object] = lambda _: None,
         keys: BackupKeys = NO_KEYS,
+        issuer: Issuer | None = None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
@@ -93,6 +104,7 @@ class Loop:
         self._read_words = read_words
         self._observe = observe
         self._credentials = Credentials(sender, sealer, keys)
+        self._certificates = Certificates(sender, issuer)
         self._state = state
         self._sources = sources
         self._publish = publish
@@ -132,6 +144,7 @@ class Loop:
         began = self._sources.now()
         self._count("cycles_total")
         commands = self._take(events, began)
+        self._state = self._certificates.with_authority(self._state, began)
         noted = tuple(self._noted)
         inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id, noted)
         found = evaluate(self._state, commands, inputs, self._breaker)
@@ -201,8 +214,8 @@ class Loop:
                 return [] if update is None else [update]
             case OperationStatus():
                 return self._take_operation(event)
-            case Message(data=data):
-                return self._take_message(data)
+            case Message():
+                return self._take_message(event)
             case Lost(words=words, event=ended):
                 logger.info("%s", words)
                 return [] if ended is None else [ended]
@@ -251,9 +264,9 @@ class Loop:
         self._dispatch.acknowledge_operation_later(event.acknowledgement)
         return [] if event.event is None else [event.event]
 
-    def _take_message(self, data: str) -> list[CoreEvent]:
+    def _take_message(self, sent: Message) -> list[CoreEvent]:
         try:
-            message = parse_message(data)
+            message = parse_message(sent.data)
         except ProtocolError as error:
             logger.warning("message of an executor ignored: it cannot be parsed: %s", error)
             return []
@@ -268,6 +281,10 @@ class Loop:
                 return [message]
             case SecretQuery():
                 self._credentials.answer(message, self._state)
+            case CertificateQuery():
+                # An authority that is not stored would be another one after a crash.
+                known = replace(self._state, authority=self._saver.stored.authority)
+                self._certificates.answer(message, sent, known, self._sources.now())
         return []
 
     def _forget_connection(self, event: CoreEvent) -> None:

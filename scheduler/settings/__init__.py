@@ -125,6 +125,12 @@ class Settings:
     executor_jre_sha256: str
     executor_cache_fetched_uris: bool
     executor_shutdown_grace_s: float
+    security_transport_encryption: str
+    security_transport_encryption_enabled: bool
+    security_transport_encryption_allow_plaintext: bool
+    security_certificate_days: float
+    security_ca_certificate_file: str
+    security_ca_key_file: str
     cassandra_options: Mapping[str, Any] = field(repr=False)
     warnings: tuple[str, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
@@ -195,6 +201,7 @@ class Settings:
             self.cleanup_after_scale,
             self.garbage_grace_s or None,
             {address: digest for _, address, digest in self._bundles() if digest},
+            self.security_certificate_days,
         )
 
     def unchecked_bundles(self) -> tuple[str, ...]:
@@ -238,6 +245,7 @@ class Settings:
             jvm_options=tuple(shlex.split(self.cassandra_jvm_options)),
             java_home=self.executor_java_home or None,
             version=self.cassandra_version,
+            encryption=self.security_transport_encryption,
         )
 
 

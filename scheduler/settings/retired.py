@@ -1,11 +1,11 @@
-"""The settings of the original service that this one does not have."""
+"""Settings of the original service that have no effect here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Settings of the original service that have no effect here. A listed value (with `None`, any value) is accepted with a
-# warning, so that an old Marathon app still starts. Any other value requests a missing feature and is refused.
+# A listed value (with `None`, any value) is accepted with a warning, so that an old Marathon app still starts. Any
+# other value requests a missing feature and is refused.
 RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "SERVICE_VERSION": (None, "the version is the program's own"),
     "SERVICE_CLUSTER": (None, "frameworks have no cluster name"),

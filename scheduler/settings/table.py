@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from scheduler.settings import rules
-from scheduler.settings.retired import RETIRED as RETIRED
 
 Kind = Literal["text", "integer", "number", "boolean"]
 
@@ -328,6 +327,42 @@ _CASSANDRA = (
     _text("CASSANDRA_YAML_FILE", "", "File with more keys of cassandra.yaml; see below."),
 )
 
+_SECURITY = (
+    _text(
+        "SECURITY_TRANSPORT_ENCRYPTION",
+        "",
+        "TLS between nodes and of CQL: off, optional (plain text is accepted too) or required; see docs/security.md.",
+        words=("off", "optional", "required"),
+        derived="`off`; from the two settings of DC/OS that follow if these are set",
+    ),
+    Setting(
+        "SECURITY_TRANSPORT_ENCRYPTION_ENABLED",
+        "boolean",
+        "false",
+        "true: as SECURITY_TRANSPORT_ENCRYPTION=required, by the name that DC/OS has for it.",
+    ),
+    Setting(
+        "SECURITY_TRANSPORT_ENCRYPTION_ALLOW_PLAINTEXT",
+        "boolean",
+        "false",
+        "true: with SECURITY_TRANSPORT_ENCRYPTION_ENABLED as SECURITY_TRANSPORT_ENCRYPTION=optional.",
+    ),
+    _number(
+        "SECURITY_CERTIFICATE_DAYS",
+        "30",
+        "Days for which a certificate is valid; it is renewed when two thirds of them are over.",
+        minimum=1,
+        maximum=825,
+    ),
+    _text(
+        "SECURITY_CA_CERTIFICATE_FILE",
+        "",
+        "PEM file with the certificate of an authority that signs the certificates of nodes, in place of one of the "
+        "service's own.",
+    ),
+    _text("SECURITY_CA_KEY_FILE", "", "PEM file with that authority's private key, not encrypted."),
+)
+
 _EXECUTOR = (
     _number("EXECUTOR_CPUS", "0.1", "Cores of the executor itself.", minimum=0.01),
     _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself in MB.", minimum=32),
@@ -410,6 +445,7 @@ SECTIONS: Mapping[str, tuple[Setting, ...]] = {
     "Cluster": _CLUSTER,
     "Cassandra": _CASSANDRA,
     "Executor": _EXECUTOR,
+    "Security": _SECURITY,
 }
 
 TABLE: tuple[Setting, ...] = tuple(setting for rows in SECTIONS.values() for setting in rows)

@@ -27,16 +27,15 @@ FLOORS = {
         "channel descriptors limits tally", "lanes outgoing requests tls", "exchange", "connection", "crowd", "loop",
         "worker",
     ),
-    "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
+    "scheduler": ("core errors", "security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql figures mesos_http", "protocol", "jmx s3", "cassandra bundle",
-        "jobs",
-        "backup repair node", "restore agent", "__main__",
+        "json_codec untrusted memory redaction cql figures mesos_http certificate_messages", "protocol", "jmx s3 tls",
+        "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
         "format fingerprint", "seal", "upload catalog coverage description roles",
@@ -69,7 +68,10 @@ CORE_STANDARD_LIBRARY = {
 }  # fmt: skip
 
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
-SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures"}
+SHARED_WITH_EXECUTORS = {
+    "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures",
+    "executor.certificate_messages",
+}  # fmt: skip
 # What the driver takes beside them: the sockets of pymesos are replaced in one place for both of its drivers.
 SHARED_WITH_DRIVERS = {"executor.mesos_http"}
 
@@ -263,6 +265,8 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
                 "executor/backup/seal/keys.py",
                 "executor/backup/seal/cipher.py",
                 "executor/backup/seal/vault.py",
+                "scheduler/security/authority.py",
+                "executor/tls/certificate.py",
             },
             id="cryptography",
         ),

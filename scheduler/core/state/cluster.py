@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from executor.figures import Figures
 from executor.protocol import JobProgress, NodeStatus
+from scheduler.core.state.authority import AuthorityRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
 from scheduler.core.state.event import JournalRecord
 from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord, TaskState
@@ -193,6 +194,8 @@ class Memory:
     calm_since: float | None = None  # during an uninstall: since when no reservation was offered
     at: float = 0.0  # the time of the last cycle
     trial: Trial | None = None
+    certified: Mapping[str, float] = field(default_factory=dict)  # by task id: the last call to get a certificate
+    settling: Mapping[str, float] = field(default_factory=dict)  # by task id: since when its node is ready
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +220,7 @@ class Records:
     garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
     released: tuple[str, ...] = ()
     uninstall: UninstallRecord | None = None
+    authority: AuthorityRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class EntryKind(StrEnum):
     CONFIGURATION = "CONFIGURATION"  # the target changed, a change was refused, or an override lapsed
     COMMAND = "COMMAND"  # an operator sent a command
     ACCESS = "ACCESS"  # the API refused requests
-    CERTIFICATE = "CERTIFICATE"  # a certificate changed, cannot be used, or is about to expire
+    CERTIFICATE = "CERTIFICATE"  # one of the API or a node, or the authority, changed, fails or will expire
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
     GARBAGE = "GARBAGE"  # a reservation that no record knows was offered

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from scheduler.core.state.authority import AuthorityRecord
 from scheduler.core.state.clamping import clamp_garbage, clamp_node, clamp_step
 from scheduler.core.state.cluster import ClusterState, GarbageRecord, ReleasedRecord, Stored, UninstallRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
@@ -29,6 +30,7 @@ CLUSTER_ID = "cluster-id"
 GARBAGE = "garbage"
 RELEASED = "released"
 UNINSTALL = "uninstall"
+AUTHORITY = "authority"
 
 
 class Record(Protocol):
@@ -174,6 +176,7 @@ KINDS_OF_RECORDS: tuple[Collection[Any] | Single[Any], ...] = (
     Collection("journal", EVENTS, JournalRecord, lambda it: it.key, in_order=True),
     Collection("garbage", GARBAGE, GarbageRecord, lambda it: it.id, clamp_garbage),
     Single(RELEASED, ReleasedRecord, _released, lambda it: {"released": it.ids}),
+    Single(AUTHORITY, AuthorityRecord, lambda records: records.authority, lambda it: {"authority": it}),
 )
 COLLECTIONS = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collection))
 # Records are stored at the first paths, or one level below the others.

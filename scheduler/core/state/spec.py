@@ -60,6 +60,7 @@ class CassandraSpec:
     jvm_options: tuple[str, ...] = ()
     java_home: str | None = None
     version: str = "5.0.8"
+    encryption: str = "off"  # of both transports: off, optional or required
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,4 @@ class Policy:
     cleanup_after_scale: bool = False
     garbage_grace_seconds: float | None = 604_800.0
     digests: Mapping[str, str] = field(default_factory=dict)
+    certificate_days: float = 30.0

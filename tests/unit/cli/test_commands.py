@@ -55,7 +55,8 @@ LINES = (
     "restore tune --throttle 1", "op watch repair --timeout 0.1",
     "restore history", "config get", "config get cassandra.heap.size_mb", "config diff CASSANDRA_HEAP_SIZE_MB=1024",
     "config set CASSANDRA_HEAP_SIZE_MB=1024 -y --canary", "config rollback -y", "config history", "connection",
-    "canary status", "canary continue", "connection --address", "connection --dns",
+    "canary status", "canary continue", "cert status", "cert status --authorities", "cert renew 0",
+    "cert rotate --no-wait", "connection --address", "connection --dns",
     "connection --cqlshrc", "connection --driver-snippet", "seeds",
     "events", "events --since 2h --node 0 --kind COMMAND --limit 5", "offers", "offers why 0", "why 0", "why deploy",
     "health", "garbage", "version", "api GET /v1/plan", "api POST /v1/plan?cmd=interrupt",
@@ -109,6 +110,18 @@ def test_each_output(form: str, line: str, cli: CommandLine, served: Served) -> 
 )
 def test_json_is_the_document_of_the_api(line: str, path: str, cli: CommandLine, served: Served) -> None:
     assert json.loads(cli(*line.split(), "-o", "json").out) == json.loads(cli("api", "GET", path).out)
+
+
+def test_a_client_of_a_cluster_with_tls_gets_the_authority(
+    cli: CommandLine, served: Served, gateway: CoreGateway
+) -> None:
+    target = gateway.state.target
+    cassandra = replace(target.spec.cassandra, encryption="required")
+    gateway.state = replace(gateway.state, target=replace(target, spec=replace(target.spec, cassandra=cassandra)))
+    assert "[ssl]\ncertfile = cassandra-ca.pem\nvalidate = true\n" in cli("connection", "--cqlshrc").out
+    snippet = cli("connection", "--driver-snippet").out
+    assert "port=9042, ssl_context=context," in snippet
+    compile(snippet, "snippet", "exec")
 
 
 def test_tables_without_keyspaces_are_sent(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
