@@ -11,6 +11,7 @@ from pathlib import Path
 
 from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
+from executor.jmx import logins
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.jmx.replication import Replication, survey
 from executor.jmx.status import ISOLATED, UNKNOWN, poll, with_details, with_process, with_replication
@@ -34,6 +35,7 @@ class Cassandra:
         self._address = installation.address or installation.jolokia.address
         self._native_port = installation.native_port
         self._secret = installation.secret
+        self._watch = logins.Watch(installation.options)
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
 
@@ -59,7 +61,7 @@ class Cassandra:
             serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
             return replace(status, native_transport_running=serving)
         self._forget_secret()
-        status = self._with_replication(status, timeout)
+        status = self._with_clients(self._with_replication(status, timeout))
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
 
@@ -73,6 +75,18 @@ class Cassandra:
             except JolokiaError:
                 return status
         return with_replication(status, self._surveyed[1])
+
+    def _with_clients(self, status: NodeStatus) -> NodeStatus:
+        """Return the status with the clients that could not log in, while authentication is transitional."""
+        if not self._watch.active or not status.native_transport_running:
+            return status
+        try:
+            found = self._watch.read(self.jolokia)
+        except JolokiaError as error:
+            return replace(status, error=f"the clients that cannot log in are not known: {error}")
+        if found is None:
+            return status
+        return replace(status, silent_clients=found.silent, refused_clients=found.refused)
 
     def _forget_secret(self) -> None:
         """Remove the file with Jolokia's password: an agent shows the files of a sandbox to its clients."""
