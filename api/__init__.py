@@ -22,6 +22,7 @@ from api.endpoints import (
     plans,
     restore_plan,
     settings,
+    users,
 )
 from api.http import access, arguments, auth, errors, timing
 from api.http.origin import Hosts
@@ -49,6 +50,7 @@ BLUEPRINTS = (
     health.blueprint,
     artifacts.blueprint,
     description.blueprint,
+    users.blueprint,
 )
 
 

@@ -19,6 +19,7 @@ _READ = """
     events.kept events.stream
     health.metrics health.offers
     openapi.document
+    users.list_users
 """
 # Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
 # their agents where it brings none.

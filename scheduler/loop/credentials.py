@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from executor.protocol import SecretQuery, SecretReply, encode_message
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import JobTask, OperationRecord, is_live
+from scheduler.core.state.operation_kinds import AUTHENTICATION, ROTATION
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
+from scheduler.loop.logins import completed, job_logins
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +32,7 @@ class Credentials:
             logger.warning("credentials not sent: %s is no job of any operation", query.task_id)
             return
         operation, task = found
-        reply = self._reply(operation, query.task_id)
+        reply = self._reply(operation, query.task_id, state)
         if reply.problem:
             logger.error("credentials not sent to %s: %s", query.task_id, reply.problem)
         try:
@@ -37,15 +40,24 @@ class Credentials:
         except NotConnectedError as error:  # the executor asks again
             logger.warning("%s", error)
 
-    def _reply(self, operation: OperationRecord, task_id: str) -> SecretReply:
-        if not operation.sealed or not is_live(operation):
+    def _reply(self, operation: OperationRecord, task_id: str, state: ClusterState) -> SecretReply:
+        if not is_live(operation) or not (operation.sealed or state.logins):
             return SecretReply(task_id, problem="no credentials are stored for this operation")
-        if self._sealer is None:
+        if operation.sealed and self._sealer is None:
             return SecretReply(task_id, problem=f"the credentials cannot be opened: {SETTINGS} is not set any more")
         try:
-            return SecretReply(task_id, self._sealer.open(operation.id, operation.sealed))
+            return SecretReply(task_id, self._values(operation, state))
         except SealError as error:
             return SecretReply(task_id, problem=str(error))
+
+    def _values(self, operation: OperationRecord, state: ClusterState) -> Mapping[str, str]:
+        """Return the request's credentials, with the service's own login if they hold none. Raises SealError."""
+        if operation.kind in (AUTHENTICATION, ROTATION):
+            return job_logins(state, self._sealer, operation)
+        given: Mapping[str, str] = {}
+        if operation.sealed and self._sealer is not None:
+            given = self._sealer.open(operation.id, operation.sealed)
+        return completed(given, state, self._sealer)
 
 
 def _find(state: ClusterState, task_id: str) -> tuple[OperationRecord, JobTask] | None:

@@ -26,6 +26,7 @@ from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
 from scheduler.loop.last_words import Sandbox, sandbox_of
+from scheduler.loop.logins import with_logins
 from scheduler.loop.messages import (
     Asked,
     Event,
@@ -84,10 +85,11 @@ class Loop:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
-        self._questions = Questions(sender)
+        self._questions = Questions(sender, sealer)
         self._read_words = read_words
         self._observe = observe
         self._credentials = Credentials(sender, sealer)
+        self._sealer = sealer
         self._state = state
         self._sources = sources
         self._publish = publish
@@ -126,6 +128,7 @@ class Loop:
         began = self._sources.now()
         self._count("cycles_total")
         commands = self._take(events, began)
+        self._state = with_logins(self._state, self._sealer)
         noted = tuple(self._noted)
         inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id, noted)
         found = evaluate(self._state, commands, inputs, self._breaker)

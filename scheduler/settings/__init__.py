@@ -19,7 +19,7 @@ from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon
 from scheduler.settings.table import TABLE
-from scheduler.settings.texts import shortened
+from scheduler.settings.texts import shortened, switch
 
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
@@ -78,6 +78,8 @@ class Settings:
     replace_after_s: float
     garbage_grace_s: float
     cleanup_after_scale: bool
+    security_authentication: str
+    security_authorization: str
     cluster_task_cpus: float
     cluster_task_memory_mb: int
     cassandra_cluster_name: str
@@ -181,6 +183,8 @@ class Settings:
             jvm_options=tuple(shlex.split(self.cassandra_jvm_options)),
             java_home=self.executor_java_home or None,
             version=self.cassandra_version,
+            authentication=switch(self.security_authentication),
+            authorization=switch(self.security_authorization),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import EXECUTOR_BUNDLE
-from scheduler.settings.texts import shown
+from scheduler.settings.texts import shown, switch
 
 _PORTS = (
     "CASSANDRA_STORAGE_PORT",
@@ -82,6 +82,24 @@ def conflicts(reading: Reading) -> Iterator[str]:
     warn, fail = reading.options.get("tombstone_warn_threshold"), reading.options.get("tombstone_failure_threshold")
     if warn is not None and fail is not None and warn > fail:
         yield f"tombstone_warn_threshold must be at most tombstone_failure_threshold, which is {fail}, not {warn}."
+
+
+def login_conflicts(reading: Reading) -> Iterator[str]:
+    """Yield why the service cannot manage the logins of Cassandra."""
+    authentication, authorization = (
+        switch(str(reading.values.get(name, ""))) for name in ("SECURITY_AUTHENTICATION", "SECURITY_AUTHORIZATION")
+    )
+    if authorization == "on" and authentication != "on":
+        yield "SECURITY_AUTHORIZATION must be off while SECURITY_AUTHENTICATION is off: a permission needs a user."
+    if authentication == "on" and not (reading.has("SECRETS_KEY_FILE") or reading.has("SECRETS_KEY")):
+        yield "SECRETS_KEY_FILE must be set for SECURITY_AUTHENTICATION=on: it seals the passwords of the service."
+    for name, key, value, own in (
+        ("SECURITY_AUTHENTICATION", "authenticator", authentication, "PasswordAuthenticator"),
+        ("SECURITY_AUTHORIZATION", "authorizer", authorization, "CassandraAuthorizer"),
+    ):
+        found = str(reading.options.get(key) or "").rpartition(".")[2]
+        if value == "on" and found not in ("", own) and not found.startswith("AllowAll"):
+            yield f"{name} must be off for {key} {shown(found)}: the service manages {own} alone."
 
 
 def unusable_files(reading: Reading) -> Iterator[str]:

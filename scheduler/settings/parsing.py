@@ -11,7 +11,14 @@ from typing import Any
 
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
-from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read_options, unusable_files
+from scheduler.settings.checks import (
+    Reading,
+    cassandra_bundle,
+    conflicts,
+    login_conflicts,
+    read_options,
+    unusable_files,
+)
 from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
 from scheduler.settings.texts import MOST, broken_rule
 from scheduler.settings.texts import shown as shown_text
@@ -40,6 +47,7 @@ def read(environ: Mapping[str, str]) -> Reading:
     _derive(reading)
     read_options(given, reading)
     reading.problems += conflicts(reading)
+    reading.problems += login_conflicts(reading)
     reading.problems += unusable_files(reading)
     reading.problems += unusable_zookeeper_files(reading)
     return reading

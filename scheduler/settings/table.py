@@ -248,6 +248,21 @@ _CLUSTER = (
         "false",
         "true: a cleanup of all nodes starts automatically after nodes were added.",
     ),
+    Setting(
+        "SECURITY_AUTHENTICATION",
+        "text",
+        "off",
+        "on: Cassandra asks for users and passwords, and the service has users of its own; true and false are on and "
+        "off. A running cluster is switched node by node; see docs/operations/authentication.md.",
+        rule=rules.switch,
+    ),
+    Setting(
+        "SECURITY_AUTHORIZATION",
+        "text",
+        "off",
+        "on: users may do what was granted to them; needs SECURITY_AUTHENTICATION=on.",
+        rule=rules.switch,
+    ),
     _number("CLUSTER_TASK_CPUS", "0.1", "Cores reserved beside each node for its maintenance jobs.", minimum=0),
     _integer(
         "CLUSTER_TASK_MEMORY_MB", "32", "Memory in MB reserved beside each node for its maintenance jobs.", minimum=0

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from scheduler.core.configuration.logins import Stage
 from scheduler.core.cycle.decision import Accept, Fit, Purpose
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
 from scheduler.core.mesos.offer_operations import (
@@ -32,11 +33,17 @@ from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
 ATTRIBUTES_LIMIT = 1200
+# Cassandra makes its default superuser, whose password is known to all, only if there is no role by then.
+_NO_DEFAULT_SUPERUSER = ("-Dcassandra.superuser_setup_delay_ms=3600000",)
 
 
 @dataclass(frozen=True)
 class Start:
-    """The inputs of a launch besides node and offer. `now` is in seconds since the epoch."""
+    """The inputs of a launch besides node and offer. `now` is in seconds since the epoch.
+
+    `stage` is that of authentication and authorization. `makes_default_superuser`:
+    Cassandra may make its own, as usual.
+    """
 
     configuration: Configuration
     seeds: Seeds
@@ -44,6 +51,8 @@ class Start:
     now: float
     new_id: Callable[[], str]
     cluster_id: str = ""
+    stage: Stage = field(default_factory=Stage)
+    makes_default_superuser: bool = True
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -151,6 +160,8 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         state=TaskState.STAGING,
         launched_at=start.now,
         updated_at=start.now,
+        authentication=start.stage.authentication,
+        authorization=start.stage.authorization,
     )
     return replace(node, task=task, mode="UNKNOWN")
 
@@ -174,6 +185,8 @@ def _fit(
             volume=volume_json,
             replace_address=previous.address if previous is not None else None,
             paused=is_paused(record),
+            options=start.stage.options(),
+            jvm_options=() if start.makes_default_superuser else _NO_DEFAULT_SUPERUSER,
         )
     )
     return Fit(record, Accept(Purpose.NODE, record.name, offer.ids, (*before, build_launch(task))))

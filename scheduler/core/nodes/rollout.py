@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import (
     describe_changes,
     differences_of,
@@ -48,7 +49,7 @@ def roll_out(cycle: Cycle) -> None:
     node = next_node(cycle.state)
     if node is None or must_wait(cycle, node, recorded_configuration(cycle.state, node).spec):
         return
-    if not _hold_enough(cycle, node):
+    if step_block(cycle.state, node) is not None or not _hold_enough(cycle, node):
         return
     assert node.task is not None
     intent = Intent(
@@ -60,6 +61,11 @@ def roll_out(cycle: Cycle) -> None:
     )
     _note_canary(cycle, node)
     cycle.put(replace(node, intent=intent, failures=Failures()))
+
+
+def step_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return what must happen in the cluster before this member restarts; a member that is down waits for nothing."""
+    return None if is_down(node) else logins.stage_block(state, logins.stages(state), node.name)
 
 
 def _note_canary(cycle: Cycle, node: NodeRecord) -> None:

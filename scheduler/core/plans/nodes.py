@@ -137,6 +137,8 @@ def _roll_out_status(
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")
     if (tried := trial.block(state)) is not None:
         return Status.WAITING, tried
+    if (held := rollout.step_block(state, node)) is not None:
+        return Status.WAITING, held
     text = state.memory.waits.get(node.name)
     if text is not None:
         return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)

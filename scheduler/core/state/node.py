@@ -101,7 +101,10 @@ class Abandoned:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """The newest launch of a node. `state` is the last that Mesos or the executor reported."""
+    """The newest launch of a node. `state` is the last that Mesos or the executor reported.
+
+    `authentication` and `authorization` are `off`, `transitional` or `on`; off: the scheduler does not manage it.
+    """
 
     id: str
     executor_id: str
@@ -111,6 +114,8 @@ class TaskRecord:
     updated_at: float
     reason: str = ""
     message: str = ""
+    authentication: str = "off"
+    authorization: str = "off"
 
 
 @dataclass(frozen=True)
