@@ -19,6 +19,11 @@ from scheduler.core.state.spec import CassandraSpec, ClusterSpec
 
 Json = Mapping[str, Any]
 
+# The fields of a node's last status in the list of all nodes.
+LAST_STATUS = (
+    "reported", "native_transport_running", "data_center", "version", "schema", "token_count", "live_count",
+    "unreachable_count", "load_bytes", "disk_free_bytes", "error",
+)  # fmt: skip
 NOT_FAILED = (TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING)
 
 
@@ -129,6 +134,27 @@ def info(node: NodeRecord) -> Json:
         "configuration": task.configuration if task else None,
         "failures": node.failures.count,
     }
+
+
+def statuses(state: ClusterState) -> Json:
+    """Return the record of each launched node with the last status that its executor sent.
+
+    The addresses of peers are only counted: with a thousand nodes their lists would be a thousand times as long.
+    """
+    return {"nodes": [{**info(node), **_last_status(state, node)} for node in launched(state)]}
+
+
+def _last_status(state: ClusterState, node: NodeRecord) -> Json:
+    """Return the last status of the node's newest task; every field is null before its first one."""
+    sighting = state.sightings.get(node.name)
+    if sighting is None or node.task is None or sighting.task_id != node.task.id:
+        return dict.fromkeys(LAST_STATUS)
+    found = sighting.status
+    values = (
+        stamp(sighting.at), found.native_transport_running, found.data_center, found.version, found.schema,
+        found.token_count, len(found.live), len(found.unreachable), found.load_bytes, found.room_bytes, found.error,
+    )  # fmt: skip
+    return dict(zip(LAST_STATUS, values, strict=True))
 
 
 def endpoints(state: ClusterState) -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ from flask import Response
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
 from api.http.errors import RequestError
+from api.openapi.json_schema import INTEGER, OBJECT, STRINGS, list_of, ref
 from api.openapi.routes import Routes
-from api.openapi.schemas import INTEGER, OBJECT, STRINGS, list_of, ref
 from scheduler import __version__
 from scheduler.loop.snapshot import Snapshot
 from scheduler.settings import Settings

@@ -6,8 +6,8 @@ from flask import Response
 
 from api.documents import cluster
 from api.http.access import access, answer
+from api.openapi.json_schema import STRINGS, ref
 from api.openapi.routes import Routes
-from api.openapi.schemas import STRINGS, ref
 from scheduler.core.configuration.differences import without_secrets
 from scheduler.loop.snapshot import Snapshot
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, current_app, jsonify
 
 from api.openapi.document import describe
+from api.openapi.json_schema import OBJECT
 from api.openapi.routes import Routes
-from api.openapi.schemas import OBJECT
 
 blueprint = Routes("openapi", __name__)
 

@@ -14,9 +14,9 @@ from api.documents import cluster
 from api.http.access import Access, access, snapshot
 from api.http.arguments import query
 from api.http.errors import RequestError
+from api.openapi.json_schema import ref
 from api.openapi.operation import Answer, parameter
 from api.openapi.routes import Routes
-from api.openapi.schemas import ref
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
 from scheduler.core.state.event import Entry
 from scheduler.loop.snapshot import Snapshot, Unavailable

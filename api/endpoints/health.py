@@ -9,9 +9,9 @@ from flask import Response, jsonify
 
 from api.documents import cluster
 from api.http.access import access, answer, snapshot
+from api.openapi.json_schema import OBJECT, STRING, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
-from api.openapi.schemas import OBJECT, STRING, ref
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.metrics import CONTENT_TYPE

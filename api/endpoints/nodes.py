@@ -12,9 +12,9 @@ from api.endpoints.start_operation import start
 from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, choice, flag, query
 from api.http.errors import RequestError, refusal_error
+from api.openapi.json_schema import STRINGS, ref
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
-from api.openapi.schemas import STRINGS, ref
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
@@ -34,6 +34,12 @@ _REPLACED = "returns the task that ends, with decommission=true the started oper
 def names() -> Response:
     """Return the names of the launched nodes, in numeric order."""
     return answer("nodes", lambda found: [node.name for node in cluster.launched(found.state)])
+
+
+@blueprint.read("/v1/nodes/status", "All nodes' records and last reported statuses, in one answer", ref("NodeStatuses"))
+def statuses() -> Response:
+    """Return each launched node's record with the status that its executor sent last; no node is queried."""
+    return answer("nodes/status", lambda found: cluster.statuses(found.state))
 
 
 @blueprint.read("/v1/nodes/<node>/status", "The node's status, live from its executor", ref("NodeStatus"))

@@ -12,9 +12,10 @@ from api.endpoints.start_operation import ask_storage, check_key, checked, seal,
 from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refusal_error
+from api.openapi.json_schema import list_of, ref
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
-from api.openapi.schemas import any_request, list_of, ref
+from api.openapi.schemas import any_request
 from scheduler.core.commands.command import OperationCommand, ResumeOperation, StopOperation, TuneOperation
 from scheduler.core.maintenance.request import NAME, Request, check_location, check_login, check_tuning
 from scheduler.core.state.operation_kinds import KINDS, ROTATION

@@ -11,9 +11,9 @@ from api.documents import cluster
 from api.http.access import access, answer, snapshot
 from api.http.arguments import body, query
 from api.http.errors import RequestError, refusal_error
+from api.openapi.json_schema import STRINGS, ref
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
-from api.openapi.schemas import STRINGS, ref
 from scheduler.core.commands.command import Command, ForceComplete, Interrupt, Proceed, RestartStep
 from scheduler.settings.texts import plain
 

@@ -10,8 +10,8 @@ from api.documents.cluster import launched
 from api.endpoints.start_operation import Json, checked_with_backup, credentials_problem, one_of_few, storage_question
 from api.http.access import access, snapshot
 from api.http.arguments import document, query
+from api.openapi.json_schema import ref
 from api.openapi.routes import BOTH, Routes
-from api.openapi.schemas import ref
 from scheduler.core.maintenance.job_parameters import share
 from scheduler.core.maintenance.request import Request
 from scheduler.core.maintenance.restore_preview import preview

@@ -16,8 +16,8 @@ from api.endpoints.settings_trial import check_by_cassandra
 from api.http.access import access, snapshot
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refusal_error
+from api.openapi.json_schema import ref
 from api.openapi.routes import Routes
-from api.openapi.schemas import ref
 from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences

@@ -12,7 +12,7 @@ OPEN = frozenset({"health.ping", "health.healthcheck", "health.health", "artifac
 _READ = """
     plans.names plans.read_deploy plans.read
     connection.connection connection.addresses connection.names connection.seeds connection.data_center
-    nodes.names nodes.status nodes.info
+    nodes.names nodes.statuses nodes.status nodes.info
     operations.status_of_kind operations.status_of_work operations.history_of_kind operations.history_of_work
     config.target config.cassandra config.executor config.nodes config.seed_nodes config.framework
     config.framework_id config.properties config.stored_property config.garbage

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from api.openapi.json_schema import Json
 from api.openapi.routes import Routes
-from api.openapi.schemas import SCHEMAS, Json
+from api.openapi.schemas import SCHEMAS
 from scheduler import __version__
 
 _TOKEN: Json = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.http.path_template import path_template
-from api.openapi.schemas import STRING, Json, ref
+from api.openapi.json_schema import STRING, Json, ref
 
 _CHOICE = re.compile(r"<any\(([^()]*)\):(\w+)>")
 _FAILURES: Mapping[str, str] = {

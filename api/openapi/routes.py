@@ -9,8 +9,8 @@ from flask import Blueprint, Response
 
 from api.http import roles
 from api.http.path_template import path_template
+from api.openapi.json_schema import Json, ref
 from api.openapi.operation import BODY_FAILURES, COMMAND_FAILURES, Answer, describe_operation
-from api.openapi.schemas import Json, ref
 
 View = Callable[..., Response]
 Decorator = Callable[[View], View]

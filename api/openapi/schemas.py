@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from api.openapi.json_schema import (
+    BOOLEAN,
+    INTEGER,
+    NULLABLE,
+    NUMBER,
+    OBJECT,
+    STRING,
+    STRINGS,
+    Json,
+    list_of,
+    nullable,
+    object_of,
+    ref,
+)
+from api.openapi.node_schemas import NODE_SCHEMAS
 from scheduler.core.state.event import EntryKind
 
-Json = dict[str, Any]
-
-STRING: Json = {"type": "string"}
-STRINGS: Json = {"type": "array", "items": STRING}
-BOOLEAN: Json = {"type": "boolean"}
-INTEGER: Json = {"type": "integer"}
-_NULLABLE: Json = {"type": ["string", "null"]}
 _STATUS_WORDS = [
     "ERROR",
     "WAITING",
@@ -25,53 +32,30 @@ _STATUS_WORDS = [
     "IN_PROGRESS",
     "COMPLETE",
 ]
-
-
-def object_of(fields: Mapping[str, Json]) -> Json:
-    """Return the schema of an object that always has all of these fields."""
-    return {"type": "object", "properties": dict(fields), "required": list(fields)}
-
-
-def ref(name: str) -> Json:
-    """Return a reference to the schema of this name in SCHEMAS."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def list_of(name: str) -> Json:
-    """Return the schema of a list whose items have the schema of this name."""
-    return {"type": "array", "items": ref(name)}
-
-
-def _nullable(schema: Json) -> Json:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-_NUMBER: Json = {"type": "number"}
 _WORD: Json = {"type": "string", "enum": _STATUS_WORDS}
 _HEALTH = {"type": "object", "properties": {"healthy": BOOLEAN, "message": STRING}, "required": ["healthy"]}
 
-OBJECT: Json = {"type": "object"}
 _OPERATION_WORDS = ["RUNNING", "WAITING", "ERROR", "STOPPING", "STOPPED", "COMPLETE", "DIFFERENT", "NONE"]
 _OPERATION_FIELDS: Mapping[str, Json] = {
     "kind": STRING,
-    "id": _NULLABLE,
+    "id": NULLABLE,
     "request": OBJECT,
     "tuning": OBJECT,
-    "principal": _NULLABLE,
-    "started": _NULLABLE,
-    "finished": _NULLABLE,
+    "principal": NULLABLE,
+    "started": NULLABLE,
+    "finished": NULLABLE,
 }
 _STEP_FIELDS: Mapping[str, Json] = {
     "state": _WORD,
     "reason": STRING,
     "message": STRING,
-    "node": _NULLABLE,
+    "node": NULLABLE,
     "progress": ref("Progress"),
     "failures": INTEGER,
     "interruptions": INTEGER,
     "error": STRING,
-    "started": _NULLABLE,
-    "finished": _NULLABLE,
+    "started": NULLABLE,
+    "finished": NULLABLE,
     "result": OBJECT,
 }
 
@@ -214,7 +198,7 @@ SCHEMAS: Mapping[str, Json] = {
             "possible": BOOLEAN,
             "problems": list_of("RestoreProblem"),
             "untried": STRINGS,
-            "mode": _NULLABLE,
+            "mode": NULLABLE,
             "tables": list_of("RestoredTable"),
             "tables_more": INTEGER,
             "creates": {"type": "object", "additionalProperties": STRINGS},
@@ -239,9 +223,9 @@ SCHEMAS: Mapping[str, Json] = {
         }
     ),
     "RestoringNode": object_of(
-        {"loads": STRINGS, "bytes": INTEGER, "free_bytes": {"type": ["integer", "null"]}, "same_as": _NULLABLE}
+        {"loads": STRINGS, "bytes": INTEGER, "free_bytes": {"type": ["integer", "null"]}, "same_as": NULLABLE}
     ),
-    "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": _NULLABLE}),
+    "Changed": object_of({**_PREVIEW, "configuration": STRING, "canary": NULLABLE}),
     "Change": object_of({"name": STRING, "old": STRING, "new": STRING, "effect": {"enum": ["none", "restart"]}}),
     "Message": object_of({"message": STRING}),
     "Events": object_of({"events": list_of("Event"), "newest": INTEGER, "more": BOOLEAN}),
@@ -257,8 +241,8 @@ SCHEMAS: Mapping[str, Json] = {
         {
             **dict.fromkeys(("resource_id", "agent_id", "hostname", "found", "problem"), STRING),
             "volumes": STRINGS,
-            **dict.fromkeys(("cpus", "memory_mb", "disk_mb"), _NUMBER),
-            "released_after": _NULLABLE,
+            **dict.fromkeys(("cpus", "memory_mb", "disk_mb"), NUMBER),
+            "released_after": NULLABLE,
         }
     ),
     "Step": object_of({"id": STRING, "status": _WORD, "name": STRING, "message": STRING, "reason": STRING}),
@@ -267,45 +251,7 @@ SCHEMAS: Mapping[str, Json] = {
     "Connection": object_of({"nodes": STRINGS, "address": STRINGS, "dns": STRINGS, "vip": STRING}),
     "Seeds": object_of({"isSeed": BOOLEAN, "seeds": STRINGS}),
     "DataCenter": object_of({"data_center": STRING, "url": STRING, "seeds": STRINGS}),
-    "NodeStatus": object_of(
-        {
-            "mode": STRING,
-            "joined": BOOLEAN,
-            "rpc_running": BOOLEAN,
-            "native_transport_running": BOOLEAN,
-            "gossip_initialized": BOOLEAN,
-            "gossip_running": BOOLEAN,
-            "host_id": _NULLABLE,
-            "endpoint": _NULLABLE,
-            "token_count": INTEGER,
-            "data_center": _NULLABLE,
-            "rack": _NULLABLE,
-            "version": _NULLABLE,
-            "schema": _NULLABLE,
-            "live": STRINGS,
-            "unreachable": STRINGS,
-            "error": _NULLABLE,
-            "most_replicas": {"type": ["integer", "null"]},
-            "disregards_racks": _NULLABLE,
-            "auth_replicas": {"type": ["integer", "null"]},
-        }
-    ),
-    "NodeInfo": object_of(
-        {
-            "name": STRING,
-            "id": _NULLABLE,
-            "hostname": _NULLABLE,
-            "slave_id": _NULLABLE,
-            "state": _NULLABLE,
-            "operating_mode": STRING,
-            "mode": STRING,
-            "address": _NULLABLE,
-            "host_id": _NULLABLE,
-            "rack": STRING,
-            "configuration": _NULLABLE,
-            "failures": INTEGER,
-        }
-    ),
+    **NODE_SCHEMAS,
     "Framework": object_of(
         {
             "name": STRING,
@@ -319,7 +265,7 @@ SCHEMAS: Mapping[str, Json] = {
             "failover_timeout_s": {"type": "number"},
         }
     ),
-    "Accepted": object_of({"status": STRING, "message": STRING, "id": _NULLABLE}),
+    "Accepted": object_of({"status": STRING, "message": STRING, "id": NULLABLE}),
     "Progress": {"type": "object", "additionalProperties": {"type": ["number", "string", "null"]}},
     "OperationStep": object_of(_STEP_FIELDS),
     "OperationNode": object_of({"phase": STRING, **_STEP_FIELDS}),
@@ -329,7 +275,7 @@ SCHEMAS: Mapping[str, Json] = {
             "state": {"type": "string", "enum": _OPERATION_WORDS},
             "message": STRING,
             "interrupted": BOOLEAN,
-            "percent": _nullable(_NUMBER),
+            "percent": nullable(NUMBER),
             "progress": ref("Progress"),
             "nodes": {"type": "object", "additionalProperties": ref("OperationNode")},
             "cluster": {"type": "object", "additionalProperties": ref("OperationStep")},
@@ -344,7 +290,7 @@ SCHEMAS: Mapping[str, Json] = {
             "steps": {
                 "type": "object",
                 "additionalProperties": object_of(
-                    {"state": STRING, "started": _NULLABLE, "finished": _NULLABLE, "error": STRING, "result": OBJECT}
+                    {"state": STRING, "started": NULLABLE, "finished": NULLABLE, "error": STRING, "result": OBJECT}
                 ),
             },
         }
@@ -367,7 +313,7 @@ SCHEMAS: Mapping[str, Json] = {
                     "type": "object",
                     "properties": {
                         "backup_name": STRING,
-                        "cluster_name": _NULLABLE,
+                        "cluster_name": NULLABLE,
                         "state": {"type": "string", "enum": ["complete", "unfinished"]},
                         "started_at": {},
                         "finished_at": {},
@@ -386,15 +332,15 @@ SCHEMAS: Mapping[str, Json] = {
         "properties": {
             "backup_name": STRING,
             "state": {"type": "string", "enum": ["complete", "unfinished"]},
-            "cluster": _NULLABLE,
-            "cluster_name": _NULLABLE,
-            "operation": _NULLABLE,
+            "cluster": NULLABLE,
+            "cluster_name": NULLABLE,
+            "operation": NULLABLE,
             "nodes": OBJECT,
             "key_spaces": OBJECT,
             "bytes": {"type": ["integer", "null"]},
-            "cassandra_version": _NULLABLE,
-            "started_at": _NULLABLE,
-            "finished_at": _NULLABLE,
+            "cassandra_version": NULLABLE,
+            "started_at": NULLABLE,
+            "finished_at": NULLABLE,
             "left_out": {"type": "object", "additionalProperties": STRING},
             "absent": OBJECT,
             "coverage": OBJECT,

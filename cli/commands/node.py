@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from cli.errors import ExitCode, Failure
+from cli.errors import ExitCode
+from cli.nodes import read_nodes
 from cli.options import force_option, wait_options
 from cli.rest import segment
 from cli.session import Session, group, node_name, pass_session
@@ -29,13 +30,11 @@ def node() -> None:
 @pass_session
 def list_nodes(session: Session) -> None:
     """List the nodes that were launched."""
-    names = session.client.get("/v1/nodes/list")
     if session.output.format in ("json", "yaml", "name"):
+        names = session.client.get("/v1/nodes/list")
         return session.output.show(names, Table(columns("Node"), [(name,) for name in names]))
-    found = session.client.get_all([f"/v1/nodes/{segment(name)}/info" for name in names])
-    return session.output.show(
-        names, Table(_COLUMNS, [_row(name, item) for name, item in zip(names, found, strict=True)])
-    )
+    found = read_nodes(session.client)
+    return session.output.show([item["name"] for item in found], Table(_COLUMNS, [_row(item) for item in found]))
 
 
 @node.command("show")
@@ -148,9 +147,7 @@ def _flag(value: bool) -> str:
     return "true" if value else ""
 
 
-def _row(name: str, info: Json | Failure) -> tuple[Any, ...]:
-    if isinstance(info, Failure):
-        return (name, None, None, None, None, str(info), None)
+def _row(info: Json) -> tuple[Any, ...]:
     return tuple(info.get(key) for key in ("name", "rack", "hostname", "address", "mode", "state", "failures"))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cli.errors import ExitCode, Failure
-from cli.rest import Client, segment
+from cli.nodes import NODES, nodes_of
+from cli.rest import Client
 from cli.session import Session, command, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
 from cli.waiting import operation_path
@@ -19,7 +20,6 @@ _COLUMNS = columns(
     "St", "Node", "Rack", "Agent", "Address", Column("Disk-free", Kind.BYTES), "Mode", Column("Task", wide=True),
     Column("Failures", wide=True), Column("Host-id", wide=True), Column("Configuration", wide=True), "Job", "Why",
 )  # fmt: skip
-_FREE = "node_disk_free_bytes{"
 _JOINING = ("JOINING", "STARTING")
 _LEAVING = ("LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED")
 
@@ -40,33 +40,21 @@ def _show(session: Session) -> int:
 
 def read_status(client: Client) -> dict[str, Any]:
     """Return what the API reports of the whole cluster: health, plans, active operations and nodes."""
-    framework, health, names, metrics, *plans = _all_or_failure(
-        client.get_all(
-            ["/v1/framework", "/v1/health", "/v1/nodes/list", "/metrics", *(f"/v1/plans/{name}" for name in PLANS)]
-        )
-    )
+    answers = client.get_all(["/v1/framework", "/v1/health", NODES, *(f"/v1/plans/{name}" for name in PLANS)])
+    nodes = nodes_of(client, answers.pop(2))
+    framework, health, *plans = _all_or_failure(answers)
     active = [name for name, word in health["plans"].items() if name not in PLANS and word != "COMPLETE"]
     operations = _all_or_failure(client.get_all([f"{operation_path(kind)}/status" for kind in active]))
-    found = client.get_all([f"/v1/nodes/{segment(name)}/info" for name in names])
-    nodes = [item if isinstance(item, dict) else {"name": name} for name, item in zip(names, found, strict=True)]
     return {
         "framework": framework,
         "health": health,
         "plans": dict(zip(PLANS, plans, strict=True)),
         "operations": {item["kind"]: item for item in operations},
         "nodes": nodes,
-        "disk_free_bytes": free_bytes(metrics),
+        "disk_free_bytes": {
+            node["name"]: node["disk_free_bytes"] for node in nodes if node.get("disk_free_bytes") is not None
+        },
     }
-
-
-def free_bytes(metrics: str) -> dict[str, float]:
-    """Return the free bytes of each node's disk, from the text of /metrics."""
-    found: dict[str, float] = {}
-    for line in metrics.splitlines():
-        if _FREE in line and not line.startswith("#"):
-            labels, _, value = line.rpartition(" ")
-            found[labels.partition('node="')[2].partition('"')[0]] = float(value)
-    return found
 
 
 def letters(node: Json) -> str:

@@ -25,8 +25,8 @@ from cli.waiting import operation_path
 
 _ONCE = (
     "/v1/health", "/admin/healthcheck", "/v1/framework", "/v1/config", "/v1/connection", "/v1/seeds", "/v1/datacenter",
-    "/v1/nodes/list", "/v1/plans", "/v1/events", "/v1/garbage", "/v1/debug/offers", "/v1/state/properties/suppressed",
-    "/metrics",
+    "/v1/nodes/list", "/v1/nodes/status", "/v1/plans", "/v1/events", "/v1/garbage", "/v1/debug/offers",
+    "/v1/state/properties/suppressed", "/metrics",
 )  # fmt: skip
 _COLUMNS = columns("File", Column("Size", Kind.BYTES), "SHA-256")
 

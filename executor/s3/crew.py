@@ -95,7 +95,8 @@ class Crew:
             part()
 
     def _work(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        # For this thread alone. A program of low priority already, which Mesos can be told to start, stays there.
+        os.nice(_NICENESS)
         while (task := self._next()) is not None:
             try:
                 task()

@@ -21,7 +21,7 @@ from executor.node.reporting import Report, believed
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
-ADDRESS = "127.0.46.1"
+ADDRESS = "127.0.46.11"
 _PASSWORD = "of-the-store"
 
 

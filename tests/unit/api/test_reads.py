@@ -9,6 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
+from api.documents.cluster import LAST_STATUS
+from bench.large import deployed
 from executor.protocol import Ports
 from scheduler import __version__
 from scheduler.core.state.cluster import GarbageRecord, Sighting, UninstallRecord
@@ -185,6 +187,32 @@ class TestNodeStatus:
         nodes = [make_node(index) for index in (10, 2, 1)]
         gateway.state = replace(gateway.state, nodes={node.name: node for node in nodes})
         assert document(client.get("/v1/nodes/list")) == ["node-1", "node-2", "node-10"]
+
+
+class TestAllStatuses:
+    """One answer for all nodes, from the published snapshot."""
+
+    def test_each_node_has_its_record_and_its_last_status(self, client: FlaskClient, gateway: CoreGateway) -> None:
+        nodes = document(client.get("/v1/nodes/status"))["nodes"]
+        assert [node["name"] for node in nodes] == ["node-0", "node-1", "node-2"]
+        assert document(client.get("/v1/nodes/1/info")).items() <= nodes[1].items()
+        assert nodes[1]["reported"] == "2023-11-14T22:13:20Z"
+        assert (nodes[1]["version"], nodes[1]["disk_free_bytes"], nodes[1]["live_count"]) == ("5.0.8", 2**30, 2)
+        assert gateway.asked == []
+
+    @pytest.mark.parametrize("sightings", [{}, {"node-0": Sighting("node-0__earlier", make_status(0), NOW)}])
+    def test_a_status_of_an_earlier_task_does_not_count(self, gateway: CoreGateway, sightings: Any) -> None:
+        gateway.state = replace(gateway.state, nodes={"node-0": make_node(0)}, sightings=sightings)
+        client = create_app(gateway, make_settings()).test_client()
+        (node,) = document(client.get("/v1/nodes/status"))["nodes"]
+        assert node["mode"] == "NORMAL"
+        assert {node[name] for name in LAST_STATUS} == {None}
+
+    def test_a_thousand_nodes_that_all_see_each_other(self) -> None:
+        state = deployed(1000)
+        answer = create_app(CoreGateway(state), make_settings()).test_client().get("/v1/nodes/status")
+        assert len(document(answer)["nodes"]) == 1000
+        assert len(answer.data) < 1_000_000
 
 
 def task_state(node: NodeRecord, state: TaskState) -> NodeRecord:

@@ -93,6 +93,10 @@ def forgotten(gateway: CoreGateway) -> None:
     gateway.state = replace(gateway.state, garbage={name: record})
 
 
+def alone(gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, nodes={"node-0": gateway.state.nodes["node-0"]})
+
+
 # What runs when a request comes; elsewhere nothing does.
 SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/cleanup/status": cleaning,
@@ -100,6 +104,7 @@ SCENES: dict[str, Callable[[CoreGateway], object]] = {
     "/v1/nodes/node-0/cancel": lambda gateway: gateway.submit(RestartNodes(("node-0",), "op"), "op"),
     "/v1/events?limit=1": happened,
     "/v1/garbage": forgotten,
+    "/v1/nodes/status": alone,
     "/v1/config/rollback": changed,
     "/v1/nodes/node-0/resume": lambda gateway: gateway.submit(PauseNode("node-0", "op"), "op"),
     "/v1/backup/tune": lambda gateway: run(gateway, "backup", tuning={"throttle": 1}),

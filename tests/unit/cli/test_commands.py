@@ -19,6 +19,8 @@ from api import BLUEPRINTS, create_app
 from api.http.path_template import path_template
 from api.openapi.document import describe
 from bench.large import deployed
+from cli import nodes
+from cli.commands import status
 from cli.reasons import ADVICE
 from scheduler.core.configuration.target import choose_canary
 from scheduler.core.events.log import add_entries
@@ -267,6 +269,33 @@ def read(archive: tarfile.TarFile, name: str) -> str:
 
 def test_advice_is_about_known_reasons() -> None:
     assert ADVICE.keys() <= {code.value for code in Code}
+
+
+def test_all_nodes_are_one_request(cli: CommandLine, served: Served) -> None:
+    for words in ("status", "node list"):
+        served.paths.clear()
+        assert cli(*words.split()).code == 0
+        assert [path for path in served.paths if path.startswith("/v1/nodes/")] == ["/v1/nodes/status"]
+
+
+def test_an_older_scheduler_is_asked_node_by_node(
+    cli: CommandLine, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = [cli("status").out, cli("node", "list").out]
+    monkeypatch.setattr(nodes, "NODES", "/v1/nodes/not-yet")
+    monkeypatch.setattr(status, "NODES", "/v1/nodes/not-yet")
+    served.paths.clear()
+    assert [cli("status").out, cli("node", "list").out] == shown
+    assert "/v1/nodes/node-2/info" in served.paths
+
+
+def test_a_list_of_nodes_that_is_refused_is_no_older_scheduler(
+    cli: CommandLine, served: Served, gateway: CoreGateway
+) -> None:
+    gateway.unavailable = "ZooKeeper does not answer"
+    ran = cli("node", "list")
+    assert (ran.code, ran.err) == (8, "ZooKeeper does not answer.\n")
+    assert not [path for path in served.paths if path.endswith("/info")]
 
 
 def test_a_thousand_nodes(

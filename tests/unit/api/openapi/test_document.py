@@ -48,6 +48,7 @@ def test_the_words_of_a_status(description: Any) -> None:
         "/v1/connection/address",
         "/v1/connection/dns",
         "/v1/nodes/list",
+        "/v1/nodes/status",
         "/v1/nodes/{node}/status",
         "/v1/nodes/{node}/info",
         "/v1/seeds",

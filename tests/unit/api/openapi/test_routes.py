@@ -8,9 +8,10 @@ import pytest
 from flask import Response
 
 from api.openapi.document import describe
+from api.openapi.json_schema import STRINGS, ref
 from api.openapi.operation import Answer, parameter
 from api.openapi.routes import Routes
-from api.openapi.schemas import STRINGS, any_request, ref
+from api.openapi.schemas import any_request
 
 REFUSED = {"401", "403", "429"}
 
