@@ -1,6 +1,7 @@
 package mesos.cassandra;
 
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -8,7 +9,6 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -24,13 +24,16 @@ final class Attempts {
     private static final long REMEMBERED = TimeUnit.HOURS.toNanos(1);
     private static final long FORGIVEN = TimeUnit.MINUTES.toNanos(10);
 
-    /** What is known of one address. */
+    /** A client that is asked, by its port. */
+    private record Question(int port, long at) {}
+
+    /** What is known of one address; credentials by port. */
     private static final class Client {
-        final Deque<Long> open = new ArrayDeque<>();
+        final Deque<Question> open = new ArrayDeque<>();
+        final Map<Integer, byte[]> offered = new LinkedHashMap<>();
         String driver = "";
         Long silentAt;
         Long answeredAt;
-        final Map<String, byte[]> offered = new LinkedHashMap<>();
     }
 
     private static final Map<InetAddress, Client> clients = new LinkedHashMap<>() {
@@ -53,20 +56,23 @@ final class Attempts {
     }
 
     /** Notes that a client is asked for its credentials. */
-    static synchronized void ask(InetAddress address, String driver, long now) {
-        Client client = clients.computeIfAbsent(address, ignored -> new Client());
+    static synchronized void ask(InetSocketAddress from, String driver, long now) {
+        Client client = clients.computeIfAbsent(from.getAddress(), ignored -> new Client());
         client.driver = driver;
         if (client.open.size() < LIMIT)
-            client.open.addLast(now);
+            client.open.addLast(new Question(from.getPort(), now));
     }
 
-    /** Notes an answer. It comes at once, so it is that to the newest question. */
+    /** Notes an answer. It comes at once, so it is that to the newest question to this address. */
     static synchronized void answer(InetAddress address, byte[] response, long now) {
         Client client = clients.computeIfAbsent(address, ignored -> new Client());
-        client.open.pollLast();
+        Question question = client.open.pollLast();
         client.answeredAt = now;
-        if (client.offered.size() < LIMIT)
-            client.offered.put(user(response), response.clone());
+        if (question == null)
+            return;
+        if (client.offered.size() >= LIMIT)
+            client.offered.remove(client.offered.keySet().iterator().next());
+        client.offered.put(question.port(), response.clone());
     }
 
     /** Returns the clients that left without credentials, each as a few words. */
@@ -84,27 +90,21 @@ final class Attempts {
         return found;
     }
 
-    /** Returns the credentials that clients at these addresses have offered, by address and user; forgets the others. */
-    static synchronized Map<String, byte[]> offered(Set<InetAddress> connected) {
-        Map<String, byte[]> found = new LinkedHashMap<>();
-        clients.forEach((address, client) -> {
-            if (!connected.contains(address))
-                client.offered.clear();
-        });
-        clients.forEach((address, client) -> client.offered.forEach(
-            (user, response) -> found.put(address.getHostAddress() + " as " + user, response)));
-        return found;
+    /** Returns the credentials that a connected client has offered; null if it was not asked. */
+    static synchronized byte[] offered(InetSocketAddress from) {
+        Client client = clients.get(from.getAddress());
+        return client == null ? null : client.offered.get(from.getPort());
     }
 
-    /** Forgets credentials that are valid by now. */
-    static synchronized void forget(String name) {
-        clients.forEach((address, client) -> client.offered.keySet().removeIf(
-            user -> name.equals(address.getHostAddress() + " as " + user)));
+    /** Returns the user in an answer of SASL PLAIN: authorization id, NUL, user, NUL, password. */
+    static String user(byte[] response) {
+        String[] parts = new String(response, StandardCharsets.UTF_8).split("\0", -1);
+        return parts.length < 2 ? "" : parts[parts.length - 2];
     }
 
     private static void note(long now) {
         for (Client client : clients.values()) {
-            while (!client.open.isEmpty() && now - client.open.peekFirst() > ANSWER) {
+            while (!client.open.isEmpty() && now - client.open.peekFirst().at() > ANSWER) {
                 client.open.pollFirst();
                 client.silentAt = now;
                 opened = true;
@@ -115,11 +115,5 @@ final class Attempts {
 
     private static String described(String driver) {
         return driver.isEmpty() ? "" : " (" + driver + ")";
-    }
-
-    private static String user(byte[] response) {
-        // SASL PLAIN: authorization id, NUL, user, NUL, password.
-        String[] parts = new String(response, StandardCharsets.UTF_8).split("\0", -1);
-        return parts.length < 2 ? "" : parts[parts.length - 2];
     }
 }

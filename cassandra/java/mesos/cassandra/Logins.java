@@ -1,8 +1,8 @@
 package mesos.cassandra;
 
-import java.net.InetAddress;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.Base64;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -113,17 +113,8 @@ final class Logins {
         public List<String> refused(boolean permissions) {
             Set<String> found = new LinkedHashSet<>();
             IAuthenticator authenticator = DatabaseDescriptor.getAuthenticator();
-            if (authenticator instanceof TransitionalAuthenticator) {
-                for (Map.Entry<String, byte[]> one : Attempts.offered(connected()).entrySet()) {
-                    String problem = ((TransitionalAuthenticator) authenticator).problem(one.getValue());
-                    if (problem.isEmpty())
-                        Attempts.forget(one.getKey());
-                    else
-                        found.add(one.getKey() + " (" + problem + ")");
-                    if (found.size() > SHOWN)
-                        break;
-                }
-            }
+            if (authenticator instanceof TransitionalAuthenticator)
+                found.addAll(anonymous((TransitionalAuthenticator) authenticator));
             if (permissions)
                 found.addAll(powerless());
             return shortened(new ArrayList<>(found));
@@ -161,10 +152,25 @@ final class Logins {
         return found;
     }
 
-    private static Set<InetAddress> connected() {
-        Set<InetAddress> found = new HashSet<>();
-        for (ConnectedClient client : ClientMetrics.instance.allConnectedClients())
-            found.add(client.remoteAddress().getAddress());
+    /** Returns the anonymous clients whose credentials are wrong now, or that were let in without a question. */
+    private static Set<String> anonymous(TransitionalAuthenticator authenticator) {
+        Set<String> found = new LinkedHashSet<>();
+        Map<String, String> checked = new HashMap<>();
+        for (ConnectedClient client : ClientMetrics.instance.allConnectedClients()) {
+            if (!client.username().orElse("").equals(AuthenticatedUser.ANONYMOUS_USERNAME) || found.size() > SHOWN)
+                continue;
+            String address = client.remoteAddress().getAddress().getHostAddress();
+            byte[] offered = Attempts.offered(client.remoteAddress());
+            if (offered == null) {
+                found.add(address + " (connected before it was asked for credentials)");
+                continue;
+            }
+            // A check takes tens of milliseconds, and a client has several connections.
+            String problem = checked.computeIfAbsent(
+                Base64.getEncoder().encodeToString(offered), ignored -> authenticator.problem(offered));
+            if (!problem.isEmpty())
+                found.add(address + " as " + Attempts.user(offered) + " (" + problem + ")");
+        }
         return found;
     }
 

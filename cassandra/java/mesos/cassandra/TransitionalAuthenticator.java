@@ -22,7 +22,7 @@ public final class TransitionalAuthenticator extends PasswordAuthenticator {
 
     @Override
     public AuthenticateMessage getAuthenticateMessage(ClientState client) {
-        Attempts.ask(client.getRemoteAddress().getAddress(), client.getDriverName().orElse(""), System.nanoTime());
+        Attempts.ask(client.getRemoteAddress(), client.getDriverName().orElse(""), System.nanoTime());
         // Drivers know this name, and can refuse one that they do not know.
         return new AuthenticateMessage(PasswordAuthenticator.class.getName());
     }
