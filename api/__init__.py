@@ -12,6 +12,7 @@ from flask import Flask, Response
 
 from api.endpoints import (
     artifacts,
+    certificates,
     configuration,
     connection,
     description,
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     configuration.blueprint,
     restore_plan.blueprint,
     settings.blueprint,
+    certificates.blueprint,
     events.blueprint,
     health.blueprint,
     artifacts.blueprint,

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from executor.certificate_messages import CertificateCall, CertificateFacts, CertificateQuery, CertificateReply
 from executor.json_codec import DocumentError, Reading, decode, encode
 from executor.untrusted import parse_json
 
@@ -83,6 +84,7 @@ class NodeLaunch:
     bundle: str = "cassandra"
     drain_seconds: float = 60.0
     paused: bool = False  # Cassandra is not started; the volume is locked and mounted for an operator
+    encryption: str = "off"  # of both transports: off, optional or required
     version: int = PROTOCOL_VERSION
 
 
@@ -130,6 +132,8 @@ class NodeStatus:
     doubted: tuple[str, ...] = ()
     silent_clients: tuple[str, ...] | None = None
     refused_clients: tuple[str, ...] | None = None
+    certificate: CertificateFacts | None = None
+    plain_clients: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +262,7 @@ class Answer:
 
 Message = (
     StatusQuery | StatusReply | JobReport | JobTuning | SecretQuery | SecretReply | Question | Answer
+    | CertificateQuery | CertificateReply | CertificateCall
 )  # fmt: skip
 
 _MESSAGES: dict[str, type[Any]] = {
@@ -269,6 +274,9 @@ _MESSAGES: dict[str, type[Any]] = {
     "secret": SecretReply,
     "question": Question,
     "answer": Answer,
+    "certificate?": CertificateQuery,
+    "certificate": CertificateReply,
+    "certify": CertificateCall,
 }
 
 
@@ -328,7 +336,7 @@ def parse_message(data: str) -> Message:
     if cls is None:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
     # What a record or an answer of the API is made of; the progress of jobs is checked where it is used.
-    typed = cls in (StatusReply, SecretQuery, Answer)
+    typed = cls in (StatusReply, SecretQuery, Answer, CertificateQuery, CertificateReply, CertificateCall)
     message: Message = _build(cls, document, Reading.TYPED if typed else Reading.TOLERANT)
     return replace(message, status=_share_texts(message.status)) if isinstance(message, StatusReply) else message
 

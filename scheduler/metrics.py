@@ -14,6 +14,7 @@ from prometheus_client import Counter as CountedMetric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from scheduler.core.nodes.expiry import certificates
 from scheduler.core.plans.plan import Status
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
@@ -157,6 +158,10 @@ def _node_gauges(state: ClusterState) -> Iterator[Metric]:
     )
     yield _labelled(
         "node_disk_free_bytes", "Free bytes on the disk of each node's volume, as last reported.", ("node",), room
+    )
+    ends = (((node.name,), facts.not_after) for node, facts in certificates(state))
+    yield _labelled(
+        "certificate_expiry_timestamp_seconds", "Time at which each node's certificate expires.", ("node",), ends
     )
 
 

@@ -25,6 +25,7 @@ from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
+from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import sealer
 from scheduler.security.zookeeper import Access
 from scheduler.settings import Settings
@@ -114,9 +115,11 @@ class Service:
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         words = LastWords(lambda event: posts[0](event))
-        loop = Loop(
-            store, driver, state, _SOURCES, self._gateway.publish, self._sealer, words.ask, self._metrics.observe_cycle
-        )
+        observe, given = self._metrics.observe_cycle, self._settings
+        files = (given.security_ca_certificate_file, given.security_ca_key_file)
+        issuer = Issuer(given.service_name, self._sealer, *files)
+        publish = self._gateway.publish
+        loop = Loop(store, driver, state, _SOURCES, publish, self._sealer, words.ask, observe, issuer)
         posts.append(loop.put)
         self._loop, self._driver = loop, driver
         if self._lost is not None:

@@ -20,6 +20,7 @@ _READ = """
     health.metrics health.offers
     openapi.document
     users.list_users
+    certificates.certificates
 """
 # Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
 # their agents where it brings none.
@@ -30,6 +31,7 @@ _OPERATE = """
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
     operations.tune operations.list_names operations.backup_details
     restore_plans.ask
+    certificates.renew certificates.rotate
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"

@@ -8,8 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from executor.certificate_messages import OFF, OPTIONAL
 from executor.protocol import NodeLaunch
 
+PEM_FACTORY = "org.apache.cassandra.security.PEMBasedSslContextFactory"
 SEED_PROVIDER = "org.apache.cassandra.locator.SimpleSeedProvider"
 
 # Keys that the executor alone sets; the same key among the operator's options would have no effect or break the node.
@@ -21,6 +23,9 @@ OWN_KEYS = frozenset(
         "hints_directory", "cdc_raw_directory", "local_system_data_file_directory",
     }
 )  # fmt: skip
+
+# Keys that the executor sets if the launch asks for encryption.
+TLS_KEYS = frozenset({"server_encryption_options", "client_encryption_options"})
 
 # Cassandra has no default for the first three; `options` can override each of these.
 _DEFAULTS: Mapping[str, Any] = {
@@ -42,18 +47,20 @@ class OptionsError(ValueError):
     """Options from which no cassandra.yaml can be made; the text names the key."""
 
 
-def settings(launch: NodeLaunch, address: str, volume: str) -> dict[str, Any]:
+def settings(launch: NodeLaunch, address: str, volume: str, tls: tuple[str, str] = ("", "")) -> dict[str, Any]:
     """Return all keys of cassandra.yaml.
 
     Args:
         launch: The node's launch.
         address: The node's IP address.
         volume: The absolute path of the persistent volume.
+        tls: The paths of the keystore and of the truststore, both PEM, if the launch asks for encryption.
 
     Raises:
         OptionsError: A key is the executor's, or there are no seeds.
     """
-    if taken := sorted(OWN_KEYS & launch.options.keys()):
+    own = OWN_KEYS if launch.encryption == OFF else OWN_KEYS | TLS_KEYS
+    if taken := sorted(own & launch.options.keys()):
         raise OptionsError(f"cassandra.yaml: the executor sets {', '.join(taken)}; remove it from the options")
     return {
         "cluster_name": launch.cluster_name,
@@ -73,6 +80,25 @@ def settings(launch: NodeLaunch, address: str, volume: str) -> dict[str, Any]:
         "hints_directory": f"{volume}/hints",
         "cdc_raw_directory": f"{volume}/cdc_raw",
         **_options(launch),
+        **_transport(launch.encryption, *tls),
+    }
+
+
+def _transport(encryption: str, keystore: str, truststore: str) -> dict[str, Any]:
+    """Return the encryption of both transports: peers show certificates to one another, clients need none."""
+    if encryption == OFF:
+        return {}
+    common = {
+        "optional": encryption == OPTIONAL,
+        "ssl_context_factory": {"class_name": PEM_FACTORY},
+        "keystore": keystore,
+        "truststore": truststore,
+        "accepted_protocols": ["TLSv1.3", "TLSv1.2"],
+    }
+    return {
+        # While it is optional, Cassandra connects in plain text to a peer that has no TLS.
+        "server_encryption_options": {"internode_encryption": "all", "require_client_auth": True, **common},
+        "client_encryption_options": {"enabled": True, "require_client_auth": False, **common},
     }
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from executor.cassandra import cassandra_yaml, jvm, start_keeper, volume
+from executor.certificate_messages import OPTIONAL
 from executor.jmx import access, agent_jar
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import NodeLaunch
+from executor.tls.files import DIRECTORY, TlsFiles
 
 JAVA_VERSION = 17
 LOG = "system.log"
@@ -51,6 +53,7 @@ class Installation:
     # The file with Jolokia's password: it goes once Jolokia has read it.
     secret: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    counts_plain_clients: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Surroundings:
     environ: Mapping[str, str]
     volume_patience: float = 120.0  # seconds for an earlier Cassandra to free the volume
     port_patience: float = 10.0  # seconds for an earlier process to free the ports
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """Return where the node's key and certificates are."""
+        return TlsFiles(self.sandbox / DIRECTORY)
 
 
 def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> Installation:
@@ -79,7 +87,9 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     address = jolokia_address(where.address)
     jolokia = Jolokia(address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
     try:
-        document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume)))
+        tls = where.tls_files
+        paths = (str(tls.keystore), str(tls.truststore))
+        document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume), paths))
         rackdc = cassandra_yaml.rackdc(launch)
     except cassandra_yaml.OptionsError as error:
         raise LaunchError("options", str(error)) from error
@@ -110,6 +120,7 @@ def _prepared(
         native_port=launch.ports.native_transport,
         secret=files.jolokia_properties,
         options=launch.options,
+        counts_plain_clients=launch.encryption == OPTIONAL,
     )
 
 

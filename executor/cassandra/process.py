@@ -12,6 +12,7 @@ from pathlib import Path
 from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
 from executor.jmx import logins
+from executor.jmx.encryption import plain_clients
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.jmx.replication import Replication, survey
 from executor.jmx.status import ISOLATED, UNKNOWN, poll, with_details, with_process, with_replication
@@ -36,6 +37,7 @@ class Cassandra:
         self._native_port = installation.native_port
         self._secret = installation.secret
         self._watch = logins.Watch(installation.options)
+        self._counts_plain_clients = installation.counts_plain_clients
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
 
@@ -61,7 +63,8 @@ class Cassandra:
             serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
             return replace(status, native_transport_running=serving)
         self._forget_secret()
-        status = self._with_clients(self._with_replication(status, timeout))
+        status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
+        status = self._with_clients(status)
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
 
@@ -87,6 +90,14 @@ class Cassandra:
         if found is None:
             return status
         return replace(status, silent_clients=found.silent, refused_clients=found.refused)
+
+    def _with_plain_clients(self, status: NodeStatus, timeout: float) -> NodeStatus:
+        if not (self._counts_plain_clients and status.native_transport_running):
+            return status
+        try:
+            return replace(status, plain_clients=plain_clients(self.jolokia, timeout))
+        except JolokiaError:
+            return status
 
     def _forget_secret(self) -> None:
         """Remove the file with Jolokia's password: an agent shows the files of a sandbox to its clients."""

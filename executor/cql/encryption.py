@@ -24,6 +24,7 @@ class Encryption:
     own: str
     trusted: str | None = None
     wants_certificate: bool = False
+    trusted_file: Path | None = None  # of our own authorities, which can change
 
     def context(self, address: str) -> ssl.SSLContext:
         """Return the context for a connection to an address. Raises UntrustedError."""
@@ -34,10 +35,10 @@ class Encryption:
         found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Certificates of nodes name hosts, if anything, and sessions are with addresses.
         found.check_hostname = False
-        if self.trusted is not None:
+        if self.trusted is not None or self.trusted_file is not None:
             try:
-                found.load_verify_locations(cadata=self.trusted)
-            except (ssl.SSLError, ValueError) as error:
+                found.load_verify_locations(cafile=self.trusted_file, cadata=self.trusted)
+            except (OSError, ValueError) as error:
                 raise UntrustedError(f"the trusted certificates of client_encryption_options: {error}") from error
         elif address == self.own or ip_address(address).is_loopback:
             found.verify_mode = ssl.CERT_NONE
@@ -55,6 +56,11 @@ def read(options: Mapping[str, Any], own: str) -> Encryption | None:
     if not isinstance(given, Mapping) or not _is_true(given.get("enabled")):
         return None
     return Encryption(own, _trusted(given), _is_true(given.get("require_client_auth")))
+
+
+def own_encryption(own: str, trusted_file: Path) -> Encryption:
+    """Return the encryption of a node whose certificate is the scheduler's."""
+    return Encryption(own, trusted_file=trusted_file)
 
 
 def _is_true(value: Any) -> bool:

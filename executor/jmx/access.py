@@ -59,6 +59,8 @@ ALLOWED: Mapping[str, Allowed] = {
     f"{_METRICS}:type=Table,name=LiveSSTableCount,*": Allowed(attributes=("Value",)),
     f"{_METRICS}:type=Table,name=MemtableColumnsCount,*": Allowed(attributes=("Value",)),
     f"{_NET}:type=FailureDetector": Allowed(attributes=("PhiValues",)),
+    f"{_NET}:type=MessagingService": Allowed(operations=("reloadSslCertificates",)),
+    f"{_METRICS}:type=Client,name=Connections": Allowed(attributes=("Value",)),
     f"{_NET}:type=StreamManager": Allowed(attributes=("CurrentStreams",)),
     "java.lang:type=Runtime": Allowed(attributes=("ClassPath",)),
     # It loads our own agent, whose MBeans are the last line.

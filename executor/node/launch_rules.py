@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import PurePosixPath
 from typing import Any
 
+from executor.certificate_messages import ENCRYPTIONS
 from executor.protocol import JobLaunch, NodeLaunch
 from executor.untrusted import REPLACEMENT
 
@@ -58,6 +59,8 @@ def _problems(launch: NodeLaunch) -> Iterator[str]:
         if type(number := getattr(launch.ports, item.name)) is not int or number not in _PORTS:
             yield f"ports.{item.name} must be from 1 to 65535"
     yield from _numbers(launch)
+    if launch.encryption not in ENCRYPTIONS:
+        yield f"encryption must be one of {', '.join(ENCRYPTIONS)}"
     options: Any = launch.options
     if not isinstance(options, Mapping):
         yield "options must be an object"

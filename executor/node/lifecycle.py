@@ -16,11 +16,12 @@ from executor.cassandra import exit_cause
 from executor.cassandra.install import Installation, LaunchError, Surroundings, hold, install
 from executor.cassandra.process import Cassandra
 from executor.cassandra.volume import VolumeLock
-from executor.cql import encryption
+from executor.certificate_messages import CertificateCall, CertificateReply
 from executor.jmx.status import PAUSED, UNKNOWN
 from executor.jobs.context import NodeFacts
 from executor.jobs.runner import Runner
 from executor.node import launch_rules, reporting
+from executor.node.encryption import NodeEncryption, facts
 from executor.node.events import Drained, Event, Held, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
 from executor.node.job_table import JOBS
 from executor.node.poller import Poller
@@ -96,6 +97,7 @@ class Node:
         self._cassandra: Cassandra | None = None
         self._held: VolumeLock | None = None  # in place of Cassandra, while the node is paused
         self._facts: NodeFacts | None = None
+        self._encryption: NodeEncryption | None = None
         self._poller: Poller | None = None
         self._report: reporting.Report | None = None
         self._stop: _Stop | None = None
@@ -190,11 +192,14 @@ class Node:
         self._launch = launch
         _LOG.info("launching %s as task %s", self._launch.node, event.task_id)
         self._agent.update(event.task_id, "TASK_STARTING")
-        worker = threading.Thread(target=self._install, args=(self._launch,), name="installation", daemon=True)
+        self._encryption = NodeEncryption(event.task_id, launch, self._where, self._agent.send)
+        arguments = (self._launch, self._encryption)
+        worker = threading.Thread(target=self._install, args=arguments, name="installation", daemon=True)
         worker.start()
 
-    def _install(self, launch: NodeLaunch) -> None:
+    def _install(self, launch: NodeLaunch, encryption: NodeEncryption) -> None:
         try:
+            encryption.prepare()
             if launch.paused:
                 self._events.put(Held(hold(launch, self._where, _LOG.info)))
             else:
@@ -219,7 +224,9 @@ class Node:
             self._finish("TASK_FAILED", str(error))
             return
         assert self._launch is not None
-        self._facts = _facts(self._launch, self._where, self._cassandra)
+        assert self._encryption is not None
+        self._facts = facts(self._launch, self._where, self._cassandra)
+        self._encryption.begin(self._cassandra)
         _LOG.info("Cassandra is process %d, its log is %s", self._cassandra.pid, result.logs)
         self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())
         self._send_status(self._report.sent)
@@ -239,6 +246,8 @@ class Node:
 
     def _on_polled(self, event: Polled) -> None:
         status = event.status if self._report is None else reporting.believed(self._report, event.status)
+        if self._encryption is not None:
+            status = self._encryption.add_to(status)
         for query in event.queries:
             self._reply(query, status)
         if self._report is None or self._ended:
@@ -272,6 +281,8 @@ class Node:
                 self._jobs.tune(message)
             case SecretReply():
                 self._jobs.take_secrets(message)
+            case CertificateReply() | CertificateCall() if self._encryption is not None:
+                self._encryption.take(message)
             case Question():
                 self._questions.ask(message, self._task_id or "", None if self._stop else self._facts)
             case _:
@@ -374,17 +385,5 @@ class Node:
         self._agent.update(self._task_id, state, message, data)
         if self._poller is not None:
             self._poller.stop()
-
-
-def _facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> NodeFacts:
-    volume = where.sandbox / launch.volume
-    return NodeFacts(
-        name=launch.node,
-        address=where.address,
-        native_port=launch.ports.native_transport,
-        jolokia=cassandra.jolokia,
-        data_directories=(volume / "data",),
-        scratch=volume / "maintenance",
-        surroundings=where,
-        encryption=encryption.read(launch.options, where.address),
-    )
+        if self._encryption is not None:
+            self._encryption.stop()

@@ -13,6 +13,7 @@ from scheduler.core.maintenance.cleanup import clean_up
 from scheduler.core.maintenance.logins import secure
 from scheduler.core.maintenance.run import maintain
 from scheduler.core.mesos.offer import Offer
+from scheduler.core.nodes.certificates import certify
 from scheduler.core.nodes.decommission import depart
 from scheduler.core.nodes.deploy import deploy, note_progress
 from scheduler.core.nodes.intents import pursue
@@ -39,6 +40,7 @@ RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     clean_up,
     secure,
     maintain,
+    certify,
     release,
     collect_garbage,
     kill_strays,

@@ -36,7 +36,8 @@ def translate(event: Mapping[str, Any]) -> Event | None:
         case "UPDATE_OPERATION_STATUS":
             return _operation(body["status"])
         case "MESSAGE":
-            return Message(str(body["data"]))
+            sender = [str((body.get(name) or {}).get("value", "")) for name in ("executor_id", "agent_id")]
+            return Message(str(body["data"]), *sender)
         case "FAILURE":
             return Lost(_failure(body), _executor(body))
         case "ERROR":

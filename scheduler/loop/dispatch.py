@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from executor.certificate_messages import CertificateCall
 from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
 from scheduler.core.configuration.trial import question_id
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Purpose, Reconcile, Tuning
@@ -161,6 +162,9 @@ class Dispatch:
             content = {"launch": encode_launch(trial.launch)}
             question = Question(question_id(trial.configuration), "settings", content)
             self._sender.message(trial.ask, encode_message(question))
+        for ask in decision.certify:
+            logger.info("calling %s to get another certificate", ask.node)
+            self._sender.message(ask, encode_message(CertificateCall(ask.task_id)))
         for tuning in decision.tunings:
             self._tune(tuning)
         if decision.teardown:

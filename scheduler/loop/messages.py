@@ -52,9 +52,11 @@ class OperationStatus:
 
 @dataclass(frozen=True)
 class Message:
-    """A message of an executor, as base64."""
+    """A message of an executor, as base64, with its sender as Mesos names it."""
 
     data: str
+    executor_id: str = ""
+    agent_id: str = ""
 
 
 @dataclass(frozen=True)

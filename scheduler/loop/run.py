@@ -12,7 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from executor.protocol import Answer, JobReport, ProtocolError, SecretQuery, StatusReply, parse_message
+from executor.certificate_messages import CertificateQuery
+from executor.protocol import (
+    Answer,
+    JobReport,
+    ProtocolError,
+    SecretQuery,
+    StatusReply,
+    parse_message,
+)
 from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.mesos.offer import Offer, parse_offer
@@ -22,6 +30,7 @@ from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
+from scheduler.loop.certificates import Certificates
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
@@ -45,6 +54,7 @@ from scheduler.loop.messages import (
 )
 from scheduler.loop.questions import Questions, fulfil, refuse
 from scheduler.loop.snapshot import Snapshot
+from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Store
 from scheduler.storage.saver import Saver
@@ -68,7 +78,8 @@ class Loop:
     """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
 
     `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
-    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds.
+    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds. `issuer` signs
+    certificates.
     """
 
     def __init__(
@@ -81,6 +92,7 @@ class Loop:
         sealer: Sealer | None = None,
         read_words: Callable[[Sandbox], object] | None = None,
         observe: Callable[[float], object] = lambda _: None,
+        issuer: Issuer | None = None,
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
@@ -90,6 +102,7 @@ class Loop:
         self._observe = observe
         self._credentials = Credentials(sender, sealer)
         self._sealer = sealer
+        self._certificates = Certificates(sender, issuer)
         self._state = state
         self._sources = sources
         self._publish = publish
@@ -129,6 +142,7 @@ class Loop:
         self._count("cycles_total")
         commands = self._take(events, began)
         self._state = with_logins(self._state, self._sealer)
+        self._state = self._certificates.with_authority(self._state, began)
         noted = tuple(self._noted)
         inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id, noted)
         found = evaluate(self._state, commands, inputs, self._breaker)
@@ -198,8 +212,8 @@ class Loop:
                 return [] if update is None else [update]
             case OperationStatus():
                 return self._take_operation(event)
-            case Message(data=data):
-                return self._take_message(data)
+            case Message():
+                return self._take_message(event)
             case Lost(words=words, event=ended):
                 logger.info("%s", words)
                 return [] if ended is None else [ended]
@@ -248,9 +262,9 @@ class Loop:
         self._dispatch.acknowledge_operation_later(event.acknowledgement)
         return [] if event.event is None else [event.event]
 
-    def _take_message(self, data: str) -> list[CoreEvent]:
+    def _take_message(self, sent: Message) -> list[CoreEvent]:
         try:
-            message = parse_message(data)
+            message = parse_message(sent.data)
         except ProtocolError as error:
             logger.warning("message of an executor ignored: it cannot be parsed: %s", error)
             return []
@@ -265,6 +279,8 @@ class Loop:
                 return [message]
             case SecretQuery():
                 self._credentials.answer(message, self._state)
+            case CertificateQuery():
+                self._certificates.answer(message, sent, self._state, self._sources.now())
         return []
 
     def _forget_connection(self, event: CoreEvent) -> None:

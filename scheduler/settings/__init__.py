@@ -109,6 +109,12 @@ class Settings:
     executor_jre_location: str
     executor_cache_fetched_uris: bool
     executor_shutdown_grace_s: float
+    security_transport_encryption: str
+    security_transport_encryption_enabled: bool
+    security_transport_encryption_allow_plaintext: bool
+    security_certificate_days: float
+    security_ca_certificate_file: str
+    security_ca_key_file: str
     cassandra_options: Mapping[str, Any] = field(repr=False)
     warnings: tuple[str, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
@@ -150,7 +156,12 @@ class Settings:
 
     def policy(self) -> Policy:
         """Return which actions the scheduler takes without a command."""
-        return Policy(self.replace_after_s or None, self.cleanup_after_scale, self.garbage_grace_s or None)
+        return Policy(
+            self.replace_after_s or None,
+            self.cleanup_after_scale,
+            self.garbage_grace_s or None,
+            self.security_certificate_days,
+        )
 
     def _executor(self) -> ExecutorSpec:
         # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.
@@ -185,6 +196,7 @@ class Settings:
             version=self.cassandra_version,
             authentication=switch(self.security_authentication),
             authorization=switch(self.security_authorization),
+            encryption=self.security_transport_encryption,
         )
 
 

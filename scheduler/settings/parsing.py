@@ -19,13 +19,15 @@ from scheduler.settings.checks import (
     read_options,
     unusable_files,
 )
-from scheduler.settings.table import EXECUTOR_BUNDLE, RETIRED, TABLE, Setting
+from scheduler.settings.encryption import encryption, encryption_problems
+from scheduler.settings.retired import RETIRED
+from scheduler.settings.table import EXECUTOR_BUNDLE, TABLE, Setting
 from scheduler.settings.texts import MOST, broken_rule
 from scheduler.settings.texts import shown as shown_text
 from scheduler.settings.zookeeper_files import unusable_zookeeper_files
 
 # Every variable that begins so must be a setting.
-_OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SERVICE_")
+_OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SECURITY_", "SERVICE_")
 # Other variables are reported only if they look like a misspelt setting.
 _LOOKS_LIKE = 0.85
 # Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
@@ -50,6 +52,7 @@ def read(environ: Mapping[str, str]) -> Reading:
     reading.problems += login_conflicts(reading)
     reading.problems += unusable_files(reading)
     reading.problems += unusable_zookeeper_files(reading)
+    reading.problems += encryption_problems(reading)
     return reading
 
 
@@ -147,6 +150,7 @@ def _derive(reading: Reading) -> None:
         "SERVICE_PRINCIPAL": f"{flat}-principal",
         "MESOS_MASTER": f"zk://{values.get('MESOS_SERVERS')}{values.get('MESOS_PATH')}",
         "SERVICE_USER": _running_user(),
+        "SECURITY_TRANSPORT_ENCRYPTION": encryption(values),
         **_locations(reading, name),
     }
     for setting, default in defaults.items():

@@ -9,7 +9,8 @@ from typing import Any
 from scheduler import __version__
 from scheduler.settings.cassandra_keys import KINDS
 from scheduler.settings.cassandra_options import OPTIONS, OWNED, REMOVED
-from scheduler.settings.table import RETIRED, SECTIONS, Setting
+from scheduler.settings.retired import RETIRED
+from scheduler.settings.table import SECTIONS, Setting
 
 IMAGE = "cassandra-mesos"
 

@@ -301,6 +301,42 @@ _CASSANDRA = (
     _text("CASSANDRA_YAML_FILE", "", "File with more keys of cassandra.yaml; see below."),
 )
 
+_SECURITY = (
+    _text(
+        "SECURITY_TRANSPORT_ENCRYPTION",
+        "",
+        "TLS between nodes and of CQL: off, optional (plain text is accepted too) or required; see docs/security.md.",
+        words=("off", "optional", "required"),
+        derived="`off`; from the two settings of DC/OS that follow if these are set",
+    ),
+    Setting(
+        "SECURITY_TRANSPORT_ENCRYPTION_ENABLED",
+        "boolean",
+        "false",
+        "true: as SECURITY_TRANSPORT_ENCRYPTION=required, by the name that DC/OS has for it.",
+    ),
+    Setting(
+        "SECURITY_TRANSPORT_ENCRYPTION_ALLOW_PLAINTEXT",
+        "boolean",
+        "false",
+        "true: with SECURITY_TRANSPORT_ENCRYPTION_ENABLED as SECURITY_TRANSPORT_ENCRYPTION=optional.",
+    ),
+    _number(
+        "SECURITY_CERTIFICATE_DAYS",
+        "30",
+        "Days for which a certificate is valid; it is renewed when two thirds of them are over.",
+        minimum=1,
+        maximum=825,
+    ),
+    _text(
+        "SECURITY_CA_CERTIFICATE_FILE",
+        "",
+        "PEM file with the certificate of an authority that signs the certificates of nodes, in place of one of the "
+        "service's own.",
+    ),
+    _text("SECURITY_CA_KEY_FILE", "", "PEM file with that authority's private key, not encrypted."),
+)
+
 _EXECUTOR = (
     _number("EXECUTOR_CPUS", "0.1", "Cores of the executor itself.", minimum=0.01),
     _integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself in MB.", minimum=32),
@@ -357,37 +393,7 @@ SECTIONS: Mapping[str, tuple[Setting, ...]] = {
     "Cluster": _CLUSTER,
     "Cassandra": _CASSANDRA,
     "Executor": _EXECUTOR,
+    "Security": _SECURITY,
 }
 
 TABLE: tuple[Setting, ...] = tuple(setting for rows in SECTIONS.values() for setting in rows)
-
-# Settings of the original service that have no effect here. A listed value (with `None`, any value) is accepted with a
-# warning, so that an old Marathon app still starts. Any other value requests a missing feature and is refused.
-RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
-    "SERVICE_VERSION": (None, "the version is the program's own"),
-    "SERVICE_CLUSTER": (None, "frameworks have no cluster name"),
-    "SERVICE_CHECKPOINT": (("true",), "the framework is always checkpointed"),
-    "MESOS_REFUSE_SECONDS": (("5",), "the time for which an offer is declined depends on the reason"),
-    "MESOS_TIMEOUT_MS": (None, "it never had an effect"),
-    "ZOOKEEPER_SERVERS_USERNAME": (("",), "write user:password into the file of ZOOKEEPER_CREDENTIALS_FILE"),
-    "ZOOKEEPER_SERVERS_PASSWORD": (("",), "write user:password into the file of ZOOKEEPER_CREDENTIALS_FILE"),
-    "API_TOKEN": ((), "tokens are read from API_TOKEN_FILE, so that no environment holds a secret"),
-    "DC_SYNC_MS": (None, "there is one data center"),
-    "SEEDS_URL": (None, "a node's launch contains the seeds"),
-    "EXTERNAL_DCS": (("",), "more than one data center is not supported"),
-    "ENABLE_UPGRADE_SSTABLE_ENDPOINT": (("false", "true"), "the endpoint is always there"),
-    "PHASE_STRATEGY": (None, "nodes are always deployed one after another"),
-    "HTTP_CLIENT_TIMEOUT": (None, "nodes are queried through Mesos"),
-    "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are queried through Mesos"),
-    "LOG_FILE": (None, "logs go to standard output"),
-    "CASSANDRA_GC_TYPE": ((), "its name is CASSANDRA_HEAP_GC"),
-    "CASSANDRA_PUBLISH_DISCOVERY_INFO": (None, "tasks always carry discovery info"),
-    "CASSANDRA_ROLLING_RESTART_NAME": (("00000000-0000-0000-0000-000000000000",), "nodes are restarted one by one"),
-    "CASSANDRA_VOLUME_SIZE_MB": (None, "the volume's size is CASSANDRA_DISK_MB"),
-    "CLUSTER_TASK_DISK_MB": (("0",), "maintenance jobs work on the node's volume"),
-    "EXECUTOR_HEAP_MB": (None, "the executor is not a Java program"),
-    "EXECUTOR_DISK_MB": (None, "the executor's files are in its sandbox"),
-    "EXECUTOR_API_PORT": (None, "executors are reached through Mesos and open no port"),
-    "EXECUTOR_ARGS": (("", "[]"), "write the arguments into EXECUTOR_COMMAND"),
-    "EXECUTOR_LIBMESOS_LOCATION": (None, "the executor does not use libmesos"),
-}

@@ -23,14 +23,14 @@ FLOORS = {
     "service.http": (
         "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
     ),
-    "scheduler": ("core errors security", "settings storage", "loop", "driver metrics"),
+    "scheduler": ("core errors", "security", "settings storage", "loop", "driver metrics"),
     "scheduler.core": (
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
     "executor": (
-        "json_codec untrusted memory redaction cql", "protocol", "jmx s3", "cassandra bundle", "jobs",
-        "backup repair node", "restore agent", "__main__",
+        "json_codec untrusted memory redaction cql certificate_messages", "protocol", "jmx s3 tls", "cassandra bundle",
+        "jobs", "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
         "format fingerprint", "upload catalog coverage description roles", "snapshots request removal verification",
@@ -63,7 +63,9 @@ CORE_STANDARD_LIBRARY = {
 }  # fmt: skip
 
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
-SHARED_WITH_EXECUTORS = {"executor.protocol", "executor.json_codec", "executor.untrusted"}
+SHARED_WITH_EXECUTORS = {
+    "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.certificate_messages",
+}  # fmt: skip
 
 
 def modules(package: str) -> list[Path]:
@@ -239,7 +241,11 @@ def test_scheduler_imports_only_the_protocol_and_the_codec_of_the_executor() -> 
             {"scheduler/driver/driver.py", "scheduler/driver/detector.py", "executor/agent/connection.py"},
             id="pymesos",
         ),
-        pytest.param("cryptography", {"scheduler/security/sealing.py"}, id="cryptography"),
+        pytest.param(
+            "cryptography",
+            {"scheduler/security/sealing.py", "scheduler/security/authority.py", "executor/tls/certificate.py"},
+            id="cryptography",
+        ),
         pytest.param("flask", None, id="flask"),
         pytest.param("rich", {"cli/progress.py"}, id="rich"),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from scheduler.core.commands.certificates import command_certificates
 from scheduler.core.commands.command import (
     Command,
     ForceComplete,
@@ -14,8 +15,10 @@ from scheduler.core.commands.command import (
     Proceed,
     Refusal,
     RefusalKind,
+    RenewCertificates,
     RestartStep,
     ResumeOperation,
+    RotateAuthority,
     SetTarget,
     StartOperation,
     StopOperation,
@@ -25,9 +28,16 @@ from scheduler.core.commands.maintenance import command_operation, command_plan,
 from scheduler.core.commands.nodes import command_node
 from scheduler.core.commands.uninstall import command_uninstall
 from scheduler.core.configuration.differences import outdated
-from scheduler.core.configuration.standing_plans import RECOVERY, plan_record
-from scheduler.core.configuration.target import fingerprint, own_problems, refused_changes, set_target
+from scheduler.core.configuration.standing_plans import CERTIFICATES, DEPLOY, RECOVERY, plan_record
+from scheduler.core.configuration.target import (
+    fingerprint,
+    own_problems,
+    refused_changes,
+    refused_encryption,
+    set_target,
+)
 from scheduler.core.nodes import deploy
+from scheduler.core.nodes.gates import gate_block, let_pass
 from scheduler.core.plans.build import build_plan, plan_names
 from scheduler.core.plans.plan import Phase, Step
 from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial
@@ -51,6 +61,8 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
         return command_operation(state, command, now)
     if isinstance(command, NodeCommand):
         return command_node(state, command, now)
+    if isinstance(command, RenewCertificates | RotateAuthority):
+        return command_certificates(state, command)
     if isinstance(command, SetTarget):
         return command_target(state, command, now)
     names = plan_names(state)
@@ -79,6 +91,9 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
     phase, step = found
     if command.plan in state.operations:
         return command_step(state, command, _record(state, command.plan, phase.name, step.name))
+    if command.plan == CERTIFICATES:
+        text = f"a step of the plan {CERTIFICATES} cannot be forced or restarted: its node is asked until it is proven"
+        return Refusal(RefusalKind.INVALID, text)
     if phase.name not in ("Deploy", "Recovery"):
         return _other_step(state, command, step)
     node = deploy.record_of(state, step.name)
@@ -86,6 +101,8 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         return _store(state, node, reset_node(node))
     if command.plan == RECOVERY:
         return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
+    if node.name in outdated(state) and gate_block(state, node) is not None:
+        return replace(state, plans={**state.plans, DEPLOY: let_pass(state, node.name)})
     return _store(state, node, replace(node, forced=True))
 
 
@@ -137,7 +154,11 @@ def command_target(state: ClusterState, command: SetTarget, now: float) -> Clust
     if (state.target.id, state.overrides) != (command.base, command.base_overrides):
         return Refusal(RefusalKind.CONFLICT, MEANWHILE)
     wanted = command.wanted
-    problems = (*own_problems(wanted.spec), *refused_changes(state.target.spec, wanted.spec))
+    problems = (
+        *own_problems(wanted.spec),
+        *refused_changes(state.target.spec, wanted.spec),
+        *refused_encryption(state.nodes.values(), state.configurations, wanted.spec),
+    )
     if problems:
         return Refusal(RefusalKind.CONFLICT, ". ".join(problems) + ".")
     after = replace(state, overrides=wanted.overrides, policy=wanted.policy, configuration_errors=())

@@ -148,10 +148,32 @@ class SetTarget:
     tried: bool = False
 
 
+@dataclass(frozen=True)
+class RenewCertificates:
+    """A replacement of these nodes' certificates."""
+
+    nodes: tuple[str, ...]
+    principal: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class RotateAuthority:
+    """A change to another authority: its certificate as PEM, and its sealed key, empty if the key is in a file.
+
+    With `waits` it stops after the first phase for an operator, who gives the new authority to clients meanwhile.
+    """
+
+    certificate: str = field(repr=False)
+    sealed: str = field(repr=False)
+    principal: str = ""
+    waits: bool = False
+
+
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 NodeCommand = RestartNodes | ReplaceNode | PauseNode | ResumeNode | CancelIntent
-Command = PlanCommand | OperationCommand | NodeCommand | SetTarget
+CertificateCommand = RenewCertificates | RotateAuthority
+Command = PlanCommand | OperationCommand | NodeCommand | CertificateCommand | SetTarget
 
 
 class RefusalKind(StrEnum):

@@ -73,6 +73,7 @@ def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
     for name in ("heap_mb", "heap_new_mb", "gc", "jvm_options", "java_home", "cluster_name", "data_center"):
         yield name, getattr(one, name), getattr(other, name)
     yield "ports", one.ports, other.ports
+    yield "transport encryption", one.encryption, other.encryption
     yield from _of_mappings(one.options, other.options)
 
 

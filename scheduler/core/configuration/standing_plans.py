@@ -7,6 +7,8 @@ from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.reason import Code, Reason
 
 DEPLOY, RECOVERY = "deploy", "recovery"
+# It exists once the authority of the certificates was rotated.
+CERTIFICATES = "certificates"
 
 
 def plan_record(state: ClusterState, name: str) -> PlanRecord:

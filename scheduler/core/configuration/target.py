@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from executor.certificate_messages import OFF, OPTIONAL, REQUIRED
 from executor.json_codec import decode, encode
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
@@ -19,6 +20,8 @@ from scheduler.core.configuration.surplus import note_wishes
 from scheduler.core.state.cluster import ClusterState, Records, Stored
 from scheduler.core.state.codec import named_by
 from scheduler.core.state.configuration import Canary, Configuration, PlanRecord
+from scheduler.core.state.lifecycle import may_live
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
@@ -53,7 +56,8 @@ def adopt(
         return Adoption(
             build_state(replace(stored, configurations={new.id: new}, overrides=wanted.overrides), new), new
         )
-    if errors := (*own_problems(spec), *refused_changes(old.spec, spec)):
+    launched = refused_encryption(stored.nodes.values(), stored.configurations, spec)
+    if errors := (*own_problems(spec), *refused_changes(old.spec, spec), *launched):
         return Adoption(build_state(stored, old, errors))
     state = build_state(replace(stored, overrides=wanted.overrides), old)
     if fingerprint(old.spec) == fingerprint(spec):
@@ -92,6 +96,34 @@ def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
         if before != after:
             found.append(f"The configured {name} can not be changed. Old {name} is ({before}). New {name} is ({after})")
     return tuple(found)
+
+
+def refused_encryption(
+    nodes: Iterable[NodeRecord], configurations: Mapping[str, Configuration], new: ClusterSpec
+) -> tuple[str, ...]:
+    """Return why nodes with this encryption could not talk to those that run: off and required exclude each other."""
+    wanted = new.cassandra.encryption
+    if wanted == OPTIONAL:
+        return ()
+    other = REQUIRED if wanted == OFF else OFF
+    launches = {
+        node.name: configurations[node.task.configuration].spec.cassandra.encryption
+        for node in nodes
+        if node.task is not None and node.task.configuration in configurations
+        if node.deployed is not None or may_live(node)
+    }
+    found = sorted((name for name, encryption in launches.items() if encryption == other), key=_index)
+    if not found:
+        return ()
+    return (
+        f"SECURITY_TRANSPORT_ENCRYPTION can not be changed to {wanted} while {', '.join(found)} "
+        f"{'run' if len(found) > 1 else 'runs'} with {other}: they could not talk to each other. "
+        f"Change it to {OPTIONAL} first, and go on when that is rolled out",
+    )
+
+
+def _index(name: str) -> int:
+    return int(name.rpartition("-")[2])
 
 
 def _fixed_fields(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:

@@ -25,7 +25,8 @@ _QUESTION = "settings-"
 
 # Fields of a launch that neither Cassandra nor its JVM reads.
 _NOT_CASSANDRAS = frozenset(
-    {"user", "cpus", "memory", "executor cpus", "executor memory", "task cpus", "task memory"}
+    {"user", "cpus", "memory", "executor cpus", "executor memory", "task cpus", "task memory",
+     "transport encryption"}
 )  # fmt: skip
 
 

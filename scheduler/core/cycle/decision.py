@@ -108,6 +108,7 @@ class Decision:
     asks: tuple[Ask, ...] = ()
     trials: tuple[Try, ...] = ()
     tunings: tuple[Tuning, ...] = ()
+    certify: tuple[Ask, ...] = ()  # nodes that are to get another certificate
     reconcile: Reconcile | None = None
     suppress: bool = False
     revive: bool = False

@@ -43,6 +43,7 @@ class Cycle:
         self.asks: list[Ask] = []
         self.trials: list[Try] = []
         self.tunings: list[Tuning] = []
+        self.certify: list[Ask] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = self.teardown = False
         self.wanted: set[Need] = set()
@@ -152,6 +153,7 @@ class Cycle:
             asks=tuple(self.asks),
             trials=tuple(self.trials),
             tunings=tuple(self.tunings),
+            certify=tuple(self.certify),
             reconcile=self.reconcile,
             suppress=self.suppress,
             revive=self.revive,

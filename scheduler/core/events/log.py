@@ -12,6 +12,7 @@ from itertools import islice
 
 from scheduler.core.configuration.differences import as_text
 from scheduler.core.cycle.decision import Decision
+from scheduler.core.events.certificates import certificate_entries
 from scheduler.core.events.commands import Outcome, command_entry
 from scheduler.core.events.maintenance import operation_entries, step_entries
 from scheduler.core.events.nodes import node_entries
@@ -53,6 +54,7 @@ def journal(
     entries += released_entries(before, after, now)
     entries += operation_entries(before, after, now)
     entries += step_entries(before, after, now)
+    entries += certificate_entries(before, after, now)
     entries += _kills(before, after, decision, now)
     return add_entries(after, [replace(entry, cause=named(after, entry.cause)) for entry in entries])
 

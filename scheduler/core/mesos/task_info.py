@@ -151,6 +151,7 @@ def node_launch(launch: Launch) -> NodeLaunch:
         java_home=cassandra.java_home,
         drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),
         paused=launch.paused,
+        encryption=cassandra.encryption,
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import (
     describe_changes,
     differences_of,
@@ -26,6 +25,7 @@ from scheduler.core.mesos.offer import Held, Offer
 from scheduler.core.mesos.offer_operations import Hold, build_reserve, new_hold, operation_id, shares
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
+from scheduler.core.nodes.gates import gate_block
 from scheduler.core.nodes.recovery import is_rolled_out
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_down, may_live
@@ -49,7 +49,9 @@ def roll_out(cycle: Cycle) -> None:
     node = next_node(cycle.state)
     if node is None or must_wait(cycle, node, recorded_configuration(cycle.state, node).spec):
         return
-    if step_block(cycle.state, node) is not None or not _hold_enough(cycle, node):
+    if gate_block(cycle.state, node) is not None:
+        return
+    if not _hold_enough(cycle, node):
         return
     assert node.task is not None
     intent = Intent(
@@ -61,11 +63,6 @@ def roll_out(cycle: Cycle) -> None:
     )
     _note_canary(cycle, node)
     cycle.put(replace(node, intent=intent, failures=Failures()))
-
-
-def step_block(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """Return what must happen in the cluster before this member restarts; a member that is down waits for nothing."""
-    return None if is_down(node) else logins.stage_block(state, logins.stages(state), node.name)
 
 
 def _note_canary(cycle: Cycle, node: NodeRecord) -> None:

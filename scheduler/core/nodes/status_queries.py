@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.nodes.gates import undecided
 from scheduler.core.nodes.replacement import awaits_peers, peer_that_sees
 from scheduler.core.ring.missing import doubted_members
 from scheduler.core.ring.racks import unreported_members
@@ -32,7 +33,7 @@ def ask(cycle: Cycle) -> None:
     }
     # A peer that still sees a node as up that is to be replaced: its view changes first.
     urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := peer_that_sees(state, node))}
-    urgent |= unreported_members(state) | doubted_members(state)
+    urgent |= unreported_members(state) | doubted_members(state) | {node.name for node in undecided(state)}
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):
             cycle.ask(node)

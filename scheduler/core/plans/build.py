@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY
+from scheduler.core.configuration.standing_plans import CERTIFICATES, DEPLOY, RECOVERY
 from scheduler.core.plans import uninstall
+from scheduler.core.plans.certificates import certificates_plan, has_rotation
 from scheduler.core.plans.maintenance import operation_plan
 from scheduler.core.plans.nodes import deploy_plan, reconciliation_step, recovery_plan
 from scheduler.core.plans.plan import Plan
@@ -16,11 +17,13 @@ ALWAYS = (DEPLOY, RECOVERY)
 def plan_names(state: ClusterState) -> tuple[str, ...]:
     """Return the names of all plans: deploy, recovery, and one for the newest operation of each kind.
 
-    During an uninstall these are `deploy` and `uninstall`, two names of one plan.
+    After a rotation of the authority there is `certificates` too. During an uninstall these are `deploy` and
+    `uninstall`, two names of one plan.
     """
     if state.uninstall is not None:
         return (DEPLOY, uninstall.PLAN)
-    return (*ALWAYS, *(kind for kind in KINDS if kind in state.operations))
+    rotation = (CERTIFICATES,) if has_rotation(state) else ()
+    return (*ALWAYS, *rotation, *(kind for kind in KINDS if kind in state.operations))
 
 
 def build_plan(state: ClusterState, name: str, now: float) -> Plan:
@@ -31,6 +34,8 @@ def build_plan(state: ClusterState, name: str, now: float) -> Plan:
         return deploy_plan(state, now)
     if name == RECOVERY:
         return recovery_plan(state, now)
+    if name == CERTIFICATES:
+        return certificates_plan(state)
     return operation_plan(state, state.operations[name], now)
 
 

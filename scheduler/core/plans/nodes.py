@@ -7,7 +7,7 @@ from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interr
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
-from scheduler.core.nodes import decommission, deploy, intents, recovery, replacement, rollout
+from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout
 from scheduler.core.nodes.names import agent_name, intent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
@@ -137,8 +137,8 @@ def _roll_out_status(
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {rolling}")
     if (tried := trial.block(state)) is not None:
         return Status.WAITING, tried
-    if (held := rollout.step_block(state, node)) is not None:
-        return Status.WAITING, held
+    if (gate := gates.gate_block(state, node)) is not None:
+        return Status.WAITING, gate
     text = state.memory.waits.get(node.name)
     if text is not None:
         return Status.WAITING, Reason(Code.NO_OFFER_FITS, text)

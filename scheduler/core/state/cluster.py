@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from executor.protocol import JobProgress, NodeStatus
+from scheduler.core.state.authority import AuthorityRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
 from scheduler.core.state.event import JournalRecord
 from scheduler.core.state.logins import LoginsRecord
@@ -188,6 +189,7 @@ class Memory:
     calm_since: float | None = None  # during an uninstall: since when no reservation was offered
     at: float = 0.0  # the time of the last cycle
     trial: Trial | None = None
+    certified: Mapping[str, float] = field(default_factory=dict)  # by task id: the last call to get a certificate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +215,7 @@ class Records:
     released: tuple[str, ...] = ()
     uninstall: UninstallRecord | None = None
     logins: LoginsRecord | None = None
+    authority: AuthorityRecord | None = None
 
 
 @dataclass(frozen=True)

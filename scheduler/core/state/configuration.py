@@ -21,6 +21,7 @@ class PlanRecord:
     cleanup_due_since: float | None = None  # such a node joined, and no cleanup has begun since
     cleanup_due: tuple[str, ...] | None = None  # on the nodes that were members before; earlier versions named none
     canary: Canary | None = None  # of the plan deploy: no other node gets the target before an operator's `continue`
+    passed: Passed | None = None  # of the plan deploy: nodes that an operator let through a gate
     schema_version: int = SCHEMA_VERSION
 
 
@@ -47,6 +48,14 @@ class Override:
 
 
 Overrides = Mapping[str, Override]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The nodes that an operator let restart for this target, although a gate held them back."""
+
+    configuration: str
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class EntryKind(StrEnum):
     INTENT = "INTENT"  # an intent of a node: stored, begun, completed or canceled
     OPERATION = "OPERATION"  # maintenance: started, stopped, complete
     STEP = "STEP"  # a step of maintenance failed
+    CERTIFICATE = "CERTIFICATE"  # the authority changed, or a node's certificate was replaced or will expire
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from scheduler.core.state.authority import AuthorityRecord
 from scheduler.core.state.clamping import clamp_garbage, clamp_node, clamp_step
 from scheduler.core.state.cluster import ClusterState, GarbageRecord, ReleasedRecord, Stored, UninstallRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
@@ -31,6 +32,7 @@ GARBAGE = "garbage"
 RELEASED = "released"
 UNINSTALL = "uninstall"
 LOGINS = "logins"
+AUTHORITY = "authority"
 
 
 class Record(Protocol):
@@ -177,6 +179,7 @@ KINDS_OF_RECORDS: tuple[Collection[Any] | Single[Any], ...] = (
     Collection("garbage", GARBAGE, GarbageRecord, lambda it: it.id, clamp_garbage),
     Single(RELEASED, ReleasedRecord, _released, lambda it: {"released": it.ids}),
     Single(LOGINS, LoginsRecord, lambda records: records.logins, lambda it: {"logins": it}),
+    Single(AUTHORITY, AuthorityRecord, lambda records: records.authority, lambda it: {"authority": it}),
 )
 COLLECTIONS = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collection))
 # Records are stored at the first paths, or one level below the others.

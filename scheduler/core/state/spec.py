@@ -61,6 +61,7 @@ class CassandraSpec:
     version: str = "5.0.8"
     authentication: str = "off"
     authorization: str = "off"
+    encryption: str = "off"  # of both transports: off, optional or required
 
 
 @dataclass(frozen=True)
@@ -97,3 +98,4 @@ class Policy:
     replace_after_seconds: float | None = None
     cleanup_after_scale: bool = False
     garbage_grace_seconds: float | None = 604_800.0
+    certificate_days: float = 30.0

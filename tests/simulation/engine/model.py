@@ -247,6 +247,13 @@ class Mesos(Executors):
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
 
+    def certify(self, task_id: str) -> None:
+        """Have a node get another certificate; its next status shows it."""
+        task, process = self.task(task_id), self.ring.processes.get(task_id)
+        if task is not None and process is not None and task.agent.reachable and task.agent.registered:
+            self.ring.certify(process)
+            self._emit("REPLY", StatusReply("", task.node, task_id, self.ring.status(process)))
+
     def try_settings(self, trial: Try) -> None:
         """Send the question `settings` to an executor, and queue its answer; `refused` is Cassandra's complaint."""
         task, process = self.task(trial.ask.task_id), self.ring.processes.get(trial.ask.task_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from executor.certificate_messages import CertificateFacts
 from executor.jmx.replication import Replication
 from executor.jmx.status import with_replication
 from executor.protocol import NodeLaunch, NodeStatus
@@ -40,6 +41,8 @@ class Process:
     unreachable: tuple[str, ...] = ()
     last_words: str = ""
     cut: bool = False  # no peer hears of it
+    certificate: CertificateFacts | None = None
+    plain_clients: tuple[str, ...] | None = None
 
     def status(self) -> NodeStatus:
         return NodeStatus(
@@ -55,6 +58,8 @@ class Process:
             unreachable=self.unreachable,
             load_bytes=100 * 1024 * 1024,
             room_bytes=10 * 1024 * 1024 * 1024,
+            certificate=self.certificate,
+            plain_clients=self.plain_clients,
         )
 
 
@@ -78,6 +83,7 @@ class Ring:
     silent: tuple[str, ...] = ()  # clients without credentials
     refused: tuple[str, ...] = ()  # clients with wrong ones
     superusers: bool = False  # are made
+    sign: Callable[[], CertificateFacts] | None = None  # as the scheduler signs at present
 
     def status(self, process: Process) -> NodeStatus:
         """Return a process' status of itself and of the schema that all have."""
@@ -102,6 +108,9 @@ class Ring:
         if process.launch.paused:
             process.mode = "PAUSED"
             return
+        if process.launch.encryption != "off":
+            self.certify(process)
+            process.plain_clients = () if process.launch.encryption == "optional" else None
         if process.launch.self_seed and self.members and not process.data.member:
             self.violations.append(f"{process.launch.node} begins a second cluster")
         if process.data.replaced:
@@ -116,6 +125,10 @@ class Ring:
             self.violations.append(f"{process.launch.node} would join as another node, not as its own replacement")
         if not process.data.member and process.address in process.launch.seeds:
             self.violations.append(f"{process.launch.node} would join without data: it is among its own seeds")
+
+    def certify(self, process: Process) -> None:
+        """Give a process the certificate that it would get now, proven on its ports."""
+        process.certificate = None if self.sign is None else self.sign()
 
     def stop(self, task_id: str) -> None:
         self.processes.pop(task_id, None)

@@ -45,14 +45,16 @@ def spec(nodes: int = 3, **changes: Any) -> ClusterSpec:
     return replace(base, **changes)
 
 
-SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES")
+SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES", "SECURITY_TRANSPORT_ENCRYPTION")
 
 
 def wanted(base: ClusterSpec, overrides: Overrides | None = None, environment: Texts | None = None) -> Wanted:
     """Return the result of these settings on a spec."""
     texts = apply_overrides(environment or {}, overrides or {})
     heap = int(texts.get("CASSANDRA_HEAP_SIZE_MB", base.cassandra.heap_mb))
-    changed = replace(base, nodes=int(texts.get("NODES", base.nodes)), cassandra=replace(base.cassandra, heap_mb=heap))
+    encryption = texts.get("SECURITY_TRANSPORT_ENCRYPTION", base.cassandra.encryption)
+    cassandra = replace(base.cassandra, heap_mb=heap, encryption=encryption)
+    changed = replace(base, nodes=int(texts.get("NODES", base.nodes)), cassandra=cassandra)
     return Wanted(changed, texts, overrides or {})
 
 

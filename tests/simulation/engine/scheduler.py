@@ -209,6 +209,8 @@ class Scheduler:
             yield partial(mesos.ask, ask.task_id, ask.node)
         for trial in decision.trials:
             yield partial(mesos.try_settings, trial)
+        for ask in decision.certify:
+            yield partial(self._certify, ask.task_id)
         for tuning in decision.tunings:
             yield partial(self._tune, tuning)
         if decision.suppress:
@@ -227,6 +229,10 @@ class Scheduler:
     def _tune(self, tuning: Tuning) -> None:
         if not self.lose("TUNING"):
             self.mesos.tune(tuning.task_id, tuning.values)
+
+    def _certify(self, task_id: str) -> None:
+        if not self.lose("CERTIFY"):
+            self.mesos.certify(task_id)
 
     def _store(self, after: ClusterState) -> None:
         self._save(after)

@@ -16,7 +16,8 @@ from scheduler.core.state.spec import Resources, Uri
 from scheduler.settings import InvalidSettings, Settings, parse, render
 from scheduler.settings.__main__ import main
 from scheduler.settings.rendering import configuration
-from scheduler.settings.table import RETIRED, TABLE, Setting
+from scheduler.settings.retired import RETIRED
+from scheduler.settings.table import TABLE, Setting
 
 ROOT = Path(__file__).parents[4]
 ELSEWHERE = {

@@ -1,0 +1,75 @@
+"""The authority and the certificates of nodes as the documents that clients read; no key is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from executor.certificate_messages import OFF, CertificateFacts
+from scheduler.core.nodes.certificates import certificate_block, facts_of, fingerprint
+from scheduler.core.nodes.expiry import expiry_state, expiry_words
+from scheduler.core.nodes.gates import encryption_of
+from scheduler.core.state.authority import Authority
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import by_index, may_live
+from scheduler.core.state.node import NodeRecord
+from scheduler.loop.snapshot import Snapshot
+from scheduler.security.authority import validity
+
+Json = Mapping[str, Any]
+
+
+def certificates(found: Snapshot) -> Json:
+    """Return the encryption of the target, the authorities, the rotation and the certificate of each node."""
+    state = found.state
+    record = state.authority
+    launched = [node for node in by_index(state.nodes.values()) if node.task is not None]
+    return {
+        "encryption": state.target.spec.cassandra.encryption,
+        "authorities": [] if record is None else [_authority(item, item is record.signing) for item in record.trusted],
+        "rotation": None if record is None or record.phase is None else record.phase.value,
+        "rotated": None if record is None or record.rotated_at is None else _time(record.rotated_at),
+        "nodes": [_node(state, node, found.at) for node in launched],
+    }
+
+
+def _authority(authority: Authority, signs: bool) -> Json:
+    begin, end = validity(authority.certificate)
+    return {
+        "fingerprint": fingerprint(authority),
+        "signs": signs,
+        "not_before": _time(begin),
+        "not_after": _time(end),
+        "certificate": authority.certificate,
+    }
+
+
+def _node(state: ClusterState, node: NodeRecord, now: float) -> Json:
+    encryption = encryption_of(state, node)
+    facts = facts_of(state, node) if may_live(node) else None
+    common = {"node": node.name, "address": node.address, "encryption": encryption}
+    if facts is None or encryption == OFF or not facts.serial:
+        known = {"state": "none" if encryption == OFF or not may_live(node) else "unknown", "message": ""}
+        return {**common, **known, **_facts(None)}
+    block = certificate_block(state, node) if state.authority is not None else None
+    message = expiry_words(node.name, facts, now) or ("" if block is None else block.sentence)
+    return {**common, "state": expiry_state(facts, now), "message": message, **_facts(facts)}
+
+
+def _facts(facts: CertificateFacts | None) -> Json:
+    if facts is None:
+        empty = dict.fromkeys(("serial", "not_before", "not_after", "authority"))
+        return {**empty, "trusted": [], "ports": []}
+    return {
+        "serial": facts.serial,
+        "not_before": _time(facts.not_before),
+        "not_after": _time(facts.not_after),
+        "authority": facts.authority,
+        "trusted": list(facts.trusted),
+        "ports": list(facts.ports),
+    }
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,70 @@
+"""What scheduler and executor say about certificates of nodes: pure, and a part of `executor.protocol`.
+
+The private key is made on the node and is in none of these.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
+ENCRYPTIONS = (OFF, OPTIONAL, REQUIRED)
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class CertificateQuery:
+    """Executor to scheduler: a signing request (PEM) for the node of this task."""
+
+    task_id: str
+    request: str
+
+
+@dataclass(frozen=True)
+class CertificateReply:
+    """Scheduler to executor: the certificate with its chain, and all trusted authorities, as PEM.
+
+    `problem` is the reason if there is no certificate. Without a chain, only the trusted authorities change.
+    """
+
+    task_id: str
+    chain: str = ""
+    trusted: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class CertificateCall:
+    """Scheduler to executor: make a new key, and send a CertificateQuery."""
+
+    task_id: str
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """The certificate that a node shows, as a TLS handshake with its own ports has proven.
+
+    Times are in seconds since the epoch, `authority` and `trusted` SHA-256 fingerprints of authorities. `ports` are
+    those that showed it. `problem` says why a newer certificate could not be had or proven.
+    """
+
+    serial: str = ""
+    not_before: float = 0.0
+    not_after: float = 0.0
+    authority: str = ""
+    trusted: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    problem: str = ""
+
+
+def fingerprints(pem: str) -> tuple[str, ...]:
+    """Return the SHA-256 of each certificate in a PEM text, in order. Raises ValueError for what is no base64."""
+    return tuple(hashlib.sha256(base64.b64decode(found)).hexdigest() for found in _PEM.findall(pem))
+
+
+def split_certificates(pem: str) -> tuple[str, ...]:
+    """Return each certificate of a PEM text, in order."""
+    return tuple(f"{found.group(0)}\n" for found in _PEM.finditer(pem))

@@ -1,0 +1,93 @@
+"""Conditions before a member is restarted for the target, beyond those of every restart.
+
+An operator who accepts the consequence completes the waiting step by force; the restart then goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from executor.certificate_messages import OPTIONAL, REQUIRED
+from scheduler.core.configuration import logins
+from scheduler.core.configuration.differences import recorded_configuration
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Passed, PlanRecord
+from scheduler.core.state.lifecycle import by_index, is_down, is_up
+from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.reason import Code, Reason
+
+_NAMED = 5
+
+Gate = Callable[[ClusterState, NodeRecord], Reason | None]
+
+
+def gate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return why this member must not restart for the target yet; None if it may."""
+    if has_passed(state, node.name):
+        return None
+    return next((found for gate in GATES if (found := gate(state, node)) is not None), None)
+
+
+def has_passed(state: ClusterState, name: str) -> bool:
+    """Return whether an operator let this node pass the gates of the present target."""
+    passed = plan_record(state, DEPLOY).passed
+    return passed is not None and passed.configuration == state.target.id and name in passed.nodes
+
+
+def let_pass(state: ClusterState, name: str) -> PlanRecord:
+    """Return the plan's record with this node let through."""
+    record = plan_record(state, DEPLOY)
+    known = record.passed.nodes if record.passed and record.passed.configuration == state.target.id else ()
+    return replace(record, passed=Passed(state.target.id, (*known, name)))
+
+
+def plain_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return the clients that could not connect any more once the nodes require TLS."""
+    if state.target.spec.cassandra.encryption != REQUIRED or encryption_of(state, node) != OPTIONAL:
+        return None
+    found, unknown = [], []
+    for other in by_index(state.nodes.values()):
+        if not is_up(other) or encryption_of(state, other) != OPTIONAL or has_passed(state, other.name):
+            continue
+        sighting = state.sightings.get(other.name)
+        current = sighting is not None and other.task is not None and sighting.task_id == other.task.id
+        clients = sighting.status.plain_clients if sighting is not None and current else None
+        if clients is None:
+            unknown.append(other.name)
+        elif clients:
+            found.append(f"{other.name} serves {_listed(clients)}")
+    if found:
+        text = (
+            f"clients connect without TLS, which would be refused: {'; '.join(found)}; let them use TLS, or complete "
+            "this step by force"
+        )
+        return Reason(Code.PLAIN_CLIENTS, text)
+    if unknown:
+        return Reason(Code.PLAIN_CLIENTS, f"waits for {', '.join(unknown)} to tell which clients use no TLS")
+    return None
+
+
+def encryption_of(state: ClusterState, node: NodeRecord) -> str:
+    """Return the transport encryption of a node's newest launch."""
+    return recorded_configuration(state, node).spec.cassandra.encryption
+
+
+def undecided(state: ClusterState) -> Iterator[NodeRecord]:
+    """Yield the nodes whose clients decide on the next step, so that their statuses must be fresh."""
+    if state.target.spec.cassandra.encryption == REQUIRED:
+        yield from (node for node in state.nodes.values() if is_up(node) and encryption_of(state, node) == OPTIONAL)
+
+
+def _listed(clients: tuple[str, ...]) -> str:
+    more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
+    return ", ".join(clients[:_NAMED]) + more
+
+
+def logins_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return what must happen before this member asks for passwords; a member that is down restarts as it was."""
+    return None if is_down(node) else logins.stage_block(state, logins.stages(state), node.name)
+
+
+GATES: tuple[Gate, ...] = (plain_clients_block, logins_block)

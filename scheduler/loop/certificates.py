@@ -1,0 +1,111 @@
+"""Certificates of nodes: signing requests answered, to the executor of the node only."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from executor.certificate_messages import OFF, CertificateQuery, CertificateReply
+from executor.protocol import encode_message
+from scheduler.core.cycle.decision import Ask
+from scheduler.core.state.authority import RotationPhase
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.lifecycle import may_live
+from scheduler.core.state.node import NodeRecord
+from scheduler.errors import NotConnectedError
+from scheduler.loop.dispatch import Sender
+from scheduler.loop.messages import Message
+from scheduler.security.authority import AuthorityError, Names, RequestRefused, sign_node
+from scheduler.security.issuer import Issuer
+
+logger = logging.getLogger(__name__)
+
+
+class Certificates:
+    """Signs requests of nodes by the authority of the state."""
+
+    def __init__(self, sender: Sender, issuer: Issuer | None) -> None:
+        self._sender = sender
+        self._issuer = issuer
+        self._problem = ""
+
+    def with_authority(self, state: ClusterState, now: float) -> ClusterState:
+        """Return the state with an authority, which is made when the target needs one for the first time."""
+        if state.authority is not None or self._issuer is None or state.target.spec.cassandra.encryption == OFF:
+            return state
+        try:
+            return replace(state, authority=self._issuer.first(now))
+        except AuthorityError as error:
+            if str(error) != self._problem:
+                logger.error("no authority for certificates: %s", error)
+            self._problem = str(error)
+            return state
+
+    def answer(self, query: CertificateQuery, message: Message, state: ClusterState, now: float) -> None:
+        """Send the certificate, or why there is none. A query that is not of a node's own executor gets no reply."""
+        node = next((node for node in state.nodes.values() if node.task and node.task.id == query.task_id), None)
+        if node is None or node.task is None or node.agent is None or not may_live(node):
+            logger.warning("certificate not sent: %s is no task of a node", query.task_id)
+            return
+        if message.executor_id not in ("", node.task.executor_id) or message.agent_id not in ("", node.agent.id):
+            logger.error(
+                "certificate not sent: the executor %s of the agent %s asked for one of %s, which is not there",
+                message.executor_id,
+                message.agent_id,
+                node.name,
+            )
+            return
+        reply = self._reply(query, node, state, now)
+        if reply.problem:
+            logger.error("certificate not sent to %s: %s", node.name, reply.problem)
+        else:
+            logger.info("certificate signed for %s, task %s", node.name, node.task.id)
+        ask = Ask(node.name, node.task.executor_id, node.agent.id, node.task.id)
+        try:
+            self._sender.message(ask, encode_message(reply))
+        except NotConnectedError as error:  # the executor asks again
+            logger.warning("%s", error)
+
+    def _reply(self, query: CertificateQuery, node: NodeRecord, state: ClusterState, now: float) -> CertificateReply:
+        record = state.authority
+        if record is None or self._issuer is None:
+            why = self._problem or "the authority is made in a moment; ask again"
+            return CertificateReply(query.task_id, problem=f"the scheduler has no authority: {why}")
+        names = names_of(node, state.target.spec.service_name)
+        try:
+            pair = self._issuer.pair(record.signing)
+            chain = sign_node(query.request, names, pair, state.policy.certificate_days, now)
+        except RequestRefused as error:
+            return CertificateReply(query.task_id, problem=str(error))
+        except AuthorityError as error:
+            # The old authority's key can be gone; nodes that have a certificate only need to trust the new one.
+            if record.phase is not RotationPhase.TRUST_BOTH:
+                return CertificateReply(query.task_id, problem=str(error))
+            chain = ""
+        trusted = "".join(authority.certificate for authority in record.trusted)
+        return CertificateReply(query.task_id, chain, trusted)
+
+
+def names_of(node: NodeRecord, service: str) -> Names:
+    """Return the names of a node: its addresses as Mesos and Cassandra know them, its agent's name and Mesos-DNS'."""
+    agent = node.known_agent
+    flat = service.replace("/", "__")
+    hosts = [agent.hostname, urlsplit(agent.url).hostname or "", node.address or ""]
+    addresses = tuple(dict.fromkeys(host for host in hosts if _is_address(host)))
+    dashed = "-".join(reversed(service.split("/")))
+    dns = tuple(name for name in (agent.hostname, f"{node.name}.{dashed}.mesos") if _is_dns(name))
+    return Names(node.name, addresses, dns, f"spiffe://{flat}/{node.name}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_dns(name: str) -> bool:
+    return bool(name) and not _is_address(name) and name.isascii() and len(name) < 254

@@ -1,0 +1,219 @@
+"""Our own certificate authority: its key, and what it signs. Never logs a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+# A clock that is a little behind must not refuse a new certificate.
+BACKDATED = timedelta(hours=1)
+_REQUEST_BYTES = 8192
+SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+class AuthorityError(Exception):
+    """An authority that cannot be used; the text names the cause and never a key."""
+
+
+class RequestRefused(Exception):
+    """A signing request for names that the node does not have, or that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a certificate says of its holder, and the IP addresses of which the request must name one or more."""
+
+    common_name: str
+    addresses: tuple[str, ...]
+    dns: tuple[str, ...] = ()
+    uri: str = ""
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """An authority that can sign: certificate and key as PEM."""
+
+    certificate: str
+    key: str
+
+
+def new_authority(name: str, now: float) -> KeyPair:
+    """Make an authority with this common name; `now` is in seconds since the epoch."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    begin = datetime.fromtimestamp(now, UTC) - BACKDATED
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=AUTHORITY_DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return KeyPair(_pem(certificate), private.decode())
+
+
+def sign_node(request: str, names: Names, authority: KeyPair, days: float, now: float) -> str:
+    """Return the certificate of a node as PEM: for peers and clients alike.
+
+    Raises:
+        RequestRefused: The request is not one of this node.
+        AuthorityError: The authority cannot sign.
+    """
+    found, public_key = _read(request)
+    addresses = _check_names(found, names)
+    return _sign(public_key, names, addresses, authority, days, now)
+
+
+def sign_server(
+    public_key: ec.EllipticCurvePublicKey, names: Names, authority: KeyPair, days: float, now: float
+) -> str:
+    """Return a certificate as PEM for a server that is no peer of the nodes, such as the API.
+
+    Raises:
+        AuthorityError: The authority cannot sign.
+    """
+    return _sign(public_key, names, names.addresses, authority, days, now, peer=False)
+
+
+def read_authority(certificate: str, key: str) -> KeyPair:
+    """Return the authority of these PEM texts; the first certificate signs. Raises AuthorityError."""
+    pair = KeyPair(certificate, key)
+    found, _ = _load(pair)
+    try:
+        is_authority = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        is_authority = False
+    if not is_authority:
+        raise AuthorityError("its certificate is not that of an authority (basicConstraints CA:TRUE)")
+    return pair
+
+
+def validity(certificate: str) -> tuple[float, float]:
+    """Return from when to when a certificate is valid, in seconds since the epoch."""
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    return found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp()
+
+
+def _read(request: str) -> tuple[x509.CertificateSigningRequest, ec.EllipticCurvePublicKey]:
+    if len(request) > _REQUEST_BYTES:
+        raise RequestRefused(f"the signing request has more than {_REQUEST_BYTES} bytes")
+    try:
+        found = x509.load_pem_x509_csr(request.encode())
+    except ValueError as error:
+        raise RequestRefused("the signing request cannot be read") from error
+    public_key = found.public_key()
+    if not isinstance(public_key, ec.EllipticCurvePublicKey) or not found.is_signature_valid:
+        raise RequestRefused("the signing request is not signed by the key that it names")
+    return found, public_key
+
+
+def _check_names(request: x509.CertificateSigningRequest, names: Names) -> tuple[str, ...]:
+    """Return the addresses of a request that names this node alone. Raises RequestRefused."""
+    given = [str(item.value) for item in request.subject]
+    if given != [names.common_name]:
+        raise RequestRefused(f"the signing request is for {', '.join(given) or 'nobody'}, not for {names.common_name}")
+    extensions = [item.value for item in request.extensions]
+    if len(extensions) != 1 or not isinstance(extensions[0], x509.SubjectAlternativeName):
+        raise RequestRefused("the signing request must name addresses, and nothing else")
+    found = [item.value if isinstance(item, x509.IPAddress) else item for item in extensions[0]]
+    known = {ip_address(address) for address in names.addresses}
+    if not found or (foreign := [str(item) for item in found if item not in known]):
+        held = ", ".join(names.addresses) or "none that is known"
+        raise RequestRefused(
+            f"{names.common_name} asks for a certificate of {', '.join(foreign) if found else 'no address'}, but its "
+            f"addresses are {held}"
+        )
+    return tuple(str(item) for item in found)
+
+
+def _sign(
+    public_key: ec.EllipticCurvePublicKey,
+    names: Names,
+    addresses: tuple[str, ...],
+    authority: KeyPair,
+    days: float,
+    now: float,
+    peer: bool = True,
+) -> str:
+    issuer, key = _load(authority)
+    moment = datetime.fromtimestamp(now, UTC)
+    if moment < issuer.not_valid_before_utc:
+        begin = issuer.not_valid_before_utc
+        raise AuthorityError(
+            f"the authority is valid from {begin:%Y-%m-%d %H:%M} UTC, but the scheduler's clock says"
+            f" {moment:%Y-%m-%d %H:%M}: set it"
+        )
+    end = min(moment + timedelta(days=days), issuer.not_valid_after_utc)
+    if end <= moment:
+        raise AuthorityError(f"the authority expired on {issuer.not_valid_after_utc:%Y-%m-%d}: rotate it")
+    alternatives: list[x509.GeneralName] = [x509.IPAddress(ip_address(address)) for address in addresses]
+    alternatives += [x509.DNSName(name) for name in names.dns]
+    if names.uri:
+        alternatives.append(x509.UniformResourceIdentifier(names.uri))
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if peer else [])]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.common_name[:64])]))
+        .issuer_name(issuer.subject)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(max(moment - BACKDATED, issuer.not_valid_before_utc))
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _pem(certificate)
+
+
+def _load(pair: KeyPair) -> tuple[x509.Certificate, SigningKey]:
+    try:
+        certificate = x509.load_pem_x509_certificates(pair.certificate.encode())[0]
+    except (ValueError, IndexError) as error:
+        raise AuthorityError("its certificate is no certificate in PEM") from error
+    try:
+        key = serialization.load_pem_private_key(pair.key.encode(), password=None)
+    except (TypeError, ValueError) as error:
+        raise AuthorityError("its key is no private key in PEM without a password") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise AuthorityError("its key must be one of RSA or of an elliptic curve")
+    if key.public_key() != certificate.public_key():
+        raise AuthorityError("its key does not belong to its certificate")
+    return certificate, key
+
+
+def _usage(signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()

@@ -1,0 +1,63 @@
+"""The keys of authorities: sealed in their records, or in files of the scheduler's machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.core.state.authority import Authority, AuthorityRecord
+from scheduler.security.authority import AuthorityError, KeyPair, new_authority, read_authority
+from scheduler.security.sealing import SETTINGS, Sealer, SealError
+
+SUBJECT = "certificate-authority"
+FILES = "SECURITY_CA_CERTIFICATE_FILE and SECURITY_CA_KEY_FILE"
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Where the keys of authorities come from. The files win over an authority of our own."""
+
+    service_name: str
+    sealer: Sealer | None
+    certificate_file: str = ""
+    key_file: str = ""
+
+    @property
+    def uses_files(self) -> bool:
+        """Return whether the authority is given by files."""
+        return bool(self.certificate_file)
+
+    def new(self, now: float) -> Authority:
+        """Return a new authority, or that of the files. Raises AuthorityError."""
+        if self.uses_files:
+            return Authority(self._files().certificate)
+        if self.sealer is None:
+            raise AuthorityError(f"there is no key to seal an authority with: set {SETTINGS}, or {FILES}")
+        pair = new_authority(f"{self.service_name} Cassandra authority", now)
+        return Authority(pair.certificate, self.sealer.seal(SUBJECT, {"key": pair.key}))
+
+    def first(self, now: float) -> AuthorityRecord:
+        """Return the record of a service that had no authority. Raises AuthorityError."""
+        return AuthorityRecord(self.new(now))
+
+    def pair(self, authority: Authority) -> KeyPair:
+        """Return an authority that can sign. Raises AuthorityError."""
+        if not authority.sealed:
+            pair = self._files()
+            if pair.certificate != authority.certificate:
+                raise AuthorityError(f"{FILES} hold another authority than the one that the nodes trust")
+            return pair
+        if self.sealer is None:
+            raise AuthorityError(f"the key of the authority cannot be opened: {SETTINGS} is not set any more")
+        try:
+            return KeyPair(authority.certificate, self.sealer.open(SUBJECT, authority.sealed)["key"])
+        except SealError as error:
+            raise AuthorityError(f"the key of the authority cannot be opened: {error}") from error
+
+    def _files(self) -> KeyPair:
+        if not self.certificate_file or not self.key_file:
+            raise AuthorityError(f"the authority is in files, but {FILES} are not set any more")
+        try:
+            return read_authority(Path(self.certificate_file).read_text(), Path(self.key_file).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuthorityError(f"the files of the authority cannot be read: {error}") from error

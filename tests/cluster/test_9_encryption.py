@@ -1,0 +1,237 @@
+"""Real nodes go from plain text to TLS and back while a client reads and writes; certificates are renewed."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
+from cryptography import x509
+
+from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
+from tests.cluster.world import World, deployed, make_layout
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1200)]
+
+NAME = "SECURITY_TRANSPORT_ENCRYPTION"
+ROLL_OUT_SECONDS = 400.0
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Three nodes in plain text, with a table of three replicas."""
+    layout = make_layout(tmp_path_factory.mktemp("tls") / "local", nodes=3, network="127.0.26")
+    with deployed(layout) as world:
+        with session(world) as cql:
+            cql.execute("CREATE KEYSPACE t WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3}")
+            cql.execute("CREATE TABLE t.rows (id int PRIMARY KEY, text text)")
+        yield world
+
+
+def addresses(world: World) -> list[str]:
+    return [node.partition(":")[0] for node in world.read("/v1/connection")["nodes"]]
+
+
+def trusted(world: World) -> str:
+    """The certificate of the cluster's authority, as a client gets it."""
+    return "".join(item["certificate"] for item in world.read("/v1/certificates")["authorities"])
+
+
+@contextmanager
+def session(world: World, tls: bool = False) -> Iterator[Session]:
+    context = None
+    if tls:
+        context = ssl.create_default_context(cadata=trusted(world))
+        context.check_hostname = False
+    profile = ExecutionProfile(
+        load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.QUORUM, request_timeout=30.0
+    )
+    cluster = Cluster(
+        addresses(world),
+        port=world.layout.node_ports.native_transport,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        protocol_version=5,
+        connect_timeout=30.0,
+        ssl_context=context,
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+@contextmanager
+def busy(world: World, tls: bool = False) -> Iterator[list[int]]:
+    """The numbers written so far by a client that writes and reads each of them at QUORUM; no request may fail."""
+    done: list[int] = []
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            with session(world, tls) as cql:
+                insert = cql.prepare("INSERT INTO t.rows (id, text) VALUES (?, ?)")
+                select = cql.prepare("SELECT text FROM t.rows WHERE id = ?")
+                insert.is_idempotent = select.is_idempotent = True
+                while not stop.is_set():
+                    number = len(done)
+                    cql.execute(insert, (number, f"row {number}"))
+                    assert cql.execute(select, (number,)).one().text == f"row {number}"
+                    done.append(number)
+                    stop.wait(0.01)
+        except Exception as error:  # noqa: BLE001 raised again below, by the test's own thread
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        wait_for("a row is written", lambda: bool(done or failures), 30.0)
+        yield done
+    finally:
+        stop.set()
+        thread.join()
+    assert not failures, failures
+
+
+def change(world: World, value: str) -> None:
+    code, answer = world.put("/v1/config", {NAME: value})
+    assert code == 200, answer
+
+
+def roll_out(world: World, value: str) -> None:
+    tasks = world.task_ids()
+    change(world, value)
+
+    def done() -> bool:
+        return all(world.task_ids()[name] != task for name, task in tasks.items()) and is_rolled_out(world)
+
+    wait_for(f"all nodes run with {value}", done, ROLL_OUT_SECONDS)
+
+
+def serial(world: World, address: str, port: int) -> str:
+    """The serial number of the certificate that a port shows to a client which trusts the cluster's authority."""
+    context = ssl.create_default_context(cadata=trusted(world))
+    with _connected(context, address, port) as connection:
+        found = connection.getpeercert(binary_form=True)
+    assert found is not None
+    return f"{x509.load_der_x509_certificate(found).serial_number:x}"
+
+
+@contextmanager
+def _connected(context: ssl.SSLContext, address: str, port: int) -> Iterator[ssl.SSLSocket]:
+    with (
+        socket.create_connection((address, port), 10.0) as plain,
+        # The certificate names the address, so that this checks it too.
+        context.wrap_socket(plain, server_hostname=address) as connection,
+    ):
+        yield connection
+
+
+def shown(world: World) -> dict[str, set[str]]:
+    """What each node shows on its two ports."""
+    ports = world.layout.node_ports
+    return {
+        address: {serial(world, address, ports.storage), serial(world, address, ports.native_transport)}
+        for address in addresses(world)
+    }
+
+
+def proven(world: World) -> dict[str, set[str]]:
+    """What each node says of itself, once its executor has proven it."""
+    found: dict[str, Any] = world.read("/v1/certificates")
+    return {node["address"]: {node["serial"]} for node in found["nodes"] if node["ports"]}
+
+
+def phase_of(world: World, name: str) -> str:
+    """The status of a phase of the rotation; empty while there is no plan."""
+    found = world.get("/v1/plans/certificates")
+    phases = found.json()["phases"] if found.status == 200 else []
+    return next((phase["status"] for phase in phases if phase["name"] == name), "")
+
+
+def test_the_way_to_required_and_back(secure: World) -> None:
+    code, answer = secure.put("/v1/config", {NAME: "required"})
+    assert (code, "first" in answer["message"]) == (409, True), answer
+
+    with busy(secure):
+        roll_out(secure, "optional")
+        wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 180.0)
+        assert shown(secure) == proven(secure)
+
+        # The client in plain text holds the next change up, and is named.
+        change(secure, "required")
+        wait_for("the plan waits", lambda: deploy_steps(secure)["node-0"]["reason"] == "PLAIN_CLIENTS", 30.0)
+        assert "127.0.0.1" in deploy_steps(secure)["node-0"]["message"]
+
+    with busy(secure, tls=True):
+        wait_for("all nodes require TLS", lambda: is_rolled_out(secure), ROLL_OUT_SECONDS)
+        with pytest.raises(Exception, match="Unable to connect"), session(secure):
+            pass
+        wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 180.0)
+        assert shown(secure) == proven(secure)
+        code, answer = secure.put("/v1/config", {NAME: "off"})
+        assert code == 409, answer
+
+
+def test_maintenance_works_when_tls_is_required(secure: World) -> None:
+    secure.run("repair", {"nodes": ["*"], "key_spaces": ["t"]})
+    secure.run("backup", {"backup_name": "tls", "external_location": secure.location, "key_spaces": ["t"]})
+    with session(secure, tls=True) as cql:
+        before = {row.id for row in cql.execute("SELECT id FROM t.rows")}
+        cql.execute("TRUNCATE t.rows")
+    secure.run("restore", {"backup_name": "tls", "external_location": secure.location, "key_spaces": ["t"]}, 300.0)
+    with session(secure, tls=True) as cql:
+        assert {row.id for row in cql.execute("SELECT id FROM t.rows")} == before
+
+
+def test_certificates_are_renewed_without_a_restart(secure: World) -> None:
+    before, tasks = shown(secure), secure.task_ids()
+    with busy(secure, tls=True):
+        code, answer = secure.put("/v1/certificates/renew")
+        assert code in (200, 202), answer
+
+        def renewed() -> bool:
+            found = proven(secure)
+            return len(found) == 3 and all(not found[address] & before[address] for address in before)
+
+        wait_for("all nodes have other certificates", renewed, 180.0)
+        assert shown(secure) == proven(secure)
+    assert secure.task_ids() == tasks
+
+
+def test_the_authority_is_rotated_without_a_restart(secure: World) -> None:
+    before, tasks = secure.read("/v1/certificates"), secure.task_ids()
+    code, answer = secure.put("/v1/certificates/rotate")
+    assert code == 200, answer
+    with busy(secure, tls=True):  # a client that trusts both
+        secure.crash("scheduler")
+        wait_for("all nodes trust both", lambda: phase_of(secure, "Trust both") == "COMPLETE", 180.0)
+        assert phase_of(secure, "New certificates") == "WAITING"
+        assert secure.put("/v1/plans/certificates/continue")[0] == 200
+        wait_for("the rotation is complete", lambda: phase_of(secure, "Trust the new one") == "COMPLETE", 240.0)
+    after = secure.read("/v1/certificates")
+    (authority,) = after["authorities"]
+    assert authority["fingerprint"] != before["authorities"][0]["fingerprint"]
+    assert {node["authority"] for node in after["nodes"]} == {authority["fingerprint"]}
+    assert {tuple(node["trusted"]) for node in after["nodes"]} == {(authority["fingerprint"],)}
+    assert shown(secure) == proven(secure)
+    assert secure.task_ids() == tasks
+    assert secure.is_whole()
+    # Peers talk to one another with the new certificates, also on new connections.
+    secure.run("repair", {"nodes": ["*"], "key_spaces": ["t"]})
+
+
+def test_back_to_plain_text(secure: World) -> None:
+    with busy(secure, tls=True):
+        roll_out(secure, "optional")
+    with busy(secure):
+        roll_out(secure, "off")

@@ -1,0 +1,95 @@
+"""What a node asks for, and which certificates it takes; wrong ones are one sentence each."""
+
+from __future__ import annotations
+
+import stat
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from executor.certificate_messages import CertificateReply, fingerprints
+from executor.tls.certificate import CertificateError, new_request
+from scheduler.security.authority import new_authority
+from tests.unit.executor.tls.signing import ADDRESS, Signer
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return Signer(tmp_path)
+
+
+def test_a_request_names_the_node_and_its_address_alone() -> None:
+    request = x509.load_pem_x509_csr(new_request("node-0", ADDRESS).pem.encode())
+    assert request.subject.rfc4514_string() == "CN=node-0"
+    (extension,) = request.extensions
+    assert isinstance(extension.value, x509.SubjectAlternativeName)
+    assert [str(name) for name in extension.value.get_values_for_type(x509.IPAddress)] == [ADDRESS]
+
+
+def test_the_key_never_leaves_the_node_and_only_its_user_reads_it(signer: Signer) -> None:
+    signer.certificates.obtain(5.0)
+    keystore, truststore = signer.files.keystore, signer.files.truststore
+    assert "PRIVATE KEY" in keystore.read_text()
+    assert "PRIVATE KEY" not in new_request("node-0", ADDRESS).pem
+    assert truststore.read_text() == signer.authority.certificate
+    assert stat.S_IMODE(keystore.stat().st_mode) == 0o600
+    assert stat.S_IMODE(signer.files.directory.stat().st_mode) == 0o700
+    facts = signer.certificates.facts
+    assert (facts.authority, facts.trusted) == (fingerprints(signer.authority.certificate)[0],) * 1 + (
+        fingerprints(signer.authority.certificate),
+    )
+    assert facts.not_after - facts.not_before == pytest.approx(30 * DAY + 3600, abs=5)
+    assert facts.ports == ()
+
+
+def test_each_certificate_has_a_key_of_its_own(signer: Signer) -> None:
+    signer.certificates.obtain(5.0)
+    first = signer.files.keystore.read_text()
+    signer.certificates.obtain(5.0)
+    assert signer.files.keystore.read_text().partition("CERTIFICATE")[0] != first.partition("CERTIFICATE")[0]
+
+
+def wrong_authority(reply: CertificateReply) -> CertificateReply:
+    return replace(reply, trusted=new_authority("another", time.time()).certificate)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "days", "change", "says"),
+    [
+        pytest.param(DAY, 30.0, None, "set the clocks of the agent and of the scheduler's machine", id="day ahead"),
+        pytest.param(-DAY, 0.5, None, "set the clocks of the agent", id="expired by this clock"),
+        pytest.param(0.0, 30.0, wrong_authority, "no trusted authority signed the certificate", id="wrong authority"),
+        pytest.param(0.0, 30.0, lambda it: replace(it, chain="no PEM"), "holds no certificate", id="no certificate"),
+        pytest.param(0.0, 30.0, lambda it: replace(it, problem="the scheduler's words"), "scheduler's words", id="no"),
+    ],
+)
+def test_a_certificate_that_nobody_would_accept_is_a_sentence(
+    tmp_path: Path, ahead: float, days: float, change: object, says: str
+) -> None:
+    signer = Signer(tmp_path, days=days, ahead=ahead)
+    if callable(change):
+        signer.change = change
+    with pytest.raises(CertificateError, match=says):
+        signer.certificates.obtain(5.0)
+    assert not signer.files.keystore.exists()
+
+
+def test_a_silent_scheduler_is_a_sentence(tmp_path: Path) -> None:
+    signer = Signer(tmp_path)
+    signer.certificates._ask = lambda request: None
+    with pytest.raises(CertificateError, match="the scheduler does not answer"):
+        signer.certificates.obtain(0.2)
+
+
+def test_authorities_can_change_alone(signer: Signer) -> None:
+    signer.certificates.obtain(5.0)
+    before, other = signer.files.keystore.read_text(), new_authority("new", time.time()).certificate
+    signer.change = lambda reply: CertificateReply("t1", "", signer.authority.certificate + other)
+    signer.certificates.obtain(5.0)
+    assert signer.files.keystore.read_text() == before
+    assert len(signer.certificates.facts.trusted) == 2

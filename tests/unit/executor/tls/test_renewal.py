@@ -1,0 +1,139 @@
+"""A node's certificate is proven on its ports, renewed in time, and renewed when the scheduler calls."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from executor.certificate_messages import CertificateFacts
+from executor.tls import renewal
+from executor.tls.certificate import CertificateError
+from executor.tls.handshake import shown
+from tests.unit.executor.tls.signing import ADDRESS, Signer
+from tests.waiting import wait_for
+
+
+class Port:
+    """A port with TLS that shows what the files held when it read them last, as Cassandra does."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+        self._listening = socket.create_server((ADDRESS, 0))
+        self.number: int = self._listening.getsockname()[1]
+        self.reload()
+        self.reloads = 0
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def reload(self) -> None:
+        self.reloads = getattr(self, "reloads", 0) + 1
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._signer.files.keystore)
+        self._context = context
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listening.accept()
+            except OSError:
+                return
+            with plain, suppress(OSError), self._context.wrap_socket(plain, server_side=True) as connection:
+                connection.recv(1)
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    signer = Signer(tmp_path)
+    signer.certificates.obtain(5.0)
+    return signer
+
+
+@pytest.fixture
+def port(signer: Signer) -> Iterator[Port]:
+    port = Port(signer)
+    yield port
+    signer.certificates.stop()
+    port.close()
+
+
+def test_a_certificate_is_proven_once_cassandra_serves(signer: Signer, port: Port) -> None:
+    signer.certificates.begin((port.number,), port.reload)
+    assert signer.certificates.facts.ports == ()
+    signer.certificates.note_serving()
+    wait_for("the proof", lambda: signer.certificates.facts.ports == (port.number,), 10.0)
+    assert port.reloads == 0
+
+
+def test_a_call_brings_another_certificate_without_a_restart(signer: Signer, port: Port) -> None:
+    first = signer.certificates.facts.serial
+    signer.certificates.begin((port.number,), port.reload)
+    signer.certificates.note_serving()
+    signer.certificates.renew()
+    wait_for("the proof", lambda: bool(signer.certificates.facts.ports) and port.reloads == 1, 10.0)
+    assert signer.certificates.facts.serial != first
+
+
+def test_two_thirds_of_its_time_bring_another_certificate(tmp_path: Path) -> None:
+    # A certificate begins an hour before it is signed: two thirds of an hour and half a second are over at once.
+    signer = Signer(tmp_path, days=0.5 / 24)
+    signer.certificates.obtain(5.0)
+    first = signer.certificates.facts.serial
+    signer.days = 30.0
+    port = Port(signer)
+    try:
+        signer.certificates.begin((port.number,), port.reload)
+        signer.certificates.note_serving()
+        wait_for("another one", lambda: signer.certificates.facts.serial != first, 10.0)
+        wait_for("the proof", lambda: bool(signer.certificates.facts.ports), 10.0)
+        assert (signer.asked, port.reloads) == (2, 1)
+    finally:
+        signer.certificates.stop()
+        port.close()
+
+
+def test_a_cassandra_that_does_not_reload_is_told(signer: Signer, port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "PROOF_SECONDS", 0.3)
+    signer.certificates.begin((port.number,), lambda: None)
+    signer.certificates.note_serving()
+    signer.certificates.renew()
+    wait_for("the problem", lambda: "shows another certificate" in signer.certificates.facts.problem, 10.0)
+
+
+def test_a_renewal_that_fails_keeps_the_present_certificate(signer: Signer, port: Port) -> None:
+    first = signer.certificates.facts.serial
+
+    def refuse() -> None:
+        raise OSError("Cassandra does not read its new certificate")
+
+    signer.certificates.begin((port.number,), refuse)
+    signer.certificates.note_serving()
+    wait_for("the proof", lambda: bool(signer.certificates.facts.ports), 10.0)
+    signer.certificates._ask = lambda request: (_ for _ in ()).throw(OSError("no connection"))
+    signer.certificates.renew()
+    wait_for("the problem", lambda: "no connection" in signer.certificates.facts.problem, 10.0)
+    assert signer.certificates.facts.serial == first
+
+
+def test_a_port_in_plain_text_is_no_proof(signer: Signer) -> None:
+    with socket.create_server((ADDRESS, 0)) as listening:
+        number = listening.getsockname()[1]
+        answer = threading.Thread(target=lambda: listening.accept()[0].close())
+        answer.start()
+        with pytest.raises(CertificateError, match=f"the handshake with port {number}"):
+            shown(ADDRESS, number, signer.files, 5.0)
+        answer.join()
+
+
+def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
+    assert renewal.renewal_at(CertificateFacts(not_before=100.0, not_after=400.0)) == 300.0

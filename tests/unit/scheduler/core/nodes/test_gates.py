@@ -1,0 +1,109 @@
+"""What holds a change of transport encryption up, and which changes are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import ForceComplete, Refusal
+from scheduler.core.configuration.target import refused_encryption
+from scheduler.core.nodes.gates import gate_block, has_passed
+from scheduler.core.plans.nodes import deploy_plan
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.spec import ClusterSpec
+from tests.unit.scheduler.core.samples import down, spec, state, up
+
+
+def encrypted(word: str) -> ClusterSpec:
+    base = spec(3)
+    return replace(base, cassandra=replace(base.cassandra, encryption=word))
+
+
+def changing(before: str, after: str, **clients: tuple[str, ...] | None) -> ClusterState:
+    """Three members with one encryption; the target has another. `clients` are those without TLS, by node."""
+    found = state(up(0), up(1), up(2), wanted=encrypted(before))
+    target = Configuration("configuration-2", 1.0, encrypted(after))
+    sightings = {
+        name: replace(seen, status=replace(seen.status, plain_clients=clients.get(name.replace("-", "_"), ())))
+        for name, seen in found.sightings.items()
+    }
+    return replace(
+        found, target=target, configurations={**found.configurations, target.id: target}, sightings=sightings
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [("off", "optional"), ("required", "optional"), ("optional", "off")])
+def test_other_changes_wait_for_nobody(before: str, after: str) -> None:
+    found = changing(before, after, node_1=("10.0.0.9",))
+    assert gate_block(found, found.nodes["node-0"]) is None
+
+
+def test_required_waits_for_clients_in_plain_text_and_names_them() -> None:
+    found = changing("optional", "required", node_1=("10.0.0.8", "10.0.0.9"), node_2=None)
+    reason = gate_block(found, found.nodes["node-0"])
+    assert reason is not None
+    assert reason.code == "PLAIN_CLIENTS"
+    assert "node-1 serves 10.0.0.8, 10.0.0.9; let them use TLS, or complete this step by force" in reason.sentence
+    step = deploy_plan(found, 100.0).phases[2].steps[0]
+    assert (step.status, step.reason) == (Status.WAITING, "PLAIN_CLIENTS")
+
+
+def test_required_waits_until_all_have_counted() -> None:
+    found = changing("optional", "required", node_2=None)
+    reason = gate_block(found, found.nodes["node-0"])
+    assert reason is not None
+    assert "waits for node-2 to tell which clients use no TLS" in reason.sentence
+
+
+def test_required_goes_on_without_such_clients() -> None:
+    found = changing("optional", "required")
+    assert gate_block(found, found.nodes["node-0"]) is None
+    # A node that is down has no clients.
+    lost = replace(found, nodes={**found.nodes, "node-2": down(2)})
+    assert gate_block(lost, lost.nodes["node-0"]) is None
+
+
+def test_force_lets_one_node_pass_for_this_target() -> None:
+    found = changing("optional", "required", node_0=("10.0.0.9",), node_1=("10.0.0.9",))
+    after = apply_command(found, ForceComplete("deploy", "Deploy", "node-0"), 100.0)
+    assert not isinstance(after, Refusal)
+    assert not after.nodes["node-0"].forced
+    assert gate_block(after, after.nodes["node-0"]) is None
+    assert gate_block(after, after.nodes["node-1"]) is not None
+    other = replace(after, target=replace(after.target, id="configuration-3"))
+    assert not has_passed(other, "node-0")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        ("off", "required", True),
+        ("required", "off", True),
+        ("off", "optional", False),
+        ("optional", "required", False),
+        ("required", "optional", False),
+        ("optional", "off", False),
+        ("required", "required", False),
+    ],
+)
+def test_off_and_required_exclude_each_other(before: str, after: str, refused: bool) -> None:
+    found = state(up(0), up(1), wanted=encrypted(before))
+    words = refused_encryption(found.nodes.values(), found.configurations, encrypted(after))
+    assert bool(words) == refused
+    if words:
+        assert f"can not be changed to {after} while node-0, node-1 run with {before}" in words[0]
+        assert "Change it to optional first" in words[0]
+
+
+def test_a_new_cluster_can_require_tls_at_once() -> None:
+    assert refused_encryption([], {}, encrypted("required")) == ()
+
+
+def test_the_change_to_optional_must_be_rolled_out_before_the_next() -> None:
+    found = changing("off", "optional")
+    words = refused_encryption(found.nodes.values(), found.configurations, encrypted("required"))
+    assert "while node-0, node-1, node-2 run with off" in words[0]

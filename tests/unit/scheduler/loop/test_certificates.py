@@ -1,0 +1,166 @@
+"""Who gets a certificate: the executor of the node that asks for itself, and nobody else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from cryptography.fernet import Fernet
+
+from executor.certificate_messages import CertificateQuery, CertificateReply, fingerprints
+from executor.protocol import encode_message, parse_message
+from executor.tls.certificate import checked, new_request
+from scheduler.core.cycle.decision import Ask
+from scheduler.core.state.authority import AuthorityRecord, RotationPhase
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.node import Agent
+from scheduler.errors import NotConnectedError
+from scheduler.loop.certificates import Certificates, names_of
+from scheduler.loop.messages import Message
+from scheduler.security.issuer import Issuer
+from scheduler.security.sealing import Sealer
+from tests.unit.scheduler.core.samples import spec, state, up
+
+NOW = 1_800_000_000.0
+ISSUER = Issuer("cassandra", Sealer([Fernet.generate_key().decode()]))
+
+
+@dataclass
+class Sender:
+    """It keeps what is sent to executors."""
+
+    sent: list[tuple[Ask, CertificateReply]] = field(default_factory=list)
+    connected: bool = True
+
+    def message(self, ask: Ask, data: str) -> None:
+        if not self.connected:
+            raise NotConnectedError("message")
+        reply = parse_message(data)
+        assert isinstance(reply, CertificateReply)
+        self.sent.append((ask, reply))
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(name)
+
+
+def encrypted(encryption: str = "required") -> ClusterState:
+    base = spec(3)
+    return state(
+        up(0), up(1), wanted=replace(base, cassandra=replace(base.cassandra, encryption=encryption)),
+        authority=ISSUER.first(NOW),
+    )  # fmt: skip
+
+
+def ask(found: ClusterState, issuer: Issuer | None = ISSUER, request: str = "", **message: str) -> CertificateReply:
+    sender = Sender()
+    query = CertificateQuery("node-0__a", request or new_request("node-0", "127.0.0.2").pem)
+    sent = Message(encode_message(query), **message)
+    Certificates(sender, issuer).answer(query, sent, found, NOW)  # type: ignore[arg-type]
+    ((to, reply),) = sender.sent or [(Ask("", "", "", ""), CertificateReply("", problem="no answer"))]
+    assert to.task_id in ("node-0__a", "")
+    return reply
+
+
+def test_a_node_gets_a_certificate_that_it_can_use() -> None:
+    found, request = encrypted(), new_request("node-0", "127.0.0.2")
+    reply = ask(found, request=request.pem, executor_id="node-0_executor__a", agent_id="S0")
+    facts = checked(request, reply.chain, reply.trusted, "127.0.0.2", NOW)
+    assert found.authority is not None
+    assert facts.authority == fingerprints(found.authority.current.certificate)[0]
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        pytest.param({"executor_id": "node-1_executor__a", "agent_id": "S1"}, id="another node's executor"),
+        pytest.param({"executor_id": "node-0_executor__a", "agent_id": "S1"}, id="another agent"),
+    ],
+)
+def test_another_executor_gets_nothing(sender: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert ask(encrypted(), **sender).problem == "no answer"
+    assert "asked for one of node-0, which is not there" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("request_of", "says"),
+    [
+        (("node-1", "127.0.0.2"), "is for node-1, not for node-0"),
+        (("node-0", "127.0.0.3"), "asks for a certificate of 127.0.0.3, but its addresses are 127.0.0.2"),
+    ],
+)
+def test_the_names_of_others_are_refused(request_of: tuple[str, str], says: str) -> None:
+    assert says in ask(encrypted(), request=new_request(*request_of).pem).problem
+
+
+def test_without_an_authority_the_reason_is_said() -> None:
+    found = replace(encrypted(), authority=None)
+    assert "the scheduler has no authority" in ask(found).problem
+    other = Issuer("cassandra", Sealer([Fernet.generate_key().decode()]))
+    assert "cannot be opened" in ask(encrypted(), other).problem
+    missing = Certificates(Sender(), Issuer("cassandra", None))  # type: ignore[arg-type]
+    assert missing.with_authority(found, NOW) is found
+
+
+def test_an_authority_is_made_when_it_is_needed() -> None:
+    certificates = Certificates(Sender(), ISSUER)  # type: ignore[arg-type]
+    off = replace(encrypted("off"), authority=None)
+    assert certificates.with_authority(off, NOW) is off
+    made = certificates.with_authority(replace(encrypted("optional"), authority=None), NOW)
+    assert made.authority is not None
+    assert certificates.with_authority(made, NOW) is made
+
+
+def rotating(phase: RotationPhase) -> ClusterState:
+    found = encrypted()
+    assert found.authority is not None
+    return replace(found, authority=replace(found.authority, following=ISSUER.new(NOW), phase=phase))
+
+
+@pytest.mark.parametrize(
+    ("phase", "signs_new", "trusts"),
+    [
+        (RotationPhase.TRUST_BOTH, False, 2),
+        (RotationPhase.NEW_CERTIFICATES, True, 2),
+        (RotationPhase.TRUST_NEW, True, 1),
+    ],
+)
+def test_the_phases_of_a_rotation(phase: RotationPhase, signs_new: bool, trusts: int) -> None:
+    found, request = rotating(phase), new_request("node-0", "127.0.0.2")
+    record = found.authority
+    assert isinstance(record, AuthorityRecord)
+    assert record.following is not None
+    reply = ask(found, request=request.pem)
+    facts = checked(request, reply.chain, reply.trusted, "127.0.0.2", NOW)
+    signer = record.following if signs_new else record.current
+    assert facts.authority == fingerprints(signer.certificate)[0]
+    assert len(facts.trusted) == trusts
+
+
+def test_nodes_learn_to_trust_the_new_one_even_if_the_key_of_the_old_one_is_gone() -> None:
+    found = rotating(RotationPhase.TRUST_BOTH)
+    assert found.authority is not None
+    gone = replace(found, authority=replace(found.authority, current=replace(found.authority.current, sealed="")))
+    reply = ask(gone)
+    assert (reply.chain, reply.problem, len(fingerprints(reply.trusted))) == ("", "", 2)
+
+
+def test_names_of_a_node() -> None:
+    node = up(0, agent=Agent("S0", "host-1.example", url="http://10.0.0.5:5051"), address="10.0.0.5")
+    names = names_of(node, "team/cassandra")
+    assert names.addresses == ("10.0.0.5",)
+    assert names.dns == ("host-1.example", "node-0.cassandra-team.mesos")
+    assert names.uri == "spiffe://team__cassandra/node-0"
+
+
+def test_what_cannot_be_sent_is_no_end_of_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    sender = Sender(connected=False)
+    query = CertificateQuery("node-0__a", new_request("node-0", "127.0.0.2").pem)
+    with caplog.at_level(logging.WARNING):
+        Certificates(sender, ISSUER).answer(query, Message(""), encrypted(), NOW)  # type: ignore[arg-type]
+        unknown: Iterable[object] = sender.sent
+        assert list(unknown) == []
+        Certificates(sender, ISSUER).answer(CertificateQuery("x", ""), Message(""), encrypted(), NOW)  # type: ignore[arg-type]
+    assert "is no task of a node" in caplog.text

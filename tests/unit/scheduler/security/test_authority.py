@@ -1,0 +1,147 @@
+"""The authority: what it signs, what it refuses, and where its key comes from; one sentence each."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from executor.certificate_messages import split_certificates
+from scheduler.core.state.authority import Authority
+from scheduler.security.authority import (
+    AuthorityError,
+    KeyPair,
+    Names,
+    RequestRefused,
+    new_authority,
+    read_authority,
+    sign_node,
+    sign_server,
+)
+from scheduler.security.issuer import Issuer
+from scheduler.security.sealing import Sealer
+from tests.certificates import Authority as OtherAuthority
+
+NOW = time.time()
+NAMES = Names("node-0", ("10.0.0.1",), ("host-1.example", "node-0.cassandra.mesos"), "spiffe://cassandra/node-0")
+DAY = 86_400.0
+
+
+def request(name: str = "node-0", *names: x509.GeneralName, more: x509.ExtensionType | None = None) -> str:
+    given = list(names) or [x509.IPAddress(ip_address("10.0.0.1"))]
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    )
+    builder = builder.add_extension(x509.SubjectAlternativeName(given), critical=False)
+    if more is not None:
+        builder = builder.add_extension(more, critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.fixture(scope="module")
+def authority() -> KeyPair:
+    return new_authority("test", NOW)
+
+
+def test_a_certificate_has_the_names_of_its_node(authority: KeyPair) -> None:
+    found = x509.load_pem_x509_certificate(sign_node(request(), NAMES, authority, 30, NOW).encode())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(item) for item in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1"]
+    assert names.get_values_for_type(x509.DNSName) == list(NAMES.dns)
+    assert names.get_values_for_type(x509.UniformResourceIdentifier) == [NAMES.uri]
+    usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert not found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    found.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate.encode()))
+    assert found.not_valid_after_utc.timestamp() == pytest.approx(NOW + 30 * DAY, abs=2)
+
+
+def test_a_server_is_no_peer_of_the_nodes(authority: KeyPair) -> None:
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = sign_server(key, Names("api", ("10.0.0.9",), ("api.example",)), authority, 30, NOW)
+    usage = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert list(usage.value) == [ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+@pytest.mark.parametrize(
+    ("pem", "says"),
+    [
+        (request("node-1"), "is for node-1, not for node-0"),
+        (request("node-0", x509.DNSName("bank.example")), "asks for a certificate of .*bank.example"),
+        (
+            request("node-0", x509.IPAddress(ip_address("10.0.0.2"))),
+            "asks for a certificate of 10.0.0.2, but its addresses are 10.0.0.1",
+        ),
+        (request("node-0", more=x509.BasicConstraints(ca=True, path_length=None)), "must name addresses, and nothing"),
+        ("no request", "cannot be read"),
+        ("x" * 10_000, "more than 8192 bytes"),
+    ],
+)
+def test_requests_for_other_names_are_refused(authority: KeyPair, pem: str, says: str) -> None:
+    with pytest.raises(RequestRefused, match=says):
+        sign_node(pem, NAMES, authority, 30, NOW)
+
+
+@pytest.mark.parametrize(
+    ("now", "says"), [(NOW + 4000 * DAY, "the authority expired on"), (NOW - DAY, "the scheduler's clock says")]
+)
+def test_an_authority_outside_of_its_time_signs_nothing(authority: KeyPair, now: float, says: str) -> None:
+    with pytest.raises(AuthorityError, match=says):
+        sign_node(request(), NAMES, authority, 30, now)
+
+
+def test_no_certificate_outlives_its_authority(authority: KeyPair) -> None:
+    late = NOW + 3645 * DAY
+    found = x509.load_pem_x509_certificate(sign_node(request(), NAMES, authority, 30, late).encode())
+    issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
+    assert found.not_valid_after_utc == issuer.not_valid_after_utc
+
+
+def test_our_own_key_is_sealed() -> None:
+    issuer = Issuer("cassandra", Sealer([Fernet.generate_key().decode()]))
+    record = issuer.first(NOW)
+    assert "PRIVATE" not in repr(record)
+    assert issuer.pair(record.current).certificate == record.current.certificate
+    other = Issuer("cassandra", Sealer([Fernet.generate_key().decode()]))
+    with pytest.raises(AuthorityError, match="cannot be opened: the credentials cannot be opened"):
+        other.pair(record.current)
+    with pytest.raises(AuthorityError, match="is not set any more"):
+        Issuer("cassandra", None).pair(record.current)
+    with pytest.raises(AuthorityError, match="there is no key to seal"):
+        Issuer("cassandra", None).new(NOW)
+
+
+def test_an_authority_of_files(tmp_path: Path) -> None:
+    pair = new_authority("given", NOW)
+    certificate, key = tmp_path / "ca.pem", tmp_path / "ca.key"
+    certificate.write_text(pair.certificate)
+    key.write_text(pair.key)
+    issuer = Issuer("cassandra", None, str(certificate), str(key))
+    record = issuer.first(NOW)
+    assert record.current == Authority(pair.certificate)
+    assert issuer.pair(record.current) == pair
+    certificate.write_text(new_authority("other", NOW).certificate)
+    with pytest.raises(AuthorityError, match="its key does not belong to its certificate"):
+        issuer.pair(record.current)
+    with pytest.raises(AuthorityError, match="are not set any more"):
+        Issuer("cassandra", None).pair(record.current)
+
+
+def test_what_is_no_authority(tmp_path: Path) -> None:
+    test_authority = OtherAuthority(tmp_path)
+    leaf = test_authority.issue("leaf")
+    with pytest.raises(AuthorityError, match="not that of an authority"):
+        read_authority(leaf.certificate.read_text(), leaf.key.read_text())
+    with pytest.raises(AuthorityError, match="no certificate in PEM"):
+        read_authority("nothing", leaf.key.read_text())
+    with pytest.raises(AuthorityError, match="no private key in PEM without a password"):
+        read_authority(test_authority.ca.read_text(), "nothing")
+    assert len(split_certificates(leaf.certificate.read_text() + test_authority.ca.read_text())) == 2
