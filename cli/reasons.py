@@ -20,6 +20,7 @@ _OF_OFFERS = ("NO_OFFER", "NO_OFFER_FITS")
 ADVICE: Mapping[str, str] = {
     "INTERRUPTED": "cassandra-mesos plan continue {plan}",
     "CANARY": "cassandra-mesos plan continue {plan}",
+    "PLAIN_CLIENTS": "cassandra-mesos plan force-complete {plan} Deploy {node}",
     "PAUSED": "cassandra-mesos node resume {node}",
     "FAILED": "cassandra-mesos plan restart {plan} {step}",
     "OTHER_FAILED": "cassandra-mesos plan status {plan}",

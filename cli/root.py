@@ -32,6 +32,7 @@ COMMANDS = {
     "restore": "restore:restore",
     "config": "config:config",
     "canary": "canary:canary",
+    "cert": "cert:cert",
     "connection": "connection:connection",
     "seeds": "connection:seeds",
     "events": "events:events",

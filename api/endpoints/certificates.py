@@ -11,9 +11,9 @@ from api.documents.certificates import certificates as certificates_document
 from api.http.access import access, answer, snapshot
 from api.http.arguments import body, choice, query
 from api.http.errors import RequestError, refusal_error
+from api.openapi.json_schema import BOOLEAN, STRING, STRINGS, Json, object_of
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
-from api.openapi.schemas import BOOLEAN, STRING, STRINGS, Json, object_of
 from scheduler.core.commands.command import RenewCertificates, RotateAuthority
 from scheduler.core.nodes.certificates import certified_nodes
 from scheduler.core.nodes.names import parse_node_name

@@ -19,7 +19,8 @@ from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1200)]
+# The tests need one another, in their order.
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1200), pytest.mark.xdist_group("encryption")]
 
 NAME = "SECURITY_TRANSPORT_ENCRYPTION"
 ROLL_OUT_SECONDS = 400.0

@@ -17,7 +17,6 @@ from tests.simulation.engine.script import Expect, Line, Send, World, go_on_cras
 from tests.simulation.nodes.test_changes import put
 from tests.simulation.nodes.test_restarts import ALL, UP, settled, until_settled
 
-NAME = "SECURITY_TRANSPORT_ENCRYPTION"
 OLD, NEW = (
     Authority(f"-----BEGIN CERTIFICATE-----\n{word}\n-----END CERTIFICATE-----\n", "sealed")
     for word in ("b2xk", "bmV3")
@@ -42,6 +41,12 @@ def with_authority() -> Line:
         world.mesos.ring.sign = sign
 
     return Line("with_authority", run)
+
+
+def authority(world: World) -> AuthorityRecord:
+    found = world.scheduler.state.authority
+    assert found is not None
+    return found
 
 
 def encryptions(world: World) -> list[str]:
@@ -69,7 +74,12 @@ def plain(node: str, *clients: str) -> Line:
 
 
 def change(word: str) -> list[Line]:
-    return [put(**{NAME: word}), Send.until_complete(cycles=200), until_settled(), runs_with(word, word, word)]
+    return [
+        put(SECURITY_TRANSPORT_ENCRYPTION=word),
+        Send.until_complete(cycles=200),
+        until_settled(),
+        runs_with(word, word, word),
+    ]
 
 
 OPTIONAL = [*UP, with_authority(), *change("optional")]
@@ -85,7 +95,7 @@ def test_clients_in_plain_text_hold_it_up_until_they_have_gone() -> None:
             *OPTIONAL,
             plain("node-1", "10.0.0.9"),
             Send.time(1.0, cycles=35),
-            put(**{NAME: "required"}),
+            put(SECURITY_TRANSPORT_ENCRYPTION="required"),
             Send.time(1.0, cycles=40),
             Expect.step("node-0", Status.WAITING, "PLAIN_CLIENTS", says="node-1 serves 10.0.0.9"),
             runs_with("optional", "optional", "optional"),
@@ -106,7 +116,7 @@ def test_force_goes_on_with_one_node() -> None:
             *OPTIONAL,
             plain("node-2", "10.0.0.9"),
             Send.time(1.0, cycles=35),
-            put(**{NAME: "required"}),
+            put(SECURITY_TRANSPORT_ENCRYPTION="required"),
             Send.time(1.0, cycles=5),
             Send.command(ForceComplete("deploy", "Deploy", "node-0")),
             until_settled(),
@@ -144,7 +154,7 @@ def test_a_rotation_restarts_no_node() -> None:
             Expect.plan(Status.COMPLETE, "certificates"),
             trusts_alone(NEW),
             Expect.launched(),
-            Expect.state("the old one is forgotten", lambda world: world.scheduler.state.authority.current == NEW),
+            Expect.state("the old one is forgotten", lambda world: authority(world).current == NEW),
         ]
     )
 
@@ -155,7 +165,7 @@ def test_a_rotation_waits_for_an_operator_who_gives_clients_the_new_authority() 
             *OPTIONAL,
             Send.command(replace(ROTATE, waits=True)),
             Send.time(1.0, cycles=60),
-            Expect.state("both are trusted", lambda world: world.scheduler.state.authority.phase == "TRUST_BOTH"),
+            Expect.state("both are trusted", lambda world: authority(world).phase == "TRUST_BOTH"),
             Expect.plan(Status.WAITING, "certificates"),
             Send.command(Proceed("certificates")),
             Send.until_complete("certificates", cycles=100),
@@ -171,7 +181,7 @@ def test_a_rotation_waits_where_it_is_interrupted_and_for_nodes_that_nobody_sees
             Send.command(ROTATE),
             Send.command(Interrupt("certificates")),
             Send.time(1.0, cycles=30),
-            Expect.state("first phase", lambda world: world.scheduler.state.authority.phase == "TRUST_BOTH"),
+            Expect.state("first phase", lambda world: authority(world).phase == "TRUST_BOTH"),
             Send.agent_lost("127.0.0.3"),
             Send.command(Proceed("certificates")),
             Send.time(1.0, cycles=60),
@@ -202,7 +212,7 @@ def test_a_rotation_survives_a_crash_between_any_two_effects(when: int, after: i
 @pytest.mark.parametrize("after", range(0, 6, 2))
 @pytest.mark.parametrize("when", range(0, 12, 3))
 def test_a_change_survives_a_crash_between_any_two_effects(when: int, after: int) -> None:
-    world = play([*OPTIONAL, put(**{NAME: "required"})])
+    world = play([*OPTIONAL, put(SECURITY_TRANSPORT_ENCRYPTION="required")])
 
     def neighbours(world: World) -> None:
         assert {"off", "required"} - set(encryptions(world))

@@ -53,10 +53,12 @@ def encrypted(encryption: str = "required") -> ClusterState:
     )  # fmt: skip
 
 
-def ask(found: ClusterState, issuer: Issuer | None = ISSUER, request: str = "", **message: str) -> CertificateReply:
+def ask(
+    found: ClusterState, issuer: Issuer | None = ISSUER, request: str = "", sender_of: tuple[str, str] = ("", "")
+) -> CertificateReply:
     sender = Sender()
     query = CertificateQuery("node-0__a", request or new_request("node-0", "127.0.0.2").pem)
-    sent = Message(encode_message(query), **message)
+    sent = Message(encode_message(query), *sender_of)
     Certificates(sender, issuer).answer(query, sent, found, NOW)  # type: ignore[arg-type]
     ((to, reply),) = sender.sent or [(Ask("", "", "", ""), CertificateReply("", problem="no answer"))]
     assert to.task_id in ("node-0__a", "")
@@ -65,7 +67,7 @@ def ask(found: ClusterState, issuer: Issuer | None = ISSUER, request: str = "", 
 
 def test_a_node_gets_a_certificate_that_it_can_use() -> None:
     found, request = encrypted(), new_request("node-0", "127.0.0.2")
-    reply = ask(found, request=request.pem, executor_id="node-0_executor__a", agent_id="S0")
+    reply = ask(found, request=request.pem, sender_of=("node-0_executor__a", "S0"))
     facts = checked(request, reply.chain, reply.trusted, "127.0.0.2", NOW)
     assert found.authority is not None
     assert facts.authority == fingerprints(found.authority.current.certificate)[0]
@@ -74,13 +76,13 @@ def test_a_node_gets_a_certificate_that_it_can_use() -> None:
 @pytest.mark.parametrize(
     "sender",
     [
-        pytest.param({"executor_id": "node-1_executor__a", "agent_id": "S1"}, id="another node's executor"),
-        pytest.param({"executor_id": "node-0_executor__a", "agent_id": "S1"}, id="another agent"),
+        pytest.param(("node-1_executor__a", "S1"), id="another node's executor"),
+        pytest.param(("node-0_executor__a", "S1"), id="another agent"),
     ],
 )
-def test_another_executor_gets_nothing(sender: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+def test_another_executor_gets_nothing(sender: tuple[str, str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        assert ask(encrypted(), **sender).problem == "no answer"
+        assert ask(encrypted(), sender_of=sender).problem == "no answer"
     assert "asked for one of node-0, which is not there" in caplog.text
 
 
