@@ -11,8 +11,8 @@ from flask import Response, g
 from api.http.access import access, answer, answer_accepted, snapshot
 from api.http.arguments import body, query
 from api.http.errors import RequestError, refusal_error
-from api.openapi.routes import Routes
 from api.openapi.json_schema import ref
+from api.openapi.routes import Routes
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.configuration.logins import ON, stages
 from scheduler.core.state.cluster import ClusterState

@@ -96,16 +96,27 @@ def stage_differences(found: Stages, name: str) -> tuple[tuple[str, Any, Any], .
     return tuple(item for item in pairs if item[1] != item[2])
 
 
-def stage_block(state: ClusterState, found: Stages, name: str) -> Reason | None:
-    """Return what holds a member back from its next stage; None if it may go there."""
-    old, new = found.members.get(name), found.next_of(name)
-    if old is None or old == new:
+def superusers_block(state: ClusterState, found: Stages, name: str) -> Reason | None:
+    """Return that the superusers must be made before this member goes to its next stage; None if it may go there.
+
+    No operator can complete this by force: nobody could log in.
+    """
+    if not _enforces(found, name) or superusers_made(state):
         return None
-    enforces = any(getattr(new, part) == ON != getattr(old, part) for part in _CLASSES)
-    rises = enforces or any(getattr(new, part) == TRANSITIONAL for part in _CLASSES)
-    if enforces and not superusers_made(state):
-        return Reason(Code.LOGINS, f"waits for the plan {AUTHENTICATION} to make the superusers of the service")
-    return _clients_block(state, found, enforces) if rises else None
+    return Reason(Code.LOGINS, f"waits for the plan {AUTHENTICATION} to make the superusers of the service")
+
+
+def clients_block(state: ClusterState, found: Stages, name: str) -> Reason | None:
+    """Return the clients that hold a member back from its next stage, if there are any."""
+    old, new = found.members.get(name), found.next_of(name)
+    rises = old is not None and any(getattr(new, part) not in (OFF, getattr(old, part)) for part in _CLASSES)
+    return _clients_block(state, found, _enforces(found, name)) if rises else None
+
+
+def _enforces(found: Stages, name: str) -> bool:
+    """Return whether a member's next stage refuses clients that its present one lets in."""
+    old, new = found.members.get(name), found.next_of(name)
+    return old is not None and any(getattr(new, part) == ON != getattr(old, part) for part in _CLASSES)
 
 
 def superusers_made(state: ClusterState) -> bool:
@@ -138,11 +149,17 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
         silent += [f"{client} at {node.name}" for client in sighting.status.silent_clients or ()]
         refused += [f"{client} at {node.name}" for client in sighting.status.refused_clients]
     if silent:
-        text = f"waits for clients without credentials: {_listed(silent)}; give them a user and a password"
-        return Reason(Code.LOGINS, text)
+        text = (
+            f"waits for clients without credentials: {_listed(silent)}; give them a user and a password, or complete "
+            "this step by force"
+        )
+        return Reason(Code.REFUSED_CLIENTS, text)
     if refused and enforces:
-        text = f"waits for clients that would be refused: {_listed(refused)}; create their roles, or correct them"
-        return Reason(Code.LOGINS, text)
+        text = (
+            f"waits for clients that would be refused: {_listed(refused)}; create their roles, correct them, or "
+            "complete this step by force"
+        )
+        return Reason(Code.REFUSED_CLIENTS, text)
     return None
 
 

@@ -25,9 +25,14 @@ Gate = Callable[[ClusterState, NodeRecord], Reason | None]
 
 def gate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     """Return why this member must not restart for the target yet; None if it may."""
-    if has_passed(state, node.name):
-        return None
+    if (found := unconditional_block(state, node)) is not None or has_passed(state, node.name):
+        return found
     return next((found for gate in GATES if (found := gate(state, node)) is not None), None)
+
+
+def unconditional_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return why this member must not restart, whatever an operator accepts; None if it may."""
+    return None if is_down(node) else logins.superusers_block(state, logins.stages(state), node.name)
 
 
 def has_passed(state: ClusterState, name: str) -> bool:
@@ -85,9 +90,9 @@ def _listed(clients: tuple[str, ...]) -> str:
     return ", ".join(clients[:_NAMED]) + more
 
 
-def logins_block(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """Return what must happen before this member asks for passwords; a member that is down restarts as it was."""
-    return None if is_down(node) else logins.stage_block(state, logins.stages(state), node.name)
+def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return the clients that could not log in any more; a member that is down restarts as it was."""
+    return None if is_down(node) else logins.clients_block(state, logins.stages(state), node.name)
 
 
-GATES: tuple[Gate, ...] = (plain_clients_block, logins_block)
+GATES: tuple[Gate, ...] = (plain_clients_block, refused_clients_block)

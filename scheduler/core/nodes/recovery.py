@@ -14,6 +14,7 @@ from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.resources import node_needs
 from scheduler.core.mesos.subscription import subscription_block
+from scheduler.core.nodes.gates import has_passed
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.nodes.names import agent_name
 from scheduler.core.nodes.replacement import is_given_up
@@ -132,7 +133,10 @@ def launch_stage(state: ClusterState, node: NodeRecord) -> logins.Stage:
     if own is None:
         return found.next_of(node.name)
     turn = is_rolled_out(node) and node.intent is not None and node.intent.begun_at is not None
-    return found.next_of(node.name) if turn and logins.stage_block(state, found, node.name) is None else own
+    if not turn or logins.superusers_block(state, found, node.name) is not None:
+        return own
+    free = has_passed(state, node.name) or logins.clients_block(state, found, node.name) is None
+    return found.next_of(node.name) if free else own
 
 
 def may_have_default_superuser(state: ClusterState, stage: logins.Stage) -> bool:

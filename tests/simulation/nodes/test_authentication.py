@@ -104,7 +104,9 @@ def test_clients_that_would_be_refused_hold_up_the_last_step() -> None:
             Send.scheduler_restart(**ON),
             until("transitional", "transitional", "transitional"),
             Send.time(1.0, cycles=60),
-            Expect.step("node-0", Status.WAITING, "LOGINS", says="10.0.0.9 as shop (wrong user or password) at node-0"),
+            Expect.step(
+                "node-0", Status.WAITING, "REFUSED_CLIENTS", says="10.0.0.9 as shop (wrong user or password) at node-0"
+            ),
             has_stages("transitional", "transitional", "transitional"),
             clients(),
             until("on", "on", "on"),
@@ -120,7 +122,9 @@ def test_a_client_without_credentials_holds_up_the_second_node_and_the_way_back_
             Send.scheduler_restart(**ON),
             until("transitional", "off", "off"),
             Send.time(1.0, cycles=60),
-            Expect.step("node-1", Status.WAITING, "LOGINS", says="clients without credentials: 10.0.0.9 (driver)"),
+            Expect.step(
+                "node-1", Status.WAITING, "REFUSED_CLIENTS", says="clients without credentials: 10.0.0.9 (driver)"
+            ),
             has_stages("transitional", "off", "off"),
             Send.scheduler_restart(**OFF),
             until("off", "off", "off"),
@@ -197,7 +201,12 @@ def rotation(user: str = "mesos_service_2") -> StartOperation:
 
 
 def secured() -> World:
-    return play([*UP, Send.scheduler_restart(**ON), until("on", "on", "on"), Send.until_complete()])
+    world = World(spec(3, **ON), agents(3))
+    for _ in range(200):
+        world.go_on(1.0)
+        if world.scheduler.healthy() and logins(world).replicas == 3:
+            break
+    return world
 
 
 def test_a_rotation_makes_the_other_user_the_current_one() -> None:

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import ForceComplete, Refusal, RefusalKind
 from scheduler.core.configuration.differences import outdated
-from scheduler.core.configuration.logins import Stage, join_block, stage_block, stage_differences, stages
+from scheduler.core.configuration.logins import Stage, join_block, stage_differences, stages
+from scheduler.core.nodes.gates import gate_block, let_pass
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.logins import Login, LoginsRecord
 from scheduler.core.state.node import NodeRecord, TaskState
@@ -107,8 +110,8 @@ def test_the_roll_out_says_what_changes() -> None:
 
 
 def block(known: ClusterState, name: str = "node-0") -> str:
-    reason = stage_block(known, stages(known), name)
-    assert reason is None or reason.code is Code.LOGINS
+    reason = gate_block(known, known.nodes[name])
+    assert reason is None or reason.code in (Code.LOGINS, Code.REFUSED_CLIENTS)
     return "" if reason is None else reason.sentence
 
 
@@ -130,12 +133,13 @@ ENFORCED = (member(0, HALF), member(1, HALF))
         pytest.param(
             cluster(*ENFORCED, refused=("10.0.0.9 as shop (wrong user or password)",)),
             "waits for clients that would be refused: 10.0.0.9 as shop (wrong user or password) at node-0, 10.0.0.9 as "
-            "shop (wrong user or password) at node-1; create their roles, or correct them",
+            "shop (wrong user or password) at node-1; create their roles, correct them, or complete this step by force",
             id="wrong credentials",
         ),
         pytest.param(
             cluster(member(0), member(1, HALF), silent=("10.0.0.9 (cqlsh)",)),
-            "waits for clients without credentials: 10.0.0.9 (cqlsh) at node-1; give them a user and a password",
+            "waits for clients without credentials: 10.0.0.9 (cqlsh) at node-1; give them a user and a password, or "
+            "complete this step by force",
             id="no credentials: the next node waits",
         ),
         pytest.param(cluster(member(0), member(1, HALF), refused=("10.0.0.9 as shop",)), "", id="roles can come later"),
@@ -149,6 +153,21 @@ ENFORCED = (member(0, HALF), member(1, HALF))
 )
 def test_clients_hold_a_node_back(known: ClusterState, words: str) -> None:
     assert block(known) == words
+
+
+def test_an_operator_can_accept_that_clients_are_refused_but_not_that_nobody_can_log_in() -> None:
+    known = cluster(*ENFORCED, refused=("10.0.0.9 as shop",))
+    command = ForceComplete("deploy", None, "node-0")
+    forced = apply_command(known, command, 100.0)
+    assert isinstance(forced, ClusterState)
+    assert forced.plans["deploy"] == let_pass(known, "node-0")
+    assert block(forced) == ""
+    unmade = cluster(*ENFORCED, logins=replace(MADE, made=False))
+    assert apply_command(unmade, command, 100.0) == Refusal(
+        RefusalKind.CONFLICT,
+        "The step of node-0 cannot be forced: it waits for the plan authentication to make the superusers of the "
+        "service",
+    )
 
 
 def test_the_second_node_of_a_new_cluster_waits_for_the_superusers() -> None:
