@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from cli.operations import report_start
+from cli.errors import ExitCode
+from cli.operations import add_status
 from cli.options import wait_options
 from cli.session import Session, group, pass_session
 from cli.tables import Table, columns
+from cli.waiting import wait_for_operation
 
 _USERS = columns("User", "Used now")
 _NODES = columns("Node", "Authentication", "Authorization")
@@ -33,4 +35,12 @@ def list_users(session: Session) -> None:
 def rotate(session: Session, waits: bool, timeout: float | None) -> int:
     """Give the user that is not used now a new password, and use it from then on."""
     answer = session.client.send("PUT", "/v1/users/rotate", None)
-    return report_start(session, ROTATION, answer, waits, timeout)
+    rows = [(answer["id"], ROTATION, answer["status"])]
+    session.output.show(answer, Table(columns("Id", "Kind", "Status"), rows))
+    if waits:
+        return wait_for_operation(session, ROTATION, answer["id"], timeout)
+    session.output.suggest("user status")
+    return ExitCode.DONE
+
+
+add_status(user, ROTATION)

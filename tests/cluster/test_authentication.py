@@ -19,7 +19,7 @@ from scheduler.security.sealing import sealer
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1500)]
 
 SHOP = ("shop", "of-the-shop")
 DEFAULT = ("cassandra", "cassandra")
