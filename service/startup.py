@@ -119,7 +119,8 @@ class Service:
         files = (given.security_ca_certificate_file, given.security_ca_key_file)
         issuer = Issuer(given.service_name, self._sealer, *files)
         publish = self._gateway.publish
-        loop = Loop(store, driver, state, _SOURCES, publish, self._sealer, words.ask, observe, issuer)
+        superuser = given.security_superuser_file
+        loop = Loop(store, driver, state, _SOURCES, publish, self._sealer, words.ask, observe, issuer, superuser)
         posts.append(loop.put)
         self._loop, self._driver = loop, driver
         if self._lost is not None:

@@ -1,6 +1,7 @@
 """The jobs that make the service's superusers, change their passwords and check them.
 
-Secrets: `cassandra_username` and `cassandra_password` of the current superuser, `other_username` and `other_password`.
+Secrets: `cassandra_username` and `cassandra_password` of the current superuser, `other_username` and `other_password`,
+and `operator_username` and `operator_password` of the operator's own superuser, if there is one.
 Roles are made through JMX, since there is no superuser to log in as before. Each job can be run again.
 """
 
@@ -42,9 +43,10 @@ def logins_replication(context: JobContext) -> Mapping[str, Any]:
 def logins_superusers(context: JobContext) -> Mapping[str, Any]:
     """Make both superusers, then disable Cassandra's default one. Raises JobError."""
     found = context.secrets()
-    for kind in ("other", "cassandra"):
+    kinds = ("other", "cassandra", *_operators(found))
+    for kind in kinds:
         _make(context, _login(found, kind))
-    for kind in ("other", "cassandra"):
+    for kind in kinds:
         _check(context, _login(found, kind))
     try:
         disabled = logins.disable(context.node.jolokia, DEFAULT_SUPERUSER, random.token_urlsafe(32))
@@ -55,11 +57,12 @@ def logins_superusers(context: JobContext) -> Mapping[str, Any]:
 
 
 def logins_password(context: JobContext) -> Mapping[str, Any]:
-    """Set the new password of the other superuser. Raises JobError."""
-    found = _login(context.secrets(), "other")
-    _make(context, found)
-    _check(context, found)
-    return {"message": f"{found[0]} has a new password"}
+    """Set the new password of the other superuser, and that of the operator's own. Raises JobError."""
+    found = context.secrets()
+    for kind in ("other", *_operators(found)):
+        _make(context, _login(found, kind))
+        _check(context, _login(found, kind))
+    return {"message": f"{_login(found, 'other')[0]} has a new password"}
 
 
 def logins_check(context: JobContext) -> Mapping[str, Any]:
@@ -68,6 +71,10 @@ def logins_check(context: JobContext) -> Mapping[str, Any]:
     for kind in ("other", "cassandra"):
         _check(context, _login(found, kind))
     return {"message": "the node accepts the superusers"}
+
+
+def _operators(found: Mapping[str, str]) -> tuple[str, ...]:
+    return ("operator",) if "operator_username" in found else ()
 
 
 def _login(found: Mapping[str, str], kind: str) -> Login:

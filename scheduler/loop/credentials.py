@@ -14,6 +14,7 @@ from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
 from scheduler.loop.logins import completed, job_logins
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
+from scheduler.security.superuser import read_superuser
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +22,10 @@ logger = logging.getLogger(__name__)
 class Credentials:
     """Replies to `SecretQuery`, to the job's executor only and only until its operation ends."""
 
-    def __init__(self, sender: Sender, sealer: Sealer | None) -> None:
+    def __init__(self, sender: Sender, sealer: Sealer | None, superuser_file: str = "") -> None:
         self._sender = sender
         self._sealer = sealer
+        self._superuser_file = superuser_file
 
     def answer(self, query: SecretQuery, state: ClusterState) -> None:
         """Send the credentials, or the reason why there are none. A query of an unknown task gets no reply."""
@@ -49,11 +51,16 @@ class Credentials:
             return SecretReply(task_id, self._values(operation, state))
         except SealError as error:
             return SecretReply(task_id, problem=str(error))
+        except (OSError, ValueError) as error:
+            words = error.strerror if isinstance(error, OSError) else error
+            return SecretReply(task_id, problem=f"SECURITY_SUPERUSER_FILE {self._superuser_file}: {words}")
 
     def _values(self, operation: OperationRecord, state: ClusterState) -> Mapping[str, str]:
         """Return the request's credentials, with the service's own login if they hold none. Raises SealError."""
         if operation.kind in (AUTHENTICATION, ROTATION):
-            return job_logins(state, self._sealer, operation)
+            operator = read_superuser(self._superuser_file)
+            more = {} if operator is None else {"operator_username": operator[0], "operator_password": operator[1]}
+            return {**job_logins(state, self._sealer, operation), **more}
         given: Mapping[str, str] = {}
         if operation.sealed and self._sealer is not None:
             given = self._sealer.open(operation.id, operation.sealed)

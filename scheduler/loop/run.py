@@ -79,7 +79,7 @@ class Loop:
 
     `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
     sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds. `issuer` signs
-    certificates.
+    certificates. `superuser_file` has the operator's own superuser of Cassandra.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Loop:
         read_words: Callable[[Sandbox], object] | None = None,
         observe: Callable[[float], object] = lambda _: None,
         issuer: Issuer | None = None,
+        superuser_file: str = "",
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
@@ -100,7 +101,7 @@ class Loop:
         self._questions = Questions(sender, sealer)
         self._read_words = read_words
         self._observe = observe
-        self._credentials = Credentials(sender, sealer)
+        self._credentials = Credentials(sender, sealer, superuser_file)
         self._sealer = sealer
         self._certificates = Certificates(sender, issuer)
         self._state = state

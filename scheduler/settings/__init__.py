@@ -67,6 +67,7 @@ class Settings:
     api_hosts: str
     secrets_key_file: str
     secrets_key: str = field(repr=False)
+    security_superuser_file: str
     backup_locations: str
     artifacts_dir: str
     artifacts_url: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scheduler.security.superuser import SuperuserFileError, parse_superuser
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import EXECUTOR_BUNDLE
@@ -102,6 +103,20 @@ def login_conflicts(reading: Reading) -> Iterator[str]:
             yield f"{name} must be off for {key} {shown(found)}: the service manages {own} alone."
 
 
+def _unusable_superuser(reading: Reading) -> Iterator[str]:
+    name = "SECURITY_SUPERUSER_FILE"
+    if not reading.has(name):
+        return
+    before = len(reading.problems)
+    text = _read_file(name, reading.values[name], reading)
+    if len(reading.problems) > before:
+        return
+    try:
+        parse_superuser(text)
+    except SuperuserFileError as error:
+        yield f"{name} {reading.values[name]} cannot be used: {error}."
+
+
 def unusable_files(reading: Reading) -> Iterator[str]:
     """Yield the problems of files that settings name, and of missing bundles."""
     before = len(reading.problems)
@@ -115,6 +130,7 @@ def unusable_files(reading: Reading) -> Iterator[str]:
     if reading.has("SERVICE_SECRET_FILE"):
         _read_file("SERVICE_SECRET_FILE", reading.values["SERVICE_SECRET_FILE"], reading)
     yield from _unusable_keys(reading)
+    yield from _unusable_superuser(reading)
     yield from _missing_bundles(reading)
 
 

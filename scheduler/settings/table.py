@@ -187,6 +187,7 @@ _API = (
         "One such key, for platforms that put secrets into the environment; prefer the file.",
         rule=rules.secrets_key,
     ),
+    _text("SECURITY_SUPERUSER_FILE", "", "File with user:password of a superuser for operators of Cassandra."),
     _text(
         "BACKUP_LOCATIONS",
         "",
@@ -248,17 +249,14 @@ _CLUSTER = (
         "false",
         "true: a cleanup of all nodes starts automatically after nodes were added.",
     ),
-    Setting(
+    _text(
         "SECURITY_AUTHENTICATION",
-        "text",
         "off",
-        "on: Cassandra asks for users and passwords, and the service has users of its own; true and false are on and "
-        "off. A running cluster is switched node by node; see docs/operations/authentication.md.",
+        "on: Cassandra asks for users and passwords (true, false: as in DC/OS); see docs/operations/authentication.md.",
         rule=rules.switch,
     ),
-    Setting(
+    _text(
         "SECURITY_AUTHORIZATION",
-        "text",
         "off",
         "on: users may do what was granted to them; needs SECURITY_AUTHENTICATION=on.",
         rule=rules.switch,

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1500)]
 
 SHOP = ("shop", "of-the-shop")
 DEFAULT = ("cassandra", "cassandra")
+DBA = ("dba", "a-password-of-the-operator")
 
 
 def passwords(world: World) -> dict[str, str]:
@@ -87,6 +88,9 @@ def rotate(world: World) -> None:
 def test_a_new_cluster_has_it_from_its_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECURITY_AUTHENTICATION", "on")
     monkeypatch.setenv("SECURITY_AUTHORIZATION", "true")
+    file = tmp_path / "superuser"
+    file.write_text(":".join(DBA) + "\n")
+    monkeypatch.setenv("SECURITY_SUPERUSER_FILE", str(file))
     with deployed(make_layout(tmp_path / "local", nodes=1, network="127.0.48")) as world:
         wait_for("the superusers are made", lambda: is_ready(world), 180.0)
         assert world.read("/v1/users")["nodes"] == {"node-0": {"authentication": "on", "authorization": "on"}}
@@ -94,9 +98,10 @@ def test_a_new_cluster_has_it_from_its_first_start(tmp_path: Path, monkeypatch: 
             assert not is_accepted(world, login), login
         first = current(world)
         assert is_accepted(world, first)
+        assert is_superuser(world, DBA)
 
         with world.cql(first) as session:
-            assert {row.role for row in session.execute("LIST ROLES")} == set(SERVICE_ROLES)
+            assert {row.role for row in session.execute("LIST ROLES")} == {*SERVICE_ROLES, DBA[0]}
             session.execute("CREATE KEYSPACE shop WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 1}")
             session.execute("CREATE TABLE shop.t (id int PRIMARY KEY)")
             session.execute("INSERT INTO shop.t (id) VALUES (1)")
@@ -123,7 +128,7 @@ def test_a_new_cluster_has_it_from_its_first_start(tmp_path: Path, monkeypatch: 
         assert third[0] == first[0]
         assert third[1] != first[1]
         wait_for("the old password is refused", lambda: not is_accepted(world, first), 30.0)
-        for secret in (first[1], second[1], third[1]):
+        for secret in (first[1], second[1], third[1], DBA[1]):
             assert places_with(world, secret) == []
 
 

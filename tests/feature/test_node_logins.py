@@ -101,6 +101,15 @@ def test_the_superusers_are_made_and_the_default_one_cannot_log_in(node: RingNod
     assert roles[SERVICE_ROLES[0]] == roles[SERVICE_ROLES[1]] == (True, True)
 
 
+def test_the_superuser_of_the_operator_is_made_and_gets_its_new_password(node: RingNode) -> None:
+    for password in ("of-the-operator", "another-of-the-operator"):
+        own = _context(node)
+        own.given_secrets = {**own.given_secrets, "operator_username": "dba", "operator_password": password}
+        logins.logins_password(own)
+        with node.cql(login=("dba", password)) as session:
+            assert {row.role: row.super for row in session.execute("LIST ROLES")}["dba"] is True
+
+
 def test_a_password_changes_also_shortly_after_the_last_change(node: RingNode) -> None:
     for _ in range(2):
         again = {**PASSWORDS, SERVICE_ROLES[1]: secrets.token_urlsafe(32)}
