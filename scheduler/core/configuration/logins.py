@@ -99,7 +99,7 @@ def stage_differences(found: Stages, name: str) -> tuple[tuple[str, Any, Any], .
 def superusers_block(state: ClusterState, found: Stages, name: str) -> Reason | None:
     """Return that the superusers must be made before this member goes to its next stage; None if it may go there.
 
-    No operator can complete this by force: nobody could log in.
+    No operator can complete this by force, since no login would be valid.
     """
     if not _enforces(found, name) or superusers_made(state):
         return None

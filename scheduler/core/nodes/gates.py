@@ -31,7 +31,7 @@ def gate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
 
 
 def unconditional_block(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """Return why this member must not restart, whatever an operator accepts; None if it may."""
+    """Return why this member must not restart, even if an operator accepts it; None if it may."""
     return None if is_down(node) else logins.superusers_block(state, logins.stages(state), node.name)
 
 
