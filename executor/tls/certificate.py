@@ -57,7 +57,7 @@ def checked(request: Request, chain: str, trusted: str, address: str, now: float
         now: Seconds since the epoch by this machine's clock.
 
     Raises:
-        CertificateError: Nobody would accept the certificate.
+        CertificateError: Peers and clients would not accept the certificate.
     """
     try:
         leaf = x509.load_pem_x509_certificates(chain.encode())[0]

@@ -152,16 +152,7 @@ def _sign(
     peer: bool = True,
 ) -> str:
     issuer, key = _load(authority)
-    moment = datetime.fromtimestamp(now, UTC)
-    if moment < issuer.not_valid_before_utc:
-        begin = issuer.not_valid_before_utc
-        raise AuthorityError(
-            f"the authority is valid from {begin:%Y-%m-%d %H:%M} UTC, but the scheduler's clock says"
-            f" {moment:%Y-%m-%d %H:%M}: set it"
-        )
-    end = min(moment + timedelta(days=days), issuer.not_valid_after_utc)
-    if end <= moment:
-        raise AuthorityError(f"the authority expired on {issuer.not_valid_after_utc:%Y-%m-%d}: rotate it")
+    begin, end = _times(issuer, days, now)
     alternatives: list[x509.GeneralName] = [x509.IPAddress(ip_address(address)) for address in addresses]
     alternatives += [x509.DNSName(name) for name in names.dns]
     if names.uri:
@@ -173,7 +164,7 @@ def _sign(
         .issuer_name(issuer.subject)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(max(moment - BACKDATED, issuer.not_valid_before_utc))
+        .not_valid_before(begin)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
@@ -183,6 +174,20 @@ def _sign(
         .sign(key, hashes.SHA256())
     )
     return _pem(certificate)
+
+
+def _times(issuer: x509.Certificate, days: float, now: float) -> tuple[datetime, datetime]:
+    """Return from when to when a certificate is valid: never longer than that of its authority."""
+    moment, begin = datetime.fromtimestamp(now, UTC), issuer.not_valid_before_utc
+    if moment < begin:
+        raise AuthorityError(
+            f"the authority is valid from {begin:%Y-%m-%d %H:%M} UTC, but the scheduler's clock says"
+            f" {moment:%Y-%m-%d %H:%M}: set it"
+        )
+    end = min(moment + timedelta(days=days), issuer.not_valid_after_utc)
+    if end <= moment:
+        raise AuthorityError(f"the authority expired on {issuer.not_valid_after_utc:%Y-%m-%d}: rotate it")
+    return max(moment - BACKDATED, begin), end
 
 
 def _load(pair: KeyPair) -> tuple[x509.Certificate, SigningKey]:

@@ -15,6 +15,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, S
 from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
 from cryptography import x509
 
+from devcluster.layout import ClusterLayout
 from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
@@ -30,6 +31,13 @@ ROLL_OUT_SECONDS = 400.0
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Three nodes in plain text, with a table of three replicas."""
     layout = make_layout(tmp_path_factory.mktemp("tls") / "local", nodes=3, network="127.0.26")
+    with pytest.MonkeyPatch.context() as patch:
+        # A busy machine answers late from a JVM that has just started; what a peer cannot be asked is still an error.
+        patch.setenv("CASSANDRA_YAML", "{write_request_timeout: 10s, read_request_timeout: 10s}")
+        yield from _deployed(layout)
+
+
+def _deployed(layout: ClusterLayout) -> Iterator[World]:
     with deployed(layout) as world:
         with session(world) as cql:
             cql.execute("CREATE KEYSPACE t WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from scheduler.core.configuration.differences import Difference, as_text, launch_differences, outdated
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.surplus import surplus
-from scheduler.core.configuration.target import own_problems, refused_changes
+from scheduler.core.configuration.target import own_problems, refused_changes, refused_encryption
 from scheduler.core.ring.logins import warnings
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.spec import ClusterSpec, Policy
@@ -43,7 +43,8 @@ def preview(state: ClusterState, asked: Wanted) -> Preview:
     `restarts` are all nodes that a roll-out would restart, `leaves` those that would leave the ring, in this order.
     """
     old, wanted = state.target.spec, asked.spec
-    refusals = (*own_problems(wanted), *refused_changes(old, wanted))
+    launched = refused_encryption(state.nodes.values(), state.configurations, wanted)
+    refusals = (*own_problems(wanted), *refused_changes(old, wanted), *launched)
     changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
     changes += [_change(item, restart=True) for item in _security(old, wanted) if item[1] != item[2]]
     others = (*_others(old, wanted), *_policies(state.policy, asked.policy))
@@ -78,6 +79,7 @@ def _policies(old: Policy, new: Policy) -> Iterator[Difference]:
     yield "replace after", old.replace_after_seconds, new.replace_after_seconds
     yield "cleanup after scale", old.cleanup_after_scale, new.cleanup_after_scale
     yield "grace of garbage", old.garbage_grace_seconds, new.garbage_grace_seconds
+    yield "days of certificates", old.certificate_days, new.certificate_days
 
 
 def _addresses(spec: ClusterSpec) -> tuple[str, ...]:

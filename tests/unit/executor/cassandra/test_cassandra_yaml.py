@@ -124,3 +124,23 @@ def test_rackdc() -> None:
     for bad in ("", " r1", "a\nprefer_local=true"):
         with pytest.raises(OptionsError):
             rackdc(make_launch(rack=bad))
+
+
+@pytest.mark.parametrize(("encryption", "optional"), [("optional", True), ("required", False)])
+def test_encryption_of_both_transports(encryption: str, optional: bool) -> None:
+    found = settings(make_launch(encryption=encryption), "10.0.0.1", "/volume", ("/s/node.pem", "/s/trusted.pem"))
+    server, client = found["server_encryption_options"], found["client_encryption_options"]
+    for options in (server, client):
+        assert options["optional"] is optional
+        assert (options["keystore"], options["truststore"]) == ("/s/node.pem", "/s/trusted.pem")
+        assert options["ssl_context_factory"]["class_name"].endswith(".PEMBasedSslContextFactory")
+    assert (server["internode_encryption"], server["require_client_auth"]) == ("all", True)
+    assert (client["enabled"], client["require_client_auth"]) == (True, False)
+    assert yaml.safe_load(render(found)) == found
+
+
+def test_without_encryption_the_operator_sets_it_and_with_it_the_executor_alone() -> None:
+    own = {"client_encryption_options": {"enabled": True}}
+    assert settings(make_launch(options=own), "10.0.0.1", "/volume")["client_encryption_options"] == {"enabled": True}
+    with pytest.raises(OptionsError, match="the executor sets client_encryption_options"):
+        settings(make_launch(options=own, encryption="required"), "10.0.0.1", "/volume")

@@ -1,0 +1,129 @@
+"""Certificates over the API: who has which, renewal and rotation."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from api import create_app
+from executor.certificate_messages import CertificateFacts
+from scheduler.core.events.certificates import certificate_entries
+from scheduler.core.nodes.certificates import wanted_of
+from scheduler.core.nodes.expiry import expiry_state
+from scheduler.core.state.cluster import ClusterState, Sighting
+from scheduler.core.state.configuration import Configuration
+from scheduler.metrics import Metrics
+from scheduler.security.issuer import Issuer
+from scheduler.security.sealing import Sealer
+from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state, make_status
+from tests.unit.sealing_keys import new_key
+
+DAY = 86_400.0
+BEGAN = time.time()
+KEY = new_key()
+ISSUER = Issuer("cassandra", Sealer([KEY]))
+
+
+def facts(state: ClusterState, **changes: object) -> CertificateFacts:
+    assert state.authority is not None
+    wanted = wanted_of(state.authority)
+    base = CertificateFacts("a1", BEGAN, BEGAN + 30 * DAY, wanted.authority, tuple(wanted.trusted), (7000, 9042))
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def encrypted(**changes: object) -> ClusterState:
+    """Three members with TLS and certificates."""
+    state = make_state(make_settings(), *(make_node(index) for index in range(3)))
+    spec = state.target.spec
+    changed = replace(spec, cassandra=replace(spec.cassandra, encryption="required"))
+    target = Configuration(state.target.id, 0.0, changed)
+    state = replace(state, target=target, configurations={target.id: target}, authority=ISSUER.first(time.time()))
+    shown = facts(state, **changes)
+    sightings = {
+        name: Sighting(node.task.id, replace(make_status(node.index), certificate=shown), NOW)
+        for name, node in state.nodes.items()
+        if node.task is not None
+    }
+    return replace(state, sightings=sightings)
+
+
+@pytest.fixture
+def gateway() -> CoreGateway:
+    return CoreGateway(encrypted())
+
+
+def test_who_has_what(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    found = client.get("/v1/certificates").get_json()
+    assert found["encryption"] == "required"
+    assert [item["signs"] for item in found["authorities"]] == [True]
+    assert "PRIVATE" not in str(found)
+    assert "sealed" not in str(found)
+    assert [(node["node"], node["serial"], node["ports"], node["message"]) for node in found["nodes"]] == [
+        (f"node-{index}", "a1", [7000, 9042], "") for index in range(3)
+    ]
+
+
+def test_without_tls_there_is_nothing(gateway: CoreGateway) -> None:
+    gateway.state = make_state(make_settings(), make_node(0))
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    found = client.get("/v1/certificates").get_json()
+    assert (found["authorities"], found["nodes"][0]["state"], found["nodes"][0]["serial"]) == ([], "none", None)
+    for path in ("renew", "rotate"):
+        answer = client.put(f"/v1/certificates/{path}")
+        assert answer.status_code == 409
+        assert "SECURITY_TRANSPORT_ENCRYPTION is off" in answer.get_json()["message"]
+
+
+def test_a_renewal_is_stored_with_the_serials_to_replace(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    assert client.put("/v1/certificates/renew?node=1").get_json() == ["node-1"]
+    assert gateway.state.authority is not None
+    assert gateway.state.authority.renewals == {"node-1": "a1"}
+    assert client.put("/v1/certificates/renew").get_json() == ["node-0", "node-1", "node-2"]
+    assert client.put("/v1/certificates/renew?node=9").status_code == 404
+
+
+def test_a_rotation_waits_for_clients_unless_told_otherwise(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    assert "continue that plan" in client.put("/v1/certificates/rotate").get_json()["message"]
+    assert gateway.state.plans["certificates"].interrupted
+    assert client.get("/v1/certificates").get_json()["rotation"] == "TRUST_BOTH"
+    answer = client.put("/v1/certificates/rotate?wait=false")
+    assert (answer.status_code, "is rotated already" in answer.get_json()["message"]) == (409, True)
+
+
+def test_a_rotation_needs_a_key_for_secrets(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings()).test_client()
+    answer = client.put("/v1/certificates/rotate")
+    assert answer.status_code == 409
+    assert "There is no new authority: there is no key to seal an authority with" in answer.get_json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "says"),
+    [
+        (0.0, "valid", ""),
+        (22.0, "valid", ""),
+        (23.0, "overdue", "was not renewed (no answer): mend the cause"),
+        (31.0, "expired", "UTC (no answer): new connections fail"),
+    ],
+)
+def test_the_age_of_a_certificate(days: float, state: str, says: str) -> None:
+    found = encrypted(problem="no answer" if says else "")
+    now = BEGAN + days * DAY
+    assert expiry_state(facts(found), now) == state
+    before = replace(found, memory=replace(found.memory, at=now - 1.5 * DAY))
+    entries = certificate_entries(before, found, now)
+    if says:
+        assert [entry.node for entry in entries] == ["node-0", "node-1", "node-2"]
+        assert says in entries[0].sentence
+    else:
+        assert entries == []
+
+
+def test_the_metric(gateway: CoreGateway) -> None:
+    text = Metrics().render(gateway.snapshot())
+    assert 'cassandra_scheduler_certificate_expiry_timestamp_seconds{node="node-0"}' in text
