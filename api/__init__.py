@@ -1,4 +1,4 @@
-"""The REST API of the scheduler, as a WSGI application."""
+"""The REST API of the scheduler and its page, as a WSGI application."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from api.endpoints import (
     operations,
     plans,
     restore_plan,
+    schema,
     settings,
     users,
 )
@@ -29,6 +30,7 @@ from api.http import access, arguments, auth, errors, timing
 from api.http.origin import Hosts
 from api.http.refusals import Refusals
 from api.http.token_file import TokenFile
+from api.page import routes as page
 from scheduler.loop.snapshot import Gateway
 from scheduler.metrics import Metrics
 from scheduler.security.sealing import sealer
@@ -46,6 +48,7 @@ BLUEPRINTS = (
     operations.blueprint,
     configuration.blueprint,
     restore_plan.blueprint,
+    schema.blueprint,
     settings.blueprint,
     certificates.blueprint,
     events.blueprint,
@@ -77,8 +80,9 @@ def create_app(gateway: Gateway, settings: Settings, metrics: Metrics | None = N
     app.after_request(access.mark_stale)
     app.after_request(_forbid_caching)
     errors.register(app)
+    page.register(app)
     for mount, prefix in mounts.items():
-        for blueprint in BLUEPRINTS:
+        for blueprint in (*BLUEPRINTS, page.blueprint):
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
     return app
 

@@ -27,6 +27,7 @@ class Kind(Enum):
     RATE = "bytes per second"
     SECONDS = "seconds"
     PERCENT = "percent"
+    SHARE = "share from 0 to 1"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ def _text(value: Any, kind: Kind, now: float) -> str:
                 return format_duration(value)
             case Kind.PERCENT:
                 return f"{value:.0f} %"
+            case Kind.SHARE:
+                return f"{value:.1%}"
     return clean(value)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from devcluster import checks, executors, java, local, lock, status
+from devcluster import checks, executors, java, local, lock, screenshots, status
 from devcluster.layout import ClusterLayout
 from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
@@ -47,6 +47,8 @@ def run(arguments: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
                 return _up(resolve(base, options.nodes, options.heap, options.spare_agents), printer)
             case "status":
                 return 0 if status.show(layout, printer) else 1
+            case "screenshots":
+                return _screenshots(layout, printer)
             case "down":
                 return _down(layout, printer)
             case _:
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--heap", type=int, metavar="MB", help="Java heap of each node (384)")
     starting.add_argument("--spare-agents", type=int, metavar="N", help="agents without a node (0)")
     commands.add_parser("status", help="processes, plans and nodes")
+    commands.add_parser("screenshots", help="pictures of the running cluster's page, into docs/images")
     commands.add_parser("down", help="stop the cluster; its data stays")
     commands.add_parser("clean", help="stop it and remove the data")
     commands.add_parser("test", help="all checks and tests; arguments go to pytest")
@@ -103,6 +106,14 @@ def _interrupted(layout: ClusterLayout, printer: Printer) -> int:
     else:
         printer.plain("Nothing was started.")
     return 130
+
+
+def _screenshots(layout: ClusterLayout, printer: Printer) -> int:
+    try:
+        screenshots.take(layout, checks.ROOT / "docs" / "images", printer.plain)
+    except screenshots.NoPicturesError as error:
+        return _refuse(str(error))
+    return 0
 
 
 def _down(layout: ClusterLayout, printer: Printer) -> int:

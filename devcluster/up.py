@@ -146,6 +146,7 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
     token_file = layout.token_file.relative_to(here) if layout.token_file.is_relative_to(here) else layout.token_file
     return [
         f"CQL         {', '.join(contact_points)}",
+        f"Page        {layout.api_url}/ui/",
         f"API         {layout.api_url}/v1/plan",
         f"Token       {token_file}",
         f"Mesos       {layout.master_url}/state",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from executor.certificate_messages import CertificateCall, CertificateFacts, CertificateQuery, CertificateReply
+from executor.figures import Figures
 from executor.json_codec import DocumentError, Reading, decode, encode
 from executor.untrusted import parse_json
 
@@ -106,6 +107,7 @@ class NodeStatus:
     however many racks there are. `auth_replicas` is the number of replicas of system_auth in this data center.
     `silent_clients` are clients that sent no credentials when a node asked for them, `refused_clients` those that a
     node with authentication and authorization would refuse; None unless these are transitional.
+    `figures` are in replies to queries alone: an agent keeps an update until the scheduler has stored it.
     """
 
     mode: str
@@ -134,6 +136,7 @@ class NodeStatus:
     refused_clients: tuple[str, ...] | None = None
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True)
@@ -326,7 +329,8 @@ def parse_status(data: str) -> NodeStatus:
 def encode_message(message: Message) -> str:
     """Return MESSAGE.data: base64 of JSON with the message's kind under `type`."""
     kind = next(name for name, cls in _MESSAGES.items() if isinstance(message, cls))
-    return _encode({"type": kind, **encode(message)})
+    # Every node sends a status every half a minute: what has its default is left out.
+    return _encode({"type": kind, **encode(message, sparse=isinstance(message, StatusReply))})
 
 
 def parse_message(data: str) -> Message:

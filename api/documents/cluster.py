@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from api.documents.figures import figures
+from executor.figures import Figures, is_sound
 from executor.protocol import NodeStatus
 from scheduler.core.configuration.differences import as_text, without_secrets
 from scheduler.core.plans.plan import Phase, Plan, Step
@@ -22,7 +24,7 @@ Json = Mapping[str, Any]
 # The fields of a node's last status in the list of all nodes.
 LAST_STATUS = (
     "reported", "native_transport_running", "data_center", "version", "schema", "token_count", "live_count",
-    "unreachable_count", "load_bytes", "disk_free_bytes", "error",
+    "unreachable_count", "load_bytes", "owns", "disk_free_bytes", "disk_bytes", "error",
 )  # fmt: skip
 NOT_FAILED = (TaskState.STAGING, TaskState.STARTING, TaskState.RUNNING)
 
@@ -114,6 +116,9 @@ def status(found: NodeStatus) -> Json:
         "most_replicas": found.most_replicas,
         "disregards_racks": found.disregards_racks,
         "auth_replicas": found.auth_replicas,
+        "load_bytes": found.load_bytes,
+        "disk_free_bytes": found.room_bytes,
+        "figures": None if found.figures is None or not is_sound(found.figures) else figures(found.figures),
     }
 
 
@@ -149,10 +154,11 @@ def _last_status(state: ClusterState, node: NodeRecord) -> Json:
     sighting = state.sightings.get(node.name)
     if sighting is None or node.task is None or sighting.task_id != node.task.id:
         return dict.fromkeys(LAST_STATUS)
-    found = sighting.status
+    found, measured = sighting.status, sighting.figures or Figures()
     values = (
         stamp(sighting.at), found.native_transport_running, found.data_center, found.version, found.schema,
-        found.token_count, len(found.live), len(found.unreachable), found.load_bytes, found.room_bytes, found.error,
+        found.token_count, len(found.live), len(found.unreachable), found.load_bytes, measured.owns,
+        found.room_bytes, measured.disk_bytes, found.error,
     )  # fmt: skip
     return dict(zip(LAST_STATUS, values, strict=True))
 

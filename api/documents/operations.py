@@ -6,19 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from executor.protocol import JobProgress
-from scheduler.core.maintenance.progress import View, view_operation
+from scheduler.core.maintenance.progress import View, newest_progress, percent_done, view_operation
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState, stamp
-from scheduler.core.state.operation_kinds import ALL_AT_ONCE, KINDS, PhaseKind
+from scheduler.core.state.operation_kinds import KINDS, PhaseKind
 from scheduler.loop.snapshot import Snapshot
 
 Json = Mapping[str, Any]
 
 NONE = "NONE"
-# A step that moves data takes longer than one that only reads or writes a file. The ratio is a guess.
-LONG_WEIGHT = 20
 _HELD = (Status.WAITING, Status.DELAYED, Status.PENDING)
 
 
@@ -41,7 +39,7 @@ def status(found: Snapshot, kind: str) -> Json:
         "principal": operation.principal,
         "started": stamp(operation.started_at),
         "finished": _time(operation.finished_at),
-        "percent": _percent(found.state, view),
+        "percent": percent_done(found.state, view),
         "progress": _summed(found.state, view),
         "nodes": {name: _node(found.state, own) for name, own in _by_node(parts).items()},
         "cluster": {phase.name: _step(found.state, step, shown) for phase, step, shown in parts if phase.once},
@@ -161,7 +159,7 @@ def _step(state: ClusterState, step: StepRecord, shown: Step) -> Json:
         "reason": str(shown.reason),
         "message": shown.message,
         "node": None if step.task is None else step.task.node,
-        "progress": _progress(state, _newest(state, step)),
+        "progress": _progress(state, newest_progress(state, step)),
         "failures": step.failures.count,
         "interruptions": step.interruptions,
         "error": named(state, step.failures.message),
@@ -169,14 +167,6 @@ def _step(state: ClusterState, step: StepRecord, shown: Step) -> Json:
         "finished": _time(step.finished_at),
         "result": step.result,
     }
-
-
-def _newest(state: ClusterState, step: StepRecord) -> JobProgress:
-    """Return the job's newest progress: from its reports while it runs, from the record after its end."""
-    sighting = state.jobs.get(step.key)
-    if step.task is not None and sighting is not None and sighting.task_id == step.task.id:
-        return sighting.progress
-    return step.progress
 
 
 def _progress(state: ClusterState, found: JobProgress) -> dict[str, Any]:
@@ -197,7 +187,7 @@ def _summed(state: ClusterState, view: View) -> Json:
     if view.finished:
         return {}
     phase, steps = view.phases[view.current]
-    reports = [_newest(state, step) for step in steps]
+    reports = [newest_progress(state, step) for step in steps]
     rates = [found.rate for found in reports if found.rate is not None]
     return {
         "phase": phase.name,
@@ -215,21 +205,6 @@ def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
         for unit, number in count.items():
             total[unit] = total.get(unit, 0) + number
     return total
-
-
-def _percent(state: ClusterState, view: View) -> float | None:
-    if view.finished:
-        return None if view.operation.state is OperationState.STOPPED else 100.0
-    done = whole = 0.0
-    for phase, steps in view.phases:
-        weight = 1 if phase.once or phase.at_once == ALL_AT_ONCE else LONG_WEIGHT
-        for step in steps:
-            whole += weight
-            if step.state is StepState.COMPLETE:
-                done += weight
-            elif step.state is StepState.RUNNING:
-                done += weight * (_newest(state, step).percent or 0.0) / 100
-    return round(100 * done / whole, 1) if whole else 0.0
 
 
 def _time(seconds: float | None) -> str | None:

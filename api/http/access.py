@@ -108,11 +108,17 @@ def answer(key: str, build: Callable[[Snapshot], Any], of: Snapshot | None = Non
     return Response(body, mimetype="application/json")
 
 
+def stale_seconds() -> int | None:
+    """Return the age of the snapshot that the answer is made from; None while it is fresh."""
+    at = g.get("snapshot_at")
+    return round(age) if at is not None and (age := time.time() - at) > FRESH_SECONDS else None
+
+
 def mark_stale(response: Response) -> Response:
     """Add X-State-Age, in seconds, to an answer made from a snapshot that is not fresh."""
-    at = g.get("snapshot_at")
-    if at is not None and (age := time.time() - at) > FRESH_SECONDS:
-        response.headers["X-State-Age"] = str(round(age))
+    age = stale_seconds()
+    if age is not None:
+        response.headers["X-State-Age"] = str(age)
     return response
 
 

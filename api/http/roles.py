@@ -9,6 +9,9 @@ from scheduler.security.tokens import Role
 # Marathon's health checks, and the fetcher of the agents, which can send no header.
 OPEN = frozenset({"health.ping", "health.healthcheck", "health.health", "artifacts.fetch"})
 
+# The way into the page, and its files, which hold nothing of the cluster.
+SIGNED_OUT = frozenset({"page.front", "page.log_in_form", "page.log_in", "page.log_out", "page.asset"})
+
 _READ = """
     plans.names plans.read_deploy plans.read
     connection.connection connection.addresses connection.names connection.seeds connection.data_center
@@ -21,6 +24,9 @@ _READ = """
     openapi.document
     users.list_users
     certificates.certificates
+    schema.schema
+    page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings
+    page.events page.ask page.tables
 """
 # Questions about backups are among these: nodes connect to the place that the request names, with the credentials of
 # their agents where it brings none.
@@ -32,6 +38,7 @@ _OPERATE = """
     operations.tune operations.list_names operations.backup_details
     restore_plans.ask
     certificates.renew certificates.rotate
+    page.command page.list_with_keys
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"
@@ -51,4 +58,4 @@ def needed(endpoint: str | None) -> Role | None:
     if endpoint is None:
         return Role.READ
     name = endpoint.rpartition(":")[2]
-    return None if name in OPEN else NEEDED.get(name, Role.ADMIN)
+    return None if name in OPEN or name in SIGNED_OUT else NEEDED.get(name, Role.ADMIN)

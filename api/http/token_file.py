@@ -61,6 +61,11 @@ class TokenFile:
         known.verified[digest] = token
         return token
 
+    def has(self, token: Token) -> bool:
+        """Return whether the file still has the line of a token that `holder` returned."""
+        known = self._current()
+        return (known.hashed.get(token.id) if token.hash else known.verified.get(self._digest(token.secret))) == token
+
     def _digest(self, secret: str) -> bytes:
         return hmac.digest(self._key, secret.encode("utf-8", "replace"), "sha256")
 

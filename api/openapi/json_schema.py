@@ -15,6 +15,7 @@ OBJECT: Json = {"type": "object"}
 NUMBER: Json = {"type": "number"}
 NULLABLE: Json = {"type": ["string", "null"]}
 NULLABLE_INTEGER: Json = {"type": ["integer", "null"]}
+NULLABLE_NUMBER: Json = {"type": ["number", "null"]}
 NULLABLE_BOOLEAN: Json = {"type": ["boolean", "null"]}
 
 

@@ -10,11 +10,15 @@ from api.openapi.json_schema import (
     NULLABLE,
     NULLABLE_BOOLEAN,
     NULLABLE_INTEGER,
+    NULLABLE_NUMBER,
+    NUMBER,
     STRING,
     STRINGS,
     Json,
     list_of,
+    nullable,
     object_of,
+    ref,
 )
 
 _NODE_INFO: Mapping[str, Json] = {
@@ -42,7 +46,9 @@ _LAST_STATUS: Mapping[str, Json] = {
     "live_count": NULLABLE_INTEGER,
     "unreachable_count": NULLABLE_INTEGER,
     "load_bytes": NULLABLE_INTEGER,
+    "owns": NULLABLE_NUMBER,
     "disk_free_bytes": NULLABLE_INTEGER,
+    "disk_bytes": NULLABLE_INTEGER,
     "error": NULLABLE,
 }
 
@@ -68,8 +74,30 @@ NODE_SCHEMAS: Mapping[str, Json] = {
             "most_replicas": NULLABLE_INTEGER,
             "disregards_racks": NULLABLE,
             "auth_replicas": NULLABLE_INTEGER,
+            "load_bytes": NULLABLE_INTEGER,
+            "disk_free_bytes": NULLABLE_INTEGER,
+            "figures": nullable(ref("Figures")),
         }
     ),
+    "Figures": object_of(
+        {
+            "owns": NULLABLE_NUMBER,
+            "disk_bytes": NULLABLE_INTEGER,
+            "pending_compactions": NULLABLE_INTEGER,
+            "dropped_messages": {"type": "object", "additionalProperties": INTEGER},
+            "hints": NULLABLE_INTEGER,
+            "hinted_peers": NULLABLE_INTEGER,
+            "heap_used_bytes": NULLABLE_INTEGER,
+            "heap_max_bytes": NULLABLE_INTEGER,
+            "gc_count": NULLABLE_INTEGER,
+            "gc_seconds": NULLABLE_NUMBER,
+            "streamed_in_bytes": NULLABLE_INTEGER,
+            "streamed_out_bytes": NULLABLE_INTEGER,
+            "read": nullable(ref("Requests")),
+            "write": nullable(ref("Requests")),
+        }
+    ),
+    "Requests": object_of({"count": INTEGER, "errors": INTEGER, "p50_ms": NUMBER, "p99_ms": NUMBER}),
     "NodeInfo": object_of(_NODE_INFO),
     "NodeStatuses": object_of({"nodes": list_of("NodeLastStatus")}),
     "NodeLastStatus": object_of({**_NODE_INFO, **_LAST_STATUS}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import click
@@ -53,7 +53,7 @@ def show(session: Session, name: str) -> None:
 def status(session: Session, name: str) -> None:
     """Show a node's status, asked from its executor now."""
     document = session.client.get(_path(name, "status"))
-    session.output.show(document, fields_table(list(document.items())))
+    session.output.show(document, fields_table(list(_flat(document))))
 
 
 @node.command("restart")
@@ -145,6 +145,15 @@ def _path(name: str, word: str) -> str:
 
 def _flag(value: bool) -> str:
     return "true" if value else ""
+
+
+def _flat(document: Json, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a document and of the documents in it, such as `figures.read.p99_ms`."""
+    for name, value in document.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
 
 
 def _row(info: Json) -> tuple[Any, ...]:

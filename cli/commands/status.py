@@ -17,7 +17,8 @@ Json = Mapping[str, Any]
 
 PLANS = ("deploy", "recovery")
 _COLUMNS = columns(
-    "St", "Node", "Rack", "Agent", "Address", Column("Disk-free", Kind.BYTES), "Mode", Column("Task", wide=True),
+    "St", "Node", "Rack", "Agent", "Address", Column("Load", Kind.BYTES), Column("Disk-free", Kind.BYTES),
+    Column("Owns", Kind.SHARE), "Version", "Mode", Column("Task", wide=True),
     Column("Failures", wide=True), Column("Host-id", wide=True), Column("Configuration", wide=True), "Job", "Why",
 )  # fmt: skip
 _JOINING = ("JOINING", "STARTING")
@@ -76,7 +77,8 @@ def status_table(document: Json) -> Table:
         [
             (
                 letters(node), node["name"], node.get("rack"), node.get("hostname"), node.get("address"),
-                document["disk_free_bytes"].get(node["name"]), node.get("mode"), node.get("state"),
+                node.get("load_bytes"), node.get("disk_free_bytes"), node.get("owns"), node.get("version"),
+                node.get("mode"), node.get("state"),
                 node.get("failures"), node.get("host_id"), node.get("configuration"), jobs.get(node["name"]),
                 why.get(node["name"]),
             )

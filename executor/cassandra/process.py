@@ -11,8 +11,10 @@ from pathlib import Path
 
 from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
+from executor.figures import Figures
 from executor.jmx import logins
 from executor.jmx.encryption import plain_clients
+from executor.jmx.figures import Gatherer
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
 from executor.jmx.replication import Replication, survey
 from executor.jmx.status import ISOLATED, UNKNOWN, poll, with_details, with_process, with_replication
@@ -38,6 +40,7 @@ class Cassandra:
         self._secret = installation.secret
         self._watch = logins.Watch(installation.options)
         self._counts_plain_clients = installation.counts_plain_clients
+        self._gatherer = Gatherer(self.jolokia, self._address, self._volume)
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
 
@@ -67,6 +70,10 @@ class Cassandra:
         status = self._with_clients(status)
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
+
+    def figures(self) -> Figures | None:
+        """Return Cassandra's figures, at most ten seconds old; None if it does not report them."""
+        return self._gatherer.gather()
 
     def _with_replication(self, status: NodeStatus, timeout: float) -> NodeStatus:
         """Return the status with the keyspaces' replication, which is read once for each schema version."""

@@ -16,6 +16,10 @@ _DB, _METRICS, _NET = "org.apache.cassandra.db", "org.apache.cassandra.metrics",
 _STRINGS = "[Ljava.lang.String;"
 _STRING = "java.lang.String"
 # A search only tells names; the notifications are of repairs.
+_REQUESTS = {
+    "Latency": ("Count", "50thPercentile", "99thPercentile"),
+    **dict.fromkeys(("TotalLatency", "Timeouts", "Unavailables", "Failures"), ("Count",)),
+}
 _COMMANDS = ("search", "notification")
 
 
@@ -34,7 +38,7 @@ ALLOWED: Mapping[str, Allowed] = {
             "Tokens", "ReleaseVersion", "SchemaVersion", "LiveNodes", "UnreachableNodes", "JoiningNodes", "Keyspaces",
             "NonLocalStrategyKeyspaces", "EndpointToHostId", "PartitionerName", "AllDataFileLocations",
             "TokenToEndpointWithPortMap", "LiveNodesWithPort", "HostIdToEndpointWithPort", "JoiningNodesWithPort",
-            "LeavingNodesWithPort", "MovingNodesWithPort",
+            "LeavingNodesWithPort", "MovingNodesWithPort", "OwnershipWithPort",
         ),
         operations=(
             "drain", "getKeyspaceReplicationInfo", "getTablesForKeyspace", "getRangeToEndpointMap",
@@ -54,15 +58,28 @@ ALLOWED: Mapping[str, Allowed] = {
     f"{_DB}:type=RepairService": Allowed(operations=("getSessions",)),
     f"{_DB}:type=Tables,*": Allowed(attributes=("DataPaths",)),
     f"{_METRICS}:type=Storage,name=Load": Allowed(attributes=("Count",)),
+    f"{_METRICS}:type=Storage,name=TotalHints": Allowed(attributes=("Count",)),
+    **{
+        f"{_METRICS}:type=ClientRequest,scope={scope},name={name}": Allowed(attributes=found)
+        for scope in ("Read", "Write")
+        for name, found in _REQUESTS.items()
+    },
+    f"{_METRICS}:type=Streaming,name=TotalIncomingBytes": Allowed(attributes=("Count",)),
+    f"{_METRICS}:type=Streaming,name=TotalOutgoingBytes": Allowed(attributes=("Count",)),
     f"{_METRICS}:type=Compaction,name=PendingTasks": Allowed(attributes=("Value",)),
     f"{_METRICS}:type=Table,name=LiveDiskSpaceUsed,*": Allowed(attributes=("Count",)),
     f"{_METRICS}:type=Table,name=LiveSSTableCount,*": Allowed(attributes=("Value",)),
     f"{_METRICS}:type=Table,name=MemtableColumnsCount,*": Allowed(attributes=("Value",)),
     f"{_NET}:type=FailureDetector": Allowed(attributes=("PhiValues",)),
-    f"{_NET}:type=MessagingService": Allowed(operations=("reloadSslCertificates",)),
+    f"{_NET}:type=MessagingService": Allowed(
+        attributes=("DroppedMessages",), operations=("reloadSslCertificates",)
+    ),
     f"{_METRICS}:type=Client,name=Connections": Allowed(attributes=("Value",)),
+    "org.apache.cassandra.hints:type=HintsService": Allowed(attributes=("PendingHints",)),
     f"{_NET}:type=StreamManager": Allowed(attributes=("CurrentStreams",)),
     "java.lang:type=Runtime": Allowed(attributes=("ClassPath",)),
+    "java.lang:type=Memory": Allowed(attributes=("HeapMemoryUsage",)),
+    "java.lang:type=GarbageCollector,*": Allowed(attributes=("CollectionCount", "CollectionTime")),
     # It loads our own agent, whose MBeans are the last line.
     "com.sun.management:type=DiagnosticCommand": Allowed(operations=("jvmtiAgentLoad",)),
     "jolokia:type=NotificationStore,*": Allowed(operations=("pull",)),

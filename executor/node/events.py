@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from executor.cassandra.install import Installation, LaunchError
 from executor.cassandra.volume import VolumeLock
+from executor.figures import Figures
 from executor.protocol import NodeStatus
 
 
@@ -61,10 +62,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Polled:
-    """A fresh status, which also answers the status queries with these ids."""
+    """A fresh status, which also answers the status queries with these ids, together with the figures."""
 
     status: NodeStatus
     queries: tuple[str, ...] = ()
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True)

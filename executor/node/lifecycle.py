@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -249,7 +249,7 @@ class Node:
         if self._encryption is not None:
             status = self._encryption.add_to(status)
         for query in event.queries:
-            self._reply(query, status)
+            self._reply(query, replace(status, figures=event.figures))
         if self._report is None or self._ended:
             return
         if self._cassandra is not None and status.native_transport_running:

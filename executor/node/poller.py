@@ -7,7 +7,7 @@ import time
 from queue import SimpleQueue
 
 from executor.cassandra.process import Cassandra
-from executor.jmx.status import ISOLATED, without_sizes
+from executor.jmx.status import ISOLATED, UNKNOWN, without_sizes
 from executor.node.events import Event, Polled
 from executor.protocol import NodeStatus
 
@@ -55,7 +55,8 @@ class Poller:
                     return
                 queries, self._queries = tuple(self._queries), []
             status = self._cassandra.status(TIMEOUT_SECONDS)
-            self._events.put(Polled(status, queries))
+            figures = self._cassandra.figures() if queries and status.mode != UNKNOWN else None
+            self._events.put(Polled(status, queries, figures))
             if without_sizes(status) != last:
                 last, changed = without_sizes(status), time.monotonic()
             with self._condition:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from executor.figures import is_sound as is_sound_figures
 from executor.protocol import Answer, JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
 from scheduler.core.configuration.trial import fold_answer
 from scheduler.core.maintenance.steps import advance_job, expects, is_sound
@@ -153,7 +154,7 @@ class _Fold:
         self._see(self._nodes[node.name], reply.status)
 
     def _see(self, node: NodeRecord, status: NodeStatus) -> None:
-        self._sightings[node.name] = Sighting(node.known_task.id, status, self._now)
+        self._sightings[node.name] = _sighting(self._sightings.get(node.name), node.known_task.id, status, self._now)
         if (asked := self._asked.get(node.name)) is not None:
             self._asked[node.name] = Asked(asked.at)
 
@@ -242,6 +243,16 @@ class _Fold:
             return
         before = self._strays.get(update.task_id) or Stray(None, update.state, seen_at=self._now)
         self._strays[update.task_id] = replace(before, agent_id=update.agent_id, state=update.state)
+
+
+def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: float) -> Sighting:
+    """Return the sighting of a status; without figures of its own it keeps those of the same task."""
+    figures, status = status.figures, replace(status, figures=None)
+    if figures is not None and is_sound_figures(figures):
+        return Sighting(task_id, status, now, figures, now)
+    if before is None or before.task_id != task_id:
+        return Sighting(task_id, status, now)
+    return replace(before, status=status, at=now)
 
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:

@@ -15,6 +15,7 @@ from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import StepRecord
 from scheduler.errors import NotConnectedError
 from scheduler.loop.messages import Json
+from scheduler.loop.snapshot import DECLINED
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ class Dispatch:
         if decision.declines:
             for decline in decision.declines:
                 logger.debug("declining offer %s for %g s: %s", decline.offer_id, decline.seconds, decline.reason)
+                self._count(DECLINED + decline.reason.partition(":")[0], 1)
             self._sender.decline(decision.declines)
             self._count("declines_total", len(decision.declines))
         self._send_calls(decision)

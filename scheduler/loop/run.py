@@ -347,6 +347,7 @@ class Loop:
             connected=self._sender.connected,
             evaluations=tuple(self._evaluations),
             counters=dict(self._counters),
+            waiting=self._queue.qsize(),
         )
         self._publish(self._last)
 

@@ -11,6 +11,8 @@ from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state.cluster import ClusterState
 
+DECLINED = "declined "
+
 
 class Unavailable(Exception):
     """An answer that is not available now; the text gives the reason (503)."""
@@ -34,7 +36,8 @@ class Snapshot:
     `at` is the time of the cycle in seconds since the epoch. `evaluations` are the last offer evaluations, newest last.
     `connected` tells whether Mesos has the framework subscribed. `counters` hold the counts since the process began.
     `tried_at` is the time of the last cycle if it could not store: the loop works, but the state grows old.
-    `problem` is a sentence while nothing is decided because the decision fails.
+    `problem` is a sentence while nothing is decided because the decision fails. `waiting` is the number of events and
+    commands in the loop's queue. Counters whose name begins with DECLINED are declines by the code of their reason.
     """
 
     state: ClusterState
@@ -45,6 +48,7 @@ class Snapshot:
     counters: Mapping[str, float] | None = None
     tried_at: float = 0.0
     problem: str = ""
+    waiting: int = 0
 
 
 class Gateway(Protocol):

@@ -18,7 +18,10 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
-    "api": ("documents http", "openapi", "endpoints"),
+    "api": ("documents http", "openapi", "endpoints", "page"),
+    "api.page": (
+        "dispatch formats history inputs live offers settings", "backups commands nodes", "do now work", "routes",
+    ),
     "service": ("http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
         "descriptors limits tally", "lanes outgoing requests", "exchange", "connection", "crowd", "loop", "worker",
@@ -28,9 +31,10 @@ FLOORS = {
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
+    "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql certificate_messages", "protocol", "jmx s3 tls", "cassandra bundle",
-        "jobs", "backup repair node", "restore agent", "__main__",
+        "json_codec untrusted memory redaction cql certificate_messages figures", "protocol", "jmx s3 tls",
+        "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
         "format fingerprint", "upload catalog coverage description roles", "snapshots request removal verification",
@@ -65,6 +69,7 @@ CORE_STANDARD_LIBRARY = {
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
 SHARED_WITH_EXECUTORS = {
     "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.certificate_messages",
+    "executor.figures",
 }  # fmt: skip
 
 

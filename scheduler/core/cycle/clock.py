@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from scheduler.core.state.cluster import ClusterState, Memory, Stray
+from scheduler.core.state.cluster import ClusterState, Memory, Sighting, Stray
 from scheduler.core.state.record_kinds import COLLECTIONS, Collection, with_collections
 
 Key = TypeVar("Key")
@@ -39,7 +39,7 @@ def _forget_ahead(state: ClusterState, now: float) -> ClusterState:
     progress = state.reconciliation
     return replace(
         state,
-        sightings=_each(state.sightings, lambda seen: replace(seen, at=now) if seen.at > now else seen),
+        sightings=_each(state.sightings, lambda seen: _sighting(seen, now)),
         jobs=_each(state.jobs, lambda seen: replace(seen, at=now) if seen.at > now else seen),
         reconciliation=replace(
             progress, next_at=min(progress.next_at, now), requested_at=min(progress.requested_at, now)
@@ -62,6 +62,12 @@ def _memory(memory: Memory, now: float) -> Memory:
         probe_at=min(memory.probe_at, now),
         implicit_at=min(memory.implicit_at, now),
     )
+
+
+def _sighting(seen: Sighting, now: float) -> Sighting:
+    if max(seen.at, seen.figures_at) <= now:
+        return seen
+    return replace(seen, at=min(seen.at, now), figures_at=min(seen.figures_at, now))
 
 
 def _stray(stray: Stray, now: float) -> Stray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from executor.protocol import JobProgress
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import back_off
 from scheduler.core.state.cluster import ClusterState
@@ -19,6 +20,9 @@ Phases = tuple[tuple[PhaseKind, tuple[StepRecord, ...]], ...]
 
 # States in which every step was carried out.
 DONE = frozenset({OperationState.COMPLETE, OperationState.DIFFERENT})
+
+# A step that moves data takes longer than one that only reads or writes a file. The ratio is a guess.
+LONG_WEIGHT = 20
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,30 @@ def _phases(
         found = tuple(steps(state, operation, phase))
         if operation.state not in DONE or any(step.state is not StepState.PENDING for step in found):
             yield phase, found
+
+
+def newest_progress(state: ClusterState, step: StepRecord) -> JobProgress:
+    """Return the job's newest progress: from its reports while it runs, from the record after its end."""
+    sighting = state.jobs.get(step.key)
+    if step.task is not None and sighting is not None and sighting.task_id == step.task.id:
+        return sighting.progress
+    return step.progress
+
+
+def percent_done(state: ClusterState, view: View) -> float | None:
+    """Return how much of an operation is done, in percent; None if it was stopped."""
+    if view.finished:
+        return None if view.operation.state is OperationState.STOPPED else 100.0
+    done = whole = 0.0
+    for phase, found in view.phases:
+        weight = 1 if phase.once or phase.at_once == ALL_AT_ONCE else LONG_WEIGHT
+        for step in found:
+            whole += weight
+            if step.state is StepState.COMPLETE:
+                done += weight
+            elif step.state is StepState.RUNNING:
+                done += weight * (newest_progress(state, step).percent or 0.0) / 100
+    return round(100 * done / whole, 1) if whole else 0.0
 
 
 def at_once(operation: OperationRecord, phase: PhaseKind) -> int:

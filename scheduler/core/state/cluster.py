@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from executor.figures import Figures
 from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.state.authority import AuthorityRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
@@ -69,11 +70,16 @@ class UninstallRecord:
 
 @dataclass(frozen=True)
 class Sighting:
-    """The last status that a node's executor sent: kept in memory only, queried again after a restart."""
+    """The last status that a node's executor sent: kept in memory only, queried again after a restart.
+
+    `figures` are the last that came with a reply, at `figures_at`.
+    """
 
     task_id: str
     status: NodeStatus
     at: float
+    figures: Figures | None = None
+    figures_at: float = 0.0
 
 
 @dataclass(frozen=True)

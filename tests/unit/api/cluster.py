@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from executor.figures import Figures, Requests
 from executor.protocol import NodeStatus
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal
@@ -21,6 +22,22 @@ from scheduler.loop.snapshot import QuestionRefused, Snapshot, Unavailable
 from scheduler.settings import Settings, parse
 
 NOW = 1_700_000_000.0
+FIGURES = Figures(
+    owns=0.3333,
+    pending_compactions=2,
+    dropped={"MUTATION_REQ": 5},
+    hints=8,
+    hinted_peers=1,
+    heap_used_bytes=104857600,
+    heap_max_bytes=402653184,
+    gc_count=12,
+    gc_millis=345,
+    received=4096,
+    sent=8192,
+    disk_bytes=10 * 2**30,
+    read=Requests(1000, 250000, 180.5, 950.0, 1),
+    write=Requests(2000, 300000, 120.0, 640.25, 0),
+)
 ELSEWHERE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "nobody", "API_TRUST_ROUTER": "true"}
 
 
@@ -48,9 +65,11 @@ def make_status(index: int, **changes: Any) -> NodeStatus:
         version="5.0.8",
         schema="s",
         live=("10.0.0.1", "10.0.0.2"),
+        load_bytes=5 * 2**20,
         room_bytes=2**30,
         most_replicas=3,
         auth_replicas=3,
+        figures=FIGURES,
     )
     return replace(status, **changes)
 
@@ -86,7 +105,9 @@ def make_state(settings: Settings, *nodes: NodeRecord, **changes: Any) -> Cluste
         framework_id="framework-1",
         registered=True,
         reconciliation=Reconciliation(started=True),
-        sightings={node.name: Sighting(f"{node.name}__uuid", make_status(node.index), NOW) for node in nodes},
+        sightings={
+            node.name: Sighting(f"{node.name}__uuid", make_status(node.index), NOW, FIGURES, NOW) for node in nodes
+        },
     )
     return replace(state, **changes)
 

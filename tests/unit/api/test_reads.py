@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from api import create_app
 from api.documents.cluster import LAST_STATUS
 from bench.large import deployed
+from executor.figures import Figures
 from executor.protocol import Ports
 from scheduler import __version__
 from scheduler.core.state.cluster import GarbageRecord, Sighting, UninstallRecord
@@ -164,7 +165,32 @@ class TestNodeStatus:
             "disregards_racks": None,
             "auth_replicas": 3,
             "error": None,
+            "load_bytes": 5 * 2**20,
+            "disk_free_bytes": 2**30,
+            "figures": {
+                "owns": 0.3333,
+                "disk_bytes": 10 * 2**30,
+                "pending_compactions": 2,
+                "dropped_messages": {"MUTATION_REQ": 5},
+                "hints": 8,
+                "hinted_peers": 1,
+                "heap_used_bytes": 104857600,
+                "heap_max_bytes": 402653184,
+                "gc_count": 12,
+                "gc_seconds": 0.345,
+                "streamed_in_bytes": 4096,
+                "streamed_out_bytes": 8192,
+                "read": {"count": 1000, "errors": 1, "p50_ms": 0.18, "p99_ms": 0.95},
+                "write": {"count": 2000, "errors": 0, "p50_ms": 0.12, "p99_ms": 0.64},
+            },
         }
+
+    @pytest.mark.parametrize("figures", [None, Figures(owns=float("inf"))])
+    def test_a_node_without_figures_that_can_be_shown(
+        self, client: FlaskClient, gateway: CoreGateway, figures: Figures | None
+    ) -> None:
+        gateway.statuses["node-1"] = make_status(1, figures=figures)
+        assert document(client.get("/v1/nodes/1/status"))["figures"] is None
 
     def test_a_node_that_does_not_answer(self, client: FlaskClient) -> None:
         answer = client.get("/v1/nodes/0/status")
@@ -198,6 +224,7 @@ class TestAllStatuses:
         assert document(client.get("/v1/nodes/1/info")).items() <= nodes[1].items()
         assert nodes[1]["reported"] == "2023-11-14T22:13:20Z"
         assert (nodes[1]["version"], nodes[1]["disk_free_bytes"], nodes[1]["live_count"]) == ("5.0.8", 2**30, 2)
+        assert (nodes[1]["load_bytes"], nodes[1]["owns"], nodes[1]["disk_bytes"]) == (5 * 2**20, 0.3333, 10 * 2**30)
         assert gateway.asked == []
 
     @pytest.mark.parametrize("sightings", [{}, {"node-0": Sighting("node-0__earlier", make_status(0), NOW)}])

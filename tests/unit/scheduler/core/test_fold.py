@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from executor.figures import Figures
 from executor.protocol import StatusReply, encode_status
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.updates import (
@@ -325,3 +326,33 @@ def test_unknown_words_of_mesos_raise() -> None:
 def test_a_fold_of_nothing_is_nothing() -> None:
     before: ClusterState = state(up())
     assert fold_updates(before, [], 200.0) == before
+
+
+class TestFigures:
+    """They come with replies alone, and stay until the node's next task."""
+
+    def reply(self, figures: Figures | None, mode: str = "NORMAL") -> StatusReply:
+        return StatusReply("", "node-0", "node-0__a", status(mode, figures=figures))
+
+    def test_a_status_without_them_keeps_them(self) -> None:
+        first = fold_updates(state(up()), [self.reply(Figures(owns=0.5))], 10.0)
+        after = fold_updates(first, [self.reply(None, "DRAINING")], 20.0)
+        seen = after.sightings["node-0"]
+        assert (seen.status.mode, seen.at, seen.figures, seen.figures_at) == ("DRAINING", 20.0, Figures(owns=0.5), 10.0)
+
+    @pytest.mark.parametrize("figures", [Figures(owns=float("inf")), Figures(dropped={"x" * 1000: 1})])
+    def test_figures_that_cannot_be_shown_are_not_kept(self, figures: Figures) -> None:
+        first = fold_updates(state(up()), [self.reply(Figures(owns=0.5))], 10.0)
+        assert fold_updates(first, [self.reply(figures)], 20.0).sightings["node-0"].figures == Figures(owns=0.5)
+
+    def test_no_record_grows_by_them(self) -> None:
+        before = fold_updates(state(up()), [self.reply(None)], 10.0)
+        after = fold_updates(before, [self.reply(Figures(owns=0.5))], 10.0)
+        assert after.nodes == before.nodes
+
+    def test_another_task_has_none(self) -> None:
+        first = fold_updates(state(up()), [self.reply(Figures(owns=0.5))], 10.0)
+        task = first.nodes["node-0"].known_task
+        nodes = {"node-0": replace(first.nodes["node-0"], task=replace(task, id="node-0__b"))}
+        update = StatusReply("", "node-0", "node-0__b", status())
+        assert fold_updates(replace(first, nodes=nodes), [update], 20.0).sightings["node-0"].figures is None

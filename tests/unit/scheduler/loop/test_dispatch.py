@@ -73,7 +73,7 @@ def test_declines_are_counted_and_only_told_who_debugs(caplog: pytest.LogCapture
     with caplog.at_level("INFO"):
         dispatch.carry_out(Decision(declines=declines), large.deployed(3))
     assert caplog.messages == []
-    assert counted == {"declines_total": 2}
+    assert counted == {"declines_total": 2, "declined no_work": 1, "declined cpus": 1}
 
 
 def test_what_cannot_be_sent_is_told_and_not_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,65 @@
+"""Numbers and times as the page shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_DAY, _HOUR, _MINUTE = 86400, 3600, 60
+
+
+def size(number: float | None) -> str:
+    """Return bytes for people, such as `1.5 GB`; a dash if unknown."""
+    if number is None:
+        return "–"
+    value = float(number)
+    for unit in _UNITS[:-1]:
+        if abs(value) < 1000:
+            return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} {_UNITS[-1]}"
+
+
+def percent(number: float | None) -> str:
+    """Return a share of hundred, such as `42 %`; a dash if unknown."""
+    return "–" if number is None else f"{number:.0f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds for people, such as `2 h 5 min`; a dash if unknown."""
+    if seconds is None:
+        return "–"
+    left = max(0, round(seconds))
+    if left >= _DAY:
+        return f"{left // _DAY} d {left % _DAY // _HOUR} h"
+    if left >= _HOUR:
+        return f"{left // _HOUR} h {left % _HOUR // _MINUTE} min"
+    return f"{left // _MINUTE} min {left % _MINUTE} s" if left >= _MINUTE else f"{left} s"
+
+
+def moment(at: float | str | None) -> Markup:
+    """Return a time as an element that says it in UTC; the script adds how long ago that was.
+
+    Args:
+        at: Seconds since the epoch, or a text in ISO 8601.
+    """
+    found = _parse(at)
+    if found is None:
+        return Markup("–") if at in (None, "") else Markup("<span>{}</span>").format(str(at))
+    iso, shown = found.strftime("%Y-%m-%dT%H:%M:%SZ"), found.strftime("%Y-%m-%d %H:%M:%S")
+    return Markup('<time datetime="{}">{} UTC</time>').format(iso, shown)
+
+
+def _parse(at: float | str | None) -> datetime | None:
+    try:
+        if isinstance(at, str):
+            found = datetime.fromisoformat(at)
+            return found.astimezone(UTC) if found.tzinfo is not None else None
+        return None if at is None else datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+FILTERS = {"size": size, "percent": percent, "duration": duration, "moment": moment}

@@ -1,0 +1,141 @@
+"""What a person fills in before a command, and the values that go to the API. The API alone checks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Type(Enum):
+    """The types of a field in a request."""
+
+    FLAG = "flag"
+    NUMBER = "number"
+    TEXT = "text"
+    NAMES = "names"
+    SECRET = "secret"
+    CHOICE = "choice"
+    MAPPING = "mapping"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One field of a request. `help` follows its label; `choices` are the words of a CHOICE, the first one is unset.
+
+    `rare` fields are folded away.
+    """
+
+    name: str
+    label: str
+    type: Type = Type.TEXT
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    rare: bool = False
+
+
+FORCE = Input("force", "Even if the availability checks fail", Type.FLAG)
+DECOMMISSION = Input("decommission", "It streams its data to the others first, then joins as a new one", Type.FLAG)
+THROTTLE = Input("throttle", "Throttle", Type.NUMBER, "bytes per second and node; 0 for no limit")
+SETTINGS = Input(
+    "settings",
+    "Settings",
+    Type.SETTINGS,
+    "a NAME=VALUE on each line; -NAME for the environment's",
+    required=True,
+)
+CANARY = Input("canary", "One node first, the others after Continue", Type.FLAG)
+_NODES = Input("nodes", "Nodes", Type.NAMES, "names with commas between; empty for all")
+_TABLES = (
+    Input("key_spaces", "Keyspaces", Type.NAMES, "names with commas between; empty for all"),
+    Input("column_families", "Tables", Type.NAMES, "users, or in full shop.users; empty for all"),
+)
+_PARALLELISM = Input("parallelism", "Nodes at once", Type.NUMBER, "empty: 1")
+_LOGIN = (
+    Input("cassandra_username", "Cassandra user", Type.TEXT, "if the cluster has authentication", rare=True),
+    Input("cassandra_password", "Cassandra password", Type.SECRET, rare=True),
+)
+LOCATION = (
+    Input("external_location", "Location", Type.TEXT, "s3://bucket/prefix, or https://server/bucket", required=True),
+    Input("region", "Region", Type.TEXT, "if the bucket needs it", rare=True),
+    Input("endpoint", "Endpoint", Type.TEXT, "another server than Amazon's", rare=True),
+    Input("s3_access_key", "Access key", Type.SECRET, "empty: the agents' own credentials", rare=True),
+    Input("s3_secret_key", "Secret key", Type.SECRET, rare=True),
+    Input("s3_session_token", "Session token", Type.SECRET, rare=True),
+)
+_BACKUP = Input("backup_name", "Backup", Type.TEXT, "its name", required=True)
+_REPAIR = (
+    Input("incremental", "Only data that was not repaired yet", Type.FLAG),
+    Input("parallelism", "Replicas", Type.CHOICE, "how they compare", ("", "sequential", "parallel", "dc_parallel")),
+    Input("pending_compactions", "Pending compactions", Type.NUMBER, "wait while a replica has more; empty: 20"),
+    Input("segment_mb", "Segment", Type.NUMBER, "MB that one segment compares; empty: 256"),
+)
+
+BY_KIND: Mapping[str, tuple[Input, ...]] = {
+    "repair": (_NODES, *_TABLES, *_REPAIR, *_LOGIN),
+    "cleanup": (_NODES, *_TABLES, _PARALLELISM),
+    "backup": (
+        _BACKUP, *LOCATION, *_TABLES, Input("upload_parallelism", "Uploads at once", Type.NUMBER, "empty: 1"), THROTTLE,
+        Input("absent", "Nodes that are down", Type.CHOICE, "", ("", "wait", "skip")), *_LOGIN,
+    ),
+    "restore": (
+        _BACKUP, *LOCATION, *_TABLES,
+        Input("rename", "Rename", Type.MAPPING, "shop=shop2, with commas between"),
+        Input("compare", "Compare afterwards", Type.CHOICE, "", ("", "none", "count", "sample", "full")),
+        THROTTLE, *_LOGIN,
+    ),
+    "backup-verify": (_BACKUP, *LOCATION, _PARALLELISM),
+    "backup-delete": (
+        Input("backup_name", "Backup", Type.TEXT, "its name; or, for all others:"),
+        Input("keep_last", "Keep the newest", Type.NUMBER, "number of backups"),
+        Input("keep_days", "Keep those of the last days", Type.NUMBER, "number of days"), *LOCATION,
+    ),
+    "compact": (_NODES, *_TABLES, _PARALLELISM),
+    "scrub": (_NODES, *_TABLES, _PARALLELISM),
+    "flush": (_NODES, *_TABLES, _PARALLELISM),
+    "garbagecollect": (_NODES, *_TABLES, _PARALLELISM),
+    "upgradesstables": (_NODES, *_TABLES, _PARALLELISM),
+}  # fmt: skip
+
+
+def read_inputs(inputs: Sequence[Input], form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields that were filled in, as the API takes them; what is no number stays a text for its sentence."""
+    found: dict[str, Any] = {}
+    for item in inputs:
+        text = form.get(item.name, "").strip()
+        if text and item.type is Type.SETTINGS:
+            found |= _settings(text)
+        elif text:
+            found[item.name] = _value(item.type, text)
+    return found
+
+
+def _settings(text: str) -> dict[str, str | None]:
+    """Return settings by name, None for one that returns to the environment's value."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    pairs = [line.partition("=") for line in lines if not line.startswith("-")]
+    removed: dict[str, str | None] = {line[1:].strip(): None for line in lines if line.startswith("-")}
+    return removed | {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def without_secrets(inputs: Sequence[Input], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with a word in place of each secret."""
+    secret = {item.name for item in inputs if item.type is Type.SECRET}
+    return {name: "…" if name in secret else value for name, value in values.items()}
+
+
+def _value(kind: Type, text: str) -> Any:
+    match kind:
+        case Type.FLAG:
+            return True
+        case Type.NUMBER:
+            return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text
+        case Type.NAMES:
+            return [part.strip() for part in text.split(",") if part.strip()]
+        case Type.MAPPING:
+            pairs = (part.partition("=") for part in text.split(",") if part.strip())
+            return {old.strip(): new.strip() for old, _, new in pairs}
+    return text

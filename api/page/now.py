@@ -1,0 +1,147 @@
+"""The first view: the state in one sentence, and what needs a person, with the commands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from api.documents import operations
+from api.page.commands import Button, button
+from api.page.nodes import PLANS, Mark, tiles
+from scheduler.core.plans.plan import Plan, Status, Step
+from scheduler.core.ring.logins import warnings
+from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.reason import Code
+from scheduler.loop.snapshot import Snapshot
+
+# More items than a person can read at once are counted.
+SHOWN = 20
+# One command to the plan answers for all of its steps with the same reason.
+_OF_PLAN = (Code.INTERRUPTED, Code.CANARY, Code.SETTINGS_REFUSED)
+_OF_OFFERS = (Code.NO_OFFER, Code.NO_OFFER_FITS)
+_DONE = ("NONE", "COMPLETE", "STOPPED")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that waits for a person: `link` leads to its view."""
+
+    mark: Mark
+    title: str
+    sentence: str
+    buttons: tuple[Button, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that goes on: `percent` is None if it has no number."""
+
+    title: str
+    sentence: str
+    percent: float | None
+    link: str
+
+
+def headline(found: Snapshot) -> tuple[Mark, str]:
+    """Return the state of the cluster in one sentence."""
+    state = found.state
+    if state.uninstall is not None:
+        return Mark("warn", "uninstall"), "The service is being uninstalled."
+    if found.problem:
+        return Mark("bad", "problem"), found.problem
+    if not found.connected or not state.registered:
+        return Mark("bad", "no Mesos"), "The scheduler has no connection to Mesos; nodes keep running."
+    nodes = tiles(found)
+    up = sum(tile.mark.tone == "ok" for tile in nodes)
+    wanted = state.target.spec.nodes
+    have = f"{up} of {max(wanted, len(nodes))} nodes {'is' if up == 1 else 'are'} up"
+    for name in PLANS:
+        plan = found.plans.get(name)
+        if plan is not None and plan.status is not Status.COMPLETE:
+            step = _telling(plan)
+            words = "" if step is None else f" {_named(step)}"
+            tone = "bad" if plan.status is Status.ERROR else "warn" if plan.status is Status.WAITING else "busy"
+            word = plan.status.value.replace("_", " ").lower()
+            return Mark(tone, word), f"The plan {name} is {word}; {have}.{words}"
+    running = [KINDS[kind].title for kind, item in state.operations.items() if item.state is OperationState.RUNNING]
+    if up < len(nodes):
+        return Mark("warn", "nodes down"), f"{have[:1].upper()}{have[1:]}."
+    more = f" {' and '.join(running)} {'is' if len(running) == 1 else 'are'} under way." if running else ""
+    return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}"
+
+
+def attention(found: Snapshot) -> list[Item]:
+    """Return what waits for a person, the plans first."""
+    made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
+    state = found.state
+    words = [*state.configuration_errors, *warnings(state, state.target.spec)]
+    made += [Item(Mark("warn", "warning"), "Warning", _sentence(text)) for text in words]
+    return made
+
+
+def under_way(found: Snapshot) -> list[Work]:
+    """Return the operations that have not ended."""
+    made = []
+    for kind in found.state.operations:
+        document = operations.status(found, kind)
+        if document["state"] not in (*_DONE, "DIFFERENT"):
+            title = f"{KINDS[kind].title}: {document['state'].lower()}"
+            made.append(Work(title, document["message"], document["percent"], f"operations?kind={kind}"))
+    return made
+
+
+def _of_plan(found: Snapshot, name: str, plan: Plan) -> Iterator[Item]:
+    link = f"operations?kind={name}" if name in KINDS else f"plans?plan={name}"
+    seen: set[str] = set()
+    for phase in plan.phases:
+        for step in phase.steps:
+            if step.status is Status.COMPLETE or (step.reason in seen and step.reason in _OF_PLAN):
+                continue
+            seen.add(step.reason)
+            buttons = tuple(_buttons(found, name, phase.name, step))
+            waits = step.status in (Status.ERROR, Status.WAITING) or step.reason in (*_OF_PLAN, *_OF_OFFERS)
+            if buttons or waits:
+                tone = "bad" if step.status is Status.ERROR else "warn"
+                title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else f"{name}: {step.name}"
+                where = f"offers?node={step.name}" if step.reason in _OF_OFFERS else link
+                word = step.status.value.replace("_", " ").lower()
+                yield Item(Mark(tone, word), title, _sentence(step.message), buttons, where)
+
+
+def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[Button]:
+    node = step.name if step.name in found.state.nodes else ""
+    if step.reason in (Code.INTERRUPTED, Code.CANARY):
+        yield button("plan-continue", plan=plan)
+    if step.reason in (Code.CANARY, Code.SETTINGS_REFUSED):
+        yield button("config-rollback")
+    if step.reason == Code.FAILED or step.status is Status.ERROR:
+        yield button("step-restart", plan=plan, phase=phase, step=step.name)
+        if plan in KINDS:
+            yield button("stop", kind=plan)
+    if node and step.reason == Code.PAUSED:
+        yield button("node-resume", node=node)
+    if node and step.reason in (Code.UNREACHABLE, Code.AGENT_GONE):
+        yield button("node-replace", node=node)
+
+
+def _telling(plan: Plan) -> Step | None:
+    """Return the step that says most about a plan: one that failed, else one that runs, else the first that waits."""
+    steps = [step for phase in plan.phases for step in phase.steps if step.status is not Status.COMPLETE]
+    order = (Status.ERROR, Status.STARTED, Status.STARTING, Status.IN_PROGRESS, Status.PREPARED)
+    for status in order:
+        for step in steps:
+            if step.status is status:
+                return step
+    return steps[0] if steps else None
+
+
+def _named(step: Step) -> str:
+    """Return the message of a step, with its name if the message lacks it."""
+    return step.message if step.name in step.message else f"{step.name}: {step.message}"
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -1,0 +1,142 @@
+"""Plans and operations as the page shows them: what is done is counted, what is not done is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api.documents import operations
+from api.page.commands import Button, button
+from api.page.inputs import BY_KIND
+from api.page.nodes import Mark, mark_of_status
+from scheduler.core.plans.plan import Phase, Plan, Status, Step
+from scheduler.core.state.operation_kinds import KINDS
+from scheduler.loop.snapshot import Snapshot
+
+# Steps of a phase that are shown; with a thousand nodes the others are counted.
+STEPS = 100
+DONE_STEPS = 12
+PAST = 20
+_LIVE = ("RUNNING", "WAITING", "ERROR", "STOPPING")
+_ENDED = (Status.COMPLETE,)
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """A step, and the commands to it."""
+
+    step: Step
+    mark: Mark
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True)
+class PhaseRows:
+    """A phase with the steps to show: `done` of `total` are complete, `hidden` are not shown."""
+
+    phase: Phase
+    mark: Mark
+    rows: tuple[StepRow, ...]
+    done: int
+    total: int
+    hidden: int
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan with its phases, and the commands to the whole of it."""
+
+    name: str
+    mark: Mark
+    errors: tuple[str, ...]
+    phases: tuple[PhaseRows, ...]
+    buttons: tuple[Button, ...]
+
+
+def plan_view(name: str, plan: Plan) -> PlanView:
+    """Return a plan with its steps."""
+    words = () if plan.status is Status.COMPLETE else ("plan-interrupt", "plan-continue")
+    buttons = tuple(button(word, plan=name) for word in words)
+    phases = tuple(_phase(name, phase) for phase in plan.phases)
+    return PlanView(name, mark_of_status(plan.status.value), plan.errors, phases, buttons)
+
+
+def plan_marks(plans: Mapping[str, Plan]) -> list[tuple[str, Mark]]:
+    """Return all plans' names and marks: those that are not complete first."""
+    marks = [(name, mark_of_status(plan.status.value)) for name, plan in plans.items()]
+    return sorted(marks, key=lambda item: item[1].tone == "ok")
+
+
+def _phase(plan: str, phase: Phase) -> PhaseRows:
+    done = [step for step in phase.steps if step.status in _ENDED]
+    open_steps = [step for step in phase.steps if step.status not in _ENDED]
+    shown = [*(done if len(done) <= DONE_STEPS else []), *open_steps[:STEPS]]
+    rows = [StepRow(step, mark_of_status(step.status.value), _step_buttons(plan, phase.name, step)) for step in shown]
+    total = len(phase.steps)
+    return PhaseRows(phase, mark_of_status(phase.status.value), tuple(rows), len(done), total, total - len(shown))
+
+
+def _step_buttons(plan: str, phase: str, step: Step) -> tuple[Button, ...]:
+    if step.status in (*_ENDED, Status.PENDING) or step.name == phase:
+        return ()
+    fields = {"plan": plan, "phase": phase, "step": step.name}
+    return tuple(button(word, **fields) for word in ("step-restart", "step-complete"))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation as the API describes it, with its commands and the nodes to show."""
+
+    title: str
+    mark: Mark
+    document: Mapping[str, Any]
+    nodes: tuple[tuple[str, Mark, Mapping[str, Any]], ...]
+    hidden: int
+    buttons: tuple[Button, ...]
+
+
+def operation(found: Snapshot, kind: str) -> Operation:
+    """Return the newest operation of a kind: nodes that are not done come first."""
+    document = operations.status(found, kind)
+    parts = [(name, mark_of_status(step["state"]), step) for name, step in document["nodes"].items()]
+    parts += [(name, mark_of_status(step["state"]), step) for name, step in document["cluster"].items()]
+    order = {"bad": 0, "warn": 1, "busy": 2, "off": 3, "ok": 4}
+    parts.sort(key=lambda item: order[item[1].tone])
+    state = document["state"]
+    mark = Mark("ok", "complete") if state == "COMPLETE" else mark_of_status(state)
+    return Operation(
+        KINDS[kind].title, mark, document, tuple(parts[:STEPS]), max(0, len(parts) - STEPS), _buttons(kind, state)
+    )
+
+
+def _buttons(kind: str, state: str) -> tuple[Button, ...]:
+    words: tuple[str, ...] = ()
+    if state in ("RUNNING", "WAITING", "ERROR"):
+        words = ("stop", *(("tune",) if kind in ("backup", "restore") else ()))
+    elif state == "STOPPED" and KINDS[kind].resumable:
+        words = ("resume",)
+    return tuple(button(word, kind=kind) for word in words)
+
+
+def newest(found: Snapshot) -> list[Operation]:
+    """Return the newest operation of each kind that has one, those under way first."""
+    every = [operation(found, kind) for kind in found.state.operations]
+    return sorted(every, key=lambda item: (item.document["state"] not in _LIVE, _reversed(item.document["started"])))
+
+
+def past(found: Snapshot, kind: str = "") -> list[Mapping[str, Any]]:
+    """Return ended operations, newest first: of a kind, or of all."""
+    kinds = [kind] if kind else list(KINDS)
+    ended = [item for name in kinds for item in operations.history(found, name)]
+    return sorted(ended, key=lambda item: str(item["started"]), reverse=True)[:PAST]
+
+
+def startable() -> list[Button]:
+    """Return the commands that start an operation."""
+    return [button(f"start-{kind}") for kind in BY_KIND]
+
+
+def _reversed(text: str | None) -> tuple[int, ...]:
+    """Return a key that sorts times in ISO 8601 from the newest to the oldest."""
+    return tuple(-ord(sign) for sign in text or "")

@@ -1,0 +1,50 @@
+"""An admin router: it serves the scheduler below /service/<name>/ and takes this prefix away, as that of DC/OS does."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from devcluster.layout import Address
+from tests.http_servers import HttpServer, QuietHandler
+
+_HOP = ("connection", "transfer-encoding", "content-length")
+
+
+@contextmanager
+def route(target: Address, prefix: str) -> Iterator[Address]:
+    """Yield the router's own address."""
+
+    class Handler(QuietHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self) -> None:
+            if not self.path.startswith(f"{prefix}/"):
+                self.send_error(404)
+                return
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name: text for name, text in self.headers.items() if name.lower() not in _HOP}
+            connection = http.client.HTTPConnection(target.host, target.port, timeout=30)
+            try:
+                connection.request(self.command, self.path.removeprefix(prefix), body, headers)
+                answer = connection.getresponse()
+                data = answer.read()
+                sent = answer.getheaders()
+            except OSError:
+                self.send_error(502)
+                return
+            finally:
+                connection.close()
+            self.send_response(answer.status)
+            for name, text in sent:
+                if name.lower() not in _HOP:
+                    self.send_header(name, text)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = _pass  # noqa: N815 the names that the base class looks for
+
+    with HttpServer(Handler) as server:
+        yield Address("127.0.0.1", server.port)
