@@ -26,6 +26,18 @@ _CQLSHRC = """\
 hostname = {host}
 port = {port}
 """
+# The file that `cert status --authorities` writes.
+_AUTHORITIES = "cassandra-ca.pem"
+_TLS_SNIPPET = f"""\
+import ssl
+
+context = ssl.create_default_context(cafile="{_AUTHORITIES}")
+"""
+_TLS_CQLSHRC = f"""
+[ssl]
+certfile = {_AUTHORITIES}
+validate = true
+"""
 
 
 @command("connection")
@@ -44,13 +56,17 @@ def connection(session: Session, form: str | None) -> None:
             return session.output.show(found, Table(columns(form.title()), [(item,) for item in found]))
         case "cqlshrc":
             host, port = _first(session.client.get("/v1/connection"))
-            return click.echo(_CQLSHRC.format(host=host, port=port), nl=False)
+            text = _CQLSHRC.format(host=host, port=port)
+            return click.echo(text + (_TLS_CQLSHRC if _has_tls(session) else ""), nl=False)
         case "snippet":
             document = session.client.get("/v1/connection")
             hosts = [_split(item)[0] for item in document["address"][:3]]
             _, port = _first(document)
             data_center = session.client.get("/v1/datacenter")["data_center"]
-            return click.echo(_SNIPPET.format(data_center=data_center, hosts=hosts, port=port), nl=False)
+            text = _SNIPPET.format(data_center=data_center, hosts=hosts, port=port)
+            if _has_tls(session):
+                text = _TLS_SNIPPET + text.replace(f"port={port},", f"port={port}, ssl_context=context,")
+            return click.echo(text, nl=False)
     document = session.client.get("/v1/connection")
     rows = list(zip(document["address"], document["dns"], strict=True))
     return session.output.show(document, Table(columns("Address", "DNS"), rows), foot=["", f"VIP {document['vip']}"])
@@ -62,6 +78,16 @@ def seeds(session: Session) -> None:
     """List the seeds."""
     document = session.client.get("/v1/seeds")
     session.output.show(document, Table(columns("Seed"), [(seed,) for seed in document["seeds"]]))
+
+
+def _has_tls(session: Session) -> bool:
+    """Return whether clients use TLS; a scheduler of an earlier version has no certificates."""
+    try:
+        return bool(session.client.get("/v1/certificates")["encryption"] != "off")
+    except Failure as failure:
+        if failure.code is ExitCode.NOT_FOUND:
+            return False
+        raise
 
 
 def _first(document: Json) -> tuple[str, str]:

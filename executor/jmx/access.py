@@ -71,10 +71,8 @@ ALLOWED: Mapping[str, Allowed] = {
     f"{_METRICS}:type=Table,name=LiveSSTableCount,*": Allowed(attributes=("Value",)),
     f"{_METRICS}:type=Table,name=MemtableColumnsCount,*": Allowed(attributes=("Value",)),
     f"{_NET}:type=FailureDetector": Allowed(attributes=("PhiValues",)),
-    f"{_NET}:type=MessagingService": Allowed(
-        attributes=("DroppedMessages",), operations=("reloadSslCertificates",)
-    ),
     f"{_METRICS}:type=Client,name=Connections": Allowed(attributes=("Value",)),
+    f"{_NET}:type=MessagingService": Allowed(attributes=("DroppedMessages",), operations=("reloadSslCertificates",)),
     "org.apache.cassandra.hints:type=HintsService": Allowed(attributes=("PendingHints",)),
     f"{_NET}:type=StreamManager": Allowed(attributes=("CurrentStreams",)),
     "java.lang:type=Runtime": Allowed(attributes=("ClassPath",)),

@@ -46,6 +46,7 @@ class Certificates:
         self._fingerprint = ""
         self._condition = threading.Condition()
         self._called = self._serves = self._stopped = False
+        self._unread = False  # by Cassandra: the files are newer than what it shows
         self._retry_at = 0.0
         self._thread: threading.Thread | None = None
 
@@ -125,13 +126,18 @@ class Certificates:
             try:
                 if called or time.time() >= renewal_at(self._facts):
                     self.obtain(RENEWAL_SECONDS)
+                    called, self._unread = False, True
+                if self._unread:
                     reload()
+                    self._unread = False
                 self._prove(ports)
             except (CertificateError, OSError) as error:
                 _LOG.error("certificate: %s", error)
                 self._facts = replace(self._facts, problem=str(error))
                 self._retry_at = time.monotonic() + RETRY_SECONDS
                 self._called = self._called or called
+                # Before the next proof Cassandra reads the files again.
+                self._unread = True
 
     def _due(self) -> bool:
         if self._stopped:

@@ -281,7 +281,9 @@ class Loop:
             case SecretQuery():
                 self._credentials.answer(message, self._state)
             case CertificateQuery():
-                self._certificates.answer(message, sent, self._state, self._sources.now())
+                # An authority that is not stored would be another one after a crash.
+                known = replace(self._state, authority=self._saver.stored.authority)
+                self._certificates.answer(message, sent, known, self._sources.now())
         return []
 
     def _forget_connection(self, event: CoreEvent) -> None:

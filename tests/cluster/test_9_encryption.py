@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, S
 from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
 from cryptography import x509
 
+from devcluster import processes
 from devcluster.layout import ClusterLayout
 from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
 from tests.cluster.world import World, deployed, make_layout
@@ -59,7 +62,6 @@ def session(world: World, tls: bool = False) -> Iterator[Session]:
     context = None
     if tls:
         context = ssl.create_default_context(cadata=trusted(world))
-        context.check_hostname = False
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.QUORUM, request_timeout=30.0
     )
@@ -244,3 +246,25 @@ def test_back_to_plain_text(secure: World) -> None:
         roll_out(secure, "optional")
     with busy(secure):
         roll_out(secure, "off")
+
+
+def test_a_new_cluster_requires_tls_from_its_first_node_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "required")
+    with deployed(make_layout(tmp_path / "new", nodes=3, network="127.0.27")) as world:
+        wait_for("certificates are proven", lambda: len(proven(world)) == 3, 180.0)
+        before = proven(world)
+        assert shown(world) == before
+        # A killed Cassandra comes back with another certificate.
+        address = world.read("/v1/nodes/node-1/info")["hostname"]
+        for process in world.cassandras_on(world.agent_of("node-1")):
+            processes.send(process, signal.SIGKILL)
+        wait_for("it has another certificate", lambda: is_renewed(world, address, before), 240.0)
+        assert shown(world) == proven(world)
+        # No file that the API or Mesos' state shows holds a private key; sandboxes alone do.
+        assert "PRIVATE KEY" not in str(world.records())
+        assert "PRIVATE KEY" not in str(world.master("/state"))
+
+
+def is_renewed(world: World, address: str, before: dict[str, set[str]]) -> bool:
+    found = proven(world).get(address)
+    return found is not None and not found & before[address] and len(proven(world)) == 3

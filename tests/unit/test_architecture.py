@@ -33,7 +33,7 @@ FLOORS = {
     ),
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql certificate_messages figures", "protocol", "jmx s3 tls",
+        "json_codec untrusted memory redaction cql figures certificate_messages", "protocol", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
@@ -68,8 +68,8 @@ CORE_STANDARD_LIBRARY = {
 
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
 SHARED_WITH_EXECUTORS = {
-    "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.certificate_messages",
-    "executor.figures",
+    "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures",
+    "executor.certificate_messages",
 }  # fmt: skip
 
 

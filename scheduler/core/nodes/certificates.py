@@ -92,7 +92,8 @@ def certificate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
 def _is_wrong(state: ClusterState, node: NodeRecord) -> bool:
     """Return whether the node has proven another certificate than the wanted one. It repeats a proof by itself."""
     facts = facts_of(state, node)
-    return facts is not None and bool(facts.ports) and certificate_block(state, node) is not None
+    proven = facts is not None and bool(facts.ports) and not facts.problem
+    return proven and certificate_block(state, node) is not None
 
 
 def wanted_of(record: AuthorityRecord) -> Wanted:

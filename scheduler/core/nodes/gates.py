@@ -12,6 +12,7 @@ from executor.certificate_messages import OPTIONAL, REQUIRED
 from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import recorded_configuration
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
+from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Passed, PlanRecord
 from scheduler.core.state.lifecycle import by_index, is_down, is_up
@@ -19,6 +20,8 @@ from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 
 _NAMED = 5
+# At most three tries fail.
+SETTLE_SECONDS = 6.0
 
 Gate = Callable[[ClusterState, NodeRecord], Reason | None]
 
@@ -74,6 +77,42 @@ def plain_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     return None
 
 
+def settling_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return the node whose peers may still look for the encryption that it has now.
+
+    Where TLS is optional, Cassandra tries one way after another to connect to a peer, with a second between them.
+    """
+    if encryption_of(state, node) == state.target.spec.cassandra.encryption:
+        return None
+    at = state.memory.at
+    for other in changed_members(state):
+        if at - state.memory.settling.get(other.known_task.id, at) < SETTLE_SECONDS:
+            text = f"waits some seconds, until the peers of {other.name} have found that its encryption has changed"
+            return Reason(Code.PEER_VIEW, text)
+    return None
+
+
+def note_settling(cycle: Cycle) -> None:
+    """Note when members were ready with the target's encryption, while others still have another one."""
+    state, wanted = cycle.state, cycle.state.target.spec.cassandra.encryption
+    members = [node for node in state.nodes.values() if node.deployed is not None and node.task is not None]
+    changes = any(encryption_of(state, node) != wanted for node in members)
+    ready = {node.known_task.id for node in changed_members(state)} if changes else set()
+    if ready != state.memory.settling.keys():
+        settling = {name: state.memory.settling.get(name, cycle.now) for name in sorted(ready)}
+        cycle.replace_state(replace(state, memory=replace(state.memory, settling=settling)))
+
+
+def changed_members(state: ClusterState) -> list[NodeRecord]:
+    """Return the members that are up and were ready since their launch with the target."""
+    nodes = by_index(state.nodes.values())
+    return [
+        node
+        for node in nodes
+        if node.task is not None and is_up(node) and node.task.configuration == node.deployed == state.target.id
+    ]
+
+
 def encryption_of(state: ClusterState, node: NodeRecord) -> str:
     """Return the transport encryption of a node's newest launch."""
     return recorded_configuration(state, node).spec.cassandra.encryption
@@ -95,4 +134,4 @@ def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | Non
     return None if is_down(node) else logins.clients_block(state, logins.stages(state), node.name)
 
 
-GATES: tuple[Gate, ...] = (plain_clients_block, refused_clients_block)
+GATES: tuple[Gate, ...] = (plain_clients_block, settling_block, refused_clients_block)

@@ -25,7 +25,7 @@ from scheduler.core.mesos.offer import Held, Offer
 from scheduler.core.mesos.offer_operations import Hold, build_reserve, new_hold, operation_id, shares
 from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import node_of_executor, node_of_task
-from scheduler.core.nodes.gates import gate_block
+from scheduler.core.nodes.gates import gate_block, note_settling
 from scheduler.core.nodes.recovery import is_rolled_out
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_down, may_live
@@ -46,6 +46,7 @@ def roll_out(cycle: Cycle) -> None:
         return
     if is_interrupted(cycle.state):
         return
+    note_settling(cycle)
     node = next_node(cycle.state)
     if node is None or must_wait(cycle, node, recorded_configuration(cycle.state, node).spec):
         return

@@ -109,6 +109,18 @@ def test_json_is_the_document_of_the_api(line: str, path: str, cli: CommandLine,
     assert json.loads(cli(*line.split(), "-o", "json").out) == json.loads(cli("api", "GET", path).out)
 
 
+def test_a_client_of_a_cluster_with_tls_gets_the_authority(
+    cli: CommandLine, served: Served, gateway: CoreGateway
+) -> None:
+    target = gateway.state.target
+    cassandra = replace(target.spec.cassandra, encryption="required")
+    gateway.state = replace(gateway.state, target=replace(target, spec=replace(target.spec, cassandra=cassandra)))
+    assert "[ssl]\ncertfile = cassandra-ca.pem\nvalidate = true\n" in cli("connection", "--cqlshrc").out
+    snippet = cli("connection", "--driver-snippet").out
+    assert "port=9042, ssl_context=context," in snippet
+    compile(snippet, "snippet", "exec")
+
+
 def test_tables_without_keyspaces_are_sent(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
     assert cli("cleanup", "start", "--table", "users", "--node", "1").code == 0
     operation = gateway.state.operations["cleanup"]

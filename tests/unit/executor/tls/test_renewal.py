@@ -110,6 +110,25 @@ def test_a_cassandra_that_does_not_reload_is_told(signer: Signer, port: Port, mo
     wait_for("the problem", lambda: "shows another certificate" in signer.certificates.facts.problem, 10.0)
 
 
+def test_a_reload_that_failed_is_repeated_with_the_same_certificate(
+    signer: Signer, port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "RETRY_SECONDS", 0.2)
+    tries: list[int] = []
+
+    def reload() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError("Cassandra does not read its new certificate")
+        port.reload()
+
+    signer.certificates.begin((port.number,), reload)
+    signer.certificates.note_serving()
+    signer.certificates.renew()
+    wait_for("the proof", lambda: bool(signer.certificates.facts.ports) and len(tries) == 2, 10.0)
+    assert (signer.asked, signer.certificates.facts.problem) == (2, "")
+
+
 def test_a_renewal_that_fails_keeps_the_present_certificate(signer: Signer, port: Port) -> None:
     first = signer.certificates.facts.serial
 

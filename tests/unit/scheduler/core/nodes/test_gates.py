@@ -107,3 +107,17 @@ def test_the_change_to_optional_must_be_rolled_out_before_the_next() -> None:
     found = changing("off", "optional")
     words = refused_encryption(found.nodes.values(), found.configurations, encrypted("required"))
     assert "while node-0, node-1, node-2 run with off" in words[0]
+
+
+@pytest.mark.parametrize(("waited", "blocked"), [(0.0, True), (5.0, True), (6.0, False)])
+def test_the_next_node_waits_until_peers_have_found_the_new_encryption(waited: float, blocked: bool) -> None:
+    found = changing("optional", "off")
+    first = found.nodes["node-0"]
+    assert first.task is not None
+    begun = replace(first, task=replace(first.task, configuration="configuration-2"), deployed="configuration-2")
+    memory = replace(found.memory, at=100.0 + waited, settling={begun.task.id: 100.0} if begun.task else {})
+    found = replace(found, nodes={**found.nodes, "node-0": begun}, memory=memory)
+    reason = gate_block(found, found.nodes["node-1"])
+    assert (reason is not None) == blocked
+    if reason is not None:
+        assert "until the peers of node-0 have found that its encryption has changed" in reason.sentence
