@@ -144,7 +144,8 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
         if TRANSITIONAL not in (stage.authentication, stage.authorization) or not is_up(node):
             continue
         sighting = state.sightings.get(node.name)
-        if sighting is None or sighting.status.refused_clients is None:
+        current = sighting is not None and node.task is not None and sighting.task_id == node.task.id
+        if sighting is None or not current or sighting.status.refused_clients is None:
             return Reason(Code.LOGINS, f"waits for {node.name} to report the clients that cannot log in")
         silent += [f"{client} at {node.name}" for client in sighting.status.silent_clients or ()]
         refused += [f"{client} at {node.name}" for client in sighting.status.refused_clients]

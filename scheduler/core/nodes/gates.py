@@ -120,8 +120,13 @@ def encryption_of(state: ClusterState, node: NodeRecord) -> str:
 
 def undecided(state: ClusterState) -> Iterator[NodeRecord]:
     """Yield the nodes whose clients decide on the next step, so that their statuses must be fresh."""
-    if state.target.spec.cassandra.encryption == REQUIRED:
-        yield from (node for node in state.nodes.values() if is_up(node) and encryption_of(state, node) == OPTIONAL)
+    required = state.target.spec.cassandra.encryption == REQUIRED
+    for node in state.nodes.values():
+        if not is_up(node) or node.task is None:
+            continue
+        transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
+        if transitional or (required and encryption_of(state, node) == OPTIONAL):
+            yield node
 
 
 def _listed(clients: tuple[str, ...]) -> str:
