@@ -24,6 +24,7 @@ from api.endpoints import (
     restore_plan,
     schema,
     settings,
+    users,
 )
 from api.http import access, arguments, auth, errors, timing
 from api.http.client_roles import ClientRoles
@@ -55,6 +56,7 @@ BLUEPRINTS = (
     health.blueprint,
     artifacts.blueprint,
     description.blueprint,
+    users.blueprint,
 )
 
 

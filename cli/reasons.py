@@ -20,6 +20,8 @@ _OF_OFFERS = ("NO_OFFER", "NO_OFFER_FITS")
 ADVICE: Mapping[str, str] = {
     "INTERRUPTED": "cassandra-mesos plan continue {plan}",
     "CANARY": "cassandra-mesos plan continue {plan}",
+    "LOGINS": "cassandra-mesos plan status authentication",
+    "REFUSED_CLIENTS": "cassandra-mesos plan force-complete {plan} Deploy {node}",
     "PLAIN_CLIENTS": "cassandra-mesos plan force-complete {plan} Deploy {node}",
     "PAUSED": "cassandra-mesos node resume {node}",
     "FAILED": "cassandra-mesos plan restart {plan} {step}",

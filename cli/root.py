@@ -33,6 +33,7 @@ COMMANDS = {
     "config": "config:config",
     "canary": "canary:canary",
     "cert": "cert:cert",
+    "user": "user:user",
     "connection": "connection:connection",
     "seeds": "connection:seeds",
     "events": "events:events",

@@ -27,6 +27,8 @@ PROTOCOL_VERSION = 1
 LOCAL_KEY_SPACES = frozenset({"system", "system_schema"})
 VIRTUAL_KEY_SPACES = frozenset({"system_views", "system_virtual_schema"})
 ROLES_KEY_SPACE = "system_auth"
+# The service's own superusers. A restore of roles leaves them as they are.
+SERVICE_ROLES = ("mesos_service_1", "mesos_service_2")
 SHARED_KEY_SPACES = frozenset({ROLES_KEY_SPACE, "system_distributed", "system_traces"})
 CASSANDRAS_KEY_SPACES = LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES | SHARED_KEY_SPACES
 # The keyspaces that belong to a cluster itself. A backup's are never restored.
@@ -105,6 +107,8 @@ class NodeStatus:
     are as old as the last answer to a query. `most_replicas` is the largest number of replicas of a range in this data
     center, None while unknown. `disregards_racks` is a keyspace that can have several replicas of a range in one rack,
     however many racks there are. `auth_replicas` is the number of replicas of system_auth in this data center.
+    `silent_clients` are clients that sent no credentials when a node asked for them, `refused_clients` those that a
+    node with authentication and authorization would refuse; None unless these are transitional.
     `figures` are in replies to queries alone: an agent keeps an update until the scheduler has stored it.
     """
 
@@ -130,6 +134,8 @@ class NodeStatus:
     disregards_racks: str | None = None
     auth_replicas: int | None = None
     doubted: tuple[str, ...] = ()
+    silent_clients: tuple[str, ...] | None = None
+    refused_clients: tuple[str, ...] | None = None
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
     figures: Figures | None = None

@@ -17,7 +17,7 @@ from html import escape
 from urllib.parse import quote, quote_plus
 
 GAP = "…"
-USER_NAMES = frozenset({"cassandra_username"})
+USER_NAMES = frozenset({"cassandra_username", "other_username", "operator_username"})
 # Shorter secrets are part of every text by chance.
 _SHORTEST = 4
 # Shorter words are parts of longer ones by chance.

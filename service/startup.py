@@ -134,6 +134,7 @@ class Service:
             metrics.observe_cycle,
             self._backup_keys,
             Issuer(given.service_name, self._sealer, *files),
+            given.security_superuser_file,
         )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver

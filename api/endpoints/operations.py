@@ -18,7 +18,7 @@ from api.openapi.routes import Routes
 from api.openapi.schemas import any_request
 from scheduler.core.commands.command import OperationCommand, ResumeOperation, StopOperation, TuneOperation
 from scheduler.core.maintenance.request import NAME, Request, check_location, check_login, check_tuning
-from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_kinds import KINDS, ROTATION
 from scheduler.loop.snapshot import QuestionRefused
 from scheduler.settings.texts import plain
 
@@ -27,6 +27,8 @@ blueprint = Routes("operations", __name__)
 # The kind backup-verify has the path /v1/backup/verify, every other one its own name.
 _BELOW_BACKUP = {kind.removeprefix("backup-"): kind for kind in KINDS if kind.startswith("backup-")}
 _OTHER_KINDS = tuple(kind for kind in KINDS if kind not in _BELOW_BACKUP.values())
+# The scheduler begins the others itself, or at another path.
+_STARTED_KINDS = tuple(kind for kind in _OTHER_KINDS if not KINDS[kind].own)
 # The original service's spelling.
 _OTHER_PATHS = {"upgradesstable": "upgradesstables"}
 
@@ -34,6 +36,8 @@ _OTHER_PATHS = {"upgradesstable": "upgradesstables"}
 _LOGIN = ("cassandra_username", "cassandra_password")
 
 _KIND = f"/v1/<any({', '.join((*_OTHER_KINDS, *_OTHER_PATHS))}):kind>"
+_STARTED = f"/v1/<any({', '.join((*_STARTED_KINDS, *_OTHER_PATHS))}):kind>"
+_STOPPED = f"/v1/<any({', '.join((*_STARTED_KINDS, ROTATION, *_OTHER_PATHS))}):kind>"
 _WORK = f"/v1/backup/<any({', '.join(_BELOW_BACKUP)}):work>"
 
 _PARAMETERS = ("external_location", "region", "endpoint", "tls_ca", "uses_emc")
@@ -51,7 +55,7 @@ _LOCATION = (
 )
 
 
-@blueprint.start(f"{_KIND}/start", "Begin an operation", any_request(_OTHER_KINDS))
+@blueprint.start(f"{_STARTED}/start", "Begin an operation", any_request(_STARTED_KINDS))
 def start_kind(kind: str) -> Response:
     """Begin an operation of this kind."""
     return _start(_name(kind))
@@ -63,7 +67,7 @@ def start_work(work: str) -> Response:
     return _start(_BELOW_BACKUP[work])
 
 
-@blueprint.start(f"{_KIND}/stop", "Stop an operation; its jobs are cancelled")
+@blueprint.start(f"{_STOPPED}/stop", "Stop an operation; its jobs are cancelled")
 def stop_kind(kind: str) -> Response:
     """Stop the operation; its jobs are cancelled."""
     return _stop(_name(kind))
@@ -76,7 +80,7 @@ def stop_work(work: str) -> Response:
 
 
 @blueprint.start(
-    f"{_KIND}/continue", "Continue a stopped operation, of the kinds that work on tables", ref("ContinueRequest")
+    f"{_STARTED}/continue", "Continue a stopped operation, of the kinds that work on tables", ref("ContinueRequest")
 )
 def resume(kind: str) -> Response:
     """Continue a stopped operation. Its login was removed at the stop, so the request has it again."""
@@ -91,7 +95,7 @@ def resume(kind: str) -> Response:
     return _submit(ResumeOperation(name, sealed), "started")
 
 
-@blueprint.start(f"{_KIND}/tune", "Change the throttle of a running backup or restore", ref("Tuning"))
+@blueprint.start(f"{_STARTED}/tune", "Change the throttle of a running backup or restore", ref("Tuning"))
 def tune(kind: str) -> Response:
     """Change the throttle while the operation runs."""
     query()

@@ -22,6 +22,7 @@ _READ = """
     events.kept events.stream
     health.metrics health.offers
     openapi.document
+    users.list_users
     certificates.certificates
     schema.schema
     page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings

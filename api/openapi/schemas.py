@@ -297,6 +297,16 @@ SCHEMAS: Mapping[str, Json] = {
             },
         }
     ),
+    "Users": object_of(
+        {
+            "ready": BOOLEAN,
+            "users": {"type": "array", "items": object_of({"name": STRING, "current": BOOLEAN})},
+            "nodes": {
+                "type": "object",
+                "additionalProperties": object_of({"authentication": STRING, "authorization": STRING}),
+            },
+        }
+    ),
     "Backups": object_of(
         {
             "backups": {

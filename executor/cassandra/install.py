@@ -11,8 +11,9 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from executor.cassandra import cassandra_yaml, jvm, start_keeper, volume
 from executor.certificate_messages import OPTIONAL
@@ -51,6 +52,7 @@ class Installation:
     native_port: int = 0
     # The file with Jolokia's password: it goes once Jolokia has read it.
     secret: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     counts_plain_clients: bool = False
 
 
@@ -99,13 +101,27 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     except BaseException:
         lock.close()
         raise
+    return _prepared(launch, files, where, lock, jolokia)
+
+
+def _prepared(
+    launch: NodeLaunch, files: jvm.Files, where: Surroundings, lock: volume.VolumeLock, jolokia: Jolokia
+) -> Installation:
     keeper = start_keeper.prepare(launch, files, files.logs / LOG, where.environ)
-    command = jvm.command(launch, files, () if keeper is None else keeper.options)
-    native_port, secret = launch.ports.native_transport, files.jolokia_properties
     return Installation(
-        command, where.sandbox, files.logs, files.volume, lock, jolokia, keeper, where.address, native_port, secret,
-        launch.encryption == OPTIONAL,
-    )  # fmt: skip
+        command=jvm.command(launch, files, () if keeper is None else keeper.options),
+        directory=where.sandbox,
+        logs=files.logs,
+        data=files.volume,
+        lock=lock,
+        jolokia=jolokia,
+        keeper=keeper,
+        address=where.address,
+        native_port=launch.ports.native_transport,
+        secret=files.jolokia_properties,
+        options=launch.options,
+        counts_plain_clients=launch.encryption == OPTIONAL,
+    )
 
 
 def hold(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> volume.VolumeLock:

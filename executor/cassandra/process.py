@@ -12,6 +12,7 @@ from pathlib import Path
 from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
 from executor.figures import Figures
+from executor.jmx import logins
 from executor.jmx.encryption import plain_clients
 from executor.jmx.figures import Gatherer
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
@@ -37,6 +38,7 @@ class Cassandra:
         self._address = installation.address or installation.jolokia.address
         self._native_port = installation.native_port
         self._secret = installation.secret
+        self._watch = logins.Watch(installation.options)
         self._counts_plain_clients = installation.counts_plain_clients
         self._gatherer = Gatherer(self.jolokia, self._address, self._volume)
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
@@ -65,6 +67,7 @@ class Cassandra:
             return replace(status, native_transport_running=serving)
         self._forget_secret()
         status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
+        status = self._with_clients(status)
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
 
@@ -82,6 +85,18 @@ class Cassandra:
             except JolokiaError:
                 return status
         return with_replication(status, self._surveyed[1])
+
+    def _with_clients(self, status: NodeStatus) -> NodeStatus:
+        """Return the status with the clients that could not log in, while authentication is transitional."""
+        if not self._watch.active or not status.native_transport_running:
+            return status
+        try:
+            found = self._watch.read(self.jolokia)
+        except JolokiaError as error:
+            return replace(status, error=f"the clients that cannot log in are not known: {error}")
+        if found is None:
+            return status
+        return replace(status, silent_clients=found.silent, refused_clients=found.refused)
 
     def _with_plain_clients(self, status: NodeStatus, timeout: float) -> NodeStatus:
         if not (self._counts_plain_clients and status.native_transport_running):

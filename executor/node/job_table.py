@@ -31,6 +31,10 @@ def _when_needed(module: str, name: str) -> Job:
 JOBS: dict[str, Job] = {
     **table_jobs(),
     "repair": _when_needed("executor.repair.job", "repair"),
+    **{
+        f"logins-{name}": _when_needed("executor.jobs.logins", f"logins-{name}")
+        for name in ("replication", "superusers", "password", "check")
+    },
     "decommission": _when_needed("executor.jobs.decommission", "decommission"),
     **{name: _when_needed(f"executor.backup.jobs.{name}", f"backup-{name}") for name in _BACKUP},
     **{f"{name}-sealed": _when_needed(f"executor.backup.jobs.{name}", f"backup-{name}") for name in _SEALED},

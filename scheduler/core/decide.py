@@ -10,6 +10,7 @@ from scheduler.core.cycle.declines import call, declines
 from scheduler.core.cycle.reconciliation import kill_strays, reconcile
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.cleanup import clean_up
+from scheduler.core.maintenance.logins import secure
 from scheduler.core.maintenance.run import maintain
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.nodes.certificates import certify
@@ -37,6 +38,7 @@ RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     recover,
     deploy,
     clean_up,
+    secure,
     maintain,
     certify,
     release,

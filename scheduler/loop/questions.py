@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from executor.protocol import Answer, NodeStatus, StatusQuery, StatusReply, encode_message
+from executor.protocol import Answer, NodeStatus, Question, StatusQuery, StatusReply, encode_message
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import is_running
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
+from scheduler.loop.logins import completed
 from scheduler.loop.messages import QuestionAsked, StatusAsked
 from scheduler.loop.snapshot import Unavailable
+from scheduler.security.sealing import Sealer, SealError
 
 Value = TypeVar("Value")
 
@@ -21,8 +24,9 @@ Value = TypeVar("Value")
 class Questions:
     """The pending questions. Their callers can have stopped waiting."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, sealer: Sealer | None = None) -> None:
         self._sender = sender
+        self._sealer = sealer
         self._statuses: dict[str, Future[NodeStatus]] = {}
         self._answers: dict[str, Future[Answer]] = {}
 
@@ -35,16 +39,25 @@ class Questions:
             refuse(asked.answer, f"{asked.node} does not run")
             return
         ask = Ask(node.name, node.task.executor_id, node.agent.id, node.task.id)
-        question = StatusQuery(asked.id) if isinstance(asked, StatusAsked) else asked.question
         try:
+            question = StatusQuery(asked.id) if isinstance(asked, StatusAsked) else self._complete(asked, state)
             self._sender.message(ask, encode_message(question))
-        except NotConnectedError as error:
+        except (NotConnectedError, SealError) as error:
             refuse(asked.answer, str(error))
             return
         if isinstance(asked, StatusAsked):
             self._statuses[asked.id] = asked.answer
         else:
             self._answers[asked.question.id] = asked.answer
+
+    def _complete(self, asked: QuestionAsked, state: ClusterState) -> Question:
+        """Return the question with the service's login where it has secrets. Raises SealError."""
+        content = asked.question.content
+        if state.logins is None or "secrets" not in content:
+            return asked.question
+        return replace(
+            asked.question, content={**content, "secrets": completed(content["secrets"], state, self._sealer)}
+        )
 
     def answer(self, reply: StatusReply | Answer) -> None:
         """Pass the executor's reply to its caller, if one waits."""

@@ -35,6 +35,7 @@ from scheduler.loop.credentials import Credentials
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
 from scheduler.loop.last_words import sandbox_of
+from scheduler.loop.logins import with_logins
 from scheduler.loop.messages import (
     Asked,
     Event,
@@ -81,7 +82,7 @@ class Loop:
 
     `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
     sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds. `keys` are those
-    of backups. `issuer` signs certificates.
+    of backups. `issuer` signs certificates. `superuser_file` has the operator's own superuser of Cassandra.
     """
 
     def __init__(
@@ -96,14 +97,16 @@ class Loop:
         observe: Callable[[float], object] = lambda _: None,
         keys: BackupKeys = NO_KEYS,
         issuer: Issuer | None = None,
+        superuser_file: str = "",
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
-        self._questions = Questions(sender)
+        self._questions = Questions(sender, sealer)
         self._read_words = read_words
         self._observe = observe
-        self._credentials = Credentials(sender, sealer, keys)
+        self._credentials = Credentials(sender, sealer, keys, superuser_file)
+        self._sealer = sealer
         self._certificates = Certificates(sender, issuer)
         self._state = state
         self._sources = sources
@@ -144,6 +147,7 @@ class Loop:
         began = self._sources.now()
         self._count("cycles_total")
         commands = self._take(events, began)
+        self._state = with_logins(self._state, self._sealer)
         self._state = self._certificates.with_authority(self._state, began)
         noted = tuple(self._noted)
         inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id, noted)

@@ -98,6 +98,10 @@ def _record_metrics(state: ClusterState) -> Iterator[Metric]:
     yield labelled(
         "node_disk_free_bytes", "Free bytes on the disk of each node's volume, as last reported.", ("node",), room
     )
+    ends = (((node.name,), facts.not_after) for node, facts in certificates(state))
+    yield labelled(
+        "certificate_expiry_timestamp_seconds", "Time at which each node's certificate expires.", ("node",), ends
+    )
     up = GaugeMetricFamily(
         "cassandra_up", "1 while the node's task runs and its mode is NORMAL.", labels=("mode", "node")
     )

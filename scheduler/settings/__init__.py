@@ -21,7 +21,7 @@ from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
 from scheduler.settings.rendering import configuration, marathon, marathon_https, plain_marathon
 from scheduler.settings.table import TABLE
-from scheduler.settings.texts import shortened
+from scheduler.settings.texts import shortened, switch
 
 if TYPE_CHECKING:
     from scheduler.security.backup_keys import BackupKeys
@@ -81,6 +81,7 @@ class Settings:
     secrets_key_file: str
     secrets_key: str = field(repr=False)
     backup_encryption_key_file: str
+    security_superuser_file: str
     backup_locations: str
     artifacts_dir: str
     artifacts_url: str
@@ -92,6 +93,8 @@ class Settings:
     replace_after_s: float
     garbage_grace_s: float
     cleanup_after_scale: bool
+    security_authentication: str
+    security_authorization: str
     cluster_task_cpus: float
     cluster_task_memory_mb: int
     cassandra_cluster_name: str
@@ -245,6 +248,8 @@ class Settings:
             jvm_options=tuple(shlex.split(self.cassandra_jvm_options)),
             java_home=self.executor_java_home or None,
             version=self.cassandra_version,
+            authentication=switch(self.security_authentication),
+            authorization=switch(self.security_authorization),
             encryption=self.security_transport_encryption,
         )
 

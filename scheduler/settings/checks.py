@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scheduler.security.superuser import SuperuserFileError, parse_superuser
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.table import EXECUTOR_BUNDLE
-from scheduler.settings.texts import shown
+from scheduler.settings.texts import shown, switch
 
 _PORTS = (
     "CASSANDRA_STORAGE_PORT",
@@ -84,6 +85,38 @@ def conflicts(reading: Reading) -> Iterator[str]:
         yield f"tombstone_warn_threshold must be at most tombstone_failure_threshold, which is {fail}, not {warn}."
 
 
+def login_conflicts(reading: Reading) -> Iterator[str]:
+    """Yield why the service cannot manage the logins of Cassandra."""
+    authentication, authorization = (
+        switch(str(reading.values.get(name, ""))) for name in ("SECURITY_AUTHENTICATION", "SECURITY_AUTHORIZATION")
+    )
+    if authorization == "on" and authentication != "on":
+        yield "SECURITY_AUTHORIZATION must be off while SECURITY_AUTHENTICATION is off: a permission needs a user."
+    if authentication == "on" and not (reading.has("SECRETS_KEY_FILE") or reading.has("SECRETS_KEY")):
+        yield "SECRETS_KEY_FILE must be set for SECURITY_AUTHENTICATION=on: it seals the passwords of the service."
+    for name, key, value, own in (
+        ("SECURITY_AUTHENTICATION", "authenticator", authentication, "PasswordAuthenticator"),
+        ("SECURITY_AUTHORIZATION", "authorizer", authorization, "CassandraAuthorizer"),
+    ):
+        found = str(reading.options.get(key) or "").rpartition(".")[2]
+        if value == "on" and found not in ("", own) and not found.startswith("AllowAll"):
+            yield f"{name} must be off for {key} {shown(found)}: the service manages {own} alone."
+
+
+def _unusable_superuser(reading: Reading) -> Iterator[str]:
+    name = "SECURITY_SUPERUSER_FILE"
+    if not reading.has(name):
+        return
+    before = len(reading.problems)
+    text = _read_file(name, reading.values[name], reading)
+    if len(reading.problems) > before:
+        return
+    try:
+        parse_superuser(text)
+    except SuperuserFileError as error:
+        yield f"{name} {reading.values[name]} cannot be used: {error}."
+
+
 def unusable_files(reading: Reading) -> Iterator[str]:
     """Yield the problems of files that settings name, and of missing bundles."""
     before = len(reading.problems)
@@ -97,6 +130,7 @@ def unusable_files(reading: Reading) -> Iterator[str]:
     if reading.has("SERVICE_SECRET_FILE"):
         _read_file("SERVICE_SECRET_FILE", reading.values["SERVICE_SECRET_FILE"], reading)
     yield from _unusable_keys(reading)
+    yield from _unusable_superuser(reading)
     yield from _missing_bundles(reading)
 
 

@@ -14,7 +14,14 @@ from scheduler.settings.api_files import unusable_api_files
 from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
-from scheduler.settings.checks import Reading, cassandra_bundle, conflicts, read_options, unusable_files
+from scheduler.settings.checks import (
+    Reading,
+    cassandra_bundle,
+    conflicts,
+    login_conflicts,
+    read_options,
+    unusable_files,
+)
 from scheduler.settings.encryption import encryption, encryption_problems
 from scheduler.settings.mesos_files import unusable_mesos_files
 from scheduler.settings.retired import RETIRED
@@ -46,6 +53,7 @@ def read(environ: Mapping[str, str], at_start: bool = True) -> Reading:
     _derive(reading)
     read_options(given, reading)
     reading.problems += conflicts(reading)
+    reading.problems += login_conflicts(reading)
     reading.problems += unusable_files(reading)
     reading.problems += unusable_mesos_files(reading)
     add_digests(reading)

@@ -39,6 +39,11 @@ def plain(value: str) -> str | None:
     return None if _PLAIN.fullmatch(value) else "must be letters, digits, dots, dashes and underscores"
 
 
+def switch(value: str) -> str | None:
+    """Check a switch: `off` or `on`, or `false` or `true` as in DC/OS."""
+    return None if value.lower() in ("off", "on", "false", "true") else "must be off or on"
+
+
 def replace_after(value: float) -> str | None:
     """Check a delay in seconds. Mesos itself needs more than a minute to notice that an agent is away."""
     return None if value == 0 or value >= 300 else "must be 0, or at least 300"

@@ -222,6 +222,7 @@ _API = (
         "One such key, for platforms that put secrets into the environment; prefer the file.",
         rule=rules.secrets_key,
     ),
+    _text("SECURITY_SUPERUSER_FILE", "", "File with user:password of a superuser for operators of Cassandra."),
     _text(
         "BACKUP_ENCRYPTION_KEY_FILE",
         "",
@@ -288,6 +289,18 @@ _CLUSTER = (
         "boolean",
         "false",
         "true: a cleanup of all nodes starts automatically after nodes were added.",
+    ),
+    _text(
+        "SECURITY_AUTHENTICATION",
+        "off",
+        "on: Cassandra asks for users and passwords (true, false: as in DC/OS); see docs/operations/authentication.md.",
+        rule=rules.switch,
+    ),
+    _text(
+        "SECURITY_AUTHORIZATION",
+        "off",
+        "on: users may do what was granted to them; needs SECURITY_AUTHENTICATION=on.",
+        rule=rules.switch,
     ),
     _number("CLUSTER_TASK_CPUS", "0.1", "Cores reserved beside each node for its maintenance jobs.", minimum=0),
     _integer(

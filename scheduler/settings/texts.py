@@ -39,6 +39,11 @@ def sign_rule(text: str, allowed: str = "") -> str | None:
     return None
 
 
+def switch(text: str) -> str:
+    """Return `on` or `off` for the text of a switch, such as `true`."""
+    return "on" if text.lower() in ("on", "true") else "off"
+
+
 def shown(text: str) -> str:
     """Return a text as a problem repeats it: quoted, and cut short."""
     return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}…"

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from kazoo.client import KazooClient
@@ -242,7 +243,7 @@ class World:
         return {name: self.read(f"/v1/nodes/{name}/info")["id"] for name in names}
 
     @contextmanager
-    def cql(self) -> Iterator[Session]:
+    def cql(self, login: tuple[str, str] | None = None) -> Iterator[Session]:
         """Open a session at QUORUM, with contact points from the API."""
         contacts = [node.partition(":")[0] for node in self.read("/v1/connection")["nodes"]]
         profile = ExecutionProfile(
@@ -253,6 +254,7 @@ class World:
         cluster = Cluster(
             contacts,
             port=self.layout.node_ports.native_transport,
+            auth_provider=None if login is None else PlainTextAuthProvider(*login),
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,

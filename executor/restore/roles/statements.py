@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from executor.backup.roles import Permission, Role, Roles
 from executor.cql.tokenizer import quote
+from executor.protocol import SERVICE_ROLES
 
 CREATED, ALTERED, EQUAL, LEFT = "created", "altered", "as in the backup", "left as it is: the restore logs in with it"
 # CQL's types by Cassandra's classes, which name them in the resources of functions.
@@ -37,7 +38,11 @@ class Statement:
 
 
 def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
-    """Return the restore's own login and all roles that it is a member of, directly or not."""
+    """Return the restore's own login and all roles that it is a member of, directly or not.
+
+    A restore that the service itself logs in for leaves its users as they are, and does not bring back Cassandra's
+    default superuser, whose password is known to all.
+    """
     members = {role.name: role.member_of for role in here.roles}
     found: set[str] = set()
     open_ends = [own] if own else []
@@ -46,7 +51,7 @@ def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
         if name not in found:
             found.add(name)
             open_ends += members.get(name, ())
-    return frozenset(found)
+    return frozenset(found | {*SERVICE_ROLES, "cassandra"} if own in SERVICE_ROLES else found)
 
 
 def outcome(stored: Roles, here: Roles, left: Collection[str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ from scheduler.core.configuration.target import (
     set_target,
 )
 from scheduler.core.nodes import deploy
-from scheduler.core.nodes.gates import gate_block, let_pass
+from scheduler.core.nodes.gates import gate_block, let_pass, unconditional_block
 from scheduler.core.plans.build import build_plan, plan_names
 from scheduler.core.plans.plan import Phase, Step
 from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial
@@ -101,6 +101,8 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         return _store(state, node, reset_node(node))
     if command.plan == RECOVERY:
         return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
+    if node.name in outdated(state) and (block := unconditional_block(state, node)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"The step of {node.name} cannot be forced: it {block.sentence}")
     if node.name in outdated(state) and gate_block(state, node) is not None:
         return replace(state, plans={**state.plans, DEPLOY: let_pass(state, node.name)})
     return _store(state, node, replace(node, forced=True))

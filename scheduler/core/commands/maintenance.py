@@ -16,13 +16,14 @@ from scheduler.core.commands.command import (
     StopOperation,
     TuneOperation,
 )
+from scheduler.core.configuration.logins import ON
 from scheduler.core.maintenance.progress import view_operation
 from scheduler.core.nodes import decommission
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
-from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_kinds import KINDS, ROTATION
 from scheduler.core.state.operation_steps import steps
 
 # The principal of a command without one.
@@ -97,6 +98,8 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
         problem = decommission.departure_problem(state, leaving, bool(command.request.get("force")))
         if problem is not None:
             return Refusal(RefusalKind.CONFLICT, problem)
+    if command.plan == ROTATION and (problem := _rotation_problem(state, command)) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
     operation = OperationRecord(
         kind=command.plan,
         id=command.id,
@@ -111,6 +114,16 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
     )
     kept = {key: step for key, step in state.steps.items() if step.kind != command.plan}
     return _put(replace(state, steps=kept), operation)
+
+
+def _rotation_problem(state: ClusterState, command: StartOperation) -> str | None:
+    """Return why a superuser's password cannot change now; None if it can."""
+    record = state.logins
+    if record is None or not record.made or state.target.spec.cassandra.authentication != ON:
+        return "The service has no users of its own: SECURITY_AUTHENTICATION is not on, or not yet on all nodes"
+    if command.request.get("user") != record.other:
+        return "Another rotation has ended meanwhile: nothing was changed. Send the request again"
+    return None
 
 
 def _stop(state: ClusterState, command: StopOperation, now: float) -> ClusterState | Refusal:

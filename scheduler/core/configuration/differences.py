@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.core.configuration.logins import is_managed, stage_differences, stages
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import by_index
@@ -123,24 +124,32 @@ def as_text(name: str, value: Any) -> str:
 
 def differences_of(state: ClusterState, node: NodeRecord) -> tuple[Difference, ...]:
     """Return the differences between a member's launch and the target; none for a node that is not a member."""
-    if node.deployed is None or node.task is None or node.task.configuration == state.target.id:
+    if node.deployed is None or node.task is None:
         return ()
-    return launch_differences(recorded_configuration(state, node).spec, state.target.spec)
+    staged = stage_differences(stages(state), node.name) if is_managed(state) else ()
+    if node.task.configuration == state.target.id:
+        return staged
+    return (*staged, *launch_differences(recorded_configuration(state, node).spec, state.target.spec))
 
 
 def outdated(state: ClusterState) -> dict[str, str]:
     """Return the members that must restart for the target, by name, each with its changes as a sentence."""
-    sentences: dict[str, str] = {}  # by configuration: there are few
+    sentences: dict[tuple[str, tuple[Difference, ...]], str] = {}  # by configuration and stage: there are few
     found = {}
+    known = stages(state) if is_managed(state) else None
     for node in by_index(state.nodes.values()):
-        if node.deployed is None or node.task is None or node.forced or node.task.configuration == state.target.id:
+        if node.deployed is None or node.task is None or node.forced:
             continue
-        name = node.task.configuration
-        if name not in sentences:
-            differences = differences_of(state, node)
-            sentences[name] = describe_changes(differences) if differences else ""
-        if sentences[name]:
-            found[node.name] = sentences[name]
+        staged = () if known is None else stage_differences(known, node.name)
+        if node.task.configuration == state.target.id and not staged:
+            continue
+        key = node.task.configuration, staged
+        if key not in sentences:
+            recorded = recorded_configuration(state, node)
+            differences = (*staged, *launch_differences(recorded.spec, state.target.spec))
+            sentences[key] = describe_changes(differences) if differences else ""
+        if sentences[key]:
+            found[node.name] = sentences[key]
     return found
 
 

@@ -64,6 +64,10 @@ def _repair(_state: ClusterState, operation: OperationRecord, _node: str) -> Jso
     return {**_chosen(operation, _TABLES + _REPAIR), **_named(operation)}
 
 
+def _logins(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
+    return _chosen(operation, ("data_center", "replicas"))
+
+
 def _decommission(_state: ClusterState, operation: OperationRecord, _node: str) -> Json:
     return _chosen(operation, ("force",))
 
@@ -194,6 +198,7 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     **dict.fromkeys(("cleanup", "upgradesstables", "compact", "scrub", "flush", "garbagecollect"), _tables),
     "repair": _repair,
     "decommission": _decommission,
+    **dict.fromkeys(("logins-replication", "logins-superusers", "logins-check", "logins-password"), _logins),
     **dict.fromkeys(("snapshot", "clear"), _backup),
     "upload": _upload,
     "describe": _describe,

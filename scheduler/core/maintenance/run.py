@@ -14,6 +14,7 @@ from executor.protocol import JobLaunch
 from scheduler.core.cycle.decision import Accept, Kill, Purpose, Tuning
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.job_parameters import launched_job, parameters
+from scheduler.core.maintenance.logins import note_logins
 from scheduler.core.maintenance.progress import View, at_once, choose_node, turn_block, view_operation
 from scheduler.core.maintenance.snapshots import settle
 from scheduler.core.maintenance.steps import give_up, interrupt, plain_values
@@ -62,6 +63,7 @@ def maintain(cycle: Cycle) -> None:
         while settle(cycle, view) or _leave_out(cycle, view):
             view = view_operation(cycle.state, cycle.state.operations[operation.kind])
         if view.finished:
+            note_logins(cycle, view)
             close(cycle, view)
             continue
         if operation.state is OperationState.STOPPING:
@@ -255,7 +257,7 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
         node_task_id=node.task.id,
         parameters=parameters(cycle.state, operation, job, node.name),
         tuning=operation.tuning,
-        secret=bool(operation.sealed) or needs_keys(operation),
+        secret=bool(operation.sealed) or needs_keys(operation) or cycle.state.logins is not None,
     )
     return Accept(Purpose.JOB, node.name, offer.ids, (build_launch(build_job(step.task, executor, launch)),), step.key)
 

@@ -55,6 +55,7 @@ class Launch:
     """The fields of one launch of one node; `volume` is the volume's resource JSON.
 
     A replacement has the address of the replaced node as `replace_address`. A `paused` node starts without Cassandra.
+    `options` and `jvm_options` are added to those of the configuration.
     """
 
     node: str
@@ -68,6 +69,8 @@ class Launch:
     volume: Json
     replace_address: str | None = None
     paused: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    jvm_options: tuple[str, ...] = ()
 
 
 def task_id(node: str, unique: str) -> str:
@@ -142,10 +145,10 @@ def node_launch(launch: Launch) -> NodeLaunch:
         self_seed=launch.seeds.self_seed,
         heap_mb=cassandra.heap_mb,
         ports=cassandra.ports,
-        options=dict(cassandra.options),
+        options={**cassandra.options, **launch.options},
         gc=cassandra.gc,
         heap_new_mb=cassandra.heap_new_mb,
-        jvm_options=cassandra.jvm_options,
+        jvm_options=(*cassandra.jvm_options, *launch.jvm_options),
         replace_address=launch.replace_address,
         java_home=cassandra.java_home,
         drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from scheduler.core.configuration.logins import join_block
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.cycle.workspace import Cycle
@@ -16,7 +17,13 @@ from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.recovery import PARTIAL_SECONDS, common_block, try_in_place
+from scheduler.core.nodes.recovery import (
+    PARTIAL_SECONDS,
+    common_block,
+    launch_stage,
+    may_have_default_superuser,
+    try_in_place,
+)
 from scheduler.core.nodes.replacement import has_moved, is_left_behind
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
@@ -153,6 +160,8 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
             return Reason(Code.OTHER_INTENT, text)
     if not has_moved(node) and (block := canary_block(state)) is not None:
         return block
+    if not has_moved(node) and (block := join_block(state)) is not None:
+        return block
     down = [] if _is_forced(node) else [other.name for other in others if is_down(other)]
     if down:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
@@ -202,8 +211,18 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
     seeds = choose_seeds(cycle.state, node)
     assert seeds is not None
     known = cycle.state
-    cluster_id, digests = known.cluster_id or "", known.policy.digests
-    start = Start(known.target, seeds, known.framework_id, cycle.now, cycle.new_id, cluster_id, digests)
+    stage = launch_stage(known, node)
+    start = Start(
+        known.target,
+        seeds,
+        known.framework_id,
+        cycle.now,
+        cycle.new_id,
+        known.cluster_id or "",
+        known.policy.digests,
+        stage,
+        may_have_default_superuser(known, stage),
+    )
     cycle.take(launch_new(node, chosen, start), chosen)
 
 

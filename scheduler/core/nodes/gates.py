@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from executor.certificate_messages import OPTIONAL, REQUIRED
+from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import recorded_configuration
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Passed, PlanRecord
-from scheduler.core.state.lifecycle import by_index, is_up
+from scheduler.core.state.lifecycle import by_index, is_down, is_up
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 
@@ -27,9 +28,14 @@ Gate = Callable[[ClusterState, NodeRecord], Reason | None]
 
 def gate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     """Return why this member must not restart for the target yet; None if it may."""
-    if has_passed(state, node.name):
-        return None
+    if (found := unconditional_block(state, node)) is not None or has_passed(state, node.name):
+        return found
     return next((found for gate in GATES if (found := gate(state, node)) is not None), None)
+
+
+def unconditional_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return why this member must not restart, even if an operator accepts it; None if it may."""
+    return None if is_down(node) else logins.superusers_block(state, logins.stages(state), node.name)
 
 
 def has_passed(state: ClusterState, name: str) -> bool:
@@ -106,8 +112,13 @@ def encryption_of(state: ClusterState, node: NodeRecord) -> str:
 
 def undecided(state: ClusterState) -> Iterator[NodeRecord]:
     """Yield the nodes whose clients decide on the next step, so that their statuses must be fresh."""
-    if state.target.spec.cassandra.encryption == REQUIRED:
-        yield from (node for node in state.nodes.values() if is_up(node) and encryption_of(state, node) == OPTIONAL)
+    required = state.target.spec.cassandra.encryption == REQUIRED
+    for node in state.nodes.values():
+        if not is_up(node) or node.task is None:
+            continue
+        transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
+        if transitional or (required and encryption_of(state, node) == OPTIONAL):
+            yield node
 
 
 def _listed(clients: tuple[str, ...]) -> str:
@@ -115,4 +126,9 @@ def _listed(clients: tuple[str, ...]) -> str:
     return ", ".join(clients[:_NAMED]) + more
 
 
-GATES: tuple[Gate, ...] = (plain_clients_block, settling_block)
+def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return the clients that could not log in any more; a member that is down restarts as it was."""
+    return None if is_down(node) else logins.clients_block(state, logins.stages(state), node.name)
+
+
+GATES: tuple[Gate, ...] = (plain_clients_block, settling_block, refused_clients_block)

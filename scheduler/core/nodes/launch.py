@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from scheduler.core.configuration.logins import Stage
 from scheduler.core.cycle.decision import Accept, Fit, Purpose
 from scheduler.core.mesos.executor_command import Digests, digests_of
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
@@ -33,6 +34,8 @@ from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
 ATTRIBUTES_LIMIT = 1200
+# Cassandra makes its default superuser, whose password is known to all, only if there is no role by then.
+_NO_DEFAULT_SUPERUSER = ("-Dcassandra.superuser_setup_delay_ms=3600000",)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Start:
     """The inputs of a launch besides node and offer. `now` is in seconds since the epoch.
 
     `digests` are the SHA-256 of bundles by address.
+    `stage` is that of authentication and authorization. `makes_default_superuser`:
+    Cassandra may make its own, as usual.
     """
 
     configuration: Configuration
@@ -49,6 +54,8 @@ class Start:
     new_id: Callable[[], str]
     cluster_id: str = ""
     digests: Digests = field(default_factory=dict)
+    stage: Stage = field(default_factory=Stage)
+    makes_default_superuser: bool = True
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -158,6 +165,8 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         launched_at=start.now,
         updated_at=start.now,
         digests=digests_of(start.configuration.spec.executor.uris, start.digests, earlier),
+        authentication=start.stage.authentication,
+        authorization=start.stage.authorization,
     )
     return replace(node, task=task, mode="UNKNOWN")
 
@@ -182,6 +191,8 @@ def _fit(
             volume=volume_json,
             replace_address=previous.address if previous is not None else None,
             paused=is_paused(record),
+            options=start.stage.options(),
+            jvm_options=() if start.makes_default_superuser else _NO_DEFAULT_SUPERUSER,
         )
     )
     return Fit(record, Accept(Purpose.NODE, record.name, offer.ids, (*before, build_launch(task))))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import launch_differences
 from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.resources import node_needs
 from scheduler.core.mesos.subscription import subscription_block
+from scheduler.core.nodes.gates import has_passed
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.nodes.names import agent_name
 from scheduler.core.nodes.replacement import is_given_up
@@ -101,8 +103,17 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
         cycle.waits[node.name] = f"its own reservation is not offered whole: {text}"
         cycle.judge(offer, Reason(Code.RESERVATION_PARTIAL, f"{node.name}: {text}"), PARTIAL_SECONDS)
         return True
-    digests = cycle.state.policy.digests
-    start = Start(configuration, seeds, cycle.state.framework_id, cycle.now, cycle.new_id, digests=digests)
+    stage = launch_stage(cycle.state, node)
+    start = Start(
+        configuration,
+        seeds,
+        cycle.state.framework_id,
+        cycle.now,
+        cycle.new_id,
+        digests=cycle.state.policy.digests,
+        stage=stage,
+        makes_default_superuser=may_have_default_superuser(cycle.state, stage),
+    )
     cycle.take(launch_in_place(node, offer, start), offer)
     return True
 
@@ -111,6 +122,27 @@ def is_rolled_out(node: NodeRecord) -> bool:
     """Return whether the node is to restart for changed settings."""
     intent = node.intent
     return intent is not None and intent.kind is IntentKind.RESTART and intent.configuration is not None
+
+
+def launch_stage(state: ClusterState, node: NodeRecord) -> logins.Stage:
+    """Return the stage of authentication and authorization of the next launch.
+
+    A member keeps its own until its turn in the roll-out.
+    """
+    found = logins.stages(state)
+    own = found.members.get(node.name)
+    if own is None:
+        return found.next_of(node.name)
+    turn = is_rolled_out(node) and node.intent is not None and node.intent.begun_at is not None
+    if not turn or logins.superusers_block(state, found, node.name) is not None:
+        return own
+    free = has_passed(state, node.name) or logins.clients_block(state, found, node.name) is None
+    return found.next_of(node.name) if free else own
+
+
+def may_have_default_superuser(state: ClusterState, stage: logins.Stage) -> bool:
+    """Return whether Cassandra may make its default superuser: not where authentication is on from the beginning."""
+    return stage.authentication != logins.ON or logins.superusers_made(state)
 
 
 def launch_configuration(state: ClusterState, node: NodeRecord) -> Configuration:

@@ -46,6 +46,7 @@ def preview(state: ClusterState, asked: Wanted) -> Preview:
     launched = refused_encryption(state.nodes.values(), state.configurations, wanted)
     refusals = (*own_problems(wanted), *refused_changes(old, wanted), *launched)
     changes = [_change(item, restart=True) for item in launch_differences(old, wanted)]
+    changes += [_change(item, restart=True) for item in _security(old, wanted) if item[1] != item[2]]
     others = (*_others(old, wanted), *_policies(state.policy, asked.policy))
     changes += [_change(item, restart=False) for item in others if item[1] != item[2]]
     if refusals:
@@ -66,6 +67,12 @@ def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
     yield "executor command", old.executor.command, new.executor.command
     yield "shutdown grace", old.executor.shutdown_grace_seconds, new.executor.shutdown_grace_seconds
     yield "bundle addresses", _addresses(old), _addresses(new)
+
+
+def _security(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
+    """Yield the settings for which members restart, once or twice."""
+    for name in ("authentication", "authorization"):
+        yield name, getattr(old.cassandra, name), getattr(new.cassandra, name)
 
 
 def _policies(old: Policy, new: Policy) -> Iterator[Difference]:

@@ -14,6 +14,7 @@ from executor.protocol import JobProgress, NodeStatus
 from scheduler.core.state.authority import AuthorityRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
 from scheduler.core.state.event import JournalRecord
+from scheduler.core.state.logins import LoginsRecord
 from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord, TaskState
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.spec import Policy
@@ -220,6 +221,7 @@ class Records:
     garbage: Mapping[str, GarbageRecord] = field(default_factory=dict)  # by resource id
     released: tuple[str, ...] = ()
     uninstall: UninstallRecord | None = None
+    logins: LoginsRecord | None = None
     authority: AuthorityRecord | None = None
 
 

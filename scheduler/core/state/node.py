@@ -106,6 +106,7 @@ class TaskRecord:
     """The newest launch of a node. `state` is the last that Mesos or the executor reported.
 
     `digests` are the SHA-256 of its bundles by address; earlier versions recorded and checked none.
+    `authentication` and `authorization` are `off`, `transitional` or `on`; off: the scheduler does not manage it.
     """
 
     id: str
@@ -117,6 +118,8 @@ class TaskRecord:
     reason: str = ""
     message: str = ""
     digests: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
+    authentication: str = "off"
+    authorization: str = "off"
 
 
 @dataclass(frozen=True)

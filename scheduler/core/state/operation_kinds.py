@@ -32,13 +32,14 @@ class PhaseKind:
 class Kind:
     """One kind of operation: its name in URLs, plans and ZooKeeper, its title for people, and its phases in order.
 
-    `resumable`: an operator can continue it after a stop.
+    `resumable`: an operator can continue it after a stop. `own`: no request starts it by its name.
     """
 
     name: str
     title: str
     phases: tuple[PhaseKind, ...]
     resumable: bool = False
+    own: bool = False
 
 
 def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
@@ -47,6 +48,8 @@ def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
 
 
 DECOMMISSION = "decommission"
+AUTHENTICATION = "authentication"
+ROTATION = "rotation"
 _VIEWS = ("Schema", "views")
 
 _KINDS = (
@@ -85,6 +88,26 @@ _KINDS = (
             PhaseKind("Digest", "restore-digest", at_once="parallelism"),
             PhaseKind("Compare", "restore-compare", once=True),
         ),
+    ),
+    Kind(
+        AUTHENTICATION,
+        "Authentication",
+        (
+            PhaseKind("Replication", "logins-replication", once=True),
+            PhaseKind("Superusers", "logins-superusers", once=True),
+            PhaseKind("Repair", "repair", of_members=True),
+            PhaseKind("Login", "logins-check", at_once=ALL_AT_ONCE, of_members=True),
+        ),
+        own=True,
+    ),
+    Kind(
+        ROTATION,
+        "User rotation",
+        (
+            PhaseKind("Password", "logins-password", once=True),
+            PhaseKind("Login", "logins-check", at_once=ALL_AT_ONCE, of_members=True),
+        ),
+        own=True,
     ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}

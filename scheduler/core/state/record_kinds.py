@@ -14,6 +14,7 @@ from scheduler.core.state.clamping import clamp_garbage, clamp_node, clamp_step
 from scheduler.core.state.cluster import ClusterState, GarbageRecord, ReleasedRecord, Stored, UninstallRecord
 from scheduler.core.state.configuration import Configuration, Override, PlanRecord
 from scheduler.core.state.event import JournalRecord
+from scheduler.core.state.logins import LoginsRecord
 from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, StepRecord
 from scheduler.core.state.operation_kinds import KINDS
@@ -30,6 +31,7 @@ CLUSTER_ID = "cluster-id"
 GARBAGE = "garbage"
 RELEASED = "released"
 UNINSTALL = "uninstall"
+LOGINS = "logins"
 AUTHORITY = "authority"
 
 
@@ -176,6 +178,7 @@ KINDS_OF_RECORDS: tuple[Collection[Any] | Single[Any], ...] = (
     Collection("journal", EVENTS, JournalRecord, lambda it: it.key, in_order=True),
     Collection("garbage", GARBAGE, GarbageRecord, lambda it: it.id, clamp_garbage),
     Single(RELEASED, ReleasedRecord, _released, lambda it: {"released": it.ids}),
+    Single(LOGINS, LoginsRecord, lambda records: records.logins, lambda it: {"logins": it}),
     Single(AUTHORITY, AuthorityRecord, lambda records: records.authority, lambda it: {"authority": it}),
 )
 COLLECTIONS = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collection))

@@ -47,7 +47,10 @@ class ExecutorSpec:
 
 @dataclass(frozen=True)
 class CassandraSpec:
-    """The Cassandra part of a launch. `options` are cassandra.yaml keys in 5.0 spelling."""
+    """The Cassandra part of a launch. `options` are cassandra.yaml keys in 5.0 spelling.
+
+    With `authentication` and `authorization` the scheduler manages them: each is `off` or `on`.
+    """
 
     cluster_name: str
     data_center: str
@@ -60,6 +63,8 @@ class CassandraSpec:
     jvm_options: tuple[str, ...] = ()
     java_home: str | None = None
     version: str = "5.0.8"
+    authentication: str = "off"
+    authorization: str = "off"
     encryption: str = "off"  # of both transports: off, optional or required
 
 

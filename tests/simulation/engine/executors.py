@@ -18,6 +18,8 @@ from tests.simulation.engine.ring import Ring
 Json = Mapping[str, Any]
 
 RETRY_SECONDS = 10.0
+# The changes that an executor reports unasked.
+_NEWS = ("mode", "native_transport_running", "host_id", "unreachable", "silent_clients", "refused_clients")
 
 
 class Executors:
@@ -86,15 +88,9 @@ class Executors:
         process = self.ring.processes.get(task.id)
         if process is None:
             return
-        shown = (process.mode, process.native, process.data.host_id, process.unreachable)
-        before = task.told and (
-            task.told.mode,
-            task.told.native_transport_running,
-            task.told.host_id,
-            task.told.unreachable,
-        )
-        if shown != before:
-            task.told = status = self.ring.status(process)
+        status, before = self.ring.status(process), task.told
+        if before is None or any(getattr(status, name) != getattr(before, name) for name in _NEWS):
+            task.told = status
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
 
     def _work(self, task: Task) -> None:
@@ -104,6 +100,7 @@ class Executors:
         said = self.jobs.step(task.job)
         if said is not None:
             state, result = said
+            self.ring.superusers |= task.job.launch.job == "logins-superusers" and state == "TASK_FINISHED"
             words = "" if result is None else result.error
             self._queue(task, state, "", words, None if result is None else encode_result(result))
             if result is not None:

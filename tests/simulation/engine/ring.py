@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from executor.certificate_messages import CertificateFacts
 from executor.jmx.replication import Replication
@@ -63,6 +63,12 @@ class Process:
         )
 
 
+def stage_of(launch: NodeLaunch) -> str:
+    """Return the stage of authentication with which a node was launched."""
+    name = str(launch.options.get("authenticator", ""))
+    return "transitional" if "Transitional" in name else "on" if name == "PasswordAuthenticator" else "off"
+
+
 @dataclass
 class Ring:
     """All processes, by task id; `violations` are the things that no scheduler may bring about."""
@@ -74,14 +80,31 @@ class Ring:
     owners: dict[str, Data] = field(default_factory=dict)  # by node: whose tokens it has
     violations: list[str] = field(default_factory=list)
     replication: Replication = field(default_factory=lambda: Replication(3, ()))
+    silent: tuple[str, ...] = ()  # clients without credentials
+    refused: tuple[str, ...] = ()  # clients with wrong ones
+    superusers: bool = False  # are made
     sign: Callable[[], CertificateFacts] | None = None  # as the scheduler signs at present
 
     def status(self, process: Process) -> NodeStatus:
         """Return a process' status of itself and of the schema that all have."""
-        return with_replication(process.status(), self.replication)
+        status = with_replication(process.status(), self.replication)
+        if stage_of(process.launch) != "transitional":
+            return status
+        return replace(status, silent_clients=self.silent, refused_clients=self.refused)
+
+    def _check_logins(self, process: Process) -> None:
+        """Note a node that refuses clients which others let in without a question, or that has no superuser."""
+        if stage_of(process.launch) != "on" or not self.members:
+            return
+        off = [item.launch.node for item in self.processes.values() if stage_of(item.launch) == "off"]
+        if off:
+            self.violations.append(f"{process.launch.node} enforces authentication, and {off} do not know it")
+        if not self.superusers:
+            self.violations.append(f"{process.launch.node} enforces authentication without a superuser")
 
     def start(self, process: Process) -> None:
         self.processes[process.task_id] = process
+        self._check_logins(process)
         if process.launch.paused:
             process.mode = "PAUSED"
             return

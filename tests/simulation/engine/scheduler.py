@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from executor.protocol import Answer, JobReport, StatusReply
+from executor.protocol import SERVICE_ROLES, Answer, JobReport, StatusReply
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.configuration.overrides import active_overrides
@@ -21,6 +21,7 @@ from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.core.state.codec import changes, encode_record, load, removals
+from scheduler.core.state.logins import Login, LoginsRecord
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationState, StepState
 from scheduler.core.state.record_kinds import CLUSTER_ID, FRAMEWORK_ID, UNINSTALL, ClusterId, FrameworkId, path_of
@@ -121,6 +122,7 @@ class Scheduler:
             self.connect()
         self.effects = 0
         self.state = fold_updates(self.state, self._events(), self.now)
+        self.state = with_logins(self.state)
         decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)
         after = journal(self.saved, self.state, after, decision, (), self.now)
         self._check(decision, after)
@@ -293,6 +295,14 @@ class Scheduler:
         wanted = {f"node-{index}" for index in range(self.state.target.spec.nodes)}
         up = {name for name, node in self.state.nodes.items() if node.deployed and node.mode == "NORMAL"}
         return wanted <= running and wanted <= up
+
+
+def with_logins(state: ClusterState) -> ClusterState:
+    """Return the state with the superusers' passwords, as the loop makes them."""
+    if state.logins is not None or state.target.spec.cassandra.authentication == "off":
+        return state
+    users = tuple(Login(name, f"sealed-{name}", name) for name in SERVICE_ROLES)
+    return replace(state, logins=LoginsRecord(users, SERVICE_ROLES[0]))
 
 
 def _channel(kind: str, content: object) -> str:

@@ -15,7 +15,7 @@ from tests.unit.api.cluster import NOW, CoreGateway
 
 KEYS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key"}
 PATHS = {
-    **{kind: f"/v1/{kind}/start" for kind in KINDS if not kind.startswith("backup-")},
+    **{kind: f"/v1/{kind}/start" for kind in KINDS if not (kind.startswith("backup-") or KINDS[kind].own)},
     "backup-verify": "/v1/backup/verify",
     "backup-delete": "/v1/backup/delete",
 }

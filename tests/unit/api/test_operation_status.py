@@ -75,7 +75,7 @@ def test_status_of_one_that_failed(client: FlaskClient, gateway: CoreGateway) ->
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_nothing_was_asked_for_yet(client: FlaskClient, kind: str) -> None:
-    path = PATHS[kind].removesuffix("/start")
+    path = PATHS.get(kind, f"/v1/{kind}").removesuffix("/start")
     status = document(client.get(f"{path}/status"))
     assert (status["state"], status["id"], status["nodes"]) == ("NONE", None, {})
     assert document(client.get(f"{path}/history")) == []

@@ -56,7 +56,7 @@ LINES = (
     "restore history", "config get", "config get cassandra.heap.size_mb", "config diff CASSANDRA_HEAP_SIZE_MB=1024",
     "config set CASSANDRA_HEAP_SIZE_MB=1024 -y --canary", "config rollback -y", "config history", "connection",
     "canary status", "canary continue", "cert status", "cert status --authorities", "cert renew 0",
-    "cert rotate --no-wait", "connection --address", "connection --dns",
+    "cert rotate --no-wait", "user list", "user rotate", "user status", "connection --address", "connection --dns",
     "connection --cqlshrc", "connection --driver-snippet", "seeds",
     "events", "events --since 2h --node 0 --kind COMMAND --limit 5", "offers", "offers why 0", "why 0", "why deploy",
     "health", "garbage", "version", "api GET /v1/plan", "api POST /v1/plan?cmd=interrupt",

@@ -59,8 +59,14 @@ def exists(gateway: CoreGateway, kind: str) -> None:
         gateway.answers["backup"] = BACKUP
 
 
+@pytest.mark.parametrize("kind", sorted(name for name, found in KINDS.items() if found.own))
+def test_what_the_scheduler_begins_itself_cannot_be_started(client: FlaskClient, kind: str) -> None:
+    assert client.put(f"/v1/{kind}/start", json={}).status_code == 404
+    assert client.put(f"/v1/{kind}/continue").status_code == 404
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(PATHS))
 def test_every_kind_can_be_started(client: FlaskClient, gateway: CoreGateway, kind: str, method: str) -> None:
     exists(gateway, kind)
     answer = client.open(PATHS[kind], method=method, json=body_of(kind))

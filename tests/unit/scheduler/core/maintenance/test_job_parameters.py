@@ -88,6 +88,19 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
     *((kind, kind, TABLES, {}, TABLES) for kind in ("scrub", "flush", "garbagecollect")),
     ("repair", "repair", {**TABLES, **REPAIR}, {}, {**TABLES, **REPAIR}),
     ("decommission", "decommission", {"force": True}, {}, {"force": True}),
+    *(
+        (
+            "authentication",
+            f"logins-{name}",
+            {"data_center": "dc1", "replicas": 3},
+            {},
+            {"data_center": "dc1", "replicas": 3},
+        )
+        for name in ("replication", "superusers", "check")
+    ),
+    ("authentication", "repair", {**TABLES, **REPAIR, "replicas": 3}, {}, {**TABLES, **REPAIR}),
+    ("rotation", "logins-password", {"user": "mesos_service_1"}, {}, {}),
+    ("rotation", "logins-check", {"user": "mesos_service_1"}, {}, {}),
     ("backup", "snapshot", {**WHERE, **TABLES}, {}, TAGGED),
     (
         "backup",

@@ -48,7 +48,7 @@ def place(**more: Any) -> dict[str, Any]:
 
 
 def test_every_kind_has_its_check() -> None:
-    for kind in KINDS:
+    for kind in (name for name, found in KINDS.items() if not found.own):
         assert check_all(kind, {"nonsense": 1}, NODES, SCHEMA)
 
 

@@ -18,10 +18,14 @@ OLD: list[tuple[str, str]] = json.loads(Path(__file__).with_name("old_records.js
 
 # The fields since then, with what they are in an old record; and the kinds of records since then.
 NEW_FIELDS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
-    "configurations": (("spec", "cassandra"), {"encryption": "off"}),
+    "configurations": (
+        ("spec", "cassandra"),
+        {"authentication": "off", "authorization": "off", "encryption": "off"},
+    ),
+    "nodes": (("task",), {"authentication": "off", "authorization": "off"}),
     "plans": ((), {"passed": None}),
 }
-NEW_KINDS = {"authority"}
+NEW_KINDS = {"authority", "logins"}
 
 
 def with_new_fields(path: str, content: str) -> str:

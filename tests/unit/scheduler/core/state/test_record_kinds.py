@@ -17,7 +17,9 @@ from scheduler.core.state.record_kinds import (
     path_of,
 )
 
-SINGLE_FIELDS = {"framework_id", "cluster_id", "previous", "overrides", "released", "uninstall", "authority"}
+SINGLE_FIELDS = {
+    "framework_id", "cluster_id", "previous", "overrides", "released", "uninstall", "authority", "logins",
+}  # fmt: skip
 
 
 def test_each_collection_is_a_field_of_the_records() -> None:

@@ -1,0 +1,66 @@
+"""The service's own superusers of Cassandra: their passwords are made here, and opened for jobs and questions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+
+from executor.protocol import SERVICE_ROLES
+from scheduler.core.configuration.logins import OFF
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.logins import Login, LoginsRecord
+from scheduler.core.state.operation import OperationRecord
+from scheduler.core.state.operation_kinds import AUTHENTICATION, ROTATION
+from scheduler.security.sealing import SETTINGS, Sealer, SealError
+
+_PASSWORD_BYTES = 32
+PASSWORD = "password"
+
+
+def new_password() -> str:
+    """Return a random password of 43 characters."""
+    return secrets.token_urlsafe(_PASSWORD_BYTES)
+
+
+def with_logins(state: ClusterState, sealer: Sealer | None) -> ClusterState:
+    """Return the state with the superusers' passwords, if authentication is wanted and they are not made yet.
+
+    They are stored in the same transaction as the first decision that needs them.
+    """
+    if state.logins is not None or sealer is None or state.target.spec.cassandra.authentication == OFF:
+        return state
+    users = tuple(Login(name, sealer.seal(name, {PASSWORD: new_password()}), name) for name in SERVICE_ROLES)
+    return replace(state, logins=LoginsRecord(users, SERVICE_ROLES[0]))
+
+
+def job_logins(state: ClusterState, sealer: Sealer | None, operation: OperationRecord | None = None) -> dict[str, str]:
+    """Return the login of a job or a question, and for the jobs on superusers both of them.
+
+    Raises:
+        SealError: A password cannot be opened.
+    """
+    record = state.logins
+    if record is None:
+        return {}
+    if sealer is None:
+        if state.target.spec.cassandra.authentication == OFF:
+            return {}
+        raise SealError(f"the passwords of the service's users cannot be opened: {SETTINGS} is not set any more")
+    found = _named("cassandra", record.login(record.current), sealer)
+    if operation is not None and operation.kind in (AUTHENTICATION, ROTATION):
+        other = record.login(record.other)
+        if operation.kind == ROTATION:
+            other = Login(str(operation.request["user"]), operation.sealed, operation.id)
+        found |= _named("other", other, sealer)
+    return found
+
+
+def completed(given: Mapping[str, str], state: ClusterState, sealer: Sealer | None) -> Mapping[str, str]:
+    """Return the secrets of a question with the service's login, unless they hold one. Raises SealError."""
+    return given if given.get("cassandra_username") else {**job_logins(state, sealer), **given}
+
+
+def _named(kind: str, login: Login, sealer: Sealer) -> dict[str, str]:
+    password = sealer.open(login.sealed_as, login.sealed)[PASSWORD]
+    return {f"{kind}_username": login.name, f"{kind}_password": password}
