@@ -15,7 +15,6 @@ from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import (
     by_index,
-    describe,
     has_ended,
     has_given_up,
     is_down,
@@ -25,9 +24,16 @@ from scheduler.core.state.lifecycle import (
     may_live,
 )
 from scheduler.core.state.naming import named
-from scheduler.core.state.node import NodeRecord, TaskState
+from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
+# The first word of a step, as "Deploying" and "Recovering" are.
+_DOING = {
+    IntentKind.RESTART: "Restarting",
+    IntentKind.PAUSE: "Pausing",
+    IntentKind.REPLACE: "Replacing",
+    IntentKind.LEAVE: "Removing",
+}
 _BLOCKED = {
     Code.BACK_OFF: Status.DELAYED,
     Code.FAILED: Status.ERROR,
@@ -196,7 +202,7 @@ def _remarks(state: ClusterState, node: NodeRecord) -> str:
 
 def _recovery_step(state: ClusterState, ring: availability.Ring, node: NodeRecord, now: float) -> Step:
     status, reason = _recovery_status(state, ring, node, now)
-    doing = "Recovering" if node.intent is None else f"{describe(node.intent.kind).capitalize()} of"
+    doing = "Recovering" if node.intent is None else _DOING[node.intent.kind]
     message = named(state, f"{doing} Cassandra node {node.name} mode: {node.mode}; {reason.sentence}")
     return Step(stable_id(RECOVERY, "Recovery", node.name), node.name, status, message, reason.code)
 
