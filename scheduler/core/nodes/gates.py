@@ -85,32 +85,24 @@ def settling_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     if encryption_of(state, node) == state.target.spec.cassandra.encryption:
         return None
     at = state.memory.at
-    for other in changed_members(state):
+    for other in by_index(node for node in state.nodes.values() if _is_ready(node)):
         if at - state.memory.settling.get(other.known_task.id, at) < SETTLE_SECONDS:
-            text = f"waits some seconds, until the peers of {other.name} have found that its encryption has changed"
+            text = f"waits some seconds, until the peers of {other.name} have found which encryption it has now"
             return Reason(Code.PEER_VIEW, text)
     return None
 
 
 def note_settling(cycle: Cycle) -> None:
-    """Note when members were ready with the target's encryption, while others still have another one."""
-    state, wanted = cycle.state, cycle.state.target.spec.cassandra.encryption
-    members = [node for node in state.nodes.values() if node.deployed is not None and node.task is not None]
-    changes = any(encryption_of(state, node) != wanted for node in members)
-    ready = {node.known_task.id for node in changed_members(state)} if changes else set()
+    """Note when each member was ready for the first time since its launch."""
+    state = cycle.state
+    ready = {node.known_task.id for node in state.nodes.values() if _is_ready(node)}
     if ready != state.memory.settling.keys():
         settling = {name: state.memory.settling.get(name, cycle.now) for name in sorted(ready)}
         cycle.replace_state(replace(state, memory=replace(state.memory, settling=settling)))
 
 
-def changed_members(state: ClusterState) -> list[NodeRecord]:
-    """Return the members that are up and were ready since their launch with the target."""
-    nodes = by_index(state.nodes.values())
-    return [
-        node
-        for node in nodes
-        if node.task is not None and is_up(node) and node.task.configuration == node.deployed == state.target.id
-    ]
+def _is_ready(node: NodeRecord) -> bool:
+    return node.task is not None and node.task.configuration == node.deployed and is_up(node)
 
 
 def encryption_of(state: ClusterState, node: NodeRecord) -> str:

@@ -196,7 +196,7 @@ class Memory:
     at: float = 0.0  # the time of the last cycle
     trial: Trial | None = None
     certified: Mapping[str, float] = field(default_factory=dict)  # by task id: the last call to get a certificate
-    settling: Mapping[str, float] = field(default_factory=dict)  # by task id: when it was ready with another encryption
+    settling: Mapping[str, float] = field(default_factory=dict)  # by task id: since when its node is ready
 
 
 @dataclass(frozen=True, kw_only=True)

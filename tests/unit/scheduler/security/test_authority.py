@@ -84,6 +84,7 @@ def test_a_server_is_no_peer_of_the_nodes(authority: KeyPair) -> None:
         ("no request", "cannot be read"),
         ("x" * 10_000, "more than 8192 bytes"),
     ],
+    ids=("another node", "a name", "another address", "more", "no request", "too long"),
 )
 def test_requests_for_other_names_are_refused(authority: KeyPair, pem: str, says: str) -> None:
     with pytest.raises(RequestRefused, match=says):
@@ -91,7 +92,9 @@ def test_requests_for_other_names_are_refused(authority: KeyPair, pem: str, says
 
 
 @pytest.mark.parametrize(
-    ("now", "says"), [(NOW + 4000 * DAY, "the authority expired on"), (NOW - DAY, "the scheduler's clock says")]
+    ("now", "says"),
+    [(NOW + 4000 * DAY, "the authority expired on"), (NOW - DAY, "the scheduler's clock says")],
+    ids=("expired", "not yet valid"),
 )
 def test_an_authority_outside_of_its_time_signs_nothing(authority: KeyPair, now: float, says: str) -> None:
     with pytest.raises(AuthorityError, match=says):

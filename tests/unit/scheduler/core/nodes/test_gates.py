@@ -31,8 +31,13 @@ def changing(before: str, after: str, **clients: tuple[str, ...] | None) -> Clus
         name: replace(seen, status=replace(seen.status, plain_clients=clients.get(name.replace("-", "_"), ())))
         for name, seen in found.sightings.items()
     }
+    settling = {node.known_task.id: 0.0 for node in found.nodes.values()}
     return replace(
-        found, target=target, configurations={**found.configurations, target.id: target}, sightings=sightings
+        found,
+        target=target,
+        configurations={**found.configurations, target.id: target},
+        sightings=sightings,
+        memory=replace(found.memory, at=100.0, settling=settling),
     )
 
 
@@ -115,9 +120,10 @@ def test_the_next_node_waits_until_peers_have_found_the_new_encryption(waited: f
     first = found.nodes["node-0"]
     assert first.task is not None
     begun = replace(first, task=replace(first.task, configuration="configuration-2"), deployed="configuration-2")
-    memory = replace(found.memory, at=100.0 + waited, settling={begun.task.id: 100.0} if begun.task else {})
+    settling = {**found.memory.settling, begun.known_task.id: 100.0}
+    memory = replace(found.memory, at=100.0 + waited, settling=settling)
     found = replace(found, nodes={**found.nodes, "node-0": begun}, memory=memory)
     reason = gate_block(found, found.nodes["node-1"])
     assert (reason is not None) == blocked
     if reason is not None:
-        assert "until the peers of node-0 have found that its encryption has changed" in reason.sentence
+        assert "until the peers of node-0 have found which encryption it has now" in reason.sentence
