@@ -43,11 +43,13 @@ _OPERATE = """
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"
+_ADMIN = "users.rotate"
 
 NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(_READ.split(), Role.READ),
     **dict.fromkeys(_OPERATE.split(), Role.OPERATE),
     **dict.fromkeys(_CONFIGURE.split(), Role.CONFIGURE),
+    **dict.fromkeys(_ADMIN.split(), Role.ADMIN),
 }
 
 
