@@ -21,7 +21,7 @@ TESTS = (*SPREAD, *SERVED)
 CHAOS = "tests/chaos"
 BUNDLES = ".dev/bundles"
 _SLOWEST = "--durations=20"
-_SIDE_BY_SIDE = ("--numprocesses", str(_LINES), "--dist", "loadgroup")
+_SIDE_BY_SIDE = ("--numprocesses", str(_LINES), "--dist", "loadfile")
 
 
 @dataclass(frozen=True)

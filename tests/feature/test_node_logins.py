@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.cassandra
 
-ADDRESS = "127.0.47.1"
+ADDRESS = "127.0.47.2"
 TRANSITIONAL = {
     "authenticator": "mesos.cassandra.TransitionalAuthenticator",
     "authorizer": "mesos.cassandra.TransitionalAuthorizer",
