@@ -41,7 +41,7 @@ def register(app: Flask) -> None:
     """Register the handlers of all errors."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(Unavailable, _unavailable)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
 
 
 def _request_error(error: RequestError) -> Response:
@@ -54,7 +54,8 @@ def _unavailable(error: Unavailable) -> Response:
     return response
 
 
-def _http_error(error: HTTPException) -> Response | WerkzeugResponse:
+def http_error(error: HTTPException) -> Response | WerkzeugResponse:
+    """Return the answer to an error of HTTP, such as a path where nothing is."""
     if isinstance(error, RequestRedirect) or error.code is None:
         return error.get_response(request.environ)
     headers = error.get_response(request.environ).headers

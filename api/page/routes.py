@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, g, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from api.documents import cluster
 from api.http import access
 from api.http.auth import LogInNeeded, guard, has_header, identify, refuse_foreign
-from api.http.errors import RequestError
+from api.http.errors import RequestError, http_error
 from api.http.origin import address_of
 from api.http.sessions import COOKIE, delete_cookie, set_cookie
 from api.page import backups, formats, history, nodes, now, work
@@ -80,10 +81,10 @@ def _protect(response: Response) -> Response:
 
 
 @blueprint.route("/")
-def front() -> Response:
+def front() -> WerkzeugResponse:
     """Lead a browser to the page; programs are told that there is nothing."""
     if "text/html" not in request.headers.get("Accept", ""):
-        raise NotFound
+        return http_error(NotFound())
     return _lead("ui/" if request.path.endswith("/") else f"{request.path.rpartition('/')[2]}/ui/")
 
 

@@ -89,10 +89,6 @@ def _record_metrics(state: ClusterState) -> Iterator[Metric]:
     )
     failures = (((node.name,), node.failures.count) for node in nodes)
     yield labelled("node_failures", "Consecutive failures of each node.", ("node",), failures)
-    ends = (((node.name,), facts.not_after) for node, facts in certificates(state))
-    yield labelled(
-        "certificate_expiry_timestamp_seconds", "Time at which each node's certificate expires.", ("node",), ends
-    )
     seen = [(name, sighting.status) for name, sighting in state.sightings.items()]
     room = (((name,), found.room_bytes) for name, found in seen if found.room_bytes is not None)
     yield labelled(

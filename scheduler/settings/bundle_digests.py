@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scheduler.settings.checks import Reading, cassandra_bundle
-from scheduler.settings.table import EXECUTOR_BUNDLE
+from scheduler.settings.node_settings import EXECUTOR_BUNDLE
 
 # The setting of the digest, by that of the address.
 DIGESTS: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from typing import Any
 from scheduler.security.superuser import SuperuserFileError, parse_superuser
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
-from scheduler.settings.table import EXECUTOR_BUNDLE
+from scheduler.settings.node_settings import EXECUTOR_BUNDLE
 from scheduler.settings.texts import shown, switch
 
 _PORTS = (

@@ -24,8 +24,10 @@ from scheduler.settings.checks import (
 )
 from scheduler.settings.encryption import encryption, encryption_problems
 from scheduler.settings.mesos_files import unusable_mesos_files
+from scheduler.settings.node_settings import EXECUTOR_BUNDLE
 from scheduler.settings.retired import RETIRED
-from scheduler.settings.table import EXECUTOR_BUNDLE, TABLE, Setting
+from scheduler.settings.setting import Setting
+from scheduler.settings.table import TABLE
 from scheduler.settings.texts import MOST, broken_rule
 from scheduler.settings.texts import shown as shown_text
 from scheduler.settings.zookeeper_files import unusable_zookeeper_files

@@ -10,7 +10,8 @@ from scheduler import __version__
 from scheduler.settings.cassandra_keys import KINDS
 from scheduler.settings.cassandra_options import OPTIONS, OWNED, REMOVED
 from scheduler.settings.retired import RETIRED
-from scheduler.settings.table import SECTIONS, Setting
+from scheduler.settings.setting import Setting
+from scheduler.settings.table import SECTIONS
 
 IMAGE = "cassandra-mesos"
 
@@ -22,7 +23,7 @@ _ROWS = {setting.name: setting for rows in SECTIONS.values() for setting in rows
 _INTRODUCTION = """\
 # Configuration
 
-<!-- Written by `python -m scheduler.settings --write` from scheduler/settings/table.py; do not edit. -->
+<!-- Written by `python -m scheduler.settings --write` from the tables in scheduler/settings; do not edit. -->
 
 Every setting is an environment variable of the scheduler. An empty one counts as unset. The scheduler reads them once,
 at its start. There are two ways to change a setting:

@@ -21,7 +21,7 @@ from executor.protocol import (
     parse_message,
     parse_status,
 )
-from scheduler.settings.table import EXECUTOR_COMMAND
+from scheduler.settings.node_settings import EXECUTOR_COMMAND
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.ports import free_port

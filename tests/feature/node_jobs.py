@@ -22,7 +22,7 @@ from executor.protocol import (
     parse_message,
     parse_result,
 )
-from scheduler.settings.table import EXECUTOR_COMMAND
+from scheduler.settings.node_settings import EXECUTOR_COMMAND
 from tests.feature.executor_agent import IDS, Node
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK
 

@@ -71,9 +71,23 @@ class Stages:
 
 def stages(state: ClusterState) -> Stages:
     """Return the stages of all members."""
+    members = {node.name: present_stage(state, node) for node in state.nodes.values() if node.deployed is not None}
+    return Stages(wanted_stage(state.target.spec), members)
+
+
+def present_stage(state: ClusterState, node: NodeRecord) -> Stage:
+    """Return the stage of a member's newest launch; the operator's own classes count as `on`."""
+    if node.task is None:
+        return Stage()
     wanted = wanted_stage(state.target.spec)
-    members = {node.name: _present(state, node, wanted) for node in state.nodes.values() if node.deployed is not None}
-    return Stages(wanted, members)
+    spec = state.configurations.get(node.task.configuration, state.target).spec
+    found = {}
+    for part, (key, classes) in _CLASSES.items():
+        stage = getattr(node.task, part)
+        name = str(spec.cassandra.options.get(key) or "").rpartition(".")[2]
+        own = stage == OFF and getattr(wanted, part) == ON and name == classes[ON]
+        found[part] = ON if own else stage
+    return Stage(**found)
 
 
 def wanted_stage(spec: ClusterSpec) -> Stage:
@@ -177,17 +191,3 @@ def _next(present: str | None, wanted: str, others: frozenset[str]) -> str:
         # A node that joins is as far as the members; the first one has no clients yet.
         return ON if others <= {ON} else TRANSITIONAL
     return ON if present == TRANSITIONAL and OFF not in others else TRANSITIONAL
-
-
-def _present(state: ClusterState, node: NodeRecord, wanted: Stage) -> Stage:
-    """Return the stage of a member's newest launch; the operator's own classes count as `on`."""
-    if node.task is None:
-        return Stage()
-    spec = state.configurations.get(node.task.configuration, state.target).spec
-    found = {}
-    for part, (key, classes) in _CLASSES.items():
-        stage = getattr(node.task, part)
-        name = str(spec.cassandra.options.get(key) or "").rpartition(".")[2]
-        own = stage == OFF and getattr(wanted, part) == ON and name == classes[ON]
-        found[part] = ON if own else stage
-    return Stage(**found)

@@ -129,12 +129,15 @@ def launch_stage(state: ClusterState, node: NodeRecord) -> logins.Stage:
 
     A member keeps its own until its turn in the roll-out.
     """
-    found = logins.stages(state)
-    own = found.members.get(node.name)
-    if own is None:
-        return found.next_of(node.name)
+    if node.deployed is None:
+        managed = logins.wanted_stage(state.target.spec) != logins.Stage()
+        return logins.stages(state).next_of(node.name) if managed else logins.Stage()
+    own = logins.present_stage(state, node)
     turn = is_rolled_out(node) and node.intent is not None and node.intent.begun_at is not None
-    if not turn or logins.superusers_block(state, found, node.name) is not None:
+    if not turn:
+        return own
+    found = logins.stages(state)  # of all members, so only for the node whose turn it is
+    if logins.superusers_block(state, found, node.name) is not None:
         return own
     free = has_passed(state, node.name) or logins.clients_block(state, found, node.name) is None
     return found.next_of(node.name) if free else own

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from executor.json_codec import ADDED
 from scheduler.core.state.node import SCHEMA_VERSION
 from scheduler.core.state.spec import ClusterSpec
 
@@ -21,7 +22,8 @@ class PlanRecord:
     cleanup_due_since: float | None = None  # such a node joined, and no cleanup has begun since
     cleanup_due: tuple[str, ...] | None = None  # on the nodes that were members before; earlier versions named none
     canary: Canary | None = None  # of the plan deploy: no other node gets the target before an operator's `continue`
-    passed: Passed | None = None  # of the plan deploy: nodes that an operator let through a gate
+    # Of the plan deploy: nodes that an operator let through a gate.
+    passed: Passed | None = field(default=None, metadata=ADDED)
     schema_version: int = SCHEMA_VERSION
 
 

@@ -118,8 +118,8 @@ class TaskRecord:
     reason: str = ""
     message: str = ""
     digests: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
-    authentication: str = "off"
-    authorization: str = "off"
+    authentication: str = field(default="off", metadata=ADDED)
+    authorization: str = field(default="off", metadata=ADDED)
 
 
 @dataclass(frozen=True)

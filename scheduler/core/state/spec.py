@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from executor.json_codec import ADDED
 from executor.protocol import Ports
 
 DiskType = Literal["ROOT", "MOUNT"]
@@ -42,7 +43,7 @@ class ExecutorSpec:
     uris: tuple[Uri, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     shutdown_grace_seconds: float = 120.0
-    image: str = ""
+    image: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ class CassandraSpec:
     jvm_options: tuple[str, ...] = ()
     java_home: str | None = None
     version: str = "5.0.8"
-    authentication: str = "off"
-    authorization: str = "off"
-    encryption: str = "off"  # of both transports: off, optional or required
+    authentication: str = field(default="off", metadata=ADDED)
+    authorization: str = field(default="off", metadata=ADDED)
+    encryption: str = field(default="off", metadata=ADDED)  # of both transports: off, optional or required
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def test_a_node_is_restarted_where_it_was() -> None:
     play(
         [
             Send.command(restart("node-1")),
-            Expect.step("node-1", Status.PENDING, "OTHER_INTENT", "recovery", says="The restart of"),
+            Expect.step("node-1", Status.PENDING, "OTHER_INTENT", "recovery", says="Restarting"),
             Send.time(),
             Expect.state("its task was told to end", lambda world: len(world.mesos.kills) == 1),
             until_settled(),

@@ -204,8 +204,8 @@ def test_what_is_no_command(browser: Browser, gateway: CoreGateway, fields: dict
     assert gateway.submitted == []
 
 
-def test_every_kind_but_a_nodes_own_can_be_started() -> None:
-    assert set(BY_KIND) == set(KINDS) - {"decommission"}
+def test_every_kind_but_those_of_nodes_and_users_can_be_started() -> None:
+    assert set(BY_KIND) == set(KINDS) - {"decommission", "authentication", "rotation"}
 
 
 def test_values_of_inputs() -> None:

@@ -17,7 +17,8 @@ from scheduler.settings import InvalidSettings, Settings, check_access, parse, r
 from scheduler.settings.__main__ import main
 from scheduler.settings.rendering import configuration
 from scheduler.settings.retired import RETIRED
-from scheduler.settings.table import TABLE, Setting
+from scheduler.settings.setting import Setting
+from scheduler.settings.table import TABLE
 
 ROOT = Path(__file__).parents[4]
 ELSEWHERE = {

@@ -82,8 +82,6 @@ GOLDEN_NODE = """{
  },
  "schema_version": 1,
  "task": {
-  "authentication": "off",
-  "authorization": "off",
   "configuration": "configuration-1",
   "executor_id": "node-1_executor__a",
   "id": "node-1__a",
