@@ -5,31 +5,32 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# The first need nothing but processors. The others mostly wait for servers and clusters: three files at a time.
+# The first need nothing but processors, and each of these takes its share. The others mostly wait for servers and
+# clusters: these two run side by side.
 SPREAD = ("tests/unit", "tests/simulation")
-# The longest first, so that the processes end at about the same time.
-SERVED = ("tests/cluster", "tests/feature", "tests/contract")
-_LINES = 3
-TESTS = (*SPREAD, *SERVED)
+BESIDE = ("tests/contract", "tests/feature")
+CLUSTER = ("tests/cluster",)
+TESTS = (*SPREAD, *BESIDE, *CLUSTER)
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
 BUNDLES = ".dev/bundles"
 _SLOWEST = "--durations=20"
-_SIDE_BY_SIDE = ("--numprocesses", str(_LINES), "--dist", "loadfile")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One command with its title."""
+    """One command with its title. `beside`: it runs while the next one does, and its output follows that one's."""
 
     title: str
     command: tuple[str, ...]
+    beside: bool = False
 
 
 def commands(arguments: Sequence[str]) -> list[Check]:
@@ -42,12 +43,13 @@ def commands(arguments: Sequence[str]) -> list[Check]:
         Check("ruff format", _python("ruff", "format", "--check", ".")),
         Check("mypy --strict", _python("mypy")),
         Check("unit tests and simulation", _python("pytest", "--numprocesses", "auto", *SPREAD)),
-        # Once, before several processes want them at the same time.
+        # Once, before two lines of tests want them at the same time.
         Check(
             "bundles of a node", _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts")
         ),
         Check("bundle of ZooKeeper", _python("executor.bundle", "zookeeper", "--out", BUNDLES)),
-        Check("contract, feature and cluster tests", _python("pytest", _SLOWEST, *_SIDE_BY_SIDE, *SERVED)),
+        Check("contract and feature tests", _python("pytest", _SLOWEST, *BESIDE), beside=True),
+        Check("cluster tests", _python("pytest", _SLOWEST, *CLUSTER)),
     ]
 
 
@@ -65,25 +67,56 @@ def _name_tests(arguments: Sequence[str]) -> bool:
     return any(argument.partition("::")[0].startswith("tests/") for argument in arguments)
 
 
+class _Running:
+    """A command that has been started."""
+
+    def __init__(self, check: Check, environment: Mapping[str, str]) -> None:
+        self.check = check
+        self._began = time.monotonic()
+        print(f"== {check.title}{', beside the next' if check.beside else ''}", flush=True)
+        output, name = tempfile.mkstemp(prefix="checks-")
+        self._output = Path(name)
+        self._process = subprocess.Popen(
+            check.command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=output if check.beside else None,
+            stderr=output if check.beside else None,
+        )
+        os.close(output)
+
+    def wait(self) -> bool:
+        """Wait for its end, print what it kept back and how long it took; return whether it passed."""
+        passed = self._process.wait() == 0
+        seconds = time.monotonic() - self._began
+        if self.check.beside:
+            print(f"== {self.check.title}", flush=True)
+            print(self._output.read_text(errors="replace"), end="", flush=True)
+        self._output.unlink()
+        print(f"   {self.check.title}: {'passed' if passed else 'FAILED'} after {_shown(seconds)}", flush=True)
+        return passed
+
+
 def _shown(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02} minutes"
 
 
 def run(todo: Sequence[Check], environment: Mapping[str, str]) -> int:
-    """Run them in this terminal, one after another, and print how long each took; return 0 if all passed."""
+    """Run them in this terminal; return 0 if all passed."""
     began = time.monotonic()
-    failed = [check.title for check in todo if not _passes(check, environment)]
+    failed: list[str] = []
+    beside: list[_Running] = []
+    for check in todo:
+        running = _Running(check, environment)
+        if check.beside:
+            beside.append(running)
+            continue
+        for ended in (running, *beside):
+            if not ended.wait():
+                failed.append(ended.check.title)
+        beside = []
     if len(todo) > 1:
         print(f"All took {_shown(time.monotonic() - began)}.", flush=True)
         if failed:
             print(f"Failed: {', '.join(failed)}.", flush=True)
     return 1 if failed else 0
-
-
-def _passes(check: Check, environment: Mapping[str, str]) -> bool:
-    began = time.monotonic()
-    print(f"== {check.title}", flush=True)
-    passed = subprocess.run(check.command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode == 0
-    seconds = _shown(time.monotonic() - began)
-    print(f"   {check.title}: {'passed' if passed else 'FAILED'} after {seconds}", flush=True)
-    return passed

@@ -38,7 +38,9 @@ _OF_TESTS = {
     "org.apache.cassandra.db:type=RepairService": access.Allowed(
         attributes=("RepairPendingCompactionRejectThreshold",), operations=("*",)
     ),
-    "org.apache.cassandra.db:type=Guardrails": access.Allowed(operations=("*",)),
+    "org.apache.cassandra.db:type=Guardrails": access.Allowed(
+        attributes=("SecondaryIndexesEnabled",), operations=("*",)
+    ),
 }
 LAUNCH = replace(executor_agent.LAUNCH, node="", cluster_name="ring", rack="", self_seed=False)
 

@@ -88,7 +88,8 @@ def _only_what_the_executor_calls(node: Node) -> None:
 def _figures(found: Figures | None) -> None:
     """What a Cassandra without any request reports; its reads and writes are figures once there was one."""
     assert found is not None
-    assert (found.owns, found.pending_compactions, found.dropped, found.hints, found.hinted_peers) == (1.0, 0, {}, 0, 0)
+    assert (found.owns, found.dropped, found.hints, found.hinted_peers) == (1.0, {}, 0, 0)
+    assert found.pending_compactions in (0, 1)  # its own tables, just after the start
     assert found.heap_used_bytes is not None
     assert found.heap_max_bytes is not None
     assert 0 < found.heap_used_bytes < found.heap_max_bytes

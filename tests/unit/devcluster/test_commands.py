@@ -117,19 +117,33 @@ def test_all_checks_then_all_tests() -> None:
     todo = checks.commands([])
     assert [check.title for check in todo] == [
         "ruff check", "ruff format", "mypy --strict", "unit tests and simulation", "bundles of a node",
-        "bundle of ZooKeeper", "contract, feature and cluster tests",
+        "bundle of ZooKeeper", "contract and feature tests", "cluster tests",
     ]  # fmt: skip
     run = [argument for check in todo for argument in check.command if argument.startswith("tests/")]
     assert run == list(checks.TESTS)
+    assert not todo[-1].beside
 
 
-def _check(title: str, code: str) -> checks.Check:
-    return checks.Check(title, (sys.executable, "-c", code))
+def _check(title: str, code: str, beside: bool = False) -> checks.Check:
+    return checks.Check(title, (sys.executable, "-c", code), beside)
+
+
+def test_one_line_of_checks_runs_beside_the_other(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each waits for a file of the other, so that neither passes alone; the first one's output comes last."""
+    wait = "import pathlib, time\nprint({name!r}, flush=True)\npathlib.Path({mine!r}).touch()\n"
+    wait += "while not pathlib.Path({other!r}).exists(): time.sleep(0.01)"
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    first = _check("one", wait.format(name="output of one", mine=one, other=two), beside=True)
+    second = _check("two", wait.format(name="output of two", mine=two, other=one))
+    assert checks.run([first, second], {}) == 0
+    printed = capfd.readouterr().out
+    assert printed.index("output of two") < printed.index("output of one")
+    assert "one: passed after 0." in printed
 
 
 def test_all_checks_run_though_one_fails(capfd: pytest.CaptureFixture[str]) -> None:
     failing = "raise SystemExit(3)"
-    todo = [_check("a", failing), _check("b", failing), _check("c", "print('c ran')")]
+    todo = [_check("a", failing), _check("b", failing, beside=True), _check("c", "print('c ran')")]
     assert checks.run(todo, {}) == 1
     printed = capfd.readouterr().out
     assert "c ran" in printed
