@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.security.service_account import ServiceAccount
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 
 CAPABILITIES = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")
 

@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from executor.mesos_http import Peer
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.security.service_account import ServiceAccount, expiry_of, make_login_token
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 
 logger = logging.getLogger(__name__)
 

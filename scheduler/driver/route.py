@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
 from executor.mesos_http import Peer, Stream, TlsError, open_http, prepare
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:
     """Return a context for masters and agents from the present files. Raises OSError."""
     return prepare(tls.context())
+
+
+def context_maker(tls: Tls | None) -> Callable[[], ssl.SSLContext] | None:
+    """Return what makes a context whenever a connection needs one, since files change; None without TLS."""
+    return None if tls is None else partial(make_context, tls)
 
 
 class Route:

@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from scheduler.security.tls import WIDE, openssl_words
+
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 CERTIFICATE, KEY, CLIENT_CA = "API_CERTIFICATE_FILE", "API_KEY_FILE", "API_CLIENT_CA_FILE"
 # TLS 1.2 with forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-# What no file of a key may grant: writing to its group, and anything to others.
-_WIDE = stat.S_IWGRP | stat.S_IRWXO
 _MOST_BYTES = 1024 * 1024
 
 
@@ -80,12 +80,11 @@ class CertificateFiles:
 
 @dataclass(frozen=True)
 class Identity:
-    """A certificate that can be used, with the context of its connections; times are seconds since the epoch."""
+    """A certificate that can be used, with the context of its connections; `ends_at` is in seconds since the epoch."""
 
     material: Material
     context: ssl.SSLContext = field(repr=False, compare=False)
     serial: str
-    begins_at: float
     ends_at: float
 
     @property
@@ -112,7 +111,6 @@ def identify(material: Material, now: float) -> Identity:
         material,
         _context(material, chain, clients),
         f"{chain[0].serial_number:x}",
-        chain[0].not_valid_before_utc.timestamp(),
         chain[0].not_valid_after_utc.timestamp(),
     )
 
@@ -121,7 +119,7 @@ def _content(setting: str, path: str, problems: list[str]) -> bytes:
     try:
         with Path(path).open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if setting == KEY and mode & _WIDE:
+            if setting == KEY and mode & WIDE:
                 problems.append(
                     f"{setting} {path} has the mode {mode:04o}, so that other users of the machine can use it; "
                     "set it to 0600."
@@ -190,13 +188,13 @@ def _context(material: Material, chain: list[Certificate], clients: list[Certifi
             # Without a password, Python would ask for that of an encrypted key on the terminal.
             context.load_cert_chain(path, password="")
         except OSError as error:
-            raise UnusableCertificate(f"{material.certificate_name} cannot be used: {_words(error)}.") from error
+            raise UnusableCertificate(f"{material.certificate_name} cannot be used: {openssl_words(error)}.") from error
     if clients:
         context.verify_mode = ssl.CERT_OPTIONAL
         try:
             context.load_verify_locations(cadata="".join(map(_pem, clients)))
         except OSError as error:
-            raise UnusableCertificate(f"{material.client_ca_name} cannot be used: {_words(error)}.") from error
+            raise UnusableCertificate(f"{material.client_ca_name} cannot be used: {openssl_words(error)}.") from error
     return context
 
 
@@ -216,8 +214,3 @@ def _in_memory(content: bytes) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
-
-
-def _words(error: OSError) -> str:
-    """Return OpenSSL's words, without the line of its source."""
-    return (error.strerror or str(error)).partition(" (_ssl.c")[0]

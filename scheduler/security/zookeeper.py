@@ -8,8 +8,9 @@ lines that begin with # are ignored.
 from __future__ import annotations
 
 import re
-import ssl
 from dataclasses import dataclass, field
+
+from scheduler.security.tls import Tls
 
 SHORTEST = 8
 _USER = re.compile(r"[A-Za-z0-9_.@-]+")
@@ -45,28 +46,6 @@ def parse_credentials(text: str) -> tuple[Credentials, ...]:
     if not found:
         raise CredentialsFileError("it holds no user:password")
     return tuple(found)
-
-
-@dataclass(frozen=True)
-class Tls:
-    """The files for connections over TLS, in PEM. Without certificate and key the client presents none."""
-
-    ca_file: str
-    certificate_file: str = ""
-    key_file: str = ""
-
-    def context(self) -> ssl.SSLContext:
-        """Return a context from the present files: one CA file, names checked, TLS 1.2 or later.
-
-        kazoo's own context would trust all authorities of the system too. Raises OSError, also for what is no PEM.
-        """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_verify_locations(self.ca_file)
-        if self.certificate_file:
-            # Without a password, Python would ask for that of an encrypted key on the terminal.
-            context.load_cert_chain(self.certificate_file, self.key_file or None, password="")
-        return context
 
 
 @dataclass(frozen=True)

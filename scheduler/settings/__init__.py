@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
 from scheduler.security.api_certificate import CertificateFiles, CertificateSource
-from scheduler.security.zookeeper import Access, Tls, parse_credentials
+from scheduler.security.tls import Tls
+from scheduler.security.zookeeper import Access, parse_credentials
 from scheduler.settings.bundle_digests import DIGESTS
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
@@ -25,6 +26,8 @@ from scheduler.settings.texts import shortened, switch
 
 if TYPE_CHECKING:
     from scheduler.security.backup_keys import BackupKeys
+    from scheduler.security.issuer import Issuer
+    from scheduler.security.sealing import Sealer
 
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
@@ -177,6 +180,13 @@ class Settings:
         from scheduler.security.backup_keys import backup_keys
 
         return backup_keys(self.backup_encryption_key_file, self.secrets_key_file, self.secrets_key)
+
+    def issuer(self, sealer: Sealer | None) -> Issuer:
+        """Return the keys of authorities, which `sealer` opens unless they are in files."""
+        # cryptography takes a while to import, and few commands need it.
+        from scheduler.security.issuer import Issuer
+
+        return Issuer(self.service_name, sealer, self.security_ca_certificate_file, self.security_ca_key_file)
 
     def cluster_spec(self) -> ClusterSpec:
         """Return the part that becomes a configuration. Equal settings return equal specs."""

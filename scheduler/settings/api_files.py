@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from scheduler.security.api_certificate import (
     CERTIFICATE,
@@ -14,7 +13,7 @@ from scheduler.security.api_certificate import (
     identify,
 )
 from scheduler.security.client_names import RolesFileError, parse_roles
-from scheduler.settings.checks import Reading
+from scheduler.settings.checks import Reading, read_file
 
 ROLES = "API_CLIENT_ROLES_FILE"
 
@@ -24,7 +23,7 @@ def unusable_api_files(reading: Reading, now: float) -> Iterator[str]:
     certificate, key, clients, roles = (reading.values.get(name) or "" for name in (CERTIFICATE, KEY, CLIENT_CA, ROLES))
     yield from _pairs(certificate, key, clients, roles)
     if roles:
-        yield from _roles_problems(roles)
+        read_file(ROLES, reading, parse_roles, RolesFileError, encoding="utf-8")
     if certificate and key:
         try:
             identify(CertificateFiles(certificate, key, clients).read(), now)
@@ -41,14 +40,3 @@ def _pairs(certificate: str, key: str, clients: str, roles: str) -> Iterator[str
         yield f"{missing} must be set beside {given}."
     if clients and not certificate:
         yield f"{CERTIFICATE} must be set beside {CLIENT_CA}: clients present certificates only over HTTPS."
-
-
-def _roles_problems(path: str) -> Iterator[str]:
-    try:
-        parse_roles(Path(path).read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        yield f"{ROLES} {path} is not a text file."
-    except RolesFileError as error:
-        yield f"{ROLES} {path} cannot be used: {error}."
-    except OSError as error:
-        yield f"{ROLES} {path} cannot be read: {error.strerror}."

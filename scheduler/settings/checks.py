@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from scheduler.security.superuser import SuperuserFileError, parse_superuser
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.node_settings import EXECUTOR_BUNDLE
 from scheduler.settings.texts import shown, switch
+
+T = TypeVar("T")
 
 _PORTS = (
     "CASSANDRA_STORAGE_PORT",
@@ -47,7 +49,7 @@ def read_options(given: Mapping[str, str], reading: Reading) -> None:
 def _add_yaml(source: str, reading: Reading, places: dict[str, str]) -> None:
     text = reading.values.get(source, "")
     if text and source == "CASSANDRA_YAML_FILE":
-        text = _read_file(source, text, reading)
+        text = read_file(source, reading, str)
     if not text:
         return
     # Few starts need it, and it imports PyYAML.
@@ -103,34 +105,15 @@ def login_conflicts(reading: Reading) -> Iterator[str]:
             yield f"{name} must be off for {key} {shown(found)}: the service manages {own} alone."
 
 
-def _unusable_superuser(reading: Reading) -> Iterator[str]:
-    name = "SECURITY_SUPERUSER_FILE"
-    if not reading.has(name):
-        return
-    before = len(reading.problems)
-    text = _read_file(name, reading.values[name], reading)
-    if len(reading.problems) > before:
-        return
-    try:
-        parse_superuser(text)
-    except SuperuserFileError as error:
-        yield f"{name} {reading.values[name]} cannot be used: {error}."
-
-
 def unusable_files(reading: Reading) -> Iterator[str]:
     """Yield the problems of files that settings name, and of missing bundles."""
-    before = len(reading.problems)
     if reading.has("API_TOKEN_FILE"):
-        text = _read_file("API_TOKEN_FILE", reading.values["API_TOKEN_FILE"], reading)
-        if len(reading.problems) == before:
-            try:
-                parse_tokens(text)
-            except TokenFileError as error:
-                yield f"API_TOKEN_FILE {reading.values['API_TOKEN_FILE']} cannot be used: {error}."
+        read_file("API_TOKEN_FILE", reading, parse_tokens, TokenFileError)
     if reading.has("SERVICE_SECRET_FILE"):
-        _read_file("SERVICE_SECRET_FILE", reading.values["SERVICE_SECRET_FILE"], reading)
+        read_file("SERVICE_SECRET_FILE", reading, str)
     yield from _unusable_keys(reading)
-    yield from _unusable_superuser(reading)
+    if reading.has("SECURITY_SUPERUSER_FILE"):
+        read_file("SECURITY_SUPERUSER_FILE", reading, parse_superuser, SuperuserFileError)
     yield from _missing_bundles(reading)
 
 
@@ -144,21 +127,10 @@ def _unusable_keys(reading: Reading) -> Iterator[str]:
         yield "SECRETS_KEY must not be set beside SECRETS_KEY_FILE."
     for setting in ("SECRETS_KEY_FILE", "BACKUP_ENCRYPTION_KEY_FILE"):
         if reading.has(setting):
-            yield from _unusable_key_file(setting, reading)
+            # cryptography takes a while to import, and few settings need it.
+            from scheduler.security.sealing import KeyFileError, parse_keys
 
-
-def _unusable_key_file(setting: str, reading: Reading) -> Iterator[str]:
-    path, before = reading.values[setting], len(reading.problems)
-    text = _read_file(setting, path, reading)
-    if len(reading.problems) > before:
-        return
-    # cryptography takes a while to import, and few settings need it.
-    from scheduler.security.sealing import KeyFileError, parse_keys
-
-    try:
-        parse_keys(text)
-    except KeyFileError as error:
-        yield f"{setting} {path} cannot be used: {error}."
+            read_file(setting, reading, parse_keys, KeyFileError)
 
 
 def _missing_bundles(reading: Reading) -> Iterator[str]:
@@ -170,16 +142,6 @@ def _missing_bundles(reading: Reading) -> Iterator[str]:
     for setting, name in bundles.items():
         if setting in reading.derived and not (directory / name).is_file():
             yield f"ARTIFACTS_DIR {directory} must hold {name}, or {setting} must be the address where agents fetch it."
-
-
-def _read_file(setting: str, path: str, reading: Reading) -> str:
-    try:
-        return Path(path).read_text()
-    except UnicodeDecodeError:
-        reading.problems.append(f"{setting} {path} is not a text file.")
-    except OSError as error:
-        reading.problems.append(f"{setting} {path} cannot be read: {error.strerror}.")
-    return ""
 
 
 @dataclass
@@ -195,3 +157,23 @@ class Reading:
     def has(self, *settings: str) -> bool:
         """Return whether all of these were read without a problem and are set."""
         return all(self.values.get(name) not in (None, "") for name in settings)
+
+
+def read_file(
+    setting: str,
+    reading: Reading,
+    parse: Callable[[str], T],
+    refusal: type[Exception] | tuple[()] = (),
+    encoding: str | None = None,
+) -> T | None:
+    """Return what `parse` makes of a setting's file; None, and a problem, if it cannot be read or raises `refusal`."""
+    path = reading.values[setting]
+    try:
+        return parse(Path(path).read_text(encoding=encoding))
+    except UnicodeDecodeError:
+        reading.problems.append(f"{setting} {path} is not a text file.")
+    except refusal as error:
+        reading.problems.append(f"{setting} {path} cannot be used: {error}.")
+    except OSError as error:
+        reading.problems.append(f"{setting} {path} cannot be read: {error.strerror}.")
+    return None

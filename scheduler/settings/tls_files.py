@@ -6,11 +6,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import WIDE, Tls, openssl_words
 from scheduler.settings.checks import Reading
-
-# What no secret's file should grant: writing to its group, and anything to others.
-WIDE = stat.S_IWGRP | stat.S_IRWXO
 
 
 def tls_problems(reading: Reading, ca_file: str, certificate_file: str, key_file: str) -> Iterator[str]:
@@ -29,13 +26,13 @@ def tls_problems(reading: Reading, ca_file: str, certificate_file: str, key_file
     try:
         Tls(ca).context()
     except OSError as error:
-        yield f"{ca_file} {ca} cannot be used: {_words(error)}."
+        yield f"{ca_file} {ca} cannot be used: {openssl_words(error)}."
         return
     if certificate and key:
         try:
             Tls(ca, certificate, key).context()
         except OSError as error:
-            yield f"{certificate_file} {certificate} cannot be used with {key_file} {key}: {_words(error)}."
+            yield f"{certificate_file} {certificate} cannot be used with {key_file} {key}: {openssl_words(error)}."
 
 
 def _unreadable(setting: str, path: str | None) -> str | None:
@@ -48,12 +45,17 @@ def _unreadable(setting: str, path: str | None) -> str | None:
     return None
 
 
-def _words(error: OSError) -> str:
-    """Return OpenSSL's words, without the line of its source."""
-    return (error.strerror or str(error)).partition(" (_ssl.c")[0]
+def warn_of_modes(reading: Reading, *settings: str) -> None:
+    """Add a warning for each of these files of secrets that other users of the machine can use."""
+    for setting in settings:
+        if reading.has(setting) and (mode := _mode_of(reading.values[setting])) & WIDE:
+            reading.warnings.append(
+                f"{setting} {reading.values[setting]} has the mode {mode:04o}, so that other users of the machine "
+                "can use it; set it to 0600."
+            )
 
 
-def mode_of(path: str) -> int:
+def _mode_of(path: str) -> int:
     """Return the permissions of a file; 0 if it cannot be read, which other checks report."""
     try:
         return stat.S_IMODE(Path(path).stat().st_mode)

@@ -12,7 +12,8 @@ from kazoo.exceptions import AuthFailedError, ConnectionDropped
 from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.protocol.serialization import Auth
 
-from scheduler.security.zookeeper import Access, Tls
+from scheduler.security.tls import Tls
+from scheduler.security.zookeeper import Access
 from scheduler.storage.acl import acl_of
 
 # kazoo's own back-off grows to a minute: the session could end before the next attempt.

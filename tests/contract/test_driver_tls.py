@@ -22,7 +22,7 @@ from scheduler.driver.route import make_context
 from scheduler.loop.last_words import read
 from scheduler.loop.messages import Offers, Update
 from scheduler.loop.sandbox import Sandbox
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 from tests.certificates import DAY, Authority, Issued
 from tests.contract.conftest import ROOT, Server
 from tests.contract.test_driver import Listener, Mesos, Start, start

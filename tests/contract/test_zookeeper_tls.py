@@ -20,7 +20,8 @@ from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
 from scheduler.errors import Exit, FatalError, StoreUnavailableError
-from scheduler.security.zookeeper import Access, Credentials, Tls
+from scheduler.security.tls import Tls
+from scheduler.security.zookeeper import Access, Credentials
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.certificates import DAY, Authority, Issued
 from tests.contract.conftest import ROOT

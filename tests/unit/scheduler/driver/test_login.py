@@ -27,7 +27,7 @@ from scheduler.driver.login import RENEW_AFTER, RETRY_SECONDS, Account, LoginErr
 from scheduler.errors import Exit
 from scheduler.loop.messages import Event, Fatal
 from scheduler.security.service_account import ServiceAccount
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 from tests.certificates import DAY, Authority
 from tests.http_servers import HttpServer, QuietHandler
 from tests.waiting import wait_for

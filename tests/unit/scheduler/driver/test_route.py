@@ -9,7 +9,7 @@ import pytest
 
 from executor.mesos_http import TlsError
 from scheduler.driver.route import Route
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 from tests.certificates import Authority
 from tests.http_servers import HttpServer, QuietHandler
 

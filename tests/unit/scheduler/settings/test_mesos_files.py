@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from scheduler.security.zookeeper import Tls
+from scheduler.security.tls import Tls
 from scheduler.settings import InvalidSettings, Settings, parse
 from service.startup import framework
 from tests.certificates import Authority

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.security.zookeeper import OPEN, Access, Credentials, CredentialsFileError, Tls, parse_credentials
+from scheduler.security.tls import Tls
+from scheduler.security.zookeeper import OPEN, Access, Credentials, CredentialsFileError, parse_credentials
 from scheduler.settings import InvalidSettings, Settings, parse
 from tests.certificates import Authority
 
