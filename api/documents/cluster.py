@@ -155,8 +155,8 @@ def statuses(state: ClusterState) -> Json:
 
 def _last_status(state: ClusterState, node: NodeRecord) -> Json:
     """Return the last status of the node's newest task; every field is null before its first one."""
-    sighting = state.sightings.get(node.name)
-    if sighting is None or node.task is None or sighting.task_id != node.task.id:
+    sighting = state.sighting_of(node)
+    if sighting is None:
         return dict.fromkeys(LAST_STATUS)
     found, measured = sighting.status, sighting.figures or Figures()
     values = (
@@ -189,8 +189,8 @@ def cql_address(state: ClusterState, node: NodeRecord) -> str | None:
     task = node.task
     if task is None or task.state is not TaskState.RUNNING or node.missing is not None:
         return None
-    sighting = state.sightings.get(node.name)
-    if sighting is None or sighting.task_id != task.id:
+    sighting = state.sighting_of(node)
+    if sighting is None:
         return node.address if node.mode == "NORMAL" else None
     serves = sighting.status.mode == "NORMAL" and sighting.status.native_transport_running
     return (sighting.status.endpoint or node.address) if serves else None

@@ -101,10 +101,11 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         return _store(state, node, reset_node(node))
     if command.plan == RECOVERY:
         return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
-    if node.name in outdated(state) and (block := unconditional_block(state, node)) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"The step of {node.name} cannot be forced: it {block.sentence}")
-    if node.name in outdated(state) and gate_block(state, node) is not None:
-        return replace(state, plans={**state.plans, DEPLOY: let_pass(state, node.name)})
+    if node.name in outdated(state):
+        if (block := unconditional_block(state, node)) is not None:
+            return Refusal(RefusalKind.CONFLICT, f"The step of {node.name} cannot be forced: it {block.sentence}")
+        if gate_block(state, node) is not None:
+            return replace(state, plans={**state.plans, DEPLOY: let_pass(state, node.name)})
     return _store(state, node, replace(node, forced=True))
 
 

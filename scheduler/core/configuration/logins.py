@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from scheduler.core.state.cluster import ClusterState
@@ -62,11 +63,13 @@ class Stages:
         found = {}
         for part in _CLASSES:
             present = None if own is None else getattr(own, part)
-            found[part] = _next(present, getattr(self.wanted, part), self._all(part))
+            found[part] = _next(present, getattr(self.wanted, part), self._present[part])
         return Stage(**found)
 
-    def _all(self, part: str) -> frozenset[str]:
-        return frozenset(getattr(stage, part) for stage in self.members.values())
+    @cached_property
+    def _present(self) -> Mapping[str, frozenset[str]]:
+        """The present stages by part: every member's next one depends on those of all."""
+        return {part: frozenset(getattr(stage, part) for stage in self.members.values()) for part in _CLASSES}
 
 
 def stages(state: ClusterState) -> Stages:
@@ -157,28 +160,28 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
         stage = found.members.get(node.name, Stage())
         if TRANSITIONAL not in (stage.authentication, stage.authorization) or not is_up(node):
             continue
-        sighting = state.sightings.get(node.name)
-        current = sighting is not None and node.task is not None and sighting.task_id == node.task.id
-        if sighting is None or not current or sighting.status.refused_clients is None:
+        sighting = state.sighting_of(node)
+        if sighting is None or sighting.status.refused_clients is None:
             return Reason(Code.LOGINS, f"waits for {node.name} to report the clients that cannot log in")
         silent += [f"{client} at {node.name}" for client in sighting.status.silent_clients or ()]
         refused += [f"{client} at {node.name}" for client in sighting.status.refused_clients]
     if silent:
         text = (
-            f"waits for clients without credentials: {_listed(silent)}; give them a user and a password, or complete "
-            "this step by force"
+            f"waits for clients without credentials: {list_clients(silent)}; give them a user and a password, or "
+            "complete this step by force"
         )
         return Reason(Code.REFUSED_CLIENTS, text)
     if refused and enforces:
         text = (
-            f"waits for clients that would be refused: {_listed(refused)}; create their roles, correct them, or "
+            f"waits for clients that would be refused: {list_clients(refused)}; create their roles, correct them, or "
             "complete this step by force"
         )
         return Reason(Code.REFUSED_CLIENTS, text)
     return None
 
 
-def _listed(clients: Iterable[str]) -> str:
+def list_clients(clients: Iterable[str]) -> str:
+    """Return clients for a sentence, each once, and how many more there are."""
     shown = list(dict.fromkeys(clients))
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from executor.certificate_messages import OFF, CertificateFacts, fingerprints
 from scheduler.core.configuration.standing_plans import CERTIFICATES, plan_record
@@ -63,10 +64,8 @@ def certified_nodes(state: ClusterState) -> list[NodeRecord]:
 
 def facts_of(state: ClusterState, node: NodeRecord) -> CertificateFacts | None:
     """Return what the node's present task says of its certificate; None if it has said nothing."""
-    sighting = state.sightings.get(node.name)
-    if sighting is None or node.task is None or sighting.task_id != node.task.id:
-        return None
-    return sighting.status.certificate
+    sighting = state.sighting_of(node)
+    return None if sighting is None else sighting.status.certificate
 
 
 def certificate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
@@ -103,7 +102,12 @@ def wanted_of(record: AuthorityRecord) -> Wanted:
 
 def fingerprint(authority: Authority) -> str:
     """Return the SHA-256 of an authority's certificate."""
-    return fingerprints(authority.certificate)[0]
+    return _fingerprint(authority.certificate)
+
+
+@lru_cache(maxsize=8)  # of the few authorities, for each node in each cycle
+def _fingerprint(certificate: str) -> str:
+    return fingerprints(certificate)[0]
 
 
 def pending(state: ClusterState) -> Iterator[tuple[NodeRecord, Reason]]:

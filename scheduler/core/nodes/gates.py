@@ -19,7 +19,6 @@ from scheduler.core.state.lifecycle import by_index, is_down, is_up
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 
-_NAMED = 5
 # At most three tries fail.
 SETTLE_SECONDS = 6.0
 
@@ -59,13 +58,12 @@ def plain_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     for other in by_index(state.nodes.values()):
         if not is_up(other) or encryption_of(state, other) != OPTIONAL or has_passed(state, other.name):
             continue
-        sighting = state.sightings.get(other.name)
-        current = sighting is not None and other.task is not None and sighting.task_id == other.task.id
-        clients = sighting.status.plain_clients if sighting is not None and current else None
+        sighting = state.sighting_of(other)
+        clients = None if sighting is None else sighting.status.plain_clients
         if clients is None:
             unknown.append(other.name)
         elif clients:
-            found.append(f"{other.name} serves {_listed(clients)}")
+            found.append(f"{other.name} serves {logins.list_clients(clients)}")
     if found:
         text = (
             f"clients connect without TLS, which would be refused: {'; '.join(found)}; let them use TLS, or complete "
@@ -119,11 +117,6 @@ def undecided(state: ClusterState) -> Iterator[NodeRecord]:
         transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
         if transitional or (required and encryption_of(state, node) == OPTIONAL):
             yield node
-
-
-def _listed(clients: tuple[str, ...]) -> str:
-    more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
-    return ", ".join(clients[:_NAMED]) + more
 
 
 def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:

@@ -47,10 +47,9 @@ def _may_answer(node: NodeRecord) -> bool:
 
 
 def _is_due(state: ClusterState, node: NodeRecord, urgent: bool, now: float) -> bool:
-    assert node.task is not None
-    sighting = state.sightings.get(node.name)
-    unknown = sighting is None or sighting.task_id != node.task.id
-    if not urgent and not unknown and sighting is not None and now - sighting.at < IDLE_SECONDS:
+    sighting = state.sighting_of(node)
+    unknown = sighting is None
+    if not urgent and sighting is not None and now - sighting.at < IDLE_SECONDS:
         return False
     asked = state.memory.asked.get(node.name, _NEVER)
     pause = UNANSWERED_SECONDS if asked.unanswered else URGENT_SECONDS

@@ -90,7 +90,7 @@ def describe_missing(node: NodeRecord) -> str:
 def _views(state: ClusterState) -> _Views:
     up = (node for node in state.nodes.values() if node.deployed is not None and is_up(node))
     members = [node for node in up if not is_silent(state, node)]
-    voters = tuple((node, sighting) for node in members if (sighting := _own(state, node)) is not None)
+    voters = tuple((node, sighting) for node in members if (sighting := state.sighting_of(node)) is not None)
     found: dict[str, list[NodeRecord]] = {}
     for node, sighting in voters:
         for address in (*sighting.status.unreachable, *sighting.status.doubted):
@@ -116,12 +116,6 @@ def _is_seen_again(views: _Views, node: NodeRecord) -> bool:
 
 def _heard_at(state: ClusterState, node: NodeRecord) -> float:
     """Return the time of the node's last status; after a start of the scheduler, of its task's last update."""
-    sighting = _own(state, node)
+    sighting = state.sighting_of(node)
     assert node.task is not None
     return node.task.updated_at if sighting is None else sighting.at
-
-
-def _own(state: ClusterState, node: NodeRecord) -> Sighting | None:
-    """Return the last status of the node's newest task."""
-    sighting = state.sightings.get(node.name)
-    return None if sighting is None or node.task is None or sighting.task_id != node.task.id else sighting

@@ -104,10 +104,8 @@ def _schemas(state: ClusterState, node: NodeRecord, peers: Iterable[NodeRecord])
 
 def sighting_since(state: ClusterState, node: NodeRecord, since: float) -> Sighting | None:
     """Return the last status of the node's newest task, if it is not older than `since` (seconds since the epoch)."""
-    sighting = state.sightings.get(node.name)
-    if sighting is None or node.task is None or sighting.task_id != node.task.id or sighting.at < since:
-        return None
-    return sighting
+    sighting = state.sighting_of(node)
+    return None if sighting is None or sighting.at < since else sighting
 
 
 def _about(code: Code, what: str, names: list[str]) -> Reason:

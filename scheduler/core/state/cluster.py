@@ -249,3 +249,8 @@ class ClusterState(Records):
     uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+
+    def sighting_of(self, node: NodeRecord) -> Sighting | None:
+        """Return the last status of the node's newest task; None before its first one."""
+        sighting = self.sightings.get(node.name)
+        return None if sighting is None or node.task is None or sighting.task_id != node.task.id else sighting
