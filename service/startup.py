@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from scheduler import __version__
@@ -20,14 +19,13 @@ from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
-from scheduler.driver.route import make_context
+from scheduler.driver.route import context_maker
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
-from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import sealer
 from scheduler.security.service_account import parse_account
 from scheduler.security.zookeeper import Access
@@ -120,9 +118,7 @@ class Service:
         posts: list[Callable[..., object]] = []
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         given, metrics = self._settings, self._metrics
-        tls = given.mesos_tls()
-        words = LastWords(lambda event: posts[0](event), None if tls is None else partial(make_context, tls))
-        files = (given.security_ca_certificate_file, given.security_ca_key_file)
+        words = LastWords(lambda event: posts[0](event), context_maker(given.mesos_tls()))
         loop = Loop(
             store,
             driver,
@@ -133,7 +129,7 @@ class Service:
             words.ask,
             metrics.observe_cycle,
             self._backup_keys,
-            Issuer(given.service_name, self._sealer, *files),
+            given.issuer(self._sealer),
             given.security_superuser_file,
         )
         posts.append(loop.put)

@@ -8,22 +8,20 @@ from http import HTTPStatus
 from flask import Response, g, jsonify
 
 from api.documents.certificates import certificates as certificates_document
-from api.http.access import access, answer, snapshot
-from api.http.arguments import body, choice, query
-from api.http.errors import RequestError, refusal_error
-from api.openapi.json_schema import BOOLEAN, STRING, STRINGS, Json, object_of
+from api.http.access import access, answer, snapshot, submit
+from api.http.arguments import body, flag, query
+from api.http.errors import RequestError
+from api.openapi.json_schema import BOOLEAN, INTEGER, NULLABLE, STRING, STRINGS, object_of
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
 from scheduler.core.commands.command import RenewCertificates, RotateAuthority
 from scheduler.core.nodes.certificates import certified_nodes
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.security.authority import AuthorityError
-from scheduler.security.issuer import Issuer
 from scheduler.settings.texts import plain
 
 blueprint = Routes("certificates", __name__)
 
-_MAYBE: Json = {"type": ["string", "null"]}
 _CERTIFICATES = object_of(
     {
         "encryption": {"type": "string", "enum": ["off", "optional", "required"]},
@@ -39,23 +37,23 @@ _CERTIFICATES = object_of(
                 }
             ),
         },
-        "rotation": _MAYBE,
-        "rotated": _MAYBE,
+        "rotation": NULLABLE,
+        "rotated": NULLABLE,
         "nodes": {
             "type": "array",
             "items": object_of(
                 {
                     "node": STRING,
-                    "address": _MAYBE,
+                    "address": NULLABLE,
                     "encryption": STRING,
                     "state": {"type": "string", "enum": ["none", "unknown", "valid", "overdue", "expired"]},
                     "message": STRING,
-                    "serial": _MAYBE,
-                    "not_before": _MAYBE,
-                    "not_after": _MAYBE,
-                    "authority": _MAYBE,
+                    "serial": NULLABLE,
+                    "not_before": NULLABLE,
+                    "not_after": NULLABLE,
+                    "authority": NULLABLE,
                     "trusted": STRINGS,
-                    "ports": {"type": "array", "items": {"type": "integer"}},
+                    "ports": {"type": "array", "items": INTEGER},
                 }
             ),
         },
@@ -85,8 +83,7 @@ def renew() -> Response:
             raise RequestError(HTTPStatus.NOT_FOUND, f"There is no node {plain(text)}.")
         names = (name,)
     command = RenewCertificates(names, g.principal)
-    if (refusal := access().gateway.submit(command, g.principal)) is not None:
-        raise refusal_error(refusal)
+    submit(command)
     return jsonify(names)
 
 
@@ -98,17 +95,14 @@ def renew() -> Response:
 )
 def rotate() -> Response:
     """Begin the rotation of the authority: see the plan certificates."""
-    waits = choice(query("wait"), "wait", ("true", "false"), "true") == "true"
+    waits = flag(query("wait"), "wait", default=True)
     body()
-    settings = access().settings
-    files = (settings.security_ca_certificate_file, settings.security_ca_key_file)
     try:
-        following = Issuer(settings.service_name, access().sealer, *files).new(time.time())
+        following = access().settings.issuer(access().sealer).new(time.time())
     except AuthorityError as error:
         raise RequestError(HTTPStatus.CONFLICT, f"There is no new authority: {error}.") from error
     command = RotateAuthority(following.certificate, following.sealed, g.principal, waits)
-    if (refusal := access().gateway.submit(command, g.principal)) is not None:
-        raise refusal_error(refusal)
+    submit(command)
     message = "The rotation of the authority begins: see the plan certificates."
     if waits:
         message += " When all nodes trust both authorities, give clients the new one, and continue that plan."

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 
 from flask import Response, g, jsonify
 
 from api.documents import cluster
 from api.endpoints.start_operation import start
-from api.http.access import access, answer, answer_accepted, snapshot
+from api.http.access import access, answer, answer_accepted, snapshot, submit
 from api.http.arguments import body, choice, flag, query
-from api.http.errors import RequestError, refusal_error
+from api.http.errors import RequestError
 from api.openapi.json_schema import STRINGS, ref
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
-from scheduler.driver.route import make_context
+from scheduler.driver.route import context_maker
 from scheduler.loop.sandbox import UnreadableError, read_tail, sandbox_of_node
 from scheduler.loop.snapshot import Unavailable
 from scheduler.settings.texts import plain
@@ -85,8 +84,7 @@ def logs(node: str) -> Response:
             "Too many logs and questions are being read: try again, or raise API_THREADS.",
         )
     try:
-        tls = access().settings.mesos_tls()
-        text = read_tail(sandbox, LOGS[name], LOG_BYTES, None if tls is None else partial(make_context, tls))
+        text = read_tail(sandbox, LOGS[name], LOG_BYTES, context_maker(access().settings.mesos_tls()))
     except UnreadableError as error:
         raise Unavailable(
             f"the file {LOGS[name]} of {record.name} on {sandbox.hostname} cannot be read: {error}"
@@ -196,9 +194,7 @@ def cancel(node: str) -> Response:
     query()
     body()
     record = _record(node)
-    refusal = access().gateway.submit(CancelIntent(record.name, g.principal), g.principal)
-    if refusal is not None:
-        raise refusal_error(refusal)
+    submit(CancelIntent(record.name, g.principal))
     return jsonify(message=f"The intent of {record.name} is cancelled.")
 
 
@@ -211,18 +207,14 @@ def _replace(node: NodeRecord, arguments: Mapping[str, str]) -> Response:
 
 
 def _submit(node: NodeRecord, command: NodeCommand) -> Response:
-    refusal = access().gateway.submit(command, g.principal)
-    if refusal is not None:
-        raise refusal_error(refusal)
+    submit(command)
     return jsonify([node.task.id] if node.task is not None else [])
 
 
 def _restart(nodes: Sequence[NodeRecord], arguments: Mapping[str, str], by_rack: bool = False) -> Response:
     forced = flag(arguments, "force")
     command = RestartNodes(tuple(node.name for node in nodes), g.principal, forced, by_rack)
-    refusal = access().gateway.submit(command, g.principal)
-    if refusal is not None:
-        raise refusal_error(refusal)
+    submit(command)
     return jsonify([node.task.id for node in nodes if node.task is not None])
 
 

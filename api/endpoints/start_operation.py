@@ -11,8 +11,8 @@ from typing import Any
 from flask import g
 
 from api.documents.cluster import launched
-from api.http.access import access, snapshot
-from api.http.errors import RequestError, refusal_error
+from api.http.access import access, snapshot, submit
+from api.http.errors import RequestError
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance import backup_places
 from scheduler.core.maintenance.replay import replaced
@@ -64,9 +64,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
         tuning=request.tuning,
         sealed=seal(identifier, request.secrets),
     )
-    refusal = access().gateway.submit(command, g.principal)
-    if refusal is not None:
-        raise refusal_error(refusal)
+    submit(command)
     return identifier, remarks(state, kind)
 
 

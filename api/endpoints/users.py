@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import Response, g
 
-from api.http.access import access, answer, answer_accepted, snapshot
+from api.http.access import access, answer, answer_accepted, snapshot, submit
 from api.http.arguments import body, query
-from api.http.errors import RequestError, refusal_error
+from api.http.errors import RequestError
 from api.openapi.json_schema import ref
 from api.openapi.routes import Routes
 from scheduler.core.commands.command import StartOperation
@@ -53,9 +53,7 @@ def rotate() -> Response:
         principal=g.principal,
         sealed=sealer.seal(identifier, {PASSWORD: new_password()}),
     )
-    refusal = access().gateway.submit(command, g.principal)
-    if refusal is not None:
-        raise refusal_error(refusal)
+    submit(command)
     return answer_accepted("started", identifier)
 
 

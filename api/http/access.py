@@ -12,6 +12,8 @@ from typing import Any
 
 from flask import Response, current_app, g, jsonify
 
+from api.http.errors import refusal_error
+from scheduler.core.commands.command import Command
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys
@@ -98,6 +100,13 @@ def snapshot() -> Snapshot:
     found = access().gateway.snapshot()
     g.snapshot_at = found.at
     return found
+
+
+def submit(command: Command) -> None:
+    """Have the scheduler carry out a command of the request's principal. Raises RequestError if it refuses."""
+    refusal = access().gateway.submit(command, g.principal)
+    if refusal is not None:
+        raise refusal_error(refusal)
 
 
 def answer(key: str, build: Callable[[Snapshot], Any], of: Snapshot | None = None) -> Response:

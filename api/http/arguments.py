@@ -32,9 +32,9 @@ def query(*allowed: str) -> Mapping[str, str]:
     return {name: value for name, value in request.args.items() if value}
 
 
-def flag(arguments: Mapping[str, str], name: str) -> bool:
-    """Return a query parameter that is true or false, false if it is missing; 400 for anything else."""
-    return choice(arguments, name, ("true", "false"), "false") == "true"
+def flag(arguments: Mapping[str, str], name: str, default: bool = False) -> bool:
+    """Return a query parameter that is true or false, `default` if it is missing; 400 for anything else."""
+    return choice(arguments, name, ("true", "false"), "true" if default else "false") == "true"
 
 
 def choice(arguments: Mapping[str, str], name: str, words: Sequence[str], default: str) -> str:

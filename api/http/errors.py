@@ -34,7 +34,7 @@ class RequestError(Exception):
 
 def refusal_error(refusal: Refusal) -> RequestError:
     """Return the error for a command that the scheduler refused."""
-    return RequestError(_CODES[refusal.kind], _sentence(refusal.message))
+    return RequestError(_CODES[refusal.kind], sentence(refusal.message))
 
 
 def register(app: Flask) -> None:
@@ -49,7 +49,7 @@ def _request_error(error: RequestError) -> Response:
 
 
 def _unavailable(error: Unavailable) -> Response:
-    response = _message(HTTPStatus.SERVICE_UNAVAILABLE, _sentence(str(error)))
+    response = _message(HTTPStatus.SERVICE_UNAVAILABLE, sentence(str(error)))
     response.headers["Retry-After"] = "1"
     return response
 
@@ -85,6 +85,7 @@ def _message(status: HTTPStatus, message: str) -> Response:
     return response
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str, ends: tuple[str, ...] = (".", "!", "?")) -> str:
+    """Return a text as a sentence: with a capital, and with one of these ends."""
     text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    return text if text.endswith(ends) else f"{text}."

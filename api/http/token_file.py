@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.http.watched_file import Clock, WatchedFile
 from scheduler.security.tokens import Token, read_tokens
-
-log = logging.getLogger(__name__)
-
-# A change that leaves size and time stamp as they were is seen after this time.
-REREAD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,15 +29,11 @@ class TokenFile:
     finds the token. Used by many threads.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
-        self._clock = clock
+    def __init__(self, path: Path, clock: Clock = time.monotonic) -> None:
         self._key = secrets.token_bytes(32)
         self._known = _Known()
-        self._seen: tuple[int, int, int] | None = None
-        self._read_at = -REREAD_SECONDS
-        self._said = ""
-        self._reading, self._hashing = threading.Lock(), threading.Lock()
+        self._file = WatchedFile("API_TOKEN_FILE", path, self._parse, "no token is valid", clock)
+        self._hashing = threading.Lock()
 
     def holder(self, secret: str, hashing: bool = True) -> Token | None:
         """Return the token that this is; None for a wrong one, or, without `hashing`, for one not seen before."""
@@ -72,36 +62,16 @@ class TokenFile:
         return hmac.digest(self._key, secret.encode("utf-8", "replace"), "sha256")
 
     def _current(self) -> _Known:
-        try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            seen = None
-        if seen != self._seen or self._clock() - self._read_at >= REREAD_SECONDS:
-            with self._reading:
-                self._known = self._read()
-                # Last: until then other requests read the file too, instead of using the tokens before.
-                self._seen, self._read_at = seen, self._clock()
-        return self._known
+        return self._file.current()
 
-    def _read(self) -> _Known:
-        try:
-            text = self._path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not a text"
-            self._say(f"cannot be read, no token is valid: {why}")
-            return _Known()
+    def _parse(self, text: str | None) -> tuple[_Known, str]:
+        if text is None:
+            self._known = _Known()
+            return self._known, ""
         tokens, problems = read_tokens(text)
         if not tokens:
             problems = ("holds no token, so that none is valid", *problems)
-        self._say("; ".join(problems))
-        if text == self._known.text:
-            return self._known
-        plain = {self._digest(token.secret): token for token in tokens if not token.hash}
-        return _Known(text, plain, {token.id: token for token in tokens if token.hash})
-
-    def _say(self, problem: str) -> None:
-        """Log a problem when it begins, not at each request."""
-        if problem and problem != self._said:
-            log.error("API_TOKEN_FILE %s: %s", self._path, problem)
-        self._said = problem
+        if text != self._known.text:
+            plain = {self._digest(token.secret): token for token in tokens if not token.hash}
+            self._known = _Known(text, plain, {token.id: token for token in tokens if token.hash})
+        return self._known, "; ".join(problems)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from api.documents import operations
+from api.http.errors import sentence
 from api.page.commands import Button, button
-from api.page.nodes import PLANS, Mark, tiles
+from api.page.nodes import PLANS, Mark, Tile
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.ring.logins import warnings
 from scheduler.core.state.operation import OperationState
@@ -20,6 +21,8 @@ SHOWN = 20
 # One command to the plan answers for all of its steps with the same reason.
 _OF_PLAN = (Code.INTERRUPTED, Code.CANARY, Code.SETTINGS_REFUSED)
 _OF_OFFERS = (Code.NO_OFFER, Code.NO_OFFER_FITS)
+# A long text of a node can be cut.
+_ENDS = (".", "!", "?", "…")
 _DONE = ("NONE", "COMPLETE", "STOPPED")
 
 
@@ -44,7 +47,7 @@ class Work:
     link: str
 
 
-def headline(found: Snapshot) -> tuple[Mark, str, str]:
+def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
     """Return the state of the cluster in one sentence, and the step of a plan that says most about it."""
     state = found.state
     if state.uninstall is not None:
@@ -53,7 +56,6 @@ def headline(found: Snapshot) -> tuple[Mark, str, str]:
         return Mark("bad", "problem"), found.problem, ""
     if not found.connected or not state.registered:
         return Mark("bad", "no Mesos"), "The scheduler has no connection to Mesos; nodes keep running.", ""
-    nodes = tiles(found)
     up = sum(tile.mark.tone == "ok" for tile in nodes)
     wanted = state.target.spec.nodes
     have = f"{up} of {max(wanted, len(nodes))} nodes {'is' if up == 1 else 'are'} up"
@@ -61,7 +63,7 @@ def headline(found: Snapshot) -> tuple[Mark, str, str]:
         plan = found.plans.get(name)
         if plan is not None and plan.status is not Status.COMPLETE:
             step = _telling(plan)
-            detail = "" if step is None else _sentence(_named(step))
+            detail = "" if step is None else sentence(_named(step), _ENDS)
             tone = "bad" if plan.status is Status.ERROR else "warn" if plan.status is Status.WAITING else "busy"
             word = plan.status.value.replace("_", " ").lower()
             return Mark(tone, word), f"The plan {name} is {word}; {have}.", detail
@@ -77,7 +79,7 @@ def attention(found: Snapshot) -> list[Item]:
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
     words = [*state.configuration_errors, *warnings(state, state.target.spec)]
-    made += [Item(Mark("warn", "warning"), "Warning", _sentence(text)) for text in words]
+    made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     return made
 
 
@@ -107,7 +109,7 @@ def _of_plan(found: Snapshot, name: str, plan: Plan) -> Iterator[Item]:
                 title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else f"{name}: {step.name}"
                 where = f"offers?node={step.name}" if step.reason in _OF_OFFERS else link
                 word = step.status.value.replace("_", " ").lower()
-                yield Item(Mark(tone, word), title, _sentence(step.message), buttons, where)
+                yield Item(Mark(tone, word), title, sentence(step.message, _ENDS), buttons, where)
 
 
 def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[Button]:
@@ -140,8 +142,3 @@ def _telling(plan: Plan) -> Step | None:
 def _named(step: Step) -> str:
     """Return the message of a step, with its name if the message lacks it."""
     return step.message if step.name in step.message else f"{step.name}: {step.message}"
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

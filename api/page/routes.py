@@ -96,8 +96,8 @@ def now_or_lead() -> Response:
 
 def _now() -> Response:
     def build(found: Snapshot) -> dict[str, object]:
-        state, sentence, detail = now.headline(found)
         every, items = nodes.tiles(found), now.attention(found)
+        state, sentence, detail = now.headline(found, every)
         return {
             "state": state, "sentence": sentence, "detail": detail, "items": items[: now.SHOWN],
             "more": len(items) - now.SHOWN, "works": now.under_way(found), "counts": nodes.counts(every),

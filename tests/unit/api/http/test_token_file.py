@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.http.token_file import REREAD_SECONDS, TokenFile
+from api.http.token_file import TokenFile
+from api.http.watched_file import REREAD_SECONDS
 from scheduler.security.tokens import Role, Token, new_token
 
 
