@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
+from cassandra.cluster import Session
 
+from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
 
-@contextmanager
-def writing(world: World) -> Iterator[list[int]]:
+def writing(world: World) -> AbstractContextManager[list[int]]:
     """The numbers that were written at QUORUM so far, while a client goes on writing."""
-    written: list[int] = []
-    failures: list[BaseException] = []
-    stop = threading.Event()
 
-    def write() -> None:
-        try:
-            with world.cql() as session:
-                insert = session.prepare("INSERT INTO rolled.rows (id, text) VALUES (?, ?)")
-                insert.is_idempotent = True
-                while not stop.is_set():
-                    session.execute(insert, (len(written), f"row {len(written)}"))
-                    written.append(len(written))
-                    stop.wait(0.005)
-        except Exception as error:  # noqa: BLE001 raised again below, by the test's own thread
-            failures.append(error)
+    def prepare(session: Session) -> Request:
+        insert = session.prepare("INSERT INTO rolled.rows (id, text) VALUES (?, ?)")
+        insert.is_idempotent = True
+        return lambda number: session.execute(insert, (number, f"row {number}"))
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        wait_for("a row is written", lambda: bool(written or failures), 30.0)
-        yield written
-    finally:
-        stop.set()
-        thread.join()
-    assert not failures, failures
+    return traffic(world.cql, prepare, 0.005)
 
 
 def test_a_rolling_restart_keeps_every_row(world: World) -> None:

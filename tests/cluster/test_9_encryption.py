@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from cryptography import x509
 from devcluster import processes
 from devcluster.layout import ClusterLayout
 from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
+from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
@@ -80,37 +80,21 @@ def session(world: World, tls: bool = False) -> Iterator[Session]:
         cluster.shutdown()
 
 
-@contextmanager
-def busy(world: World, tls: bool = False) -> Iterator[list[int]]:
+def busy(world: World, tls: bool = False) -> AbstractContextManager[list[int]]:
     """The numbers written so far by a client that writes and reads each of them at QUORUM; no request may fail."""
-    done: list[int] = []
-    failures: list[BaseException] = []
-    stop = threading.Event()
 
-    def work() -> None:
-        try:
-            with session(world, tls) as cql:
-                insert = cql.prepare("INSERT INTO t.rows (id, text) VALUES (?, ?)")
-                select = cql.prepare("SELECT text FROM t.rows WHERE id = ?")
-                insert.is_idempotent = select.is_idempotent = True
-                while not stop.is_set():
-                    number = len(done)
-                    cql.execute(insert, (number, f"row {number}"))
-                    assert cql.execute(select, (number,)).one().text == f"row {number}"
-                    done.append(number)
-                    stop.wait(0.01)
-        except Exception as error:  # noqa: BLE001 raised again below, by the test's own thread
-            failures.append(error)
+    def prepare(cql: Session) -> Request:
+        insert = cql.prepare("INSERT INTO t.rows (id, text) VALUES (?, ?)")
+        select = cql.prepare("SELECT text FROM t.rows WHERE id = ?")
+        insert.is_idempotent = select.is_idempotent = True
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        wait_for("a row is written", lambda: bool(done or failures), 30.0)
-        yield done
-    finally:
-        stop.set()
-        thread.join()
-    assert not failures, failures
+        def request(number: int) -> None:
+            cql.execute(insert, (number, f"row {number}"))
+            assert cql.execute(select, (number,)).one().text == f"row {number}"
+
+        return request
+
+    return traffic(lambda: session(world, tls), prepare, 0.01)
 
 
 def change(world: World, value: str) -> None:

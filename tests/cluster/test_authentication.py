@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cassandra import Unauthorized
-from cassandra.cluster import NoHostAvailable
+from cassandra.cluster import NoHostAvailable, Session
 
 from devcluster import scheduler_process
 from executor.protocol import SERVICE_ROLES
 from scheduler.security.sealing import sealer
+from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
@@ -132,37 +131,21 @@ def test_a_new_cluster_has_it_from_its_first_start(tmp_path: Path, monkeypatch: 
             assert places_with(world, secret) == []
 
 
-@contextmanager
-def shopping(world: World) -> Iterator[list[int]]:
+def shopping(world: World) -> AbstractContextManager[list[int]]:
     """The rows that a client wrote, and read again, at QUORUM; it goes on and fails the test if a request fails."""
-    written: list[int] = []
-    failures: list[BaseException] = []
-    stop = threading.Event()
 
-    def work() -> None:
-        try:
-            with world.cql(SHOP) as session:
-                insert = session.prepare("INSERT INTO shop.t (id) VALUES (?)")
-                select = session.prepare("SELECT id FROM shop.t WHERE id = ?")
-                insert.is_idempotent = select.is_idempotent = True
-                while not stop.is_set():
-                    session.execute(insert, (len(written),))
-                    assert session.execute(select, (len(written),)).one() is not None
-                    written.append(len(written))
-                    stop.wait(0.02)
-        except Exception as error:  # noqa: BLE001 raised again below, by the test's own thread
-            failures.append(error)
+    def prepare(session: Session) -> Request:
+        insert = session.prepare("INSERT INTO shop.t (id) VALUES (?)")
+        select = session.prepare("SELECT id FROM shop.t WHERE id = ?")
+        insert.is_idempotent = select.is_idempotent = True
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        wait_for("a row is written", lambda: bool(written or failures), 30.0)
-        yield written
-        assert not failures, failures
-    finally:
-        stop.set()
-        thread.join()
-    assert not failures, failures
+        def request(number: int) -> None:
+            session.execute(insert, (number,))
+            assert session.execute(select, (number,)).one() is not None
+
+        return request
+
+    return traffic(lambda: world.cql(SHOP), prepare, 0.02)
 
 
 def stage_of(world: World) -> set[str]:
