@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from executor.backup.format.manifest import NodeManifest
 from executor.backup.jobs.questions import describe_backup
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
+from executor.restore.proof.restored_rows import Keeper
+from executor.restore.source.batches import Batch
 from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
@@ -239,6 +242,42 @@ def test_a_key_space_without_tables(place: Place) -> None:
     question = {"backup_name": "bare", "location": place.bucket.location, "secrets": SECRETS}
     assert describe_backup(place.node.facts(), question)["key_spaces"] == {"bare": []}
     place.execute("DROP KEYSPACE bare")
+
+
+@pytest.mark.parametrize("mode", ["import", "stream"])
+def test_tables_with_compact_storage_and_one_that_is_dropped_meanwhile(
+    place: Place, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.execute(
+        f"CREATE KEYSPACE old {_REPLICATION}",
+        "CREATE TABLE old.few (id int PRIMARY KEY, a int, b text) WITH COMPACT STORAGE",
+        "CREATE TABLE old.gone (id int PRIMARY KEY, a int)",
+        "CREATE TABLE old.wide (id int, c int, a int, PRIMARY KEY (id, c)) WITH COMPACT STORAGE",
+        *(f"INSERT INTO old.few (id, a, b) VALUES ({i}, {i}, 'b')" for i in range(ROWS)),
+        *(f"INSERT INTO old.gone (id, a) VALUES ({i}, {i})" for i in range(ROWS)),
+        *(f"INSERT INTO old.wide (id, c, a) VALUES ({i % 3}, {i}, {i})" for i in range(ROWS)),
+    )
+    queries = ("SELECT id, a, b FROM old.few", "SELECT id, c, a FROM old.wide")
+    before = [place.rows(query) for query in queries]
+    name = f"old-{mode}"
+    place.operator.back_up(name, ["old"])
+    place.execute("DROP KEYSPACE old")
+    keep = Keeper.keep
+
+    def drop(keeper: Keeper, batch: Batch, staged: Path) -> None:
+        if batch.target.table == "gone":
+            place.execute("DROP TABLE old.gone")
+        keep(keeper, batch, staged)
+
+    monkeypatch.setattr(Keeper, "keep", drop)
+    found = place.restore(name, mode=mode)
+    assert [place.rows(query) for query in queries] == before
+    how = f"{mode}ed"
+    dropped = "skipped: it was dropped meanwhile"
+    assert found["load"]["node-0"]["tables"] == {"old.few": how, "old.gone": dropped, "old.wide": how}
+    states = {name: one["state"] for name, one in found["compare"]["comparison"].items()}
+    assert states == {"old.few": "equal", "old.gone": "not compared", "old.wide": "equal"}
+    place.execute("DROP KEYSPACE old")
 
 
 LONG_SPACE, LONG_TABLE, LONG_NAME = "K" * 48, "T" * 222, "n" * 222
