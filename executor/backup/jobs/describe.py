@@ -35,6 +35,7 @@ _NAMED = 5
 _TRIES = 20
 _PAUSE_SECONDS = 0.2
 _CREATED, _DROPPED = "created after the snapshots were taken", "dropped after the snapshots were taken"
+_ANOTHER = "dropped and recreated while the snapshots were taken"
 
 
 def backup_describe(context: JobContext) -> Mapping[str, Any]:
@@ -111,22 +112,31 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
             text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
             raise JobError(_STEP, text, hopeless=True)
         return _Fit(frozenset(names), version, {})
-    if reported["differs"]:
-        _refuse_differing(reported["differs"])
     agreed: Mapping[str, str] = reported["agreed"]
+    others = [name for name, having in reported["differs"].items() if _is_another(*having)]
+    if differs := {name: having for name, having in reported["differs"].items() if name not in others}:
+        _refuse_differing(differs)
     try:
         here = fingerprint.short(fingerprint.take(session, names, request.column_families))
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
-    known = {**agreed, **dict.fromkeys(reported["left_out"], "")}
+    known = {**agreed, **dict.fromkeys([*reported["left_out"], *others], "")}
     _, new, _ = fingerprint.changes(known, here)
     changed, _, gone = fingerprint.changes(agreed, here)
+    if context.launch.parameters.get("last_round"):
+        others += [name for name in changed if _is_another(agreed[name], here[name])]
+        changed = [name for name in changed if name not in others]
     if changed and context.launch.parameters.get("last_round"):
         text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
         raise JobError(_STEP, f"{text}; {_REST}", hopeless=True)
-    left_out = {**reported["left_out"], **dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
+    left_out = {**reported["left_out"], **dict.fromkeys(others, _ANOTHER)}
+    left_out |= {**dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
     kept = frozenset(name for name in names if name in agreed and name not in left_out)
     return _Fit(kept, _version(context), left_out, changed)
+
+
+def _is_another(one: str, *others: str) -> bool:
+    return any(fingerprint.is_another(one, other) for other in others)
 
 
 _REST = "the snapshots were taken several times; make a new backup when the schema no longer changes"
