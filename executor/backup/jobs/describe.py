@@ -60,13 +60,15 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
                 return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}
             described_at = time.time()
             missing = _missing(context, fit.key_spaces)
-            found = Schema(fit.version, text.key_spaces, _counted(context, session, text.ids), text.ring)
+            counted, uncounted = _counted(context, session, text.ids)
+            found = Schema(fit.version, text.key_spaces, counted, text.ring)
             digest, problem = _write_roles(request, store, session, found)
         found = replace(found, roles_sha256=digest)
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
         store.put_document(key, content)
-    message = "; ".join(filter(None, (missing, _left_out_words(fit.left_out), _spread_words(context))))
+    parts = (missing, _left_out_words(fit.left_out), _uncounted_words(uncounted), _spread_words(context))
+    message = "; ".join(filter(None, parts))
     return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -169,6 +171,12 @@ def _left_out_words(left_out: Mapping[str, str]) -> str:
     return "; ".join(texts) + (f"; and {len(left_out) - _NAMED} more are" if len(left_out) > _NAMED else "")
 
 
+def _uncounted_words(uncounted: Mapping[str, str]) -> str:
+    texts = [f"{name}: {why}" for name, why in sorted(uncounted.items())]
+    more = [f"and {len(texts) - _NAMED} more were not counted"] if len(texts) > _NAMED else []
+    return "; ".join([*texts[:_NAMED], *more])
+
+
 def _spread_words(context: JobContext) -> str:
     parameters = context.launch.parameters
     if "spread_s" not in parameters:
@@ -217,7 +225,9 @@ def _read(request: Request, session: Session, fit: _Fit) -> _Text:
     return _Text(spaces, ids, ring)
 
 
-def _counted(context: JobContext, session: Session, ids: Mapping[TableName, str]) -> tuple[Table, ...]:
+def _counted(
+    context: JobContext, session: Session, ids: Mapping[TableName, str]
+) -> tuple[tuple[Table, ...], Mapping[str, str]]:
     count = Counting(context.launch.parameters.get("count_rows"), context.node.jolokia)
 
     def tell(words: str) -> None:
