@@ -298,7 +298,7 @@ def test_the_longest_names(place: Place) -> None:
     place.restore("long", key_spaces=[LONG_SPACE])
     assert place.rows(f"SELECT id FROM {table} WHERE v = 'v'") == [(1,)]
     other = f'"{LONG_SPACE}".{LONG_NAME}'
-    place.restore("long", rename={f"{LONG_SPACE}.{LONG_TABLE}": f"{LONG_SPACE}.{LONG_NAME}"})
+    place.restore("long", rename={f"{LONG_SPACE}.{LONG_TABLE}": f"{LONG_SPACE}.{LONG_NAME}"}, mode="stream")
     assert place.rows(f"SELECT id FROM {other} WHERE v = 'v'") == [(1,)]
     place.execute(f"DROP TABLE {other}")
     place.execute(f'DROP KEYSPACE "{LONG_SPACE}"')
@@ -331,12 +331,17 @@ def roles(place: Place) -> None:
         f"CREATE KEYSPACE held {_REPLICATION}",
         "CREATE TABLE held.t (id int PRIMARY KEY)",
         "CREATE FUNCTION held.twice(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x * 2;'",
+        'CREATE TYPE held."Up" (x int, y frozen<list<int>>)',
+        """CREATE FUNCTION held.many(a list<int>, b map<text, frozen<list<"Up">>>, c tuple<int, "Up">, d "Up",
+            e vector<float, 3>) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return 1;'""",
         "CREATE ROLE readers",
         "CREATE ROLE \"App-1\" WITH PASSWORD = 'secret-1' AND LOGIN = true",
         "CREATE ROLE weak WITH PASSWORD = 'before' AND LOGIN = true",
         'GRANT readers TO "App-1"',
         "GRANT SELECT ON TABLE held.t TO readers",
         "GRANT EXECUTE ON FUNCTION held.twice(int) TO readers",
+        """GRANT EXECUTE ON FUNCTION held.many(list<int>, map<text, frozen<list<"Up">>>, tuple<int, "Up">, "Up",
+            vector<float, 3>) TO "App-1\"""",
         'GRANT MODIFY ON KEYSPACE held TO "App-1"',
         "GRANT DESCRIBE ON MBEANS 'org.apache.cassandra.db:*' TO \"App-1\"",
     )
@@ -370,10 +375,9 @@ def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
         ("data/held/t",),
         ("functions/held/twice[org.apache.cassandra.db.marshal.Int32Type]",),
     ]
-    assert place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'App-1'") == [
-        ("data/held",),
-        ("mbean/org.apache.cassandra.db:*",),
-    ]
+    data, function, mbean = place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'App-1'")
+    assert (data, mbean) == (("data/held",), ("mbean/org.apache.cassandra.db:*",))
+    assert function[0].startswith("functions/held/many[org.apache.cassandra.db.marshal.ListType(")
     again = place.restore("roles", key_spaces=["system_auth"])["schema"]["roles"]
     assert {name: what for name, what in again.items() if name != "cassandra"} == dict.fromkeys(
         ("App-1", "readers", "weak"), "as in the backup"
