@@ -109,13 +109,21 @@ _MINUS_ONE = """
 """
 MINUS_ONE = frozenset(_MINUS_ONE.split())
 
+# `DatabaseDescriptor` accepts 0 for these, and the start fails later, or the node serves no client. Found by starts.
+_NOT_ZERO = """
+    concurrent_index_builders hints_flush_period internode_application_receive_queue_capacity
+    max_hints_delivery_threads max_mutation_size native_transport_max_frame_size native_transport_max_threads
+"""
+
 # Inclusive; for a key with a unit in its smallest one.
 LEAST: Mapping[str, float] = {
     **dict.fromkeys(MINUS_ONE, 1),
+    **dict.fromkeys(_NOT_ZERO.split(), 1),
     "collection_size_fail_threshold": 1,
     "collection_size_warn_threshold": 1,
     "column_value_size_fail_threshold": 1,
     "column_value_size_warn_threshold": 1,
+    "commitlog_segment_size": 1,
     "commitlog_sync_period": 1,
     "concurrent_compactors": 1,
     "concurrent_counter_writes": 2,
@@ -132,8 +140,6 @@ LEAST: Mapping[str, float] = {
     "memtable_cleanup_threshold": 0.01,
     "memtable_flush_writers": 1,
     "memtable_heap_space": 1,
-    # Cassandra starts with 0, and then refuses every request of a client as too large.
-    "native_transport_max_frame_size": 1,
     "native_transport_min_backoff_on_queue_overload": 1,
     "num_tokens": 1,
     "partition_size_fail_threshold": 1,
@@ -141,8 +147,12 @@ LEAST: Mapping[str, float] = {
     "phi_convict_threshold": 5,
     "prepared_statements_cache_size": 1,
     "repair_session_max_tree_depth": 10,
+    "repair_session_space": 1,
     "snapshot_links_per_second": 0,
 }
+
+# Cassandra's own rates are ints, of megabits or MiB a second.
+_MEGABITS, _MEBIBYTES = (_INT - 1) * 125_000, (_INT - 1) * 2**20
 
 # Inclusive, where it is less than the largest int or long.
 MOST: Mapping[str, float] = {
@@ -150,14 +160,19 @@ MOST: Mapping[str, float] = {
     "column_index_cache_size": 2097151,
     "column_index_size": 2097151,
     "commitlog_segment_size": 2047,
+    "compaction_throughput": _MEBIBYTES,
     "data_disk_usage_percentage_fail_threshold": 100,
     "data_disk_usage_percentage_warn_threshold": 100,
+    "entire_sstable_inter_dc_stream_throughput_outbound": _MEBIBYTES,
+    "entire_sstable_stream_throughput_outbound": _MEBIBYTES,
+    "inter_dc_stream_throughput_outbound": _MEGABITS,
     "max_space_usable_for_compactions_in_percentage": 1,
     "max_value_size": 2047,
     "memtable_cleanup_threshold": 0.99,
     "native_transport_max_frame_size": 2047,
     "num_tokens": 1536,
     "phi_convict_threshold": 16,
+    "stream_throughput_outbound": _MEGABITS,
 }
 
 # Whole numbers that can be as large as a long; all others are ints.

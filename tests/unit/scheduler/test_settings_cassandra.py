@@ -139,6 +139,8 @@ def test_minus_one_switches_off(suffix: str) -> None:
         ("CASSANDRA_PHI_CONVICT_THRESHOLD", "inf", "must be a number"),
         ("CASSANDRA_AUTO_SNAPSHOT", "1", "must be true or false"),
         ("CASSANDRA_COMMITLOG_SYNC", "never", "must be one of periodic, batch, group"),
+        ("CASSANDRA_MAX_HINTS_DELIVERY_THREADS", "0", "must be at least 1"),
+        ("CASSANDRA_STREAM_THROUGHPUT_OUTBOUND_MEGABITS_PER_SEC", "2147483647", "must be at most 268435455750000B/s"),
         ("CASSANDRA_MAX_VALUE_SIZE_IN_MB", "0", "must be at least 1MiB"),
         ("CASSANDRA_NATIVE_TRANSPORT_MAX_FRAME_SIZE_IN_MB", "0", "must be at least 1MiB"),
         # Cassandra's own words tell capital letters from others.
