@@ -74,8 +74,7 @@ def check_schema(context: JobContext, backup: StoredBackup, selection: Selection
             raise JobError("schema", words(error)) from error
     lives = {TableName(element.key_space, element.name) for element in here.elements if element.kind == TABLE}
     living = frozenset(lives.intersection(selection.targets.values()))
-    known = " ".join(map(str, found))
-    more = [problem for problem in tried.problems if problem.where not in known]
+    more = [problem for problem in tried.problems if not any(known.covers(problem) for known in found)]
     return SchemaFindings((*found, *more), plan, living, tried.untried)
 
 

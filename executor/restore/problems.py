@@ -22,6 +22,10 @@ class Problem:
         words = f"{self.where}: {self.why}" if self.where else self.why
         return f"{words}; {self.help}" if self.help else words
 
+    def covers(self, other: Problem) -> bool:
+        """Return whether it is about the other's element too; its place can go on: `index k.i of the table t`."""
+        return f"{self.where} ".startswith(f"{other.where} ")
+
     def document(self) -> Mapping[str, str]:
         """Return the problem as the API's JSON."""
         return asdict(self)
