@@ -251,13 +251,16 @@ def test_tables_with_compact_storage_and_one_that_is_dropped_meanwhile(
     place.execute(
         f"CREATE KEYSPACE old {_REPLICATION}",
         "CREATE TABLE old.few (id int PRIMARY KEY, a int, b text) WITH COMPACT STORAGE",
+        "CREATE INDEX few_a ON old.few (a)",
         "CREATE TABLE old.gone (id int PRIMARY KEY, a int)",
         "CREATE TABLE old.wide (id int, c int, a int, PRIMARY KEY (id, c)) WITH COMPACT STORAGE",
         *(f"INSERT INTO old.few (id, a, b) VALUES ({i}, {i}, 'b')" for i in range(ROWS)),
         *(f"INSERT INTO old.gone (id, a) VALUES ({i}, {i})" for i in range(ROWS)),
         *(f"INSERT INTO old.wide (id, c, a) VALUES ({i % 3}, {i}, {i})" for i in range(ROWS)),
     )
-    queries = ("SELECT id, a, b FROM old.few", "SELECT id, c, a FROM old.wide")
+    queries = (
+        "SELECT id, a, b FROM old.few", "SELECT id FROM old.few WHERE a = 7", "SELECT id, c, a FROM old.wide",
+    )  # fmt: skip
     before = [place.rows(query) for query in queries]
     name = f"old-{mode}"
     place.operator.back_up(name, ["old"])

@@ -24,6 +24,7 @@ _COLUMNS = "SELECT column_name, kind, position FROM system_schema.columns WHERE 
 _VIEWS = "SELECT base_table_name, view_name, where_clause FROM system_schema.views WHERE keyspace_name = %s"
 _INDEXES = "SELECT index_name, options FROM system_schema.indexes WHERE keyspace_name = %s AND table_name = %s"
 _MASKS = "SELECT column_name FROM system_schema.column_masks WHERE keyspace_name = %s AND table_name = %s"
+_FLAGS = "SELECT flags FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
 _BUILT = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = %s'
 
 Row = tuple[Any, ...]
@@ -168,12 +169,18 @@ class Comparer:
             return
         column, kind = target(str(found.options.get("target", "")))
         relation = _RELATIONS.get(kind)
-        if relation is None or column not in base.columns or column in base.key:
+        found_by_key = column in base.columns and column not in base.key and not self._is_compact(base.name)
+        if relation is None or not found_by_key:
             result.remarks.append(f"{what} was not compared: only that it is built")
             return
         lacking, rows = self._not_found(base, column, kind, relation.format(quote(column)))
         if lacking:
             result.different.append(f"{what} does not find {lacking} of {rows} rows")
+
+    def _is_compact(self, name: TableName) -> bool:
+        """Return whether a table has COMPACT STORAGE: a query by its key and an indexed value never finds its rows."""
+        found = self.session.execute(_FLAGS, (name.key_space, name.table)).one()
+        return found is not None and "compound" not in (found.flags or ())
 
     def _not_found(self, base: _Table, column: str, kind: str, relation: str) -> tuple[int, int]:
         """Return how many sampled rows with a value the index does not find by it, and the number of sampled rows."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count, pairwise
 
 from executor.cql.tokenizer import CqlError, Word, parenthesis, parts, split, words
 
@@ -46,9 +47,26 @@ def _read(found: Sequence[Word], first: int, last: int) -> Shape:
         columns[name] = kind
         if is_key:
             partition = (name,)
+    if not clustering and _is_compact(found[last + 1 :]):
+        columns, clustering = _as_stored(columns, partition)
     backwards = set(_backwards(found[last + 1 :]))
     ordered = tuple(f"{name} desc" if name in backwards else name for name in clustering)
     return Shape(columns, partition, ordered, "table" if found[1].says("TABLE") else "type")
+
+
+def _is_compact(options: Sequence[Word]) -> bool:
+    return any(word.says("COMPACT") and after.says("STORAGE") for word, after in pairwise(options))
+
+
+def _as_stored(columns: Mapping[str, str], key: Container[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return columns and clustering of a table with COMPACT STORAGE as its files have them.
+
+    ALTER TABLE … DROP COMPACT STORAGE shows them: static columns, and two that were hidden.
+    """
+    clustering = next(name for name in (f"column{number}" for number in count(1)) if name not in columns)
+    value = next(name for name in chain(["value"], (f"value{number}" for number in count(1))) if name not in columns)
+    found = {name: kind if name in key else f"{kind} static" for name, kind in columns.items()}
+    return {**found, clustering: "text", value: "blob"}, (clustering,)
 
 
 def column_types(found: Sequence[Word]) -> Mapping[str, str]:

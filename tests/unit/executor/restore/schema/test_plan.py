@@ -307,6 +307,20 @@ def test_a_table_with_compact_storage_is_created() -> None:
     assert conflicts(stored, selection, Existing(other)) == ["table a.old: id is int in the backup and text here"]
 
 
+def test_compact_storage_that_was_dropped_since_and_a_table_without_it() -> None:
+    """The files of a table stay as they are when its COMPACT STORAGE is dropped, which shows more columns."""
+    compact = elements(["CREATE TABLE a.old (id int PRIMARY KEY, value int) WITH COMPACT STORAGE;"])
+    dropped = "CREATE TABLE a.old (id int, column1 text, value int static, value1 blob, PRIMARY KEY (id, column1));"
+    plain = "CREATE TABLE a.old (id int PRIMARY KEY, value int);"
+    selection = select({"a": ["old"]}, [], [], {})
+    assert conflicts(compact, selection, Existing(elements([dropped]))) == []
+    assert conflicts(elements([dropped]), selection, Existing(compact)) == []
+    (words,) = conflicts(compact, selection, Existing(elements([plain])))
+    assert "value is int static in the backup and int here" in words
+    (words,) = conflicts(elements([plain]), selection, Existing(compact))
+    assert "value is int in the backup and int static here" in words
+
+
 def test_a_table_that_nothing_can_create_is_a_conflict() -> None:
     selection = select({"a": ["users", "lost"]}, [], [], {})
     words = "table a.lost: the backup has no statement that creates it, and it does not exist here: create it first"
