@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
+from executor.cql.ddl import TABLE, Element
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
+from executor.restore.jobs import schema
 from executor.restore.jobs.questions import plan_restore
 from tests.feature.backup_jobs import SECRETS, Bucket, Operator
 from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, running_ring
@@ -170,8 +172,12 @@ def values(node: RingNode, table: str) -> list[tuple[Any, ...]]:
     return [(*row, None)[:3] for row in rows(node, f"SELECT id, {', '.join(columns)} FROM past.{table}")]
 
 
+class Killed(BaseException):
+    """The end of an executor."""
+
+
 def test_dropped_columns_of_every_kind_come_back_as_dropped_when_the_table_is_made_by_the_restore(
-    operator: Operator, node: RingNode
+    operator: Operator, node: RingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns = {
         "b": "text", "m": "map<text, text>", "l": "list<int>", "fu": "frozen<addr>", "fl": "frozen<list<int>>",
@@ -196,6 +202,21 @@ def test_dropped_columns_of_every_kind_come_back_as_dropped_when_the_table_is_ma
     run(node, "DROP TABLE kinds.t")
     operator.restore("kinds", NODE)
     assert rows(node, "SELECT id, c, a, b FROM kinds.t") == [(1, 1, "a", None)]
+    assert rows(node, drops) == before
+    # The executor is killed between the statement that creates the table and those that drop its columns.
+    run(node, "DROP TABLE kinds.t")
+    create = schema._create
+
+    def killed(session: Session, element: Element) -> None:
+        create(session, element)
+        if element.kind == TABLE:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "_create", killed)
+        with pytest.raises(Killed):
+            operator.run("restore-schema", node, "killed", {"backup_name": "kinds"})
+    operator.run("restore-schema", node, "killed", {"backup_name": "kinds"})
     assert rows(node, drops) == before
     # Once more, onto the table with the same past.
     run(node, "TRUNCATE kinds.t")

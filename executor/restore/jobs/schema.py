@@ -49,9 +49,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         for index, element in enumerate(plan.create):
             context.check()
             _tell(context, index, len(plan.create), str(element))
-            _create(session, element)
-            created.append(str(element))
-            context.save({**context.load(), "created": created})
+            _create_once(context, session, element, created)
     wait_for_agreement(context.node.jolokia, context.wait)
     given = {} if roles is None else apply.restore(context, roles)
     views = _views(context, selection)
@@ -88,6 +86,23 @@ def _plan(session: Session, stored: Sequence[Element], selection: Selection, cre
         return plan_schema(stored, selection, existing, created)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
+
+
+def _create_once(context: JobContext, session: Session, element: Element, created: list[str]) -> None:
+    """Create an element and note that this restore did: then its table gets the backup's dropped columns.
+
+    An executor that is killed right after the statement must not take it for a table that was here before, so the note
+    comes first.
+    """
+    before = list(created)
+    if str(element) not in created:
+        created.append(str(element))
+    context.save({**context.load(), "created": created})
+    try:
+        _create(session, element)
+    except JobError:
+        context.save({**context.load(), "created": before})
+        raise
 
 
 def _create(session: Session, element: Element) -> None:
