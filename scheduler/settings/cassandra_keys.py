@@ -164,7 +164,7 @@ _BY_KIND: Mapping[str, str] = {
 WORDS: Mapping[str, tuple[str, ...]] = {
     "batchlog_endpoint_strategy": ("random_remote", "prefer_local", "dynamic_remote", "dynamic"),
     "commit_failure_policy": ("stop", "stop_commit", "ignore", "die"),
-    "commitlog_disk_access_mode": ("auto", "mmap", "mmap_index_only", "standard", "legacy", "direct"),
+    "commitlog_disk_access_mode": ("auto", "mmap", "legacy", "direct"),
     "commitlog_sync": ("periodic", "batch", "group"),
     "corrupted_tombstone_strategy": ("disabled", "warn", "exception"),
     "cql_start_time": ("REQUEST", "QUEUE"),
@@ -182,7 +182,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "LOCAL_ONE",
         "NODE_LOCAL",
     ),
-    "disk_access_mode": ("auto", "mmap", "mmap_index_only", "standard", "legacy", "direct"),
+    "disk_access_mode": ("auto", "mmap", "mmap_index_only", "standard", "legacy"),
     "disk_failure_policy": ("best_effort", "stop", "ignore", "stop_paranoid", "die"),
     "disk_optimization_strategy": ("ssd", "spinning"),
     "flush_compression": ("none", "fast", "table"),
