@@ -38,6 +38,7 @@ def backup_snapshot(context: JobContext) -> Mapping[str, Any]:
         message = chosen.dropped_sentence(gone, anything_left=True)
         return {
             "schema_version": note.member.schema_version,
+            "host_id": note.member.host_id,
             "taken_at": datetime.fromtimestamp(note.member.taken_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "tables": len(note.tables),
             "bytes": sum(file.size for file in files),

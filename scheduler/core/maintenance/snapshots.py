@@ -1,8 +1,9 @@
 """Concern: the Cassandra snapshots of a backup fit together; absent nodes are left out if the request allows it.
 
-Snapshots are repeated if they are too far apart, as when a node came back late, or if the schema of a table changed
-between them. After some rounds the backup continues and reports the time between them; a schema that keeps changing
-fails it. A table that was created or dropped meanwhile is left out and reported.
+Snapshots are repeated if they are too far apart, as when a node came back late, if the schema of a table changed
+between them, or if a node was replaced before it sent its own. After some rounds the backup continues and reports the
+time between them; a schema that keeps changing fails it. A table that was created or dropped meanwhile is left out and
+reported.
 """
 
 from __future__ import annotations
@@ -138,10 +139,10 @@ def _retake(cycle: Cycle, operation: OperationRecord) -> bool:
     if described.state is StepState.COMPLETE and described.result.get("retake") and not described.forced:
         again = [*taken, described]
     elif described.state is StepState.PENDING:
-        again = _misfits(operation, taken)
+        again = [*_misfits(operation, taken), *(step for step in taken if _is_lost(state, step))]
     else:
-        return False
-    for step in again:
+        again = _lost_before_upload(state, operation, [*taken, described])
+    for step in {step.key: step for step in again}.values():
         cycle.put(
             replace(step, state=StepState.PENDING, result={}, finished_at=None, failures=Failures(), interruptions=0)
         )
@@ -149,6 +150,25 @@ def _retake(cycle: Cycle, operation: OperationRecord) -> bool:
         facts = {**operation.facts, _ROUNDS_FACT: _rounds(operation) + 1}
         cycle.put(replace(operation, facts=facts))
     return bool(again)
+
+
+def _is_lost(state: ClusterState, step: StepRecord) -> bool:
+    """Return whether the node was replaced since its snapshot, which went with the former node's volume."""
+    node, taken_on = state.nodes.get(step.name), step.result.get("host_id")
+    return bool(taken_on and node is not None and node.host_id and node.host_id != taken_on)
+
+
+def _lost_before_upload(
+    state: ClusterState, operation: OperationRecord, before: list[StepRecord]
+) -> list[StepRecord]:  # fmt: skip
+    """Return all steps to repeat once no job runs, if a snapshot was lost that was not sent; none otherwise."""
+    uploads = {step.name: step for step in _steps(state, operation, _UPLOAD)}
+    every = [*before, *uploads.values()]
+    if any(step.state is StepState.RUNNING or step.forced for step in every):
+        return []
+    waiting = (StepState.PENDING, StepState.FAILED)
+    unsent = [step for step in before if step.name in uploads and uploads[step.name].state in waiting]
+    return every if any(_is_lost(state, step) for step in unsent) else []
 
 
 def _misfits(operation: OperationRecord, taken: list[StepRecord]) -> list[StepRecord]:

@@ -113,7 +113,8 @@ class Jobs:
     def _snapshot(self, job: Job, told: Json) -> Json:
         job.data.snapshots = {told["tag"]}
         schema = self.schemas.get(job.launch.node, SCHEMA)
-        return {"schema_version": "v1", "taken_at": 1.0, "tables": 3, "bytes": 1000, "schema": dict(schema)}
+        found = {"schema_version": "v1", "host_id": job.data.host_id, "taken_at": 1.0, "tables": 3, "bytes": 1000}
+        return {**found, "schema": dict(schema)}
 
     def _describe(self, _job: Job, told: Json) -> Json:
         self._expect(told["schema_versions"] == ["v1"], f"describe of snapshots {told['schema_versions']}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from scheduler.core.commands.command import Interrupt, Proceed
+import pytest
+
+from scheduler.core.commands.command import Interrupt, Proceed, ReplaceNode
 from scheduler.core.maintenance.snapshots import MEANWHILE, ROUNDS
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.operation import OperationState
 from tests.simulation.engine.jobs import SCHEMA
-from tests.simulation.engine.samples import begin
+from tests.simulation.engine.samples import agents, begin
 from tests.simulation.engine.script import Expect, Send, World, play
 from tests.simulation.maintenance.test_operations import RUN_ON, UP, of
 
@@ -123,6 +125,24 @@ def test_a_node_that_goes_down_before_its_upload_is_left_out() -> None:
     )
     (told,) = world.mesos.jobs.completed
     assert (list(told["nodes"]), list(told["absent"])) == (["node-0", "node-2"], ["node-1"])
+
+
+@pytest.mark.parametrize("job", ["describe", "upload-node-0"])
+@pytest.mark.parametrize("absent", ["wait", "skip"])
+def test_the_snapshot_of_a_node_that_is_replaced_is_taken_anew(absent: str, job: str) -> None:
+    """It went with the volume: an upload would fail for good."""
+    world = play([*UP, Send.hold(job), Send.command(begin("backup", absent=absent))], World(machines=agents(4)))
+    lost = [Send.agent_lost("127.0.0.3", cut=True), Send.command(ReplaceNode("node-1", "operator"))]
+    play([Send.time(1.0, cycles=15), *lost, Send.time(1.0, cycles=60)], world)
+    node = world.scheduler.state.nodes["node-1"]
+    assert (node.mode, node.agent and node.agent.hostname) == ("NORMAL", "127.0.0.5")
+    play([Send.hold(), Send.until_complete("backup")], world)
+    assert world.mesos.jobs.violations == []
+    (told,) = world.mesos.jobs.completed
+    # It was down at the time of its upload.
+    absent_nodes = ["node-1"] if (absent, job) == ("skip", "upload-node-0") else []
+    assert [*told.get("absent", ())] == absent_nodes
+    assert sorted([*told["nodes"], *absent_nodes]) == ["node-0", "node-1", "node-2"]
 
 
 def test_no_node_is_left_out_while_none_is_up() -> None:
