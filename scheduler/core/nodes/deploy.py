@@ -84,6 +84,8 @@ def note_progress(cycle: Cycle) -> None:
         failures = Failures() if stable else node.failures
         if node.deployed is None and node.intent is None:
             _note_cleanup(cycle, node)
+        elif node.deployed is None:
+            _note_clean(cycle, node)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
             cycle.put(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
     _note_completed(cycle)
@@ -96,6 +98,15 @@ def _note_cleanup(cycle: Cycle, joined: NodeRecord) -> None:
         nodes = by_index(cycle.state.nodes.values())
         older = tuple(node.name for node in nodes if node.deployed is not None and node.index != joined.index)
         cycle.put(replace(before, cleanup_due_since=cycle.now, cleanup_due=older))
+
+
+def _note_clean(cycle: Cycle, replaced: NodeRecord) -> None:
+    """Take a replaced node off those to be cleaned up: its new volume has the data of its own ranges alone."""
+    plan = plan_record(cycle.state, DEPLOY)
+    left = tuple(name for name in plan.cleanup_due or () if name != replaced.name)
+    if left != (plan.cleanup_due or ()):
+        since = plan.cleanup_due_since if left else None
+        cycle.put(replace(plan, cleanup_due=left or None, cleanup_due_since=since))
 
 
 def _note_completed(cycle: Cycle) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.commands.command import ReplaceNode
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.operation import OperationState
 from scheduler.core.state.spec import Policy
@@ -140,4 +141,25 @@ def test_a_cleanup_follows_when_nodes_were_added(wanted: bool) -> None:
             ),
         ],
         four(),
+    )
+
+
+def test_a_replaced_node_needs_no_cleanup() -> None:
+    """Its volume is a new one, which has never held data of others."""
+    play(
+        [
+            *UP,
+            Send.scheduler_restart(nodes=4),
+            Send.until_complete(),
+            Expect.state("the older ones", lambda world: to_clean(world) == {0, 1, 2}),
+            Send.command(ReplaceNode("node-1", "operator")),
+            until_settled(),
+            Expect.state("without the new one", lambda world: to_clean(world) == {0, 2}),
+            Send.command(begin("cleanup", nodes=1)),
+            Send.until_complete("cleanup"),
+            Send.command(ReplaceNode("node-2", "operator")),
+            until_settled(),
+            Expect.state("none is left", lambda world: to_clean(world) == set()),
+        ],
+        World(machines=agents(6)),
     )
