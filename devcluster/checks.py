@@ -8,16 +8,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from threading import Lock
 
 ROOT = Path(__file__).parents[1]
-# The first need nothing but processors, and each of these takes its share. The others mostly wait for servers and
-# clusters: these two run side by side.
+# These need nothing but processors, and each of these takes its share.
 SPREAD = ("tests/unit", "tests/simulation")
-BESIDE = ("tests/contract", "tests/feature")
-CLUSTER = ("tests/cluster",)
-TESTS = (*SPREAD, *BESIDE, *CLUSTER)
+# These mostly wait for servers and clusters: they run side by side. What shares a fixture of the session shares a line.
+SERVERS = ("tests/contract", "tests/feature")
+LINES = {
+    "contract and feature tests": ("-m", "not chaos and not cassandra", *SERVERS),
+    "feature tests with Cassandra": ("-m", "cassandra", "tests/feature"),
+    "tests with clusters of their own": ("tests/clusters",),
+    "tests on one cluster": ("tests/cluster",),
+}
+TESTS = (*SPREAD, *SERVERS, "tests/clusters", "tests/cluster")
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
 BUNDLES = ".dev/bundles"
@@ -26,7 +34,7 @@ _SLOWEST = "--durations=20"
 
 @dataclass(frozen=True)
 class Check:
-    """One command with its title. `beside`: it runs while the next one does, and its output follows that one's."""
+    """One command with its title. `beside`: it runs together with those before and after it that have this too."""
 
     title: str
     command: tuple[str, ...]
@@ -48,8 +56,7 @@ def commands(arguments: Sequence[str]) -> list[Check]:
             "bundles of a node", _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts")
         ),
         Check("bundle of ZooKeeper", _python("executor.bundle", "zookeeper", "--out", BUNDLES)),
-        Check("contract and feature tests", _python("pytest", _SLOWEST, *BESIDE), beside=True),
-        Check("cluster tests", _python("pytest", _SLOWEST, *CLUSTER)),
+        *(Check(title, _python("pytest", _SLOWEST, *line), beside=True) for title, line in LINES.items()),
     ]
 
 
@@ -67,34 +74,27 @@ def _name_tests(arguments: Sequence[str]) -> bool:
     return any(argument.partition("::")[0].startswith("tests/") for argument in arguments)
 
 
-class _Running:
-    """A command that has been started."""
-
-    def __init__(self, check: Check, environment: Mapping[str, str]) -> None:
-        self.check = check
-        self._began = time.monotonic()
-        print(f"== {check.title}{', beside the next' if check.beside else ''}", flush=True)
-        output, name = tempfile.mkstemp(prefix="checks-")
-        self._output = Path(name)
-        self._process = subprocess.Popen(
-            check.command,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output if check.beside else None,
-            stderr=output if check.beside else None,
+def _run(check: Check, environment: Mapping[str, str], console: Lock) -> bool:
+    """Run it and return whether it passed. What runs beside others keeps its output until it has ended."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        kept = output if check.beside else None
+        command = subprocess.run(
+            check.command, cwd=ROOT, env={**os.environ, **environment}, stdout=kept, stderr=kept, check=False
         )
-        os.close(output)
+        took = _shown(time.monotonic() - began)
+        output.seek(0)
+        with console:
+            if check.beside:
+                print(f"== {check.title}\n{output.read().decode(errors='replace')}", end="", flush=True)
+            passed = command.returncode == 0
+            print(f"   {check.title}: {'passed' if passed else 'FAILED'} after {took}", flush=True)
+    return passed
 
-    def wait(self) -> bool:
-        """Wait for its end, print what it kept back and how long it took; return whether it passed."""
-        passed = self._process.wait() == 0
-        seconds = time.monotonic() - self._began
-        if self.check.beside:
-            print(f"== {self.check.title}", flush=True)
-            print(self._output.read_text(errors="replace"), end="", flush=True)
-        self._output.unlink()
-        print(f"   {self.check.title}: {'passed' if passed else 'FAILED'} after {_shown(seconds)}", flush=True)
-        return passed
+
+def _announced(check: Check, environment: Mapping[str, str], console: Lock) -> bool:
+    print(f"== {check.title}", flush=True)
+    return _run(check, environment, console)
 
 
 def _shown(seconds: float) -> str:
@@ -105,16 +105,16 @@ def run(todo: Sequence[Check], environment: Mapping[str, str]) -> int:
     """Run them in this terminal; return 0 if all passed."""
     began = time.monotonic()
     failed: list[str] = []
-    beside: list[_Running] = []
-    for check in todo:
-        running = _Running(check, environment)
-        if check.beside:
-            beside.append(running)
-            continue
-        for ended in (running, *beside):
-            if not ended.wait():
-                failed.append(ended.check.title)
-        beside = []
+    console = Lock()
+    for beside, group in groupby(todo, lambda check: check.beside):
+        line = list(group)
+        if beside:
+            print(f"== side by side: {', '.join(check.title for check in line)}", flush=True)
+            with ThreadPoolExecutor(len(line)) as threads:
+                passed = list(threads.map(lambda check: _run(check, environment, console), line))
+        else:
+            passed = [_announced(check, environment, console) for check in line]
+        failed += [check.title for check, well in zip(line, passed, strict=True) if not well]
     if len(todo) > 1:
         print(f"All took {_shown(time.monotonic() - began)}.", flush=True)
         if failed:
