@@ -99,6 +99,28 @@ def test_files_that_a_node_does_not_own_are_streamed_instead(operator: Operator,
         session.execute("DROP KEYSPACE alone")
 
 
+def test_a_keyspace_with_more_replicas_than_in_the_backup_reaches_all_of_them(operator: Operator, ring: Ring) -> None:
+    """Files that each node takes over are where they were: every other replica would lack their rows."""
+    replication = "{{'class': 'SimpleStrategy', 'replication_factor': {}}}"
+    with ring.nodes[0].cql() as session:
+        session.execute(f"CREATE KEYSPACE wider WITH replication = {replication.format(1)}")
+        session.execute("CREATE TABLE wider.t (id int PRIMARY KEY, v text)")
+        for number in range(100):
+            session.execute("INSERT INTO wider.t (id, v) VALUES (%s, 'x')", [number])
+        operator.back_up("wider", ["wider"])
+        session.execute(f"ALTER KEYSPACE wider WITH replication = {replication.format(3)}")
+        session.execute("TRUNCATE wider.t")
+        found = operator.restore("wider", [node.launch.node for node in ring.nodes])
+        assert found["mode"] == "import"
+        assert [loaded["tables"] for loaded in found["load"].values()] == [{"wider.t": "streamed"}] * 3
+        files = [list(node.data.glob("wider/t-*/*-Data.db")) for node in ring.nodes]
+        assert all(files), files
+        for node in ring.nodes:
+            with node.cql() as own:
+                assert len(own.execute("SELECT id FROM wider.t").all()) == 100
+        session.execute("DROP KEYSPACE wider")
+
+
 def test_back_onto_the_same_three_nodes_and_then_onto_fewer(
     operator: Operator, ring: Ring, bucket: Bucket, backed_up: Rows, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -10,9 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cassandra import ConsistencyLevel
+
 from executor.cql.names import TableName
+from executor.cql.session import CQL_ERRORS, words
 from executor.jmx.jolokia import JolokiaError
-from executor.jobs import chosen
+from executor.jobs import chosen, cql
 from executor.jobs.context import Cancelled, JobContext, JobError
 from executor.restore.loading.fetcher import Fetcher
 from executor.restore.loading.loader import Loader, LoadError, cause
@@ -22,10 +25,12 @@ from executor.restore.loading.staging import Staging
 from executor.restore.proof.restored_rows import Keeper, Prover
 from executor.restore.proof.samples import Samples
 from executor.restore.request import read
+from executor.restore.schema.replicas import replicated_otherwise
+from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch
 from executor.restore.source.chosen import plan_batches, select_tables
 from executor.restore.source.repository import open_repository
-from executor.restore.source.stored import FetchError, Repository
+from executor.restore.source.stored import FetchError, Repository, StoredBackup
 from executor.s3.throttle import Throttle
 
 IMPORT, STREAM = "import", "stream"
@@ -60,7 +65,8 @@ def restore_load(context: JobContext) -> Mapping[str, Any]:
             backup,
             {new: old for old, new in selection.targets.items()},
         )
-        run = _Run(context, request.mode, found, staging, keeper)
+        streamed = _replicated_otherwise(context, backup, selection) if request.mode == IMPORT else frozenset[str]()
+        run = _Run(context, request.mode, found, staging, keeper, streamed)
         try:
             run.go(repository)
         except Cancelled:
@@ -70,6 +76,15 @@ def restore_load(context: JobContext) -> Mapping[str, Any]:
     return run.result({str(table): "empty" for table in selection.targets.values()})
 
 
+def _replicated_otherwise(context: JobContext, backup: StoredBackup, selection: Selection) -> frozenset[str]:
+    """Return the keyspaces whose files are streamed: they can have more replicas than in the backup."""
+    with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+        try:
+            return replicated_otherwise(session, backup.schema, selection)
+        except CQL_ERRORS as error:
+            raise JobError("schema", words(error)) from error
+
+
 @dataclass
 class _Run:
     context: JobContext
@@ -77,6 +92,7 @@ class _Run:
     batches: Sequence[Batch]
     staging: Staging
     keeper: Keeper
+    streamed: frozenset[str]
     done: set[int] = field(default_factory=set)
     tables: dict[str, str] = field(default_factory=dict)
     importing: int = 0
@@ -145,7 +161,8 @@ class _Run:
     def _loaded(self, batch: Batch, directory: Path) -> str:
         """Load a batch and return how; one whose table was dropped meanwhile holds up no other."""
         try:
-            how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
+            imports = self.mode == IMPORT and batch.target.key_space not in self.streamed
+            how = self._take_over(batch, directory) if imports else self._stream(batch, directory)
         except LoadError:
             if self._is_there(batch.target):
                 raise

@@ -305,11 +305,16 @@ def _taken(wanted: Sequence[Element], existing: Existing) -> list[str]:
 
 def replication(key_space: str) -> list[str]:
     """Return the data centers that a CREATE KEYSPACE names."""
+    pairs = replication_map(key_space)
+    if not pairs.get("class", "").endswith("NetworkTopologyStrategy"):
+        return []
+    return [name for name in pairs if name not in ("class", "replication_factor")]
+
+
+def replication_map(key_space: str) -> dict[str, str]:
+    """Return the replication of a CREATE KEYSPACE, such as `{"class": "SimpleStrategy", "replication_factor": "1"}`."""
     found = words(key_space)
     begin = next((index for index, word in enumerate(found) if word.says("REPLICATION")), len(found))
     end = next((index for index in range(begin, len(found)) if found[index].text == "}"), len(found))
     texts = [word.text[1:-1] for word in found[begin:end] if word.text.startswith("'")]
-    pairs = dict(zip(texts[::2], texts[1::2], strict=False))
-    if not pairs.get("class", "").endswith("NetworkTopologyStrategy"):
-        return []
-    return [name for name in pairs if name not in ("class", "replication_factor")]
+    return dict(zip(texts[::2], texts[1::2], strict=False))
