@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import resource
 import signal
 import sys
 from queue import SimpleQueue
@@ -33,6 +34,8 @@ def main() -> int:
         return 2
     # For all that executor and Cassandra write: data, logs, configuration, dumps.
     os.umask(0o027)
+    # Their memory has passwords and keys, and anyone who may read the sandbox could read a core dump of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if (name := _user()) in _SHARED_USERS:
         logging.warning("nodes run as %s, which other tasks may run as too: give SERVICE_USER a user of its own", name)
     os.environ.pop(TOKEN, None)  # Cassandra and other child processes must not inherit it

@@ -7,6 +7,7 @@ surrogate, which no encoding takes, and control characters, which move a termina
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -25,7 +26,7 @@ class UntrustedError(ValueError):
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON of others. Raises UntrustedError, also for NaN, for a number beyond 64 bits and for deep nesting."""
     try:
-        return clean(json.loads(text, parse_constant=_no_number, parse_int=_integer))
+        return clean(json.loads(text, parse_constant=_no_number, parse_int=_integer, parse_float=_float))
     except RecursionError:
         raise UntrustedError(f"it is nested deeper than {MAX_DEPTH} levels") from None
     except UntrustedError:
@@ -54,6 +55,12 @@ def clean_text(text: str, limit: int = MAX_TEXT) -> str:
 
 def _no_number(name: str) -> float:
     raise UntrustedError(f"{name} is not a number")
+
+
+def _float(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise UntrustedError("a number is too large")
+    return value
 
 
 def _integer(text: str) -> int:

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.handlers import add_expect_header
 from botocore.utils import parse_timestamp
 
-from executor.s3.destinations import Guard
+from executor.s3.destinations import Guard, is_metadata, watch_peers
 from executor.s3.location import Location
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def open_client(
         client.meta.events.register("before-call.s3.HeadBucket", guard.before_head_bucket)
         for event in ("after-call", "after-call-error"):
             client.meta.events.register(f"{event}.s3.HeadBucket", guard.after_head_bucket)
+        watch_peers(_pools(client), is_metadata)
         try:
             yield client
         finally:
@@ -76,6 +77,12 @@ def open_client(
             # A client has more than ten megabytes with reference cycles.
             del client
             gc.collect()
+
+
+def _pools(client: Any) -> dict[str, Any]:
+    """Return the classes of the client's connections by scheme, which the library has no setting for."""
+    found: dict[str, Any] = client._endpoint.http_session._pool_classes_by_scheme
+    return found
 
 
 def _core() -> botocore.session.Session:

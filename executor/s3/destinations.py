@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -16,12 +16,28 @@ from executor.s3.location import address_of
 Resolve = Callable[[str, int], Iterable[str]]
 
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
-# What machines in clouds ask for their credentials, beside the link-local addresses.
-_METADATA = (
-    ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fe80::/10"), ipaddress.ip_network("fd00:ec2::/32"),
-)  # fmt: skip
-# Of IPv4 addresses in IPv6: mapped, compatible, translated, and of 6to4.
-_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+# What machines in clouds ask for their credentials: link-local addresses, and those of Amazon, Google, Alibaba, Oracle
+# and Azure beside them.
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "169.254.0.0/16",
+            "fe80::/10",
+            "fd00:ec2::/32",
+            "fd20:ce::/32",
+            "100.100.100.200",
+            "192.0.0.192",
+            "168.63.129.16",
+        ),
+    )
+)
+# Of IPv4 addresses in IPv6: mapped, compatible, translated, and of 6to4 and Teredo.
+_TRANSLATED = (
+    ipaddress.ip_network("64:ff9b::/96"),
+    ipaddress.ip_network("64:ff9b:1::/48"),
+    ipaddress.ip_network("::/96"),
+)
 _KNOWN_SECONDS = 30.0
 
 
@@ -74,6 +90,29 @@ class Guard:
         self._known[host, port] = now + _KNOWN_SECONDS
 
 
+def watch_peers(pools: MutableMapping[str, Any], refused: Callable[[str], bool]) -> None:
+    """Have each connection close before anything is sent if the address of its peer is refused.
+
+    A name can lead elsewhere between its check and the connection. `pools` are urllib3's classes of pools by scheme.
+    """
+    for scheme, pool in pools.items():
+        connection = type("Watched", (_Watched, pool.ConnectionCls), {"refused": staticmethod(refused)})
+        pools[scheme] = type("WatchedPool", (pool,), {"ConnectionCls": connection})
+
+
+class _Watched:
+    """A part of a connection of urllib3: what opens its socket."""
+
+    refused: Callable[[str], bool]
+
+    def _new_conn(self) -> socket.socket:
+        opened: socket.socket = super()._new_conn()  # type: ignore[misc]
+        if self.refused(str(opened.getpeername()[0])):
+            opened.close()
+            raise RefusedError(reason="the server's name leads to a link-local address or one of a metadata service")
+        return opened
+
+
 def _addresses(host: str, port: int) -> Iterable[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
@@ -91,6 +130,6 @@ def is_metadata(text: str) -> bool:
 def _meant(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterable[Any]:
     yield address
     if isinstance(address, ipaddress.IPv6Address):
-        yield from filter(None, (address.ipv4_mapped, address.sixtofour))
+        yield from filter(None, (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())))
         if any(address in network for network in _TRANSLATED):
             yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)

@@ -70,8 +70,8 @@ def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
     if isinstance(error, exceptions.ClientError):
         code = code_of(error)
         return StoreError(_scrubbed(f"{what}: {_words_of(error, code)}", secrets), not passes(error), code)
-    if isinstance(error, RefusedError):
-        return StoreError(_scrubbed(f"{what}: {error}", secrets), hopeless=True)
+    if (refused := _refusal(error)) is not None:
+        return StoreError(_scrubbed(f"{what}: {refused}", secrets), hopeless=True)
     if _is_foreign(error):
         return StoreError(_scrubbed(f"{what}: {_NO_S3}", secrets), not passes(error))
     words = f"{type(error).__name__}: {error}"
@@ -88,6 +88,12 @@ def _words_of(error: exceptions.ClientError, code: str) -> str:
     given = str(error.response.get("Error", {}).get("Message", ""))
     text = "".join(character if character.isprintable() else " " for character in given)[:_MESSAGE_LENGTH]
     return f"{code}: {text}" if text and text != code else code
+
+
+def _refusal(error: Exception) -> RefusedError | None:
+    """Return the refusal of a destination; the library wraps one that came while it connected."""
+    found = error.kwargs.get("error") if isinstance(error, exceptions.HTTPClientError) else error
+    return found if isinstance(found, RefusedError) else None
 
 
 def _is_foreign(error: BaseException) -> bool:
@@ -116,7 +122,7 @@ def passes(error: Exception) -> bool:
     if isinstance(error, exceptions.ClientError):
         return _status(error) >= 500 or _status(error) in (408, 429) or code_of(error) in _PASSES
     # If S3 ends a body too early, the library reports a wrong checksum of the answer.
-    return not isinstance(error, _FINAL)
+    return not isinstance(error, _FINAL) and _refusal(error) is None
 
 
 def is_missing(error: Exception) -> bool:

@@ -167,12 +167,12 @@ class _Subscription(MesosSchedulerDriver):
         """Post an event to the loop as a value. An event that cannot be parsed is logged and ignored."""
         self._heard_at = time.monotonic()
         try:
+            translated = translate(event)
             if event.get("type") == "SUBSCRIBED":
                 subscribed = event["subscribed"]
                 self.framework_id = subscribed["framework_id"]["value"]
                 self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
                 self._reported_connected = True
-            translated = translate(event)
         except Exception as error:  # noqa: BLE001 an event can have any shape: the subscription must go on
             logger.error("event of Mesos ignored: it cannot be parsed (%r): %.500s", error, event)
             translated = acknowledge_only(event)

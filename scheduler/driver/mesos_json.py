@@ -25,7 +25,7 @@ def translate(event: Mapping[str, Any]) -> Event | None:
     body = event.get(str(kind).lower(), {})
     match kind:
         case "SUBSCRIBED":
-            return Registered(str(body["framework_id"]["value"]))
+            return Registered(_framework_id(body["framework_id"]["value"]))
         case "OFFERS":
             return Offers(tuple(body.get("offers", ())))
         case "RESCIND":
@@ -44,6 +44,13 @@ def translate(event: Mapping[str, Any]) -> Event | None:
             return Fatal(_error(str(body.get("message", ""))))
         case _:
             return None
+
+
+def _framework_id(value: object) -> str:
+    """Return the id, which is stored. Raises ValueError for what cannot be stored."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("the framework has no id")
+    return value
 
 
 def acknowledge_only(event: Any) -> Event | None:

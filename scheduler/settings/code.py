@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scheduler.core.state.configuration import Overrides, Texts
+from scheduler.settings.cassandra_keys import KINDS
+from scheduler.settings.cassandra_options import OPTIONS
 
 NAMES = frozenset(
     {
@@ -25,18 +27,22 @@ _JVM_OPTIONS, _YAML = "CASSANDRA_JVM_OPTIONS", "CASSANDRA_YAML"
 ALONE = "decides which code runs on the agents, and is set in the scheduler's environment alone."
 # Options without -D and -XX that only change how Java runs.
 _PLAIN = re.compile(
-    r"-(Xss\d{1,9}[kKmMgG]?|X(int|comp|mixed|batch|rs|noclassgc|check:jni|verify:\w+|share:(auto|on|off))"
+    r"-(Xss\d{1,9}[kKmMgG]?|X(int|comp|mixed|batch|rs|noclassgc|check:jni|verify:(all|remote)|share:(auto|on|off))"
     r"|Xmaxjitcodesize\d{1,9}[kKmMgG]?|Xlog(:[\w*+=,-]*(:(stdout|stderr)?(:[\w,]*)?)?)?"
     r"|(ea|da|enableassertions|disableassertions)(:[\w.$]+)?|esa|dsa|server|verbose:gc"
     r"|-(add-opens|add-exports|add-reads)=[\w.]+(/[\w.]+)?=[\w.,-]+)",
     re.ASCII,
 )
 _XX = re.compile(r"-XX:([+-]\w+|\w+=[\w.,:%+-]*)", re.ASCII)
-# Names of -XX options that run programs, load code or options, or write or read files.
+# Names of -XX options that run programs, load code or options, or write or read files. `Print…` of machine code loads a
+# library for it, and heap dumps at each collection would fill the disk.
 _XX_CODE = re.compile(
     r"[+-]?(On(Error|OutOfMemoryError)|Flags|ShowMessageBox|Allocate(Heap|OldGen)At|Log(VM|Compilation)|Start"
     r"|.*(File|Path|Dir(?![a-z])|Archive|Library|JVMCI|AOT|CDS|Agent|Attach|Command|Directives|FlightRecord"
-    r"|ClassList|Module|Replay))"
+    r"|ClassList|Module|Replay|PerfMap|Management)"
+    r"|PauseAt|DumpSharedSpaces|DynamicDump|HeapDump(Before|After)|WhiteBox|RelaxAccess|BytecodeVerification"
+    r"|Print(Assembly|Interpreter|.*(NMethods|Code$|Stubs?$|Handlers|Assembly)))"
+    r"|\+?(CrashOn|CreateCore|Dump\w+InCore)"
 )
 # System properties are taken if their values are numbers or words: no class, file or address is either.
 _PROPERTY = re.compile(r"-D([\w.-]+)(?:=([\w+-]*|[+-]?\d+(\.\d+)?))?", re.ASCII)
@@ -45,12 +51,15 @@ _TIME_ZONE = re.compile(r"-Duser\.timezone=[\w/+-]{1,64}", re.ASCII)
 _PROPERTY_CODE = re.compile(
     r"(?i)^(java\.(?!net\.prefer)|javax\.|jdk\.|sun\.(?!net\.inetaddr)|com\.sun\.|jna\.|org\.|ch\.|logback|jolokia|log4j)"
     r"|jmx|(^|[._])rmi|jndi|class|loader|agent|factory|provider|handler|trigger|library|config|insecure|unsafe"
+    r"|hook|clock|partitioner|proxy"
     r"|(dir|file|path|url)$"
 )
-# Keys of cassandra.yaml that name programs, or let CQL run code outside of its sandbox. Names of Cassandra's own
-# classes, such as authenticator, are in its bundle.
+# Keys of cassandra.yaml that name programs, or let CQL run code outside of its sandbox.
 _YAML_KEYS = frozenset({"archive_command", "allow_nodetool_archive_command"})
 _YAML_TOP = frozenset({"allow_insecure_udfs", "allow_extra_insecure_udfs"})
+_CLASS_NAME = "class_name"
+# Names of Cassandra's own classes, such as authenticator, are in its bundle. A name without a dot is one of these.
+_OWN_CLASS = re.compile(r"(org\.apache\.cassandra\.[\w.$]+|[\w$]*)", re.ASCII)
 
 
 def problem(name: str, text: str, environment: Texts) -> str | None:
@@ -65,6 +74,18 @@ def problems(overrides: Overrides, environment: Texts) -> tuple[str, ...]:
     """Return all problems of settings that are given through the API."""
     found = (problem(name, override.text, environment) for name, override in sorted(overrides.items()))
     return tuple(sentence for sentence in found if sentence is not None)
+
+
+def class_problem(name: str, text: str, environment: Texts) -> str | None:
+    """Return why a change cannot set the classes of this text: Java would run code that is not Cassandra's.
+
+    What an earlier change has set stays: without its authenticator, a cluster would let everybody in.
+    """
+    allowed = set(_foreign_classes(name, environment.get(name, "")))
+    found = next((place for place, value in _foreign_classes(name, text) if (place, value) not in allowed), None)
+    return (
+        None if found is None else f"{name} must not name a class outside of org.apache.cassandra in {found}: {ALONE}"
+    )
 
 
 def without_code(overrides: Overrides, environment: Texts) -> Overrides:
@@ -107,14 +128,32 @@ def _shown(word: str) -> str:
     return (("-XX:" if word.startswith("-XX:") else "") + name)[:80]
 
 
-def _code_keys(text: str) -> Iterator[tuple[str, Any]]:
-    if not text:
-        return
-    # Few need it, and with it PyYAML.
-    from scheduler.settings import cassandra_yaml
+def _foreign_classes(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield place and name of each class that is not Cassandra's own."""
+    key = next((option.key for option in OPTIONS if option.name == name), None)
+    if key is not None:
+        options: Mapping[str, Any] = {key: text} if KINDS[key] == "class" else {}
+    else:
+        options = _yaml(text) if name == _YAML else {}
+    for place, value in options.items():
+        yield from (
+            (place, one) for one in _classes(value, KINDS.get(place) == "class") if not _OWN_CLASS.fullmatch(one)
+        )
 
-    options, _ = cassandra_yaml.parse(text, _YAML)
-    for key, value in options.items():
+
+def _classes(value: Any, is_class: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _classes(item, str(key) == _CLASS_NAME)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _classes(item, is_class)
+    elif is_class and value is not None:
+        yield str(value)
+
+
+def _code_keys(text: str) -> Iterator[tuple[str, Any]]:
+    for key, value in _yaml(text).items():
         if key in _YAML_TOP and value:
             yield key, value
         yield from _nested(key, value)
@@ -129,3 +168,12 @@ def _nested(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for item in value:
             yield from _nested(place, item)
+
+
+def _yaml(text: str) -> Mapping[str, Any]:
+    if not text:
+        return {}
+    # Few need it, and with it PyYAML.
+    from scheduler.settings import cassandra_yaml
+
+    return cassandra_yaml.parse(text, _YAML)[0]

@@ -8,9 +8,15 @@ from typing import Any
 from scheduler.core.configuration.differences import is_secret_name, may_hold_secret
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-_LOGIN = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
-# Other ends of such names; a token of Cassandra's own is one of the ring.
-_MORE = re.compile(r"((^|[._-])(key|store|trust|user)?pass|[a-z]Pass|(^|[._-])token|[a-z]Token|(^|[._-])pw)$")
+# A password can hold a slash; a port before a path is none.
+_LOGIN = re.compile(r"://[^/\s:@]*:(?!\d{1,5}/)[^\s@?#]+@")
+# A JSON web token, such as that of a service account.
+_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.")
+# Other ends of such names. `ownership_token` is a name that Cassandra compares with a file of its data directory.
+_MORE = re.compile(
+    r"((^|[._-])(key|store|trust|user|bind|my|db)?pass|[a-z]Pass|[A-Z]PASS|(^|[._-])(bind)?pw|[a-z]P[wW]|PW"
+    r"|(^|[.-]|(?<!ownership)_)token|[a-z]Token|TOKEN|(?i:jwt|bearer|(signing|encryption|master|account)[._-]?key))$"
+)
 
 
 def secret_key(value: Any) -> str | None:
@@ -34,7 +40,7 @@ def secret_option(word: str) -> str | None:
     value = word[len(name) + 1 :]
     own = name.removeprefix("-D")
     is_name = is_secret_name(own) or (bool(_MORE.search(own)) and not own.startswith("cassandra."))
-    if value and ((word.startswith("-D") and is_name) or _holds_secret(value) or may_hold_secret(value)):
+    if value and ((word.startswith("-D") and is_name) or _holds_secret(value)):
         return name[:80]
     return None
 
@@ -42,7 +48,11 @@ def secret_option(word: str) -> str | None:
 def _is_secret(name: str, value: Any) -> bool:
     if value in (None, "", [], {}) or isinstance(value, bool | dict):
         return False
-    return "password" in name.lower() or is_secret_name(name)
+    return "password" in name.lower() or _has_secret_name(name)
+
+
+def _has_secret_name(name: str) -> bool:
+    return is_secret_name(name) or _MORE.search(name) is not None
 
 
 def _flat(value: Any) -> list[Any]:
@@ -51,4 +61,4 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _holds_secret(text: str) -> bool:
-    return bool(_PRIVATE_KEY.search(text) or _LOGIN.search(text))
+    return may_hold_secret(text) or bool(_PRIVATE_KEY.search(text) or _LOGIN.search(text) or _JWT.search(text))

@@ -43,6 +43,8 @@ class Worker(ThreadWorker):
 
     def __init__(self, *arguments: Any, limits: Limits | None = None) -> None:
         super().__init__(*arguments)
+        # By default a client of this machine could choose the path below which the API believes itself to be.
+        self.cfg.set("forwarder_headers", "")
         self._limits = limits or Limits()
         self.identities: Identities | None = None
         self._loop: HttpLoop | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import tarfile
@@ -143,6 +144,9 @@ def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
     _wait_for_subscriptions(node, 2)
     assert node.query("q").status.pid == pid
     assert name not in _environment(pid)
+    # A core dump in the sandbox would hold it, and Cassandra's keys.
+    for number in (pid, _executor_pid(node)):
+        assert re.search(r"(?m)^Max core file size +0 ", Path(f"/proc/{number}/limits").read_text())
     processes = processes_below(node.agent.work_dir)
     assert all(token not in Path(f"/proc/{process}/cmdline").read_bytes() for process in processes)
     files = [path for path in node.agent.work_dir.rglob("*") if path.is_file()]

@@ -3,6 +3,7 @@ class error(Exception): ...
 class Options:
     max_mem: int
     log_errors: bool
+    never_capture: bool
 
 class _Match: ...
 

@@ -17,6 +17,9 @@ _PROBE_BYTES = 128 * 1024
 _LEAST_BYTES = 4096
 _WORTH = 0.9
 _CHUNK = 1024 * 1024
+# The logarithm of the bytes that a frame can have a reader keep: 8 MiB, as the format recommends for readers. By
+# default a frame could take 128 MiB, and so could each of several downloads. Level 1 needs 512 KiB.
+_WINDOW_LOG = 23
 # An object has at most ten thousand parts, which is enough for this size even without any saving.
 MOST_BYTES = 64 * 1024**3
 
@@ -57,14 +60,14 @@ def compress(path: str, part_bytes: int, check: Callable[[], object]) -> Iterato
 
 
 class DamagedError(Exception):
-    """Bytes that are not a valid zstd frame."""
+    """Bytes that are not a valid zstd frame, or one that takes too much memory."""
 
 
 class Decompressor:
     """A decompressor of one object: it takes pieces, and yields at most a megabyte at a time."""
 
     def __init__(self) -> None:
-        self._frame = zstd.ZstdDecompressor()
+        self._frame = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
 
     def __call__(self, piece: bytes) -> Iterator[bytes]:
         """Yield the plain content of another piece. Raises DamagedError."""

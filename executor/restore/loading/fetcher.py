@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,14 +15,10 @@ from typing import BinaryIO, Protocol
 
 from executor.backup.format.layout import SEALED, is_compressed
 from executor.backup.seal.cipher import Unsealer, UnsealError
+from executor.backup.upload.compression import DamagedError, Decompressor
 from executor.restore.source.batches import Piece
 from executor.restore.source.stored import FetchError
 from executor.s3.errors import StoreError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 _CHUNK = 1024 * 1024
 _BACK_OFF_SECONDS = (0.5, 2.0, 5.0, 10.0)
@@ -169,7 +164,7 @@ class _Growing:
         self._count = count
         self._digest = hashlib.sha256()
         self._unsealer = unsealer
-        self._decompressor = zstd.ZstdDecompressor() if is_compressed(piece.key) else None
+        self._decompressor = Decompressor() if is_compressed(piece.key) else None
         self._size = 0
         self.received = 0
 
@@ -198,14 +193,8 @@ class _Growing:
             yield chunk
             return
         try:
-            while True:
-                plain = self._decompressor.decompress(chunk, _CHUNK)
-                if plain:
-                    yield plain
-                chunk = b""
-                if self._decompressor.eof or self._decompressor.needs_input:
-                    return
-        except (zstd.ZstdError, EOFError) as error:
+            yield from self._decompressor(chunk)
+        except DamagedError as error:
             raise self._damaged(f"it cannot be decompressed: {error}") from error
 
     def finish(self) -> None:

@@ -22,6 +22,8 @@ from scheduler.core.state.node import Agent
 _HOSTNAMES = ("hostname", "@hostname")
 MAX_LENGTH = 4_000
 _DIGITS = 6
+# What JSON can write by escapes: half of a surrogate pair can be neither stored nor compiled.
+_BAD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Compiled; RE2 refuses an expression that takes more.
 _PATTERN_BYTES = 1 << 20
 
@@ -147,6 +149,8 @@ def _colon_rows(text: str) -> list[list[str]]:
 
 def _constraint(row: list[str]) -> Constraint:
     shown = ":".join(row)[:200]
+    if any(_BAD.search(part) for part in row):
+        raise PlacementError(f"the placement constraint {shown!a} holds a control character or half of a pair")
     if not 2 <= len(row) <= 3 or not row[0].strip():
         raise PlacementError(f"the placement constraint {shown!r} must be field:OPERATOR or field:OPERATOR:value")
     field, name = row[0].strip(), row[1].strip().upper()
@@ -194,4 +198,6 @@ def _pattern(text: str) -> re2._Regexp:
     options = re2.Options()
     options.max_mem = _PATTERN_BYTES
     options.log_errors = False
+    # Nothing asks for groups, and hundreds of them take seconds for each host name.
+    options.never_capture = True
     return re2.compile(text, options)

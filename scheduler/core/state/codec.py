@@ -7,6 +7,7 @@ with its path: it is never treated as absent.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,17 +20,22 @@ from scheduler.core.state.record_kinds import KINDS_OF_RECORDS, TARGET, Collecti
 _CHANGING = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collection) or kind.changing)
 
 
+# Of a path or a problem, which can hold what another client wrote.
+_SHOWN = 500
+
+
 class StateCorruptError(Exception):
     """A record that cannot be read; the text names the record and the problem."""
 
     def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"the stored record {path} cannot be read: {problem}")
+        shown = f"{path[:_SHOWN]} cannot be read: {problem[:_SHOWN]}".encode("utf-8", "backslashreplace").decode()
+        super().__init__(f"the stored record {shown}")
         self.path = path
 
 
 def encode_record(record: Record) -> bytes:
-    """Return canonical JSON: sorted keys, one space of indent, UTF-8."""
-    return json.dumps(encode(record), ensure_ascii=False, sort_keys=True, indent=1).encode()
+    """Return canonical JSON: sorted keys, one space of indent, UTF-8. Raises ValueError for what JSON cannot hold."""
+    return json.dumps(encode(record), ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False).encode()
 
 
 def decode_record(path: str, content: bytes) -> Record:
@@ -103,8 +109,8 @@ def named_by(node: NodeRecord) -> set[str]:
 
 
 def _check_references(stored: Stored) -> None:
-    for name in filter(None, (stored.target, stored.previous)):
-        if name not in stored.configurations:
+    for name in (stored.target, stored.previous):
+        if name is not None and name not in stored.configurations:
             raise StateCorruptError(TARGET, f"the configuration {name} that it names is missing")
     for node in stored.nodes.values():
         for name in sorted(named_by(node)):
@@ -116,8 +122,9 @@ def _check_references(stored: Stored) -> None:
 
 def _parse(path: str, content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content.decode())
-    except ValueError as error:
+        document = json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite)
+        _check_texts(content, document)
+    except (RecursionError, ValueError) as error:
         raise StateCorruptError(path, f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise StateCorruptError(path, "not a JSON object")
@@ -129,3 +136,20 @@ def _parse(path: str, content: bytes) -> dict[str, Any]:
             path, f"it was written by a newer version (schema {version}, known up to {SCHEMA_VERSION})"
         )
     return document
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _check_texts(content: bytes, document: object) -> None:
+    """Raise ValueError for half of a surrogate pair, which only an escape can write and no record can store again."""
+    if b"\\u" in content:
+        json.dumps(document, ensure_ascii=False).encode()

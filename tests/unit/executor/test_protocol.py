@@ -82,6 +82,7 @@ def test_a_launch_of_another_version_is_refused() -> None:
         pytest.param("not base64!", "not base64 of JSON", id="not base64"),
         pytest.param(base64.b64encode(b"{").decode(), "not base64 of JSON", id="not JSON"),
         pytest.param(encoded([1]), "not a JSON object", id="a list"),
+        pytest.param(base64.b64encode(b'{"a": 1e400}').decode(), "a number is too large", id="infinity"),
         pytest.param("", "not base64 of JSON", id="empty"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backports import zstd
 
 from executor.backup.catalog import Catalog
 from executor.backup.format import layout, manifest
@@ -259,7 +260,9 @@ def _component(store: Store, node: str, encoding: str) -> manifest.Component:
         ("none", b"short", "has 5 bytes instead of 3000"),
         ("none", b"x" * 3000, "has the SHA-256 "),
         ("zstd", None, "is missing"),
+        ("none", b"x" * 3001, "has more than 3000 bytes"),
         ("zstd", b"no zstd at all", "cannot be decompressed"),
+        ("zstd", zstd.compress(b" " * 100_000), "has more than 10000 bytes when decompressed"),
     ],
 )
 def test_damage_is_found(cluster: SmallCluster, store: Store, encoding: str, content: bytes | None, words: str) -> None:

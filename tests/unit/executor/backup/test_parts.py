@@ -211,6 +211,17 @@ def test_compressed_parts_are_one_frame_that_is_read_piece_by_piece(tmp_path: Pa
     assert plain == content
 
 
+@pytest.mark.parametrize(("logarithm", "is_read"), [(19, True), (23, True), (24, False), (27, False), (30, False)])
+def test_no_frame_takes_much_memory(logarithm: int, is_read: bool) -> None:
+    compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: logarithm})
+    stored = compressor.compress(b"x", zstd.ZstdCompressor.FLUSH_BLOCK) + compressor.flush()
+    if is_read:
+        assert b"".join(Decompressor()(stored)) == b"x"
+        return
+    with pytest.raises(DamagedError, match="requires too much memory"):
+        list(Decompressor()(stored))
+
+
 def test_a_megabyte_at_a_time() -> None:
     stored = zstd.compress(b" " * 50_000_000)
     assert max(len(piece) for piece in Decompressor()(stored)) <= 1024 * 1024

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.s3 import client
 from executor.s3.destinations import Guard, RefusedError, is_metadata
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
@@ -25,7 +26,9 @@ class Request:
     "text",
     [
         "169.254.169.254", "169.254.0.1", "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::a9fe:a9fe",
-        "2002:a9fe:a9fe::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0",
+        "2002:a9fe:a9fe::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "64:ff9b:1::a9fe:a9fe",
+        "2001:0:4136:e378:8000:63bf:5601:5601", "fd20:ce::254", "100.100.100.200", "::ffff:100.100.100.200",
+        "192.0.0.192", "168.63.129.16",
     ],
 )  # fmt: skip
 def test_metadata(text: str) -> None:
@@ -144,6 +147,19 @@ def test_a_service_that_is_no_s3(tmp_path: Path, answer: bytes, words: str) -> N
     assert words in str(refused.value)
     assert "secret" not in str(refused.value)
     assert len(asked) <= 8
+
+
+def test_a_name_that_leads_elsewhere_after_its_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the name had led to this address only when it was resolved for the connection.
+    monkeypatch.setattr(client, "is_metadata", lambda address: address == "127.0.44.3")
+    with (
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nthe secret") as (place, asked),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError, match="leads to a link-local address or one of a metadata service") as refused,
+    ):
+        list(store.objects("backups/"))
+    assert refused.value.hopeless
+    assert len(asked) == 1
 
 
 def test_words_of_s3_are_shown(tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ def test_an_error_event_is_the_end_with_its_reason(message: str, code: Exit) -> 
         pytest.param({"type": "UPDATE"}, id="no body"),
         pytest.param({"type": "UPDATE", "update": {"status": {"task_id": {"value": "t"}, "state": "?"}}}, id="state"),
         pytest.param({"type": "SUBSCRIBED", "subscribed": None}, id="null"),
+        pytest.param({"type": "SUBSCRIBED", "subscribed": {"framework_id": {"value": None}}}, id="no id"),
+        pytest.param({"type": "SUBSCRIBED", "subscribed": {"framework_id": {"value": "\udce9"}}}, id="half a pair"),
         pytest.param({"type": "OFFERS", "offers": {"offers": 5}}, id="offers that are none"),
     ],
 )
@@ -142,6 +144,7 @@ def test_garbage_is_logged_and_ends_nothing(event: dict[str, Any], caplog: pytes
     driver = Driver(SETTINGS, None, posted.append)
     driver._mesos.on_event(event)
     assert posted == []
+    assert driver._mesos.framework_id is None
     assert "it cannot be parsed" in caplog.text
 
 

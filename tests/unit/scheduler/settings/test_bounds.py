@@ -118,6 +118,12 @@ def test_many_problems_of_yaml_are_a_few() -> None:
         {"authenticator": {"parameters": {"ldap_secret": "geheim"}}},
         {"authenticator": {"parameters": {"keyStorePassphrase": "geheim"}}},
         {"authenticator": {"parameters": {"url": "ldap://user:geheim@host"}}},
+        {"authenticator": {"parameters": {"url": "ldap://:geheim@host"}}},
+        {"authenticator": {"parameters": {"url": "ldap://host/?bind=a&password=geheim"}}},
+        {"authenticator": {"parameters": [{"pass": "geheim"}]}},
+        {"authenticator": {"parameters": {"bindpw": "geheim"}}},
+        {"authenticator": {"parameters": {"token": "geheim"}}},
+        {"authenticator": {"parameters": {"assertion": "eyJhbGciOiJIUzI1NiJ9.geheim.x"}}},
     ],
     ids=str,
 )
@@ -138,6 +144,8 @@ def test_secrets_in_yaml(document: object) -> None:
         {"client_encryption_options": {"keystore_password": "", "keystore": "/etc/store"}},
         {"authenticator": "PasswordAuthenticator"},
         {"ssl_context_factory": {"parameters": {"trusted_certificates": "-----BEGIN CERTIFICATE-----"}}},
+        {"startup_checks": {"check_filesystem_ownership": {"ownership_token": "cluster-1"}}},
+        {"authenticator": {"parameters": {"url": "ldap://host:389/ou=a@b"}}},
     ],
     ids=str,
 )
@@ -157,6 +165,15 @@ def test_no_secrets(document: object) -> None:
         "-Durl=jdbc:x://user:geheim@host",
         "-javaagent:/x.jar=user=a,password=geheim",
         "-Dx='-----BEGIN EC PRIVATE KEY-----geheim'",
+        "-Dldap.bindpw=geheim",
+        "-DdbPW=geheim",
+        "-DMYPASS=geheim",
+        "-DAPI_TOKEN=geheim",
+        "-Dx.bearer=geheim",
+        "-Dcookie.signing-key=geheim",
+        "-Durl=ldap://:geheim@host",
+        "-Durl=ldap://user:ge/geheim@host",
+        "-Dx=eyJhbGciOiJIUzI1NiJ9.geheim.x",
     ],
 )
 def test_secrets_in_options_of_java(word: str) -> None:

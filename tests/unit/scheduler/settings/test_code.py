@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.state.configuration import Override
-from scheduler.settings.code import NAMES, is_harmless, problem, problems, without_code
+from scheduler.settings.code import NAMES, class_problem, is_harmless, problem, problems, without_code
 
 HARMLESS = """
     -Xss512k -Xint -Xlog -Xlog:gc*=debug,safepoint -Xlog:gc::time,uptime -Xlog:gc:stderr -verbose:gc -ea -da
@@ -14,6 +14,7 @@ HARMLESS = """
     -XX:+HeapDumpOnOutOfMemoryError -XX:+ExitOnOutOfMemoryError -XX:NativeMemoryTracking=summary
     -XX:+UnlockDiagnosticVMOptions -XX:TypeProfileLevel=0 -XX:ReservedCodeCacheSize=240m -XX:ConcGCThreads=2
     -Dcassandra.ring_delay_ms=2000 -Dcassandra.join_ring=false -Dx=1 -Da=b -Dflag -Dratio=0.5 -Dfile.encoding=UTF-8
+    -Xverify:all -XX:-CreateCoredumpOnCrash -XX:+PrintCodeCache -XX:+PrintFlagsFinal
     -Dcassandra.max_queued_native_transport_requests=1024 -Djava.net.preferIPv4Stack=true
     -Duser.timezone=Europe/Berlin -Dsun.net.inetaddr.ttl=5 -Dio.netty.eventLoopThreads=4 -Dcassandra.deterministic=1
 """
@@ -35,6 +36,11 @@ HARMFUL = """
     -Dcassandra.config.loader=Evil -Dcassandra.triggers_dir=x -Dcassandra.custom_query_handler_class=Evil
     -Djna.library.path=x -Djna.tmpdir=x -Dio.netty.native.workdir=x -Dorg.xerial.snappy.use.systemlib=true
     -Dcassandra.x=org.evil.Class -Dx=/tmp/y -Dx=http://evil -Duser.timezone=../../x=y -Dx=a,b
+    -Xverify:none -XX:-BytecodeVerificationRemote -XX:+ManagementServer -XX:+PrintAssembly -XX:+PrintNMethods
+    -XX:+PrintStubCode -XX:+PrintAdapterHandlers -XX:+DumpPerfMapAtExit -XX:+DumpSharedSpaces -XX:+PauseAtStartup
+    -XX:+HeapDumpBeforeFullGC -XX:+WhiteBoxAPI -XX:+RelaxAccessControlCheck -XX:+CreateCoredumpOnCrash
+    -XX:+CrashOnOutOfMemoryError -XX:+DumpPrivateMappingsInCore -Dcassandra.storage_hook=Evil
+    -Dcassandra.stream_hook=Evil -Dcassandra.clock=Evil -Dcassandra.partitioner=Evil -DsocksProxyHost=evil
     -Djolokia.x=1 -Dx=ä -XX:ä=1
 """
 
@@ -87,6 +93,42 @@ def test_keys_of_yaml(text: str, says: str) -> None:
 )
 def test_other_keys_of_yaml(text: str) -> None:
     assert problem("CASSANDRA_YAML", text, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CASSANDRA_AUTHENTICATOR", "org.evil.Code"),
+        ("CASSANDRA_INTERNODE_AUTHENTICATOR", "org.apache.cassandrax.Code"),
+        ("CASSANDRA_YAML", "authenticator: org.evil.Code"),
+        ("CASSANDRA_YAML", "crypto_provider: {class_name: org.evil.Code}"),
+        ("CASSANDRA_YAML", "crypto_provider: [{class_name: org.evil.Code, parameters: []}]"),
+        ("CASSANDRA_YAML", "memtable: {configurations: {a: {class_name: org.evil.Code}}}"),
+        ("CASSANDRA_YAML", "role_manager: http://evil/x.jar"),
+        ("CASSANDRA_YAML", "audit_logging_options: {logger: [{'class_name': 'org.evil.Code'}]}"),
+    ],
+)
+def test_changes_name_classes_of_cassandra_alone(name: str, text: str) -> None:
+    found = class_problem(name, text, {})
+    assert found is not None
+    assert "evil" not in found
+    assert class_problem(name, text, {name: text}) is None
+    # A start keeps what was stored.
+    assert problem(name, text, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CASSANDRA_AUTHENTICATOR", "PasswordAuthenticator"),
+        ("CASSANDRA_CLUSTER_NAME", "org.evil.Code"),
+        ("CASSANDRA_YAML", "authenticator: org.apache.cassandra.auth.PasswordAuthenticator"),
+        ("CASSANDRA_YAML", "memtable: {configurations: {a: {class_name: TrieMemtable, parameters: {x: a.b}}}}"),
+        ("CASSANDRA_YAML", "role_manager: {class_name: CassandraRoleManager}\ncrypto_provider: null"),
+    ],
+)
+def test_own_classes(name: str, text: str) -> None:
+    assert class_problem(name, text, {}) is None
 
 
 def test_names() -> None:

@@ -43,6 +43,13 @@ def test_requests_in_a_pipeline_are_answered_in_order(server: Served) -> None:
     assert data.count(b"Connection: close") == 1
 
 
+def test_no_header_moves_the_path(server: Served) -> None:
+    for header in ("SCRIPT_NAME: /hel", "SCRIPT_NAME: /elsewhere", "PATH_INFO: /fail"):
+        answer = server.ask(f"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{header}\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 200 "), header
+        assert answer.endswith(b"pong")
+
+
 def test_http_1_0(server: Served) -> None:
     assert server.ask(b"GET /hello HTTP/1.0\r\n\r\n").endswith(b"pong")
     with server.connect() as client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from scheduler.core.mesos.placement import Constraint, Operator, PlacementError, Spread, parse_constraints
@@ -60,6 +62,9 @@ def test_written_forms(text: str, constraints: list[tuple[str, str, str | None]]
         ('["rack", "LIKE"', "not valid JSON"),
         ('[["rack", "LIKE", ["a"]]]', "must be a list of texts"),
         ('["a", ["b"]]', "must be a list of texts"),
+        (r'["hostname", "LIKE", "\ud800"]', "holds a control character or half of a pair"),
+        (r'["\udfff", "UNIQUE"]', "holds a control character or half of a pair"),
+        (r'[["zone", "CLUSTER", "a\u0000\u001b"]]', "holds a control character or half of a pair"),
     ],
 )
 def test_mistakes_are_one_sentence(text: str, part: str) -> None:
@@ -127,3 +132,12 @@ def test_every_reason_is_given() -> None:
 def test_an_expression_that_backtracks_for_ever_elsewhere_is_matched_at_once() -> None:
     spread = Spread(parse_constraints(r"hostname:LIKE:([\w.-]+)+!"), [])
     assert spread.refusals(Agent("S", "a" * 200, {})) == (rf"hostname:LIKE:([\w.-]+)+!: {'a' * 200} does not match",)
+
+
+def test_groups_take_no_time() -> None:
+    [constraint] = parse_constraints(f"hostname:LIKE:{'(.*)' * 900}x")
+    began = time.process_time()
+    spread = Spread([constraint], [])
+    for number in range(100):
+        assert spread.refusals(Agent("S", f"{number}" + "a" * 240)) != ()
+    assert time.process_time() - began < 10

@@ -261,6 +261,12 @@ def lacking(name: str) -> bytes:
         ("history/backup.1700000000123", of(PAST, more=1), "unknown field more"),
         ("history/backup.1", of(PAST), "it says of itself that it is history/backup.1700000000123"),
         ("cluster-id", b'{"schema_version": 1, "cluster_id": 7}', "cluster_id is 7, not a text"),
+        ("cluster-id", b'{"schema_version": 1, "cluster_id": "\\udce9"}', "not JSON: 'utf-8' codec can't encode"),
+        ("cluster-id", b'{"schema_version": 1, "\\ud800": ""}', "not JSON: 'utf-8' codec can't encode"),
+        ("cluster-id", b'{"x": NaN}', "not JSON: NaN is no number"),
+        ("cluster-id", b'{"x": 1e400}', "not JSON: a number is too large"),
+        ("cluster-id", b"[" * 100_000, "not JSON: maximum recursion depth exceeded"),
+        ("cluster-id", b'{"x":' * 100_000, "not JSON: maximum recursion depth exceeded"),
         ("cluster-id/x", b'{"schema_version": 1, "cluster_id": "c"}', "no record belongs there"),
     ],
 )
@@ -294,6 +300,29 @@ def test_everything_is_loaded() -> None:
     assert found.history == {PAST.key: PAST}
     assert found.cluster_id == "cluster-1"
     assert found.configurations[TARGET].spec == state().target.spec
+
+
+def test_an_error_is_short_and_can_be_written() -> None:
+    for path, content in (
+        ("x" * 5000 + "\udce9", b"{}"),
+        ("cluster-id", b'{"schema_version": "' + b"x" * 5000 + b'"}'),
+    ):
+        with pytest.raises(StateCorruptError) as caught:
+            load({path: content})
+        assert len(str(caught.value).encode()) < 1100
+
+
+def test_an_empty_name_is_one_too() -> None:
+    contents = stored()
+    contents["target"] = encode_record(Target("", None))
+    with pytest.raises(StateCorruptError, match="that it names is missing"):
+        load(contents)
+
+
+def test_what_json_cannot_hold_is_not_written() -> None:
+    for index in (float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="Out of range float values"):
+            encode_record(replace(up(0), failures=replace(up(0).failures, not_before=index)))
 
 
 def test_nothing_stored_is_nothing_loaded() -> None:
