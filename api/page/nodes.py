@@ -217,9 +217,9 @@ def vitals(found: Sighting | None) -> list[tuple[str, str]]:
         ("Heap", None if heap is None else percent(heap)),
         ("Read p99", _latency(figures.read)),
         ("Write p99", _latency(figures.write)),
-        ("Compactions left", figures.pending_compactions),
-        ("Hints stored", figures.hints),
-        ("Messages dropped", None if found.figures is None else sum(figures.dropped.values())),
+        ("Compactions", figures.pending_compactions),
+        ("Hints", figures.hints),
+        ("Dropped", None if found.figures is None else sum(figures.dropped.values())),
     )
     return [(name, str(value)) for name, value in rows if value is not None]
 

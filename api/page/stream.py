@@ -27,11 +27,12 @@ EXTENSION = "cassandra-mesos-page-streams"
 MOST, MOST_OF_ADDRESS = 64, 16
 PERIOD_SECONDS = 1.0
 # A sign of life, for the page that tells when it is old, and for routers that close what is silent.
-ALIVE_SECONDS = 2.0
+ALIVE_SECONDS = 1.5
 # A browser begins again after this; its session and its rights are checked with each part all the same.
 LONGEST_SECONDS = 3600.0
-# The thread works for at most this share of the time: with many streams, news come later.
-_SHARE = 0.1
+# The thread works for this share of the time: with many streams, news come later, but never so late that a page
+# takes itself for old.
+_SHARE, _LONGEST_REST_SECONDS = 0.1, 3.0
 # What belongs to the stream's own request, not to those that are made for it.
 _OWN = ("gunicorn.", "werkzeug.", "wsgi.input", "wsgi.file_wrapper", "flask.")
 _RETRY = b"retry: 3000\n\n"
@@ -100,7 +101,7 @@ class Streams:
                     self._thread = None
                     return
             spent = time.monotonic() - began
-            self._rest(max(PERIOD_SECONDS, spent / _SHARE) - spent)
+            self._rest(min(max(PERIOD_SECONDS, spent / _SHARE) - spent, _LONGEST_REST_SECONDS))
 
     def _rest(self, seconds: float) -> None:
         """Wait, but not beyond the end of the process."""

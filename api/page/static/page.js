@@ -50,7 +50,8 @@
     });
   };
   const ask = () => {
-    if (live() && !document.hidden && Date.now() - heard >= ASK) htmx.trigger(live(), 'refresh');
+    const patience = stream?.readyState === EventSource.OPEN ? 2 * ASK : ASK;
+    if (live() && !document.hidden && Date.now() - heard >= patience) htmx.trigger(live(), 'refresh');
   };
 
   document.addEventListener('visibilitychange', () => {

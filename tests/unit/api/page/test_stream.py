@@ -54,7 +54,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[CoreGateway]:
     found = CoreGateway(make_state(make_settings(), make_node(0), make_node(1)))
     yield found
     found.ends = True
-    wait_for("the thread ends", lambda: "page-streams" not in {item.name for item in threading.enumerate()}, 5)
+    wait_for("the thread ends", lambda: "page-streams" not in {item.name for item in threading.enumerate()}, 30)
 
 
 def opened(browser: Browser, query: str, address: str = "10.0.0.9") -> tuple[int, Client]:
@@ -75,10 +75,10 @@ def pause(gateway: CoreGateway, name: str) -> None:
 def test_each_view_gets_its_news_once(gateway: CoreGateway) -> None:
     browser = trusted(gateway)
     streams = [opened(browser, f"view={view}&live=old")[1] for view in ("ring", ".", "node&node=node-1")]
-    wait_for("the parts come", lambda: all(client.has('<div id="live"') for client in streams), 5)
+    wait_for("the parts come", lambda: all(client.has('<div id="live"') for client in streams), 30)
     pause(gateway, "node-1")
-    wait_for("the news come", lambda: all(client.has("paused") for client in streams), 5)
-    wait_for("signs of life come", lambda: all(_ALIVE in client.pushed for client in streams), 5)
+    wait_for("the news come", lambda: all(client.has("paused") for client in streams), 30)
+    wait_for("signs of life come", lambda: all(_ALIVE in client.pushed for client in streams), 30)
     for client in streams:
         parts = [data for data in client.pushed if data.startswith(b"event: part")]
         assert len(set(parts)) == len(parts)
@@ -87,29 +87,29 @@ def test_each_view_gets_its_news_once(gateway: CoreGateway) -> None:
 
 def test_a_slow_client_gets_nothing_until_it_has_taken_all(gateway: CoreGateway) -> None:
     _, slow = opened(trusted(gateway), "view=ring&live=old")
-    wait_for("the part comes", lambda: slow.has("live"), 5)
+    wait_for("the part comes", lambda: slow.has("live"), 30)
     slow.busy = True
     taken = len(slow.pushed)
     _, other = opened(trusted(gateway), "view=ring&live=old")
     pause(gateway, "node-1")
-    wait_for("another one has the news", lambda: other.has("paused"), 5)
+    wait_for("another one has the news", lambda: other.has("paused"), 30)
     assert len(slow.pushed) <= taken + 1  # one may have been on its way
     slow.busy = False
-    wait_for("the news come", lambda: slow.has("paused"), 5)
+    wait_for("the news come", lambda: slow.has("paused"), 30)
 
 
 def test_the_thread_ends_with_the_last_stream(gateway: CoreGateway) -> None:
     _, client = opened(trusted(gateway), "view=ring&live=old")
-    wait_for("the part comes", lambda: client.has("live"), 5)
+    wait_for("the part comes", lambda: client.has("live"), 30)
     client.gone = True
-    wait_for("the thread ends", lambda: "page-streams" not in {item.name for item in threading.enumerate()}, 5)
+    wait_for("the thread ends", lambda: "page-streams" not in {item.name for item in threading.enumerate()}, 30)
 
 
 def test_streams_end_with_the_process(gateway: CoreGateway) -> None:
     browser = trusted(gateway)
     _, client = opened(browser, "view=ring&live=old")
     gateway.ends = True
-    wait_for("the stream ends", lambda: client.ended, 5)
+    wait_for("the stream ends", lambda: client.ended, 30)
     assert opened(browser, "view=ring")[0] == 503
 
 
@@ -119,9 +119,9 @@ def test_a_stream_ends_with_its_session(gateway: CoreGateway, tmp_path: Path) ->
     browser.log_in("read-token")
     status, client = opened(browser, "view=ring&live=old")
     assert status == 200
-    wait_for("the part comes", lambda: client.has("live"), 5)
+    wait_for("the part comes", lambda: client.has("live"), 30)
     browser.post("logout", {})
-    wait_for("the stream ends", lambda: client.ended, 5)
+    wait_for("the stream ends", lambda: client.ended, 30)
 
 
 def test_one_address_and_all_have_limits(gateway: CoreGateway) -> None:

@@ -241,6 +241,13 @@ def test_backups_have_a_time_line(browser: Browser, gateway: CoreGateway) -> Non
     assert "start-restore" in answer.text
 
 
+def test_a_backup_that_is_not_finished_is_listed(browser: Browser, gateway: CoreGateway) -> None:
+    """As an executor lists it: without a size, and without nodes."""
+    open_one = {"backup_name": "open", "state": "unfinished", "started_at": "2026-01-01T00:00:00Z", "finished_at": None}
+    gateway.answers["backups"] = {"backups": [{**open_one, "nodes": None, "objects": None, "bytes": None}]}
+    assert "open unfinished – – – – not lately" in words(browser.get("backups?external_location=s3://bucket"))
+
+
 def test_settings_show_what_nodes_lack(browser: Browser, gateway: CoreGateway) -> None:
     target = replace(gateway.state.target, id="c2", spec=make_settings(CASSANDRA_HEAP_SIZE_MB="1024").cluster_spec())
     gateway.state = replace(gateway.state, target=target, configurations={**gateway.state.configurations, "c2": target})
