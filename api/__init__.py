@@ -88,7 +88,7 @@ def create_app(
     app.after_request(access.mark_stale)
     app.after_request(_forbid_caching)
     errors.register(app)
-    page.register(app)
+    page.register(app, gateway)
     for mount, prefix in mounts.items():
         for blueprint in (*BLUEPRINTS, page.blueprint):
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")

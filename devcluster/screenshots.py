@@ -39,11 +39,11 @@ PICTURES = (
     Picture("ring-dark", "ring", dark=True),
     Picture("node", "node?node=node-0", height=1000),
     Picture("plans", "plans", height=900),
-    Picture("operations", "operations"),
+    Picture("operations", "operations?kind=backup"),
     Picture("backups", "backups?external_location=http%3A%2F%2F127.0.0.1%3A9090%2Fbackups"),
     Picture("settings", "settings", height=900),
     Picture("events", "events"),
-    Picture("phone", "ring", width=360, height=780),
+    Picture("phone", ".", width=360, height=780),
 )
 
 

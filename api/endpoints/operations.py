@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 
-from api.documents import operations
+from api.documents import curves, operations
 from api.endpoints.start_operation import ask_storage, check_key, checked, seal, start
 from api.http.access import answer, answer_accepted, snapshot, submit
 from api.http.arguments import body, document, query
@@ -117,6 +117,18 @@ def status_of_work(work: str) -> Response:
     return _status(_BELOW_BACKUP[work])
 
 
+@blueprint.read(f"{_KIND}/curve", "Progress and rate of the newest operation over its time", ref("Curve"))
+def curve_of_kind(kind: str) -> Response:
+    """Return the samples of the newest operation of this kind, kept in memory since the scheduler's start."""
+    return _curve(_name(kind))
+
+
+@blueprint.read(f"{_WORK}/curve", "Progress of the newest verification or deletion over its time", ref("Curve"))
+def curve_of_work(work: str) -> Response:
+    """Return the samples of the newest verification or deletion."""
+    return _curve(_BELOW_BACKUP[work])
+
+
 @blueprint.read(f"{_KIND}/history", "Ended operations of a kind, newest first", list_of("OperationEnded"))
 def history_of_kind(kind: str) -> Response:
     """Return the ended operations of this kind, newest first."""
@@ -153,6 +165,11 @@ def _submit(command: OperationCommand, word: str) -> Response:
 def _status(kind: str) -> Response:
     query()
     return answer(f"{kind}/status", lambda found: operations.status(found, kind))
+
+
+def _curve(kind: str) -> Response:
+    query()
+    return answer(f"{kind}/curve", lambda found: curves.curve(found, kind))
 
 
 def _history(kind: str) -> Response:

@@ -17,6 +17,7 @@ _READ = """
     connection.connection connection.addresses connection.names connection.seeds connection.data_center
     nodes.names nodes.statuses nodes.status nodes.info
     operations.status_of_kind operations.status_of_work operations.history_of_kind operations.history_of_work
+    operations.curve_of_kind operations.curve_of_work
     config.target config.cassandra config.executor config.nodes config.seed_nodes config.framework
     config.framework_id config.properties config.stored_property config.garbage
     events.kept events.stream
@@ -26,7 +27,7 @@ _READ = """
     certificates.certificates
     schema.schema
     page.now_or_lead page.ring page.node page.plans page.operations page.list_backups page.offers page.settings
-    page.events page.ask page.tables
+    page.events page.ask page.tables page.log page.stream
 """
 # Logs are among these, since they can hold what clients wrote, and questions about backups: nodes connect to the place
 # that the request names, with the credentials of their agents where it brings none.

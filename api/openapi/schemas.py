@@ -283,6 +283,17 @@ SCHEMAS: Mapping[str, Json] = {
             "cluster": {"type": "object", "additionalProperties": ref("OperationStep")},
         }
     ),
+    "Curve": object_of(
+        {
+            "kind": STRING,
+            "id": NULLABLE,
+            "seconds_left": nullable(NUMBER),
+            "samples": {
+                "type": "array",
+                "items": object_of({"at": STRING, "percent": NUMBER, "rate": nullable(NUMBER)}),
+            },
+        }
+    ),
     "OperationEnded": object_of(
         {
             **_OPERATION_FIELDS,

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from api.page.dispatch import Answer, call
+from api.page.locations import PLACE
+from api.page.retention import finished
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation_kinds import KINDS
 
 Json = Mapping[str, Any]
 
-PLACE = ("external_location", "region", "endpoint")
-_HEADERS = {
-    "s3_access_key": "X-S3-Access-Key",
-    "s3_secret_key": "X-S3-Secret-Key",
-    "s3_session_token": "X-S3-Session-Token",
-}
-_WIDTH, _EDGE, _LARGEST, _SMALLEST = 1000.0, 24.0, 14.0, 5.0
+_WIDTH, _EDGE, _LARGEST, _SMALLEST = 1000.0, 40.0, 14.0, 5.0
+_DAY, _TICKS = 86400, 8
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """The backups from the oldest to the newest. `ticks` are days, each with its place."""
+
+    points: tuple[Point, ...]
+    ticks: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True)
@@ -54,40 +58,36 @@ def verified(state: ClusterState) -> dict[str, str]:
     }
 
 
-def ask(given: Mapping[str, str]) -> Answer:
-    """Ask the API for the backups at a location; keys go in headers, as routers log addresses."""
-    query = {name: given[name] for name in PLACE if given.get(name)}
-    headers = {header: given[name] for name, header in _HEADERS.items() if given.get(name)}
-    return call("GET", "/v1/backups", query, headers=headers)
-
-
 def newest_first(listed: Iterable[Json]) -> list[Json]:
     """Return backups by the time of their end, or of their begin if they have not ended."""
-    return sorted(listed, key=lambda item: -(_seconds(item) or 0.0))
+    return sorted(listed, key=lambda item: -(finished(item) or 0.0))
 
 
-def time_line(backups: Iterable[Json]) -> list[Point]:
-    """Return the backups from the oldest to the newest, their circles as large as their bytes."""
-    timed = [(at, item) for item in backups if (at := _seconds(item)) is not None]
+def time_line(backups: Iterable[Json]) -> TimeLine | None:
+    """Return the backups in the order of time, their circles as large as their bytes; None without any."""
+    timed = sorted(((at, item) for item in backups if (at := finished(item)) is not None), key=lambda pair: pair[0])
     if not timed:
-        return []
-    first, last = min(at for at, _ in timed), max(at for at, _ in timed)
-    largest = max(1.0, max(float(item.get("bytes") or 0) for _, item in timed))
-    points = []
-    for at, item in sorted(timed, key=lambda pair: pair[0]):
-        share = (at - first) / (last - first) if last > first else 0.5
-        part = (float(item.get("bytes") or 0) / largest) ** 0.5
-        radius = _SMALLEST + (_LARGEST - _SMALLEST) * part
-        name, state = str(item.get("backup_name", "")), str(item.get("state", ""))
-        points.append(Point(round(_EDGE + share * (_WIDTH - 2 * _EDGE), 1), round(radius, 1), name, state))
-    return points
-
-
-def _seconds(item: Json) -> float | None:
-    text = item.get("finished_at") or item.get("started_at")
-    if isinstance(text, int | float):
-        return float(text)
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
         return None
+    first, last = timed[0][0], timed[-1][0]
+    largest = max(1.0, max(float(item.get("bytes") or 0) for _, item in timed))
+
+    def place(at: float) -> float:
+        share = (at - first) / (last - first) if last > first else 0.5
+        return round(_EDGE + share * (_WIDTH - 2 * _EDGE), 1)
+
+    points = []
+    for at, item in timed:
+        part = (float(item.get("bytes") or 0) / largest) ** 0.5
+        radius = round(_SMALLEST + (_LARGEST - _SMALLEST) * part, 1)
+        points.append(Point(place(at), radius, str(item.get("backup_name", "")), str(item.get("state", ""))))
+    return TimeLine(tuple(points), tuple((place(at), text) for at, text in _days(first, last)))
+
+
+def _days(first: float, last: float) -> list[tuple[float, str]]:
+    """Return some midnights (UTC) between two times, each with its date; both times if there is none between."""
+    begin = (int(first) // _DAY + 1) * _DAY
+    days = range(begin, int(last) + 1, _DAY)
+    if not days:
+        return [(first, f"{datetime.fromtimestamp(first, UTC):%Y-%m-%d}")]
+    step = -(-len(days) // _TICKS)
+    return [(float(at), f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}") for at in days[::step]]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import g
 
+from api.http.access import snapshot
 from api.page.dispatch import Answer, call, role_of
-from api.page.inputs import BY_KIND, CANARY, DECOMMISSION, FORCE, SETTINGS, THROTTLE, Input, read_inputs
+from api.page.inputs import BY_KIND, CANARY, DECOMMISSION, EFFECTS, FORCE, SETTINGS, THROTTLE, Input, read_inputs
+from api.page.locations import ask_for_list
+from api.page.retention import fates, removed_bytes
 from scheduler.core.state.operation_kinds import KINDS
 
 _PATH_FIELDS = ("plan", "node", "kind")
 _KINDS_BELOW_BACKUP = ("backup-verify", "backup-delete")
+_RULES = ("backup_name", "keep_last", "keep_days")
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,10 @@ _SINGLE = (
         view="operations?kind={kind}",
     ),
     Command(
+        "certificates-renew", "Renew its certificate", "/v1/certificates/renew", "cert renew {node}",
+        "The node gets a new certificate. It does not restart.", ("node",), ("node",), view="node?node={node}",
+    ),
+    Command(
         "config-rollback", "Roll back", "/v1/config/rollback", "config rollback",
         "The previous configuration becomes the target again; nodes restart where it differs.", asks=True,
         in_body=True, view="settings",
@@ -124,9 +134,9 @@ def _start(kind: str) -> Command:
     cli = f"backup {target} …" if below else "node decommission NODE" if kind == "decommission" else f"{kind} start"
     return Command(
         f"start-{kind}", KINDS[kind].title, f"/v1/backup/{target}" if below else f"/v1/{kind}/start", cli,
-        "The request is checked first. If it is refused, nothing has changed.", inputs=BY_KIND[kind],
+        EFFECTS[kind], inputs=BY_KIND[kind],
         in_body=True, asks=True, danger=kind in ("backup-delete", "decommission"), view=f"operations?kind={kind}",
-        preview="/v1/restore/plan" if kind == "restore" else "",
+        preview={"restore": "/v1/restore/plan", "backup-delete": "/v1/backups"}.get(kind, ""),
     )  # fmt: skip
 
 
@@ -191,8 +201,20 @@ def run(found: Button, form: Mapping[str, str]) -> Answer:
 
 
 def preview(found: Button, form: Mapping[str, str]) -> Answer:
-    """Return the API's answer to what the command would do."""
-    return call("POST", found.command.preview, body=read_inputs(found.command.inputs, form))
+    """Return the API's answer to what the command would do; for a deletion, what becomes of each listed backup."""
+    values = read_inputs(found.command.inputs, form)
+    if found.command.name != "start-backup-delete":
+        return call("POST", found.command.preview, body=values)
+    if not any(values.get(name) for name in _RULES):
+        return Answer(HTTPStatus.BAD_REQUEST, {"message": "Give the name of a backup, or how many to keep."})
+    if wrong := [name for name in _RULES[1:] if not isinstance(values.get(name, 0), int)]:
+        return Answer(HTTPStatus.BAD_REQUEST, {"message": f"{wrong[0]} must be a number, not {values[wrong[0]]}."})
+    listed = ask_for_list({name: str(value) for name, value in values.items()})
+    if not listed.accepted:
+        return listed
+    cluster = snapshot().state.target.spec.cassandra.cluster_name
+    found_fates = fates(listed.document["backups"], cluster, values, time.time())
+    return Answer(listed.status, {"fates": found_fates, "bytes": removed_bytes(found_fates)})
 
 
 def _address(command: Command, fields: Mapping[str, str]) -> str:

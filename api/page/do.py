@@ -35,7 +35,7 @@ def carry_out() -> Response:
 
 def _filled_in() -> dict[str, str]:
     """Return the fields; one that is there several times, as names with commas between."""
-    return {name: ",".join(filter(None, texts)) for name, texts in request.values.lists()}
+    return {name: ",".join(filter(None, texts)) for name, texts in request.values.lists() if any(texts)}
 
 
 def _button(values: Any) -> Button:

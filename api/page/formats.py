@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from markupsafe import Markup
@@ -52,6 +53,18 @@ def moment(at: float | str | None) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(iso, shown)
 
 
+def seconds_of(at: float | str | None) -> float | None:
+    """Return a time, or its text in ISO 8601, in seconds since the epoch; None if it is neither."""
+    found = _parse(at)
+    return None if found is None else found.timestamp()
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that a browser may break only behind its dots and underlines."""
+    parts = re.split(r"(?<=[._])", name)
+    return Markup("<wbr>").join(parts)
+
+
 def _parse(at: float | str | None) -> datetime | None:
     try:
         if isinstance(at, str):
@@ -62,4 +75,6 @@ def _parse(at: float | str | None) -> datetime | None:
         return None
 
 
-FILTERS = {"size": size, "percent": percent, "duration": duration, "moment": moment}
+FILTERS = {
+    "size": size, "percent": percent, "duration": duration, "moment": moment, "breakable": breakable,
+}  # fmt: skip

@@ -100,6 +100,21 @@ BY_KIND: Mapping[str, tuple[Input, ...]] = {
     "upgradesstables": (_NODES, *_TABLES, _PARALLELISM),
 }  # fmt: skip
 
+# What an operation does, in one or two sentences for those who have never started one.
+EFFECTS: Mapping[str, str] = {
+    "repair": "Replicas compare their data, and each gets what it lacks. Every table needs it within gc_grace_seconds.",
+    "cleanup": "Each node removes data that it no longer owns, as it is left behind when a new node has joined.",
+    "backup": "Each node snapshots its tables, and uploads what the location does not have yet.",
+    "restore": "Tables of a backup are loaded into this cluster. The preview lists what prevents it.",
+    "backup-verify": "Every object of a backup is read, and compared with what the backup says of it.",
+    "backup-delete": "Backups are removed for good, with the objects that no other backup needs.",
+    "compact": "All SSTables of a table become one. It needs as much free disk as the table has.",
+    "scrub": "SSTables are written anew without rows that cannot be read.",
+    "flush": "What nodes hold in memory is written to their disks.",
+    "garbagecollect": "SSTables are written anew without data that was deleted or overwritten.",
+    "upgradesstables": "SSTables in the format of an older version are written anew in the present one.",
+}
+
 
 def read_inputs(inputs: Sequence[Input], form: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields that were filled in, as the API takes them; what is no number stays a text for its sentence."""

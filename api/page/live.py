@@ -19,6 +19,8 @@ from api.http.sessions import COOKIE, new_value, set_cookie
 from scheduler.loop.snapshot import Snapshot
 
 LIVE = "live"
+# The header of an answer with the tag of its part.
+TAG = "X-Live-Part"
 # What no text of the cluster can hold: the code of the reader's forms takes its place.
 _CODE = secrets.token_hex(16)
 _KEPT = 64
@@ -52,7 +54,7 @@ class Parts:
 _PARTS = Parts()
 
 
-def show(name: str, title: str, build: Build, arguments: Mapping[str, str] | None = None) -> Response:
+def show(name: str, title: str, build: Build, arguments: Mapping[str, str] | None = None, beside: str = "") -> Response:
     """Answer a view: the whole page, or its live part if the browser asks for that; 204 if it has that already.
 
     Args:
@@ -60,6 +62,7 @@ def show(name: str, title: str, build: Build, arguments: Mapping[str, str] | Non
         title: The page's title.
         build: Makes the template's values from the snapshot.
         arguments: The query of the view, which its live part asks with again.
+        beside: An address of the page whose answer is loaded once and shown below the live part.
     """
     found, asked = snapshot(), {name: text for name, text in (arguments or {}).items() if text}
     key = "\n".join((name, g.holder.role.word, urlencode(sorted(asked.items()))))
@@ -72,7 +75,10 @@ def show(name: str, title: str, build: Build, arguments: Mapping[str, str] | Non
         return Response(status=HTTPStatus.NO_CONTENT)
     address = f"{'.' if name == 'now' else name}?{urlencode({**asked, LIVE: tag})}"
     whole = LIVE not in request.args
-    return answer("live.html" if not whole else "view.html", name, title, part=Markup(part), address=address)
+    response = answer("live.html" if not whole else "view.html", name, title, part=Markup(part), address=address,
+                      beside=beside)  # fmt: skip
+    response.headers[TAG] = tag
+    return response
 
 
 def answer(template: str, name: str, title: str, status: int = HTTPStatus.OK, **values: Any) -> Response:

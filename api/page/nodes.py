@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api.documents import cluster
 from api.page.formats import percent, size
+from executor.figures import Figures, Requests
 from scheduler.core.plans.plan import Plan, Status
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.lifecycle import by_index
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import StepState
@@ -51,6 +52,7 @@ class Tile:
     version: str
     free_bytes: float | None
     load_bytes: float | None
+    disk_bytes: float | None
     owns: float | None
     job: str
     why: str
@@ -60,6 +62,13 @@ class Tile:
     def number(self) -> str:
         """The number in the node's name."""
         return self.name.rpartition("-")[2]
+
+    @property
+    def disk_percent(self) -> float | None:
+        """How full the disk of its volume is."""
+        if not self.disk_bytes or self.free_bytes is None:
+            return None
+        return round(100 * (1 - min(1.0, self.free_bytes / self.disk_bytes)), 1)
 
 
 _PLAN_TONES = {
@@ -115,6 +124,7 @@ def tiles(found: Snapshot) -> list[Tile]:
                 version=told.get("version") or "",
                 free_bytes=told.get("disk_free_bytes"),
                 load_bytes=told.get("load_bytes"),
+                disk_bytes=told.get("disk_bytes"),
                 owns=told.get("owns"),
                 job=jobs.get(node.name, ""),
                 why=why.get(node.name, ""),
@@ -192,6 +202,38 @@ def _waits(plans: Mapping[str, Plan]) -> dict[str, str]:
                 if step.status is not Status.COMPLETE:
                     found.setdefault(step.name, step.message)
     return found
+
+
+def vitals(found: Sighting | None) -> list[tuple[str, str]]:
+    """Return what says at a glance how a node does; nothing before its first report."""
+    if found is None:
+        return []
+    status, figures = found.status, found.figures or Figures()
+    heap = None if not figures.heap_max_bytes else 100 * (figures.heap_used_bytes or 0) / figures.heap_max_bytes
+    rows = (
+        ("Data", None if status.load_bytes is None else size(status.load_bytes)),
+        ("Free disk", None if status.room_bytes is None else size(status.room_bytes)),
+        ("Owns", None if figures.owns is None else percent(100 * figures.owns)),
+        ("Heap", None if heap is None else percent(heap)),
+        ("Read p99", _latency(figures.read)),
+        ("Write p99", _latency(figures.write)),
+        ("Compactions", figures.pending_compactions),
+        ("Hints", figures.hints),
+        ("Dropped", None if found.figures is None else sum(figures.dropped.values())),
+    )
+    return [(name, str(value)) for name, value in rows if value is not None]
+
+
+def figures(found: Sighting | None) -> list[tuple[str, str]]:
+    """Return all figures that Cassandra has reported, as the API names them."""
+    if found is None or found.figures is None:
+        return []
+    document = cluster.status(replace(found.status, figures=found.figures))
+    return facts(document["figures"] or {})
+
+
+def _latency(found: Requests | None) -> str | None:
+    return None if found is None or not found.count else f"{found.p99 / 1000:.1f} ms"
 
 
 def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:

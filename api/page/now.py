@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from api.documents import operations
+from api.documents import curves, operations
+from api.documents.certificates import certificates
 from api.http.errors import sentence
 from api.page.commands import Button, button
+from api.page.formats import percent, size
 from api.page.nodes import PLANS, Mark, Tile
+from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.ring.logins import warnings
-from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation import OperationRecord, OperationState, stamp
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
@@ -24,6 +27,10 @@ _OF_OFFERS = (Code.NO_OFFER, Code.NO_OFFER_FITS)
 # A long text of a node can be cut.
 _ENDS = (".", "!", "?", "…")
 _DONE = ("NONE", "COMPLETE", "STOPPED")
+# An operation that waits for these goes on by itself: the cause is an item of its own, of recovery or deploy.
+_SAID_ELSEWHERE = (Code.NODE_DOWN, *_OF_OFFERS)
+_ENDING = (OVERDUE, EXPIRED)
+_FILLING_PERCENT, _FULL_PERCENT = 75.0, 90.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,19 @@ class Work:
     sentence: str
     percent: float | None
     link: str
+    rate: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line at the foot: `mark` is None if it is neither good nor bad."""
+
+    title: str
+    text: str
+    link: str
+    mark: Mark | None = None
+    at: str | None = None
 
 
 def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
@@ -74,13 +94,62 @@ def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
     return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}", ""
 
 
-def attention(found: Snapshot) -> list[Item]:
-    """Return what waits for a person, the plans first."""
+def attention(found: Snapshot, warned: Sequence[str] = ()) -> list[Item]:
+    """Return what waits for a person, the plans first; `warned` are warnings about the scheduler itself."""
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
-    words = [*state.configuration_errors, *warnings(state, state.target.spec)]
+    words = [*state.configuration_errors, *warned, *warnings(state, state.target.spec)]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
+    for node in certificates(found)["nodes"]:
+        if node["state"] in _ENDING:
+            renew = button("certificates-renew", node=node["node"])
+            tone = "bad" if node["state"] == EXPIRED else "warn"
+            text = sentence(node["message"][:1].upper() + node["message"][1:], _ENDS)
+            made.append(Item(Mark(tone, node["state"]), f"certificate: {node['node']}", text, (renew,)))
     return made
+
+
+def foot(found: Snapshot, nodes: Sequence[Tile]) -> list[Fact]:
+    """Return what an operator looks for although nothing is wrong with it: data, backup, repair, certificates."""
+    made = [_data(nodes), *(_last(found, kind) for kind in ("backup", "repair"))]
+    own = [item for item in certificates(found)["nodes"] if item["not_after"] is not None]
+    if own:
+        first = min(own, key=lambda item: str(item["not_after"]))
+        ending = sum(item["state"] in _ENDING for item in own)
+        text = f"{ending} of {len(own)} not renewed" if ending else f"{len(own)} valid"
+        text += f"; the first ends with {first['node']} at"
+        made.append(Fact("Certificates", text, "ring", Mark("warn", "") if ending else None, first["not_after"]))
+    return [item for item in made if item is not None]
+
+
+def _data(nodes: Sequence[Tile]) -> Fact | None:
+    loads = [tile.load_bytes for tile in nodes if tile.load_bytes is not None]
+    if not loads:
+        return None
+    full = [(tile.disk_percent, tile.name) for tile in nodes if tile.disk_percent is not None]
+    most, name = max(full, default=(None, ""))
+    text = f"{size(sum(loads))} on {len(loads)} nodes, replicas included"
+    if most is None:
+        return Fact("Data", text, "ring")
+    mark = Mark("bad" if most >= _FULL_PERCENT else "warn", "") if most >= _FILLING_PERCENT else None
+    return Fact("Data", f"{text}; the fullest disk is that of {name}, {percent(most)}", f"node?node={name}", mark)
+
+
+def _last(found: Snapshot, kind: str) -> Fact:
+    """Return when an operation of a kind was last complete."""
+    present = found.state.operations.get(kind)
+    records = [item.operation for item in found.state.history.values() if item.operation.kind == kind]
+    ended = [item for item in (*records, *([present] if present is not None else [])) if _is_complete(item)]
+    last = max(ended, key=lambda item: item.finished_at or 0.0, default=None)
+    title, link = f"Last {KINDS[kind].title.lower()}", "backups" if kind == "backup" else f"operations?kind={kind}"
+    if last is None or last.finished_at is None:
+        return Fact(title, "none is known", link)
+    name = str(last.request.get("backup_name") or "complete")
+    return Fact(title, name, link, at=stamp(last.finished_at))
+
+
+def _is_complete(record: OperationRecord) -> bool:
+    return record.state is OperationState.COMPLETE and record.finished_at is not None
 
 
 def under_way(found: Snapshot) -> list[Work]:
@@ -90,7 +159,9 @@ def under_way(found: Snapshot) -> list[Work]:
         document = operations.status(found, kind)
         if document["state"] not in (*_DONE, "DIFFERENT"):
             title = f"{KINDS[kind].title}: {document['state'].lower()}"
-            made.append(Work(title, document["message"], document["percent"], f"operations?kind={kind}"))
+            rate, left = document["progress"].get("rate"), curves.curve(found, kind)["seconds_left"]
+            words, done = document["message"], document["percent"]
+            made.append(Work(title, words, done, f"operations?kind={kind}", rate, left))
     return made
 
 
@@ -100,6 +171,8 @@ def _of_plan(found: Snapshot, name: str, plan: Plan) -> Iterator[Item]:
     for phase in plan.phases:
         for step in phase.steps:
             if step.status is Status.COMPLETE or (step.reason in seen and step.reason in _OF_PLAN):
+                continue
+            if name not in PLANS and step.reason in _SAID_ELSEWHERE:
                 continue
             seen.add(step.reason)
             buttons = tuple(_buttons(found, name, phase.name, step))

@@ -10,30 +10,32 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, g, redirect, request, send_from_directory
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from api.documents import cluster
-from api.http import access
+from api.http import access, streaming
 from api.http.auth import LogInNeeded, guard, has_header, identify, refuse_foreign
 from api.http.errors import RequestError, http_error
 from api.http.origin import address_of
 from api.http.sessions import COOKIE, delete_cookie, set_cookie
-from api.page import backups, formats, history, nodes, now, work
+from api.page import backups, formats, history, logs, nodes, now, work
 from api.page.commands import button
 from api.page.dispatch import call
 from api.page.do import ask_first, carry_out
 from api.page.live import answer, show
+from api.page.locations import PLACE, ask_for_list
 from api.page.offers import matrix
 from api.page.settings import context
+from api.page.stream import EXTENSION, Streams, streams
 from scheduler import __version__
 from scheduler.core.events.log import KEPT, entries_after
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation_kinds import KINDS
-from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.loop.snapshot import Gateway, Snapshot, Unavailable
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
 
@@ -47,17 +49,22 @@ POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
     "img-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'"
 )
+# Those with a part that changes.
+_LIVE_VIEWS = {address for _, address, _ in VIEWS if address != "backups"} | {"node"}
 _DAY_SECONDS = 86400
 _EVENTS_OF_NODE = 20
+# With more nodes than these, the first view only counts them.
+_STRIP_NODES = 200
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, gateway: Gateway) -> None:
     """Prepare the application for the page: filters of templates, and what a browser is told on errors."""
     app.jinja_env.filters.update(formats.FILTERS)
     app.jinja_env.globals.update(asset=_asset_address, views=VIEWS, version=__version__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_common)
     app.register_error_handler(LogInNeeded, _log_in_first)
+    app.extensions[EXTENSION] = Streams(app, gateway)
 
 
 def _common() -> dict[str, object]:
@@ -96,12 +103,16 @@ def now_or_lead() -> Response:
 
 def _now() -> Response:
     def build(found: Snapshot) -> dict[str, object]:
-        every, items = nodes.tiles(found), now.attention(found)
+        every = nodes.tiles(found)
         state, sentence, detail = now.headline(found, every)
+        items = now.attention(found, access.access().warnings())
+        said = detail in {item.sentence for item in items[: now.SHOWN]}
         return {
-            "state": state, "sentence": sentence, "detail": detail, "items": items[: now.SHOWN],
-            "more": len(items) - now.SHOWN, "works": now.under_way(found), "counts": nodes.counts(every),
-            "events": entries_after(found.state, 0, KEPT)[:-9:-1],
+            "state": state, "sentence": sentence, "items": items[: now.SHOWN],
+            "detail": "" if said else detail, "more": len(items) - now.SHOWN, "works": now.under_way(found),
+            "counts": nodes.counts(every),
+            "events": entries_after(found.state, 0, KEPT)[:-9:-1], "facts": now.foot(found, every),
+            "racks": nodes.by_rack(every) if len(every) <= _STRIP_NODES else {},
         }  # fmt: skip
 
     return show("now", "Now", build)
@@ -125,7 +136,22 @@ def node() -> Response:
     name = parse_node_name(request.args.get("node", "")) or ""
     if name not in access.snapshot().state.nodes:
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no node {request.args.get('node', '')[:40]}.")
-    return show("node", name, functools.partial(_node, name=name), {"node": name})
+    return show("node", name, functools.partial(_node, name=name), {"node": name}, f"log?node={name}&file=system")
+
+
+@blueprint.route("/ui/log")
+def log() -> Response:
+    """Show the end of a node's log, its warnings and errors first; only these as a part of another view."""
+    name, file = parse_node_name(request.args.get("node", "")) or "", request.args.get("file", "system")
+    if name not in access.snapshot().state.nodes or file not in logs.FILES:
+        raise RequestError(HTTPStatus.NOT_FOUND, "There is no such log.")
+    outcome = logs.read(name, file)
+    lines = outcome.document["lines"] if outcome.accepted else []
+    return answer(
+        "errors.html" if "part" in request.args else "log.html", "log", f"Log of {name}", node=name, file=file,
+        files=logs.FILES, outcome=outcome, entries=logs.entries(lines), lines=lines[-logs.SHOWN_LINES :],
+        read=len(lines),
+    )  # fmt: skip
 
 
 def _node(found: Snapshot, name: str) -> dict[str, object]:
@@ -136,7 +162,9 @@ def _node(found: Snapshot, name: str) -> dict[str, object]:
     words = (*words, "cancel") if record.intent is not None else words
     return {
         "tile": tile, "record": nodes.facts(cluster.info(record)), "intent": record.intent, "task": record.task,
-        "status": nodes.facts(cluster.status(replace(sighting.status, figures=sighting.figures))) if sighting else [],
+        "vitals": nodes.vitals(sighting),
+        "status": nodes.facts(cluster.status(replace(sighting.status, figures=None))) if sighting else [],
+        "figures": nodes.figures(sighting),
         "seen_at": sighting.at if sighting else None, "error": sighting.status.error if sighting else None,
         "failures": record.failures, "events": events[: -_EVENTS_OF_NODE - 1 : -1],
         "sandbox": _sandbox(found.state, record),
@@ -164,7 +192,7 @@ def plans() -> Response:
     def build(found: Snapshot) -> dict[str, object]:
         marks = work.plan_marks(found.plans)
         shown = name or marks[0][0]
-        return {"marks": marks, "plan": work.plan_view(shown, found.plans[shown])}
+        return {"marks": marks, "plan": work.plan_view(shown, found.plans[shown], found.since)}
 
     return show("plans", "Plans", build, {"plan": name})
 
@@ -200,14 +228,14 @@ def list_with_keys() -> Response:
 def _backups(given: Mapping[str, str]) -> Response:
     found = access.snapshot()
     places = backups.known_places(found.state)
-    place = {name: given.get(name, "") for name in backups.PLACE}
-    outcome = backups.ask(given) if "external_location" in given else None
+    place = {name: given.get(name, "") for name in PLACE}
+    outcome = ask_for_list(given) if "external_location" in given else None
     if outcome is None and places:
         place = places[0]
     listed = outcome.document.get("backups", []) if outcome is not None and outcome.accepted else []
     return answer(
         "backups.html", "backups", "Backups", place=place, places=places, outcome=outcome,
-        backups=backups.newest_first(listed), points=backups.time_line(listed), verified=backups.verified(found.state),
+        backups=backups.newest_first(listed), line=backups.time_line(listed), verified=backups.verified(found.state),
         deletion=button("start-backup-delete"), backup=button("start-backup"),
     )  # fmt: skip
 
@@ -245,6 +273,19 @@ def events() -> Response:
 def tables() -> Response:
     """Show the keyspaces and tables to choose from."""
     return answer("tables.html", "tables", "Tables", outcome=call("GET", "/v1/schema"))
+
+
+@blueprint.route("/ui/stream")
+def stream() -> Response:
+    """Stream the news of a view to a browser; without a server that can, it asks for them itself."""
+    outlet, view = request.environ.get(streaming.ENVIRON), request.args.get("view", "")
+    query = {name: text for name, text in request.args.items() if name != "view"}
+    if outlet is None or view not in _LIVE_VIEWS or not isinstance(outlet, streaming.Outlet):
+        return Response(status=HTTPStatus.NO_CONTENT)
+    path = request.environ["PATH_INFO"].removesuffix("stream") + ("" if view == "." else view)
+    environ = {**request.environ, "PATH_INFO": path}
+    address = address_of(request, guard().trusting)
+    return streams(current_app).answer(outlet, environ, address, query)
 
 
 @blueprint.route("/ui/do")

@@ -30,10 +30,21 @@ def context(state: ClusterState) -> Mapping[str, Any]:
     canary = canary_of(state)
     return {
         "target": document,
-        "rows": [row for name, value in document.items() if name not in _HEAD for row in _flat(name, value)],
+        "groups": _groups(document),
         "behind": _behind(state),
         "canary": None if canary is None else canary.node or "the first node",
     }
+
+
+def _groups(document: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return the fields of the target by the part of it that they belong to, without those that are empty."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, value in document.items():
+        if name not in _HEAD:
+            title = name if isinstance(value, Mapping) else "cluster"
+            rows = _flat("" if isinstance(value, Mapping) else name, value)
+            groups.setdefault(title, []).extend((key, text) for key, text in rows if text)
+    return {title: rows for title, rows in groups.items() if rows}
 
 
 def _behind(state: ClusterState) -> list[Behind]:
@@ -53,8 +64,11 @@ def _behind(state: ClusterState) -> list[Behind]:
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _flat(f"{name}.{key}", item)
+            yield from _flat(f"{name}.{key}" if name else key, item)
+    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value, 1):
+            yield from _flat(f"{name}.{number}", item)
     elif isinstance(value, list | tuple):
         yield name, ", ".join(str(item) for item in value)
     elif value is not None:
-        yield name, str(value)
+        yield name, "yes" if value is True else "no" if value is False else str(value)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.documents import operations
+from api.documents import curves, operations
+from api.page.charts import Chart, charts
 from api.page.commands import Button, button
 from api.page.inputs import BY_KIND
 from api.page.nodes import Mark, mark_of_status
@@ -24,10 +25,11 @@ _ENDED = (Status.COMPLETE,)
 
 @dataclass(frozen=True)
 class StepRow:
-    """A step, and the commands to it."""
+    """A step, since when it has been as it is, if that was seen, and the commands to it."""
 
     step: Step
     mark: Mark
+    since: float | None
     buttons: tuple[Button, ...]
 
 
@@ -54,11 +56,11 @@ class PlanView:
     buttons: tuple[Button, ...]
 
 
-def plan_view(name: str, plan: Plan) -> PlanView:
-    """Return a plan with its steps."""
+def plan_view(name: str, plan: Plan, since: Mapping[str, float]) -> PlanView:
+    """Return a plan with its steps; `since` has by step's id when it last changed."""
     words = () if plan.status is Status.COMPLETE else ("plan-interrupt", "plan-continue")
     buttons = tuple(button(word, plan=name) for word in words)
-    phases = tuple(_phase(name, phase) for phase in plan.phases)
+    phases = tuple(_phase(name, phase, since) for phase in plan.phases)
     return PlanView(name, mark_of_status(plan.status.value), plan.errors, phases, buttons)
 
 
@@ -68,11 +70,14 @@ def plan_marks(plans: Mapping[str, Plan]) -> list[tuple[str, Mark]]:
     return sorted(marks, key=lambda item: item[1].tone == "ok")
 
 
-def _phase(plan: str, phase: Phase) -> PhaseRows:
+def _phase(plan: str, phase: Phase, since: Mapping[str, float]) -> PhaseRows:
     done = [step for step in phase.steps if step.status in _ENDED]
     open_steps = [step for step in phase.steps if step.status not in _ENDED]
     shown = [*(done if len(done) <= DONE_STEPS else []), *open_steps[:STEPS]]
-    rows = [StepRow(step, mark_of_status(step.status.value), _step_buttons(plan, phase.name, step)) for step in shown]
+    rows = [
+        StepRow(step, mark_of_status(step.status.value), since.get(step.id), _step_buttons(plan, phase.name, step))
+        for step in shown
+    ]
     total = len(phase.steps)
     return PhaseRows(phase, mark_of_status(phase.status.value), tuple(rows), len(done), total, total - len(shown))
 
@@ -94,6 +99,8 @@ class Operation:
     nodes: tuple[tuple[str, Mark, Mapping[str, Any]], ...]
     hidden: int
     buttons: tuple[Button, ...]
+    seconds_left: float | None = None
+    charts: tuple[Chart, ...] = ()
 
 
 def operation(found: Snapshot, kind: str) -> Operation:
@@ -105,9 +112,11 @@ def operation(found: Snapshot, kind: str) -> Operation:
     parts.sort(key=lambda item: order[item[1].tone])
     state = document["state"]
     mark = Mark("ok", "complete") if state == "COMPLETE" else mark_of_status(state)
+    curve = curves.curve(found, kind)
     return Operation(
-        KINDS[kind].title, mark, document, tuple(parts[:STEPS]), max(0, len(parts) - STEPS), _buttons(kind, state)
-    )
+        KINDS[kind].title, mark, document, tuple(parts[:STEPS]), max(0, len(parts) - STEPS), _buttons(kind, state),
+        curve["seconds_left"], charts(curve),
+    )  # fmt: skip
 
 
 def _buttons(kind: str, state: str) -> tuple[Button, ...]:

@@ -41,7 +41,9 @@ def _show(session: Session) -> int:
 
 def read_status(client: Client) -> dict[str, Any]:
     """Return what the API reports of the whole cluster: health, plans, active operations and nodes."""
-    answers = client.get_all(["/v1/framework", "/v1/health", NODES, *(f"/v1/plans/{name}" for name in PLANS)])
+    paths = ["/v1/framework", "/v1/health", NODES, "/v1/certificates"]
+    answers = client.get_all([*paths, *(f"/v1/plans/{name}" for name in PLANS)])
+    certificates = answers.pop(3)
     nodes = nodes_of(client, answers.pop(2))
     framework, health, *plans = _all_or_failure(answers)
     active = [name for name, word in health["plans"].items() if name not in PLANS and word != "COMPLETE"]
@@ -52,6 +54,8 @@ def read_status(client: Client) -> dict[str, Any]:
         "plans": dict(zip(PLANS, plans, strict=True)),
         "operations": {item["kind"]: item for item in operations},
         "nodes": nodes,
+        # A scheduler of an earlier version has no certificates.
+        "certificates": [] if isinstance(certificates, Failure) else certificates["nodes"],
         "disk_free_bytes": {
             node["name"]: node["disk_free_bytes"] for node in nodes if node.get("disk_free_bytes") is not None
         },
@@ -135,7 +139,18 @@ def _foot(document: Json) -> list[str]:
         percent = operation["percent"]
         amount = "" if percent is None else f" {percent:.0f} %"
         lines.append(f"Operation {kind}: {operation['state']}{amount} {clean(operation['message'])}".rstrip())
+    lines += _certificates(document["certificates"])
     return ["", *lines] if lines else []
+
+
+def _certificates(nodes: Sequence[Json]) -> list[str]:
+    """Return a line for each certificate that was not renewed, else one for all of them."""
+    own = [item for item in nodes if item["not_after"] is not None]
+    late = [item for item in own if item["state"] in ("overdue", "expired")]
+    if late or not own:
+        return [f"Certificate {item['node']}: {item['state']}, {clean(item['message'])}" for item in late]
+    first = min(own, key=lambda item: str(item["not_after"]))
+    return [f"Certificates: {len(own)} valid; the first ends with {first['node']} at {first['not_after']}"]
 
 
 def _all_or_failure(found: list[Any]) -> list[Any]:

@@ -32,6 +32,7 @@ from scheduler.core.state.operation import is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.certificates import Certificates
 from scheduler.loop.credentials import Credentials
+from scheduler.loop.curves import Curves
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
 from scheduler.loop.last_words import sandbox_of
@@ -118,6 +119,7 @@ class Loop:
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
         self._plans: Mapping[str, Plan] = {}
         self._step_times = StepTimes()
+        self._curves = Curves()
         self._counters: dict[str, float] = {}
         self._store_was_unavailable = False
         self._last: Snapshot | None = None
@@ -356,6 +358,7 @@ class Loop:
             counters=dict(self._counters),
             waiting=self._queue.qsize(),
             since=self._step_times.follow(self._plans.values(), began),
+            curves=self._curves.follow(self._state, began),
         )
         self._publish(self._last)
 

@@ -10,6 +10,7 @@ from executor.protocol import NodeStatus
 from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state.cluster import ClusterState
+from scheduler.loop.curves import Samples
 
 DECLINED = "declined "
 
@@ -38,6 +39,7 @@ class Snapshot:
     `tried_at` is the time of the last cycle if it could not store: the loop works, but the state grows old.
     `problem` is a sentence while nothing is decided because the decision fails. `waiting` is the number of events and
     commands in the loop's queue. `since` has by step's id when its status or reason last changed, if that was seen.
+    `curves` have by kind the samples of its newest operation.
     Counters whose name begins with DECLINED are declines by the code of their reason.
     """
 
@@ -51,6 +53,7 @@ class Snapshot:
     problem: str = ""
     waiting: int = 0
     since: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Samples] = field(default_factory=dict)
 
 
 class Gateway(Protocol):

@@ -38,6 +38,8 @@ _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SECURITY_", "SERVI
 _LOOKS_LIKE = 0.85
 # Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
 _FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR", "CASSANDRA_START_CACHE"}
+# Those of the command line begin so: a shell that has them may start a scheduler too.
+_COMMAND_LINE = "CASSANDRA_MESOS_"
 _WILDCARDS = {"0.0.0.0", "::"}
 # Often the user of unrelated tasks.
 _SHARED_USER = "nobody"
@@ -77,7 +79,7 @@ def _check_texts(given: dict[str, str], reading: Reading) -> None:
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
     settings = {row.name for row in TABLE} | {row.name for row in OPTIONS}
     known = settings | set(RETIRED) | set(REMOVED) | _FOREIGN
-    for name in sorted(set(given) - known):
+    for name in sorted(name for name in set(given) - known if not name.startswith(_COMMAND_LINE)):
         prefixed = name.startswith(_OUR_PREFIXES)
         near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if prefixed else _LOOKS_LIKE)
         if not prefixed and not (near and near[0][:2] == name[:2]):

@@ -38,7 +38,7 @@ Settings of nodes become a new target configuration, if a running cluster can ad
 The scheduler reports all problems together, each in one sentence, and does not start:
 
 - unknown names that begin with `CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_` or `SERVICE_`, and names that look like a
-  misspelt setting;
+  misspelt setting; those of the command line (`CASSANDRA_MESOS_…`) do not count;
 - wrong types and values out of range;
 - settings that contradict each other: seeds and nodes, heap and memory, two equal ports;
 - files that cannot be read, and missing bundles.

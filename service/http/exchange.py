@@ -28,14 +28,21 @@ class Exchange:
         server: tuple[str, int],
         post: Post,
         certificate: ClientCertificate | None = None,
+        finish: Callable[[], None] = lambda: None,
     ) -> None:
-        """`post` hands a part to the event loop, from any thread; `certificate` is the client's."""
+        """`post` hands a part to the event loop, from any thread; `certificate` is the client's.
+
+        `finish` ends a detached answer and its connection.
+        """
         self.certificate = certificate
         self.client = client
         self.server = server
         self._request: Request | None = request
         self._body = request.body.reader.length if isinstance(request.body.reader, LengthReader) else 0
         self._post = post
+        self._finish = finish
+        self._is_chunked = request.version >= (1, 1)
+        self._detached = False
         self._head = b""
         self._begun = False
         self._changed = threading.Condition()
@@ -54,6 +61,30 @@ class Exchange:
         """Bytes in memory: the request's body, and what waits to be sent."""
         return self._body + self._unsent
 
+    @property
+    def detached(self) -> bool:
+        """Whether the answer goes on without its thread."""
+        return self._detached
+
+    @property
+    def busy(self) -> bool:
+        """Whether bytes wait to be sent."""
+        return self._unsent > 0
+
+    def detach(self) -> None:
+        """Drop what the thread still writes, which is gunicorn's end of the answer: `push` and `end` continue it."""
+        self.flush()
+        self._detached = True
+
+    def push(self, data: bytes) -> bool:
+        """Send bytes of a detached answer without waiting; return False if the client is gone."""
+        return self._push(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+
+    def end(self) -> None:
+        """End a detached answer."""
+        if not self._is_chunked or self._push(b"0\r\n\r\n"):
+            self._finish()
+
     def start(self) -> Request | None:
         """Return the request, on the thread that is to answer it; None if the client is gone meanwhile."""
         with self._changed:
@@ -66,6 +97,8 @@ class Exchange:
         Raises:
             BrokenPipeError: the client is gone.
         """
+        if self._detached:
+            return
         if not self._begun:
             self._begun, self._head = True, bytes(data)
             return
@@ -110,6 +143,14 @@ class Exchange:
             self._broken = True
             self._request = None  # one that still waits for its thread would keep its body in memory
             self._changed.notify_all()
+
+    def _push(self, data: bytes) -> bool:
+        with self._changed:
+            if self._broken:
+                return False
+            self._unsent += len(data)
+        self._post(BytesPart(data))
+        return True
 
     def _put(self, data: bytes) -> None:
         head, self._head = self._head, b""

@@ -197,12 +197,16 @@ class HttpLoop:
             except OSError:
                 keep = False  # the client is gone
             finally:
-                self.call(connection, partial(connection.finish, keep))
+                if not exchange.detached:
+                    self.call(connection, partial(connection.finish, keep))
+
+        def finish() -> None:
+            self.call(connection, partial(connection.finish, False))
 
         if connection.channel.scheme == "https":  # else a router on this machine may have said so
             request.scheme = "https"
         server, certificate = connection.sock.getsockname()[:2], connection.channel.certificate
-        exchange = Exchange(request, connection.client, server, post, certificate)
+        exchange = Exchange(request, connection.client, server, post, certificate, finish)
         lane = self._quick_lane if is_quick(request) else self._lane
         del request  # the exchange alone has it, and forgets it with the client
         lane.submit(connection.address, answer)

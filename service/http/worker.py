@@ -14,7 +14,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
-from api.http.client_roles import ENVIRON
+from api.http import client_roles, streaming
 from service.http.descriptors import reserve
 from service.http.exchange import Exchange
 from service.http.limits import Limits
@@ -50,17 +50,18 @@ class Worker(ThreadWorker):
         self._loop: HttpLoop | None = None
 
     def load_wsgi(self) -> None:
-        """Load the application, which finds the client's certificate in the environment of a request."""
+        """Load the application: a request's environment has the client's certificate, and the way to stream."""
         super().load_wsgi()
         application = self.wsgi
 
         @functools.wraps(application)
-        def with_certificate(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            environ[ENVIRON] = environ["gunicorn.socket"].certificate
+        def with_exchange(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            environ[client_roles.ENVIRON] = environ["gunicorn.socket"].certificate
+            environ[streaming.ENVIRON] = environ["gunicorn.socket"]
             answer: Iterable[bytes] = application(environ, start_response)
             return answer
 
-        self.wsgi = with_certificate
+        self.wsgi = with_exchange
 
     def run(self) -> None:
         """Serve until told to end, then answer what has begun, for as long as gunicorn allows."""

@@ -20,7 +20,8 @@ FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
     "api": ("documents http", "openapi", "endpoints", "page"),
     "api.page": (
-        "dispatch formats history inputs live offers settings", "backups commands nodes", "do now work", "routes",
+        "dispatch formats history inputs live offers settings", "charts locations logs retention",
+        "backups commands nodes", "do now stream work", "routes",
     ),
     "service": ("certificate http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (

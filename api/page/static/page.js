@@ -1,8 +1,9 @@
-// What HTML alone cannot do: ages of times, a note when the shown state is old, and details that stay open.
+// What HTML alone cannot do: news of a view, ages of times, a note when the shown state is old.
 (() => {
   'use strict';
-  const PERIOD = 1000, OLD = 10000;
-  let last = Date.now(), reason = '';
+  const PERIOD = 1000, ASK = 3000, OLD = 10000;
+  let last = Date.now(), heard = last, reason = '', stream = null;
+  const live = () => document.getElementById('live');
 
   const ago = (seconds) => {
     if (seconds < 0) return 'just now';
@@ -20,34 +21,57 @@
   };
 
   const showStale = () => {
-    const note = document.getElementById('stale'), live = document.getElementById('live');
-    const old = live !== null && (reason !== '' || Date.now() - last > OLD);
+    const note = document.getElementById('stale');
+    const old = live() !== null && (reason !== '' || Date.now() - last > OLD);
     document.body.classList.toggle('old', old);
     if (!old) { note.hidden = true; return; }
     const since = new Date(last).toLocaleTimeString();
-    const text = `What is shown is old: it is from ${since}. ${reason || 'The scheduler does not answer.'}`;
+    const silent = Date.now() - heard > OLD ? 'The scheduler does not answer.' : 'The scheduler has nothing newer.';
+    const text = `What is shown is old: it is from ${since}. ${reason || silent}`;
     if (note.textContent !== text) note.textContent = text;
     note.hidden = false;
   };
 
-  // A hidden page is not refreshed by the browser in time; it is not old before it had its turn.
+  // The server says that what is shown is as of so many seconds ago.
+  const fresh = (age) => { reason = ''; heard = Date.now(); last = heard - 1000 * (Number(age) || 0); showStale(); };
+
+  // News come as server-sent events. While none come, the page asks for them. A hidden page gives its connection
+  // back, as a browser has only six to one host.
+  const listen = () => {
+    if (stream) stream.close();
+    stream = null;
+    if (document.hidden || !live()) return;
+    const [view, query] = live().getAttribute('hx-get').split('?');
+    stream = new EventSource(`stream?view=${view}&${query}`);
+    stream.addEventListener('alive', (event) => fresh(event.data));
+    stream.addEventListener('part', (event) => {
+      fresh(0);
+      htmx.swap({ text: event.data, target: live(), sourceElement: live(), swap: 'outerMorph' });
+    });
+  };
+  const ask = () => {
+    const patience = stream?.readyState === EventSource.OPEN ? 2 * ASK : ASK;
+    if (live() && !document.hidden && Date.now() - heard >= patience) htmx.trigger(live(), 'refresh');
+  };
+
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && reason === '') last = Math.max(last, Date.now() - OLD + 4 * PERIOD);
+    listen();
   });
 
   document.addEventListener('htmx:before:response', (event) => {
     const context = event.detail.ctx;
     if (!context || context.sourceElement.id !== 'live') return;
-    const status = context.response.raw.status;
-    if (status === 401) reason = 'The session has ended: load the page again to log in.';
-    else if (status >= 400) reason = `The scheduler answers ${status}.`;
-    else { reason = ''; last = Date.now(); }
+    const { status, headers } = context.response.raw;
+    if (status < 400) { fresh(headers.get('X-State-Age')); return; }
+    reason = status === 401 ? 'The session has ended: load the page again to log in.'
+      : `The scheduler answers ${status}.`;
     showStale();
   });
 
   document.addEventListener('htmx:after:swap', (event) => {
     showAges();
-    if (event.detail.ctx?.target?.id === 'said') htmx.trigger(document.getElementById('live'), 'refresh');
+    if (event.detail.ctx?.target?.id === 'said' && live()) htmx.trigger(live(), 'refresh');
   });
   document.addEventListener('click', (event) => {
     const code = event.target.closest('.lines code');
@@ -58,6 +82,8 @@
       });
     }
   });
-  setInterval(() => { showAges(); showStale(); }, PERIOD);
+  setInterval(() => { ask(); showAges(); showStale(); }, PERIOD);
+  document.querySelector('nav [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
   showAges();
+  listen();
 })();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from devcluster.layout import Address
 from tests.http_servers import HttpServer, QuietHandler
@@ -29,20 +29,34 @@ def route(target: Address, prefix: str) -> Iterator[Address]:
             try:
                 connection.request(self.command, self.path.removeprefix(prefix), body, headers)
                 answer = connection.getresponse()
-                data = answer.read()
-                sent = answer.getheaders()
+                streams = answer.headers.get_content_type() == "text/event-stream"
+                data = b"" if streams else answer.read()
+                self._head(answer, None if streams else len(data))
+                self.wfile.write(data)
+                while streams and (data := answer.read1()):
+                    self.wfile.write(data)
+            except ConnectionError:
+                self.close_connection = True  # the browser is gone
             except OSError:
                 self.send_error(502)
-                return
             finally:
                 connection.close()
+
+        def finish(self) -> None:
+            with suppress(ConnectionError):
+                super().finish()
+
+        def _head(self, answer: http.client.HTTPResponse, length: int | None) -> None:
             self.send_response(answer.status)
-            for name, text in sent:
+            for name, text in answer.getheaders():
                 if name.lower() not in _HOP:
                     self.send_header(name, text)
-            self.send_header("Content-Length", str(len(data)))
+            if length is None:
+                self.send_header("Connection", "close")
+                self.close_connection = True
+            else:
+                self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(data)
 
         do_GET = do_POST = _pass  # noqa: N815 the names that the base class looks for
 

@@ -85,7 +85,7 @@ def test_an_interrupt_is_sent_and_seen_without_a_reload(admin: Visit, served: Se
     page = admin.page
     page.goto(f"{served.url}plans?plan=backup")
     page.evaluate("window.stays = true")
-    page.get_by_text("As a command line").first.click()
+    page.locator(".lines summary").first.click()
     page.get_by_role("button", name="Interrupt").click()
     expect(page.locator("#said")).to_contain_text("Interrupt: accepted.")
     page.goto(f"{served.url}operations?kind=backup")
@@ -113,6 +113,23 @@ def test_a_view_follows_the_cluster_and_keeps_what_is_open(admin: Visit, served:
     expect(lines).to_have_attribute("open", "")
     assert page.evaluate("window.stays") is True
     other.close()
+
+
+def test_news_come_without_being_asked_for(admin: Visit, served: Server) -> None:
+    """Questions of the page itself are answered with nothing here, so that all news are those of the stream."""
+    admin.page.route("**/ui/plans?*live=*", lambda route: route.fulfill(status=204))
+    with admin.page.expect_request("**/ui/stream?view=plans&plan=backup&live=*"):
+        admin.page.goto(f"{served.url}plans?plan=backup")
+    button = f"{served.url}do?command=plan-{{}}&plan=backup"
+    for word in ("interrupt", "continue"):
+        other = admin.context.new_page()
+        other.goto(button.format(word))
+        with admin.page.expect_event("console", lambda message: message.text == "swapped"):
+            admin.page.evaluate(
+                "document.addEventListener('htmx:after:swap', () => console.log('swapped'), {once: true})"
+            )
+            other.locator("form button").last.click()
+        other.close()
 
 
 def test_a_paused_node_is_resumed_from_the_first_view(admin: Visit, served: Server) -> None:

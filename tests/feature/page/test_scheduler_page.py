@@ -15,6 +15,12 @@ from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(240)]
 
+# What a sign of life says: how many seconds old the state is.
+_HEARS_NEWS = """() => new Promise((resolve) => {
+    const stream = new EventSource('stream?view=plans&live=x');
+    stream.addEventListener('alive', (event) => { stream.close(); resolve(event.data); });
+})"""
+
 
 def test_behind_a_router_that_takes_a_prefix_away(chromium: Browser, make: Make, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text(TOKENS)
@@ -34,6 +40,7 @@ def test_behind_a_router_that_takes_a_prefix_away(chromium: Browser, make: Make,
             expect(made.page.get_by_role("heading", level=1)).to_be_visible()
             assert made.page.url.startswith(f"http://{router}/service/cassandra/ui/")
         made.page.goto(f"http://{router}/service/cassandra/ui/plans")
+        assert int(made.page.evaluate(_HEARS_NEWS)) < 10
         made.page.get_by_role("button", name="Interrupt").click()
         expect(made.page.locator("#said")).to_contain_text("Interrupt: accepted.")
         expect(made.page.locator("#live")).to_contain_text("waiting")

@@ -125,6 +125,7 @@ class CoreGateway:
         self.refusal: Refusal | None = None
         self.noted: list[str] = []
         self.since: dict[str, float] = {}
+        self.ends = False  # whether the process is about to end
         self.submitted: list[tuple[Command, str]] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
         self.answers_each: dict[str, Mapping[str, Any] | Unavailable] = {}  # by node
@@ -143,7 +144,7 @@ class CoreGateway:
 
     @property
     def ending(self) -> bool:
-        return False
+        return self.ends
 
     def submit(self, command: Command, principal: str) -> Refusal | None:
         self._check()

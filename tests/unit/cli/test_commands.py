@@ -29,6 +29,7 @@ from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
 from tests.unit.api.cluster import NOW, CoreGateway, make_settings
+from tests.unit.api.endpoints.test_certificates import encrypted
 from tests.unit.api.maintenance import run, uploading
 from tests.unit.cli.serving import CommandLine, Served, serve
 from tests.unit.scheduler.loop.test_last_words import FilesOfAnAgent
@@ -349,6 +350,23 @@ def test_a_thousand_nodes(
     assert len(re.findall(r"^UN  node-\d+", ran.out, re.MULTILINE)) == 1000
     assert "Nodes 1000 of 1000 up and normal, in 3 racks" in ran.out
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("left", "line"),
+    [
+        (20, "Certificates: 3 valid; the first ends with node-0 at 20"),
+        (2, "Certificate node-2: overdue, the certificate of node-2 expires at 20"),
+        (-1, "Certificate node-1: expired, the certificate of node-1 expired at 20"),
+    ],
+)
+def test_the_foot_of_the_status_names_certificates(cli: CommandLine, left: int, line: str) -> None:
+    at, day = time.time(), 86_400.0
+    gateway = CoreGateway(encrypted(not_before=at - 20 * day, not_after=at + left * day))
+    with serve(create_app(gateway, make_settings())) as found:
+        ran = cli("--url", found.url, "status")
+    assert ran.code == 0
+    assert f"\n{line}" in ran.out
 
 
 def test_the_state_of_a_cluster_whose_node_does_not_come_back(

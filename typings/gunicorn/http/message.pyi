@@ -6,6 +6,7 @@ class Request:
     method: str
     path: str
     scheme: str
+    version: tuple[int, int]
     body: Body
     headers: list[tuple[str, str]]
     _expected_100_continue: bool

@@ -114,7 +114,7 @@ def test_the_circle_of_ownership(browser: Browser, gateway: CoreGateway) -> None
     text = browser.get("ring").text
     assert re.findall(r'stroke-dashoffset="([^"]*)"', text) == ["0.0", "-50.0", "-75.0"]
     assert "owns 50 %" in words(browser.get("ring"))
-    assert "figures: owns 50 %" in words(browser.get("node?node=node-0"))
+    assert "Owns 50 %" in words(browser.get("node?node=node-0"))
 
 
 def hostile_state(gateway: CoreGateway) -> None:
@@ -234,10 +234,18 @@ def test_backups_have_a_time_line(browser: Browser, gateway: CoreGateway) -> Non
     gateway.answers["backups"] = {"backups": days}
     answer = browser.get("backups?external_location=s3://bucket")
     assert answer.text.count("<circle") == 4  # one is the sign of the page
-    assert 'cx="24.0"' in answer.text
+    assert 'cx="40.0"' in answer.text
     assert 'cx="500.0"' in answer.text
+    assert re.findall(r'text-anchor="middle">([^<]*)<', answer.text) == ["2026-01-02", "2026-01-03"]
     assert re.findall(r'scope="row">(day-.)', answer.text) == ["day-3", "day-2", "day-1"]
     assert "start-restore" in answer.text
+
+
+def test_a_backup_that_is_not_finished_is_listed(browser: Browser, gateway: CoreGateway) -> None:
+    """As an executor lists it: without a size, and without nodes."""
+    open_one = {"backup_name": "open", "state": "unfinished", "started_at": "2026-01-01T00:00:00Z", "finished_at": None}
+    gateway.answers["backups"] = {"backups": [{**open_one, "nodes": None, "objects": None, "bytes": None}]}
+    assert "open unfinished – – – – not lately" in words(browser.get("backups?external_location=s3://bucket"))
 
 
 def test_settings_show_what_nodes_lack(browser: Browser, gateway: CoreGateway) -> None:

@@ -260,6 +260,11 @@ def test_settings_that_do_not_fit_together(environ: dict[str, str], sentence: st
     assert problems(environ) == (sentence,)
 
 
+def test_variables_of_the_command_line_are_no_settings() -> None:
+    variables = {"CASSANDRA_MESOS_URL": "http://127.0.0.1:9000", "CASSANDRA_MESOS_TOKEN_FILE": "token"}
+    assert settings(**variables) == settings()
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from api.http.streaming import Outlet
 from service.http.limits import Limits
 from service.http.tls import Identities
 from service.http.worker import Worker
@@ -40,6 +41,8 @@ class Application:
     bodies: list[bytes] = field(default_factory=list)
     # How the streams ended.
     ends: list[str] = field(default_factory=list)
+    # What continues the answers of `/detached`.
+    outlets: list[Outlet] = field(default_factory=list)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -54,6 +57,9 @@ class Application:
         if path == "/events":
             start("200 OK", [("Content-Type", "text/event-stream")])
             return self._events()
+        if path == "/detached":
+            start("200 OK", [("Content-Type", "text/event-stream")])
+            return self._detached(environ["gunicorn.socket"])
         if path == "/wait":
             self.released.wait(30)
         if path == "/fail":
@@ -67,6 +73,11 @@ class Application:
             self.bodies.append(body)
         start("200 OK", [("Content-Length", str(len(body)))])
         return [body]
+
+    def _detached(self, outlet: Outlet) -> Iterator[bytes]:
+        yield b"data: first\n\n"
+        outlet.detach()
+        self.outlets.append(outlet)
 
     def _events(self) -> Iterator[bytes]:
         try:

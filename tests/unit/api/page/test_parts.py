@@ -1,0 +1,181 @@
+"""What views are made of: curves, errors of a log, the fate of backups, the foot of the first view."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api.page import logs, now
+from api.page.charts import charts
+from api.page.nodes import Mark, Tile
+from api.page.retention import fates
+from scheduler.loop.curves import Sample
+from scheduler.loop.snapshot import QuestionRefused, Snapshot
+from tests.unit.api import maintenance
+from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state
+from tests.unit.api.endpoints.test_certificates import encrypted
+from tests.unit.api.page.browser import Browser, trusted, words
+
+DAY = 86400.0
+LOG = """INFO  [main] 2026-11-29 03:00:00,000 Server.java:1 - Starting
+WARN  [main] 2026-11-29 03:00:01,000 Startup.java:2 - Swap is on
+ERROR [Native-1] 2026-11-29 03:00:02,000 Message.java:3 - Unexpected exception
+java.io.IOException: Broken pipe
+\tat sun.nio.ch.Write(Native Method)
+INFO  [main] 2026-11-29 03:00:03,000 Server.java:4 - Running
+a line without a level""".splitlines()
+
+
+def curve(*samples: tuple[float, float | None]) -> dict[str, Any]:
+    return {"samples": [{"at": f"2026-01-01T00:00:0{number}Z", "percent": percent, "rate": rate}
+                        for number, (percent, rate) in enumerate(samples)]}  # fmt: skip
+
+
+def test_a_curve_goes_from_edge_to_edge() -> None:
+    progress, rate = charts(curve((0.0, 0.0), (50.0, 2e6), (100.0, 1e6)))
+    assert progress.line == "0.0,80.0 300.0,40.0 600.0,0.0"
+    assert progress.area == "0,80 0.0,80.0 300.0,40.0 600.0,0.0 600,80"
+    assert (rate.top, rate.line) == ("2.0 MB/s", "0.0,80.0 300.0,0.0 600.0,40.0")
+    assert rate.label == "Rate: 1.0 MB/s now, the upper edge is 2.0 MB/s"
+
+
+@pytest.mark.parametrize(
+    ("samples", "number"),
+    [((), 0), (((0.0, 1.0), (1.0, 1.0)), 0), (((0.0, None),) * 3, 1), (((0.0, None), (1.0, 5.0), (2.0, None)), 2)],
+)
+def test_a_curve_needs_points(samples: tuple[tuple[float, float | None], ...], number: int) -> None:
+    assert len(charts(curve(*samples))) == number
+
+
+def test_the_newest_error_of_a_log_comes_first_with_its_trace() -> None:
+    error, warning = logs.entries(LOG)
+    assert (error.tone, error.text.splitlines()[1]) == ("bad", "java.io.IOException: Broken pipe")
+    assert len(error.text.splitlines()) == 3
+    assert (warning.tone, warning.text) == ("warn", LOG[1])
+
+
+def test_few_errors_are_shown_and_little_of_each() -> None:
+    many = ["ERROR [x] 1", *(f"  at {number}" for number in range(100))] * 30
+    found = logs.entries(many)
+    assert len(found) == logs.SHOWN_ENTRIES
+    assert all(len(entry.text.splitlines()) == 6 for entry in found)
+
+
+def backup(name: str, days: float, **changes: Any) -> dict[str, Any]:
+    found = {"backup_name": name, "state": "complete", "cluster_name": "ours", "bytes": 10, "finished_at": days * DAY}
+    return {**found, **changes}
+
+
+BACKUPS = [
+    backup("day-1", 1), backup("day-2", 2), backup("day-8", 8), backup("day-9", 9),
+    backup("theirs", 1, cluster_name="another"), backup("damaged", 1, state="damaged"),
+    backup("open", 9, state="unfinished"), backup("left", 1, state="unfinished"),
+    backup("unsigned", 9.5, signature="unsigned"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "going"),
+    [
+        ({"backup_name": "day-2"}, {"day-2"}),
+        ({"backup_name": "nothing"}, set()),
+        ({"keep_last": 1}, {"day-1", "day-2", "day-8", "left"}),
+        ({"keep_days": 3}, {"day-1", "day-2", "left"}),
+        ({"keep_last": 3, "keep_days": 1}, {"day-1", "left"}),
+    ],
+)
+def test_what_a_rule_removes(rule: dict[str, Any], going: set[str]) -> None:
+    """As the executor's rule: unsigned backups displace none, and those of others stay."""
+    found = fates(BACKUPS, "ours", rule, 10 * DAY)
+    assert {fate.backup["backup_name"] for fate in found if fate.goes} == going
+
+
+@pytest.fixture
+def gateway() -> CoreGateway:
+    return CoreGateway(make_state(make_settings(), make_node(0), make_node(1), make_node(2)))
+
+
+@pytest.fixture
+def browser(gateway: CoreGateway) -> Browser:
+    return trusted(gateway, BACKUP_LOCATIONS="s3://*")
+
+
+def test_a_deletion_is_previewed(browser: Browser, gateway: CoreGateway) -> None:
+    cluster = gateway.state.target.spec.cassandra.cluster_name
+    gateway.answers["backups"] = {
+        "backups": [backup("old", 1, cluster_name=cluster), backup("new", 2, cluster_name=cluster)]
+    }
+    place = {"external_location": "s3://bucket"}
+    text = words(browser.do("start-backup-delete", preview="1", keep_last="1", **place))
+    assert "1 of 2 backups would be removed, 10 B by their own sizes." in text
+    assert "old removed no rule keeps it" in text
+    assert "new stays one of the last 1" in text
+    assert gateway.submitted == []
+    for rule, why in (({}, "Give the name of a backup"), ({"keep_last": "few"}, "keep_last must be a number, not few")):
+        answer = browser.do("start-backup-delete", preview="1", **rule, **place)
+        assert answer.status_code == 400
+        assert why in words(answer)
+
+
+def test_a_location_that_is_not_allowed_is_refused_in_the_preview(browser: Browser, gateway: CoreGateway) -> None:
+    gateway.answers["backups"] = QuestionRefused("invalid", "the bucket is gone")
+    answer = browser.do("start-backup-delete", preview="1", keep_last="1", external_location="nowhere")
+    assert answer.status_code == 400
+
+
+def test_operations_show_curves_and_the_time_left(gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    samples = tuple(Sample(NOW + 10 * number, 10.0 * number, 1e6 * number) for number in range(4))
+    made = gateway.snapshot()
+    snapshot = replace(made, curves={"backup": samples})
+    gateway.snapshot = lambda: snapshot  # type: ignore[method-assign]
+    browser = trusted(gateway)
+    answer = browser.get("operations")
+    assert answer.text.count("<polyline") == 2
+    assert "about 1 min 10 s left" in words(answer)
+    assert "about 1 min 10 s left" in words(browser.get(""))
+    document = browser.client.get("/v1/backup/curve").get_json()
+    assert document["seconds_left"] == 70
+    assert document["samples"][1] == {"at": "2023-11-14T22:13:30Z", "percent": 10.0, "rate": 1e6}
+    assert browser.client.get("/v1/backup/delete/curve").get_json()["samples"] == []
+
+
+def test_the_log_of_a_node_without_an_agent_says_so(browser: Browser) -> None:
+    for address in ("log?node=node-0&file=system", "log?node=node-0&file=system&part=1"):
+        assert "The agent of node-0 is not known." in words(browser.get(address))
+    assert 'hx-get="log?node=node-0&amp;file=system&amp;part=1"' in browser.get("node?node=node-0").text
+    assert browser.get("log?node=node-7&file=system").status_code == 404
+    assert browser.get("log?node=node-0&file=passwd").status_code == 404
+
+
+def tile(name: str, load: float, free: float, disk: float) -> Tile:
+    return Tile(name, Mark("ok", "up"), "dc1", "r1", "", "", "", free, load, disk, None, "", "", ())
+
+
+def test_the_foot_names_the_fullest_disk(gateway: CoreGateway) -> None:
+    found = Snapshot(gateway.state, {}, NOW, True)
+    data, backup_fact, repair = now.foot(found, [tile("node-0", 1e9, 5e9, 10e9), tile("node-1", 2e9, 5e8, 10e9)])
+    assert data.text == "3.0 GB on 2 nodes, replicas included; the fullest disk is that of node-1, 95 %"
+    assert data.mark is not None
+    assert data.mark.tone == "bad"
+    assert (backup_fact.text, repair.text) == ("none is known", "none is known")
+
+
+@pytest.mark.parametrize(("left", "state", "tone"), [(-1.0, "expired", "bad"), (2 * DAY, "overdue", "warn")])
+def test_a_certificate_that_ends_needs_a_person(left: float, state: str, tone: str) -> None:
+    at = time.time()
+    gateway = CoreGateway(encrypted(not_before=at - 40 * DAY, not_after=at + left))
+    answer = trusted(gateway).get("")
+    assert "certificate: node-0" in words(answer)
+    assert f'<span class="mark {tone}"><i aria-hidden="true"></i>{state}</span>' in answer.text
+    assert "cassandra-mesos cert renew node-0" in words(answer)
+    assert "3 of 3 not renewed; the first ends with node-0 at" in words(answer)
+
+
+def test_certificates_that_last_are_at_the_foot() -> None:
+    text = words(trusted(CoreGateway(encrypted())).get(""))
+    assert "Certificates 3 valid; the first ends with node-0 at" in text
+    assert "Nothing waits for a person." in text
