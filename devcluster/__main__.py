@@ -46,7 +46,7 @@ def run(arguments: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
     try:
         match options.command:
             case "up":
-                return _up(resolve(base, options.nodes, options.heap, options.spare_agents), printer)
+                return _up(_wanted(base, options), printer)
             case "status":
                 return 0 if status.show(layout, printer) else 1
             case "screenshots":
@@ -61,6 +61,10 @@ def run(arguments: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
         return _refuse(str(error))
 
 
+def _wanted(base: ClusterLayout, options: argparse.Namespace) -> ClusterLayout:
+    return resolve(base, options.nodes, options.heap, options.spare_agents, options.secure)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--nodes", type=int, help="number of Cassandra nodes, each on its own agent (3)")
     starting.add_argument("--heap", type=int, metavar="MB", help="Java heap of each node (384)")
     starting.add_argument("--spare-agents", type=int, metavar="N", help="agents without a node (0)")
+    starting.add_argument("--secure", action="store_true", help="with TLS, authentication and sealed backups")
     commands.add_parser("status", help="processes, plans and nodes")
     commands.add_parser("screenshots", help="pictures of the running cluster's page, into docs/images")
     commands.add_parser("image", help="build the Dockerfile, and start the scheduler from the image; as root")
