@@ -69,7 +69,9 @@ def test_the_life_of_a_secure_cluster(layout: ClusterLayout) -> None:
         cql.execute("CREATE KEYSPACE kept WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 1}")
         cql.execute("CREATE TABLE kept.words (id int PRIMARY KEY, word text)")
         cql.execute("INSERT INTO kept.words (id, word) VALUES (1, 'here')")
-    everything_is_on(layout)
+    secure = layout.remembered()
+    assert secure is not None
+    everything_is_on(secure)
     before = all_processes(layout)
     assert len(before) >= 6
     assert "The cluster was already up; nothing was changed." in command(layout, "up")
