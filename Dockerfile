@@ -39,5 +39,5 @@ WORKDIR /tmp
 EXPOSE 9000
 # The same query as that of Marathon's health check, which does not verify the certificate either.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=20 \
-    CMD ["python", "-c", "import os, ssl, urllib.request as r; s = 'https' if os.environ.get('API_CERTIFICATE_FILE') else 'http'; r.urlopen(f\"{s}://127.0.0.1:{os.environ.get('API_PORT') or 9000}/v1/health\", timeout=8, context=ssl._create_unverified_context())"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as r; e = os.environ; s = 'https' if e.get('API_CERTIFICATE_FILE') or e.get('API_CERTIFICATE') == 'own' else 'http'; r.urlopen(f\"{s}://127.0.0.1:{os.environ.get('API_PORT') or 9000}/v1/health\", timeout=8, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["python", "-m", "scheduler"]

@@ -33,7 +33,9 @@ class Certificates:
 
     def with_authority(self, state: ClusterState, now: float) -> ClusterState:
         """Return the state with an authority, which is made when the target needs one for the first time."""
-        if state.authority is not None or self._issuer is None or state.target.spec.cassandra.encryption == OFF:
+        if state.authority is not None or self._issuer is None:
+            return state
+        if state.target.spec.cassandra.encryption == OFF and not self._issuer.serves_api:
             return state
         try:
             return replace(state, authority=self._issuer.first(now))

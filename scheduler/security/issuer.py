@@ -15,12 +15,16 @@ FILES = "SECURITY_CA_CERTIFICATE_FILE and SECURITY_CA_KEY_FILE"
 
 @dataclass(frozen=True)
 class Issuer:
-    """Where the keys of authorities come from. The files win over an authority of our own."""
+    """Where the keys of authorities come from. The files win over an authority of our own.
+
+    With `serves_api` an authority is needed without TLS of nodes too.
+    """
 
     service_name: str
     sealer: Sealer | None
     certificate_file: str = ""
     key_file: str = ""
+    serves_api: bool = False
 
     @property
     def uses_files(self) -> bool:

@@ -22,7 +22,7 @@ FLOORS = {
     "api.page": (
         "dispatch formats history inputs live offers settings", "backups commands nodes", "do now work", "routes",
     ),
-    "service": ("certificate http logs tokens uninstall", "startup", "server", "__main__"),
+    "service": ("certificate certificate_source http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
         "channel descriptors limits tally", "lanes outgoing requests tls", "exchange", "connection", "crowd", "loop",
         "worker",
