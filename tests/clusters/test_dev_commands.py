@@ -130,7 +130,8 @@ def everything_is_on(layout: ClusterLayout) -> None:
     sandboxes = [path.read_text(errors="replace") for path in layout.directory.rglob("stderr")]
     assert any(f"Fetched '{layout.api_url}/v1/artifacts/" in text for text in sandboxes)
     assert get(layout.master, "/state", ca=layout.mesos_ca).status == 401
-    for address in (layout.api, layout.master, layout.agents[0].address):
+    assert get(layout.api, "/v1/plan").status == 400, "without TLS"
+    for address in (layout.master, layout.agents[0].address):
         with pytest.raises(UnreachableError):
             get(address, "/")
     zookeeper = KazooClient(str(layout.zookeeper))

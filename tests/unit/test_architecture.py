@@ -34,7 +34,8 @@ FLOORS = {
     ),
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql figures mesos_http certificate_messages", "protocol", "jmx s3 tls",
+        "json_codec untrusted memory redaction cql figures mesos_http certificate_messages maven_lock",
+        "protocol sbom", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (
