@@ -31,6 +31,13 @@ class Issuer:
         """Return whether the authority is given by files."""
         return bool(self.certificate_file)
 
+    def certificate(self) -> str:
+        """Return the certificate in the file, which can be that of another key. Raises AuthorityError."""
+        try:
+            return Path(self.certificate_file).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
+
     def new(self, now: float) -> Authority:
         """Return a new authority, or that of the files. Raises AuthorityError."""
         if self.uses_files:

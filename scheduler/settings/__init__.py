@@ -137,6 +137,7 @@ class Settings:
     security_transport_encryption_enabled: bool
     security_transport_encryption_allow_plaintext: bool
     security_certificate_days: float
+    security_password_days: float
     security_ca_certificate_file: str
     security_ca_key_file: str
     cassandra_options: Mapping[str, Any] = field(repr=False)
@@ -223,6 +224,7 @@ class Settings:
             self.garbage_grace_s or None,
             {address: digest for _, address, digest in self._bundles() if digest},
             self.security_certificate_days,
+            self.security_password_days or None,
         )
 
     def unchecked_bundles(self) -> tuple[str, ...]:
