@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -23,6 +24,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # Threads of libraries that live as long as the process by design.
 _LIVES_ON = ("ThreadPoolExecutor", "asyncio_", "pymesos")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what thousands of collected tests consist of out of each garbage collection: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

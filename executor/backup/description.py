@@ -110,22 +110,29 @@ def tables(
     ids: Mapping[TableName, str],
     count: Counting,
     tell: Callable[[str], None],
-) -> tuple[Table, ...]:
+) -> tuple[tuple[Table, ...], Mapping[str, str]]:
     """Return tables with their ids and, if `count` wants it, their rows at the session's consistency.
 
-    If only small tables are counted, one that cannot be counted is left uncounted.
+    The second value has the reason for each table that was to be counted and cannot be. If only small tables are
+    counted, the log alone has it.
 
     Raises:
-        JobError: The request orders a count, and it failed.
+        JobError: The request orders a count, and a later attempt can succeed.
         JolokiaError: Cassandra does not answer.
     """
-    found = []
+    found, uncounted = [], dict[str, str]()
     for name, table_id in sorted(ids.items()):
         tell(f"counting {name}")
-        counted = name.key_space not in CASSANDRAS_KEY_SPACES
-        rows = _rows(session, name, count, lambda: tell(f"counting {name}")) if counted else None  # noqa: B023
+        rows = None
+        if name.key_space not in CASSANDRAS_KEY_SPACES:
+            try:
+                rows = _rows(session, name, count, lambda: tell(f"counting {name}"))  # noqa: B023
+            except CQL_ERRORS as error:
+                why = _not_counted(session, name, count, error)
+                if count.wanted:
+                    uncounted[str(name)] = why
         found.append(Table(name.key_space, name.table, table_id, rows))
-    return tuple(found)
+    return tuple(found), uncounted
 
 
 def _rows(session: Session, name: TableName, count: Counting, check: Callable[[], None]) -> int | None:
@@ -134,10 +141,13 @@ def _rows(session: Session, name: TableName, count: Counting, check: Callable[[]
     size = count.size(name)
     if count.wanted is None and size > COUNTED_BYTES:
         return None
-    try:
-        return row_count.count(session, row_count.Table(name, size, _ROW_BYTES), check)
-    except CQL_ERRORS as error:
-        if count.wanted:
-            raise JobError("count", f"{name}: {words(error)}; make the backup without count_rows") from error
-        _LOG.warning("rows of %s not counted: %s", name, words(error))
-        return None
+    return row_count.count(session, row_count.Table(name, size, _ROW_BYTES), check)
+
+
+def _not_counted(session: Session, name: TableName, count: Counting, error: Exception) -> str:
+    """Return the reason why a table cannot be counted. Raises JobError if a count is ordered and can succeed later."""
+    if count.wanted and row_count.is_passing(session, error):
+        raise JobError("count", f"{name}: {words(error)}; make the backup without count_rows") from error
+    why = row_count.why_not(session, error)
+    _LOG.warning("rows of %s not counted: %s", name, why)
+    return why

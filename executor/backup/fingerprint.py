@@ -13,6 +13,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from executor.cql.tokenizer import words
 from executor.jobs.schema import is_meant
 
 # With more tables, fingerprints are by keyspace: a job's result must fit into a record of ZooKeeper.
@@ -28,10 +29,10 @@ _PARTS = {
     "t": "its types",
     "s": "its tables",
 }
-_OF_KEY_SPACES = {
-    "r": "SELECT keyspace_name, replication FROM system_schema.keyspaces",
-    "t": "SELECT keyspace_name, type_name, field_names, field_types FROM system_schema.types",
-}
+# The parts of a table or view that no ALTER changes: one that differs in them is another table or view.
+_IDENTITY = ("i", "v")
+_KEY_SPACES = "SELECT keyspace_name, replication FROM system_schema.keyspaces"
+_TYPES = "SELECT keyspace_name, type_name, field_names, field_types FROM system_schema.types"
 _OF_TABLES = {
     "i": "SELECT keyspace_name, table_name, id FROM system_schema.tables",
     "v": (
@@ -62,19 +63,32 @@ def take(session: Session, key_spaces: Collection[str], column_families: Collect
         DriverException: As the driver raises it.
     """
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for letter, query in _OF_KEY_SPACES.items():
-        for row in _rows(session, query, key_spaces):
-            parts[row["keyspace_name"]][letter].append(_text(row))
+    for row in _rows(session, _KEY_SPACES, key_spaces):
+        parts[row["keyspace_name"]]["r"].append(_text(row))
+    types = list(_rows(session, _TYPES, key_spaces))
     for letter, query in _OF_TABLES.items():
         for row in _rows(session, query, key_spaces):
             if is_meant(row["keyspace_name"], row["table_name"], column_families):
-                parts[f"{row['keyspace_name']}.{row['table_name']}"][letter].append(_text(row))
+                own = parts[f"{row['keyspace_name']}.{row['table_name']}"]
+                own[letter].append(_text(row))
+                if letter == "c":
+                    own["t"] += (_text(found) for found in _used([row["type"]], types, row["keyspace_name"]))
     # A table that is created during the read can show its columns alone: it does not count yet.
     return {
         name: ".".join(f"{letter}{_digest(rows)}" for letter, rows in sorted(found.items()))
         for name, found in parts.items()
         if "." not in name or found.keys() & {"i", "v"}
     }
+
+
+def _used(open_ends: list[str], types: Iterable[dict[str, Any]], key_space: str) -> Iterable[dict[str, Any]]:
+    """Yield the user-defined types that types name, also through each other."""
+    left = {row["type_name"]: row for row in types if row["keyspace_name"] == key_space}
+    while open_ends:
+        for word in words(open_ends.pop()):
+            if word.name is not None and (row := left.pop(word.name, None)) is not None:
+                open_ends += row["field_types"]
+                yield row
 
 
 def short(found: Mapping[str, str]) -> dict[str, str]:
@@ -98,6 +112,12 @@ def change(one: str, other: str) -> str:
     parts = [{item[0]: item for item in text.split(".") if item} for text in (one, other)]
     letters = [letter for letter in _PARTS if parts[0].get(letter) != parts[1].get(letter)]
     return " and ".join(_PARTS[letter] for letter in letters) or "nothing"
+
+
+def is_another(one: str, other: str) -> bool:
+    """Return whether these are fingerprints of two tables or views of one name: it was dropped and recreated."""
+    parts = [{item[0]: item for item in text.split(".") if item} for text in (one, other)]
+    return any(parts[0].get(letter) != parts[1].get(letter) for letter in _IDENTITY)
 
 
 def _rows(session: Session, query: str, key_spaces: Collection[str]) -> Iterable[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ _KINDS = {
 }  # fmt: skip
 # The beginning of a view's statement, as DESCRIBE writes it.
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
+# DESCRIBE puts the statement of a table with COMPACT STORAGE into a comment, although Cassandra accepts it.
+_COMMENTED = re.compile(r"/\*\s*Warning: Table \S+ omitted because .*?\n\n(CREATE TABLE .*;)\s*\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,24 @@ class Element:
 
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
     """Return the elements of a schema in their order. A text can hold several statements. Raises CqlError."""
-    return tuple(parse_element(found) for text in statements for found in tokenizer.split(text))
+    return tuple(parse_element(found) for text in statements for found in tokenizer.split(_uncommented(text)))
+
+
+def _uncommented(text: str) -> str:
+    found = _COMMENTED.fullmatch(text.strip())
+    return text if found is None else _without_hidden_order(found[1])
+
+
+def _without_hidden_order(statement: str) -> str:
+    """Return the statement without the order of a column that it does not define: Cassandra hides it from CQL."""
+    found = words(statement)
+    at = next((index for index, word in enumerate(found) if word.says("CLUSTERING")), None)
+    if at is None:
+        return statement
+    first, last = parenthesis(found, at)
+    if found[first + 1].name in {word.name for word in found[:at]}:
+        return statement
+    return statement[: found[at - 1].start].rstrip() + statement[found[last].end :]
 
 
 def views_of(found: Iterable[Element]) -> dict[TableName, TableName]:

@@ -126,7 +126,11 @@ def without_id(statement: str) -> str:
     """Return a CREATE TABLE without `ID = …` among its properties."""
     found = words(statement)
     for before, word, equals, value, *after in (found[index : index + 5] for index in range(len(found) - 3)):
-        if not (before.says("WITH") and word.says("ID") and equals.text == "=" and value.name is None):
+        if not (word.says("ID") and equals.text == "=" and value.name is None):
+            continue
+        if before.says("AND"):
+            return statement[: before.start].rstrip() + statement[value.end :]
+        if not before.says("WITH"):
             continue
         if after and after[0].says("AND"):
             return statement[: word.start] + statement[after[0].end :].lstrip()

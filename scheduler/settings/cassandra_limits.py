@@ -128,13 +128,18 @@ LEAST: Mapping[str, float] = {
     "dynamic_snitch_update_interval": 1,
     "max_concurrent_automatic_sstable_upgrades": 0,
     "max_space_usable_for_compactions_in_percentage": 0,
+    "max_value_size": 1,
     "memtable_cleanup_threshold": 0.01,
     "memtable_flush_writers": 1,
+    "memtable_heap_space": 1,
+    # Cassandra starts with 0, and then refuses every request of a client as too large.
+    "native_transport_max_frame_size": 1,
     "native_transport_min_backoff_on_queue_overload": 1,
     "num_tokens": 1,
     "partition_size_fail_threshold": 1,
     "partition_size_warn_threshold": 1,
     "phi_convict_threshold": 5,
+    "prepared_statements_cache_size": 1,
     "repair_session_max_tree_depth": 10,
     "snapshot_links_per_second": 0,
 }

@@ -52,7 +52,7 @@ def check_value(key: str, value: Any) -> str | None:
 
 def _check_word(key: str, value: Any) -> str | None:
     words = WORDS[key]
-    if isinstance(value, str) and value.lower() in {word.lower() for word in words}:
+    if value in words:
         return None
     return f"must be one of {', '.join(words)}"
 

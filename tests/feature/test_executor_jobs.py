@@ -39,6 +39,9 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeJobs]:
         yield NodeJobs(node)
 
 
+UNIFIED = "UnifiedCompactionStrategy"
+
+
 @pytest.fixture
 def session(jobs: NodeJobs) -> Iterator[Session]:
     with RingNode(LAUNCH, ADDRESS, Path()).cql() as session:
@@ -57,6 +60,13 @@ def session(jobs: NodeJobs) -> Iterator[Session]:
         ({"options": {"sstable": {"selected_format": "xyz"}}}, "Selected sstable format 'xyz' is not available"),
         ({"options": {"hints_compression": [{"class_name": "NoCompressor"}]}}, "NoCompressor"),
         ({"options": {"commitlog_compression": [{"class_name": "NoCompressor"}]}}, "NoCompressor"),
+        ({"options": {"default_compaction": {"class_name": "NoStrategy"}}}, "NoStrategy"),
+        ({"options": {"default_compaction": {"class_name": UNIFIED, "parameters": {"scaling_parameters": "Q"}}}}, "Q"),
+        ({"options": {"audit_logging_options": {"enabled": True, "logger": [{"class_name": "NoLog"}]}}}, "NoLog"),
+        ({"options": {"audit_logging_options": {"enabled": True, "roll_cycle": "NEVER"}}}, "RollCycles.NEVER"),
+        ({"options": {"audit_logging_options": {"enabled": True}, "row_cache_size": "16MiB"}}, ""),
+        ({"options": {"row_cache_class_name": "NoCache", "row_cache_size": "16MiB"}}, "NoCache"),
+        ({"options": {"crypto_provider": [{"class_name": "NoProvider"}]}}, "NoProvider"),
         ({"options": {"authenticator": "NoAuthenticator"}}, "Unable to find class NoAuthenticator"),
         ({"jvm_options": ("-XX:NoSuchOption=1",)}, "Unrecognized VM option 'NoSuchOption=1'"),
         ({"jvm_options": ("-Dcom.sun.management.jmxremote.port=1", "-Xms64G", "-XX:+AlwaysPreTouch")}, ""),

@@ -15,7 +15,7 @@ from executor.cql.names import TableName
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.restore.loading.loader import Loader
 from executor.restore.proof.derived import Comparer
-from tests.feature.backup_jobs import Operator, serve_bucket
+from tests.feature.backup_jobs import Operator, schema_of, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
@@ -179,6 +179,12 @@ def test_rows_whose_lifetime_has_ended_are_no_difference_and_no_error(proof: Pro
         proof.operator.back_up("short", ["proof"])
         last = "SELECT v FROM proof.one WHERE p = 0 AND c = 1199"
         wait_for("the last row has expired", lambda: session.execute(last).one() is None)
+        common = {"backup_name": "later", "key_spaces": ["proof"], "column_families": [], "tag": "backup-later"}
+        taken = proof.operator.run("snapshot", proof.node, "later", common)
+        counting = {**common, "count_rows": True, **schema_of({"node-0": taken})}
+        described = proof.operator.run("describe", proof.node, "later", counting)
+        why = "it cannot be counted: one partition has more tombstones than tombstone_failure_threshold"
+        assert described["message"] == f"proof.one: {why}"
         session.execute("DROP KEYSPACE proof")
     found = proof.operator.restore("short", NODE)["compare"]
     assert (found["verdict"], found["different"], found["not_compared"]) == ("equal", 0, 0)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from executor.backup.format.manifest import NodeManifest
 from executor.backup.jobs.questions import describe_backup
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
+from executor.restore.proof.restored_rows import Keeper
+from executor.restore.source.batches import Batch
 from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
@@ -241,6 +244,42 @@ def test_a_key_space_without_tables(place: Place) -> None:
     place.execute("DROP KEYSPACE bare")
 
 
+@pytest.mark.parametrize("mode", ["import", "stream"])
+def test_tables_with_compact_storage_and_one_that_is_dropped_meanwhile(
+    place: Place, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.execute(
+        f"CREATE KEYSPACE old {_REPLICATION}",
+        "CREATE TABLE old.few (id int PRIMARY KEY, a int, b text) WITH COMPACT STORAGE",
+        "CREATE TABLE old.gone (id int PRIMARY KEY, a int)",
+        "CREATE TABLE old.wide (id int, c int, a int, PRIMARY KEY (id, c)) WITH COMPACT STORAGE",
+        *(f"INSERT INTO old.few (id, a, b) VALUES ({i}, {i}, 'b')" for i in range(ROWS)),
+        *(f"INSERT INTO old.gone (id, a) VALUES ({i}, {i})" for i in range(ROWS)),
+        *(f"INSERT INTO old.wide (id, c, a) VALUES ({i % 3}, {i}, {i})" for i in range(ROWS)),
+    )
+    queries = ("SELECT id, a, b FROM old.few", "SELECT id, c, a FROM old.wide")
+    before = [place.rows(query) for query in queries]
+    name = f"old-{mode}"
+    place.operator.back_up(name, ["old"])
+    place.execute("DROP KEYSPACE old")
+    keep = Keeper.keep
+
+    def drop(keeper: Keeper, batch: Batch, staged: Path) -> None:
+        if batch.target.table == "gone":
+            place.execute("DROP TABLE old.gone")
+        keep(keeper, batch, staged)
+
+    monkeypatch.setattr(Keeper, "keep", drop)
+    found = place.restore(name, mode=mode)
+    assert [place.rows(query) for query in queries] == before
+    how = f"{mode}ed"
+    dropped = "skipped: it was dropped meanwhile"
+    assert found["load"]["node-0"]["tables"] == {"old.few": how, "old.gone": dropped, "old.wide": how}
+    states = {name: one["state"] for name, one in found["compare"]["comparison"].items()}
+    assert states == {"old.few": "equal", "old.gone": "not compared", "old.wide": "equal"}
+    place.execute("DROP KEYSPACE old")
+
+
 LONG_SPACE, LONG_TABLE, LONG_NAME = "K" * 48, "T" * 222, "n" * 222
 
 
@@ -259,7 +298,7 @@ def test_the_longest_names(place: Place) -> None:
     place.restore("long", key_spaces=[LONG_SPACE])
     assert place.rows(f"SELECT id FROM {table} WHERE v = 'v'") == [(1,)]
     other = f'"{LONG_SPACE}".{LONG_NAME}'
-    place.restore("long", rename={f"{LONG_SPACE}.{LONG_TABLE}": f"{LONG_SPACE}.{LONG_NAME}"})
+    place.restore("long", rename={f"{LONG_SPACE}.{LONG_TABLE}": f"{LONG_SPACE}.{LONG_NAME}"}, mode="stream")
     assert place.rows(f"SELECT id FROM {other} WHERE v = 'v'") == [(1,)]
     place.execute(f"DROP TABLE {other}")
     place.execute(f'DROP KEYSPACE "{LONG_SPACE}"')
@@ -292,12 +331,17 @@ def roles(place: Place) -> None:
         f"CREATE KEYSPACE held {_REPLICATION}",
         "CREATE TABLE held.t (id int PRIMARY KEY)",
         "CREATE FUNCTION held.twice(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x * 2;'",
+        'CREATE TYPE held."Up" (x int, y frozen<list<int>>)',
+        """CREATE FUNCTION held.many(a list<int>, b map<text, frozen<list<"Up">>>, c tuple<int, "Up">, d "Up",
+            e vector<float, 3>) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return 1;'""",
         "CREATE ROLE readers",
         "CREATE ROLE \"App-1\" WITH PASSWORD = 'secret-1' AND LOGIN = true",
         "CREATE ROLE weak WITH PASSWORD = 'before' AND LOGIN = true",
         'GRANT readers TO "App-1"',
         "GRANT SELECT ON TABLE held.t TO readers",
         "GRANT EXECUTE ON FUNCTION held.twice(int) TO readers",
+        """GRANT EXECUTE ON FUNCTION held.many(list<int>, map<text, frozen<list<"Up">>>, tuple<int, "Up">, "Up",
+            vector<float, 3>) TO "App-1\"""",
         'GRANT MODIFY ON KEYSPACE held TO "App-1"',
         "GRANT DESCRIBE ON MBEANS 'org.apache.cassandra.db:*' TO \"App-1\"",
     )
@@ -331,10 +375,9 @@ def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
         ("data/held/t",),
         ("functions/held/twice[org.apache.cassandra.db.marshal.Int32Type]",),
     ]
-    assert place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'App-1'") == [
-        ("data/held",),
-        ("mbean/org.apache.cassandra.db:*",),
-    ]
+    data, function, mbean = place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'App-1'")
+    assert (data, mbean) == (("data/held",), ("mbean/org.apache.cassandra.db:*",))
+    assert function[0].startswith("functions/held/many[org.apache.cassandra.db.marshal.ListType(")
     again = place.restore("roles", key_spaces=["system_auth"])["schema"]["roles"]
     assert {name: what for name, what in again.items() if name != "cassandra"} == dict.fromkeys(
         ("App-1", "readers", "weak"), "as in the backup"

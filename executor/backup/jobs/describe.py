@@ -35,6 +35,7 @@ _NAMED = 5
 _TRIES = 20
 _PAUSE_SECONDS = 0.2
 _CREATED, _DROPPED = "created after the snapshots were taken", "dropped after the snapshots were taken"
+_ANOTHER = "dropped and recreated while the snapshots were taken"
 
 
 def backup_describe(context: JobContext) -> Mapping[str, Any]:
@@ -59,13 +60,15 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
                 return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}
             described_at = time.time()
             missing = _missing(context, fit.key_spaces)
-            found = Schema(fit.version, text.key_spaces, _counted(context, session, text.ids), text.ring)
+            counted, uncounted = _counted(context, session, text.ids)
+            found = Schema(fit.version, text.key_spaces, counted, text.ring)
             digest, problem = _write_roles(request, store, session, found)
         found = replace(found, roles_sha256=digest)
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
         store.put_document(key, content)
-    message = "; ".join(filter(None, (missing, _left_out_words(fit.left_out), _spread_words(context))))
+    parts = (missing, _left_out_words(fit.left_out), _uncounted_words(uncounted), _spread_words(context))
+    message = "; ".join(filter(None, parts))
     return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -111,22 +114,31 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
             text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
             raise JobError(_STEP, text, hopeless=True)
         return _Fit(frozenset(names), version, {})
-    if reported["differs"]:
-        _refuse_differing(reported["differs"])
     agreed: Mapping[str, str] = reported["agreed"]
+    others = [name for name, having in reported["differs"].items() if _is_another(*having)]
+    if differs := {name: having for name, having in reported["differs"].items() if name not in others}:
+        _refuse_differing(differs)
     try:
         here = fingerprint.short(fingerprint.take(session, names, request.column_families))
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
-    known = {**agreed, **dict.fromkeys(reported["left_out"], "")}
+    known = {**agreed, **dict.fromkeys([*reported["left_out"], *others], "")}
     _, new, _ = fingerprint.changes(known, here)
     changed, _, gone = fingerprint.changes(agreed, here)
+    if context.launch.parameters.get("last_round"):
+        others += [name for name in changed if _is_another(agreed[name], here[name])]
+        changed = [name for name in changed if name not in others]
     if changed and context.launch.parameters.get("last_round"):
         text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
         raise JobError(_STEP, f"{text}; {_REST}", hopeless=True)
-    left_out = {**reported["left_out"], **dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
+    left_out = {**reported["left_out"], **dict.fromkeys(others, _ANOTHER)}
+    left_out |= {**dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
     kept = frozenset(name for name in names if name in agreed and name not in left_out)
     return _Fit(kept, _version(context), left_out, changed)
+
+
+def _is_another(one: str, *others: str) -> bool:
+    return any(fingerprint.is_another(one, other) for other in others)
 
 
 _REST = "the snapshots were taken several times; make a new backup when the schema no longer changes"
@@ -157,6 +169,12 @@ def _missing(context: JobContext, key_spaces: Collection[str]) -> str:
 def _left_out_words(left_out: Mapping[str, str]) -> str:
     texts = [f"{name} is left out: {why}" for name, why in sorted(left_out.items())[:_NAMED]]
     return "; ".join(texts) + (f"; and {len(left_out) - _NAMED} more are" if len(left_out) > _NAMED else "")
+
+
+def _uncounted_words(uncounted: Mapping[str, str]) -> str:
+    texts = [f"{name}: {why}" for name, why in sorted(uncounted.items())]
+    more = [f"and {len(texts) - _NAMED} more were not counted"] if len(texts) > _NAMED else []
+    return "; ".join([*texts[:_NAMED], *more])
 
 
 def _spread_words(context: JobContext) -> str:
@@ -207,7 +225,9 @@ def _read(request: Request, session: Session, fit: _Fit) -> _Text:
     return _Text(spaces, ids, ring)
 
 
-def _counted(context: JobContext, session: Session, ids: Mapping[TableName, str]) -> tuple[Table, ...]:
+def _counted(
+    context: JobContext, session: Session, ids: Mapping[TableName, str]
+) -> tuple[tuple[Table, ...], Mapping[str, str]]:
     count = Counting(context.launch.parameters.get("count_rows"), context.node.jolokia)
 
     def tell(words: str) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from executor.cql.names import TableName
+from executor.jmx.jolokia import JolokiaError
+from executor.jobs import chosen
 from executor.jobs.context import Cancelled, JobContext, JobError
 from executor.restore.loading.fetcher import Fetcher
-from executor.restore.loading.loader import Loader, LoadError
+from executor.restore.loading.loader import Loader, LoadError, cause
 from executor.restore.loading.pipeline import Pipeline
 from executor.restore.loading.progress import Meter
 from executor.restore.loading.staging import Staging
@@ -27,6 +29,8 @@ from executor.restore.source.stored import FetchError, Repository
 from executor.s3.throttle import Throttle
 
 IMPORT, STREAM = "import", "stream"
+# How a table was loaded, as the result reports it.
+IMPORTED, STREAMED = "imported", "streamed"
 # Files in parallel. Each has a chunk in memory, not the whole file.
 _THREADS = 16
 # Small tables in parallel: Cassandra opens and syncs the files of each, which is mostly waiting.
@@ -130,13 +134,30 @@ class _Run:
     def _load(self, batch: Batch, directory: Path) -> None:
         self._tell(f"loading {batch.target}")
         self.keeper.keep(batch, directory)
-        how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
+        how = self._loaded(batch, directory)
         with self.lock:
             self.done.add(batch.number)
             self.tables[str(batch.target)] = how
             self.meter.add_loaded(batch.size)
             self.meter.tables(sum(last in self.done for last in self._last_batches.values()))
             self._save()
+
+    def _loaded(self, batch: Batch, directory: Path) -> str:
+        """Load a batch and return how; one whose table was dropped meanwhile holds up no other."""
+        try:
+            how = self._take_over(batch, directory) if self.mode == IMPORT else self._stream(batch, directory)
+        except LoadError:
+            if self._is_there(batch.target):
+                raise
+            return chosen.DROPPED
+        # Cassandra sends no files of a table that does not exist, and reports no error.
+        return how if how == IMPORTED or self._is_there(batch.target) else chosen.DROPPED
+
+    def _is_there(self, table: TableName) -> bool:
+        try:
+            return chosen.is_there(self.context.node.jolokia, str(table))
+        except JolokiaError as error:
+            raise LoadError(f"{table}: {cause(str(error))}") from error
 
     def _save(self) -> None:
         """Save the progress: batches before `next` are loaded, and of those behind it the ones in `done`."""
@@ -151,11 +172,11 @@ class _Run:
         with self.lock:
             self.importing -= 1
         # Cassandra refuses if the tokens are the same but not the replicas: other racks, or another replication.
-        return "imported" if taken else self._stream(batch, directory)
+        return IMPORTED if taken else self._stream(batch, directory)
 
     def _stream(self, batch: Batch, directory: Path) -> str:
         self.loader.stream(directory, lambda sent: self._tell(f"streaming {batch.target}"))
-        return "streamed"
+        return STREAMED
 
     def tidy_up(self) -> None:
         """Remove files after a cancellation, unless Cassandra is taking some over; the next restore sweeps those."""

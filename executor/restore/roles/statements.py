@@ -13,19 +13,10 @@ from dataclasses import dataclass
 from executor.backup.roles import Permission, Role, Roles
 from executor.cql.tokenizer import quote
 from executor.protocol import SERVICE_ROLES
+from executor.restore.roles.argument_types import cql_type
 
 CREATED, ALTERED, EQUAL, LEFT = "created", "altered", "as in the backup", "left as it is: the restore logs in with it"
-# CQL's types by Cassandra's classes, which name them in the resources of functions.
-_TYPES = {
-    "AsciiType": "ascii", "BooleanType": "boolean", "ByteType": "tinyint", "BytesType": "blob",
-    "DecimalType": "decimal", "DoubleType": "double", "DurationType": "duration", "FloatType": "float",
-    "InetAddressType": "inet", "Int32Type": "int", "IntegerType": "varint", "LongType": "bigint",
-    "ShortType": "smallint",
-    "SimpleDateType": "date", "TimeType": "time", "TimeUUIDType": "timeuuid", "TimestampType": "timestamp",
-    "UTF8Type": "text", "UUIDType": "uuid",
-}  # fmt: skip
 _FUNCTION = re.compile(r"functions/(?P<key_space>[^/]+)/(?P<name>[^\[]+)\[(?P<types>.*)\]", re.DOTALL)
-_PACKAGE = "org.apache.cassandra.db.marshal."
 
 
 @dataclass(frozen=True)
@@ -177,11 +168,10 @@ def _function(stored: str) -> str | None:
     found = _FUNCTION.fullmatch(stored)
     if found is None:
         return None
-    classes = [name.removeprefix(_PACKAGE) for name in found["types"].split("^") if name]
-    if not all(name in _TYPES for name in classes):
+    types = [cql_type(name) for name in found["types"].split("^") if name]
+    if None in types:
         return None
-    types = ", ".join(_TYPES[name] for name in classes)
-    return f"FUNCTION {quote(found['key_space'])}.{quote(found['name'])}({types})"
+    return f"FUNCTION {quote(found['key_space'])}.{quote(found['name'])}({', '.join(map(str, types))})"
 
 
 def _group(name: str, networks: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ def _alter(past: Past, element: Element) -> None:
     if not found[5].says("DROP"):
         past.columns.update(column_types(found[6:]))
         return
-    if not found[-2].says("TIMESTAMP") or not found[-1].text.isdigit():
+    if not found[-2].says("TIMESTAMP") or not found[-1].text.removeprefix("-").isdigit():
         raise CqlError(f"the drop of a column has no time: {element.text[:120]!r}")
     past.drops[column] = Drop(int(found[-1].text), past.columns.pop(column, ""))
 

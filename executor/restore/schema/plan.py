@@ -246,6 +246,7 @@ def conflicts(stored: Sequence[Element], selection: Selection, existing: Existin
                 found.append(f"{kind} {'.'.join(name)}: {'; '.join(problems)}")
     found += _twice(wanted)
     found += _taken(wanted, existing)
+    found += _without_statement(wanted, selection, existing)
     identities = existing.identities()
     for element in wanted:
         if element.kind == KEY_SPACE and element.identity not in identities:
@@ -269,6 +270,16 @@ def _twice(wanted: Sequence[Element]) -> list[str]:
         ):
             found.append(f"{element} would be created twice, and differently: rename one of its keyspaces")
     return found
+
+
+def _without_statement(wanted: Sequence[Element], selection: Selection, existing: Existing) -> list[str]:
+    """Return a sentence about each table that exists neither here nor as a statement of the backup."""
+    known = {(e.key_space, e.name) for e in (*wanted, *existing.elements) if e.kind == TABLE}
+    return [
+        f"table {new}: the backup has no statement that creates it, and it does not exist here: create it first"
+        for new in sorted(selection.targets.values())
+        if (new.key_space, new.table) not in known
+    ]
 
 
 def _taken(wanted: Sequence[Element], existing: Existing) -> list[str]:

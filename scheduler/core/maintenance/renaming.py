@@ -102,6 +102,8 @@ def _is_restored(schema: Schema, old: str, key_spaces: Collection[str], families
     key_space, dot, table = old.partition(".")
     if key_space not in schema or (key_spaces and key_space not in key_spaces):
         return False
+    if not dot and families:
+        return any(name in families or f"{key_space}.{name}" in families for name in schema[key_space].tables)
     if not dot:
         return True
     return table in schema[key_space].tables and (not families or table in families or old in families)

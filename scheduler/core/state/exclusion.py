@@ -79,16 +79,26 @@ def _needed(other: OperationRecord, kind: str, request: Mapping[str, Any]) -> st
         return "its snapshots are older than what would be restored"
     if kind == DELETE and other.kind in (BACKUP, RESTORE, "backup-verify") and _may_be_same(request, other.request):
         return "it needs its backup to go on"
-    if kind == BACKUP and other.kind == DELETE and _may_be_same(other.request, request):
+    if (
+        kind == BACKUP
+        and other.kind == DELETE
+        and not _is_by_age(other.request)
+        and _may_be_same(other.request, request)
+    ):
         return "it would delete the new backup of that name when it goes on"
     return None
 
 
 def _may_be_same(deletion: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether a deletion can mean the other request's backup. A deletion by age never takes a new one."""
+    """Return whether a deletion can mean the other request's backup."""
     if any(deletion.get(name) != other.get(name) for name in _ONE_PLACE):
         return False
-    return deletion.get("backup_name") in (None, other.get("backup_name"))
+    return _is_by_age(deletion) or deletion.get("backup_name") == other.get("backup_name")
+
+
+def _is_by_age(deletion: Mapping[str, Any]) -> bool:
+    """Return whether a deletion names no backup. It keeps the newest ones, so that it never takes one that begins."""
+    return deletion.get("backup_name") is None
 
 
 def _steps(state: ClusterState, operation: OperationRecord) -> Iterator[StepRecord]:

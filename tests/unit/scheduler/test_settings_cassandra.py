@@ -139,6 +139,10 @@ def test_minus_one_switches_off(suffix: str) -> None:
         ("CASSANDRA_PHI_CONVICT_THRESHOLD", "inf", "must be a number"),
         ("CASSANDRA_AUTO_SNAPSHOT", "1", "must be true or false"),
         ("CASSANDRA_COMMITLOG_SYNC", "never", "must be one of periodic, batch, group"),
+        ("CASSANDRA_MAX_VALUE_SIZE_IN_MB", "0", "must be at least 1MiB"),
+        ("CASSANDRA_NATIVE_TRANSPORT_MAX_FRAME_SIZE_IN_MB", "0", "must be at least 1MiB"),
+        # Cassandra's own words tell capital letters from others.
+        ("CASSANDRA_COMMITLOG_SYNC", "Periodic", "must be one of periodic, batch, group"),
     ],
 )
 def test_wrong_values(name: str, value: str, rule: str) -> None:
@@ -200,6 +204,10 @@ class TestYaml:
                 "F line 1: compaction_throughput must be a rate in B/s, KiB/s or MiB/s, such as 64MiB/s.",
             ),
             ("commitlog_sync: later", "F line 1: commitlog_sync must be one of periodic, batch, group."),
+            (
+                "storage_compatibility_mode: none",
+                "F line 1: storage_compatibility_mode must be one of CASSANDRA_4, UPGRADING, NONE.",
+            ),
             ("audit_logging_options: on", "F line 1: audit_logging_options must be a mapping."),
             ("table_properties_warned: a", "F line 1: table_properties_warned must be a list."),
             ("authenticator: 5", None),

@@ -2,10 +2,14 @@ package mesos.cassandra;
 
 import java.util.ArrayList;
 import java.util.List;
+import net.openhft.chronicle.queue.RollCycles;
+import org.apache.cassandra.audit.AuditLogOptions;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.config.ParameterizedClass;
+import org.apache.cassandra.schema.CompactionParams;
 import org.apache.cassandra.schema.CompressionParams;
 import org.apache.cassandra.schema.MemtableParams;
+import org.apache.cassandra.utils.FBUtilities;
 
 /**
  * A program that loads a cassandra.yaml as Cassandra's start does, and ends without serving anything.
@@ -23,10 +27,15 @@ public final class ConfigCheck {
         int code = 0;
         try {
             DatabaseDescriptor.daemonInitialization();
-            // A start reads these later, when it opens its commit log, its first table and its hints.
+            // A start reads these later: with its commit log, its first table, its hints, its caches and its audit log.
             MemtableParams.get(null);
+            CompactionParams.DEFAULT.validate();
             compressor(DatabaseDescriptor.getCommitLogCompression());
             compressor(DatabaseDescriptor.getHintsCompression());
+            if (DatabaseDescriptor.getRowCacheSizeInMiB() > 0)
+                FBUtilities.classForName(DatabaseDescriptor.getRowCacheClassName(), "row cache");
+            DatabaseDescriptor.applyCryptoProvider();
+            auditLog(DatabaseDescriptor.getAuditLoggingOptions());
         } catch (Throwable error) {
             System.out.println(MARK + String.join(": ", words(error)));
             code = REFUSED;
@@ -39,6 +48,16 @@ public final class ConfigCheck {
     private static void compressor(ParameterizedClass named) {
         if (named != null)
             CompressionParams.createCompressor(named);
+    }
+
+    /** Checks an audit log without opening it: its directory can be that of a running node. */
+    private static void auditLog(AuditLogOptions options) {
+        if (!options.enabled)
+            return;
+        String name = options.logger.class_name;
+        String prefix = name.contains(".") ? "" : AuditLogOptions.class.getPackageName() + ".";
+        FBUtilities.classForName(prefix + name, "audit logger");
+        RollCycles.valueOf(options.roll_cycle);
     }
 
     /** Returns the messages of an exception and its causes, each once; one that another message quotes is left out. */

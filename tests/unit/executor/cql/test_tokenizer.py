@@ -82,6 +82,11 @@ def test_if_not_exists(statement: str, expected: str) -> None:
             "CREATE TABLE a.b (id int)",
             id="alone",
         ),
+        pytest.param(
+            "CREATE TABLE a.b (i int) WITH COMPACT STORAGE AND ID = 00000000-e75e-11f1-8a01-615e18057280 AND cdc = 1",
+            "CREATE TABLE a.b (i int) WITH COMPACT STORAGE AND cdc = 1",
+            id="after another",
+        ),
         pytest.param("CREATE TABLE a.b (id int)", "CREATE TABLE a.b (id int)", id="none"),
         pytest.param("CREATE TABLE a.b (i int) WITH comment='ID = x'", None, id="in a text"),
     ],

@@ -131,6 +131,20 @@ def test_roles_of_since_are_named() -> None:
         ),
         ("functions/shop/f[]", 'FUNCTION "shop"."f"()'),
         ("functions/shop/f[org.apache.cassandra.db.marshal.ListType(x)]", None),
+        ("functions/shop/f[org.apache.cassandra.db.marshal.OtherType(org.apache.cassandra.db.marshal.UTF8Type)]", None),
+        ("functions/shop/f[org.apache.cassandra.db.marshal.UserType(shop,xy)]", None),
+        (
+            "functions/shop/f[org.apache.cassandra.db.marshal.MapType(org.apache.cassandra.db.marshal.UTF8Type,"
+            "org.apache.cassandra.db.marshal.FrozenType(org.apache.cassandra.db.marshal.ListType("
+            "org.apache.cassandra.db.marshal.Int32Type)))^org.apache.cassandra.db.marshal.VectorType("
+            "org.apache.cassandra.db.marshal.FloatType , 3)]",
+            'FUNCTION "shop"."f"(map<text, frozen<list<int>>>, vector<float, 3>)',
+        ),
+        (
+            "functions/shop/f[org.apache.cassandra.db.marshal.UserType(shop,5570,78:org.apache.cassandra.db.marshal."
+            "TupleType(org.apache.cassandra.db.marshal.Int32Type,org.apache.cassandra.db.marshal.UTF8Type))]",
+            'FUNCTION "shop"."f"("Up")',
+        ),
         ("mbean", "ALL MBEANS"),
         ("mbean/a:type=b", "MBEAN 'a:type=b'"),
         ("mbean/a:*", "MBEANS 'a:*'"),

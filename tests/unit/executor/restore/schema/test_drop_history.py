@@ -31,6 +31,7 @@ BOTH = table("a text, b text")
 HARMLESS = [
     pytest.param(BOTH, BOTH, id="never dropped"),
     pytest.param(table(drop=EARLY), table(drop=EARLY), id="dropped in both, the same drop"),
+    pytest.param(table(drop=-5), table(drop=-5), id="dropped in both, before 1970 by its USING TIMESTAMP"),
     pytest.param(table(drop=EARLY), table(drop=LATE), id="dropped in both, later here"),
     pytest.param(table(drop=EARLY), table(drop=EARLY, again=True), id="added again after the backup"),
     pytest.param(table(drop=EARLY), table(drop=LATE, again=True), id="dropped here later, and added again"),

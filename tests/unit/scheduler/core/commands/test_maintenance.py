@@ -194,6 +194,7 @@ def test_one_that_waits_for_an_operator_lets_others_begin(running: str, asked: s
         ("backup", OLD, "backup-delete", BY_AGE, True),
         ("restore", OLD, "backup-delete", {**OLD, "external_location": "s3://b"}, False),
         ("backup-delete", OLD, "backup", OTHER, False),
+        ("backup-delete", BY_AGE, "backup", OTHER, False),
         ("restore", OLD, "backup", OTHER, False),
     ],
 )

@@ -210,6 +210,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("restore", place(key_spaces=["log"], rename={"shop": "x"}), "rename: shop is not among what is to be restored."),
     (
         "restore",
+        place(column_families=["lines"], rename={"shop": "x"}),
+        "rename: shop is not among what is to be restored.",
+    ),
+    (
+        "restore",
         place(column_families=["users"], rename={"shop.user": "shop.x"}),
         "rename: shop.user is not among what is to be restored.",
     ),
