@@ -8,13 +8,19 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# The virtual environment of the scheduler. pip must get this repository's http-parser (see compat/http-parser) in
-# the same command as pymesos, which requires it.
+# The virtual environment of the scheduler. Every package from an index must have the hash that `./dev lock` wrote. So
+# nothing may be looked for beside the lists: neither dependencies nor what builds a package. This repository's
+# http-parser (see compat/http-parser) is what pymesos requires.
 FROM python AS environment
 WORKDIR /source
 COPY . .
 RUN python -m venv /opt/cassandra-mesos \
-    && /opt/cassandra-mesos/bin/pip install ./compat/http-parser .
+    && pip=/opt/cassandra-mesos/bin/pip \
+    && $pip install --require-hashes --no-deps -r requirements/build.txt \
+    && $pip install --require-hashes --no-deps --no-build-isolation -r requirements/runtime.txt \
+    && $pip install --no-deps --no-build-isolation ./compat/http-parser . \
+    && $pip uninstall --yes setuptools \
+    && $pip check
 
 # The bundles: Cassandra's from Maven, the executor's from the environment above.
 FROM environment AS bundles
@@ -39,5 +45,5 @@ WORKDIR /tmp
 EXPOSE 9000
 # The same query as that of Marathon's health check, which does not verify the certificate either.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=20 \
-    CMD ["python", "-c", "import os, ssl, urllib.request as r; s = 'https' if os.environ.get('API_CERTIFICATE_FILE') else 'http'; r.urlopen(f\"{s}://127.0.0.1:{os.environ.get('API_PORT') or 9000}/v1/health\", timeout=8, context=ssl._create_unverified_context())"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as r; e = os.environ; s = 'https' if e.get('API_CERTIFICATE_FILE') or e.get('API_CERTIFICATE') == 'own' else 'http'; r.urlopen(f\"{s}://127.0.0.1:{os.environ.get('API_PORT') or 9000}/v1/health\", timeout=8, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["python", "-m", "scheduler"]

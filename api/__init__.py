@@ -34,6 +34,7 @@ from api.http.token_file import TokenFile
 from api.page import routes as page
 from scheduler.loop.snapshot import Gateway
 from scheduler.metrics import Metrics
+from scheduler.security.api_certificate import Identity
 from scheduler.security.sealing import sealer
 from scheduler.settings import Settings
 
@@ -61,11 +62,16 @@ BLUEPRINTS = (
 
 
 def create_app(
-    gateway: Gateway, settings: Settings, metrics: Metrics | None = None, warnings: Callable[[], Sequence[str]] = tuple
+    gateway: Gateway,
+    settings: Settings,
+    metrics: Metrics | None = None,
+    warnings: Callable[[], Sequence[str]] = tuple,
+    identity: Callable[[], Identity | None] = lambda: None,
 ) -> Flask:
     """Make the application: every path as it is, and below /service/<name> and /<name> as through an admin router.
 
-    `warnings` returns sentences for `/v1/health` about what the server does beside the application.
+    `warnings` returns sentences for `/v1/health` about what the server does beside the application, and `identity` its
+    certificate.
     """
     app = Application(__name__, static_folder=None)
     metrics = metrics or Metrics()
@@ -77,6 +83,7 @@ def create_app(
         questions=access.Streams(settings.api_threads, share=4),
         metrics=metrics,
         warnings=warnings,
+        identity=identity,
         backup_keys=settings.backup_keys(),
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)

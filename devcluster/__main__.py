@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from devcluster import checks, executors, image, java, local, lock, screenshots, status
+from devcluster import checks, executors, image, java, local, lock, locking, screenshots, status
 from devcluster.layout import ClusterLayout, read_api_tls
 from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
@@ -46,19 +46,33 @@ def run(arguments: Sequence[str], base: ClusterLayout, printer: Printer) -> int:
     try:
         match options.command:
             case "up":
-                return _up(resolve(base, options.nodes, options.heap, options.spare_agents), printer)
+                return _up(_wanted(base, options), printer)
             case "status":
                 return 0 if status.show(layout, printer) else 1
             case "screenshots":
                 return _screenshots(layout, printer)
             case "image":
                 return _image(layout, printer)
+            case "lock":
+                return _lock(options.keep, printer)
             case "down":
                 return _down(layout, printer)
             case _:
                 return _clean(layout, printer)
     except lock.BusyError as error:
         return _refuse(str(error))
+
+
+def _lock(keep: bool, printer: Printer) -> int:
+    try:
+        locking.renew(checks.ROOT, upgrade=not keep, say=printer.plain)
+    except locking.NotLockedError as error:
+        return _refuse(str(error))
+    return 0
+
+
+def _wanted(base: ClusterLayout, options: argparse.Namespace) -> ClusterLayout:
+    return resolve(base, options.nodes, options.heap, options.spare_agents, options.secure)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,9 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--nodes", type=int, help="number of Cassandra nodes, each on its own agent (3)")
     starting.add_argument("--heap", type=int, metavar="MB", help="Java heap of each node (384)")
     starting.add_argument("--spare-agents", type=int, metavar="N", help="agents without a node (0)")
+    starting.add_argument("--secure", action="store_true", help="with TLS, authentication and sealed backups")
     commands.add_parser("status", help="processes, plans and nodes")
     commands.add_parser("screenshots", help="pictures of the running cluster's page, into docs/images")
     commands.add_parser("image", help="build the Dockerfile, and start the scheduler from the image; as root")
+    locks = commands.add_parser("lock", help="renew the files that pin Python packages and jars")
+    locks.add_argument("--keep", action="store_true", help="keep the versions that setup.cfg still allows")
     commands.add_parser("down", help="stop the cluster; its data stays")
     commands.add_parser("clean", help="stop it and remove the data")
     commands.add_parser("test", help="all checks and tests; arguments go to pytest")

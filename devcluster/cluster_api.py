@@ -38,6 +38,14 @@ class ClusterApi:
         """Return `address:port` of every node that serves CQL now."""
         return [str(node) for node in self._read("/v1/connection")["nodes"]]
 
+    def has_users(self) -> bool:
+        """Return whether the superusers are made, and every node asks for them."""
+        return bool(self._read("/v1/users")["ready"])
+
+    def authorities(self) -> str:
+        """Return the authorities of the nodes' certificates, in PEM."""
+        return "".join(str(item["certificate"]) for item in self._read("/v1/certificates")["authorities"])
+
     def nodes(self) -> list[NodeView]:
         """Return all nodes that the scheduler knows, in their order."""
         return [self._node(str(name)) for name in self._read("/v1/nodes/list")]

@@ -94,6 +94,8 @@ class ClusterLayout:
     service_name: str = "cassandra"
     network: str = "127.0.0"
     zookeeper: Address = field(default=Address("127.0.0.1", 2181))
+    # Only of a secure cluster: the plain port stays for the master and the agents, as Mesos' client has no TLS.
+    zookeeper_tls: Address = field(default=Address("127.0.0.1", 2281))
     master: Address = field(default=Address("127.0.0.1", 5050))
     api: Address = field(default=Address("127.0.0.1", 9000))
     s3: Address = field(default=Address("127.0.0.1", 9090))
@@ -101,8 +103,10 @@ class ClusterLayout:
     node_ports: NodePorts = field(default=NodePorts())
     # The master pings an agent at this interval; after the fifth ping without an answer the agent is lost.
     agent_ping_seconds: int = 15
-    # None for plain HTTP.
+    # None for plain HTTP, or for the certificate of a secure cluster.
     api_tls: ApiTls | None = None
+    # TLS, credentials and authentication everywhere: devcluster/security.py makes the files.
+    secure: bool = False
 
     @property
     def agents(self) -> tuple[Agent, ...]:
@@ -120,17 +124,22 @@ class ClusterLayout:
     @property
     def api_url(self) -> str:
         """Return the base of all API addresses."""
-        return f"{'http' if self.api_tls is None else 'https'}://{self.api}"
+        return f"{'http' if self.api_ca is None else 'https'}://{self.api}"
 
     @property
     def api_ca(self) -> Path | None:
         """Return the authority of the API's certificate, None for plain HTTP."""
-        return None if self.api_tls is None else self.api_tls.ca
+        return self.mesos_ca if self.api_tls is None else self.api_tls.ca
+
+    @property
+    def mesos_ca(self) -> Path | None:
+        """Return the authority of master and agents, and of all other servers of a secure cluster; None without TLS."""
+        return self.security_directory / "ca.pem" if self.secure else None
 
     @property
     def master_url(self) -> str:
         """Return the master's HTTP address."""
-        return f"http://{self.master}"
+        return f"{'https' if self.secure else 'http'}://{self.master}"
 
     @property
     def zookeeper_master_path(self) -> str:
@@ -141,6 +150,11 @@ class ClusterLayout:
     def token_file(self) -> Path:
         """Return the file with the API's token, readable by its owner alone."""
         return self.directory / "token"
+
+    @property
+    def security_directory(self) -> Path:
+        """Return the directory of a secure cluster's keys, certificates and passwords."""
+        return self.directory / "security"
 
     @property
     def zookeeper_directory(self) -> Path:
@@ -162,9 +176,9 @@ class ClusterLayout:
         return self.directory / "sizes.json"
 
     def remember(self) -> None:
-        """Store nodes and heap for the next start."""
+        """Store nodes, heap and whether it is secure for the next start."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        sizes = {"nodes": self.nodes, "heap_mb": self.heap_mb, "spare_agents": self.spare_agents}
+        sizes = {"nodes": self.nodes, "heap_mb": self.heap_mb, "spare_agents": self.spare_agents, "secure": self.secure}
         self._sizes_file.write_text(json.dumps(sizes) + "\n")
 
     def forget(self) -> None:
@@ -177,5 +191,10 @@ class ClusterLayout:
             sizes = json.loads(self._sizes_file.read_text())
         except FileNotFoundError:
             return None
-        spare = int(sizes.get("spare_agents", 0))
-        return replace(self, nodes=int(sizes["nodes"]), heap_mb=int(sizes["heap_mb"]), spare_agents=spare)
+        return replace(
+            self,
+            nodes=int(sizes["nodes"]),
+            heap_mb=int(sizes["heap_mb"]),
+            spare_agents=int(sizes.get("spare_agents", 0)),
+            secure=bool(sizes.get("secure", False)),
+        )

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from devcluster import executors, processes, s3, scheduler_process, zookeeper
+from devcluster import executors, processes, s3, scheduler_process, security, zookeeper
 from devcluster.bundles import Bundles
 from devcluster.checks import ROOT
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, Agent, ClusterLayout
 from devcluster.processes import ProcessTable, StartError, python_module
 from devcluster.requests import UnreachableError, answers, get
+from devcluster.secret_files import make_once
 from executor.cassandra import start_cache
 
 Say = Callable[[str], object]
@@ -94,11 +95,10 @@ def part_names(layout: ClusterLayout) -> list[str]:
 
 def token(layout: ClusterLayout) -> str:
     """Return the token of the API; made at the first call, in a file that only its owner can read."""
-    if not layout.token_file.exists():
-        layout.directory.mkdir(parents=True, exist_ok=True)
-        with open(layout.token_file, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(secrets.token_urlsafe(24) + "\n")
-    return layout.token_file.read_text().strip()
+    made = make_once(
+        layout.token_file, lambda: f"{security.make_token(layout) if layout.secure else secrets.token_urlsafe(24)}\n"
+    )
+    return made.read_text().strip()
 
 
 def _say_left(say: Say, count: int) -> None:
@@ -123,19 +123,24 @@ def _end(table: ProcessTable, name: str) -> None:
 
 def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterator[list[Part]]:
     """Return the parts in the order of their start; those of one stage start together."""
+    if layout.secure:
+        security.prepare(layout)
     environment = base_environment(java_home)
     java = java_home / "bin" / "java"
-    server = zookeeper.prepare(java, bundles.zookeeper, layout.zookeeper, layout.zookeeper_directory)
+    tls = security.zookeeper_lines(layout) if layout.secure else ""
+    server = zookeeper.prepare(java, bundles.zookeeper, layout.zookeeper, layout.zookeeper_directory, tls)
     yield [
         Part("zookeeper", server, environment, partial(zookeeper.is_serving, layout.zookeeper), 30.0),
         Part("s3", s3.command(layout.s3), environment, partial(s3.is_serving, layout.s3), 60.0),
     ]
-    yield [Part("master", _master(layout), environment, partial(answers, layout.master, "/health"), 30.0)]
+    mesos = {**environment, **(security.mesos_environment(layout) if layout.secure else {})}
+    is_master_up = partial(answers, layout.master, "/health", ca=layout.mesos_ca)
+    yield [Part("master", _master(layout), mesos, is_master_up, 30.0)]
     yield [
         Part(
             agent.name,
             _agent(layout, agent),
-            {**environment, **s3.environment(layout.s3)},
+            {**mesos, **s3.environment(layout.s3)},
             partial(_is_registered, layout, agent),
             30.0,
         )
@@ -170,6 +175,7 @@ def _master(layout: ClusterLayout) -> list[str]:
         "--work-dir", str(layout.master_directory),
         "--zk", layout.zookeeper_master_path,
         "--agent-ping-timeout", f"{layout.agent_ping_seconds}secs",
+        *(security.master_options(layout) if layout.secure else ()),
     )  # fmt: skip
 
 
@@ -186,12 +192,13 @@ def _agent(layout: ClusterLayout, agent: Agent) -> list[str]:
         f"cpus:{AGENT_CPUS};mem:{AGENT_MEMORY_MB};disk:{AGENT_DISK_MB};ports:[{ports},31000-32000]",
         "--attributes", f"rack:{agent.rack}",
         *(() if layout.api_ca is None else ("--fetcher-ca-file", str(layout.api_ca))),
+        *(security.agent_options(layout) if layout.secure else ()),
     )  # fmt: skip
 
 
 def _is_registered(layout: ClusterLayout, agent: Agent) -> bool:
     try:
-        response = get(layout.master, "/slaves")
+        response = get(layout.master, "/slaves", security.master_headers(layout), ca=layout.mesos_ca)
         if response.status != 200:
             return False
         known = response.json()["slaves"]

@@ -27,6 +27,10 @@ def check_sizes(layout: ClusterLayout, existing: ClusterLayout | None) -> list[s
         problems.append(f"--heap must be between {MIN_HEAP_MB} and {MAX_HEAP_MB} MB, not {layout.heap_mb}.")
     if not 0 <= layout.spare_agents <= MAX_NODES:
         problems.append(f"--spare-agents must be between 0 and {MAX_NODES}, not {layout.spare_agents}.")
+    if existing is not None and layout.secure != existing.secure:
+        problems.append(
+            f"The cluster in {layout.directory} was made without --secure; a secure one needs `./dev clean` first."
+        )
     if existing is not None and layout.nodes < existing.nodes:
         problems.append(
             f"The cluster in {layout.directory} has {existing.nodes} nodes with data; a smaller one needs "
@@ -85,7 +89,7 @@ def ports_wanted(layout: ClusterLayout, running: Iterable[str]) -> dict[str, lis
 
 
 def _ports(layout: ClusterLayout) -> Iterator[tuple[str, list[Address]]]:
-    yield "zookeeper", [layout.zookeeper]
+    yield "zookeeper", [layout.zookeeper, *([layout.zookeeper_tls] if layout.secure else [])]
     yield "s3", [layout.s3]
     yield "master", [layout.master]
     yield "scheduler", [layout.api]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -36,6 +37,11 @@ class Response:
             raise UnreachableError("the answer is not JSON") from error
 
 
+def basic(user: str, password: str) -> dict[str, str]:
+    """Return the headers of basic authentication."""
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
 def get(
     address: Address,
     path: str,
@@ -62,9 +68,9 @@ def _connection(address: Address, seconds: float, ca: Path | None) -> http.clien
     return http.client.HTTPSConnection(address.host, address.port, timeout=seconds, context=context)
 
 
-def answers(address: Address, path: str, headers: Mapping[str, str] | None = None) -> bool:
+def answers(address: Address, path: str, headers: Mapping[str, str] | None = None, ca: Path | None = None) -> bool:
     """Return whether a GET is answered with 200."""
     try:
-        return get(address, path, headers, seconds=2.0).status == 200
+        return get(address, path, headers, seconds=2.0, ca=ca).status == 200
     except UnreachableError:
         return False

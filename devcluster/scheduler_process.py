@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from devcluster import security
 from devcluster.bundles import Bundles
 from devcluster.layout import ClusterLayout
 from devcluster.requests import UnreachableError, get
+from devcluster.secret_files import make_once, new_key
 from executor.cassandra import start_cache
 
 # A node's memory beside its heap: metaspace, threads, off-heap buffers.
@@ -32,10 +32,10 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
     # For executors alone, which have it from their agents: the scheduler takes no name for a setting that is none.
     inherited = {name: value for name, value in base.items() if name != start_cache.VARIABLE}
     tls = layout.api_tls
+    secured = security.settings(layout) if layout.secure else {}
     https = {} if tls is None else {"API_CERTIFICATE_FILE": str(tls.certificate), "API_KEY_FILE": str(tls.key)}
     return {
         **inherited,
-        **https,
         "SERVICE_NAME": layout.service_name,
         "MESOS_MASTER": layout.zookeeper_master_path,
         "ZOOKEEPER_SERVERS": str(layout.zookeeper),
@@ -61,17 +61,14 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "CASSANDRA_SSL_STORAGE_PORT": str(ports.ssl_storage),
         "CASSANDRA_NATIVE_TRANSPORT_PORT": str(ports.native_transport),
         "CASSANDRA_JMX_PORT": str(ports.jolokia),
+        **secured,
+        **https,
     }
 
 
 def secrets_key(layout: ClusterLayout) -> Path:
     """Return the file with the key that seals credentials; made at the first call, readable by its owner alone."""
-    path = layout.directory / "secrets-key"
-    if not path.exists():
-        layout.directory.mkdir(parents=True, exist_ok=True)
-        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
-    return path
+    return make_once(layout.directory / "secrets-key", new_key)
 
 
 def headers(token: str) -> dict[str, str]:

@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from devcluster import executors, java, local, lock, preflight, s3
+from devcluster import executors, java, local, lock, preflight, s3, security
 from devcluster.bundles import Bundles
 from devcluster.cluster_api import BRING_UP, ClusterApi
-from devcluster.layout import ClusterLayout
+from devcluster.layout import Address, ClusterLayout
 from devcluster.processes import ProcessTable, StartError
 from devcluster.progress import PlanView, Printer, Progress
 from devcluster.requests import UnreachableError
@@ -33,15 +33,23 @@ class StuckError(Exception):
 
 
 def resolve(
-    base: ClusterLayout, nodes: int | None, heap_mb: int | None, spare_agents: int | None = None
+    base: ClusterLayout,
+    nodes: int | None,
+    heap_mb: int | None,
+    spare_agents: int | None = None,
+    secure: bool = False,
 ) -> ClusterLayout:
-    """Return the layout to bring up: requested sizes, else those of the cluster in its directory, else defaults."""
+    """Return the layout to bring up: requested sizes, else those of the cluster in its directory, else defaults.
+
+    A secure cluster stays one.
+    """
     kept = base.remembered() or base
     return replace(
         kept,
         nodes=kept.nodes if nodes is None else nodes,
         heap_mb=kept.heap_mb if heap_mb is None else heap_mb,
         spare_agents=kept.spare_agents if spare_agents is None else spare_agents,
+        secure=kept.secure or secure,
     )
 
 
@@ -61,7 +69,16 @@ def up(layout: ClusterLayout, printer: Printer) -> tuple[list[str], list[str]]:
         token = local.token(layout)
         started = _start(layout, built, java_home, printer)
     # A command that only watches must not block another one.
-    return started, wait_for_nodes(layout, ClusterApi(layout, token), printer)
+    api = ClusterApi(layout, token)
+    contact_points = wait_for_nodes(layout, api, printer)
+    if layout.secure:
+        security.write_client_files(layout, api.authorities(), _address(contact_points[0]))
+    return started, contact_points
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    return Address(host, int(port))
 
 
 def _start(layout: ClusterLayout, built: Bundles, java_home: Path, printer: Printer) -> list[str]:
@@ -119,7 +136,8 @@ def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> 
             for plan in plans:
                 progress.show(plan)
             serving = api.serving()
-            if all(plan.status == "COMPLETE" for plan in plans) and len(serving) >= layout.nodes:
+            done = all(plan.status == "COMPLETE" for plan in plans) and len(serving) >= layout.nodes
+            if done and _are_users_made(layout, api):
                 return serving
             _fail_if_stuck(plans, printer.clock() - progress.changed_at)
         except UnreachableError as error:
@@ -127,6 +145,11 @@ def wait_for_nodes(layout: ClusterLayout, api: ClusterApi, printer: Printer) -> 
         if table.find("scheduler") is None:
             raise StuckError(f"The scheduler has ended.\n{table.last_lines('scheduler')}")
         time.sleep(_POLL_SECONDS)
+
+
+def _are_users_made(layout: ClusterLayout, api: ClusterApi) -> bool:
+    """Return whether clients can log in to a secure cluster, whose users are made after the nodes."""
+    return not layout.secure or api.has_users()
 
 
 def _fail_if_stuck(plans: list[PlanView], quiet_seconds: float) -> None:
@@ -142,8 +165,7 @@ def _fail_if_stuck(plans: list[PlanView], quiet_seconds: float) -> None:
 
 def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
     """Return the addresses and commands to use next."""
-    here = Path.cwd()
-    token_file = layout.token_file.relative_to(here) if layout.token_file.is_relative_to(here) else layout.token_file
+    token_file = security.shown(layout.token_file)
     ca = "" if layout.api_ca is None else f" CASSANDRA_MESOS_CA={layout.api_ca}"
     curl = "curl" if layout.api_ca is None else f"curl --cacert {layout.api_ca}"
     return [
@@ -152,7 +174,7 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
         f"API         {layout.api_url}/v1/plan",
         f"Token       {token_file}",
         f"Mesos       {layout.master_url}/state",
-        f"ZooKeeper   {layout.zookeeper}",
+        f"ZooKeeper   {layout.zookeeper_tls if layout.secure else layout.zookeeper}",
         f"S3          http://{layout.s3}/{s3.BUCKET} (in memory), for the nodes also s3://{s3.BUCKET}",
         "",
         "Next:",
@@ -164,4 +186,5 @@ def summary(layout: ClusterLayout, contact_points: list[str]) -> list[str]:
         f'  {curl} -H "Authorization: token=$AUTH_TOKEN" {layout.api_url}/v1/nodes/node-0/status',
         "  ./dev status",
         "  ./dev down",
+        *(["", *security.how_to_connect(layout, _address(contact_points[0]))] if layout.secure else []),
     ]

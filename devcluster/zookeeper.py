@@ -30,12 +30,26 @@ def configuration(address: Address, directory: Path) -> str:
     )
 
 
-def prepare(java: Path, jars: Path, address: Address, directory: Path) -> list[str]:
-    """Write the configuration and return the command that runs the server from the jars in `jars`."""
+def tls_configuration(address: Address, certificate: Path) -> str:
+    """Return more lines of zoo.cfg: a second port with TLS. The file holds the private key before the certificate."""
+    return "\n".join(
+        [
+            f"secureClientPort={address.port}",
+            f"secureClientPortAddress={address.host}",
+            "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            f"ssl.keyStore.location={certificate}",
+            "ssl.clientAuth=none",
+            "",
+        ]
+    )
+
+
+def prepare(java: Path, jars: Path, address: Address, directory: Path, more: str = "") -> list[str]:
+    """Write the configuration, with `more` lines; return the command that runs the server from the jars in `jars`."""
     settings = directory / "conf"
     settings.mkdir(parents=True, exist_ok=True)
     (directory / "data").mkdir(exist_ok=True)
-    (settings / "zoo.cfg").write_text(configuration(address, directory))
+    (settings / "zoo.cfg").write_text(configuration(address, directory) + more)
     return [
         str(java),
         "-Xmx128m",

@@ -4,7 +4,8 @@
 - executor: `executor.tar.gz` with the directory `executor-bundle/`: run, and in lib this package and what it imports
 - zookeeper: the directory `zookeeper/` with the jars of a ZooKeeper server and a logback.xml
 
-The same inputs give the same bytes. A bundle that is up to date is not built again. Standard library only.
+The jars must be those of maven.lock beside each pom.xml. Beside an archive is the list of what it holds, as CycloneDX
+JSON. The same inputs give the same bytes. A bundle that is up to date is not built again. Standard library only.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from executor import maven_lock, sbom
 from executor.jmx import agent_jar
 
 HERE = Path(__file__).resolve().parent
@@ -52,6 +55,8 @@ _MODULES = {
 # The event loop of cassandra-driver without its compiled parts. Python 3.12 removed the module from its library, and
 # the older one refuses to run under a later Python. So the bundle always contains this one.
 _ASYNCORE = "pyasyncore"
+# This project's own: see compat/http-parser.
+_OWN = "http-parser"
 # Part of Python's own library since 3.14, and not installed there.
 _BELOW_3_14 = "backports.zstd"
 # Data files besides Python's: of botocore's service descriptions only S3's and those of the sources of credentials.
@@ -89,7 +94,8 @@ class Builder:
         version = _version(pom)
         archive = self.out / f"cassandra-{version}.tar.gz"
         java = _files(self.sources / "java", "java")
-        inputs = {"pom.xml": pom, **_files(self.sources / "conf", "conf"), **java}
+        lock = self.sources / maven_lock.NAME
+        inputs = {"pom.xml": pom, lock.name: lock, **_files(self.sources / "conf", "conf"), **java}
 
         def make() -> None:
             with tempfile.TemporaryDirectory(dir=self.out) as scratch:
@@ -100,6 +106,7 @@ class Builder:
                 files |= {f"cassandra/{name}": path for name, path in _files(self.sources / "conf", "conf").items()}
                 # Jars are compressed already: another pass saves 7 %, and each launch would unpack it more slowly.
                 _archive(archive, files, {"cassandra/VERSION": f"{version}\n"}, level=0)
+            sbom.write(archive, version, map(sbom.jar, maven_lock.read(lock).values()))
             link = self.out / "cassandra.tar.gz"
             link.unlink(missing_ok=True)
             link.symlink_to(archive.name)
@@ -111,7 +118,12 @@ class Builder:
         files = {f"executor-bundle/lib/{name}": path for name, path in _executor_files().items()}
         files["executor-bundle/run"] = HERE / "run.sh"
         archive = self.out / "executor.tar.gz"
-        return self._built(archive, files, lambda: _archive(archive, files, {}))
+
+        def make() -> None:
+            _archive(archive, files, {})
+            sbom.write(archive, importlib.metadata.version("cassandra-mesos"), _components())
+
+        return self._built(archive, files, make)
 
     def zookeeper(self) -> Path:
         """Copy the jars of a ZooKeeper server and return their directory. Raises BundleError, OSError."""
@@ -124,12 +136,25 @@ class Builder:
             self._jars(pom, jars)
             shutil.copyfile(logback, jars / "logback.xml")
 
-        return self._built(jars, {"pom.xml": pom, "logback.xml": logback}, make)
+        lock = pom.with_name(maven_lock.NAME)
+        return self._built(jars, {"pom.xml": pom, lock.name: lock, "logback.xml": logback}, make)
+
+    def lock(self, pom: Path) -> str:
+        """Return the lock for the jars that Maven gets for a pom. Raises BundleError, LockError, OSError."""
+        with tempfile.TemporaryDirectory(dir=self.out) as scratch:
+            listed = Path(scratch) / "list"
+            self._maven(pom, "dependency:list", f"-DoutputFile={listed}")
+            self._maven(pom, "dependency:copy-dependencies", f"-DoutputDirectory={scratch}")
+            return maven_lock.make(listed.read_text(), Path(scratch).glob("*.jar"))
 
     def _jars(self, pom: Path, target: Path) -> None:
-        command = [
-            self.maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={target}",
-        ]  # fmt: skip
+        wanted = maven_lock.read(pom.with_name(maven_lock.NAME))
+        self._maven(pom, "dependency:copy-dependencies", f"-DoutputDirectory={target}")
+        maven_lock.check(target, wanted)
+
+    def _maven(self, pom: Path, *words: str) -> None:
+        # With wrong checksums of the repository itself Maven would only warn.
+        command = [self.maven, "-q", "-B", "--strict-checksums", "-f", str(pom), *words]
         try:
             ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         except OSError as error:
@@ -142,7 +167,8 @@ class Builder:
         # Another process can build the same bundle at this moment: a local cluster, or a run of the tests.
         with (self.out / f".{target.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if target.exists() and stamp.exists() and stamp.read_text() == wanted:
+            whole = target.exists() and (target.is_dir() or sbom.path_of(target).exists())
+            if whole and stamp.exists() and stamp.read_text() == wanted:
                 return target
             stamp.unlink(missing_ok=True)
             make()
@@ -183,6 +209,13 @@ def _executor_files() -> dict[str, Path]:
         files |= _metadata(distribution)
     files |= _asyncore()
     return files
+
+
+def _components() -> Iterator[dict[str, Any]]:
+    """Yield what the executor bundle holds beside this package."""
+    for name in (*dict.fromkeys(_MODULES.values()), _ASYNCORE):
+        if (component := sbom.distribution(name, published=name != _OWN)) is not None:
+            yield component
 
 
 def _asyncore() -> dict[str, Path]:
@@ -288,7 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
         out.mkdir(parents=True, exist_ok=True)
         for name in given.names or builds:
             sys.stdout.write(f"{builds[name]()}\n")
-    except (BundleError, OSError) as error:
+    except (BundleError, maven_lock.LockError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -107,11 +107,13 @@ class ApiCertificate:
 
     def _expiry(self) -> tuple[float, str]:
         """Return the number of days that the certificate is within, and the sentence for it."""
-        left, name = self.seconds_left(), self._current.material.certificate_name
-        ends = day(self._current.ends_at)
+        left, material = self.seconds_left(), self._current.material
+        ends, name = day(self._current.ends_at), material.certificate_name
         if left <= 0:
-            return 0, f"The API's certificate has expired on {ends}, so clients refuse it: replace {name}."
-        for days in LEFT_DAYS:
+            what = "its renewal failed" if material.renews_itself else f"replace {name}"
+            return 0, f"The API's certificate has expired on {ends}, so clients refuse it: {what}."
+        # One that renews itself is always near its end. If it was not renewed, the problem has the reason.
+        for days in () if material.renews_itself else LEFT_DAYS:
             if left <= days * DAY:
                 return days, f"The API's certificate expires in less than {_days(days)}, on {ends}: replace {name}."
         return float("inf"), ""

@@ -22,6 +22,7 @@ from scheduler.loop.gateway import LoopGateway
 from scheduler.metrics import Metrics
 from scheduler.settings import Settings
 from service.certificate import ApiCertificate
+from service.certificate_source import certificate_source
 from service.http.worker import Worker
 from service.startup import Service
 
@@ -42,7 +43,7 @@ class Server(BaseApplication):
         self._service: Service | None = None
         self._gateway = LoopGateway(lambda: uuid.uuid4().hex)
         self._metrics = Metrics()
-        source = settings.api_certificate_source()
+        source = certificate_source(settings, self._gateway)
         self._certificate = ApiCertificate(source) if source is not None else None
         super().__init__()
 
@@ -74,7 +75,8 @@ class Server(BaseApplication):
         if self._certificate is None:
             return create_app(self._gateway, self._settings, self._metrics)
         self._metrics.watch_certificate(self._certificate.seconds_left)
-        return create_app(self._gateway, self._settings, self._metrics, self._certificate.warnings)
+        certificate = self._certificate
+        return create_app(self._gateway, self._settings, self._metrics, certificate.warnings, certificate.identity)
 
     def _begin(self, worker: Worker) -> None:
         self._speak_tls(worker)

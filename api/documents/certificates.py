@@ -15,13 +15,14 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, may_live
 from scheduler.core.state.node import NodeRecord
 from scheduler.loop.snapshot import Snapshot
+from scheduler.security.api_certificate import Identity
 from scheduler.security.authority import validity
 
 Json = Mapping[str, Any]
 
 
-def certificates(found: Snapshot) -> Json:
-    """Return the encryption of the target, the authorities, the rotation and the certificate of each node."""
+def certificates(found: Snapshot, identity: Identity | None) -> Json:
+    """Return the encryption of the target, authorities, rotation, the certificate of each node and that of the API."""
     state = found.state
     record = state.authority
     launched = [node for node in by_index(state.nodes.values()) if node.task is not None]
@@ -31,6 +32,18 @@ def certificates(found: Snapshot) -> Json:
         "rotation": None if record is None or record.phase is None else record.phase.value,
         "rotated": None if record is None or record.rotated_at is None else _time(record.rotated_at),
         "nodes": [_node(state, node, found.at) for node in launched],
+        "api": None if identity is None else _api(identity),
+    }
+
+
+def _api(identity: Identity) -> Json:
+    issuer = identity.material.issuer
+    return {
+        "source": "own" if identity.material.renews_itself else "file",
+        "serial": identity.serial,
+        "not_before": _time(identity.begins_at),
+        "not_after": _time(identity.ends_at),
+        "authority": fingerprint(Authority(issuer)) if issuer else None,
     }
 
 

@@ -12,7 +12,7 @@ from api.http.access import access, answer, snapshot, submit
 from api.http.arguments import body, flag, query
 from api.http.errors import RequestError
 from api.openapi.json_schema import BOOLEAN, INTEGER, NULLABLE, STRING, STRINGS, object_of
-from api.openapi.operation import parameter
+from api.openapi.operation import Answer, parameter
 from api.openapi.routes import Routes
 from scheduler.core.commands.command import RenewCertificates, RotateAuthority
 from scheduler.core.nodes.certificates import certified_nodes
@@ -57,6 +57,18 @@ _CERTIFICATES = object_of(
                 }
             ),
         },
+        "api": {
+            **object_of(
+                {
+                    "source": {"type": "string", "enum": ["own", "file"]},
+                    "serial": STRING,
+                    "not_before": STRING,
+                    "not_after": STRING,
+                    "authority": NULLABLE,
+                }
+            ),
+            "type": ["object", "null"],
+        },
     }
 )
 _WAIT = parameter("wait", "query", "false: go on by itself when all nodes trust both authorities", ("true", "false"))
@@ -66,7 +78,19 @@ _NODE = parameter("node", "query", "A node's name; * or nothing for all")
 @blueprint.read("/v1/certificates", "The authority, and the certificate of each node", _CERTIFICATES)
 def certificates() -> Response:
     """Return the authorities that nodes trust, and what each node shows on its ports."""
-    return answer("certificates", certificates_document)
+    identity = access().identity()
+    key = "certificates" if identity is None else f"certificates {identity.serial}"
+    return answer(key, lambda found: certificates_document(found, identity))
+
+
+@blueprint.read(
+    "/v1/certificates/authorities", "The authorities that clients must trust, as PEM", Answer(STRING, "text/plain")
+)
+def authorities() -> Response:
+    """Return the certificates of the authorities; open to all, so that a client can begin to trust them."""
+    record = snapshot().state.authority
+    trusted = () if record is None else record.trusted
+    return Response("".join(authority.certificate for authority in trusted), mimetype="text/plain")
 
 
 @blueprint.command("/v1/certificates/renew", "Replace the certificate of a node, or of all", STRINGS, (_NODE,))

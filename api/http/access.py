@@ -16,6 +16,7 @@ from api.http.errors import refusal_error
 from scheduler.core.commands.command import Command
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
+from scheduler.security.api_certificate import Identity
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
 from scheduler.settings import Settings
@@ -81,6 +82,8 @@ class Access:
     metrics: Metrics = field(default_factory=Metrics)
     # What an operator must do about the API's certificate.
     warnings: Callable[[], Sequence[str]] = tuple
+    # The API's certificate; None for plain HTTP.
+    identity: Callable[[], Identity | None] = lambda: None
     backup_keys: BackupKeys = NO_KEYS
 
 

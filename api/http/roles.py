@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from scheduler.security.tokens import Role
 
-# Marathon's health checks, and the fetcher of the agents, which can send no header.
-OPEN = frozenset({"health.ping", "health.healthcheck", "health.health", "artifacts.fetch"})
+# Marathon's health checks, the fetcher of the agents, which can send no header, and authorities, which are no secret: a
+# client must not send a token to an API that it does not trust yet.
+OPEN = frozenset({"health.ping", "health.healthcheck", "health.health", "artifacts.fetch", "certificates.authorities"})
 
 # The way into the page, and its files, which hold nothing of the cluster.
 SIGNED_OUT = frozenset({"page.front", "page.log_in_form", "page.log_in", "page.log_out", "page.asset"})

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from executor.certificate_messages import OFF, CertificateQuery, CertificateReply
 from executor.protocol import encode_message
+from scheduler.core.commands.command import RotateAuthority
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.state.authority import RotationPhase
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import may_live
 from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.operation import SCHEDULER
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
 from scheduler.loop.messages import Message
@@ -33,7 +35,9 @@ class Certificates:
 
     def with_authority(self, state: ClusterState, now: float) -> ClusterState:
         """Return the state with an authority, which is made when the target needs one for the first time."""
-        if state.authority is not None or self._issuer is None or state.target.spec.cassandra.encryption == OFF:
+        if state.authority is not None or self._issuer is None:
+            return state
+        if state.target.spec.cassandra.encryption == OFF and not self._issuer.serves_api:
             return state
         try:
             return replace(state, authority=self._issuer.first(now))
@@ -42,6 +46,21 @@ class Certificates:
                 logger.error("no authority for certificates: %s", error)
             self._problem = str(error)
             return state
+
+    def due_rotation(self, state: ClusterState, now: float) -> RotateAuthority | None:
+        """Return the rotation to the authority that was put into the files of the present one."""
+        record, issuer = state.authority, self._issuer
+        if record is None or issuer is None or record.following is not None or record.current.sealed:
+            return None
+        try:
+            if not issuer.uses_files or issuer.certificate() == record.current.certificate:
+                return None
+            following = issuer.new(now)
+        except AuthorityError:
+            # Programs replace certificate and key one after the other. What stays wrong is told by the next signature.
+            return None
+        logger.info("the files of the authority hold another one: the nodes begin to trust it")
+        return RotateAuthority(following.certificate, following.sealed, SCHEDULER, waits=True)
 
     def answer(self, query: CertificateQuery, message: Message, state: ClusterState, now: float) -> None:
         """Send the certificate, or why there is none. A query that is not of a node's own executor gets no reply."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from executor.protocol import SERVICE_ROLES
-from scheduler.core.configuration.logins import OFF
+from scheduler.core.commands.command import StartOperation
+from scheduler.core.configuration.logins import OFF, ON
+from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.exclusion import exclusion
+from scheduler.core.state.lifecycle import by_index, is_down
 from scheduler.core.state.logins import Login, LoginsRecord
-from scheduler.core.state.operation import OperationRecord
+from scheduler.core.state.operation import SCHEDULER, OperationRecord, OperationState
 from scheduler.core.state.operation_kinds import AUTHENTICATION, ROTATION
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
 
 _PASSWORD_BYTES = 32
+_DAY = 86_400.0
+_AGAIN_SECONDS = 3600.0
 PASSWORD = "password"
 
 
@@ -32,6 +38,41 @@ def with_logins(state: ClusterState, sealer: Sealer | None) -> ClusterState:
         return state
     users = tuple(Login(name, sealer.seal(name, {PASSWORD: new_password()}), name) for name in SERVICE_ROLES)
     return replace(state, logins=LoginsRecord(users, SERVICE_ROLES[0]))
+
+
+def due_rotation(
+    state: ClusterState, sealer: Sealer | None, now: float, new_id: Callable[[], str]
+) -> StartOperation | None:
+    """Return the start of a rotation if SECURITY_PASSWORD_DAYS are over and nothing else changes the cluster."""
+    record, days = state.logins, state.policy.password_days
+    if days is None or record is None or sealer is None or not record.made:
+        return None
+    if record.changed_at is not None and now < record.changed_at + days * _DAY:
+        return None
+    if state.target.spec.cassandra.authentication != ON or not _is_calm(state, now):
+        return None
+    identifier = new_id()
+    members = by_index(node for node in state.nodes.values() if node.deployed is not None)
+    return StartOperation(
+        plan=ROTATION,
+        id=identifier,
+        nodes=tuple(node.name for node in members),
+        request={"user": record.other},
+        principal=SCHEDULER,
+        sealed=sealer.seal(identifier, {PASSWORD: new_password()}),
+    )
+
+
+def _is_calm(state: ClusterState, now: float) -> bool:
+    """Return whether all nodes can get a password now, and no operator has stopped a rotation a moment ago."""
+    if exclusion(state, ROTATION, {}) is not None or plan_record(state, DEPLOY).interrupted:
+        return False
+    if any(node.intent is not None or is_down(node) for node in state.nodes.values()):
+        return False
+    last = state.operations.get(ROTATION)
+    if last is None or last.state is not OperationState.STOPPED or last.finished_at is None:
+        return True
+    return now >= last.finished_at + _AGAIN_SECONDS
 
 
 def job_logins(state: ClusterState, sealer: Sealer | None, operation: OperationRecord | None = None) -> dict[str, str]:

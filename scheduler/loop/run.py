@@ -28,7 +28,7 @@ from scheduler.core.mesos.updates import Event as CoreEvent
 from scheduler.core.mesos.updates import ExecutorWords, Registered, TaskUpdate
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.operation import is_live
+from scheduler.core.state.operation import SCHEDULER, is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.certificates import Certificates
 from scheduler.loop.credentials import Credentials
@@ -36,7 +36,7 @@ from scheduler.loop.curves import Curves
 from scheduler.loop.dispatch import Dispatch, Sender
 from scheduler.loop.evaluation import Breaker, Evaluated, Inputs, evaluate, fold
 from scheduler.loop.last_words import sandbox_of
-from scheduler.loop.logins import with_logins
+from scheduler.loop.logins import due_rotation, with_logins
 from scheduler.loop.messages import (
     Asked,
     Event,
@@ -151,6 +151,11 @@ class Loop:
         commands = self._take(events, began)
         self._state = with_logins(self._state, self._sealer)
         self._state = self._certificates.with_authority(self._state, began)
+        due = (
+            due_rotation(self._state, self._sealer, began, self._sources.new_id),
+            self._certificates.due_rotation(self._state, began),
+        )
+        commands += [Asked(command, SCHEDULER) for command in due if command is not None]
         noted = tuple(self._noted)
         inputs = Inputs(self._saver.stored, tuple(self._offers.values()), began, self._sources.new_id, noted)
         found = evaluate(self._state, commands, inputs, self._breaker)

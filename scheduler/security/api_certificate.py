@@ -36,7 +36,10 @@ class UnusableCertificate(ValueError):
 
 @dataclass(frozen=True)
 class Material:
-    """Certificate with its chain, private key and client authorities in PEM; each name says whence it comes."""
+    """Certificate with its chain, private key and client authorities in PEM; each name says whence it comes.
+
+    `issuer` is the certificate of the service's own authority if that signed it, and `renews_itself` is set then.
+    """
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -44,6 +47,8 @@ class Material:
     certificate_name: str = CERTIFICATE
     key_name: str = KEY
     client_ca_name: str = CLIENT_CA
+    issuer: str = ""
+    renews_itself: bool = False
 
 
 class CertificateSource(Protocol):
@@ -75,16 +80,18 @@ class CertificateFiles:
         if problems:
             raise UnusableCertificate(*problems)
         certificate, key, client_ca = contents
-        return Material(certificate, key, client_ca, *(f"{setting} {path}" for setting, path in named))
+        names = [f"{setting} {path}" for setting, path in named]
+        return Material(certificate, key, client_ca, names[0], names[1], names[2])
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A certificate that can be used, with the context of its connections; `ends_at` is in seconds since the epoch."""
+    """A certificate that can be used, with the context of its connections; its times are in seconds since the epoch."""
 
     material: Material
     context: ssl.SSLContext = field(repr=False, compare=False)
     serial: str
+    begins_at: float
     ends_at: float
 
     @property
@@ -111,6 +118,7 @@ def identify(material: Material, now: float) -> Identity:
         material,
         _context(material, chain, clients),
         f"{chain[0].serial_number:x}",
+        chain[0].not_valid_before_utc.timestamp(),
         chain[0].not_valid_after_utc.timestamp(),
     )
 

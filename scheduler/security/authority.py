@@ -38,7 +38,7 @@ class Names:
 
 @dataclass(frozen=True)
 class KeyPair:
-    """An authority that can sign: certificate and key as PEM."""
+    """A certificate and its private key as PEM: of an authority that can sign, or of a server."""
 
     certificate: str
     key: str
@@ -62,10 +62,7 @@ def new_authority(name: str, now: float) -> KeyPair:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return KeyPair(_pem(certificate), private.decode())
+    return KeyPair(_pem(certificate), _private(key))
 
 
 def sign_node(request: str, names: Names, authority: KeyPair, days: float, now: float) -> str:
@@ -80,15 +77,15 @@ def sign_node(request: str, names: Names, authority: KeyPair, days: float, now: 
     return _sign(public_key, names, addresses, authority, days, now)
 
 
-def sign_server(
-    public_key: ec.EllipticCurvePublicKey, names: Names, authority: KeyPair, days: float, now: float
-) -> str:
-    """Return a certificate as PEM for a server that is no peer of the nodes, such as the API.
+def issue_server(names: Names, authority: KeyPair, days: float, now: float) -> KeyPair:
+    """Return a new key with its certificate, for a server that is no peer of the nodes, such as the API.
 
     Raises:
         AuthorityError: The authority cannot sign.
     """
-    return _sign(public_key, names, names.addresses, authority, days, now, peer=False)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _sign(key.public_key(), names, names.addresses, authority, days, now, peer=False)
+    return KeyPair(certificate, _private(key))
 
 
 def read_authority(certificate: str, key: str) -> KeyPair:
@@ -218,6 +215,11 @@ def _usage(signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> str:
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(*form).decode()
 
 
 def _pem(certificate: x509.Certificate) -> str:

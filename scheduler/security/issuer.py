@@ -15,17 +15,28 @@ FILES = "SECURITY_CA_CERTIFICATE_FILE and SECURITY_CA_KEY_FILE"
 
 @dataclass(frozen=True)
 class Issuer:
-    """Where the keys of authorities come from. The files win over an authority of our own."""
+    """Where the keys of authorities come from. The files win over an authority of our own.
+
+    With `serves_api` an authority is needed without TLS of nodes too.
+    """
 
     service_name: str
     sealer: Sealer | None
     certificate_file: str = ""
     key_file: str = ""
+    serves_api: bool = False
 
     @property
     def uses_files(self) -> bool:
         """Return whether the authority is given by files."""
         return bool(self.certificate_file)
+
+    def certificate(self) -> str:
+        """Return the certificate in the file, which can be that of another key. Raises AuthorityError."""
+        try:
+            return Path(self.certificate_file).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
 
     def new(self, now: float) -> Authority:
         """Return a new authority, or that of the files. Raises AuthorityError."""

@@ -17,6 +17,7 @@ from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, Exec
 from scheduler.security.api_certificate import CertificateFiles, CertificateSource
 from scheduler.security.tls import Tls
 from scheduler.security.zookeeper import Access, parse_credentials
+from scheduler.settings.api_files import OWN_WORD
 from scheduler.settings.bundle_digests import DIGESTS
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
@@ -75,6 +76,7 @@ class Settings:
     api_port: int
     api_threads: int
     api_token_file: str
+    api_certificate: str
     api_certificate_file: str
     api_key_file: str
     api_client_ca_file: str
@@ -135,6 +137,7 @@ class Settings:
     security_transport_encryption_enabled: bool
     security_transport_encryption_allow_plaintext: bool
     security_certificate_days: float
+    security_password_days: float
     security_ca_certificate_file: str
     security_ca_key_file: str
     cassandra_options: Mapping[str, Any] = field(repr=False)
@@ -144,10 +147,15 @@ class Settings:
     @property
     def api_scheme(self) -> str:
         """`https` if the API has a certificate, else `http`."""
-        return "https" if self.api_certificate_file else "http"
+        return "https" if self.api_certificate_file or self.has_own_certificate else "http"
 
-    def api_certificate_source(self) -> CertificateSource | None:
-        """Return where the API's certificate comes from; None for plain HTTP."""
+    @property
+    def has_own_certificate(self) -> bool:
+        """Whether the API's certificate is of the service's authority."""
+        return self.api_certificate == OWN_WORD
+
+    def api_certificate_files(self) -> CertificateSource | None:
+        """Return the files of the API's certificate; None without them."""
         if not self.api_certificate_file:
             return None
         return CertificateFiles(self.api_certificate_file, self.api_key_file, self.api_client_ca_file)
@@ -186,7 +194,8 @@ class Settings:
         # cryptography takes a while to import, and few commands need it.
         from scheduler.security.issuer import Issuer
 
-        return Issuer(self.service_name, sealer, self.security_ca_certificate_file, self.security_ca_key_file)
+        files = (self.security_ca_certificate_file, self.security_ca_key_file)
+        return Issuer(self.service_name, sealer, *files, serves_api=self.has_own_certificate)
 
     def cluster_spec(self) -> ClusterSpec:
         """Return the part that becomes a configuration. Equal settings return equal specs."""
@@ -215,6 +224,7 @@ class Settings:
             self.garbage_grace_s or None,
             {address: digest for _, address, digest in self._bundles() if digest},
             self.security_certificate_days,
+            self.security_password_days or None,
         )
 
     def unchecked_bundles(self) -> tuple[str, ...]:

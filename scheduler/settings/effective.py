@@ -13,7 +13,9 @@ _SECTIONS = ("Cluster", "Cassandra", "Executor", "Security")
 _TABLE = {setting.name for name in _SECTIONS for setting in SECTIONS[name]}
 # Files of the scheduler's machine are chosen in its environment only.
 _FROM_FILES = ("_FILE", "_DIR")
-_POLICY = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S", "SECURITY_CERTIFICATE_DAYS"}
+_POLICY = {
+    "REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S", "SECURITY_CERTIFICATE_DAYS", "SECURITY_PASSWORD_DAYS",
+}  # fmt: skip
 
 _ALL = frozenset(
     name for name in {*_TABLE, *(option.name for option in OPTIONS), *code.NAMES} if not name.endswith(_FROM_FILES)

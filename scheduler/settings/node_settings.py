@@ -123,6 +123,12 @@ SECURITY = (
         minimum=1,
         maximum=825,
     ),
+    number(
+        "SECURITY_PASSWORD_DAYS",
+        "0",
+        "Days after which the scheduler rotates the passwords of its own users of Cassandra; 0: only on request.",
+        maximum=3650,
+    ),
     text(
         "SECURITY_CA_CERTIFICATE_FILE",
         "",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scheduler.settings.api_files import unusable_api_files
+from scheduler.settings.api_files import OWN_SETTING, OWN_WORD, unusable_api_files
 from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
@@ -184,7 +184,8 @@ def _locations(reading: Reading, name: str) -> dict[str, str]:
     if host in _WILDCARDS:
         # A name that does not depend on the scheduler's agent: another address would restart every node.
         host = "-".join(reversed(name.split("/"))) + ".marathon.mesos"
-    scheme = "https" if reading.values.get("API_CERTIFICATE_FILE") else "http"
+    own = reading.values.get(OWN_SETTING) == OWN_WORD
+    scheme = "https" if own or reading.values.get("API_CERTIFICATE_FILE") else "http"
     base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
     artifacts = (reading.values.get("ARTIFACTS_URL") or f"{base}/artifacts").rstrip("/") + "/"
     return {

@@ -129,6 +129,14 @@ _API = (
         "",
         "File with one token on each line, as name:role:token; see docs/security.md.",
     ),
+    Setting(
+        "API_CERTIFICATE",
+        "text",
+        "file",
+        "own: the API speaks HTTPS alone, with a certificate of the authority that signs those of nodes; "
+        "file: as API_CERTIFICATE_FILE says.",
+        words=("file", "own"),
+    ),
     text(
         "API_CERTIFICATE_FILE",
         "",

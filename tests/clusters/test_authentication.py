@@ -127,6 +127,11 @@ def test_a_new_cluster_has_it_from_its_first_start(tmp_path: Path, monkeypatch: 
         assert third[0] == first[0]
         assert third[1] != first[1]
         wait_for("the old password is refused", lambda: not is_accepted(world, first), 30.0)
+
+        code, answer = world.put("/v1/config", {"SECURITY_PASSWORD_DAYS": "0.0001"})
+        assert (code, answer["restarts"]) == (200, []), answer
+        wait_for("the schedule has rotated", lambda: current(world)[0] != third[0], 120.0)
+        assert is_accepted(world, current(world))
         for secret in (first[1], second[1], third[1], DBA[1]):
             assert places_with(world, secret) == []
 

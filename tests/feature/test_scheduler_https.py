@@ -15,6 +15,7 @@ from localmesos.agent.fetcher.fetcher import Fetcher
 from scheduler.errors import Exit
 from tests.certificates import Authority, Issued
 from tests.feature.scheduler_process import Make, Scheduler
+from tests.unit.sealing_keys import new_key
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(180)]
@@ -112,6 +113,36 @@ def test_a_certificate_that_changes_while_it_runs(
     assert kinds.count("CERTIFICATE") >= 2
     put(files, authority.issue("again"))
     wait_for("the repaired one is used", lambda: curl(scheduler, "/admin/ping", ca=authority.ca) == (0, "pong\n"))
+
+
+def test_a_certificate_of_the_own_authority(make: Make, tmp_path: Path) -> None:
+    settings = {"API_CERTIFICATE": "own", "SECRETS_KEY": new_key()}
+    scheduler = make(**settings).start()
+    ca = tmp_path / "ca.pem"
+
+    def get_authority() -> bool:
+        code, said = curl(scheduler, "/v1/certificates/authorities", "--insecure")
+        ca.write_text(said)
+        return code == 0 and said.startswith("-----BEGIN CERTIFICATE-----")
+
+    wait_for("anybody can read the authority", get_authority, seconds=60)
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", str(ca), "-noout", "-fingerprint", "-sha256"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip().partition("=")[2]  # fmt: skip
+    wait_for("the certificate is of it", lambda: curl(scheduler, "/admin/ping", ca=ca) == (0, "pong\n"))
+    assert f"the API's certificate is of the authority with the SHA-256 {shown}" in scheduler.said()
+    document = json.loads(curl(scheduler, "/v1/certificates", ca=ca)[1])
+    (authority,) = document["authorities"]
+    assert (document["encryption"], document["api"]["source"]) == ("off", "own")
+    assert document["api"]["authority"] == authority["fingerprint"]
+
+    scheduler.stop()
+    again = make(**settings).start()
+    wait_for("the next one is trusted too", lambda: curl(again, "/admin/ping", ca=ca) == (0, "pong\n"), seconds=60)
+    found = json.loads(curl(again, "/v1/certificates", ca=ca)[1])
+    assert found["authorities"] == document["authorities"]
+    assert found["api"]["serial"] != document["api"]["serial"]
 
 
 def test_agents_and_the_command_line(make: Make, authority: Authority, files: dict[str, str], tmp_path: Path) -> None:

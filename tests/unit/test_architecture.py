@@ -23,7 +23,7 @@ FLOORS = {
         "dispatch formats history inputs live offers settings", "charts locations logs retention",
         "backups commands nodes", "do now stream work", "routes",
     ),
-    "service": ("certificate http logs tokens uninstall", "startup", "server", "__main__"),
+    "service": ("certificate certificate_source http logs tokens uninstall", "startup", "server", "__main__"),
     "service.http": (
         "channel descriptors limits tally", "lanes outgoing requests tls", "exchange", "connection", "crowd", "loop",
         "worker",
@@ -35,7 +35,8 @@ FLOORS = {
     ),
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql figures mesos_http certificate_messages", "protocol", "jmx s3 tls",
+        "json_codec untrusted memory redaction cql figures mesos_http certificate_messages maven_lock",
+        "protocol sbom", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),
     "executor.backup": (

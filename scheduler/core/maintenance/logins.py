@@ -82,11 +82,12 @@ def note_logins(cycle: Cycle, view: View) -> None:
     if any(step.forced for _, found in view.phases for step in found):
         return
     if operation.kind == AUTHENTICATION:
-        known = replace(record, made=True, replicas=int(operation.request["replicas"]))
+        changed_at = record.changed_at if record.made else cycle.now
+        known = replace(record, made=True, replicas=int(operation.request["replicas"]), changed_at=changed_at)
     elif operation.kind == ROTATION:
         changed = Login(str(operation.request["user"]), operation.sealed, operation.id)
         users = tuple(changed if user.name == changed.name else user for user in record.users)
-        known = replace(record, users=users, current=changed.name)
+        known = replace(record, users=users, current=changed.name, changed_at=cycle.now)
     else:
         return
     cycle.replace_state(replace(cycle.state, logins=known))

@@ -81,6 +81,7 @@ def _policies(old: Policy, new: Policy) -> Iterator[Difference]:
     yield "grace of garbage", old.garbage_grace_seconds, new.garbage_grace_seconds
     yield "bundle digests", tuple(old.digests.items()), tuple(new.digests.items())
     yield "days of certificates", old.certificate_days, new.certificate_days
+    yield "days of passwords", old.password_days, new.password_days
 
 
 def _addresses(spec: ClusterSpec) -> tuple[str, ...]:

@@ -21,13 +21,15 @@ class LoginsRecord:
     """The two superusers, stored under `logins`: they alternate, so one is valid while the other's password changes.
 
     `current` is the name of the one that jobs use. `made`: both exist in Cassandra, and its default superuser cannot
-    log in. `replicas` is the number of replicas of system_auth that the scheduler has made last.
+    log in. `replicas` is the number of replicas of system_auth that the scheduler has made last. `changed_at` is the
+    last change of a password, in seconds since the epoch; None if it is not known.
     """
 
     users: tuple[Login, ...]
     current: str
     made: bool = False
     replicas: int = 0
+    changed_at: float | None = None
     schema_version: int = SCHEMA_VERSION
 
     def login(self, name: str) -> Login:

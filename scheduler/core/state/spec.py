@@ -97,9 +97,9 @@ class ClusterSpec:
 class Policy:
     """Settings that are in no configuration: the actions that the scheduler may begin itself, and the bundles' digests.
 
-    `replace_after_seconds` and `garbage_grace_seconds`: None means never. `digests` are the SHA-256 of the present
-    bundles by address. A bundle can be built again for a node that keeps its configuration, so each launch records
-    its own.
+    `replace_after_seconds`, `garbage_grace_seconds` and `password_days`: None means never. `digests` are the SHA-256
+    of the present bundles by address. A bundle can be built again for a node that keeps its configuration, so each
+    launch records its own.
     """
 
     replace_after_seconds: float | None = None
@@ -107,3 +107,4 @@ class Policy:
     garbage_grace_seconds: float | None = 604_800.0
     digests: Mapping[str, str] = field(default_factory=dict)
     certificate_days: float = 30.0
+    password_days: float | None = None

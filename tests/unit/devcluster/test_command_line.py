@@ -45,3 +45,11 @@ def test_it_is_built_among_the_artifacts(tmp_path: Path) -> None:
 def test_it_cannot_be_built(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="The command line cassandra-mesos could not be built"):
         Bundles(tmp_path / "missing").build_command_line()
+
+
+def test_up_names_what_a_secure_cluster_needs(tmp_path: Path) -> None:
+    lines = summary(ClusterLayout(tmp_path, secure=True), ["127.0.0.2:9042"])
+    assert f".venv/bin/cqlsh --cqlshrc {tmp_path / 'security' / 'cqlshrc'} -e 'LIST ROLES'" in lines
+    assert "ZooKeeper   127.0.0.1:2281" in lines
+    assert "Mesos       https://127.0.0.1:5050/state" in lines
+    compile("\n".join(lines[lines.index(".venv/bin/python - <<'EOF'") + 1 : lines.index("EOF")]), "example", "exec")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from devcluster.layout import Address, ClusterLayout
+from devcluster.layout import Address, ApiTls, ClusterLayout
 from devcluster.up import resolve
 
 
@@ -41,5 +41,17 @@ def test_sizes_are_remembered(tmp_path: Path) -> None:
     assert resolve(base, 6, None) == replace(base, nodes=6, heap_mb=512)
     assert resolve(base, None, None, 2) == replace(base, nodes=5, heap_mb=512, spare_agents=2)
     assert resolve(base, None, 300) == replace(base, nodes=5, heap_mb=300)
+    assert resolve(base, None, None, secure=True) == replace(base, nodes=5, heap_mb=512, secure=True)
+    replace(base, secure=True).remember()
+    assert resolve(base, None, None) == replace(base, secure=True)
     base.forget()
     assert base.remembered() is None
+
+
+def test_addresses_of_a_secure_cluster(tmp_path: Path) -> None:
+    layout = ClusterLayout(tmp_path, secure=True)
+    assert (layout.api_url, layout.master_url) == ("https://127.0.0.1:9000", "https://127.0.0.1:5050")
+    assert layout.api_ca == layout.mesos_ca == tmp_path / "security" / "ca.pem"
+    own = ApiTls(tmp_path / "api.pem", tmp_path / "key.pem", tmp_path / "other.pem")
+    assert replace(layout, api_tls=own).api_ca == own.ca
+    assert ClusterLayout(tmp_path).mesos_ca is None

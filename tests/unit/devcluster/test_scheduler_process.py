@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import local, scheduler_process
+from devcluster import local, scheduler_process, security
 from devcluster.bundles import Bundles
 from devcluster.layout import AGENT_CPUS, AGENT_DISK_MB, AGENT_MEMORY_MB, MAX_HEAP_MB, MIN_HEAP_MB, ClusterLayout
 from executor.cassandra import start_cache
@@ -35,6 +35,25 @@ def test_the_scheduler_takes_them(tmp_path: Path, nodes: int, heap_mb: int) -> N
     assert read.mesos_master == "zk://127.0.0.1:2181/mesos"
     assert read.artifacts_url == "http://127.0.0.1:9000/v1/artifacts/"
     assert read.warnings == ()
+
+
+def test_the_scheduler_of_a_secure_cluster(tmp_path: Path) -> None:
+    layout = ClusterLayout(tmp_path, secure=True)
+    local.token(layout)
+    security.prepare(layout)
+    read = settings(layout)
+    assert read.warnings == ()
+    assert read.zookeeper_servers == "127.0.0.1:2281"
+    assert read.artifacts_url == "https://127.0.0.1:9000/v1/artifacts/"
+    spec = read.cluster_spec().cassandra
+    assert (spec.encryption, spec.authentication, spec.authorization) == ("required", "on", "on")
+    before = {path.name: path.read_bytes() for path in layout.security_directory.iterdir()}
+    security.prepare(layout)
+    assert {path.name: path.read_bytes() for path in layout.security_directory.iterdir()} == before
+    # One more node, and its agent needs a certificate for its address.
+    security.prepare(replace(layout, nodes=4))
+    changed = {path.name for path in layout.security_directory.iterdir() if path.read_bytes() != before[path.name]}
+    assert changed == {"mesos.pem", "mesos-key.pem", "mesos-both.pem", "mesos.addresses"}
 
 
 def test_what_the_user_sets_beside_them_is_kept(tmp_path: Path) -> None:

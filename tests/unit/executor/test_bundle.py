@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -15,9 +18,11 @@ MAVEN = """\
 #!/bin/sh
 for word; do case $word in -DoutputDirectory=*) out=${word#*=};; esac; done
 mkdir -p "$out"
-echo jar > "$out/some.jar"
+echo jar > "$out/some-1.0.jar"
 echo called >> "$(dirname "$0")/calls"
 """
+JAR_SHA256 = hashlib.sha256(b"jar\n").hexdigest()
+LOCK = f"{JAR_SHA256}  some-1.0.jar  org.example:some:1.0\n"
 POM = '<project xmlns="http://maven.apache.org/POM/4.0.0"><version>1.2.3</version></project>'
 
 
@@ -29,6 +34,8 @@ def sources(tmp_path: Path) -> Path:
         (sources / name).mkdir(parents=True)
     (sources / "pom.xml").write_text(POM)
     (sources / "zookeeper/pom.xml").write_text(POM)
+    (sources / "maven.lock").write_text(LOCK)
+    (sources / "zookeeper/maven.lock").write_text(LOCK)
     (sources / "zookeeper/logback.xml").write_text("<configuration/>")
     (sources / "conf/jvm17.options").write_text("-ea\n")
     _maven(tmp_path, MAVEN)
@@ -64,9 +71,9 @@ def test_all_bundles(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed == [str(out / name) for name in ("cassandra-1.2.3.tar.gz", "executor.tar.gz", "zookeeper")]
     with tarfile.open(out / "cassandra.tar.gz") as tar:
         assert {item.name for item in tar if item.isfile()} == {
-            "cassandra/VERSION", "cassandra/conf/jvm17.options", "cassandra/lib/some.jar",
+            "cassandra/VERSION", "cassandra/conf/jvm17.options", "cassandra/lib/some-1.0.jar",
         }  # fmt: skip
-    assert {path.name for path in (out / "zookeeper").iterdir()} == {"some.jar", "logback.xml"}
+    assert {path.name for path in (out / "zookeeper").iterdir()} == {"some-1.0.jar", "logback.xml"}
 
 
 def test_the_same_inputs_give_the_same_bytes(sources: Path) -> None:
@@ -110,6 +117,56 @@ def test_a_bad_pom(sources: Path, capsys: pytest.CaptureFixture[str], pom: str, 
     (sources / "pom.xml").write_text(pom)
     assert _build(sources, "out", "cassandra") == 1
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lock", "words"),
+    [
+        (LOCK.replace(JAR_SHA256[:4], "0000"), f"some-1.0.jar has the SHA-256 {JAR_SHA256}, not 0000"),
+        (LOCK.replace("some-1.0", "other-1.0"), "other-1.0.jar is missing; some-1.0.jar is not in the lock"),
+        ("some-1.0.jar\n", "line 1 is not <sha256>  <jar>  <group:artifact:version>"),
+        (None, "/sources/maven.lock"),
+    ],
+    ids=("another jar", "another name", "no lock", "no file"),
+)
+def test_other_jars_than_those_of_the_lock(
+    sources: Path, capsys: pytest.CaptureFixture[str], lock: str | None, words: str
+) -> None:
+    path = sources / "maven.lock"
+    path.unlink()
+    if lock is not None:
+        path.write_text(lock)
+    assert _build(sources, "out", "cassandra") == 1
+    assert words in capsys.readouterr().err
+    assert not (sources.parent / "out/cassandra-1.2.3.tar.gz").exists()
+
+
+def test_the_lists_of_what_is_in_the_bundles(sources: Path) -> None:
+    assert _build(sources, "out", "cassandra", "executor") == 0
+    out = sources.parent / "out"
+    document = json.loads((out / "cassandra-1.2.3.cdx.json").read_text())
+    digest = hashlib.sha256((out / "cassandra-1.2.3.tar.gz").read_bytes()).hexdigest()
+    assert document["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    assert document["components"] == [
+        {
+            "type": "library",
+            "bom-ref": "pkg:maven/org.example/some@1.0?type=jar",
+            "group": "org.example",
+            "name": "some",
+            "version": "1.0",
+            "purl": "pkg:maven/org.example/some@1.0?type=jar",
+            "hashes": [{"alg": "SHA-256", "content": JAR_SHA256}],
+        }
+    ]
+    document = json.loads((out / "executor.cdx.json").read_text())
+    addresses = {item["purl"] for item in document["components"]}
+    assert f"pkg:pypi/boto3@{importlib.metadata.version('boto3')}" in addresses
+    # Another distribution has this name on the index.
+    assert any(address.startswith("pkg:generic/cassandra-mesos/http-parser@") for address in addresses)
+    # A list that was lost is made again.
+    (out / "cassandra-1.2.3.cdx.json").unlink()
+    assert _build(sources, "out", "cassandra") == 0
+    assert (out / "cassandra-1.2.3.cdx.json").exists()
 
 
 def test_two_builds_at_once_make_one(sources: Path) -> None:

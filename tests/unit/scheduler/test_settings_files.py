@@ -9,6 +9,7 @@ import pytest
 from scheduler.settings import InvalidSettings, parse
 from tests.certificates import Authority
 from tests.unit.scheduler.settings.test_settings import problems, settings
+from tests.unit.sealing_keys import new_key
 
 
 class TestFiles:
@@ -94,6 +95,20 @@ class TestFiles:
         assert problem.endswith("has the mode 0644, so that other users of the machine can use it; set it to 0600.")
         # A running scheduler keeps the pair before, and takes other changes of settings.
         assert parse({"ARTIFACTS_URL": "https://files.example/", **files}, at_start=False).api_scheme == "https"
+
+    def test_https_of_the_own_authority(self, tmp_path: Path) -> None:
+        own = {"API_CERTIFICATE": "own"}
+        assert problems(own) == (
+            "SECRETS_KEY_FILE must be set beside API_CERTIFICATE=own: it seals the key of the authority.",
+        )
+        found = settings(**own, SECRETS_KEY=new_key(), ARTIFACTS_URL="", EXECUTOR_LOCATION="http://a/b")
+        assert (found.api_scheme, found.has_own_certificate) == ("https", True)
+        assert found.artifacts_url.startswith("https://")
+        issued = Authority(tmp_path / "authority").issue("api")
+        files = {"API_CERTIFICATE_FILE": str(issued.certificate), "API_KEY_FILE": str(issued.key)}
+        assert problems({**own, **files, "SECRETS_KEY": new_key()}) == (
+            "API_CERTIFICATE_FILE and API_CERTIFICATE=own exclude each other.",
+        )
 
     @pytest.mark.parametrize(("given", "rules"), [
         (("API_KEY_FILE",), ("API_CERTIFICATE_FILE must be set beside API_KEY_FILE.",)),

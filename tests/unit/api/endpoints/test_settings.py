@@ -204,7 +204,8 @@ def test_no_value_is_told(client: FlaskClient, gateway: CoreGateway) -> None:
 
 def test_what_may_be_given() -> None:
     assert {"NODES", "CASSANDRA_YAML", "EXECUTOR_CPUS", "SERVICE_USER", "CASSANDRA_NUM_TOKENS"} <= RECORDED
-    own = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S", "SECURITY_CERTIFICATE_DAYS"}
+    own = {"REPLACE_AFTER_S", "CLEANUP_AFTER_SCALE", "GARBAGE_GRACE_S"}
+    own |= {"SECURITY_CERTIFICATE_DAYS", "SECURITY_PASSWORD_DAYS"}
     assert own == CHANGEABLE - RECORDED
     assert not [name for name in CHANGEABLE if name.endswith(("_FILE", "_DIR")) or "SECRET" in name]
 

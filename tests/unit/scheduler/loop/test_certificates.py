@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,6 +13,7 @@ from cryptography.fernet import Fernet
 from executor.certificate_messages import CertificateQuery, CertificateReply, fingerprints
 from executor.protocol import encode_message, parse_message
 from executor.tls.certificate import checked, new_request
+from scheduler.core.commands.apply import apply_command
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.state.authority import AuthorityRecord, RotationPhase
 from scheduler.core.state.cluster import ClusterState
@@ -20,6 +22,7 @@ from scheduler.errors import NotConnectedError, StoreUnavailableError
 from scheduler.loop.certificates import Certificates, names_of
 from scheduler.loop.messages import Message
 from scheduler.loop.run import Loop, Sources
+from scheduler.security.authority import KeyPair, new_authority
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Memory, MemoryStore, Writes
@@ -198,3 +201,29 @@ def test_nothing_is_signed_by_an_authority_that_is_not_stored() -> None:
     loop.cycle([query])
     assert b"sealed" in memory.records["authority"][1]
     assert sender.sent[-1][1].chain
+
+
+def test_another_authority_in_the_files_begins_a_rotation(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+
+    def put(pair: KeyPair) -> None:
+        certificate.write_text(pair.certificate)
+        key.write_text(pair.key)
+
+    first, second = new_authority("first", NOW), new_authority("second", NOW)
+    put(first)
+    files = Issuer("cassandra", None, str(certificate), str(key))
+    certificates = Certificates(Sender(), files)
+    state = certificates.with_authority(replace(encrypted(), authority=None), NOW)
+    assert certificates.due_rotation(state, NOW) is None
+    certificate.write_text(second.certificate)
+    assert certificates.due_rotation(state, NOW) is None, "the key is still that of the first one"
+    put(second)
+    command = certificates.due_rotation(state, NOW)
+    assert command is not None
+    assert (command.certificate, command.sealed, command.waits) == (second.certificate, "", True)
+    after = apply_command(state, command, NOW)
+    assert isinstance(after, ClusterState)
+    assert certificates.due_rotation(after, NOW) is None, "it runs"
+    certificate.unlink()
+    assert certificates.due_rotation(state, NOW) is None

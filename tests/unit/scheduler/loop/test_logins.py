@@ -8,10 +8,12 @@ import pytest
 
 from bench import large
 from executor.protocol import SERVICE_ROLES
+from scheduler.core.commands.apply import apply_command
+from scheduler.core.commands.command import StartOperation
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import encode_record
 from scheduler.core.state.operation import OperationRecord, OperationState
-from scheduler.loop.logins import PASSWORD, completed, job_logins, with_logins
+from scheduler.loop.logins import PASSWORD, completed, due_rotation, job_logins, with_logins
 from scheduler.security.sealing import Sealer, SealError
 from tests.unit.sealing_keys import new_key
 
@@ -78,3 +80,60 @@ def test_a_lost_key_is_a_problem_only_while_it_is_needed() -> None:
         job_logins(state, Sealer([new_key()]))
     off = replace(state, target=cluster("off").target)
     assert job_logins(off, None) == {}
+
+
+NOW = 1_000_000_000.0
+DAY = 86_400.0
+
+
+def aged(days: float | None = 30, made: bool = True, changed_at: float | None = NOW - 31 * DAY) -> ClusterState:
+    """Return a cluster whose users are made, with passwords of 31 days."""
+    state = with_logins(cluster(), SEALER)
+    assert state.logins is not None
+    record = replace(state.logins, made=made, changed_at=changed_at)
+    return replace(state, logins=record, policy=replace(state.policy, password_days=days))
+
+
+def due(state: ClusterState, sealer: Sealer | None = SEALER) -> StartOperation | None:
+    return due_rotation(state, sealer, NOW, lambda: "o9")
+
+
+def stopped(at: float, how: OperationState = OperationState.STOPPED) -> OperationRecord:
+    return replace(operation("rotation"), state=how, finished_at=at)
+
+
+def test_old_passwords_are_rotated() -> None:
+    state = aged()
+    command = due(state)
+    assert command is not None
+    assert (command.plan, command.request, command.nodes) == ("rotation", {"user": SECOND}, tuple(state.nodes))
+    assert len(SEALER.open("o9", command.sealed)[PASSWORD]) == 43
+    after = apply_command(state, command, NOW)
+    assert isinstance(after, ClusterState)
+    assert due(after) is None, "it runs"
+
+
+@pytest.mark.parametrize(
+    ("state", "is_due"),
+    [
+        (aged(changed_at=None), True),
+        (aged(days=32), False),
+        (aged(days=None), False),
+        (aged(made=False), False),
+        (replace(aged(), operations={"repair": operation("repair")}), False),
+        (replace(aged(), operations={"rotation": stopped(NOW - 3599)}), False),
+        (replace(aged(), operations={"rotation": stopped(NOW - 3601)}), True),
+        (replace(aged(), operations={"rotation": stopped(NOW - 1, OperationState.COMPLETE)}), True),
+    ],
+    ids=("unknown", "young", "off", "no users", "a repair", "stopped now", "stopped long ago", "complete"),
+)  # fmt: skip
+def test_when_passwords_are_rotated(state: ClusterState, is_due: bool) -> None:
+    assert (due(state) is not None) == is_due
+
+
+def test_passwords_stay_without_a_key_and_while_a_node_is_down() -> None:
+    assert due(aged(), None) is None
+    state = aged()
+    name, node = next(iter(state.nodes.items()))
+    lost = replace(node, task=None)
+    assert due(replace(state, nodes={**state.nodes, name: lost})) is None

@@ -20,10 +20,10 @@ from scheduler.security.authority import (
     KeyPair,
     Names,
     RequestRefused,
+    issue_server,
     new_authority,
     read_authority,
     sign_node,
-    sign_server,
 )
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
@@ -65,10 +65,12 @@ def test_a_certificate_has_the_names_of_its_node(authority: KeyPair) -> None:
 
 
 def test_a_server_is_no_peer_of_the_nodes(authority: KeyPair) -> None:
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    pem = sign_server(key, Names("api", ("10.0.0.9",), ("api.example",)), authority, 30, NOW)
-    usage = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    issued = issue_server(Names("api", ("10.0.0.9",), ("api.example",)), authority, 30, NOW)
+    certificate = x509.load_pem_x509_certificate(issued.certificate.encode())
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     assert list(usage.value) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    key = serialization.load_pem_private_key(issued.key.encode(), None)
+    assert key.public_key() == certificate.public_key()
 
 
 @pytest.mark.parametrize(
