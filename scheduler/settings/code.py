@@ -83,9 +83,9 @@ def class_problem(name: str, text: str, environment: Texts) -> str | None:
     """
     allowed = set(_foreign_classes(name, environment.get(name, "")))
     found = next((place for place, value in _foreign_classes(name, text) if (place, value) not in allowed), None)
-    return (
-        None if found is None else f"{name} must not name a class outside of org.apache.cassandra in {found}: {ALONE}"
-    )
+    if found is None:
+        return None
+    return f"{name} must name a class of org.apache.cassandra in {found}: another one {ALONE}"
 
 
 def without_code(overrides: Overrides, environment: Texts) -> Overrides:

@@ -48,9 +48,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         JobError: Hopeless if the schema is not that of the snapshots, and they are not taken again.
     """
     request = read(context.launch.parameters)
-    started = Started(
-        request.backup_name, request.operation, request.cluster, request.cluster_name, time.time()
-    )  # fmt: skip
+    started = Started(request.backup_name, request.operation, request.cluster, request.cluster_name, time.time())
     with open_location(context, request) as store:
         catalog.claim(store, started)
         wait_for_agreement(context.node.jolokia, context.wait)
