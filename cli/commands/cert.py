@@ -35,6 +35,11 @@ def status(session: Session, authorities: bool) -> int:
         for item in document["nodes"]
     ]  # fmt: skip
     foot = [] if document["rotation"] is None else [f"Rotation: {document['rotation']}; see: plan status certificates"]
+    # A scheduler of an earlier version does not show it.
+    if (api := document.get("api")) is not None:
+        foot.append(
+            f"API: certificate of source {api['source']}, serial {api['serial']}, valid until {api['not_after']}"
+        )
     session.output.show(document, Table(_COLUMNS, rows), foot=foot)
     bad = any(item["state"] in ("overdue", "expired") for item in document["nodes"])
     return ExitCode.FAILED if bad else ExitCode.DONE

@@ -28,6 +28,8 @@ from scheduler.core.plans.build import build_plans
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
+from scheduler.security.api_certificate import CertificateFiles, identify
+from tests.certificates import Authority
 from tests.unit.api.cluster import NOW, CoreGateway, make_settings
 from tests.unit.api.endpoints.test_certificates import encrypted
 from tests.unit.api.maintenance import run, uploading
@@ -80,7 +82,7 @@ def test_every_request_is_in_the_openapi_document(cli: CommandLine, served: Serv
         "/v1/nodes/{node}/restart", "/v1/nodes/replace", "/v1/config/cassandra", "/v1/config/executor",
         "/v1/config/nodes", "/v1/config/seed-nodes", "/v1/state/frameworkId", "/v1/state/properties", "/admin/ping",
         "/v1/artifacts/{name}", "/v1/openapi.json", "/v1/events/stream", "/v1/backup/{work}/stop",
-        "/v1/schema",
+        "/v1/schema", "/v1/certificates/authorities",
     }  # fmt: skip
 
 
@@ -124,6 +126,17 @@ def test_a_client_of_a_cluster_with_tls_gets_the_authority(
     snippet = cli("connection", "--driver-snippet").out
     assert "port=9042, ssl_context=context," in snippet
     compile(snippet, "snippet", "exec")
+
+
+def test_the_certificate_of_the_api_is_below_those_of_the_nodes(
+    cli: CommandLine, gateway: CoreGateway, tmp_path: Path
+) -> None:
+    issued = Authority(tmp_path).issue("api")
+    identity = identify(CertificateFiles(str(issued.certificate), str(issued.key)).read(), time.time())
+    with serve(create_app(gateway, make_settings(), identity=lambda: identity)) as served:
+        ran = cli("--url", served.url, "cert", "status")
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("API")]
+    assert line.startswith(f"API: certificate of source file, serial {identity.serial}, valid until 20")
 
 
 def test_tables_without_keyspaces_are_sent(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
