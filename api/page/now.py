@@ -100,7 +100,7 @@ def attention(found: Snapshot, warned: Sequence[str] = ()) -> list[Item]:
     state = found.state
     words = [*state.configuration_errors, *warned, *warnings(state, state.target.spec)]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
-    for node in certificates(found)["nodes"]:
+    for node in certificates(found, None)["nodes"]:
         if node["state"] in _ENDING:
             renew = button("certificates-renew", node=node["node"])
             tone = "bad" if node["state"] == EXPIRED else "warn"
@@ -112,7 +112,7 @@ def attention(found: Snapshot, warned: Sequence[str] = ()) -> list[Item]:
 def foot(found: Snapshot, nodes: Sequence[Tile]) -> list[Fact]:
     """Return what an operator looks for although nothing is wrong with it: data, backup, repair, certificates."""
     made = [_data(nodes), *(_last(found, kind) for kind in ("backup", "repair"))]
-    own = [item for item in certificates(found)["nodes"] if item["not_after"] is not None]
+    own = [item for item in certificates(found, None)["nodes"] if item["not_after"] is not None]
     if own:
         first = min(own, key=lambda item: str(item["not_after"]))
         ending = sum(item["state"] in _ENDING for item in own)

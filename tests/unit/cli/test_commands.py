@@ -74,7 +74,7 @@ def test_every_request_is_in_the_openapi_document(cli: CommandLine, served: Serv
     paths: Mapping[str, Any] = describe(BLUEPRINTS)["paths"]
     asked = {(method.lower(), path_template(rule)) for method, rule in served.rules}
     assert [(method, path) for method, path in sorted(asked) if method not in paths.get(path, {})] == []
-    # What is not asked: other names of the same, single values of the target, the artifacts, and the page's choices.
+    # What is not asked: other names of the same, single values of the target, the artifacts, and what the page draws.
     unasked = {path for path in paths if path not in {path for _, path in asked}}
     assert unasked <= {
         "/v1/plans/{plan}", "/v1/plan/{name}", "/v1/nodes/connect", "/v1/nodes/connect/address",
@@ -83,6 +83,7 @@ def test_every_request_is_in_the_openapi_document(cli: CommandLine, served: Serv
         "/v1/config/nodes", "/v1/config/seed-nodes", "/v1/state/frameworkId", "/v1/state/properties", "/admin/ping",
         "/v1/artifacts/{name}", "/v1/openapi.json", "/v1/events/stream", "/v1/backup/{work}/stop",
         "/v1/schema", "/v1/certificates/authorities",
+        "/v1/schema", "/v1/{kind}/curve", "/v1/backup/{work}/curve",
     }  # fmt: skip
 
 
