@@ -67,8 +67,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
         store.put_document(key, content)
-    parts = (missing, _left_out_words(fit.left_out), _uncounted_words(uncounted), _spread_words(context))
-    message = "; ".join(filter(None, parts))
+    sentences = (missing, _left_out_words(fit.left_out), _uncounted_words(uncounted), _spread_words(context))
     return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -77,7 +76,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         "described_at": described_at,
         "counted_at": time.time() if any(table.rows is not None for table in found.tables) else None,
         **({"left_out": fit.left_out} if fit.left_out else {}),
-        **({"message": message} if message else {}),
+        **({"message": message} if (message := "; ".join(filter(None, sentences))) else {}),
     }
 
 
