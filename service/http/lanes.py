@@ -10,13 +10,13 @@ from collections.abc import Callable
 from gunicorn.http.message import Request
 
 # The paths that need no token (api.http.roles.OPEN), below any mount. None of them waits for the scheduler.
-_QUICK = re.compile(r"/(admin/(ping|healthcheck)|v1/(health|artifacts/[^/]+))\Z")
+_QUICK = re.compile(r"/(admin/(ping|healthcheck)|v1/(health|certificates/authorities|artifacts/[^/]+))\Z")
 
 Job = Callable[[], None]
 
 
 def is_quick(request: Request) -> bool:
-    """Return whether the request is for health, ping or an artifact."""
+    """Return whether the request is for health, ping, an artifact or the authorities: none of these waits."""
     if request.method not in ("GET", "HEAD"):
         return False
     return _QUICK.search(re.sub("/{2,}", "/", request.path).rstrip("/")) is not None
