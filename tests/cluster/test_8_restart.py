@@ -22,7 +22,7 @@ def writing(world: World) -> AbstractContextManager[list[int]]:
         insert.is_idempotent = True
         return lambda number: session.execute(insert, (number, f"row {number}"))
 
-    return traffic(world.cql, prepare, 0.005)
+    return traffic(world.cql, prepare)
 
 
 def test_a_rolling_restart_keeps_every_row(world: World) -> None:

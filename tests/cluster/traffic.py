@@ -11,15 +11,17 @@ from cassandra.cluster import Session
 from tests.waiting import wait_for
 
 Request = Callable[[int], object]
+# Often enough to meet every moment of a restart, seldom enough to leave the processors to Cassandra's starts.
+_PAUSE_SECONDS = 0.03
 
 
 @contextmanager
 def traffic(
-    connect: Callable[[], AbstractContextManager[Session]], prepare: Callable[[Session], Request], pause: float
+    connect: Callable[[], AbstractContextManager[Session]], prepare: Callable[[Session], Request]
 ) -> Iterator[list[int]]:
     """The numbers that a client has got through so far; no request may fail.
 
-    `prepare` returns the requests for one number, `pause` are the seconds between two numbers.
+    `prepare` returns the requests for one number.
     """
     done: list[int] = []
     failures: list[BaseException] = []
@@ -32,7 +34,7 @@ def traffic(
                 while not stop.is_set():
                     request(len(done))
                     done.append(len(done))
-                    stop.wait(pause)
+                    stop.wait(_PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001 raised again below, by the test's own thread
             failures.append(error)
 

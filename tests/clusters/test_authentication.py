@@ -150,7 +150,7 @@ def shopping(world: World) -> AbstractContextManager[list[int]]:
 
         return request
 
-    return traffic(lambda: world.cql(SHOP), prepare, 0.02)
+    return traffic(lambda: world.cql(SHOP), prepare)
 
 
 def stage_of(world: World) -> set[str]:

@@ -94,7 +94,7 @@ def busy(world: World, tls: bool = False) -> AbstractContextManager[list[int]]:
 
         return request
 
-    return traffic(lambda: session(world, tls), prepare, 0.01)
+    return traffic(lambda: session(world, tls), prepare)
 
 
 def change(world: World, value: str) -> None:
