@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
@@ -21,7 +22,7 @@ from devcluster.layout import ClusterLayout
 from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
 from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World, deployed, make_layout
-from tests.waiting import wait_for
+from tests.waiting import NotInTimeError, wait_for
 
 # The tests need one another, in their order.
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1200), pytest.mark.xdist_group("encryption")]
@@ -80,6 +81,18 @@ def session(world: World, tls: bool = False) -> Iterator[Session]:
         cluster.shutdown()
 
 
+def hang_up(world: World) -> None:
+    """End what a client left: the driver keeps a connection to a node that comes back while the client ends.
+
+    The plan would wait for that client, and rightly so.
+    """
+    nodes = {(address, world.layout.node_ports.native_transport) for address in addresses(world)}
+    for item in psutil.Process().net_connections("tcp"):
+        if tuple(item.raddr) in nodes:
+            with suppress(OSError), socket.fromfd(item.fd, item.family, item.type) as left:
+                left.shutdown(socket.SHUT_RDWR)
+
+
 def busy(world: World, tls: bool = False) -> AbstractContextManager[list[int]]:
     """The numbers written so far by a client that writes and reads each of them at QUORUM; no request may fail."""
 
@@ -109,7 +122,15 @@ def roll_out(world: World, value: str) -> None:
     def done() -> bool:
         return all(world.task_ids()[name] != task for name, task in tasks.items()) and is_rolled_out(world)
 
-    wait_for(f"all nodes run with {value}", done, ROLL_OUT_SECONDS)
+    wait_rolled_out(world, f"all nodes run with {value}", done)
+
+
+def wait_rolled_out(world: World, what: str, done: Callable[[], bool]) -> None:
+    """Wait for the end of a roll-out; one that stops says why."""
+    try:
+        wait_for(what, done, ROLL_OUT_SECONDS)
+    except NotInTimeError as error:
+        raise NotInTimeError(f"{error}: {deploy_steps(world)}") from error
 
 
 def serial(world: World, address: str, port: int) -> str:
@@ -166,9 +187,10 @@ def test_the_way_to_required_and_back(secure: World) -> None:
         change(secure, "required")
         wait_for("the plan waits", lambda: deploy_steps(secure)["node-0"]["reason"] == "PLAIN_CLIENTS", 30.0)
         assert "127.0.0.1" in deploy_steps(secure)["node-0"]["message"]
+    hang_up(secure)
 
     with busy(secure, tls=True):
-        wait_for("all nodes require TLS", lambda: is_rolled_out(secure), ROLL_OUT_SECONDS)
+        wait_rolled_out(secure, "all nodes require TLS", lambda: is_rolled_out(secure))
         with pytest.raises(Exception, match="Unable to connect"), session(secure):
             pass
         wait_for("certificates are proven", lambda: len(proven(secure)) == 3, 180.0)
