@@ -18,7 +18,8 @@ from botocore.config import Config
 from botocore.handlers import add_expect_header
 from botocore.utils import parse_timestamp
 
-from executor.s3.destinations import Guard, is_metadata, watch_peers
+from executor.metadata_addresses import is_metadata
+from executor.s3.destinations import Guard, watch_peers
 from executor.s3.location import Location
 
 if TYPE_CHECKING:

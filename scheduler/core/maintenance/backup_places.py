@@ -6,10 +6,11 @@ A place is normalized to the text with which an allowed location begins: `s3://`
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from executor.metadata_addresses import is_metadata
 
 # Any bucket of Amazon, and no other server.
 DEFAULT = ("s3://",)
@@ -20,21 +21,6 @@ _HTTP = re.compile(
 )
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}|\*))?")
 _PORTS = {"http": "80", "https": "443"}
-# The same as `executor.s3.destinations`.
-_METADATA = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "169.254.0.0/16",
-            "fe80::/10",
-            "fd00:ec2::/32",
-            "fd20:ce::/32",
-            "100.100.100.200",
-            "192.0.0.192",
-            "168.63.129.16",
-        ),
-    )
-)
 SHAPE = "must be places parted by commas, each s3://*, s3://bucket[/prefix] or http(s)://host[:port][/bucket[/prefix]]"
 
 
@@ -95,8 +81,6 @@ def _is_metadata(form: str) -> bool:
     """Tell of a literal address; what a name leads to, the executor finds out when it connects."""
     found = _AUTHORITY.fullmatch(form.partition("://")[2].partition("/")[0])
     try:
-        address = ipaddress.ip_address("" if found is None else found["host"].strip("[]"))
+        return found is not None and is_metadata(found["host"].strip("[]"))
     except ValueError:
         return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return any((mapped or address) in network for network in _METADATA)

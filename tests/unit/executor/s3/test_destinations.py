@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from executor.metadata_addresses import is_metadata
 from executor.s3 import client
-from executor.s3.destinations import Guard, RefusedError, is_metadata
+from executor.s3.destinations import Guard, RefusedError
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from tests.unit.executor.backup.s3_server import store_at
