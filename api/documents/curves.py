@@ -20,13 +20,19 @@ def curve(found: Snapshot, kind: str) -> Json:
     """Return the samples of a kind's newest operation, oldest first, and the seconds left if they can be told."""
     operation = found.state.operations.get(kind)
     samples = found.curves.get(kind, ())
-    running = operation is not None and operation.state is OperationState.RUNNING
     return {
         "kind": kind,
         "id": None if operation is None else operation.id,
-        "seconds_left": seconds_left(samples) if running else None,
+        "seconds_left": time_left(found, kind),
         "samples": [{"at": stamp(item.at), "percent": item.percent, "rate": item.rate} for item in samples],
     }
+
+
+def time_left(found: Snapshot, kind: str) -> float | None:
+    """Return the seconds that a kind's operation still takes; None unless it runs and that can be told."""
+    operation = found.state.operations.get(kind)
+    running = operation is not None and operation.state is OperationState.RUNNING
+    return seconds_left(found.curves.get(kind, ())) if running else None
 
 
 def seconds_left(samples: Samples) -> float | None:

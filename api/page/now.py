@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from api.documents import curves, operations
-from api.documents.certificates import certificates
+from api.documents.certificates import Json, certificates
 from api.http.errors import sentence
 from api.page.commands import Button, button
 from api.page.formats import percent, size
@@ -94,25 +94,37 @@ def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
     return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}", ""
 
 
-def attention(found: Snapshot, warned: Sequence[str] = ()) -> list[Item]:
-    """Return what waits for a person, the plans first; `warned` are warnings about the scheduler itself."""
+def notes(found: Snapshot, nodes: Sequence[Tile], warned: Sequence[str]) -> tuple[list[Item], list[Fact]]:
+    """Return what waits for a person, and the foot; `warned` are warnings about the scheduler itself."""
+    certified = certificates(found, None)["nodes"]
+    return attention(found, warned, certified), foot(found, nodes, certified)
+
+
+def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json]) -> list[Item]:
+    """Return what waits for a person, the plans first.
+
+    Args:
+        found: The published state.
+        warned: Warnings about the scheduler itself.
+        certified: The nodes' certificates.
+    """
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
     words = [*state.configuration_errors, *warned, *warnings(state, state.target.spec)]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
-    for node in certificates(found, None)["nodes"]:
+    for node in certified:
         if node["state"] in _ENDING:
             renew = button("certificates-renew", node=node["node"])
             tone = "bad" if node["state"] == EXPIRED else "warn"
-            text = sentence(node["message"][:1].upper() + node["message"][1:], _ENDS)
+            text = sentence(node["message"], _ENDS)
             made.append(Item(Mark(tone, node["state"]), f"certificate: {node['node']}", text, (renew,)))
     return made
 
 
-def foot(found: Snapshot, nodes: Sequence[Tile]) -> list[Fact]:
+def foot(found: Snapshot, nodes: Sequence[Tile], certified: Sequence[Json]) -> list[Fact]:
     """Return what an operator looks for although nothing is wrong with it: data, backup, repair, certificates."""
     made = [_data(nodes), *(_last(found, kind) for kind in ("backup", "repair"))]
-    own = [item for item in certificates(found, None)["nodes"] if item["not_after"] is not None]
+    own = [item for item in certified if item["not_after"] is not None]
     if own:
         first = min(own, key=lambda item: str(item["not_after"]))
         ending = sum(item["state"] in _ENDING for item in own)
@@ -159,7 +171,7 @@ def under_way(found: Snapshot) -> list[Work]:
         document = operations.status(found, kind)
         if document["state"] not in (*_DONE, "DIFFERENT"):
             title = f"{KINDS[kind].title}: {document['state'].lower()}"
-            rate, left = document["progress"].get("rate"), curves.curve(found, kind)["seconds_left"]
+            rate, left = document["progress"].get("rate"), curves.time_left(found, kind)
             words, done = document["message"], document["percent"]
             made.append(Work(title, words, done, f"operations?kind={kind}", rate, left))
     return made

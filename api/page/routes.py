@@ -105,13 +105,13 @@ def _now() -> Response:
     def build(found: Snapshot) -> dict[str, object]:
         every = nodes.tiles(found)
         state, sentence, detail = now.headline(found, every)
-        items = now.attention(found, access.access().warnings())
+        items, facts = now.notes(found, every, access.access().warnings())
         said = detail in {item.sentence for item in items[: now.SHOWN]}
         return {
             "state": state, "sentence": sentence, "items": items[: now.SHOWN],
             "detail": "" if said else detail, "more": len(items) - now.SHOWN, "works": now.under_way(found),
             "counts": nodes.counts(every),
-            "events": entries_after(found.state, 0, KEPT)[:-9:-1], "facts": now.foot(found, every),
+            "events": entries_after(found.state, 0, KEPT)[:-9:-1], "facts": facts,
             "racks": nodes.by_rack(every) if len(every) <= _STRIP_NODES else {},
         }  # fmt: skip
 

@@ -157,7 +157,7 @@ def tile(name: str, load: float, free: float, disk: float) -> Tile:
 
 def test_the_foot_names_the_fullest_disk(gateway: CoreGateway) -> None:
     found = Snapshot(gateway.state, {}, NOW, True)
-    data, backup_fact, repair = now.foot(found, [tile("node-0", 1e9, 5e9, 10e9), tile("node-1", 2e9, 5e8, 10e9)])
+    data, backup_fact, repair = now.foot(found, [tile("node-0", 1e9, 5e9, 10e9), tile("node-1", 2e9, 5e8, 10e9)], [])
     assert data.text == "3.0 GB on 2 nodes, replicas included; the fullest disk is that of node-1, 95 %"
     assert data.mark is not None
     assert data.mark.tone == "bad"
