@@ -65,14 +65,16 @@ def take(session: Session, key_spaces: Collection[str], column_families: Collect
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in _rows(session, _KEY_SPACES, key_spaces):
         parts[row["keyspace_name"]]["r"].append(_text(row))
-    types = list(_rows(session, _TYPES, key_spaces))
+    types: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in _rows(session, _TYPES, key_spaces):
+        types[row["keyspace_name"]][row["type_name"]] = row
     for letter, query in _OF_TABLES.items():
         for row in _rows(session, query, key_spaces):
             if is_meant(row["keyspace_name"], row["table_name"], column_families):
                 own = parts[f"{row['keyspace_name']}.{row['table_name']}"]
                 own[letter].append(_text(row))
                 if letter == "c":
-                    own["t"] += (_text(found) for found in _used([row["type"]], types, row["keyspace_name"]))
+                    own["t"] += (_text(found) for found in _used([row["type"]], types[row["keyspace_name"]]))
     # A table that is created during the read can show its columns alone: it does not count yet.
     return {
         name: ".".join(f"{letter}{_digest(rows)}" for letter, rows in sorted(found.items()))
@@ -81,14 +83,15 @@ def take(session: Session, key_spaces: Collection[str], column_families: Collect
     }
 
 
-def _used(open_ends: list[str], types: Iterable[dict[str, Any]], key_space: str) -> Iterable[dict[str, Any]]:
-    """Yield the user-defined types that types name, also through each other."""
-    left = {row["type_name"]: row for row in types if row["keyspace_name"] == key_space}
+def _used(open_ends: list[str], types: Mapping[str, dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Yield those of a keyspace's user-defined types that types name, also through each other, each once."""
+    seen = set[str]()
     while open_ends:
         for word in words(open_ends.pop()):
-            if word.name is not None and (row := left.pop(word.name, None)) is not None:
-                open_ends += row["field_types"]
-                yield row
+            if word.name is not None and word.name in types and word.name not in seen:
+                seen.add(word.name)
+                open_ends += types[word.name]["field_types"]
+                yield types[word.name]
 
 
 def short(found: Mapping[str, str]) -> dict[str, str]:

@@ -124,10 +124,9 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
     changed, _, gone = fingerprint.changes(agreed, here)
     if context.launch.parameters.get("last_round"):
         others += [name for name in changed if _is_another(agreed[name], here[name])]
-        changed = [name for name in changed if name not in others]
-    if changed and context.launch.parameters.get("last_round"):
-        text = "; ".join(f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
-        raise JobError(_STEP, f"{text}; {_REST}", hopeless=True)
+        if changed := [name for name in changed if name not in others]:
+            texts = (f"{name} changed again: {fingerprint.change(agreed[name], here[name])}" for name in changed)
+            raise JobError(_STEP, f"{'; '.join(texts)}; {_REST}", hopeless=True)
     left_out = {**reported["left_out"], **dict.fromkeys(others, _ANOTHER)}
     left_out |= {**dict.fromkeys(new, _CREATED), **dict.fromkeys(gone, _DROPPED)}
     kept = frozenset(name for name in names if name in agreed and name not in left_out)
