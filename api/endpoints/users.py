@@ -13,12 +13,9 @@ from api.http.arguments import body, query
 from api.http.errors import RequestError
 from api.openapi.json_schema import ref
 from api.openapi.routes import Routes
-from scheduler.core.commands.command import StartOperation
 from scheduler.core.configuration.logins import ON, stages
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import by_index
-from scheduler.core.state.operation_kinds import ROTATION
-from scheduler.loop.logins import PASSWORD, new_password
+from scheduler.loop.logins import rotation
 from scheduler.security.sealing import SETTINGS
 
 blueprint = Routes("users", __name__)
@@ -44,16 +41,7 @@ def rotate() -> Response:
     if sealer is None:
         raise RequestError(HTTPStatus.CONFLICT, f"The new password cannot be stored: {SETTINGS} is not set.")
     identifier = str(uuid.uuid4())
-    members = by_index(node for node in state.nodes.values() if node.deployed is not None)
-    command = StartOperation(
-        plan=ROTATION,
-        id=identifier,
-        nodes=tuple(node.name for node in members),
-        request={"user": record.other},
-        principal=g.principal,
-        sealed=sealer.seal(identifier, {PASSWORD: new_password()}),
-    )
-    submit(command)
+    submit(rotation(state, record, sealer, identifier, g.principal))
     return answer_accepted("started", identifier)
 
 

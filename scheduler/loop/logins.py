@@ -51,14 +51,20 @@ def due_rotation(
         return None
     if state.target.spec.cassandra.authentication != ON or not _is_calm(state, now):
         return None
-    identifier = new_id()
+    return rotation(state, record, sealer, new_id(), SCHEDULER)
+
+
+def rotation(
+    state: ClusterState, record: LoginsRecord, sealer: Sealer, identifier: str, principal: str
+) -> StartOperation:
+    """Return the start of a rotation: the user that is not the current one gets a new password."""
     members = by_index(node for node in state.nodes.values() if node.deployed is not None)
     return StartOperation(
         plan=ROTATION,
         id=identifier,
         nodes=tuple(node.name for node in members),
         request={"user": record.other},
-        principal=SCHEDULER,
+        principal=principal,
         sealed=sealer.seal(identifier, {PASSWORD: new_password()}),
     )
 
