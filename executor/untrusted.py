@@ -26,7 +26,7 @@ class UntrustedError(ValueError):
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON of others. Raises UntrustedError, also for NaN, for a number beyond 64 bits and for deep nesting."""
     try:
-        return clean(json.loads(text, parse_constant=_no_number, parse_int=_integer, parse_float=_float))
+        return clean(json.loads(text, parse_constant=_no_number, parse_int=_integer, parse_float=finite))
     except RecursionError:
         raise UntrustedError(f"it is nested deeper than {MAX_DEPTH} levels") from None
     except UntrustedError:
@@ -57,7 +57,8 @@ def _no_number(name: str) -> float:
     raise UntrustedError(f"{name} is not a number")
 
 
-def _float(text: str) -> float:
+def finite(text: str) -> float:
+    """Return a number of JSON. Raises UntrustedError, a ValueError, for one that would become infinity."""
     if not math.isfinite(value := float(text)):
         raise UntrustedError("a number is too large")
     return value

@@ -7,11 +7,11 @@ with its path: it is never treated as absent.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from executor.json_codec import DocumentError, decode, encode
+from executor.untrusted import finite
 from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.core.state.node import SCHEMA_VERSION, NodeRecord
 from scheduler.core.state.record_kinds import KINDS_OF_RECORDS, TARGET, Collection, Record, kind_at, kind_of, path_of
@@ -122,7 +122,7 @@ def _check_references(stored: Stored) -> None:
 
 def _parse(path: str, content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite)
+        document = json.loads(content.decode(), parse_constant=_refuse, parse_float=finite)
         _check_texts(content, document)
     except (RecursionError, ValueError) as error:
         raise StateCorruptError(path, f"not JSON: {error}") from error
@@ -140,13 +140,6 @@ def _parse(path: str, content: bytes) -> dict[str, Any]:
 
 def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("a number is too large")
-    return value
 
 
 def _check_texts(content: bytes, document: object) -> None:
