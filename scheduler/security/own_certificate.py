@@ -6,13 +6,12 @@ shows a certificate that no client trusts.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ssl import PEM_cert_to_DER_cert
 
+from executor.certificate_messages import fingerprints
 from scheduler.core.state.authority import Authority
 from scheduler.security.api_certificate import CertificateFiles, Material, UnusableCertificate
 from scheduler.security.authority import AuthorityError, Names, issue_server, new_authority, validity
@@ -75,5 +74,4 @@ class OwnCertificate:
 
 def _shown(certificate: str) -> str:
     """Return the fingerprint as openssl prints it: `9F:86:…`."""
-    first = certificate.partition("-----END")[0] + "-----END CERTIFICATE-----\n"
-    return hashlib.sha256(PEM_cert_to_DER_cert(first)).digest().hex(":").upper()
+    return bytes.fromhex(fingerprints(certificate)[0]).hex(":").upper()
