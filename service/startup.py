@@ -26,6 +26,7 @@ from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
+from scheduler.security.lines import read_text
 from scheduler.security.sealing import sealer
 from scheduler.security.service_account import parse_account
 from scheduler.security.zookeeper import Access
@@ -302,8 +303,8 @@ def access(settings: Settings) -> Access:
 
 def framework(settings: Settings) -> FrameworkSettings:
     """Return the framework's data for Mesos; reads the principal's secret or the service account from its file."""
-    secret = Path(settings.service_secret_file).read_text().strip() if settings.service_secret_file else None
-    account = parse_account(Path(settings.service_account_file).read_text()) if settings.service_account_file else None
+    secret = read_text(Path(settings.service_secret_file)).strip(" \t\r\n") if settings.service_secret_file else None
+    account = parse_account(read_text(Path(settings.service_account_file))) if settings.service_account_file else None
     host = settings.api_host if settings.api_host not in ("0.0.0.0", "::", "") else socket.gethostname()
     return FrameworkSettings(
         master=settings.mesos_master,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler.errors import Exit
+from scheduler.security.lines import read_text
 from scheduler.security.tokens import WORDS, Token, TokenFileError, new_token, read_tokens
 
 COMMAND = "tokens"
@@ -67,7 +68,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _add(path: Path, name: str, word: str) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = read_text(path) if path.exists() else ""
     if _of(text, name):
         raise TokenFileError(f"{name} has a token already: choose another name, or remove it first")
     token, line = new_token(name, WORDS[word])
@@ -77,18 +78,18 @@ def _add(path: Path, name: str, word: str) -> None:
 
 
 def _list(path: Path) -> None:
-    tokens, problems = read_tokens(path.read_text(encoding="utf-8"))
+    tokens, problems = read_tokens(read_text(path))
     for token in tokens:
         sys.stdout.write(f"{token.name}\t{token.role.word}\t{'hash' if token.hash else 'plain'}\n")
     sys.stderr.writelines(f"{problem}\n" for problem in problems)
 
 
 def _remove(path: Path, name: str) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     if not _of(text, name):
         raise TokenFileError(f"{path} has no token of {name}")
     # A line is read alone, but a token without a name is called by the number of its line.
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     kept = [line for number, line in enumerate(lines) if not _of("\n" * number + line, name)]
     _write(path, "".join(f"{line}\n" for line in kept))
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from scheduler.security.lines import read_text
+
 log = logging.getLogger(__name__)
 
 # A change that leaves size and time stamp as they were is seen after this time.
@@ -58,7 +60,7 @@ class WatchedFile(Generic[T]):
 
     def _read(self) -> T:
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = read_text(self._path)
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not a text"
             self._say(f"cannot be read, {self._unread}: {why}")

@@ -130,7 +130,7 @@ def read_inputs(inputs: Sequence[Input], form: Mapping[str, str]) -> dict[str, A
 
 def _settings(text: str) -> dict[str, str | None]:
     """Return settings by name, None for one that returns to the environment's value."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     pairs = [line.partition("=") for line in lines if not line.startswith("-")]
     removed: dict[str, str | None] = {line[1:].strip(): None for line in lines if line.startswith("-")}
     return removed | {name.strip(): value.strip() for name, _, value in pairs}

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from executor.protocol import BACKUP_SIGNING_KEY, BACKUP_WRAPPING_KEY
+from scheduler.security.lines import read_text
 from scheduler.security.sealing import KEY_BYTES, parse_keys
 
 SETTING = "BACKUP_ENCRYPTION_KEY_FILE"
@@ -68,10 +69,10 @@ def backup_keys(encryption_key_file: str, secrets_key_file: str, secrets_key: st
         OSError: A file cannot be read.
         KeyFileError: A file holds no key, or a line is not a key.
     """
-    wrapping = parse_keys(Path(encryption_key_file).read_text()) if encryption_key_file else ()
+    wrapping = parse_keys(read_text(Path(encryption_key_file))) if encryption_key_file else ()
     others: tuple[str, ...] = (secrets_key,) if secrets_key else ()
     if secrets_key_file:
-        others = parse_keys(Path(secrets_key_file).read_text())
+        others = parse_keys(read_text(Path(secrets_key_file)))
     return BackupKeys(
         signing=_derived((*wrapping, *others), "cassandra-mesos backup signature"),
         wrapping=_derived(wrapping, "cassandra-mesos backup encryption"),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scheduler.security.lines import entries
 from scheduler.security.tokens import WORDS, Role
 
 LONGEST = 512
@@ -58,10 +59,7 @@ def read_roles(text: str) -> tuple[Mapping[str, Role], tuple[str, ...]]:
     """Return the names of all lines that can be used, and a sentence for each other line."""
     roles: dict[str, Role] = {}
     problems = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in entries(text):
         name, colon, word = line.rpartition(":")
         name = name.strip()
         role = WORDS.get(word.strip())

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from scheduler.security.lines import entries, read_text
+
 KEY_BYTES = 32
 SETTINGS = "SECRETS_KEY_FILE (or SECRETS_KEY)"
 
@@ -60,17 +62,14 @@ def sealer(key_file: str, key: str) -> Sealer | None:
         KeyFileError: The file holds no key, or a line is not a key.
     """
     if key_file:
-        return Sealer(parse_keys(Path(key_file).read_text()))
+        return Sealer(parse_keys(read_text(Path(key_file))))
     return Sealer([key]) if key else None
 
 
 def parse_keys(text: str) -> tuple[str, ...]:
     """Return all keys of a file, at least one; raises KeyFileError."""
     keys = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in entries(text):
         if not is_key(line):
             raise KeyFileError(f"line {number} is not a key: {KEY_BYTES} random bytes in URL-safe base64")
         keys.append(line)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from executor.protocol import SERVICE_ROLES
+from scheduler.security.lines import read_text
 
 SHORTEST = 8
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,47}")
@@ -30,4 +31,4 @@ def parse_superuser(text: str) -> tuple[str, str]:
 
 def read_superuser(path: str) -> tuple[str, str] | None:
     """Return user and password of the file; None without a path. Raises OSError, SuperuserFileError."""
-    return parse_superuser(Path(path).read_text()) if path else None
+    return parse_superuser(read_text(Path(path))) if path else None

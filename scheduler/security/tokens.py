@@ -16,6 +16,8 @@ import secrets
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from scheduler.security.lines import entries
+
 SHORTEST = 8
 LONGEST = 1024
 NAME_RULE = "1 to 64 letters, digits and . _ @ -"
@@ -84,13 +86,11 @@ def parse_tokens(text: str) -> tuple[Token, ...]:
 def read_tokens(text: str) -> tuple[tuple[Token, ...], tuple[str, ...]]:
     """Return the tokens of all lines that can be used, and a sentence for each other line."""
     tokens, problems = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.strip()
-        if line and not line.startswith("#"):
-            try:
-                tokens.append(_parse(number, line))
-            except TokenFileError as error:
-                problems.append(str(error))
+    for number, line in entries(text):
+        try:
+            tokens.append(_parse(number, line))
+        except TokenFileError as error:
+            problems.append(str(error))
     return tuple(tokens), tuple(problems)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from scheduler.security.lines import entries
 from scheduler.security.tls import Tls
 
 SHORTEST = 8
@@ -31,10 +32,7 @@ class Credentials:
 def parse_credentials(text: str) -> tuple[Credentials, ...]:
     """Return the credentials of the file, at least one, the owner first; raises CredentialsFileError."""
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in entries(text):
         user, _, password = line.partition(":")
         # ZooKeeper decodes credentials by the locale of its Java, so other characters could fail there.
         printable = password.isascii() and password.isprintable()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from executor.protocol import Ports
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec, DiskType, ExecutorSpec, Policy, Resources, Uri
 from scheduler.security.api_certificate import CertificateFiles, CertificateSource
+from scheduler.security.lines import read_text
 from scheduler.security.tls import Tls
 from scheduler.security.zookeeper import Access, parse_credentials
 from scheduler.settings.api_files import OWN_WORD
@@ -169,7 +170,7 @@ class Settings:
         """Return how to connect to ZooKeeper; reads the credentials file. Raises OSError or ValueError for that."""
         path = self.zookeeper_credentials_file
         return Access(
-            credentials=parse_credentials(Path(path).read_text()) if path else (),
+            credentials=parse_credentials(read_text(Path(path))) if path else (),
             world_reads=self.zookeeper_readers == "world",
             tls=Tls(self.zookeeper_ca_file, self.zookeeper_certificate_file, self.zookeeper_key_file)
             if self.zookeeper_ca_file

@@ -29,7 +29,7 @@ def unusable_api_files(reading: Reading, now: float) -> Iterator[str]:
     if own and not any(reading.values.get(name) for name in _KEYS):
         yield f"SECRETS_KEY_FILE must be set beside {OWN_SETTING}={OWN_WORD}: it seals the key of the authority."
     if roles:
-        read_file(ROLES, reading, parse_roles, RolesFileError, encoding="utf-8")
+        read_file(ROLES, reading, parse_roles, RolesFileError)
     if certificate and key:
         try:
             identify(CertificateFiles(certificate, key, clients).read(), now)

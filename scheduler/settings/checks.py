@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scheduler.security.lines import read_text
 from scheduler.security.superuser import SuperuserFileError, parse_superuser
 from scheduler.security.tokens import TokenFileError, parse_tokens
 from scheduler.settings.cassandra_options import OPTIONS
@@ -164,12 +165,11 @@ def read_file(
     reading: Reading,
     parse: Callable[[str], T],
     refusal: type[Exception] | tuple[()] = (),
-    encoding: str | None = None,
 ) -> T | None:
     """Return what `parse` makes of a setting's file; None, and a problem, if it cannot be read or raises `refusal`."""
     path = reading.values[setting]
     try:
-        return parse(Path(path).read_text(encoding=encoding))
+        return parse(read_text(Path(path)))
     except UnicodeDecodeError:
         reading.problems.append(f"{setting} {path} is not a text file.")
     except refusal as error:
