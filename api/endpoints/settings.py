@@ -89,15 +89,15 @@ def _wanted(state: ClusterState, changes: Mapping[str, str | None]) -> Wanted:
     environment, overrides = access().settings.given, overrides_with(state, changes)
     named = {name: override for name, override in overrides.items() if name not in code.NAMES}
     try:
-        if problems := (*code.problems(named, environment), *_class_problems(changes, environment)):
+        if problems := (*code.problems(named, environment), *_change_problems(changes, environment)):
             raise InvalidSettings(problems)
         return wanted(environment, overrides)
     except InvalidSettings as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
 
 
-def _class_problems(changes: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, ...]:
-    found = (code.class_problem(name, text, environment) for name, text in sorted(changes.items()) if text is not None)
+def _change_problems(changes: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, ...]:
+    found = (code.change_problem(name, text, environment) for name, text in sorted(changes.items()) if text is not None)
     return tuple(problem for problem in found if problem is not None)
 
 

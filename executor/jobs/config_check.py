@@ -1,7 +1,9 @@
 """The question `settings`: would Cassandra start with them? Cassandra's own classes load them, in a separate JVM.
 
-The node itself is not touched. The file and every directory that it names are in a scratch directory, which is removed
-with the answer. No port is opened. Options that would claim memory, open ports or write files are left out.
+If the container has the memory, that JVM also does the first steps of a start: some settings are valid one by one, and
+yet no start survives them together. The node itself is not touched. The file and every directory of the start are in a
+scratch directory, which is removed with the answer. No port is opened. Options that would claim memory, open ports or
+write files are left out.
 """
 
 from __future__ import annotations
@@ -16,15 +18,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from executor.cassandra import cassandra_yaml, install, jvm
+from executor.cassandra import cassandra_yaml, install, jvm, start_cache
 from executor.jobs.context import NodeFacts, QuestionError
+from executor.memory import free_bytes
 from executor.protocol import NodeLaunch, ProtocolError, parse_launch
 
 MAIN_CLASS = "mesos.cassandra.ConfigCheck"
+_START = "start"
 _REFUSED = 3
+_NOT_KNOWN = 4
 _MARK = "refused: "
-# A JVM that loads Cassandra's configuration takes two seconds on an otherwise idle machine.
+# Two seconds on an otherwise idle machine, and two more with the first steps of a start.
 _SECONDS = 50.0
+# The memory that those steps take, with a reserve.
+_START_BYTES = 300 << 20
 _LONGEST = 1000
 # The JVM's message before it refuses its own options.
 _JVM_REFUSED = "Could not create the Java Virtual Machine"
@@ -38,6 +45,8 @@ _LEFT_OUT = (
 )  # fmt: skip
 _INSTEAD = (
     "-Xms16M", "-XX:-AlwaysPreTouch", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=32M", "-XX:-UsePerfData",
+    # A start measures it for ten seconds if it is not given; the check does not need the number.
+    "-Dcassandra.memtable.row_overhead_size=180",
 )  # fmt: skip
 # If memory is short, the kernel must end this process and not the Cassandra beside it.
 _GIVE_WAY = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec nice -n 10 "$0" "$@"'
@@ -72,27 +81,44 @@ def check_settings(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, 
 def _tried(launch: NodeLaunch, where: install.Surroundings, scratch: Path) -> str:
     # It is its own seed: the other seeds make no difference to the check.
     launch = replace(launch, self_seed=True)
-    files = replace(
-        install.find_files(launch, where), conf=scratch, logs=scratch, tmp=scratch, volume=scratch / "volume"
-    )
+    own = install.find_files(launch, where)
+    files = replace(own, conf=scratch, logs=scratch, tmp=scratch, volume=scratch / "volume")
     document = cassandra_yaml.settings(launch, where.address, str(files.volume))
     files.yaml.write_text(cassandra_yaml.render(document))
     (scratch / "cassandra-rackdc.properties").write_text(cassandra_yaml.rackdc(launch))
-    ended = _run(command(launch, files), where)
+    free = free_bytes()
+    ended = _run(command(launch, files, _archive(launch, own, where), free is None or free >= _START_BYTES), where)
     if ended.returncode == 0:
         return ""
     words = _words(ended.stdout, scratch)
+    if ended.returncode == _NOT_KNOWN:
+        raise QuestionError("failed", f"the settings could not be checked: {words}")
     if ended.returncode == _REFUSED or _JVM_REFUSED in ended.stdout:
         return words
     raise QuestionError("failed", f"the check of the settings ended with {ended.returncode}: {words}")
 
 
-def command(launch: NodeLaunch, files: jvm.Files) -> list[str]:
-    """Return the command line of a start with these settings, for the check and without the options left out."""
-    start = jvm.command(launch, files)
+def _archive(launch: NodeLaunch, files: jvm.Files, where: install.Surroundings) -> Sequence[str]:
+    """Return the options that use the class archive of such starts, if there is one: it halves the check's time."""
+    try:
+        return start_cache.options(start_cache.entry(launch, files, where.environ), launch, None)
+    except OSError:
+        return ()
+
+
+def command(launch: NodeLaunch, files: jvm.Files, kept: Sequence[str] = (), with_start: bool = False) -> list[str]:
+    """Return the command line of a start with these settings, for the check and without the options left out.
+
+    Args:
+        launch: The launch with the settings.
+        files: The paths, in a scratch directory.
+        kept: Options that use the start cache.
+        with_start: Whether the first steps of a start follow.
+    """
+    start = jvm.command(launch, files, kept)
     classes = start.index("-cp")
     kept = [word for word in start[:classes] if not word.startswith(_LEFT_OUT)]
-    return [*kept, *_INSTEAD, *start[classes:-1], MAIN_CLASS]
+    return [*kept, *_INSTEAD, *start[classes:-1], MAIN_CLASS, *([_START] if with_start else [])]
 
 
 def _run(words: Sequence[str], where: install.Surroundings) -> subprocess.CompletedProcess[str]:

@@ -111,8 +111,9 @@ MINUS_ONE = frozenset(_MINUS_ONE.split())
 
 # `DatabaseDescriptor` accepts 0 for these, and the start fails later, or the node serves no client. Found by starts.
 _NOT_ZERO = """
-    concurrent_index_builders hints_flush_period internode_application_receive_queue_capacity
-    max_hints_delivery_threads max_mutation_size native_transport_max_frame_size native_transport_max_threads
+    concurrent_index_builders concurrent_materialized_view_writes hints_flush_period
+    internode_application_receive_queue_capacity max_hints_delivery_threads native_transport_max_frame_size
+    native_transport_max_requests_per_second native_transport_max_threads
 """
 
 # Inclusive; for a key with a unit in its smallest one.
@@ -135,6 +136,8 @@ LEAST: Mapping[str, float] = {
     "dynamic_snitch_reset_interval": 1,
     "dynamic_snitch_update_interval": 1,
     "max_concurrent_automatic_sstable_upgrades": 0,
+    # With less, a start cannot store the schema of its own tables.
+    "max_mutation_size": 3,
     "max_space_usable_for_compactions_in_percentage": 0,
     "max_value_size": 1,
     "memtable_cleanup_threshold": 0.01,
@@ -148,6 +151,7 @@ LEAST: Mapping[str, float] = {
     "prepared_statements_cache_size": 1,
     "repair_session_max_tree_depth": 10,
     "repair_session_space": 1,
+    "repair_state_size": 0,
     "snapshot_links_per_second": 0,
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.settings.cassandra_keys import KINDS
 from scheduler.settings.cassandra_options import OPTIONS
+from scheduler.settings.cassandra_paths import LOGS, foreign_paths
 
 NAMES = frozenset(
     {
@@ -57,7 +58,10 @@ _PROPERTY_CODE = re.compile(
 # Keys of cassandra.yaml that name programs, or let CQL run code outside of its sandbox.
 _YAML_KEYS = frozenset({"archive_command", "allow_nodetool_archive_command"})
 _YAML_TOP = frozenset({"allow_insecure_udfs", "allow_extra_insecure_udfs"})
-_CLASS_NAME = "class_name"
+# Nested keys whose text names a class.
+_CLASS_KEYS = frozenset({"class_name", "logger", "ssl_context_factory", "key_provider", "validator_class_name"})
+# Keys of which one kind of text is a class.
+_TOP_CLASS_KEYS = frozenset({"failure_detector", "otc_coalescing_strategy", "partitioner", "row_cache_class_name"})
 # Names of Cassandra's own classes, such as authenticator, are in its bundle. A name without a dot is one of these.
 _OWN_CLASS = re.compile(r"(org\.apache\.cassandra\.[\w.$]+|[\w$]*)", re.ASCII)
 
@@ -76,16 +80,26 @@ def problems(overrides: Overrides, environment: Texts) -> tuple[str, ...]:
     return tuple(sentence for sentence in found if sentence is not None)
 
 
-def class_problem(name: str, text: str, environment: Texts) -> str | None:
-    """Return why a change cannot set the classes of this text: Java would run code that is not Cassandra's.
+def change_problem(name: str, text: str, environment: Texts) -> str | None:
+    """Return why a change cannot set this text: it names a class that is not Cassandra's, or a path to write to.
 
     What an earlier change has set stays: without its authenticator, a cluster would let everybody in.
     """
-    allowed = set(_foreign_classes(name, environment.get(name, "")))
-    found = next((place for place, value in _foreign_classes(name, text) if (place, value) not in allowed), None)
-    if found is None:
-        return None
-    return f"{name} must name a class of org.apache.cassandra in {found}: another one {ALONE}"
+    own = environment.get(name, "")
+    if (found := _first_new(_foreign_classes(name, text), _foreign_classes(name, own))) is not None:
+        return f"{name} must name a class of org.apache.cassandra in {found}: another one {ALONE}"
+    if name == _YAML and (found := _first_new(foreign_paths(_yaml(text)), foreign_paths(_yaml(own)))) is not None:
+        return (
+            f"{name} must have a path below {LOGS}/ in {found}, such as {LOGS}/name: where else a node writes is set "
+            "in the scheduler's environment alone."
+        )
+    return None
+
+
+def _first_new(found: Iterator[tuple[str, str]], allowed: Iterator[tuple[str, str]]) -> str | None:
+    """Return the place of the first pair of place and value that the environment does not have."""
+    known = set(allowed)
+    return next((place for place, value in found if (place, value) not in known), None)
 
 
 def without_code(overrides: Overrides, environment: Texts) -> Overrides:
@@ -132,19 +146,21 @@ def _foreign_classes(name: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield place and name of each class that is not Cassandra's own."""
     key = next((option.key for option in OPTIONS if option.name == name), None)
     if key is not None:
-        options: Mapping[str, Any] = {key: text} if KINDS[key] == "class" else {}
+        options: Mapping[str, Any] = {key: text} if _names_class(key) else {}
     else:
         options = _yaml(text) if name == _YAML else {}
     for place, value in options.items():
-        yield from (
-            (place, one) for one in _classes(value, KINDS.get(place) == "class") if not _OWN_CLASS.fullmatch(one)
-        )
+        yield from ((place, one) for one in _classes(value, _names_class(place)) if not _OWN_CLASS.fullmatch(one))
+
+
+def _names_class(key: str) -> bool:
+    return KINDS.get(key) == "class" or key in _TOP_CLASS_KEYS
 
 
 def _classes(value: Any, is_class: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _classes(item, str(key) == _CLASS_NAME)
+            yield from _classes(item, str(key) in _CLASS_KEYS)
     elif isinstance(value, list):
         for item in value:
             yield from _classes(item, is_class)

@@ -7,6 +7,7 @@ import shlex
 
 from scheduler.core.maintenance import backup_places
 from scheduler.core.mesos.placement import PlacementError, parse_constraints
+from scheduler.settings.cassandra_options import OWNED, check_key
 from scheduler.settings.secret_names import secret_option
 from scheduler.settings.texts import sign_rule
 
@@ -173,6 +174,9 @@ def jvm_options(value: str) -> str | None:
         for prefix, setting in _OWN_JVM_OPTIONS.items():
             if word.startswith(prefix):
                 return f"must not hold {word}: use {setting}"
+        property_name, _, value = word.removeprefix("-D").partition("=")
+        if word.startswith("-D") and property_name in _OWN_PROPERTIES and value != _AS_IT_IS.get(property_name):
+            return f"must not hold -D{property_name}: {_OWN_PROPERTIES[property_name]}"
         if re.fullmatch(r"-XX:[+-]Use\w+GC", word):
             return f"must not hold {word}: use CASSANDRA_HEAP_GC"
     return None
@@ -184,4 +188,28 @@ _OWN_JVM_OPTIONS = {
     "-Xmn": "CASSANDRA_HEAP_NEW_MB",
     "-Dcassandra.config=": "CASSANDRA_YAML",
     "-Dcassandra.replace_address": "the replace command",
+    "-XX:MaxHeapSize=": "CASSANDRA_HEAP_SIZE_MB",
+    "-XX:InitialHeapSize=": "CASSANDRA_HEAP_SIZE_MB",
+    "-XX:MinHeapSize=": "CASSANDRA_HEAP_SIZE_MB",
+    "-XX:NewSize=": "CASSANDRA_HEAP_NEW_MB",
+    "-XX:MaxNewSize=": "CASSANDRA_HEAP_NEW_MB",
+}
+_NEVER_READY = "a node with it is never ready"
+# Properties that win over keys of cassandra.yaml that this service writes, or keep a node out of the ring.
+_OWN_PROPERTIES = {
+    **{f"cassandra.{key}": f"it {rule}" for key in OWNED if (rule := check_key(key)) is not None},
+    **dict.fromkeys(
+        ("cassandra.join_ring", "cassandra.start_gossip", "cassandra.write_survey", "cassandra.unsafesystem"),
+        _NEVER_READY,
+    ),
+    **dict.fromkeys(("cassandra.replace_node", "cassandra.replace_token"), "use the replace command"),
+    **dict.fromkeys(("cassandra.storagedir", "cassandra.logdir"), "this service sets the directories"),
+}
+_AS_IT_IS = {
+    "cassandra.join_ring": "true",
+    "cassandra.start_gossip": "true",
+    "cassandra.write_survey": "false",
+    "cassandra.unsafesystem": "false",
+    "cassandra.start_native_transport": "true",
+    "cassandra.auto_bootstrap": "true",
 }

@@ -40,6 +40,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeJobs]:
 
 
 UNIFIED = "UnifiedCompactionStrategy"
+OFF_HEAP = {"memtable_allocation_type": "offheap_objects"}
 
 
 @pytest.fixture
@@ -68,6 +69,10 @@ def session(jobs: NodeJobs) -> Iterator[Session]:
         ({"options": {"row_cache_class_name": "NoCache", "row_cache_size": "16MiB"}}, "NoCache"),
         ({"options": {"crypto_provider": [{"class_name": "NoProvider"}]}}, "NoProvider"),
         ({"options": {"authenticator": "NoAuthenticator"}}, "Unable to find class NoAuthenticator"),
+        ({"options": {"max_mutation_size": "1KiB"}}, "Rejected an oversized mutation"),
+        ({"options": OFF_HEAP | {"memtable_offheap_space": "0MiB"}}, "waits without end at the system tables"),
+        ({"options": OFF_HEAP | {"num_tokens": 1, "memtable_offheap_space": "1MiB", "cdc_enabled": True}}, ""),
+        ({"options": {"native_transport_max_requests_per_second": -1}}, "permits/second must be positive"),
         ({"jvm_options": ("-XX:NoSuchOption=1",)}, "Unrecognized VM option 'NoSuchOption=1'"),
         ({"jvm_options": ("-Dcom.sun.management.jmxremote.port=1", "-Xms64G", "-XX:+AlwaysPreTouch")}, ""),
         ({"jvm_options": ("-Xmx1Q",)}, "Invalid maximum heap size: -Xmx1Q"),

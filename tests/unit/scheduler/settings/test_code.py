@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from scheduler.core.state.configuration import Override
-from scheduler.settings.code import NAMES, class_problem, is_harmless, problem, problems, without_code
+from scheduler.settings.code import NAMES, change_problem, is_harmless, problem, problems, without_code
 
 HARMLESS = """
     -Xss512k -Xint -Xlog -Xlog:gc*=debug,safepoint -Xlog:gc::time,uptime -Xlog:gc:stderr -verbose:gc -ea -da
@@ -106,13 +108,23 @@ def test_other_keys_of_yaml(text: str) -> None:
         ("CASSANDRA_YAML", "memtable: {configurations: {a: {class_name: org.evil.Code}}}"),
         ("CASSANDRA_YAML", "role_manager: http://evil/x.jar"),
         ("CASSANDRA_YAML", "audit_logging_options: {logger: [{'class_name': 'org.evil.Code'}]}"),
+        ("CASSANDRA_YAML", "audit_logging_options: {logger: org.evil.Code}"),
+        ("CASSANDRA_YAML", "client_encryption_options: {ssl_context_factory: org.evil.Code}"),
+        ("CASSANDRA_YAML", "transparent_data_encryption_options: {key_provider: [org.evil.Code]}"),
+        ("CASSANDRA_YAML", "row_cache_class_name: org.evil.Code"),
+        ("CASSANDRA_YAML", "otc_coalescing_strategy: org.evil.Code"),
+        ("CASSANDRA_PARTITIONER", "org.evil.Code"),
+        (
+            "CASSANDRA_YAML",
+            "authenticator: {class_name: MutualTlsAuthenticator, parameters: {validator_class_name: org.evil.Code}}",
+        ),
     ],
 )
 def test_changes_name_classes_of_cassandra_alone(name: str, text: str) -> None:
-    found = class_problem(name, text, {})
+    found = change_problem(name, text, {})
     assert found is not None
     assert "evil" not in found
-    assert class_problem(name, text, {name: text}) is None
+    assert change_problem(name, text, {name: text}) is None
     # A start keeps what was stored.
     assert problem(name, text, {}) is None
 
@@ -125,10 +137,43 @@ def test_changes_name_classes_of_cassandra_alone(name: str, text: str) -> None:
         ("CASSANDRA_YAML", "authenticator: org.apache.cassandra.auth.PasswordAuthenticator"),
         ("CASSANDRA_YAML", "memtable: {configurations: {a: {class_name: TrieMemtable, parameters: {x: a.b}}}}"),
         ("CASSANDRA_YAML", "role_manager: {class_name: CassandraRoleManager}\ncrypto_provider: null"),
+        ("CASSANDRA_YAML", "otc_coalescing_strategy: DISABLED\naudit_logging_options: {logger: FileAuditLogger}"),
+        ("CASSANDRA_PARTITIONER", "org.apache.cassandra.dht.Murmur3Partitioner"),
     ],
 )
 def test_own_classes(name: str, text: str) -> None:
-    assert class_problem(name, text, {}) is None
+    assert change_problem(name, text, {}) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/cron.d", "/", "..", "../../volume/data", "logs/../volume", "logs", "logs/", "logs/..", "logs/./x",
+        "volume/x", "logs//x", "logs/.x", "a b", "~/x", "$HOME", "logs/x/../../conf", "LOGS/x", "logs\\..\\x", "logs/ä",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "key",
+    [
+        "heap_dump_path", "audit_logging_options.audit_logs_dir", "full_query_logging_options.log_dir",
+        "startup_checks.check_data_resurrection.heartbeat_file",
+    ],
+)  # fmt: skip
+def test_changes_name_paths_below_the_logs_alone(key: str, path: str) -> None:
+    def text(path: str) -> str:
+        value = json.dumps(path)
+        for part in reversed(key.split(".")):
+            value = f"{{{part}: {value}}}"
+        return value
+
+    found = change_problem("CASSANDRA_YAML", text(path), {})
+    assert found is not None
+    assert f" in {key}, " in found
+    assert change_problem("CASSANDRA_YAML", text(path), {"CASSANDRA_YAML": text(path)}) is None
+    # A start keeps what was stored.
+    assert problem("CASSANDRA_YAML", text(path), {}) is None
+    for good in ("logs/audit", "logs/audit/2.x/", ""):
+        assert change_problem("CASSANDRA_YAML", text(good), {}) is None
 
 
 def test_names() -> None:
