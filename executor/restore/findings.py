@@ -21,7 +21,7 @@ from executor.restore.loading.loader import Loader, LoadError
 from executor.restore.problems import Problem
 from executor.restore.request import FULL, Request
 from executor.restore.roles import apply
-from executor.restore.schema import drop_history, live, trial
+from executor.restore.schema import counters, drop_history, live, trial
 from executor.restore.schema.plan import Existing, Plan, conflicts, plan_schema, renamed_elements
 from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
@@ -32,7 +32,7 @@ from executor.restore.views import Views, why_not
 # The check's step for each kind of problem.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
 VIEWS, ROLES = "views", "roles"
-_STEPS = {OBJECTS: "objects", SPACE: "space", VIEWS: "views", ROLES: "roles"}
+_STEPS = {OBJECTS: "objects", SPACE: "space", VIEWS: "views", ROLES: "roles", counters.KIND: "counters"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ def check_node(
     same = _same_as(context, backup)
     problems, batches = _objects(context, repository, request, selection)
     problems += [*_views(context, backup, selection), *_roles(context, repository, request, selection)]
+    problems += _counters(context, backup, selection)
     imported = None if same is None else plan_batches(repository, [same], selection)
     free = checking.free_bytes(context.node.scratch)
     if words := checking.lacks_space(imported, batches, free, request.compare == FULL):
@@ -118,6 +119,19 @@ def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> l
     except JolokiaError as error:
         raise JobError("views", str(error)) from error
     return []
+
+
+def _counters(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:
+    """Return the problems with counters on this node: only where it has data can its parts of counters be newer."""
+    try:
+        stored = counters.counter_tables(renamed_elements(backup.schema, selection))
+        if not stored:
+            return []
+        with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+            here = live.live_tables(session, context.node.jolokia, stored)
+    except (CqlError, *CQL_ERRORS) as error:
+        raise JobError("counters", words(error)) from error
+    return counters.problems(stored, here, backup.taken_at[0])
 
 
 def _roles(

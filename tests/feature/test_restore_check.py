@@ -238,6 +238,33 @@ def test_a_load_that_fails_tells_the_cause_at_its_root(operator: Operator, node:
         operator.run("restore-load", node, "cause", given)
 
 
+def test_counters_that_were_counted_on_after_a_truncate(operator: Operator, node: RingNode) -> None:
+    count = "UPDATE counts.c SET n = n + {} WHERE id = 1"
+    run(
+        node,
+        f"CREATE KEYSPACE counts {REPLICATION}",
+        "CREATE TABLE counts.c (id int PRIMARY KEY, n counter)",
+        count.format(1),
+        "TRUNCATE counts.c",
+        count.format(5),
+    )
+    operator.back_up("counts", ["counts"])
+    given = {"backup_name": "counts", "sources": NODE}
+    run(node, count.format(2))
+    operator.run("restore-check", node, "x", given)
+    run(node, "TRUNCATE counts.c")
+    operator.run("restore-check", node, "x", given)
+    run(node, count.format(1))
+    words = "it was truncated after the backup, and holds counts again"
+    assert f"table counts.c: {words}" in refused(operator, node, "counts")
+    found = [problem for problem in asked(operator, node, "counts")["problems"] if problem["kind"] == "counters"]
+    assert [problem["where"] for problem in found] == ["table counts.c"]
+    run(node, "DROP TABLE counts.c", "CREATE TABLE counts.c (id int PRIMARY KEY, n counter)", count.format(1))
+    assert "table counts.c: it is another table than the backup's" in refused(operator, node, "counts")
+    operator.restore("counts", NODE, rename={"counts.c": "counts.before"})
+    assert rows(node, "SELECT n FROM counts.before") == [(5,)]
+
+
 # Whether the schema can be created.
 
 PARTS = [

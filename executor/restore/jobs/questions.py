@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from executor.cql.ddl import COLUMNS, INDEX, VIEW, Element
 from executor.cql.names import TableName
-from executor.jmx.jolokia import Attribute, Jolokia, JolokiaError
+from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs.context import JobError, NodeFacts
 from executor.protocol import JobLaunch, JobProgress
 from executor.restore import findings
 from executor.restore.findings import NodeFindings, SchemaFindings
 from executor.restore.problems import Problem
 from executor.restore.request import Request, read
-from executor.restore.schema import plan
+from executor.restore.schema import live, plan
 from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch
 from executor.restore.source.chosen import select_tables
@@ -24,9 +24,6 @@ from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import StoredBackup
 
 _ASK_SECONDS = 15.0
-_TABLE = "org.apache.cassandra.metrics:type=Table,keyspace={},scope={},name={}"
-# The metrics that show whether a table has data on this node: in files, or in memory.
-_DATA = ("LiveSSTableCount", "MemtableColumnsCount")
 
 
 @dataclass(frozen=True)
@@ -155,15 +152,9 @@ def _tables(batches: Iterable[Batch]) -> Mapping[str, Mapping[str, int]]:
 
 def _living(jolokia: Jolokia, tables: Iterable[TableName]) -> Mapping[str, bool | None]:
     """Return whether each of these tables has data on this node; None if that cannot be read."""
-    wanted = {
-        table: [Attribute(_TABLE.format(table.key_space, table.table, name), "Value") for name in _DATA]
-        for table in tables
-    }
+    wanted = tuple(tables)
     try:
-        values = jolokia.read([item for items in wanted.values() for item in items], _ASK_SECONDS) if wanted else {}
+        found = live.have_data(jolokia, wanted, _ASK_SECONDS)
     except JolokiaError:
-        values = {}
-    return {
-        str(table): any(values[item] for item in items) if all(item in values for item in items) else None
-        for table, items in wanted.items()
-    }
+        found = dict.fromkeys(wanted)
+    return {str(table): has_data for table, has_data in found.items()}

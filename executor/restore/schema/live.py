@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
 from cassandra.cluster import Session
 
 from executor.cql.ddl import Element, elements
+from executor.cql.names import TableName
 from executor.cql.tokenizer import quote
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jobs.context import JobError
 from executor.protocol import NEVER_RESTORED
+from executor.restore.schema.counters import LiveTable
 from executor.restore.schema.plan import Existing
 
 _JMX_SECONDS = 30.0
 _TOKENS = Attribute(STORAGE_SERVICE, "Tokens")
+_TABLE = "org.apache.cassandra.metrics:type=Table,keyspace={},scope={},name={}"
+# The metrics that show whether a table has data on this node: in files, or in memory.
+_DATA = ("LiveSSTableCount", "MemtableColumnsCount")
+# system.local has for each table that was truncated a position in the commit log, and the time in milliseconds.
+_TIME_BYTES = 8
 
 
 def existing(session: Session) -> Existing:
@@ -57,3 +67,36 @@ def tokens(jolokia: Jolokia) -> frozenset[str]:
     if not found:
         raise JobError("tokens", "this node has no tokens: it is no member of the ring; wait until it has joined")
     return frozenset(str(token) for token in found)
+
+
+def have_data(jolokia: Jolokia, tables: Iterable[TableName], seconds: float) -> Mapping[TableName, bool | None]:
+    """Return whether each of these tables has data on this node; None if that cannot be read. Raises JolokiaError."""
+    wanted = {
+        table: [Attribute(_TABLE.format(table.key_space, table.table, name), "Value") for name in _DATA]
+        for table in tables
+    }
+    values = jolokia.read([item for items in wanted.values() for item in items], seconds) if wanted else {}
+    return {
+        table: any(values[item] for item in items) if all(item in values for item in items) else None
+        for table, items in wanted.items()
+    }
+
+
+def live_tables(session: Session, jolokia: Jolokia, wanted: Iterable[TableName]) -> Mapping[TableName, LiveTable]:
+    """Return those of the tables that exist, as they are on the session's node. Raises CQL_ERRORS, JobError."""
+    rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
+    ids: dict[TableName, UUID] = {TableName(row.keyspace_name, row.table_name): row.id for row in rows}
+    names = sorted(ids.keys() & set(wanted))
+    if not names:
+        return {}
+    emptied = session.execute("SELECT truncated_at FROM system.local").one().truncated_at or {}
+    try:
+        data = have_data(jolokia, names, _JMX_SECONDS)
+    except JolokiaError as error:
+        raise JobError("counters", str(error)) from error
+    # Where it is not known whether there is data, there may be some.
+    return {name: LiveTable(str(ids[name]), data[name] is not False, _moment(emptied.get(ids[name]))) for name in names}
+
+
+def _moment(truncation: bytes | None) -> float | None:
+    return None if truncation is None else int.from_bytes(truncation[-_TIME_BYTES:], "big") / 1000

@@ -1,0 +1,47 @@
+"""Counters that were counted on after their table was emptied."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.cql.ddl import elements
+from executor.cql.names import TableName
+from executor.restore.schema.counters import KIND, LiveTable, counter_tables, problems
+
+ID, OTHER = "f0f5f1a0-0000-11ee-8c90-0242ac120002", "aaaaaaaa-0000-11ee-8c90-0242ac120002"
+NAME = TableName("k", "c")
+TAKEN = 1000.0
+
+
+def test_tables_with_counters_are_found_with_their_ids() -> None:
+    statements = [
+        f"CREATE TABLE k.c (id int PRIMARY KEY, n counter) WITH ID = {ID} AND comment = 'x';",
+        f"CREATE TABLE k.s (id int, c int, n Counter static, PRIMARY KEY (id, c)) WITH ID = {OTHER};",
+        f"CREATE TABLE k.t (id int PRIMARY KEY, n bigint) WITH ID = {ID} AND comment = 'counter';",
+        "CREATE TABLE k.u (counter int PRIMARY KEY, n int);",
+    ]
+    assert counter_tables(elements(statements)) == {NAME: ID, TableName("k", "s"): OTHER}
+
+
+@pytest.mark.parametrize(
+    ("live", "why"),
+    [
+        (None, ""),
+        (LiveTable(ID, True), ""),
+        (LiveTable(ID, False, TAKEN + 1), ""),
+        (LiveTable(OTHER, False), ""),
+        # It was emptied before the backup.
+        (LiveTable(ID, True, TAKEN - 1), ""),
+        (LiveTable(ID, True, TAKEN + 1), "it was truncated after the backup"),
+        (LiveTable(ID, True, TAKEN), "it was truncated after the backup"),
+        (LiveTable(OTHER, True), "it is another table than the backup's"),
+        (LiveTable(OTHER, True, TAKEN - 1), "it is another table than the backup's"),
+    ],
+)
+def test_what_is_refused(live: LiveTable | None, why: str) -> None:
+    found = problems({NAME: ID}, {} if live is None else {NAME: live}, TAKEN)
+    assert len(found) == bool(why)
+    for problem in found:
+        assert (problem.kind, problem.where) == (KIND, "table k.c")
+        assert problem.why.startswith(why)
+        assert problem.help.startswith("TRUNCATE k.c first")
