@@ -16,6 +16,9 @@ from cassandra.cluster import Session
 from executor.cql.tokenizer import words
 from executor.jobs.schema import is_meant
 
+# The number of the way in which fingerprints are computed: another one if that changes, since an update of executors
+# can be half done. Executors that report none have the first one.
+RULES = 2
 # With more tables, fingerprints are by keyspace: a job's result must fit into a record of ZooKeeper.
 MOST_TABLES = 3000
 _DIGITS = 8

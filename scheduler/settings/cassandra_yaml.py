@@ -122,6 +122,9 @@ def _check(key: str, value: Any) -> str | None:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return "holds a value that is not a text, number, truth value, list or mapping"
+    if not all(isinstance(name, str) for name in _keys(value)):
+        # Records are JSON, where each key is a text: read again, the settings would differ from what they were.
+        return "holds a key that is no text: put it in quotes"
     if secret := secret_key({key: value}):
         return f"must not hold a {secret}: a launch can be read in Mesos; use PEM files on the agents"
     return next((rule for item in _scalars(value) if (rule := _scalar_rule(item)) is not None), None)
@@ -138,6 +141,15 @@ def _scalars(value: Any) -> Iterator[Any]:
             yield from _scalars(item)
     else:
         yield value
+
+
+def _keys(value: Any) -> Iterator[Any]:
+    """Yield each key of nested mappings."""
+    if isinstance(value, dict):
+        yield from value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _keys(item)
 
 
 def _scalar_rule(value: Any) -> str | None:

@@ -105,12 +105,8 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
     shared = {name for name, local in schema.key_spaces(context.node.jolokia).items() if not local}
     names = shared & set(request.key_spaces) if request.key_spaces else shared
     reported = context.launch.parameters.get("schema")
-    if reported is None:
-        version = _same_version(context)
-        if (now := _version(context)) != version:
-            text = f"the schema changed from {version} to {now} after the snapshots were taken; make a new backup"
-            raise JobError(_STEP, text, hopeless=True)
-        return _Fit(frozenset(names), version, {})
+    if reported is None or reported.get("rules") != fingerprint.RULES:
+        return _fit_by_version(context, names)
     agreed: Mapping[str, str] = reported["agreed"]
     others = [name for name, having in reported["differs"].items() if _is_another(*having)]
     if differs := {name: having for name, having in reported["differs"].items() if name not in others}:
@@ -133,10 +129,27 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
     return _Fit(kept, _version(context), left_out, changed)
 
 
+def _fit_by_version(context: JobContext, names: Collection[str]) -> _Fit:
+    """Return the match by Cassandra's version of the whole schema: it is the same for executors of all versions."""
+    parameters = context.launch.parameters
+    now, found = _version(context), sorted(map(str, parameters.get("schema_versions") or ()))
+    if found == [now]:
+        return _Fit(frozenset(names), now, {})
+    if not parameters.get("last_round", True):
+        return _Fit(frozenset(), now, {}, [_CLUSTER])
+    listed = ", ".join(found[:_NAMED]) or "unknown"
+    text = f"the schema of {_CLUSTER} changed since the snapshots were taken (versions {listed}, and now {now})"
+    raise JobError(_STEP, f"{text}; {_OF_SEVERAL_VERSIONS}; {_REST}", hopeless=True)
+
+
 def _is_another(one: str, *others: str) -> bool:
     return any(fingerprint.is_another(one, other) for other in others)
 
 
+_CLUSTER = "the cluster"
+_OF_SEVERAL_VERSIONS = (
+    "executors of several versions can compare it as a whole alone, and a restart of its node updates an executor"
+)
 _REST = "the snapshots were taken several times; make a new backup when the schema no longer changes"
 
 
@@ -251,16 +264,6 @@ def _refuse_views(
         if view.key_space in names and by_itself and schema.is_meant(view.key_space, view.table, by_itself):
             text = f"{view} is a materialized view of {table}, and is built from it at a restore: name {table.table}"
             raise JobError(_STEP, text, hopeless=True)
-
-
-def _same_version(context: JobContext) -> str:
-    """Return the one schema version of snapshots by executors that report only this version."""
-    versions = [str(version) for version in context.launch.parameters.get("schema_versions") or ()]
-    if len(versions) != 1:
-        listed = ", ".join(versions) or "none"
-        text = f"the schema changed while the snapshots were taken (versions {listed}); make a new backup"
-        raise JobError(_STEP, text, hopeless=True)
-    return versions[0]
 
 
 def _version(context: JobContext) -> str:

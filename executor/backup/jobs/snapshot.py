@@ -28,7 +28,8 @@ def backup_snapshot(context: JobContext) -> Mapping[str, Any]:
     """Take the snapshot, after clearing those of earlier backups. Raises JobError.
 
     The snapshot outlives a restart of Cassandra, since the upload can be long. Another attempt takes it again.
-    `schema` in the result has the fingerprint of each keyspace and table that existed during all of it.
+    `schema` in the result has the fingerprint of each keyspace and table that existed during all of it, and
+    `schema_rules` the way in which they were computed.
     """
     request = read(context.launch.parameters)
     node = context.node
@@ -43,6 +44,7 @@ def backup_snapshot(context: JobContext) -> Mapping[str, Any]:
             "tables": len(note.tables),
             "bytes": sum(file.size for file in files),
             "schema": fingerprint.short(found),
+            "schema_rules": fingerprint.RULES,
             **({"message": message} if message else {}),
         }
 

@@ -94,7 +94,8 @@ def _backup(state: ClusterState, operation: OperationRecord, _node: str) -> Json
 def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     """Return the parameters of `describe`.
 
-    Executors of the previous version read `schema_versions` only; the others read `schema`, if all nodes reported it.
+    Executors of the previous version read `schema_versions` only; the others read `schema`, if all nodes reported it
+    and computed it in the same way.
     """
     without = absent_nodes(state, operation)
     snapshots = {
@@ -109,8 +110,13 @@ def _describe(state: ClusterState, operation: OperationRecord, node: str) -> Jso
         **_absent(without),
     }
     if compared is not None:
-        described["schema"] = {"agreed": compared.agreed, "left_out": compared.left_out, "differs": compared.differs}
-        described["last_round"] = is_last_round(operation)
+        described["schema"] = {
+            "agreed": compared.agreed,
+            "left_out": compared.left_out,
+            "differs": compared.differs,
+            "rules": compared.rules,
+        }
+    described["last_round"] = is_last_round(operation)
     return {**_backup(state, operation, node), **described, **_spread(state, operation)}
 
 

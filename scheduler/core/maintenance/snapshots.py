@@ -36,18 +36,24 @@ class Compared:
     """The schemas of the nodes at their snapshots, compared.
 
     `agreed` has the names that are equal on all nodes, with their digest. `left_out` has the names that some nodes
-    lack, each with the reason. `differs` has the other names, with the nodes by digest.
+    lack, each with the reason. `differs` has the other names, with the nodes by digest. `rules` is the number of the
+    way in which the executors computed the digests.
     """
 
     agreed: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     differs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    rules: int = 1
 
 
 def compare_schemas(found: Mapping[str, Json]) -> Compared | None:
-    """Return the comparison of snapshot results by node; None if an executor did not report its schema."""
+    """Return the comparison of snapshot results by node.
+
+    None if an executor did not report its schema, or if executors of several versions computed digests differently.
+    """
     schemas = {node: result.get("schema") for node, result in found.items()}
-    if not schemas or any(not isinstance(schema, Mapping) for schema in schemas.values()):
+    ways = {_rules(result) for result in found.values()}
+    if len(ways) != 1 or any(not isinstance(schema, Mapping) for schema in schemas.values()):
         return None
     agreed: dict[str, str] = {}
     left_out: dict[str, str] = {}
@@ -63,7 +69,12 @@ def compare_schemas(found: Mapping[str, Json]) -> Compared | None:
             left_out[name] = MEANWHILE
         else:
             agreed[name] = next(iter(having))
-    return Compared(agreed, left_out, differs)
+    return Compared(agreed, left_out, differs, *ways)
+
+
+def _rules(result: Json) -> int:
+    found = result.get("schema_rules")
+    return found if isinstance(found, int) else 1
 
 
 def absent_nodes(state: ClusterState, operation: OperationRecord) -> dict[str, Json]:
@@ -178,10 +189,18 @@ def _misfits(operation: OperationRecord, taken: list[StepRecord]) -> list[StepRe
     if newest is None:
         return []
     compared = compare_schemas({step.name: step.result for step in taken})
-    differs = {} if compared is None else compared.differs
-    others = {
-        node for having in differs.values() for nodes in having.values() if newest.name not in nodes for node in nodes
-    }
+    if compared is None:
+        # Cassandra's version of the whole schema has the same meaning for all executors.
+        version = newest.result.get("schema_version")
+        others = {step.name for step in taken if step.result.get("schema_version") != version}
+    else:
+        others = {
+            node
+            for having in compared.differs.values()
+            for nodes in having.values()
+            if newest.name not in nodes
+            for node in nodes
+        }
     return [step for step in taken if step.name in others or _taken_at(newest) - _taken_at(step) > spread]
 
 

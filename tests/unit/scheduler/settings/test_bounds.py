@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -196,3 +197,14 @@ def test_secrets_in_options_of_java(word: str) -> None:
 )
 def test_no_secrets_in_options_of_java(word: str) -> None:
     assert secret_option(word) is None
+
+
+@pytest.mark.parametrize("key", ["yes", "1", "1.5", "null", "~"])
+def test_a_nested_key_is_a_text(key: str) -> None:
+    """Another one would be read from the record as a text, and each start of the scheduler would roll it out anew."""
+    assert parse_yaml(f"sai_options: {{a: [{{{key}: v}}]}}", "F")[1] == [
+        "F line 1: sai_options holds a key that is no text: put it in quotes."
+    ]
+    options, found = parse_yaml(f"sai_options: {{a: [{{'{key}': v}}]}}", "F")
+    assert found == []
+    assert json.loads(json.dumps(options)) == options

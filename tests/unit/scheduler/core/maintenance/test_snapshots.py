@@ -43,5 +43,11 @@ def test_schemas_of_snapshots(
     assert compare_schemas(found) == expected
 
 
+def test_schemas_of_executors_that_compute_digests_in_other_ways() -> None:
+    old, new = {"schema": BOTH}, {"schema": BOTH, "schema_rules": 2}
+    assert compare_schemas({"node-0": old, "node-1": new}) is None
+    assert compare_schemas({"node-0": new, "node-1": new}) == Compared(BOTH, rules=2)
+
+
 def test_no_snapshot_at_all() -> None:
     assert compare_schemas({}) is None
