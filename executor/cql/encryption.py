@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+_PEM = (".pem", ".crt")
 
 
 class UntrustedError(Exception):
@@ -68,14 +71,20 @@ def _is_true(value: Any) -> bool:
 
 
 def _trusted(given: Mapping[str, Any]) -> str | None:
-    factory = given.get("ssl_context_factory")
-    parameters = factory.get("parameters") if isinstance(factory, Mapping) else None
-    if isinstance(parameters, Mapping) and parameters.get("trusted_certificates"):
-        return str(parameters["trusted_certificates"])
+    for parameters in _parameters(given.get("ssl_context_factory")):
+        if parameters.get("trusted_certificates"):
+            return str(parameters["trusted_certificates"])
     path = str(given.get("truststore") or "")
-    if not path.endswith((".pem", ".crt")):
-        return None
     try:
-        return Path(path).read_text()
+        found = Path(path).read_text()
     except (OSError, ValueError):
         return None
+    # A truststore of Java's own formats is no text, and a file of PEM can have any name.
+    return found if _CERTIFICATE in found or path.endswith(_PEM) else None
+
+
+def _parameters(factory: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the parameters of a class; Cassandra reads a mapping, and a list with one."""
+    for item in factory if isinstance(factory, list) else [factory]:
+        found = item.get("parameters") if isinstance(item, Mapping) else None
+        yield from (one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Mapping))

@@ -40,7 +40,15 @@ def test_certificates_in_pem_are_used(tmp_path: Path) -> None:
     path = tmp_path / "trusted.pem"
     path.write_text("no certificate")
     parameters = {"trusted_certificates": "no certificate"}
-    for more in ({"truststore": str(path)}, {"ssl_context_factory": {"parameters": parameters}}):
+    other = tmp_path / "authorities"
+    other.write_text("-----BEGIN CERTIFICATE-----\nnone")
+    found = read({"client_encryption_options": {"enabled": True, "truststore": str(other)}}, OWN)
+    assert found == Encryption(OWN, trusted=other.read_text())
+    for more in (
+        {"truststore": str(path)},
+        {"ssl_context_factory": {"parameters": parameters}},
+        {"ssl_context_factory": [{"parameters": [parameters]}]},
+    ):
         found = read({"client_encryption_options": {"enabled": True, **more}}, OWN)
         assert found is not None
         assert found.trusted == "no certificate"
