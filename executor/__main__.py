@@ -16,8 +16,17 @@ from executor.agent.environment import TOKEN, MesosEnvironmentError, parse
 from executor.cassandra.install import Surroundings
 from executor.node.events import Event, Shutdown
 from executor.node.lifecycle import Node
+from executor.untrusted import log_entry
 
 _SHARED_USERS = frozenset({"nobody"})
+
+
+class Formatter(logging.Formatter):
+    """An entry of the log on standard error, which holds words of Cassandra, of Mesos and of S3."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the entry."""
+        return log_entry(super().format(record))
 
 
 def main() -> int:
@@ -26,7 +35,9 @@ def main() -> int:
     Returns:
         The process' exit code: 2 if no Mesos agent started it, 3 if the agent refuses this executor, else 0.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         environment = parse(os.environ)
     except MesosEnvironmentError as error:

@@ -17,6 +17,9 @@ MAX_TEXT = 100_000
 MAX_INTEGER = 2**63
 _BAD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# Controls, ends of lines, signs that turn the direction of text, and halves of surrogate pairs.
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_INDENT = "\n    "
 
 
 class UntrustedError(ValueError):
@@ -51,6 +54,16 @@ def clean(value: Any, depth: int = 0) -> Any:
 def clean_text(text: str, limit: int = MAX_TEXT) -> str:
     """Return a text without lone surrogates and control characters (newline and tab stay), cut to a length."""
     return _BAD.sub(REPLACEMENT, text[:limit].replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def visible(text: str) -> str:
+    """Return a text with the number of each sign that moves a terminal's cursor or hides text, such as `\\u001b`."""
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def log_entry(text: str) -> str:
+    """Return an entry of a log whose later lines are indented: words of others must not look like another entry."""
+    return visible(text).replace("\n", _INDENT)
 
 
 def _no_number(name: str) -> float:

@@ -7,6 +7,16 @@ import logging
 import sys
 import time
 
+from executor.untrusted import log_entry, visible
+
+
+class TextFormatter(logging.Formatter):
+    """One entry with time, level, message, and the trace of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the entry."""
+        return log_entry(super().format(record))
+
 
 class JsonFormatter(logging.Formatter):
     """One object on each line: time (seconds since the epoch), level, logger, message, and the trace of an error."""
@@ -21,7 +31,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             document["error"] = self.formatException(record.exc_info)
-        return json.dumps(document, ensure_ascii=False)
+        return visible(json.dumps(document, ensure_ascii=False))
 
 
 def set_up(level: str, style: str) -> None:
@@ -30,7 +40,7 @@ def set_up(level: str, style: str) -> None:
     if style == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter = TextFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
     handler.addFilter(_is_logged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 
@@ -17,6 +17,9 @@ from executor.s3.destinations import RefusedError
 
 # The errors that a call can raise.
 CAUSES = (exceptions.BotoCoreError, exceptions.ClientError, ResponseParserError, HTTPError, OSError)
+# What the library's parsers, or an access to their result, raise for an answer in S3's form with values that are not
+# S3's: a size that is no number, a time that does not exist, a part without an ETag.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
 _PASSES = {
     "InternalError", "SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestTimeout",
@@ -72,7 +75,7 @@ def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
         return StoreError(_scrubbed(f"{what}: {_words_of(error, code)}", secrets), not passes(error), code)
     if (refused := _refusal(error)) is not None:
         return StoreError(_scrubbed(f"{what}: {refused}", secrets), hopeless=True)
-    if _is_foreign(error):
+    if not isinstance(error, CAUSES) or _is_foreign(error):
         return StoreError(_scrubbed(f"{what}: {_NO_S3}", secrets), not passes(error))
     words = f"{type(error).__name__}: {error}"
     if isinstance(error, exceptions.BotoCoreError) and (cause := error.kwargs.get("error")) is not None:
@@ -81,11 +84,24 @@ def explain(error: Exception, what: str, secrets: Iterable[str]) -> StoreError:
     return StoreError(_scrubbed(f"{what}: {words}", secrets), not passes(error))
 
 
+def explain_item(error: Mapping[str, Any], what: str, secrets: Iterable[str]) -> StoreError:
+    """Return the error of one object in an answer about several; `error` has Key, Code and Message."""
+    code = str(error.get("Code", ""))
+    if not _CODE.fullmatch(code):
+        return StoreError(f"{what}: {_NO_S3}")
+    words = _shown(code, str(error.get("Message", "")))
+    text = f"{what}, {ascii(str(error.get('Key', '')))[1:-1][:_MESSAGE_LENGTH]}: {words}"
+    return StoreError(_scrubbed(text, secrets), hopeless=code == "AccessDenied", code=code)
+
+
 def _words_of(error: exceptions.ClientError, code: str) -> str:
     """Return S3's own message; of an answer that is not S3's, its status alone: the rest can be confidential."""
     if not _CODE.fullmatch(code) or (code.isdecimal() and not error.operation_name.startswith("Head")):
         return f"{_NO_S3}: its status is {_status(error)}"
-    given = str(error.response.get("Error", {}).get("Message", ""))
+    return _shown(code, str(error.response.get("Error", {}).get("Message", "")))
+
+
+def _shown(code: str, given: str) -> str:
     text = "".join(character if character.isprintable() else " " for character in given)[:_MESSAGE_LENGTH]
     return f"{code}: {text}" if text and text != code else code
 

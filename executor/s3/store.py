@@ -14,9 +14,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from executor.s3 import errors, listing
 from executor.s3.body import Body
 from executor.s3.client import SECRETS, Patience, open_client
-from executor.s3.errors import CAUSES, StoreError, TooLargeError, explain, is_beyond, is_missing, is_taken, passes
+from executor.s3.errors import CAUSES, UNREADABLE, StoreError, TooLargeError, explain, is_missing
 from executor.s3.location import Location
 
 if TYPE_CHECKING:
@@ -38,15 +39,6 @@ class Stored:
     key: str
     size: int
     modified: float
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """A part that an earlier attempt sent: its size, and its SHA-256 if the server reports it."""
-
-    size: int
-    etag: str
-    sha256: bytes | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +105,7 @@ class Store:
 
         def call() -> int | None:
             try:
-                return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"]
+                return int(self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"])
             except self._client.exceptions.ClientError as error:
                 if is_missing(error):
                     return None
@@ -139,7 +131,7 @@ class Store:
             try:
                 self._client.put_object(**arguments, Body=content, IfNoneMatch="*")
             except self._client.exceptions.ClientError as error:
-                if is_taken(error):
+                if errors.is_taken(error):
                     # It can be the object of our own earlier try, whose answer got lost.
                     return self.get(key) == content
                 if error.response.get("Error", {}).get("Code") != "NotImplemented":
@@ -169,7 +161,7 @@ class Store:
             try:
                 return self._client.get_object(Bucket=self._bucket, Key=self._key(key), **limits)["Body"]
             except self._client.exceptions.ClientError as error:
-                if offset and is_beyond(error):
+                if offset and errors.is_beyond(error):
                     return None
                 raise
 
@@ -184,7 +176,7 @@ class Store:
         try:
             while piece := body.read(_CHUNK):
                 yield piece
-        except CAUSES as error:
+        except (*CAUSES, *UNREADABLE) as error:
             raise self._explained(error, "GetObject", key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -204,9 +196,7 @@ class Store:
             Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
         )
         for error in self._try("DeleteObjects", keys[0], call).get("Errors", ()):
-            code = error.get("Code", "")
-            text = f"DeleteObjects {error.get('Key')}: {code}: {error.get('Message')}"
-            raise StoreError(text, hopeless=code == "AccessDenied", code=code)
+            raise errors.explain_item(error, f"DeleteObjects in {self.location}", self._secrets)
 
     # Listing.
 
@@ -232,17 +222,37 @@ class Store:
     def now(self) -> float:
         """Return the time of S3's clock, the clock of `Stored.modified`, in seconds since 1970."""
         page = next(self._pages("", MaxKeys=1))
-        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        return time.time() if date is None else parsedate_to_datetime(date).timestamp()
+        try:
+            return parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+        except UNREADABLE:
+            return time.time()
 
     def _pages(self, prefix: str, **more: Any) -> Iterator[Any]:
-        arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix), **more}
+        arguments = {"Bucket": self._bucket, "Prefix": self._key(prefix), **more}
+        ask = self._client.list_objects_v2
+        return self._listed("ListObjectsV2", prefix, ask, arguments, listing.checked, "ContinuationToken")
+
+    def _listed(
+        self,
+        operation: str,
+        key: str,
+        ask: Callable[..., Any],
+        arguments: dict[str, Any],
+        read: Callable[[Any], T],
+        *markers: str,
+    ) -> Iterator[T]:
+        """Yield what `read` makes of each page of a listing."""
+
+        def call() -> tuple[T, dict[str, Any]]:
+            page = ask(**arguments)
+            return read(page), listing.following(page, arguments, *markers)
+
         while True:
-            page = self._try("ListObjectsV2", prefix, lambda: self._client.list_objects_v2(**arguments))
-            yield page
-            if not page.get("IsTruncated"):
+            found, following = self._try(operation, key, call)
+            yield found
+            if not following:
                 return
-            arguments["ContinuationToken"] = page["NextContinuationToken"]
+            arguments |= following
 
     # Objects in parts.
 
@@ -250,8 +260,8 @@ class Store:
         """Begin an object in parts; return the upload's id."""
         call = lambda: self._client.create_multipart_upload(  # noqa: E731
             Bucket=self._bucket, Key=self._key(key), ChecksumAlgorithm="SHA256"
-        )
-        return self._try("CreateMultipartUpload", key, call)["UploadId"]
+        )["UploadId"]
+        return self._try("CreateMultipartUpload", key, call)
 
     def send_part(self, key: str, upload: str, number: int, body: Body | bytes, sha256: bytes) -> Part:
         """Send one part; S3 compares the received bytes with `sha256`.
@@ -299,31 +309,22 @@ class Store:
             if not error.missing:
                 raise
 
-    def list_parts(self, key: str, upload: str) -> dict[int, Arrived]:
+    def list_parts(self, key: str, upload: str) -> dict[int, listing.Arrived]:
         """Return the parts of an upload that have arrived, by number."""
-        found: dict[int, Arrived] = {}
-        arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "UploadId": upload}
-        while True:
-            page = self._try("ListParts", key, lambda: self._client.list_parts(**arguments))
-            for item in page.get("Parts", ()):
-                digest = item.get("ChecksumSHA256")
-                sha256 = base64.b64decode(digest) if digest else None
-                found[item["PartNumber"]] = Arrived(item["Size"], item["ETag"], sha256)
-            if not page.get("IsTruncated"):
-                return found
-            arguments["PartNumberMarker"] = page["NextPartNumberMarker"]
+        arguments = {"Bucket": self._bucket, "Key": self._key(key), "UploadId": upload}
+        pages = self._listed("ListParts", key, self._client.list_parts, arguments, listing.parts, "PartNumberMarker")
+        return {number: part for page in pages for number, part in page.items()}
 
     def list_uploads(self, prefix: str) -> list[tuple[str, str]]:
         """Return key and id of all unfinished uploads in parts below a prefix."""
-        found: list[tuple[str, str]] = []
-        arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(prefix)}
-        while True:
-            page = self._try("ListMultipartUploads", prefix, lambda: self._client.list_multipart_uploads(**arguments))
-            found += [(self._name(item["Key"]), item["UploadId"]) for item in page.get("Uploads", ())]
-            if not page.get("IsTruncated"):
-                return found
-            arguments["KeyMarker"] = page["NextKeyMarker"]
-            arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
+        arguments = {"Bucket": self._bucket, "Prefix": self._key(prefix)}
+        ask = self._client.list_multipart_uploads
+        markers = "KeyMarker", "UploadIdMarker"
+        pages = self._listed("ListMultipartUploads", prefix, ask, arguments, self._uploads, *markers)
+        return [upload for page in pages for upload in page]
+
+    def _uploads(self, page: Any) -> list[tuple[str, str]]:
+        return [(self._name(item["Key"]), item["UploadId"]) for item in page.get("Uploads", ())]
 
     def _key(self, key: str) -> str:
         return self.location.key(key)
@@ -336,8 +337,8 @@ class Store:
         for attempt in range(1, self._patience.attempts + 1):
             try:
                 return call()
-            except CAUSES as error:
-                if attempt == self._patience.attempts or not passes(error):
+            except (*CAUSES, *UNREADABLE) as error:
+                if attempt == self._patience.attempts or not errors.passes(error):
                     raise self._explained(error, operation, key) from error
             # Threads that failed together must not retry together.
             self._wait(pause * random.uniform(0.5, 1.5))

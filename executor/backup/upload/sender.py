@@ -23,7 +23,8 @@ from executor.backup.upload.progress import Meter
 from executor.s3.body import Body, Piecewise, Slice
 from executor.s3.crew import Crew
 from executor.s3.errors import StoreError
-from executor.s3.store import Arrived, Part, Store
+from executor.s3.listing import Arrived
+from executor.s3.store import Part, Store
 
 THREADS = 8
 _MIB = 1024 * 1024

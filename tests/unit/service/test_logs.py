@@ -53,3 +53,24 @@ def test_libraries_that_tell_of_every_attempt_are_heard_only_when_it_is_serious(
     logging.getLogger(library).warning("cannot connect, trying again")
     logging.getLogger(library).error("serious")
     assert capsys.readouterr().out.count("\n") == 1
+
+
+_WORDS = "down: a\n2026-11-29T00:00:00.000Z INFO forged\r\x1b[2J\x9b31m\x00\x0b\x0c\x85\u2028\u202e\u2066\udce9 ä"
+_SHOWN = r"\u000d\u001b[2J\u009b31m\u0000\u000b\u000c\u0085\u2028\u202e\u2066\udce9 ä"
+
+
+def test_words_of_others_look_like_no_line_and_move_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("INFO", "text")
+    logging.getLogger("x").error("node-0: %s", _WORDS)
+    first, second = capsys.readouterr().out.removesuffix("\n").split("\n")
+    assert first.endswith(" ERROR node-0: down: a")
+    assert second == f"    2026-11-29T00:00:00.000Z INFO forged{_SHOWN}"
+
+
+def test_json_holds_the_same_words_with_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("INFO", "json")
+    logging.getLogger("x").error("%s", _WORDS)
+    (line,) = capsys.readouterr().out.removesuffix("\n").split("\n")
+    assert json.loads(line)["message"] == _WORDS
+    assert line.replace("ä", "").isascii()
+    assert line.isprintable()

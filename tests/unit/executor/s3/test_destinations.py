@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from executor.s3 import client
 from executor.s3.destinations import Guard, RefusedError
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
+from executor.s3.store import Store
 from tests.unit.executor.backup.s3_server import store_at
 
 
@@ -183,3 +184,93 @@ def test_an_object_that_is_too_large(tmp_path: Path) -> None:
     ):
         store.get("backups/x/manifest.json", 1000)
     assert len(asked) == 1
+
+
+def _xml(body: str, *headers: str) -> bytes:
+    head = "".join(f"{line}\r\n" for line in ("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers))
+    return f"{head}Connection: close\r\n\r\n{body}".encode()
+
+
+def _list(*entries: str) -> bytes:
+    return _xml(f"<ListBucketResult>{''.join(entries)}</ListBucketResult>")
+
+
+def _object(size: str = "1", time: str = "2026-01-01T00:00:00Z", key: str = "backups/a") -> str:
+    return f"<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{time}</LastModified></Contents>"
+
+
+_SAME = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
+_OBJECTS = "objects"
+CALLS: dict[str, Callable[[Store], object]] = {
+    _OBJECTS: lambda store: list(store.objects("backups/")),
+    "directories": lambda store: store.directories("backups/"),
+    "get": lambda store: store.get("k", 1000),
+    "size": lambda store: store.size("k"),
+    "begin": lambda store: store.begin("k"),
+    "part": lambda store: store.send_part("k", "u", 1, b"x", bytes(32)),
+    "parts": lambda store: store.list_parts("k", "u"),
+    "uploads": lambda store: store.list_uploads("k"),
+    "delete": lambda store: store.delete(["k"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (_OBJECTS, _list(_object(size="secret"))),
+        (_OBJECTS, _list(_object(size="-1"))),
+        (_OBJECTS, _list(_object(size="9" * 5000))),
+        (_OBJECTS, _list(_object(time="secret"))),
+        (_OBJECTS, _list(_object(time="99999-01-01T00:00:00Z"))),
+        (_OBJECTS, _list(_object(time="1e400"))),
+        (_OBJECTS, _list(_object(key=""))),
+        (_OBJECTS, _list("<Contents><Key>backups/a</Key></Contents>")),
+        (_OBJECTS, _list("<Contents><Size>1</Size></Contents>")),
+        (_OBJECTS, _list("<IsTruncated>true</IsTruncated>")),
+        (_OBJECTS, _list(_object(), _SAME)),
+        ("directories", _list("<CommonPrefixes><Prefix>secret</Prefix></CommonPrefixes>")),
+        ("directories", _list("<CommonPrefixes/>")),
+        ("directories", _list(_SAME)),
+        ("get", _xml("secret", "Last-Modified: secret")),
+        ("get", b"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n"),
+        ("size", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"),
+        ("begin", _xml("")),
+        ("part", _xml("")),
+        ("parts", _xml("<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>")),
+        ("parts", _xml("<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>")),
+        ("uploads", _xml("<R><Upload><Key>a</Key></Upload></R>")),
+        ("uploads", _xml("<R><IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker></R>")),
+        ("delete", _xml("<DeleteResult><Error><Code>the secret</Code></Error></DeleteResult>")),
+    ],
+)
+def test_answers_with_values_that_are_not_those_of_s3(tmp_path: Path, call: str, answer: bytes) -> None:
+    with (
+        answering(answer) as (place, asked),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError, match="does not answer as S3 does") as refused,
+    ):
+        CALLS[call](store)
+    assert "secret" not in str(refused.value)
+    assert len(asked) <= 16
+
+
+def test_a_time_of_s3_that_does_not_exist(tmp_path: Path) -> None:
+    with (
+        answering(_xml("<ListBucketResult/>", "Date: never")) as (place, _),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+    ):
+        assert store.now() > 0
+
+
+def test_a_refused_object_of_several_is_named_without_signs_that_control(tmp_path: Path) -> None:
+    error = "<Error><Key>a\u009bb</Key><Code>AccessDenied</Code><Message>no\u2028way</Message></Error>"
+    body = f"<DeleteResult>{error}</DeleteResult>".encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    with (
+        answering(answer) as (place, _),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError) as refused,
+    ):
+        store.delete(["k"])
+    assert refused.value.hopeless
+    assert str(refused.value).endswith(r"a\x9bb: AccessDenied: no way")

@@ -19,7 +19,8 @@ from executor.backup.upload.files import snapshot_files
 from executor.backup.upload.run import Control, Uploaded, upload_files
 from executor.s3.body import Body
 from executor.s3.errors import StoreError
-from executor.s3.store import Arrived, Part, Store, Stored
+from executor.s3.listing import Arrived
+from executor.s3.store import Part, Store, Stored
 from tests.unit.executor.backup.volume import TAG, put, sstable
 
 MIB = 1024 * 1024
