@@ -320,10 +320,10 @@ class Store:
         arguments = {"Bucket": self._bucket, "Prefix": self._key(prefix)}
         ask = self._client.list_multipart_uploads
         markers = "KeyMarker", "UploadIdMarker"
-        pages = self._listed("ListMultipartUploads", prefix, ask, arguments, self._uploads, *markers)
+        pages = self._listed("ListMultipartUploads", prefix, ask, arguments, self._uploads_of, *markers)
         return [upload for page in pages for upload in page]
 
-    def _uploads(self, page: Any) -> list[tuple[str, str]]:
+    def _uploads_of(self, page: Any) -> list[tuple[str, str]]:
         return [(self._name(item["Key"]), item["UploadId"]) for item in page.get("Uploads", ())]
 
     def _key(self, key: str) -> str:
