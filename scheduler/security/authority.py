@@ -84,21 +84,51 @@ def issue_server(names: Names, authority: KeyPair, days: float, now: float) -> K
         AuthorityError: The authority cannot sign.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _sign(key.public_key(), names, names.addresses, authority, days, now, peer=False)
-    return KeyPair(certificate, _private(key))
+    usages = (ExtendedKeyUsageOID.SERVER_AUTH,)
+    return KeyPair(_sign(key.public_key(), names, names.addresses, authority, days, now, usages), _private(key))
+
+
+def issue_client(name: str, identity: str, authority: KeyPair, days: float, now: float) -> KeyPair:
+    """Return a new key with its certificate, for a client of Cassandra with this identity: `spiffe://company/shop`.
+
+    Raises:
+        AuthorityError: The authority cannot sign.
+    """
+    key, names = ec.generate_private_key(ec.SECP256R1()), Names(name, (), (), identity)
+    usages = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+    return KeyPair(_sign(key.public_key(), names, (), authority, days, now, usages), _private(key))
 
 
 def read_authority(certificate: str, key: str) -> KeyPair:
     """Return the authority of these PEM texts; the first certificate signs. Raises AuthorityError."""
     pair = KeyPair(certificate, key)
     found, _ = _load(pair)
-    try:
-        is_authority = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        is_authority = False
-    if not is_authority:
+    if not _is_authority(found):
         raise AuthorityError("its certificate is not that of an authority (basicConstraints CA:TRUE)")
     return pair
+
+
+def read_authorities(text: str) -> dict[str, str]:
+    """Return the certificates of authorities in a PEM text, each as PEM by its key. Raises AuthorityError."""
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode())
+    except ValueError as error:
+        raise AuthorityError("it holds no certificate in PEM") from error
+    found = {}
+    for certificate in certificates:
+        if not _is_authority(certificate):
+            name = certificate.subject.rfc4514_string()
+            raise AuthorityError(f"{name} is not an authority (basicConstraints CA:TRUE)")
+        form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        found[certificate.public_key().public_bytes(*form).hex()] = _pem(certificate)
+    return found
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
 
 
 def validity(certificate: str) -> tuple[float, float]:
@@ -146,7 +176,7 @@ def _sign(
     authority: KeyPair,
     days: float,
     now: float,
-    peer: bool = True,
+    usages: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
 ) -> str:
     issuer, key = _load(authority)
     begin, end = _times(issuer, days, now)
@@ -154,7 +184,6 @@ def _sign(
     alternatives += [x509.DNSName(name) for name in names.dns]
     if names.uri:
         alternatives.append(x509.UniformResourceIdentifier(names.uri))
-    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if peer else [])]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.common_name[:64])]))
