@@ -48,3 +48,13 @@ def refused_requirement(
         f"with {OFF}: the roll-out could not tell which clients have no certificate. Change it to {OPTIONAL} first, "
         "and go on when that is rolled out",
     )
+
+
+def lost_logins(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
+    """Return the warning that clients with a certificate alone cannot log in any more, if that is so."""
+    if old.cassandra.client_certificates == OFF or new.cassandra.client_certificates != OFF:
+        return ()
+    return (
+        f"With {SETTING}={OFF} clients that log in with a certificate alone are refused: give them and their roles "
+        "passwords first",
+    )
