@@ -15,7 +15,7 @@ from scheduler.core.nodes.expiry import expiry_state
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.configuration import Configuration
 from scheduler.metrics import Metrics
-from scheduler.security.authority import new_authority
+from scheduler.security.authority import new_authority, validity
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state, make_status
@@ -141,3 +141,14 @@ def test_the_age_of_a_certificate(days: float, state: str, says: str) -> None:
 def test_the_metric(gateway: CoreGateway) -> None:
     text = Metrics().render(gateway.snapshot())
     assert 'cassandra_scheduler_certificate_expiry_timestamp_seconds{node="node-0"}' in text
+    assert "client_authority_expiry_timestamp_seconds{" not in text
+
+
+def test_the_metric_of_the_authorities_of_clients(gateway: CoreGateway) -> None:
+    pem = new_authority("clients", NOW).certificate
+    target = gateway.state.target
+    asking = replace(target.spec.cassandra, client_certificates="required", client_authorities=pem)
+    gateway.state = replace(gateway.state, target=replace(target, spec=replace(target.spec, cassandra=asking)))
+    name = f'cassandra_scheduler_client_authority_expiry_timestamp_seconds{{fingerprint="{fingerprints(pem)[0]}"}} '
+    (line,) = [one for one in Metrics().render(gateway.snapshot()).splitlines() if one.startswith(name)]
+    assert float(line.removeprefix(name)) == validity(pem)[1]
