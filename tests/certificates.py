@@ -28,16 +28,17 @@ class Issued:
 class Authority:
     """An authority whose certificate is `ca`, with the key in the file `key`; it writes all files into one folder."""
 
-    def __init__(self, folder: Path, name: str = "test authority") -> None:
+    def __init__(self, folder: Path, name: str = "test authority", parent: Authority | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        built = self._begin(self._name, self._key.public_key(), DAY).add_extension(
+        signer = parent or self
+        built = signer._begin(self._name, self._key.public_key(), DAY).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.ca = folder / "ca.pem"
-        self.ca.write_bytes(_pem(built.sign(self._key, hashes.SHA256())))
+        self.ca.write_bytes(_pem(built.sign(signer._key, hashes.SHA256())))
         self.key = folder / "ca-key.pem"
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         self.key.write_bytes(self._key.private_bytes(*form))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -108,20 +109,29 @@ def read_authority(certificate: str, key: str) -> KeyPair:
     return pair
 
 
-def read_authorities(text: str) -> dict[str, str]:
-    """Return the certificates of authorities in a PEM text, each as PEM by its key. Raises AuthorityError."""
+def read_authorities(text: str) -> tuple[str, ...]:
+    """Return the certificates of authorities in a text, each once and as PEM. Raises AuthorityError."""
     try:
         certificates = x509.load_pem_x509_certificates(text.encode())
     except ValueError as error:
         raise AuthorityError("it holds no certificate in PEM") from error
-    found = {}
     for certificate in certificates:
         if not _is_authority(certificate):
             name = certificate.subject.rfc4514_string()
             raise AuthorityError(f"{name} is not an authority (basicConstraints CA:TRUE)")
-        form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        found[certificate.public_key().public_bytes(*form).hex()] = _pem(certificate)
-    return found
+    return tuple(dict.fromkeys(map(_pem, certificates)))
+
+
+def certifies(authority: str, other: str) -> bool:
+    """Return whether an authority has signed another one, or is the same one; both are PEM."""
+    one, found = (x509.load_pem_x509_certificate(pem.encode()) for pem in (authority, other))
+    if found.public_key() == one.public_key():
+        return True
+    try:
+        found.verify_directly_issued_by(one)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

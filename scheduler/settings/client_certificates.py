@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from executor.certificate_messages import OFF, OPTIONAL, REQUIRED
@@ -45,20 +45,22 @@ def read_client_authorities(reading: Reading) -> str:
 
 
 def _authorities(text: str, nodes_file: str) -> str:
-    from scheduler.security.authority import AuthorityError, read_authorities
+    from scheduler.security.authority import AuthorityError, certifies, read_authorities
 
     found = read_authorities(text)
     if len(found) > _MOST:
         raise AuthorityError(f"it holds {len(found)} authorities, and at most {_MOST} are allowed")
-    if found.keys() & _authorities_of_nodes(nodes_file).keys():
-        raise AuthorityError(f"it holds an authority of {_NODES_CA}: its certificates make peers of the nodes")
-    return "".join(found.values())
+    if any(certifies(authority, one) for authority in _authorities_of_nodes(nodes_file) for one in found):
+        raise AuthorityError(
+            f"it holds an authority of {_NODES_CA}, or one that it has signed: its certificates make peers of the nodes"
+        )
+    return "".join(found)
 
 
-def _authorities_of_nodes(path: str) -> Mapping[str, str]:
+def _authorities_of_nodes(path: str) -> tuple[str, ...]:
     from scheduler.security.authority import AuthorityError, read_authorities
 
     try:
-        return read_authorities(Path(path).read_text()) if path else {}
+        return read_authorities(Path(path).read_text()) if path else ()
     except (OSError, UnicodeDecodeError, AuthorityError):
-        return {}  # which another check reports
+        return ()  # which another check reports

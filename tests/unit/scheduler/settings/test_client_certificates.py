@@ -80,7 +80,8 @@ def test_the_authority_of_nodes_makes_no_certificates_of_clients(tmp_path: Path)
     """Who has a certificate of that authority is a peer of the nodes, and reads and writes all data."""
     nodes = Authority(tmp_path / "nodes")
     files = {"SECURITY_CA_CERTIFICATE_FILE": str(nodes.ca), "SECURITY_CA_KEY_FILE": str(nodes.key)}
-    (problem,) = problems(**files, **{NAME: "required", CA: str(nodes.ca)})
-    assert "it holds an authority of SECURITY_CA_CERTIFICATE_FILE" in problem
+    for authority in (nodes, Authority(tmp_path / "below", "below", parent=nodes)):
+        (problem,) = problems(**files, **{NAME: "required", CA: str(authority.ca)})
+        assert "it holds an authority of SECURITY_CA_CERTIFICATE_FILE, or one that it has signed" in problem
     clients = Authority(tmp_path / "clients")
     assert settings(**files, **{NAME: "required", CA: str(clients.ca)}).client_authorities == clients.ca.read_text()
