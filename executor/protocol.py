@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from executor.certificate_messages import CertificateCall, CertificateFacts, CertificateQuery, CertificateReply
 from executor.figures import Figures
-from executor.json_codec import DocumentError, Reading, decode, encode
+from executor.json_codec import ADDED, DocumentError, Reading, decode, encode
 from executor.untrusted import parse_json
 
 PROTOCOL_VERSION = 1
@@ -88,6 +88,8 @@ class NodeLaunch:
     drain_seconds: float = 60.0
     paused: bool = False  # Cassandra is not started; the volume is locked and mounted for an operator
     encryption: str = "off"  # of both transports: off, optional or required
+    client_certificates: str = field(default="off", metadata=ADDED)  # of CQL: off, optional or required
+    client_authorities: str = field(default="", metadata=ADDED)  # of these certificates, as PEM
     version: int = PROTOCOL_VERSION
 
 
@@ -108,7 +110,8 @@ class NodeStatus:
     center, None while unknown. `disregards_racks` is a keyspace that can have several replicas of a range in one rack,
     however many racks there are. `auth_replicas` is the number of replicas of system_auth in this data center.
     `silent_clients` are clients that sent no credentials when a node asked for them, `refused_clients` those that a
-    node with authentication and authorization would refuse; None unless these are transitional.
+    node with authentication and authorization would refuse; None unless these are transitional. `plain_clients` are
+    clients without TLS, `uncertified_clients` those without a certificate; None unless these are optional.
     `figures` are in replies to queries alone: an agent keeps an update until the scheduler has stored it.
     """
 
@@ -138,6 +141,7 @@ class NodeStatus:
     refused_clients: tuple[str, ...] | None = None
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
+    uncertified_clients: tuple[str, ...] | None = field(default=None, metadata=ADDED)
     figures: Figures | None = None
 
 
