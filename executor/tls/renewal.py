@@ -23,6 +23,10 @@ START_SECONDS = 300.0
 RENEWAL_SECONDS = 60.0
 RETRY_SECONDS = 60.0
 PROOF_SECONDS = 20.0
+# A certificate can be due at once: its authority ends soon, or the clocks differ. Then a third of the time that is
+# left passes before the next one, but at least a minute and at most an hour.
+_LEFT_SHARE = 1 / 3
+LEAST_SECONDS, MOST_SECONDS = 60.0, 3600.0
 _TIMEOUT = 5.0
 
 
@@ -48,6 +52,7 @@ class Certificates:
         self._called = self._serves = self._stopped = False
         self._unread = False  # by Cassandra: the files are newer than what it shows
         self._retry_at = 0.0
+        self._renew_at = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -75,10 +80,17 @@ class Certificates:
         if not reply.chain and self._fingerprint:
             holder.files.trust(reply.trusted)
             self._facts = replace(self._facts, trusted=fingerprints(reply.trusted), ports=())
+            self._renew_at = max(self._renew_at, time.time() + LEAST_SECONDS)
             return
+        if not reply.chain:
+            raise CertificateError(
+                "the present authority cannot sign any more, and the new one does not sign yet: continue the plan "
+                "certificates, and this node gets a certificate at its next launch"
+            )
         facts = checked(request, reply.chain, reply.trusted, holder.address, time.time())
         holder.files.write(request.key_pem(), reply.chain, reply.trusted)
         self._fingerprint, self._facts = fingerprints(reply.chain)[0], facts
+        self._renew_at = renewal_at(facts, time.time())
         _LOG.info("certificate %s obtained, valid until %s", facts.serial, time.ctime(facts.not_after))
 
     def _answer(self, request: str, deadline: float) -> CertificateReply:
@@ -124,7 +136,7 @@ class Certificates:
                     continue
                 called, self._called = self._called, False
             try:
-                if called or time.time() >= renewal_at(self._facts):
+                if called or time.time() >= self._renew_at:
                     self.obtain(RENEWAL_SECONDS)
                     called, self._unread = False, True
                 if self._unread:
@@ -144,7 +156,7 @@ class Certificates:
             return True
         if not self._serves or time.monotonic() < self._retry_at:
             return False
-        return self._called or not self._facts.ports or time.time() >= renewal_at(self._facts)
+        return self._called or not self._facts.ports or time.time() >= self._renew_at
 
     def _prove(self, ports: tuple[int, ...]) -> None:
         deadline = time.monotonic() + PROOF_SECONDS
@@ -157,6 +169,8 @@ class Certificates:
         _LOG.info("ports %s show the certificate %s", ports, self._facts.serial)
 
 
-def renewal_at(facts: CertificateFacts) -> float:
-    """Return when a certificate is to be renewed, in seconds since the epoch."""
-    return facts.not_before + (facts.not_after - facts.not_before) * RENEWAL_SHARE
+def renewal_at(facts: CertificateFacts, now: float) -> float:
+    """Return when a certificate that was obtained at `now` is to be renewed; both in seconds since the epoch."""
+    due = facts.not_before + (facts.not_after - facts.not_before) * RENEWAL_SHARE
+    pause = min(max((facts.not_after - now) * _LEFT_SHARE, LEAST_SECONDS), MOST_SECONDS)
+    return max(due, now + pause)

@@ -7,11 +7,12 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from executor.certificate_messages import CertificateFacts
+from executor.certificate_messages import CertificateFacts, CertificateReply
 from executor.tls import renewal
 from executor.tls.certificate import CertificateError
 from executor.tls.handshake import shown
@@ -84,9 +85,11 @@ def test_a_call_brings_another_certificate_without_a_restart(signer: Signer, por
     assert signer.certificates.facts.serial != first
 
 
-def test_two_thirds_of_its_time_bring_another_certificate(tmp_path: Path) -> None:
+def test_two_thirds_of_its_time_bring_another_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A certificate begins an hour before it is signed: two thirds of an hour and half a second are over at once.
     signer = Signer(tmp_path, days=0.5 / 24)
+    monkeypatch.setattr(renewal, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(renewal, "MOST_SECONDS", 0.0)
     signer.certificates.obtain(5.0)
     first = signer.certificates.facts.serial
     signer.days = 30.0
@@ -144,6 +147,26 @@ def test_a_renewal_that_fails_keeps_the_present_certificate(signer: Signer, port
     assert signer.certificates.facts.serial == first
 
 
+def without_chain(reply: CertificateReply) -> CertificateReply:
+    """Return what a scheduler sends whose present authority cannot sign."""
+    return replace(reply, chain="")
+
+
+def test_an_authority_that_cannot_sign_is_not_asked_all_the_time(signer: Signer, port: Port) -> None:
+    signer.certificates._renew_at = 0.0
+    signer.change = without_chain
+    signer.certificates.begin((port.number,), port.reload)
+    signer.certificates.note_serving()
+    wait_for("the proof", lambda: bool(signer.certificates.facts.ports), 10.0)
+    assert (signer.asked, signer.certificates._due()) == (2, False)
+
+
+def test_a_launch_without_an_authority_that_signs_says_what_to_do(tmp_path: Path) -> None:
+    signer = Signer(tmp_path, change=without_chain)
+    with pytest.raises(CertificateError, match="continue the plan certificates"):
+        signer.certificates.obtain(5.0)
+
+
 def test_a_port_in_plain_text_is_no_proof(signer: Signer) -> None:
     with socket.create_server((ADDRESS, 0)) as listening:
         number = listening.getsockname()[1]
@@ -154,5 +177,35 @@ def test_a_port_in_plain_text_is_no_proof(signer: Signer) -> None:
         answer.join()
 
 
-def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
-    assert renewal.renewal_at(CertificateFacts(not_before=100.0, not_after=400.0)) == 300.0
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("not_after", "now", "due"),
+    [
+        pytest.param(30 * DAY, HOUR, 20 * DAY, id="two thirds"),
+        pytest.param(DAY, 20 * HOUR, 21 * HOUR, id="the agent's clock is most of its life ahead"),
+        pytest.param(1.5 * HOUR, HOUR, HOUR + 600.0, id="the authority ends in half an hour"),
+        pytest.param(HOUR + 30.0, HOUR, HOUR + 60.0, id="the authority ends in half a minute"),
+    ],
+)
+def test_a_certificate_that_is_due_at_once_is_not_renewed_all_the_time(
+    not_after: float, now: float, due: float
+) -> None:
+    assert renewal.renewal_at(CertificateFacts(not_before=0.0, not_after=not_after), now) == due
+
+
+def test_an_agent_whose_clock_is_ahead_renews_once(tmp_path: Path) -> None:
+    # The scheduler's clock is 20 hours behind: of a day, two thirds are over at once.
+    signer = Signer(tmp_path, days=1.0, ahead=-20 * HOUR)
+    signer.certificates.obtain(5.0)
+    port = Port(signer)
+    try:
+        signer.certificates.begin((port.number,), port.reload)
+        signer.certificates.note_serving()
+        wait_for("the proof", lambda: bool(signer.certificates.facts.ports), 10.0)
+        assert not signer.certificates._due()
+        assert (signer.asked, port.reloads) == (1, 0)
+    finally:
+        signer.certificates.stop()
+        port.close()
