@@ -39,6 +39,11 @@ class Authority:
         self.ca = folder / "ca.pem"
         self.ca.write_bytes(_pem(built.sign(self._key, hashes.SHA256())))
 
+    def key_pem(self) -> bytes:
+        """Return the authority's own key as PEM, without a password."""
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return self._key.private_bytes(*form)
+
     def issue(
         self,
         name: str,
