@@ -150,12 +150,16 @@ class StatusQuery:
 
 @dataclass(frozen=True)
 class StatusReply:
-    """Executor to scheduler: the answer to the query with that id, which is empty for an unsolicited report."""
+    """Executor to scheduler: the answer to the query with that id, which is empty for an unsolicited report.
+
+    `clock` is the time on the agent's machine, in seconds since the epoch; 0 from earlier versions.
+    """
 
     id: str
     node: str
     task_id: str
     status: NodeStatus
+    clock: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from http import HTTPStatus
 
 from flask import Response, jsonify
 
-from api.documents import cluster
+from api.documents import certificates, cluster
 from api.http.access import access, answer, snapshot
 from api.openapi.json_schema import OBJECT, STRING, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
+from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.metrics import CONTENT_TYPE
@@ -41,6 +42,8 @@ def health() -> Response:
             *filter(None, [found.problem]),
             *access().warnings(),
             *warnings(found.state, found.state.target.spec),
+            *certificates.warnings(found),
+            *(f"{words[0].upper()}{words[1:]}." for words in wrong_clocks(found.state).values()),
         ],
     }
     if found.problem:
