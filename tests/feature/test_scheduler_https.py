@@ -145,6 +145,41 @@ def test_a_certificate_of_the_own_authority(make: Make, tmp_path: Path) -> None:
     assert found["api"]["serial"] != document["api"]["serial"]
 
 
+def put_authority(folder: Path, name: str) -> Path:
+    """Replace the files of the authority, each at once; return its certificate."""
+    made = Authority(folder / name, name)
+    for file, content in (("key.pem", made.key_pem()), ("ca.pem", made.ca.read_bytes())):
+        partial = folder / f"{file}.new"
+        partial.write_bytes(content)
+        partial.replace(folder / file)
+    return made.ca
+
+
+def test_the_own_certificate_follows_a_rotation_of_files_through_a_crash(make: Make, tmp_path: Path) -> None:
+    old = put_authority(tmp_path, "old")
+    files = {
+        "SECURITY_CA_CERTIFICATE_FILE": str(tmp_path / "ca.pem"),
+        "SECURITY_CA_KEY_FILE": str(tmp_path / "key.pem"),
+    }
+    scheduler = make(API_CERTIFICATE="own", **files).start()
+    wait_for("the old one signs", lambda: curl(scheduler, "/admin/ping", ca=old) == (0, "pong\n"), seconds=60)
+    new = put_authority(tmp_path, "new")
+
+    def phase(ca: Path) -> object:
+        code, said = curl(scheduler, "/v1/certificates", ca=ca)
+        return json.loads(said)["rotation"] if code == 0 else said
+
+    wait_for("the rotation has begun", lambda: phase(old) == "TRUST_BOTH", seconds=30)
+    scheduler.stop()
+    scheduler.start()
+    # The key of the old one is gone with its files.
+    wait_for("the new one signs", lambda: phase(new) == "TRUST_BOTH", seconds=60)
+    authorities = json.loads(curl(scheduler, "/v1/certificates", ca=new)[1])["authorities"]
+    assert [(found["certificate"], found["signs"]) for found in authorities] == [
+        (old.read_text(), True), (new.read_text(), False),
+    ]  # fmt: skip
+
+
 def test_agents_and_the_command_line(make: Make, authority: Authority, files: dict[str, str], tmp_path: Path) -> None:
     scheduler = start(make, authority, **files)
     sandbox = tmp_path / "sandbox"
