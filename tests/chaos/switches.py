@@ -103,10 +103,14 @@ class Killer:
                 kill = next(self._kills)
                 agent = world.agent_of(name)
                 if kill is not kill_scheduler:
-                    wait_for("Cassandra is started", lambda agent=agent: bool(world.cassandras_on(agent)), 60.0)
+                    _wait_started(world, agent)
                 kill(world, agent)
                 self.told.append(f"{stage}: {kill.__name__} in the restart of {name}")
                 print(self.told[-1], flush=True)
+
+
+def _wait_started(world: World, agent: Agent) -> None:
+    wait_for("Cassandra is started", lambda: bool(world.cassandras_on(agent)), _STARTED_SECONDS)
 
 
 def wait_serving(world: World, name: str, before: str) -> None:

@@ -170,13 +170,17 @@ def rotate(world: World, shop: Shop, authority: Path) -> None:
     with shop.busy(tls=True):  # which trusts both
         for phase in PHASES:
             strike(world, phase)
-            wait_for(f"{phase} is complete", lambda phase=phase: phase_of(world, phase) == "COMPLETE", PROOF_SECONDS)
+            wait_complete(world, phase)
             if phase == PHASES[0]:
                 assert world.put("/v1/plans/certificates/continue")[0] == 200
         prove(world)
     (after,) = world.read("/v1/certificates")["authorities"]
     assert after["fingerprint"] != before
     assert world.is_whole()
+
+
+def wait_complete(world: World, phase: str) -> None:
+    wait_for(f"{phase} is complete", lambda: phase_of(world, phase) == "COMPLETE", PROOF_SECONDS)
 
 
 def strike(world: World, phase: str) -> None:
