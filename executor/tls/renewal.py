@@ -52,7 +52,7 @@ class Certificates:
         self._called = self._serves = self._stopped = False
         self._unread = False  # by Cassandra: the files are newer than what it shows
         self._retry_at = 0.0
-        self._renew_at = 0.0
+        self._rests_until = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -80,7 +80,7 @@ class Certificates:
         if not reply.chain and self._fingerprint:
             holder.files.trust(reply.trusted)
             self._facts = replace(self._facts, trusted=fingerprints(reply.trusted), ports=())
-            self._renew_at = max(self._renew_at, time.time() + LEAST_SECONDS)
+            self._rests_until = time.monotonic() + LEAST_SECONDS
             return
         if not reply.chain:
             raise CertificateError(
@@ -90,7 +90,7 @@ class Certificates:
         facts = checked(request, reply.chain, reply.trusted, holder.address, time.time())
         holder.files.write(request.key_pem(), reply.chain, reply.trusted)
         self._fingerprint, self._facts = fingerprints(reply.chain)[0], facts
-        self._renew_at = renewal_at(facts, time.time())
+        self._rests_until = time.monotonic() + pause(facts, time.time())
         _LOG.info("certificate %s obtained, valid until %s", facts.serial, time.ctime(facts.not_after))
 
     def _answer(self, request: str, deadline: float) -> CertificateReply:
@@ -136,7 +136,7 @@ class Certificates:
                     continue
                 called, self._called = self._called, False
             try:
-                if called or time.time() >= self._renew_at:
+                if called or self._is_old():
                     self.obtain(RENEWAL_SECONDS)
                     called, self._unread = False, True
                 if self._unread:
@@ -156,7 +156,10 @@ class Certificates:
             return True
         if not self._serves or time.monotonic() < self._retry_at:
             return False
-        return self._called or not self._facts.ports or time.time() >= self._renew_at
+        return self._called or not self._facts.ports or self._is_old()
+
+    def _is_old(self) -> bool:
+        return time.time() >= renewal_at(self._facts) and time.monotonic() >= self._rests_until
 
     def _prove(self, ports: tuple[int, ...]) -> None:
         deadline = time.monotonic() + PROOF_SECONDS
@@ -169,8 +172,11 @@ class Certificates:
         _LOG.info("ports %s show the certificate %s", ports, self._facts.serial)
 
 
-def renewal_at(facts: CertificateFacts, now: float) -> float:
-    """Return when a certificate that was obtained at `now` is to be renewed; both in seconds since the epoch."""
-    due = facts.not_before + (facts.not_after - facts.not_before) * RENEWAL_SHARE
-    pause = min(max((facts.not_after - now) * _LEFT_SHARE, LEAST_SECONDS), MOST_SECONDS)
-    return max(due, now + pause)
+def renewal_at(facts: CertificateFacts) -> float:
+    """Return when a certificate is to be renewed, in seconds since the epoch."""
+    return facts.not_before + (facts.not_after - facts.not_before) * RENEWAL_SHARE
+
+
+def pause(facts: CertificateFacts, now: float) -> float:
+    """Return how many seconds pass at least between this certificate and the next; `now` is since the epoch."""
+    return min(max((facts.not_after - now) * _LEFT_SHARE, LEAST_SECONDS), MOST_SECONDS)

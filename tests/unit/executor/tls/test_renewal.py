@@ -152,8 +152,11 @@ def without_chain(reply: CertificateReply) -> CertificateReply:
     return replace(reply, chain="")
 
 
-def test_an_authority_that_cannot_sign_is_not_asked_all_the_time(signer: Signer, port: Port) -> None:
-    signer.certificates._renew_at = 0.0
+def test_an_authority_that_cannot_sign_is_not_asked_all_the_time(
+    signer: Signer, port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "RENEWAL_SHARE", -1.0)  # due at once
+    signer.certificates._rests_until = 0.0
     signer.change = without_chain
     signer.certificates.begin((port.number,), port.reload)
     signer.certificates.note_serving()
@@ -180,19 +183,21 @@ def test_a_port_in_plain_text_is_no_proof(signer: Signer) -> None:
 HOUR, DAY = 3600.0, 86_400.0
 
 
+def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
+    assert renewal.renewal_at(CertificateFacts(not_before=100.0, not_after=400.0)) == 300.0
+
+
 @pytest.mark.parametrize(
-    ("not_after", "now", "due"),
+    ("left", "seconds"),
     [
-        pytest.param(30 * DAY, HOUR, 20 * DAY, id="two thirds"),
-        pytest.param(DAY, 20 * HOUR, 21 * HOUR, id="the agent's clock is most of its life ahead"),
-        pytest.param(1.5 * HOUR, HOUR, HOUR + 600.0, id="the authority ends in half an hour"),
-        pytest.param(HOUR + 30.0, HOUR, HOUR + 60.0, id="the authority ends in half a minute"),
+        pytest.param(30 * DAY, HOUR, id="long"),
+        pytest.param(HOUR / 2, 600.0, id="the authority ends in half an hour"),
+        pytest.param(30.0, 60.0, id="the authority ends in half a minute"),
+        pytest.param(-DAY, 60.0, id="expired by the agent's clock"),
     ],
 )
-def test_a_certificate_that_is_due_at_once_is_not_renewed_all_the_time(
-    not_after: float, now: float, due: float
-) -> None:
-    assert renewal.renewal_at(CertificateFacts(not_before=0.0, not_after=not_after), now) == due
+def test_the_pause_between_two_renewals(left: float, seconds: float) -> None:
+    assert renewal.pause(CertificateFacts(not_after=100 * DAY + left), 100 * DAY) == seconds
 
 
 def test_an_agent_whose_clock_is_ahead_renews_once(tmp_path: Path) -> None:
