@@ -39,6 +39,26 @@ class Holder:
     files: TlsFiles
 
 
+@dataclass(frozen=True)
+class Rest:
+    """A time after which the next renewal can be due: it is over as soon as one of two clocks says so.
+
+    The wall clock can be set back, and the monotonic one stops while a machine is suspended.
+    """
+
+    wall: float = 0.0
+    monotonic: float = 0.0
+
+    @staticmethod
+    def of(seconds: float) -> Rest:
+        """Return a rest that begins now."""
+        return Rest(time.time() + seconds, time.monotonic() + seconds)
+
+    def is_over(self) -> bool:
+        """Return whether it has ended."""
+        return time.time() >= self.wall or time.monotonic() >= self.monotonic
+
+
 class Certificates:
     """The certificate of one node. `ask` sends a signing request (PEM); the answer comes with `take`."""
 
@@ -52,7 +72,7 @@ class Certificates:
         self._called = self._serves = self._stopped = False
         self._unread = False  # by Cassandra: the files are newer than what it shows
         self._retry_at = 0.0
-        self._rests_until = 0.0
+        self._rests = Rest()
         self._thread: threading.Thread | None = None
 
     @property
@@ -80,7 +100,7 @@ class Certificates:
         if not reply.chain and self._fingerprint:
             holder.files.trust(reply.trusted)
             self._facts = replace(self._facts, trusted=fingerprints(reply.trusted), ports=())
-            self._rests_until = time.monotonic() + LEAST_SECONDS
+            self._rests = Rest.of(LEAST_SECONDS)
             return
         if not reply.chain:
             raise CertificateError(
@@ -90,7 +110,7 @@ class Certificates:
         facts = checked(request, reply.chain, reply.trusted, holder.address, time.time())
         holder.files.write(request.key_pem(), reply.chain, reply.trusted)
         self._fingerprint, self._facts = fingerprints(reply.chain)[0], facts
-        self._rests_until = time.monotonic() + pause(facts, time.time())
+        self._rests = Rest.of(pause(facts, time.time()))
         _LOG.info("certificate %s obtained, valid until %s", facts.serial, time.ctime(facts.not_after))
 
     def _answer(self, request: str, deadline: float) -> CertificateReply:
@@ -159,7 +179,7 @@ class Certificates:
         return self._called or not self._facts.ports or self._is_old()
 
     def _is_old(self) -> bool:
-        return time.time() >= renewal_at(self._facts) and time.monotonic() >= self._rests_until
+        return time.time() >= renewal_at(self._facts) and self._rests.is_over()
 
     def _prove(self, ports: tuple[int, ...]) -> None:
         deadline = time.monotonic() + PROOF_SECONDS

@@ -156,7 +156,7 @@ def test_an_authority_that_cannot_sign_is_not_asked_all_the_time(
     signer: Signer, port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renewal, "RENEWAL_SHARE", -1.0)  # due at once
-    signer.certificates._rests_until = 0.0
+    signer.certificates._rests = renewal.Rest()
     signer.change = without_chain
     signer.certificates.begin((port.number,), port.reload)
     signer.certificates.note_serving()
@@ -198,6 +198,18 @@ def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
 )
 def test_the_pause_between_two_renewals(left: float, seconds: float) -> None:
     assert renewal.pause(CertificateFacts(not_after=100 * DAY + left), 100 * DAY) == seconds
+
+
+@pytest.mark.parametrize(
+    ("rest", "over"),
+    [
+        pytest.param(renewal.Rest(1e12, 1e12), False, id="neither clock"),
+        pytest.param(renewal.Rest(0.0, 1e12), True, id="the wall clock jumped ahead"),
+        pytest.param(renewal.Rest(1e12, 0.0), True, id="the wall clock was set back"),
+    ],
+)
+def test_a_rest_ends_with_one_of_two_clocks(rest: renewal.Rest, over: bool) -> None:
+    assert rest.is_over() is over
 
 
 def test_an_agent_whose_clock_is_ahead_renews_once(tmp_path: Path) -> None:
