@@ -137,14 +137,11 @@ def test_a_certificate_that_expired_while_no_scheduler_was_there(shifted: Shifte
         shifted.agent.set(31 * DAY)
         shifted.scheduler.set(31 * DAY)
     shifted.start_scheduler()
-    wait_for("that it expired is told", lambda: "node-0: the certificate of node-0 expired at" in told(shifted), 60.0)
+    words = "the certificate of node-0 expired at"
+    wait_for("that it expired is told", lambda: words in shifted.events("CERTIFICATE"), 60.0)
     wait_for("it is renewed", lambda: shifted.node()["serial"] != before and bool(proven(world)), AGAIN_SECONDS)
     assert shifted.warnings() == ""
     assert world.task_ids() == task
-
-
-def told(shifted: Shifted) -> str:
-    return shifted.events("CERTIFICATE")
 
 
 def test_a_certificate_that_expired_while_its_executor_was_halted(shifted: Shifted) -> None:

@@ -6,6 +6,7 @@ A certificate is refused before its first and after its last moment, and Cassand
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 from scheduler.core.state.cluster import Asked, ClusterState
 from scheduler.core.state.lifecycle import by_index
@@ -42,14 +43,12 @@ def clock_offset(clock: float, asked: Asked | None, now: float, before: float) -
 
 def wrong_clocks(state: ClusterState) -> Mapping[str, str]:
     """Return a sentence for each of the first nodes whose agent has another time than the scheduler, by node."""
-    found = {}
-    for node in by_index(state.nodes.values()):
-        sighting = state.sighting_of(node)
-        if sighting is not None and abs(sighting.clock_offset) >= TOLD_SECONDS:
-            found[node.name] = _words(node, sighting.clock_offset)
-        if len(found) == MOST_NAMED:
-            break
-    return found
+    # Of a thousand nodes in each cycle, few are wrong.
+    off = [name for name, sighting in state.sightings.items() if abs(sighting.clock_offset) >= TOLD_SECONDS]
+    nodes = by_index(state.nodes[name] for name in off if name in state.nodes)
+    seen = ((node, state.sighting_of(node)) for node in nodes)
+    shown = ((node, sighting) for node, sighting in seen if sighting is not None)
+    return {node.name: _words(node, sighting.clock_offset) for node, sighting in islice(shown, MOST_NAMED)}
 
 
 def _words(node: NodeRecord, offset: float) -> str:
