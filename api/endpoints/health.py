@@ -30,7 +30,7 @@ def health() -> Response:
         found = access().gateway.snapshot()
     except Unavailable as error:
         return _answer({"healthy": False, "message": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
-    check = _loop(found)
+    check = _loop()
     document = {
         **check,
         "age_seconds": int(max(0.0, time.time() - found.at)),
@@ -57,7 +57,7 @@ def healthcheck() -> Response:
     """Answer the checks of the original service: 200 if all are healthy, else 500."""
     try:
         found = access().gateway.snapshot()
-        checks = {"deadlocks": _loop(found), "registered": _registered(found), "serverCount": _servers(found)}
+        checks = {"deadlocks": _loop(), "registered": _registered(found), "serverCount": _servers(found)}
     except Unavailable as error:
         checks = {"deadlocks": {"healthy": False, "message": str(error)}}
     healthy = all(check["healthy"] for check in checks.values())
@@ -82,8 +82,8 @@ def offers() -> Response:
     return answer("debug/offers", lambda found: [dict(evaluation) for evaluation in found.evaluations])
 
 
-def _loop(found: Snapshot) -> cluster.Json:
-    age = time.time() - max(found.at, found.tried_at)
+def _loop() -> cluster.Json:
+    age = access().gateway.silent_seconds()
     if age < HUNG_SECONDS:
         return {"healthy": True}
     return {"healthy": False, "message": f"The scheduler's loop hangs: its last cycle ended {age:.0f} seconds ago"}
