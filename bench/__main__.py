@@ -92,6 +92,14 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("fresh_processor_ms", "… processor time of a request with its handshake", " ms"),
         Row("worker_memory_mb", "Memory of that process", " MB", at_most=300),
     ),
+    "bench.cql_tls": (
+        Row("plain_requests_s", "CQL in plain text, half of it writes, 32 requests at a time", " a second"),
+        Row("tls_requests_s", "… over TLS", " a second"),
+        Row("throughput_ratio", "… ratio"),
+        Row("plain_p99_ms", "CQL in plain text: p99", " ms"),
+        Row("tls_p99_ms", "… over TLS", " ms"),
+        Row("node_processor_ratio", "The node's processor time of a request: ratio over TLS to plain text"),
+    ),
     "bench.backup": (
         Row("own_mb_s", "First backup of 5 GB in 2,000 files", " MB/s"),
         Row("bare_mb_s", "… boto3 alone, with its best number of threads", " MB/s"),
@@ -152,6 +160,9 @@ _CORE = """
   it was due. In the same process the loop folds updates and publishes new snapshots.
 - `bench/api_tls.py` does the same over TLS 1.3 with a P-256 certificate and a token that is stored as a hash. The
   clients of both run in one other process on the same processors, and do their part of each handshake there.
+- `bench/cql_tls.py` sends CQL to one real node with `SECURITY_TRANSPORT_ENCRYPTION=optional`. A client over TLS and one
+  in plain text take turns. They are written in Python, so they limit the throughput: the node's processor time says
+  what TLS costs a node.
 """
 _WEEK = """
 `bench/week.py` is the simulation of the tests with 1,000 nodes. It runs the real core over a model of Mesos,

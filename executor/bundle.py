@@ -2,6 +2,7 @@
 
 - cassandra: `cassandra-<version>.tar.gz` (and a link cassandra.tar.gz) with `cassandra/`: lib, conf and VERSION
 - executor: `executor.tar.gz` with the directory `executor-bundle/`: run, and in lib this package and what it imports
+- python: `python.tar.gz` with the directory `python/`, for agents without Python; made only if it is named
 - zookeeper: the directory `zookeeper/` with the jars of a ZooKeeper server and a logback.xml
 
 The jars must be those of maven.lock beside each pom.xml. Beside an archive is the list of what it holds, as CycloneDX
@@ -29,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor import maven_lock, sbom
+from executor import maven_lock, python_files, sbom
 from executor.jmx import agent_jar
 
 HERE = Path(__file__).resolve().parent
@@ -70,7 +71,7 @@ _DATA = {
     # OpenSSL, for every Python from 3.11 on; only its _cffi_backend is compiled for one minor version.
     "cryptography": ("hazmat/bindings/*.so",),
 }  # fmt: skip
-_RECIPE = 4  # increase it when this module builds something else from the same inputs
+_RECIPE = 5  # increase it when this module builds something else from the same inputs
 
 
 class BundleError(Exception):
@@ -125,6 +126,15 @@ class Builder:
 
         return self._built(archive, files, make)
 
+    def python(self) -> Path:
+        """Pack the running Python and return its archive. Raises PythonError, OSError."""
+        compiled = [path for path in _executor_files().values() if path.suffix == ".so"]
+        contents = python_files.collect(compiled)
+        files = {name: content for name, content in contents.items() if isinstance(content, Path)}
+        texts = {name: content.decode() for name, content in contents.items() if isinstance(content, bytes)}
+        archive = self.out / "python.tar.gz"
+        return self._built(archive, files, lambda: _archive(archive, files, texts), listed=False)
+
     def zookeeper(self) -> Path:
         """Copy the jars of a ZooKeeper server and return their directory. Raises BundleError, OSError."""
         pom, logback = self.sources / "zookeeper" / "pom.xml", self.sources / "zookeeper" / "logback.xml"
@@ -162,12 +172,13 @@ class Builder:
         if ended.returncode != 0:
             raise BundleError(f"Maven failed for {pom}:\n{(ended.stdout + ended.stderr).strip()[-4000:]}")
 
-    def _built(self, target: Path, inputs: Mapping[str, Path], make: Callable[[], None]) -> Path:
+    def _built(self, target: Path, inputs: Mapping[str, Path], make: Callable[[], None], listed: bool = True) -> Path:
+        """Make the target unless it is up to date. `listed`: a list of what it holds is beside the archive."""
         stamp, wanted = self.out / f".{target.name}.inputs", _hash(inputs)
         # Another process can build the same bundle at this moment: a local cluster, or a run of the tests.
         with (self.out / f".{target.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            whole = target.exists() and (target.is_dir() or sbom.path_of(target).exists())
+            whole = target.exists() and (target.is_dir() or not listed or sbom.path_of(target).exists())
             if whole and stamp.exists() and stamp.read_text() == wanted:
                 return target
             stamp.unlink(missing_ok=True)
@@ -289,7 +300,7 @@ def _archive(target: Path, files: Mapping[str, Path], texts: Mapping[str, str], 
             tar.addfile(_entry(directory, tarfile.DIRTYPE, 0o755, 0))
         for name, content in sorted(contents.items()):
             data = content.read_bytes() if isinstance(content, Path) else content
-            mode = 0o755 if name.endswith("/run") else 0o644
+            mode = 0o755 if name.endswith("/run") or name.startswith(f"{python_files.PREFIX}/bin/") else 0o644
             tar.addfile(_entry(name, tarfile.REGTYPE, mode, len(data)), io.BytesIO(data))
     partial.replace(target)
 
@@ -307,21 +318,24 @@ def _entry(name: str, kind: bytes, mode: int, size: int) -> tarfile.TarInfo:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line: print the path of each bundle; on failure the cause on stderr, and return 1."""
     parser = argparse.ArgumentParser(prog="python -m executor.bundle", description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="cassandra, executor, zookeeper (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="cassandra, executor, zookeeper (default: these), python"
+    )
     parser.add_argument("--out", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--maven", default=os.environ.get("MAVEN", "mvn"))
     parser.add_argument("--sources", type=Path, default=HERE.parent / "cassandra", metavar="DIR")
     given = parser.parse_args(arguments)
     out: Path = given.out.resolve()
     builder = Builder(out, given.sources, given.maven)
-    builds = {"cassandra": builder.cassandra, "executor": builder.executor, "zookeeper": builder.zookeeper}
+    usual = {"cassandra": builder.cassandra, "executor": builder.executor, "zookeeper": builder.zookeeper}
+    builds = {**usual, "python": builder.python}
     if unknown := set(given.names) - builds.keys():
         parser.error(f"no such bundle: {', '.join(sorted(unknown))}")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in given.names or builds:
+        for name in given.names or usual:
             sys.stdout.write(f"{builds[name]()}\n")
-    except (BundleError, maven_lock.LockError, OSError) as error:
+    except (BundleError, maven_lock.LockError, python_files.PythonError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs the executor with the first Python of this host that is new enough. EXECUTOR_PYTHON names one by hand.
+# Runs the executor with the first Python that is new enough: that of EXECUTOR_PYTHON, of a bundle beside this one, or
+# of this host.
 here=$(cd -P "$(dirname "$0")" && pwd) || exit 1
-for python in "$EXECUTOR_PYTHON" python3 python3.14 python3.13 python3.12 python3.11 \
+for python in "$EXECUTOR_PYTHON" "$here/../python/bin/python3" python3 python3.14 python3.13 python3.12 python3.11 \
     /usr/bin/python3 /usr/local/bin/python3 /usr/bin/python3.11 /usr/local/bin/python3.11; do
     [ -n "$python" ] || continue
     if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then

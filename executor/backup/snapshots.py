@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from executor import whole_file
 from executor.backup.format import document
 from executor.backup.format.manifest import Member
 from executor.backup.upload.files import SNAPSHOTS, snapshot_directories, tables, tags
@@ -71,9 +72,7 @@ def take(node: NodeFacts, tag: str, entities: Sequence[str], check: Callable[[],
     note = Note(tag, member, tuple(SnapshotTable(table.key_space, table.name, table.id) for table in sorted(found)))
     path = _note_path(node, tag)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".new")
-    unfinished.write_bytes(document.write(note))
-    unfinished.replace(path)
+    whole_file.write(path, document.write(note))
     return note
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from executor import whole_file
 from executor.cassandra import cassandra_yaml, jvm, start_keeper, volume
 from executor.certificate_messages import OPTIONAL
 from executor.jmx import access, agent_jar
@@ -249,9 +250,6 @@ def _write(files: jvm.Files, document: str, rackdc: str, jolokia: str) -> None:
         files.yaml.write_text(document)
         (files.conf / "cassandra-rackdc.properties").write_text(rackdc)
         files.jolokia_policy.write_text(access.policy())
-        files.jolokia_properties.unlink(missing_ok=True)
-        descriptor = os.open(files.jolokia_properties, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(jolokia)
+        whole_file.write(files.jolokia_properties, jolokia.encode(), 0o600)
     except OSError as error:
         raise LaunchError("configuration", f"the sandbox cannot be written: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from executor import whole_file
 from executor.jobs.context import JobError
 
 # For an operation without an attempt for this time.
@@ -43,14 +43,9 @@ class Checkpoint:
 
     def save(self, content: Mapping[str, Any]) -> None:
         """Write the content, whole or not at all. Raises JobError."""
-        partial = self.path.with_suffix(".partial")
         try:
             self.directory.mkdir(exist_ok=True)
-            with partial.open("w") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path)
+            whole_file.write(self.path, json.dumps(content).encode())
         except OSError as error:
             raise JobError(_STEP, f"{self.path.name} cannot be written: {error}") from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from executor import whole_file
 
 DIRECTORY = "tls"
 
@@ -30,22 +31,11 @@ class TlsFiles:
 
     def trust(self, trusted: str) -> None:
         """Replace the trusted authorities. Raises OSError."""
-        _replace(self.truststore, trusted.encode(), 0o640)
+        whole_file.write(self.truststore, trusted.encode(), 0o640)
 
     def write(self, key: bytes, chain: str, trusted: str) -> None:
         """Replace both files, each at once: Cassandra may read them at any time. Raises OSError."""
         self.directory.mkdir(mode=0o700, exist_ok=True)
         # An older certificate goes with the newer authorities, since these trust its authority as long as it is used.
         self.trust(trusted)
-        _replace(self.keystore, key + chain.encode(), 0o600)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        whole_file.write(self.keystore, key + chain.encode(), 0o600)

@@ -128,9 +128,11 @@ class Settings:
     executor_location: str
     executor_cassandra_location: str
     executor_jre_location: str
+    executor_python_location: str
     executor_sha256: str
     executor_cassandra_sha256: str
     executor_jre_sha256: str
+    executor_python_sha256: str
     executor_cache_fetched_uris: bool
     executor_shutdown_grace_s: float
     security_transport_encryption: str
@@ -239,7 +241,9 @@ class Settings:
     def _executor(self) -> ExecutorSpec:
         # The executor's bundle keeps its name from one version to the next, so a cached one could be an old one.
         uris = [Uri(self.executor_location, cache=False)]
-        for location in (self.executor_cassandra_location, self.executor_jre_location):
+        for location in (
+            self.executor_cassandra_location, self.executor_jre_location, self.executor_python_location
+        ):  # fmt: skip
             if location:
                 uris.append(Uri(location, cache=self.executor_cache_fetched_uris))
         return ExecutorSpec(

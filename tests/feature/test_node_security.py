@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -77,6 +76,4 @@ def test_requests_that_never_end_do_not_take_a_node_down(node: RingNode) -> None
             connection.sendall(b"POST /jolokia/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n")
         found = believed(Report(told), node.cassandra.status(2.0))
         assert (found.mode, found.native_transport_running) == ("NORMAL", True)
-        begun = time.monotonic()
         wait_for("Jolokia answers again", lambda: node.cassandra.status(2.0).mode == "NORMAL", 40.0)  # type: ignore[union-attr]
-        assert time.monotonic() - begun < 35.0

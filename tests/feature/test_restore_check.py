@@ -18,6 +18,7 @@ from executor.restore.jobs import schema
 from executor.restore.jobs.questions import plan_restore
 from tests.feature.backup_jobs import SECRETS, Bucket, Operator
 from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, running_ring
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
 
@@ -44,6 +45,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
     options = {**AUTHENTICATED, **dict.fromkeys(SWITCHES, True)}
     launch = replace(LAUNCH, options=options, jvm_options=(*LAUNCH.jvm_options, *AT_ONCE))
     with running_ring(tmp_path_factory.mktemp("check"), ["127.0.45.41"], launch) as ring:
+        wait_for("the first user exists", lambda: ring.nodes[0].accepts(*SUPERUSER), 60)
         yield ring
 
 

@@ -66,17 +66,9 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     launch = replace(LAUNCH, options=_OPTIONS)
     with running_ring(tmp_path_factory.mktemp("selected"), ["127.0.47.1"], launch) as ring, serve_bucket() as bucket:
-        wait_for("the first role is made", lambda: _can_log_in(ring.nodes[0]), 60.0)
+        wait_for("the first role is made", lambda: ring.nodes[0].accepts(*LOGIN), 60.0)
         login = {"cassandra_username": LOGIN[0], "cassandra_password": LOGIN[1]}
         yield Place(Operator(ring, bucket, login=login), ring.nodes[0], bucket)
-
-
-def _can_log_in(node: RingNode) -> bool:
-    try:
-        with node.cql(login=LOGIN):
-            return True
-    except Exception:  # noqa: BLE001 whatever the driver has to say of a node that has no roles yet
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -307,15 +299,6 @@ def test_the_longest_names(place: Place) -> None:
     place.execute(f'DROP KEYSPACE "{LONG_SPACE}"')
 
 
-def _logs_in(place: Place, name: str, password: str) -> bool:
-    try:
-        with place.node.cql(login=(name, password)) as session:
-            session.execute("SELECT host_id FROM system.local")
-            return True
-    except NoHostAvailable:
-        return False
-
-
 def _changes_the_password(place: Place) -> bool:
     """False while Cassandra refuses: it changes a role's password once in five seconds at most."""
     try:
@@ -359,7 +342,7 @@ def roles(place: Place) -> None:
 
 def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
     place.restore("roles", key_spaces=["held"])
-    assert not _logs_in(place, "App-1", "secret-1")
+    assert not place.node.accepts("App-1", "secret-1")
     found = place.restore("roles", key_spaces=["system_auth"])
     assert found["load"]["node-0"]["tables"] == {}
     assert found["schema"]["roles"] == {
@@ -369,9 +352,9 @@ def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
         "weak": "altered",
     }
     assert found["schema"]["other_roles"] == ["later"]
-    assert _logs_in(place, "App-1", "secret-1")
-    wait_for("the old password holds", lambda: _logs_in(place, "weak", "before"))
-    assert not _logs_in(place, "weak", "after")
+    assert place.node.accepts("App-1", "secret-1")
+    wait_for("the old password holds", lambda: place.node.accepts("weak", "before"))
+    assert not place.node.accepts("weak", "after")
     assert place.rows("SELECT is_superuser FROM system_auth.roles WHERE role = 'weak'") == [(False,)]
     assert place.rows("SELECT member FROM system_auth.role_members WHERE role = 'readers'") == [("App-1",)]
     assert place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'readers'") == [

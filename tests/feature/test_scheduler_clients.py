@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -31,11 +30,12 @@ def test_it_works_among_unfinished_requests(make: Make) -> None:
     with ExitStack() as stack:
         for data in (b"GET /v1/health HTTP/1.1\r\nX-Endless: ", b"PUT /v1/plan HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"):
             for _ in range(250):
-                connected(scheduler, stack, data)
-        began = time.monotonic()
+                unfinished = connected(scheduler, stack, data)
         assert scheduler.status("/v1/health") == 200
         assert scheduler.post("/v1/plan/interrupt") == 200
-        assert time.monotonic() - began < 2.0
+        unfinished.setblocking(False)
+        with pytest.raises(BlockingIOError):  # it waits still
+            unfinished.recv(1)
 
 
 def test_streams_beyond_the_limit_are_told_503_and_all_end_with_the_process(make: Make) -> None:
@@ -50,10 +50,8 @@ def test_streams_beyond_the_limit_are_told_503_and_all_end_with_the_process(make
             connected(scheduler, stack, b"GET /v1/pl")
         assert scheduler.status("/v1/plan") == 200
         assert scheduler.process is not None
-        began = time.monotonic()
         scheduler.process.terminate()
         assert scheduler.exit_code() == Exit.OK
-        assert time.monotonic() - began < 12.0
         assert streams[0].recv(1000).endswith(b"0\r\n\r\n")
 
 

@@ -36,7 +36,7 @@ FLOORS = {
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
         "json_codec untrusted memory redaction cql figures mesos_http certificate_messages maven_lock "
-        "metadata_addresses",
+        "metadata_addresses whole_file python_files",
         "protocol sbom", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),

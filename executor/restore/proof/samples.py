@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from executor import whole_file
 from executor.cql.ddl import COLUMNS, Element
 from executor.cql.names import TableName
 from executor.cql.tokenizer import words
@@ -110,12 +111,7 @@ class Samples(OperationDirectory):
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        partial = self.directory / f"{name}.partial"
-        with partial.open("w") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fdatasync(file.fileno())
-        partial.replace(self.directory / name)
+        whole_file.write(self.directory / name, json.dumps(content).encode())
 
 
 def list_drops(schema: Iterable[Element], table: TableName) -> Sequence[str]:

@@ -358,12 +358,10 @@ def test_a_thousand_nodes(
     snapshot = Snapshot(state, build_plans(state, NOW), time.time(), True, ())
     monkeypatch.setattr(gateway, "snapshot", lambda: snapshot)
     with serve(create_app(gateway, make_settings())) as found:
-        began = time.monotonic()
         ran = cli("--url", found.url, "--quiet", "status")
     assert (ran.code, ran.err) == (0, "")
     assert len(re.findall(r"^UN  node-\d+", ran.out, re.MULTILINE)) == 1000
     assert "Nodes 1000 of 1000 up and normal, in 3 racks" in ran.out
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

@@ -181,9 +181,8 @@ def test_the_end_of_the_node_does_not_wait_for_a_job(tmp_path: Path) -> None:
 
     bench = Bench(tmp_path, deaf)
     bench.start()
-    begin = time.monotonic()
     bench.runner.stop("the node stops: killed")
-    assert time.monotonic() - begin < 1
+    assert not deaf_ended.is_set()
     assert bench.sent.end("j1")[0] == "TASK_KILLED"
     free.set()
     assert deaf_ended.wait(10)
@@ -209,17 +208,18 @@ def test_progress_is_told_at_most_every_two_seconds_and_at_once_when_tuned(tmp_p
     bench = Bench(tmp_path, work)
     begin = time.monotonic()
     bench.start(job_launch("work", tuning={"throttle": 1}))
-    bench.sent.until("three reports", lambda: len(bench.sent.of(JobReport)) == 3)
+    bench.sent.until("three reports", lambda: len(bench.sent.of(JobReport)) >= 3)
     assert time.monotonic() - begin >= 4.0
-    told = [report.progress for report in bench.sent.of(JobReport)]
+    told = [report.progress for report in bench.sent.of(JobReport)][:3]
     assert [item.tuning for item in told] == [{"throttle": 1}] * 3
     assert told[0].done["files"] < told[1].done["files"] < told[2].done["files"]
     begin = time.monotonic()
-    bench.runner.tune(JobTuning("j1", {"throttle": 5}))
     bench.runner.tune(JobTuning("j9", {"throttle": 9}))
-    bench.sent.until("the report of the change", lambda: len(bench.sent.of(JobReport)) >= 4)
-    assert time.monotonic() - begin < 1
-    assert bench.sent.of(JobReport)[3].progress.tuning == {"throttle": 5}
+    for throttle in range(10, 4, -1):  # reports that come every two seconds would take ten
+        change = {"throttle": throttle}
+        bench.runner.tune(JobTuning("j1", change))
+        bench.sent.until("its report", lambda: bench.sent.of(JobReport)[-1].progress.tuning == change)  # noqa: B023
+    assert time.monotonic() - begin < 8
     wait_for("the job to use the change", lambda: used[-1] == {"throttle": 5})
     bench.runner.cancel("j1", "killed")
     bench.sent.end("j1")

@@ -116,7 +116,7 @@ def test_the_kill_of_a_job_ends_the_job_alone(driver: Driver) -> None:
     driver.events.put(Kill("j1", 30.0))
     state, result = _end(driver)
     assert (state, result.error) == ("TASK_KILLED", "killed")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 25  # of the 30 that it may take to end
     assert not TERMINAL & {*driver.recorder.states("j2"), *driver.recorder.states("t1")}
     driver.events.put(Message(encode_message(StatusQuery("q"))))
     assert driver.recorder.reply_to("q").status.mode == "NORMAL"
@@ -139,9 +139,9 @@ def test_the_kill_of_the_node_waits_for_no_job_and_ends_each_first(driver: Drive
         _start(driver, task)
         _until(driver, task, {"TASK_RUNNING"})
     begin = time.monotonic()
-    driver.events.put(Kill("t1", 5.0))
+    driver.events.put(Kill("t1", 30.0))
     driver.join()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 25
     ends = [(task, state) for task, state, *_ in driver.recorder.updates if state in TERMINAL]
     assert sorted(ends[:2]) == [("j1", "TASK_KILLED"), ("j2", "TASK_KILLED")]
     assert ends[2:] == [("t1", "TASK_KILLED")]

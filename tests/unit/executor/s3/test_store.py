@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -238,9 +237,8 @@ def test_an_answer_that_comes_late(proxy: Proxy, bucket: str, tmp_path: Path) ->
     proxy.rule = times(1, Delay(2.0), "PUT")
     patience = replace(HASTY, read_seconds=0.3)
     with store_at(proxy.server.location(bucket), tmp_path, patience=patience) as store:
-        began = time.monotonic()
         store.put("k", b"x")
-        assert time.monotonic() - began < 1.5
+    assert len(proxy.requests("PUT")) == 2
 
 
 def test_nobody_listens(tmp_path: Path) -> None:

@@ -55,12 +55,14 @@ def test_a_bundle_that_was_built_again_under_its_name(directory: Path) -> None:
 
 def test_bundles_elsewhere_have_the_digests_of_settings(directory: Path) -> None:
     where = {"EXECUTOR_LOCATION": "https://files.example/e.tar.gz", "EXECUTOR_JRE_LOCATION": "/srv/jre.tar.gz"}
+    where["EXECUTOR_PYTHON_LOCATION"] = "/srv/python.tar.gz"
     found = settings(directory, **where)
-    assert found.unchecked_bundles() == ("EXECUTOR_SHA256", "EXECUTOR_JRE_SHA256")
+    assert found.unchecked_bundles() == ("EXECUTOR_SHA256", "EXECUTOR_JRE_SHA256", "EXECUTOR_PYTHON_SHA256")
     assert found.policy().digests == {f"{ARTIFACTS}cassandra-5.0.8.tar.gz": sha256(b"cassandra")}
-    found = settings(directory, **where, EXECUTOR_SHA256=GIVEN.upper(), EXECUTOR_JRE_SHA256=GIVEN)
+    digests = {"EXECUTOR_SHA256": GIVEN.upper(), "EXECUTOR_JRE_SHA256": GIVEN, "EXECUTOR_PYTHON_SHA256": GIVEN}
+    found = settings(directory, **where, **digests)
     assert found.unchecked_bundles() == ()
-    assert [found.policy().digests[where[name]] for name in where] == [GIVEN, GIVEN]
+    assert [found.policy().digests[where[name]] for name in where] == [GIVEN] * 3
 
 
 @pytest.mark.parametrize("given", ["abc", "g" * 64, "a" * 63, "a" * 65])

