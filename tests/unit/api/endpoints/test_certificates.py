@@ -140,7 +140,11 @@ def test_the_metric(gateway: CoreGateway) -> None:
     text = Metrics().render(gateway.snapshot())
     assert 'cassandra_scheduler_certificate_expiry_timestamp_seconds{node="node-0"}' in text
     assert "cassandra_scheduler_authority_expiry_timestamp_seconds{fingerprint=" in text
-    assert 'cassandra_scheduler_node_clock_offset_seconds{node="node-0"} 0.0' in text
+    assert "cassandra_scheduler_node_clock_offset_seconds{" not in text
+    off = replace(gateway.state.sightings["node-0"], clock_offset=-2 * DAY)
+    gateway.state = replace(gateway.state, sightings={"node-0": off})
+    text = Metrics().render(gateway.snapshot())
+    assert 'cassandra_scheduler_node_clock_offset_seconds{node="node-0"} -172800.0' in text
 
 
 def test_health_names_what_ends_and_what_was_not_renewed(gateway: CoreGateway) -> None:
