@@ -23,6 +23,7 @@ ADVICE: Mapping[str, str] = {
     "LOGINS": "cassandra-mesos plan status authentication",
     "REFUSED_CLIENTS": "cassandra-mesos plan force-complete {plan} Deploy {node}",
     "PLAIN_CLIENTS": "cassandra-mesos plan force-complete {plan} Deploy {node}",
+    "UNCERTIFIED_CLIENTS": "cassandra-mesos plan force-complete {plan} Deploy {node}",
     "PAUSED": "cassandra-mesos node resume {node}",
     "FAILED": "cassandra-mesos plan restart {plan} {step}",
     "OTHER_FAILED": "cassandra-mesos plan status {plan}",

@@ -16,7 +16,7 @@ POLL_SECONDS = 2.0
 # After this time without an answer the wait ends, unless --timeout is shorter.
 PATIENCE_SECONDS = 120.0
 # Reasons of steps that only an operator's command ends.
-HELD = ("INTERRUPTED", "CANARY", "PAUSED", "PLAIN_CLIENTS", "REFUSED_CLIENTS")
+HELD = ("INTERRUPTED", "CANARY", "PAUSED", "PLAIN_CLIENTS", "UNCERTIFIED_CLIENTS", "REFUSED_CLIENTS")
 _ENDED = {"COMPLETE": ExitCode.DONE, "STOPPED": ExitCode.FAILED, "DIFFERENT": ExitCode.FAILED}
 
 

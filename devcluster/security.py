@@ -1,7 +1,7 @@
 """The files and settings of a secure cluster: one authority for its servers, passwords, keys, and files for clients.
 
 The authority signs the certificates of API, ZooKeeper, master and agents. The nodes of Cassandra have theirs from the
-scheduler's own authority.
+scheduler's own authority, and clients of Cassandra from a third one, so that none of them is a peer of the nodes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from devcluster import zookeeper
 from devcluster.layout import Address, ClusterLayout
 from devcluster.requests import basic
 from devcluster.secret_files import make_once, new_key, write
-from scheduler.security.authority import KeyPair, Names, issue_server, new_authority, validity
+from scheduler.security.authority import KeyPair, Names, issue_client, issue_server, new_authority, validity
 from scheduler.security.tokens import Role, new_token
 
 SUPERUSER = "admin"
@@ -51,6 +51,21 @@ with Cluster(["{host}"], port={port}, ssl_context=context, auth_provider=login) 
     for row in cluster.connect().execute("SELECT listen_address, release_version FROM system.local"):
         print(row.listen_address, row.release_version)
 EOF"""
+_ADD_CLIENT = """\
+.venv/bin/cqlsh --cqlshrc {cqlshrc} -e \\
+  "CREATE ROLE IF NOT EXISTS app WITH LOGIN = true; ADD IDENTITY IF NOT EXISTS '{identity}' TO ROLE 'app'"
+.venv/bin/python - <<'EOF'
+import ssl
+
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster
+
+context = ssl.create_default_context(cafile="{authorities}")
+context.load_cert_chain("{certificate}", "{key}")
+login = PlainTextAuthProvider("by certificate", "")
+with Cluster(["{host}"], port={port}, ssl_context=context, auth_provider=login) as cluster:
+    print(*(row.role for row in cluster.connect().execute("LIST ROLES")))
+EOF"""
 
 
 def make_token(layout: ClusterLayout) -> str:
@@ -70,7 +85,8 @@ def prepare(layout: ClusterLayout) -> None:
     secret = make_once(_file(layout, "mesos-secret"), lambda: f"{_password()}\n").read_text().strip()
     credentials = {"credentials": [{"principal": _principal(layout), "secret": secret}]}
     make_once(_file(layout, "mesos-credentials.json"), lambda: json.dumps(credentials) + "\n")
-    authority = _authority(layout)
+    _issue_client(layout, _authority(layout, "clients-ca", "clients of the local cluster"))
+    authority = _authority(layout, "ca", "local cluster")
     hosts = (layout.master.host, *(agent.address.host for agent in layout.agents))
     for name, addresses in (("api", (layout.api.host,)), ("zookeeper", (layout.zookeeper_tls.host,)), ("mesos", hosts)):
         _issue(layout, authority, name, tuple(dict.fromkeys(addresses)))
@@ -91,6 +107,8 @@ def settings(layout: ClusterLayout) -> dict[str, str]:
         "SERVICE_SECRET_FILE": str(_file(layout, "mesos-secret")),
         "BACKUP_ENCRYPTION_KEY_FILE": str(_file(layout, "backup-keys")),
         "SECURITY_TRANSPORT_ENCRYPTION": "required",
+        "SECURITY_CLIENT_CERTIFICATES": "optional",
+        "SECURITY_CLIENT_CA_FILE": str(_file(layout, "clients-ca.pem")),
         "SECURITY_AUTHENTICATION": "on",
         "SECURITY_AUTHORIZATION": "on",
         "SECURITY_SUPERUSER_FILE": str(_file(layout, "superuser")),
@@ -152,10 +170,21 @@ def how_to_connect(layout: ClusterLayout, contact_point: Address) -> list[str]:
         host=contact_point.host,
         port=contact_point.port,
     )
+    by_certificate = _ADD_CLIENT.format(
+        cqlshrc=shown(_file(layout, "cqlshrc")),
+        identity=client_identity(layout),
+        authorities=shown(_file(layout, "cassandra-ca.pem")),
+        certificate=shown(_file(layout, "client.pem")),
+        key=shown(_file(layout, "client-key.pem")),
+        host=contact_point.host,
+        port=contact_point.port,
+    )
     return [
         f"# CQL needs TLS and a user; {shown(_file(layout, 'superuser'))} has a superuser.",
         f".venv/bin/cqlsh --cqlshrc {shown(_file(layout, 'cqlshrc'))} -e 'LIST ROLES'",
         *example.splitlines(),
+        "# A certificate can stand for a user.",
+        *by_certificate.splitlines(),
         "# Mesos needs a principal.",
         mesos,
     ]
@@ -183,10 +212,15 @@ def _trust(layout: ClusterLayout) -> dict[str, str]:
     return {"LIBPROCESS_SSL_ENABLED": "true", "LIBPROCESS_SSL_CA_FILE": str(_file(layout, "ca.pem"))}
 
 
-def _authority(layout: ClusterLayout) -> KeyPair:
-    certificate, key = _file(layout, "ca.pem"), _file(layout, "ca-key.pem")
+def client_identity(layout: ClusterLayout) -> str:
+    """Return the identity in the certificate for a client of Cassandra."""
+    return f"spiffe://{layout.service_name}/app"
+
+
+def _authority(layout: ClusterLayout, name: str, subject: str) -> KeyPair:
+    certificate, key = _file(layout, f"{name}.pem"), _file(layout, f"{name}-key.pem")
     if not certificate.exists():
-        made = new_authority("local cluster", time.time())
+        made = new_authority(subject, time.time())
         write(key, made.key)
         write(certificate, made.certificate)
     return KeyPair(certificate.read_text(), key.read_text())
@@ -206,4 +240,14 @@ def _issue(layout: ClusterLayout, authority: KeyPair, name: str, addresses: tupl
     write(_file(layout, f"{name}-key.pem"), issued.key)
     write(_file(layout, f"{name}-both.pem"), issued.key + issued.certificate)
     write(described, wanted)
+    write(certificate, issued.certificate)
+
+
+def _issue_client(layout: ClusterLayout, authority: KeyPair) -> None:
+    """Write a certificate of a client of Cassandra and its key, unless there is a good one."""
+    certificate, now = _file(layout, "client.pem"), time.time()
+    if certificate.exists() and validity(certificate.read_text())[1] > now + _LEFT_SECONDS:
+        return
+    issued = issue_client("app", client_identity(layout), authority, _DAYS, now)
+    write(_file(layout, "client-key.pem"), issued.key)
     write(certificate, issued.certificate)

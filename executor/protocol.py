@@ -2,8 +2,7 @@
 
 The scheduler puts a `NodeLaunch` or a `JobLaunch` into TaskInfo.data. The executor puts a `NodeStatus` into the data
 of a node's status updates and a `JobResult` into that of a job's last one. All other values are framework messages,
-which can get lost: a sender that needs an answer repeats its query. A reader ignores fields that it does not know, so
-that executors and schedulers of neighbouring versions work together.
+which can get lost: a sender that needs an answer repeats its query. A reader ignores fields that it does not know.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 
 from executor.certificate_messages import CertificateCall, CertificateFacts, CertificateQuery, CertificateReply
 from executor.figures import Figures
-from executor.json_codec import DocumentError, Reading, decode, encode
+from executor.json_codec import ADDED, DocumentError, Reading, decode, encode
 from executor.untrusted import parse_json
 
 PROTOCOL_VERSION = 1
@@ -88,6 +87,8 @@ class NodeLaunch:
     drain_seconds: float = 60.0
     paused: bool = False  # Cassandra is not started; the volume is locked and mounted for an operator
     encryption: str = "off"  # of both transports: off, optional or required
+    client_certificates: str = field(default="off", metadata=ADDED)  # of CQL: off, optional or required
+    client_authorities: str = field(default="", metadata=ADDED)  # of these certificates, as PEM
     version: int = PROTOCOL_VERSION
 
 
@@ -108,8 +109,9 @@ class NodeStatus:
     center, None while unknown. `disregards_racks` is a keyspace that can have several replicas of a range in one rack,
     however many racks there are. `auth_replicas` is the number of replicas of system_auth in this data center.
     `silent_clients` are clients that sent no credentials when a node asked for them, `refused_clients` those that a
-    node with authentication and authorization would refuse; None unless these are transitional.
-    `figures` are in replies to queries alone: an agent keeps an update until the scheduler has stored it.
+    node with authentication and authorization would refuse; None unless these are transitional. `plain_clients` are
+    clients without TLS, `uncertified_clients` those without a certificate; None unless these are optional. `figures`
+    are in replies to queries alone, since an agent keeps updates until they are stored.
     """
 
     mode: str
@@ -138,6 +140,7 @@ class NodeStatus:
     refused_clients: tuple[str, ...] | None = None
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
+    uncertified_clients: tuple[str, ...] | None = field(default=None, metadata=ADDED)
     figures: Figures | None = None
 
 
@@ -150,16 +153,13 @@ class StatusQuery:
 
 @dataclass(frozen=True)
 class StatusReply:
-    """Executor to scheduler: the answer to the query with that id, which is empty for an unsolicited report.
-
-    `clock` is the time on the agent's machine, in seconds since the epoch; 0 from earlier versions.
-    """
+    """Executor to scheduler: the answer to the query with that id, which is empty for an unsolicited report."""
 
     id: str
     node: str
     task_id: str
     status: NodeStatus
-    clock: float = 0.0
+    clock: float = 0.0  # of the agent's machine, in seconds since the epoch; 0 from earlier versions
 
 
 @dataclass(frozen=True)

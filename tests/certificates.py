@@ -26,18 +26,22 @@ class Issued:
 
 
 class Authority:
-    """An authority whose certificate is `ca`; it writes all files into one folder."""
+    """An authority whose certificate is `ca`, with the key in the file `key`; it writes all files into one folder."""
 
-    def __init__(self, folder: Path, name: str = "test authority") -> None:
+    def __init__(self, folder: Path, name: str = "test authority", parent: Authority | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        built = self._begin(self._name, self._key.public_key(), DAY).add_extension(
+        signer = parent or self
+        built = signer._begin(self._name, self._key.public_key(), DAY).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.ca = folder / "ca.pem"
-        self.ca.write_bytes(_pem(built.sign(self._key, hashes.SHA256())))
+        self.ca.write_bytes(_pem(built.sign(signer._key, hashes.SHA256())))
+        self.key = folder / "ca-key.pem"
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        self.key.write_bytes(self._key.private_bytes(*form))
 
     def key_pem(self) -> bytes:
         """Return the authority's own key as PEM, without a password."""
@@ -53,8 +57,9 @@ class Authority:
         hosts: Sequence[str] = (),
         begins: timedelta = -7 * DAY,
         old: bool = False,
+        uri: str = "",
     ) -> Issued:
-        """Return a certificate for the address, or for `hosts` instead.
+        """Return a certificate for the address, or for `hosts` or the identity `uri` instead.
 
         With a negative `lasts` it has expired, with a positive `begins` it is not valid yet. `old`: an RSA key.
         """
@@ -62,7 +67,7 @@ class Authority:
         key = rsa.generate_private_key(65537, 2048) if old else ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         found: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts] or [x509.IPAddress(ip_address(address))]
-        names = x509.SubjectAlternativeName(found)
+        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)] if uri else found)
         certificate = self._begin(subject, key.public_key(), lasts, begins).add_extension(names, critical=False)
         issued = Issued(*(self._folder / f"{name}{ending}.pem" for ending in ("", "-key", "-both")))
         issued.certificate.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))

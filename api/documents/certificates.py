@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from executor.certificate_messages import OFF, CertificateFacts
+from executor.certificate_messages import OFF, CertificateFacts, fingerprints, split_certificates
 from scheduler.core.nodes.certificates import certificate_block, facts_of, fingerprint
 from scheduler.core.nodes.expiry import certificates as node_certificates
 from scheduler.core.nodes.expiry import expiry_state, expiry_words
-from scheduler.core.nodes.gates import encryption_of
+from scheduler.core.nodes.gates import certificates_of, encryption_of
 from scheduler.core.state.authority import Authority
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, may_live
 from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.spec import CassandraSpec
 from scheduler.loop.snapshot import Snapshot
 from scheduler.security.api_certificate import Identity
 from scheduler.security.authority import validity
@@ -36,6 +37,7 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
         "rotation": None if record is None or record.phase is None else record.phase.value,
         "rotated": None if record is None or record.rotated_at is None else _time(record.rotated_at),
         "nodes": [_node(state, node, found.at) for node in launched],
+        "clients": _clients(state.target.spec.cassandra),
         "api": None if identity is None else _api(identity),
     }
 
@@ -50,6 +52,16 @@ def warnings(found: Snapshot) -> list[str]:
     if len(sentences) > len(shown):
         shown.append(f"So it is with the certificates of {len(sentences) - len(shown)} other nodes.")
     return [*filter(None, [ends]), *shown]
+
+
+def _clients(cassandra: CassandraSpec) -> Json:
+    """Return what the target has nodes ask of clients of CQL."""
+    authorities = []
+    for pem in split_certificates(cassandra.client_authorities):
+        begin, end = validity(pem)
+        known = {"fingerprint": fingerprints(pem)[0], "not_before": _time(begin), "not_after": _time(end)}
+        authorities.append({**known, "certificate": pem})
+    return {"certificates": cassandra.client_certificates, "authorities": authorities}
 
 
 def _api(identity: Identity) -> Json:
@@ -77,7 +89,12 @@ def _authority(authority: Authority, signs: bool) -> Json:
 def _node(state: ClusterState, node: NodeRecord, now: float) -> Json:
     encryption = encryption_of(state, node)
     facts = facts_of(state, node) if may_live(node) else None
-    common = {"node": node.name, "address": node.address, "encryption": encryption}
+    common = {
+        "node": node.name,
+        "address": node.address,
+        "encryption": encryption,
+        "client_certificates": certificates_of(state, node),
+    }
     if facts is None or encryption == OFF or not facts.serial:
         known = {"state": "none" if encryption == OFF or not may_live(node) else "unknown", "message": ""}
         return {**common, **known, **_facts(None)}

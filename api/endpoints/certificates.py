@@ -22,21 +22,12 @@ from scheduler.settings.texts import plain
 
 blueprint = Routes("certificates", __name__)
 
+_LEVEL = {"type": "string", "enum": ["off", "optional", "required"]}
+_AUTHORITY = {"fingerprint": STRING, "not_before": STRING, "not_after": STRING, "certificate": STRING}
 _CERTIFICATES = object_of(
     {
-        "encryption": {"type": "string", "enum": ["off", "optional", "required"]},
-        "authorities": {
-            "type": "array",
-            "items": object_of(
-                {
-                    "fingerprint": STRING,
-                    "signs": BOOLEAN,
-                    "not_before": STRING,
-                    "not_after": STRING,
-                    "certificate": STRING,
-                }
-            ),
-        },
+        "encryption": _LEVEL,
+        "authorities": {"type": "array", "items": object_of({**_AUTHORITY, "signs": BOOLEAN})},
         "rotation": NULLABLE,
         "rotated": NULLABLE,
         "nodes": {
@@ -46,6 +37,7 @@ _CERTIFICATES = object_of(
                     "node": STRING,
                     "address": NULLABLE,
                     "encryption": STRING,
+                    "client_certificates": _LEVEL,
                     "state": {"type": "string", "enum": ["none", "unknown", "valid", "overdue", "expired"]},
                     "message": STRING,
                     "serial": NULLABLE,
@@ -57,6 +49,9 @@ _CERTIFICATES = object_of(
                 }
             ),
         },
+        "clients": object_of(
+            {"certificates": _LEVEL, "authorities": {"type": "array", "items": object_of(_AUTHORITY)}}
+        ),
         "api": {
             **object_of(
                 {

@@ -6,12 +6,16 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from executor.certificate_messages import OFF, OPTIONAL
 from executor.protocol import NodeLaunch
+from executor.tls.files import TlsFiles
 
 PEM_FACTORY = "org.apache.cassandra.security.PEMBasedSslContextFactory"
+# The same files, but a client can come without a certificate: Cassandra 5.0 asks all clients for one, or none.
+OPTIONAL_CLIENTS_FACTORY = "mesos.cassandra.ClientCertificates"
 SEED_PROVIDER = "org.apache.cassandra.locator.SimpleSeedProvider"
 
 # Keys that the executor alone sets; the same key among the operator's options would have no effect or break the node.
@@ -38,6 +42,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "commit_failure_policy": "stop",
 }
 
+_NO_FILES = TlsFiles(Path())
+
 # Words that YAML 1.1 does not read as text.
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "null"})
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./$-]*")
@@ -47,14 +53,14 @@ class OptionsError(ValueError):
     """Options from which no cassandra.yaml can be made; the text names the key."""
 
 
-def settings(launch: NodeLaunch, address: str, volume: str, tls: tuple[str, str] = ("", "")) -> dict[str, Any]:
+def settings(launch: NodeLaunch, address: str, volume: str, tls: TlsFiles = _NO_FILES) -> dict[str, Any]:
     """Return all keys of cassandra.yaml.
 
     Args:
         launch: The node's launch.
         address: The node's IP address.
         volume: The absolute path of the persistent volume.
-        tls: The paths of the keystore and of the truststore, both PEM, if the launch asks for encryption.
+        tls: The files of keys and certificates, which are used if the launch asks for encryption.
 
     Raises:
         OptionsError: A key is the executor's, or there are no seeds.
@@ -80,25 +86,37 @@ def settings(launch: NodeLaunch, address: str, volume: str, tls: tuple[str, str]
         "hints_directory": f"{volume}/hints",
         "cdc_raw_directory": f"{volume}/cdc_raw",
         **_options(launch),
-        **_transport(launch.encryption, *tls),
+        **_transport(launch, tls),
     }
 
 
-def _transport(encryption: str, keystore: str, truststore: str) -> dict[str, Any]:
-    """Return the encryption of both transports: peers show certificates to one another, clients need none."""
-    if encryption == OFF:
+def _transport(launch: NodeLaunch, tls: TlsFiles) -> dict[str, Any]:
+    """Return the encryption of both transports: peers show certificates to one another, clients if the launch asks."""
+    if launch.encryption == OFF:
         return {}
     common = {
-        "optional": encryption == OPTIONAL,
+        "optional": launch.encryption == OPTIONAL,
         "ssl_context_factory": {"class_name": PEM_FACTORY},
-        "keystore": keystore,
-        "truststore": truststore,
+        "keystore": str(tls.keystore),
+        "truststore": str(tls.truststore),
         "accepted_protocols": ["TLSv1.3", "TLSv1.2"],
     }
     return {
         # While it is optional, Cassandra connects in plain text to a peer that has no TLS.
         "server_encryption_options": {"internode_encryption": "all", "require_client_auth": True, **common},
-        "client_encryption_options": {"enabled": True, "require_client_auth": False, **common},
+        "client_encryption_options": {"enabled": True, **common, **_client_certificates(launch, tls)},
+    }
+
+
+def _client_certificates(launch: NodeLaunch, tls: TlsFiles) -> dict[str, Any]:
+    if launch.client_certificates == OFF:
+        return {"require_client_auth": False}
+    factory = OPTIONAL_CLIENTS_FACTORY if launch.client_certificates == OPTIONAL else PEM_FACTORY
+    return {
+        # The class for optional certificates needs it too: Cassandra reads the truststore only then.
+        "require_client_auth": True,
+        "ssl_context_factory": {"class_name": factory},
+        "truststore": str(tls.client_truststore),
     }
 
 

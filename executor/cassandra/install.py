@@ -55,6 +55,7 @@ class Installation:
     secret: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     counts_plain_clients: bool = False
+    counts_uncertified_clients: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,9 @@ class Surroundings:
     volume_patience: float = 120.0  # seconds for an earlier Cassandra to free the volume
     port_patience: float = 10.0  # seconds for an earlier process to free the ports
 
-    @property
-    def tls_files(self) -> TlsFiles:
+    def tls_files(self, launch: NodeLaunch) -> TlsFiles:
         """Return where the node's key and certificates are."""
-        return TlsFiles(self.sandbox / DIRECTORY)
+        return TlsFiles(self.sandbox / DIRECTORY, launch.client_authorities)
 
 
 def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]) -> Installation:
@@ -88,9 +88,8 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     address = jolokia_address(where.address)
     jolokia = Jolokia(address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))
     try:
-        tls = where.tls_files
-        paths = (str(tls.keystore), str(tls.truststore))
-        document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume), paths))
+        tls = where.tls_files(launch)
+        document = cassandra_yaml.render(cassandra_yaml.settings(launch, where.address, str(files.volume), tls))
         rackdc = cassandra_yaml.rackdc(launch)
     except cassandra_yaml.OptionsError as error:
         raise LaunchError("options", str(error)) from error
@@ -122,6 +121,7 @@ def _prepared(
         secret=files.jolokia_properties,
         options=launch.options,
         counts_plain_clients=launch.encryption == OPTIONAL,
+        counts_uncertified_clients=launch.client_certificates == OPTIONAL,
     )
 
 

@@ -40,6 +40,7 @@ class Cassandra:
         self._secret = installation.secret
         self._watch = logins.Watch(installation.options)
         self._counts_plain_clients = installation.counts_plain_clients
+        self._counts_uncertified_clients = installation.counts_uncertified_clients
         self._gatherer = Gatherer(self.jolokia, self._address, self._volume)
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
@@ -67,7 +68,7 @@ class Cassandra:
             return replace(status, native_transport_running=serving)
         self._forget_secret()
         status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
-        status = self._with_clients(status)
+        status = self._with_uncertified_clients(self._with_clients(status))
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
 
@@ -105,6 +106,14 @@ class Cassandra:
             return replace(status, plain_clients=plain_clients(self.jolokia, timeout))
         except JolokiaError:
             return status
+
+    def _with_uncertified_clients(self, status: NodeStatus) -> NodeStatus:
+        if not (self._counts_uncertified_clients and status.native_transport_running):
+            return status
+        try:
+            return replace(status, uncertified_clients=logins.uncertified_clients(self.jolokia))
+        except JolokiaError as error:
+            return replace(status, error=f"the clients without certificates are not known: {error}")
 
     def _forget_secret(self) -> None:
         """Remove the file with Jolokia's password: an agent shows the files of a sandbox to its clients."""

@@ -19,12 +19,14 @@ class Encryption:
     """TLS of the native transport. `trusted` are certificates as PEM, or None where cassandra.yaml names none in PEM.
 
     `own` is the node's own address: what answers there on Cassandra's port is the node, whose lock its executor holds.
+    `certificate_file` has the node's own certificate with its key, for a node that asks its clients for one.
     """
 
     own: str
     trusted: str | None = None
     wants_certificate: bool = False
     trusted_file: Path | None = None  # of our own authorities, which can change
+    certificate_file: Path | None = None
 
     def context(self, address: str) -> ssl.SSLContext:
         """Return the context for a connection to an address. Raises UntrustedError."""
@@ -40,6 +42,7 @@ class Encryption:
                 found.load_verify_locations(cafile=self.trusted_file, cadata=self.trusted)
             except (OSError, ValueError) as error:
                 raise UntrustedError(f"the trusted certificates of client_encryption_options: {error}") from error
+            self._present_certificate(found)
         elif address == self.own or ip_address(address).is_loopback:
             found.verify_mode = ssl.CERT_NONE
         else:
@@ -48,6 +51,14 @@ class Encryption:
                 " trusted_certificates, as PEMBasedSslContextFactory has them"
             )
         return found
+
+    def _present_certificate(self, context: ssl.SSLContext) -> None:
+        if self.certificate_file is None:
+            return
+        try:
+            context.load_cert_chain(self.certificate_file, password="")
+        except (OSError, ValueError) as error:
+            raise UntrustedError(f"the node's own certificate: {error}") from error
 
 
 def read(options: Mapping[str, Any], own: str) -> Encryption | None:
@@ -58,9 +69,9 @@ def read(options: Mapping[str, Any], own: str) -> Encryption | None:
     return Encryption(own, _trusted(given), _is_true(given.get("require_client_auth")))
 
 
-def own_encryption(own: str, trusted_file: Path) -> Encryption:
+def own_encryption(own: str, trusted_file: Path, certificate_file: Path) -> Encryption:
     """Return the encryption of a node whose certificate is the scheduler's."""
-    return Encryption(own, trusted_file=trusted_file)
+    return Encryption(own, trusted_file=trusted_file, certificate_file=certificate_file)
 
 
 def _is_true(value: Any) -> bool:

@@ -57,6 +57,11 @@ def disable(jolokia: Jolokia, name: str, password: str) -> bool:
     return bool(jolokia.execute(attach(jolokia, _NAME), "disable", [name, password], _SECONDS))
 
 
+def uncertified_clients(jolokia: Jolokia) -> tuple[str, ...]:
+    """Return the addresses of clients that are logged in without a certificate. Raises JolokiaError."""
+    return tuple(map(str, jolokia.execute(attach(jolokia, _NAME), "uncertified", [], _SECONDS)))
+
+
 def replicate(jolokia: Jolokia, data_center: str, replicas: int) -> str:
     """Raise the replicas of system_auth in a data center, and send its rows to them. Raises JolokiaError."""
     return str(jolokia.execute(attach(jolokia, _NAME), "replicate", [data_center, replicas], _SECONDS))

@@ -31,7 +31,7 @@ class NodeEncryption:
         # cryptography takes memory, and few executors would need it.
         from executor.tls.renewal import Certificates, Holder
 
-        holder = Holder(launch.node, where.address, where.tls_files)
+        holder = Holder(launch.node, where.address, where.tls_files(launch))
         self._certificates = Certificates(
             holder, lambda request: send(encode_message(CertificateQuery(task_id, request)))
         )
@@ -87,7 +87,8 @@ def _reload(cassandra: Cassandra) -> None:
 def facts(launch: NodeLaunch, where: Surroundings, cassandra: Cassandra) -> NodeFacts:
     """Return what jobs and questions know of the node."""
     volume = where.sandbox / launch.volume
-    own = encryption.own_encryption(where.address, where.tls_files.truststore)
+    files = where.tls_files(launch)
+    own = encryption.own_encryption(where.address, files.truststore, files.keystore)
     return NodeFacts(
         name=launch.node,
         address=where.address,

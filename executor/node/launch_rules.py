@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import PurePosixPath
 from typing import Any
 
-from executor.certificate_messages import ENCRYPTIONS
+from executor.certificate_messages import ENCRYPTIONS, OFF, split_certificates
 from executor.protocol import JobLaunch, NodeLaunch
 from executor.untrusted import REPLACEMENT
 
@@ -59,13 +59,23 @@ def _problems(launch: NodeLaunch) -> Iterator[str]:
         if type(number := getattr(launch.ports, item.name)) is not int or number not in _PORTS:
             yield f"ports.{item.name} must be from 1 to 65535"
     yield from _numbers(launch)
-    if launch.encryption not in ENCRYPTIONS:
-        yield f"encryption must be one of {', '.join(ENCRYPTIONS)}"
+    yield from _security(launch)
     options: Any = launch.options
     if not isinstance(options, Mapping):
         yield "options must be an object"
         return
     yield from _value("options", options, 0)
+
+
+def _security(launch: NodeLaunch) -> Iterator[str]:
+    for name in ("encryption", "client_certificates"):
+        if getattr(launch, name) not in ENCRYPTIONS:
+            yield f"{name} must be one of {', '.join(ENCRYPTIONS)}"
+    authorities: Any = launch.client_authorities
+    if not isinstance(authorities, str) or "".join(split_certificates(authorities)) != authorities:
+        yield "client_authorities must be certificates in PEM"
+    elif launch.client_certificates != OFF and (launch.encryption == OFF or not authorities):
+        yield "client_certificates must be off without encryption and client_authorities"
 
 
 def _numbers(launch: NodeLaunch) -> Iterator[str]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from executor.certificate_messages import OFF, CertificateQuery, CertificateReply
 from executor.protocol import encode_message
 from scheduler.core.commands.command import RotateAuthority
+from scheduler.core.configuration.client_certificates import node_identity
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.core.state.cluster import ClusterState
@@ -147,12 +148,11 @@ class Certificates:
 def names_of(node: NodeRecord, service: str) -> Names:
     """Return the names of a node: its addresses as Mesos and Cassandra know them, its agent's name and Mesos-DNS'."""
     agent = node.known_agent
-    flat = service.replace("/", "__")
     hosts = [agent.hostname, urlsplit(agent.url).hostname or "", node.address or ""]
     addresses = tuple(dict.fromkeys(host for host in hosts if _is_address(host)))
     dashed = "-".join(reversed(service.split("/")))
     dns = tuple(name for name in (agent.hostname, f"{node.name}.{dashed}.mesos") if _is_dns(name))
-    return Names(node.name, addresses, dns, f"spiffe://{flat}/{node.name}")
+    return Names(node.name, addresses, dns, node_identity(service, node.name))
 
 
 def _is_address(host: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -84,21 +85,60 @@ def issue_server(names: Names, authority: KeyPair, days: float, now: float) -> K
         AuthorityError: The authority cannot sign.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _sign(key.public_key(), names, names.addresses, authority, days, now, peer=False)
-    return KeyPair(certificate, _private(key))
+    usages = (ExtendedKeyUsageOID.SERVER_AUTH,)
+    return KeyPair(_sign(key.public_key(), names, names.addresses, authority, days, now, usages), _private(key))
+
+
+def issue_client(name: str, identity: str, authority: KeyPair, days: float, now: float) -> KeyPair:
+    """Return a new key with its certificate, for a client of Cassandra with this identity: `spiffe://company/shop`.
+
+    Raises:
+        AuthorityError: The authority cannot sign.
+    """
+    key, names = ec.generate_private_key(ec.SECP256R1()), Names(name, (), (), identity)
+    usages = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+    return KeyPair(_sign(key.public_key(), names, (), authority, days, now, usages), _private(key))
 
 
 def read_authority(certificate: str, key: str) -> KeyPair:
     """Return the authority of these PEM texts; the first certificate signs. Raises AuthorityError."""
     pair = KeyPair(certificate, key)
     found, _ = _load(pair)
-    try:
-        is_authority = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        is_authority = False
-    if not is_authority:
+    if not _is_authority(found):
         raise AuthorityError("its certificate is not that of an authority (basicConstraints CA:TRUE)")
     return pair
+
+
+def read_authorities(text: str) -> tuple[str, ...]:
+    """Return the certificates of authorities in a text, each once and as PEM. Raises AuthorityError."""
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode())
+    except ValueError as error:
+        raise AuthorityError("it holds no certificate in PEM") from error
+    for certificate in certificates:
+        if not _is_authority(certificate):
+            name = certificate.subject.rfc4514_string()
+            raise AuthorityError(f"{name} is not an authority (basicConstraints CA:TRUE)")
+    return tuple(dict.fromkeys(map(_pem, certificates)))
+
+
+def certifies(authority: str, other: str) -> bool:
+    """Return whether an authority has signed another one, or is the same one; both are PEM."""
+    one, found = (x509.load_pem_x509_certificate(pem.encode()) for pem in (authority, other))
+    if found.public_key() == one.public_key():
+        return True
+    try:
+        found.verify_directly_issued_by(one)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
 
 
 def validity(certificate: str) -> tuple[float, float]:
@@ -146,7 +186,7 @@ def _sign(
     authority: KeyPair,
     days: float,
     now: float,
-    peer: bool = True,
+    usages: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
 ) -> str:
     issuer, key = _load(authority)
     begin, end = _times(issuer, days, now)
@@ -154,7 +194,6 @@ def _sign(
     alternatives += [x509.DNSName(name) for name in names.dns]
     if names.uri:
         alternatives.append(x509.UniformResourceIdentifier(names.uri))
-    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if peer else [])]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.common_name[:64])]))

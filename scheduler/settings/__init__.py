@@ -45,8 +45,8 @@ class InvalidSettings(ValueError):
 class Settings:
     """Every setting under its own name in lower case; `_s` are seconds, `_mb` MB, an empty text is unset.
 
-    `cassandra_options` are cassandra.yaml keys in their 5.0 spelling. `warnings` are sentences for the log. `given` are
-    the texts of the settings that were set.
+    `cassandra_options` are cassandra.yaml keys in their 5.0 spelling, `client_authorities` certificates as PEM.
+    `warnings` are sentences for the log. `given` are the texts of the settings that were set.
     """
 
     service_name: str
@@ -138,11 +138,14 @@ class Settings:
     security_transport_encryption: str
     security_transport_encryption_enabled: bool
     security_transport_encryption_allow_plaintext: bool
+    security_client_certificates: str
+    security_client_ca_file: str
     security_certificate_days: float
     security_password_days: float
     security_ca_certificate_file: str
     security_ca_key_file: str
     cassandra_options: Mapping[str, Any] = field(repr=False)
+    client_authorities: str = field(default="", repr=False)
     warnings: tuple[str, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # secrets too
 
@@ -275,6 +278,8 @@ class Settings:
             authentication=switch(self.security_authentication),
             authorization=switch(self.security_authorization),
             encryption=self.security_transport_encryption,
+            client_certificates=self.security_client_certificates,
+            client_authorities=self.client_authorities,
         )
 
 
@@ -292,7 +297,13 @@ def parse(environ: Mapping[str, str], at_start: bool = True) -> Settings:
         raise InvalidSettings(tuple(map(shortened, reading.problems)))
     fields = {setting.field: reading.values[setting.name] for setting in TABLE}
     given = {name: environ[name].strip() for name in NAMES if environ.get(name, "").strip()}
-    return Settings(**fields, cassandra_options=reading.options, warnings=tuple(reading.warnings), given=given)
+    return Settings(
+        **fields,
+        cassandra_options=reading.options,
+        client_authorities=reading.client_authorities,
+        warnings=tuple(reading.warnings),
+        given=given,
+    )
 
 
 def check_access(settings: Settings) -> str | None:

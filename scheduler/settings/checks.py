@@ -146,10 +146,14 @@ def _missing_bundles(reading: Reading) -> Iterator[str]:
 
 @dataclass
 class Reading:
-    """Values by setting; one with a problem has none. `derived` are those whose value was computed from others."""
+    """Values by setting; one with a problem has none. `derived` are those whose value was computed from others.
+
+    `client_authorities` are the certificates of a file, as PEM.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    client_authorities: str = ""
     derived: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

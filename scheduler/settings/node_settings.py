@@ -116,6 +116,18 @@ SECURITY = (
         "false",
         "true: with SECURITY_TRANSPORT_ENCRYPTION_ENABLED as SECURITY_TRANSPORT_ENCRYPTION=optional.",
     ),
+    text(
+        "SECURITY_CLIENT_CERTIFICATES",
+        "off",
+        "Certificates of clients of CQL: off, optional (a client presents one or logs in with a password) or required; "
+        "needs TLS and SECURITY_AUTHENTICATION=on.",
+        words=("off", "optional", "required"),
+    ),
+    text(
+        "SECURITY_CLIENT_CA_FILE",
+        "",
+        "PEM file with the authorities of the certificates of clients; none of them may be that of nodes.",
+    ),
     number(
         "SECURITY_CERTIFICATE_DAYS",
         "30",

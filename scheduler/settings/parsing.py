@@ -22,6 +22,7 @@ from scheduler.settings.checks import (
     read_options,
     unusable_files,
 )
+from scheduler.settings.client_certificates import client_certificate_problems, read_client_authorities
 from scheduler.settings.encryption import encryption, encryption_problems
 from scheduler.settings.mesos_files import unusable_mesos_files
 from scheduler.settings.node_settings import EXECUTOR_BUNDLE
@@ -63,6 +64,8 @@ def read(environ: Mapping[str, str], at_start: bool = True) -> Reading:
     add_digests(reading)
     reading.problems += unusable_zookeeper_files(reading)
     reading.problems += encryption_problems(reading)
+    reading.problems += client_certificate_problems(reading)
+    reading.client_authorities = read_client_authorities(reading)
     if at_start:
         reading.problems += unusable_api_files(reading, time.time())
     return reading

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from executor.certificate_messages import fingerprints
 from scheduler.core.configuration.logins import is_managed, stage_differences, stages
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration
@@ -75,6 +76,8 @@ def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
         yield name, getattr(one, name), getattr(other, name)
     yield "ports", one.ports, other.ports
     yield "transport encryption", one.encryption, other.encryption
+    yield "client certificates", one.client_certificates, other.client_certificates
+    yield "client authorities", fingerprints(one.client_authorities), fingerprints(other.client_authorities)
     yield from _of_mappings(one.options, other.options)
 
 

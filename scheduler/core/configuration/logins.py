@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from scheduler.core.configuration.client_certificates import authenticator
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, is_up
 from scheduler.core.state.node import NodeRecord
@@ -40,13 +41,15 @@ class Stage:
     authentication: str = OFF
     authorization: str = OFF
 
-    def options(self) -> dict[str, str]:
+    def options(self, spec: ClusterSpec) -> dict[str, Any]:
         """Return the keys of cassandra.yaml for this stage; none for what the scheduler does not manage."""
-        found = {}
+        found: dict[str, Any] = {}
         for name, (key, classes) in _CLASSES.items():
             stage = getattr(self, name)
             if stage in classes:
                 found[key] = classes[stage]
+        if self.authentication == ON and (by_certificate := authenticator(spec)) is not None:
+            found["authenticator"] = by_certificate
         return found
 
 

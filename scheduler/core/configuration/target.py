@@ -14,6 +14,7 @@ from typing import Any
 
 from executor.certificate_messages import OFF, OPTIONAL, REQUIRED
 from executor.json_codec import decode, encode
+from scheduler.core.configuration.client_certificates import refused_requirement
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.configuration.surplus import note_wishes
@@ -101,10 +102,12 @@ def refused_changes(old: ClusterSpec, new: ClusterSpec) -> tuple[str, ...]:
 def refused_encryption(
     nodes: Iterable[NodeRecord], configurations: Mapping[str, Configuration], new: ClusterSpec
 ) -> tuple[str, ...]:
-    """Return why nodes with this encryption could not talk to those that run: off and required exclude each other."""
+    """Return why nodes with this encryption could not talk to those that run, or their clients not to them."""
+    nodes = tuple(nodes)
+    requirement = refused_requirement(nodes, configurations, new)
     wanted = new.cassandra.encryption
     if wanted == OPTIONAL:
-        return ()
+        return requirement
     other = REQUIRED if wanted == OFF else OFF
     launches = {
         node.name: configurations[node.task.configuration].spec.cassandra.encryption
@@ -114,8 +117,9 @@ def refused_encryption(
     }
     found = sorted((name for name, encryption in launches.items() if encryption == other), key=_index)
     if not found:
-        return ()
+        return requirement
     return (
+        *requirement,
         f"SECURITY_TRANSPORT_ENCRYPTION can not be changed to {wanted} while {', '.join(found)} "
         f"{'run' if len(found) > 1 else 'runs'} with {other}: they could not talk to each other. "
         f"Change it to {OPTIONAL} first, and go on when that is rolled out",

@@ -26,7 +26,7 @@ _QUESTION = "settings-"
 # Fields of a launch that neither Cassandra nor its JVM reads.
 _NOT_CASSANDRAS = frozenset(
     {"user", "cpus", "memory", "executor cpus", "executor memory", "task cpus", "task memory",
-     "transport encryption"}
+     "transport encryption", "client certificates", "client authorities"}
 )  # fmt: skip
 
 

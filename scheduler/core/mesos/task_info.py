@@ -69,7 +69,7 @@ class Launch:
     volume: Json
     replace_address: str | None = None
     paused: bool = False
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     jvm_options: tuple[str, ...] = ()
 
 
@@ -154,6 +154,8 @@ def node_launch(launch: Launch) -> NodeLaunch:
         drain_seconds=min(DRAIN_SECONDS, spec.executor.shutdown_grace_seconds / 2),
         paused=launch.paused,
         encryption=cassandra.encryption,
+        client_certificates=cassandra.client_certificates,
+        client_authorities=cassandra.client_authorities,
     )
 
 

@@ -75,6 +75,36 @@ def plain_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     return None
 
 
+def uncertified_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return the clients that could not connect any more once the nodes require certificates."""
+    if not _requires_certificates(state) or certificates_of(state, node) != OPTIONAL:
+        return None
+    found, unknown = [], []
+    for other in by_index(state.nodes.values()):
+        if not is_up(other) or certificates_of(state, other) != OPTIONAL or has_passed(state, other.name):
+            continue
+        sighting = state.sighting_of(other)
+        clients = None if sighting is None else sighting.status.uncertified_clients
+        if clients is None:
+            unknown.append(other.name)
+        elif clients:
+            found.append(f"{other.name} serves {logins.list_clients(clients)}")
+    if found:
+        text = (
+            f"clients present no certificate, which would be refused: {'; '.join(found)}; give them certificates, or "
+            "complete this step by force"
+        )
+        return Reason(Code.UNCERTIFIED_CLIENTS, text)
+    if unknown:
+        text = f"waits for {', '.join(unknown)} to report which clients present no certificate"
+        return Reason(Code.UNCERTIFIED_CLIENTS, text)
+    return None
+
+
+def _requires_certificates(state: ClusterState) -> bool:
+    return state.target.spec.cassandra.client_certificates == REQUIRED
+
+
 def settling_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     """Return the node whose peers may still look for the encryption that it has now.
 
@@ -108,6 +138,11 @@ def encryption_of(state: ClusterState, node: NodeRecord) -> str:
     return recorded_configuration(state, node).spec.cassandra.encryption
 
 
+def certificates_of(state: ClusterState, node: NodeRecord) -> str:
+    """Return whether clients of a node's newest launch can or must present certificates."""
+    return recorded_configuration(state, node).spec.cassandra.client_certificates
+
+
 def undecided(state: ClusterState) -> Iterator[NodeRecord]:
     """Yield the nodes whose clients decide on the next step, so that their statuses must be fresh."""
     required = state.target.spec.cassandra.encryption == REQUIRED
@@ -115,7 +150,8 @@ def undecided(state: ClusterState) -> Iterator[NodeRecord]:
         if not is_up(node) or node.task is None:
             continue
         transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
-        if transitional or (required and encryption_of(state, node) == OPTIONAL):
+        counts = _requires_certificates(state) and certificates_of(state, node) == OPTIONAL
+        if transitional or counts or (required and encryption_of(state, node) == OPTIONAL):
             yield node
 
 
@@ -124,4 +160,4 @@ def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | Non
     return None if is_down(node) else logins.clients_block(state, logins.stages(state), node.name)
 
 
-GATES: tuple[Gate, ...] = (plain_clients_block, settling_block, refused_clients_block)
+GATES: tuple[Gate, ...] = (plain_clients_block, uncertified_clients_block, settling_block, refused_clients_block)

@@ -191,7 +191,7 @@ def _fit(
             volume=volume_json,
             replace_address=previous.address if previous is not None else None,
             paused=is_paused(record),
-            options=start.stage.options(),
+            options=start.stage.options(configuration.spec),
             jvm_options=() if start.makes_default_superuser else _NO_DEFAULT_SUPERUSER,
         )
     )

@@ -50,7 +50,8 @@ class ExecutorSpec:
 class CassandraSpec:
     """The Cassandra part of a launch. `options` are cassandra.yaml keys in 5.0 spelling.
 
-    With `authentication` and `authorization` the scheduler manages them: each is `off` or `on`.
+    With `authentication` and `authorization` the scheduler manages them: each is `off` or `on`. With
+    `client_certificates` clients of CQL can or must present certificates of `client_authorities` (PEM).
     """
 
     cluster_name: str
@@ -67,6 +68,8 @@ class CassandraSpec:
     authentication: str = field(default="off", metadata=ADDED)
     authorization: str = field(default="off", metadata=ADDED)
     encryption: str = field(default="off", metadata=ADDED)  # of both transports: off, optional or required
+    client_certificates: str = field(default="off", metadata=ADDED)  # off, optional or required
+    client_authorities: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True)

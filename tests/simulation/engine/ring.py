@@ -43,6 +43,7 @@ class Process:
     cut: bool = False  # no peer hears of it
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
+    uncertified_clients: tuple[str, ...] | None = None
 
     def status(self) -> NodeStatus:
         return NodeStatus(
@@ -60,6 +61,7 @@ class Process:
             room_bytes=10 * 1024 * 1024 * 1024,
             certificate=self.certificate,
             plain_clients=self.plain_clients,
+            uncertified_clients=self.uncertified_clients,
         )
 
 
@@ -111,6 +113,8 @@ class Ring:
         if process.launch.encryption != "off":
             self.certify(process)
             process.plain_clients = () if process.launch.encryption == "optional" else None
+        if process.launch.client_certificates == "optional":
+            process.uncertified_clients = ()
         if process.launch.self_seed and self.members and not process.data.member:
             self.violations.append(f"{process.launch.node} begins a second cluster")
         if process.data.replaced:

@@ -45,7 +45,7 @@ def spec(nodes: int = 3, **changes: Any) -> ClusterSpec:
     return replace(base, **changes)
 
 
-SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES", "SECURITY_TRANSPORT_ENCRYPTION")
+SETTINGS = ("CASSANDRA_HEAP_SIZE_MB", "NODES", "SECURITY_TRANSPORT_ENCRYPTION", "SECURITY_CLIENT_CERTIFICATES")
 
 
 def wanted(base: ClusterSpec, overrides: Overrides | None = None, environment: Texts | None = None) -> Wanted:
@@ -53,7 +53,8 @@ def wanted(base: ClusterSpec, overrides: Overrides | None = None, environment: T
     texts = apply_overrides(environment or {}, overrides or {})
     heap = int(texts.get("CASSANDRA_HEAP_SIZE_MB", base.cassandra.heap_mb))
     encryption = texts.get("SECURITY_TRANSPORT_ENCRYPTION", base.cassandra.encryption)
-    cassandra = replace(base.cassandra, heap_mb=heap, encryption=encryption)
+    clients = texts.get("SECURITY_CLIENT_CERTIFICATES", base.cassandra.client_certificates)
+    cassandra = replace(base.cassandra, heap_mb=heap, encryption=encryption, client_certificates=clients)
     changed = replace(base, nodes=int(texts.get("NODES", base.nodes)), cassandra=cassandra)
     return Wanted(changed, texts, overrides or {})
 

@@ -47,6 +47,8 @@ def test_the_scheduler_of_a_secure_cluster(tmp_path: Path) -> None:
     assert read.artifacts_url == "https://127.0.0.1:9000/v1/artifacts/"
     spec = read.cluster_spec().cassandra
     assert (spec.encryption, spec.authentication, spec.authorization) == ("required", "on", "on")
+    assert spec.client_certificates == "optional"
+    assert spec.client_authorities == (layout.security_directory / "clients-ca.pem").read_text()
     before = {path.name: path.read_bytes() for path in layout.security_directory.iterdir()}
     security.prepare(layout)
     assert {path.name: path.read_bytes() for path in layout.security_directory.iterdir()} == before

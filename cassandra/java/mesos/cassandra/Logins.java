@@ -1,5 +1,7 @@
 package mesos.cassandra;
 
+import io.netty.handler.ssl.SslHandler;
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
@@ -9,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import javax.management.StandardMBean;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.cassandra.auth.AuthenticatedUser;
 import org.apache.cassandra.auth.IAuthenticator;
 import org.apache.cassandra.auth.IRoleManager;
@@ -26,6 +29,8 @@ import org.apache.cassandra.schema.Schema;
 import org.apache.cassandra.schema.SchemaConstants;
 import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.transport.ConnectedClient;
+import org.apache.cassandra.transport.Connection;
+import org.apache.cassandra.transport.ConnectionStage;
 
 /**
  * Roles of the service, the replication of system_auth, and the clients that could not log in.
@@ -52,6 +57,9 @@ final class Logins {
 
         /** Returns the clients whose credentials are not valid now, and connected users without a permission. */
         List<String> refused(boolean permissions) throws Exception;
+
+        /** Returns the addresses of clients that are logged in without a certificate. */
+        List<String> uncertified() throws Exception;
     }
 
     private static final class Bean implements Management {
@@ -119,6 +127,18 @@ final class Logins {
                 found.addAll(powerless());
             return shortened(new ArrayList<>(found));
         }
+
+        @Override
+        public List<String> uncertified() throws ReflectiveOperationException {
+            // Cassandra 5.0 tells of a client whether it has TLS, and not whether it has a certificate.
+            Field field = ConnectedClient.class.getDeclaredField("connection");
+            field.setAccessible(true);
+            Set<String> found = new LinkedHashSet<>();
+            for (ConnectedClient client : ClientMetrics.instance.allConnectedClients())
+                if (client.stage() == ConnectionStage.READY && !isCertified((Connection) field.get(client)))
+                    found.add(client.remoteAddress().getAddress().getHostAddress());
+            return shortened(new ArrayList<>(found));
+        }
     }
 
     private Logins() {}
@@ -172,6 +192,15 @@ final class Logins {
                 found.add(address + " as " + Attempts.user(offered) + " (" + problem + ")");
         }
         return found;
+    }
+
+    private static boolean isCertified(Connection connection) {
+        SslHandler tls = connection.channel().pipeline().get(SslHandler.class);
+        try {
+            return tls != null && tls.engine().getSession().getPeerCertificates().length > 0;
+        } catch (SSLPeerUnverifiedException error) {
+            return false;
+        }
     }
 
     private static List<String> shortened(List<String> found) {

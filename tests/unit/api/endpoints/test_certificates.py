@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from api import create_app
-from executor.certificate_messages import CertificateFacts
+from executor.certificate_messages import CertificateFacts, fingerprints
 from scheduler.core.events.certificates import certificate_entries
 from scheduler.core.nodes.certificates import wanted_of
 from scheduler.core.nodes.expiry import expiry_state
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.configuration import Configuration
 from scheduler.metrics import Metrics
+from scheduler.security.authority import new_authority, validity
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state, make_status
@@ -65,6 +66,19 @@ def test_who_has_what(gateway: CoreGateway) -> None:
     assert [(node["node"], node["serial"], node["ports"], node["message"]) for node in found["nodes"]] == [
         (f"node-{index}", "a1", [7000, 9042], "") for index in range(3)
     ]
+
+
+def test_what_is_asked_of_clients_and_by_which_nodes(gateway: CoreGateway) -> None:
+    state, pem = gateway.state, new_authority("clients", NOW).certificate
+    asking = replace(state.target.spec.cassandra, client_certificates="optional", client_authorities=pem)
+    target = Configuration("next", 0.0, replace(state.target.spec, cassandra=asking))
+    gateway.state = replace(state, target=target, configurations={**state.configurations, "next": target})
+    found = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client().get("/v1/certificates").get_json()
+    assert found["clients"]["certificates"] == "optional"
+    (authority,) = found["clients"]["authorities"]
+    assert (authority["fingerprint"], authority["certificate"]) == (fingerprints(pem)[0], pem)
+    assert authority["not_before"] < authority["not_after"]
+    assert {node["client_certificates"] for node in found["nodes"]} == {"off"}, "they did not restart yet"
 
 
 def test_without_tls_there_is_nothing(gateway: CoreGateway) -> None:
@@ -139,6 +153,7 @@ def test_what_expired_while_no_scheduler_was_there_is_reported_once() -> None:
 def test_the_metric(gateway: CoreGateway) -> None:
     text = Metrics().render(gateway.snapshot())
     assert 'cassandra_scheduler_certificate_expiry_timestamp_seconds{node="node-0"}' in text
+    assert "client_authority_expiry_timestamp_seconds{" not in text
     assert "cassandra_scheduler_authority_expiry_timestamp_seconds{fingerprint=" in text
     assert "cassandra_scheduler_node_clock_offset_seconds{" not in text
     off = replace(gateway.state.sightings["node-0"], clock_offset=-2 * DAY)
@@ -163,3 +178,13 @@ def test_health_names_what_ends_and_what_was_not_renewed(gateway: CoreGateway) -
     (said,) = client.get("/v1/health").get_json()["warnings"]
     assert said.startswith("The certificate of node-1 expired at ")
     assert said.endswith("(no answer): new connections fail; mend the cause, and restart node-1, which gets a new one.")
+
+
+def test_the_metric_of_the_authorities_of_clients(gateway: CoreGateway) -> None:
+    pem = new_authority("clients", NOW).certificate
+    target = gateway.state.target
+    asking = replace(target.spec.cassandra, client_certificates="required", client_authorities=pem)
+    gateway.state = replace(gateway.state, target=replace(target, spec=replace(target.spec, cassandra=asking)))
+    name = f'cassandra_scheduler_client_authority_expiry_timestamp_seconds{{fingerprint="{fingerprints(pem)[0]}"}} '
+    (line,) = [one for one in Metrics().render(gateway.snapshot()).splitlines() if one.startswith(name)]
+    assert float(line.removeprefix(name)) == validity(pem)[1]

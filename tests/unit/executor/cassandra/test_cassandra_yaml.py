@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.cassandra.cassandra_yaml import OptionsError, rackdc, render, seeds, settings
+from executor.tls.files import TlsFiles
 from tests.unit.executor.sandbox import make_launch
 
 _SCALARS = (
@@ -128,7 +130,7 @@ def test_rackdc() -> None:
 
 @pytest.mark.parametrize(("encryption", "optional"), [("optional", True), ("required", False)])
 def test_encryption_of_both_transports(encryption: str, optional: bool) -> None:
-    found = settings(make_launch(encryption=encryption), "10.0.0.1", "/volume", ("/s/node.pem", "/s/trusted.pem"))
+    found = settings(make_launch(encryption=encryption), "10.0.0.1", "/volume", TlsFiles(Path("/s")))
     server, client = found["server_encryption_options"], found["client_encryption_options"]
     for options in (server, client):
         assert options["optional"] is optional
@@ -137,6 +139,30 @@ def test_encryption_of_both_transports(encryption: str, optional: bool) -> None:
     assert (server["internode_encryption"], server["require_client_auth"]) == ("all", True)
     assert (client["enabled"], client["require_client_auth"]) == (True, False)
     assert yaml.safe_load(render(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("certificates", "asks", "factory", "trusts"),
+    [
+        ("off", False, "org.apache.cassandra.security.PEMBasedSslContextFactory", "/s/trusted.pem"),
+        ("optional", True, "mesos.cassandra.ClientCertificates", "/s/clients.pem"),
+        ("required", True, "org.apache.cassandra.security.PEMBasedSslContextFactory", "/s/clients.pem"),
+    ],
+)
+def test_certificates_of_clients_are_no_certificates_of_peers(
+    certificates: str, asks: bool, factory: str, trusts: str
+) -> None:
+    clients = "" if certificates == "off" else "an authority"
+    launch = make_launch(encryption="required", client_certificates=certificates, client_authorities=clients)
+    found = settings(launch, "10.0.0.1", "/volume", TlsFiles(Path("/s"), clients))
+    client, server = found["client_encryption_options"], found["server_encryption_options"]
+    assert (client["require_client_auth"], client["ssl_context_factory"], client["truststore"]) == (
+        asks,
+        {"class_name": factory},
+        trusts,
+    )
+    assert (server["require_client_auth"], server["truststore"]) == (True, "/s/trusted.pem")
+    assert server["ssl_context_factory"]["class_name"].endswith(".PEMBasedSslContextFactory")
 
 
 def test_without_encryption_the_operator_sets_it_and_with_it_the_executor_alone() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ssl
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.cql.encryption import Encryption, UntrustedError, read
+from executor.cql.encryption import Encryption, UntrustedError, own_encryption, read
+from executor.tls.certificate import new_request
+from scheduler.security.authority import Names, new_authority, sign_node
 
 OWN = "10.0.0.1"
 
@@ -55,3 +59,40 @@ def test_a_certificate_of_the_executor_is_wanted() -> None:
     assert found is not None
     with pytest.raises(UntrustedError, match="require_client_auth is true"):
         found.context(OWN)
+
+
+def test_a_session_presents_the_certificate_of_the_node(tmp_path: Path) -> None:
+    authority = new_authority("nodes", time.time())
+    request, names = new_request("node-0", OWN), Names("node-0", (OWN,), (), "spiffe://cassandra/node-0")
+    chain = sign_node(request.pem, names, authority, 1.0, time.time())
+    trusted, certificate = tmp_path / "trusted.pem", tmp_path / "node.pem"
+    trusted.write_text(authority.certificate)
+    certificate.write_bytes(request.key_pem() + chain.encode())
+    client, server = own_encryption(OWN, trusted, certificate).context("10.0.0.2"), _asking(trusted, certificate)
+
+    assert "'spiffe://cassandra/node-0'" in _presented(client, server)
+    certificate.write_text("no certificate")
+    with pytest.raises(UntrustedError, match="the node's own certificate"):
+        own_encryption(OWN, trusted, certificate).context(OWN)
+
+
+def _asking(trusted: Path, certificate: Path) -> ssl.SSLContext:
+    """Return the context of a server that requires certificates of its clients."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(trusted)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _presented(client: ssl.SSLContext, server: ssl.SSLContext) -> str:
+    """Return the names in the certificate that a client presents, after a handshake in memory."""
+    here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = client.wrap_bio(here, there), server.wrap_bio(there, here, server_side=True)
+    for _ in range(4):
+        for end in ends:
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    found = ends[1].getpeercert()
+    assert found is not None
+    return str(found["subjectAltName"])

@@ -18,7 +18,13 @@ def deep(levels: int) -> Any:
     return [deep(levels - 1)] if levels else "x"
 
 
+PEM = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\nYQ==\n-----END PRIVATE KEY-----\n"
+
+
 def test_a_launch_of_a_scheduler() -> None:
+    tls = replace(make_launch(), encryption="optional", client_certificates="required", client_authorities=PEM * 2)
+    assert problem(tls) is None
     assert problem(make_launch("-Xss512k")) is None
     assert problem(make_launch(options={"a": [{"b": "two\nlines"}], "c": None, "d": 1.5})) is None
 
@@ -64,6 +70,12 @@ def test_control_characters_in_lists(name: str, bad: str) -> None:
         ({"options": {"a": [{"b": "\udce9"}]}}, r"options.a\[0\].b must not hold NUL"),
         ({"options": {"a\n": 1}}, "a key of options must not hold control"),
         ({"options": {"a": deep(40)}}, "is nested too deep"),
+        ({"encryption": "on"}, "encryption must be one of off, optional, required"),
+        ({"client_certificates": True}, "client_certificates must be one of off, optional, required"),
+        ({"client_authorities": "no certificate"}, "client_authorities must be certificates in PEM"),
+        ({"client_authorities": f"{PEM}{KEY}"}, "client_authorities must be certificates in PEM"),
+        ({"client_certificates": "optional", "encryption": "required"}, "client_certificates must be off without"),
+        ({"client_certificates": "required", "client_authorities": PEM}, "client_certificates must be off without"),
     ],
 )
 def test_rules(changes: dict[str, Any], words: str) -> None:

@@ -20,8 +20,10 @@ from scheduler.security.authority import (
     KeyPair,
     Names,
     RequestRefused,
+    issue_client,
     issue_server,
     new_authority,
+    read_authorities,
     read_authority,
     sign_node,
 )
@@ -71,6 +73,19 @@ def test_a_server_is_no_peer_of_the_nodes(authority: KeyPair) -> None:
     assert list(usage.value) == [ExtendedKeyUsageOID.SERVER_AUTH]
     key = serialization.load_pem_private_key(issued.key.encode(), None)
     assert key.public_key() == certificate.public_key()
+
+
+def test_a_client_has_an_identity_and_is_no_server(authority: KeyPair) -> None:
+    issued = issue_client("shop", "spiffe://company/shop", authority, 90, NOW)
+    certificate = x509.load_pem_x509_certificate(issued.certificate.encode())
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert list(usage.value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert list(names) == [x509.UniformResourceIdentifier("spiffe://company/shop")]
+    assert serialization.load_pem_private_key(issued.key.encode(), None).public_key() == certificate.public_key()
+    assert read_authorities(authority.certificate * 2) == (authority.certificate,)
+    with pytest.raises(AuthorityError, match="CN=shop is not an authority"):
+        read_authorities(issued.certificate)
 
 
 @pytest.mark.parametrize(

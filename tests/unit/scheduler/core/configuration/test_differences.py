@@ -28,6 +28,9 @@ def fetched(*addresses: str) -> ClusterSpec:
     return executor(uris=tuple(Uri(address) for address in addresses))
 
 
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+
+
 @pytest.mark.parametrize(
     ("new", "names"),
     [
@@ -49,6 +52,9 @@ def fetched(*addresses: str) -> ClusterSpec:
         (cassandra(version="5.0.9"), []),
         (cassandra(ports=Ports(storage=7777)), ["ports"]),
         (cassandra(options={"b": 1, "a": 2}), ["a", "b"]),
+        (cassandra(encryption="optional"), ["transport encryption"]),
+        (cassandra(client_certificates="optional"), ["client certificates"]),
+        (cassandra(client_authorities=AUTHORITY), ["client authorities"]),
     ],
 )
 def test_differences(new: ClusterSpec, names: list[str]) -> None:

@@ -95,12 +95,27 @@ def test_classes_of_the_operator_count_as_on() -> None:
 
 
 def test_a_stage_is_rendered_as_classes() -> None:
-    assert Stage().options() == {}
-    assert Stage(HALF, HALF).options() == {
+    assert Stage().options(spec(3)) == {}
+    assert Stage(HALF, HALF).options(spec(3)) == {
         "authenticator": "mesos.cassandra.TransitionalAuthenticator",
         "authorizer": "mesos.cassandra.TransitionalAuthorizer",
     }
-    assert Stage(ON, ON).options() == {"authenticator": "PasswordAuthenticator", "authorizer": "CassandraAuthorizer"}
+    found = {"authenticator": "PasswordAuthenticator", "authorizer": "CassandraAuthorizer"}
+    assert Stage(ON, ON).options(spec(3)) == found
+
+
+@pytest.mark.parametrize("word", ["optional", "required"])
+def test_a_certificate_stands_for_a_user_where_authentication_is_on(word: str) -> None:
+    base = replace(spec(3), service_name="folder/cassandra")
+    asking = replace(base, cassandra=replace(base.cassandra, client_certificates=word))
+    assert Stage(ON, OFF).options(asking) == {
+        "authenticator": {
+            "class_name": "mesos.cassandra.CertificateAuthenticator",
+            "parameters": {"nodes": "spiffe://folder__cassandra/node-"},
+        }
+    }
+    assert Stage(HALF, OFF).options(asking) == {"authenticator": "mesos.cassandra.TransitionalAuthenticator"}
+    assert Stage().options(asking) == {}
 
 
 def test_the_roll_out_says_what_changes() -> None:

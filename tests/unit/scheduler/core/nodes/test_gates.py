@@ -1,4 +1,4 @@
-"""What holds a change of transport encryption up, and which changes are refused."""
+"""What holds a change of transport encryption or of clients' certificates up, and which changes are refused."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import ForceComplete, Refusal
 from scheduler.core.configuration.target import refused_encryption
-from scheduler.core.nodes.gates import gate_block, has_passed
+from scheduler.core.nodes.gates import gate_block, has_passed, let_pass, undecided
 from scheduler.core.plans.nodes import deploy_plan
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration
+from scheduler.core.state.logins import LoginsRecord
 from scheduler.core.state.spec import ClusterSpec
 from tests.unit.scheduler.core.samples import down, spec, state, up
 
@@ -127,3 +128,74 @@ def test_the_next_node_waits_until_peers_have_found_the_new_encryption(waited: f
     assert (reason is not None) == blocked
     if reason is not None:
         assert "until the peers of node-0 have found which encryption it has now" in reason.sentence
+
+
+def asking(word: str) -> ClusterSpec:
+    base = encrypted("required")
+    return replace(base, cassandra=replace(base.cassandra, authentication="on", client_certificates=word))
+
+
+def certifying(before: str, after: str, **clients: tuple[str, ...] | None) -> ClusterState:
+    """Three members, of which one word tells who needs certificates; `clients` are those without one, by node."""
+    found = changing("required", "required")
+    old, new = (Configuration(name, 1.0, asking(word)) for name, word in (("configuration-1", before), ("new", after)))
+    sightings = {
+        name: replace(seen, status=replace(seen.status, uncertified_clients=clients.get(name.replace("-", "_"), ())))
+        for name, seen in found.sightings.items()
+    }
+    nodes = {
+        name: replace(node, task=replace(node.known_task, configuration=old.id, authentication="on"))
+        for name, node in found.nodes.items()
+    }
+    known = {old.id: old, new.id: new}
+    logins = LoginsRecord((), "", made=True, replicas=3)
+    return replace(found, target=new, configurations=known, sightings=sightings, nodes=nodes, logins=logins)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "clients", "says"),
+    [
+        ("off", "optional", {"node_1": ("10.0.0.9",)}, None),
+        ("required", "optional", {"node_1": ("10.0.0.9",)}, None),
+        ("optional", "off", {"node_1": ("10.0.0.9",)}, None),
+        ("optional", "required", {}, None),
+        (
+            "optional",
+            "required",
+            {"node_1": ("10.0.0.8", "10.0.0.9"), "node_2": None},
+            "clients present no certificate, which would be refused: node-1 serves 10.0.0.8, 10.0.0.9; give them",
+        ),
+        ("optional", "required", {"node_2": None}, "waits for node-2 to report which clients present no certificate"),
+    ],
+)
+def test_certificates_are_required_once_all_clients_have_one(
+    before: str, after: str, clients: dict[str, tuple[str, ...] | None], says: str | None
+) -> None:
+    found = certifying(before, after, **clients)
+    reason = gate_block(found, found.nodes["node-0"])
+    assert (reason is None) == (says is None)
+    if reason is not None and says is not None:
+        assert reason.code == "UNCERTIFIED_CLIENTS"
+        assert says in reason.sentence
+        passed = replace(found, plans={**found.plans, "deploy": let_pass(found, "node-0")})
+        assert gate_block(passed, passed.nodes["node-0"]) is None
+    assert len(list(undecided(found))) == (3 if (before, after) == ("optional", "required") else 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        ("off", "required", True),
+        ("off", "optional", False),
+        ("optional", "required", False),
+        ("required", "off", False),
+    ],
+)
+def test_certificates_can_be_required_only_where_they_were_optional(before: str, after: str, refused: bool) -> None:
+    found = certifying(before, after)
+    words = refused_encryption(found.nodes.values(), found.configurations, asking(after))
+    assert bool(words) == refused
+    if words:
+        assert "can not be changed to required while node-0, node-1, node-2 run with off" in words[0]
+        assert "Change it to optional first" in words[0]
+    assert refused_encryption([], {}, asking(after)) == ()
