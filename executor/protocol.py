@@ -2,8 +2,7 @@
 
 The scheduler puts a `NodeLaunch` or a `JobLaunch` into TaskInfo.data. The executor puts a `NodeStatus` into the data
 of a node's status updates and a `JobResult` into that of a job's last one. All other values are framework messages,
-which can get lost: a sender that needs an answer repeats its query. A reader ignores fields that it does not know, so
-that executors and schedulers of neighbouring versions work together.
+which can get lost: a sender that needs an answer repeats its query. A reader ignores fields that it does not know.
 """
 
 from __future__ import annotations
@@ -111,8 +110,8 @@ class NodeStatus:
     however many racks there are. `auth_replicas` is the number of replicas of system_auth in this data center.
     `silent_clients` are clients that sent no credentials when a node asked for them, `refused_clients` those that a
     node with authentication and authorization would refuse; None unless these are transitional. `plain_clients` are
-    clients without TLS, `uncertified_clients` those without a certificate; None unless these are optional.
-    `figures` are in replies to queries alone: an agent keeps an update until the scheduler has stored it.
+    clients without TLS, `uncertified_clients` those without a certificate; None unless these are optional. `figures`
+    are in replies to queries alone, since an agent keeps updates until they are stored.
     """
 
     mode: str
@@ -160,6 +159,7 @@ class StatusReply:
     node: str
     task_id: str
     status: NodeStatus
+    clock: float = 0.0  # of the agent's machine, in seconds since the epoch; 0 from earlier versions
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from scheduler.core.state.authority import RotationPhase
 from scheduler.loop.gateway import LoopGateway
 from scheduler.loop.snapshot import Unavailable
 from scheduler.security.api_certificate import CertificateSource
@@ -31,7 +32,10 @@ def certificate_source(settings: Settings, gateway: LoopGateway) -> CertificateS
         except Unavailable:
             return None
         record = state.authority
-        return None if record is None else InUse(record.signing, state.policy.certificate_days)
+        if record is None:
+            return None
+        following = record.following if record.phase is RotationPhase.TRUST_BOTH else None
+        return InUse(record.signing, state.policy.certificate_days, following)
 
     issuer = settings.issuer(sealer(settings.secrets_key_file, settings.secrets_key))
     return OwnCertificate(api_names(settings), issuer, in_use, settings.api_client_ca_file)

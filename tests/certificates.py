@@ -43,6 +43,11 @@ class Authority:
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         self.key.write_bytes(self._key.private_bytes(*form))
 
+    def key_pem(self) -> bytes:
+        """Return the authority's own key as PEM, without a password."""
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return self._key.private_bytes(*form)
+
     def issue(
         self,
         name: str,

@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.certificate_messages import OFF, CertificateFacts, fingerprints, split_certificates
 from scheduler.core.nodes.certificates import certificate_block, facts_of, fingerprint
+from scheduler.core.nodes.expiry import certificates as node_certificates
 from scheduler.core.nodes.expiry import expiry_state, expiry_words
 from scheduler.core.nodes.gates import certificates_of, encryption_of
 from scheduler.core.state.authority import Authority
@@ -18,8 +19,11 @@ from scheduler.core.state.spec import CassandraSpec
 from scheduler.loop.snapshot import Snapshot
 from scheduler.security.api_certificate import Identity
 from scheduler.security.authority import validity
+from scheduler.security.authority_end import authority_end
 
 Json = Mapping[str, Any]
+# So many nodes are named in warnings, since there can be a thousand with the same cause.
+_MOST_NODES = 5
 
 
 def certificates(found: Snapshot, identity: Identity | None) -> Json:
@@ -36,6 +40,18 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
         "clients": _clients(state.target.spec.cassandra),
         "api": None if identity is None else _api(identity),
     }
+
+
+def warnings(found: Snapshot) -> list[str]:
+    """Return sentences for people about the end of the authority, and about certificates that were not renewed."""
+    record = found.state.authority
+    ends = "" if record is None else authority_end(record, found.at)[1]
+    of_nodes = (expiry_words(node.name, facts, found.at) for node, facts in node_certificates(found.state))
+    sentences = [sentence for sentence in of_nodes if sentence]
+    shown = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences[:_MOST_NODES]]
+    if len(sentences) > len(shown):
+        shown.append(f"So it is with the certificates of {len(sentences) - len(shown)} other nodes.")
+    return [*filter(None, [ends]), *shown]
 
 
 def _clients(cassandra: CassandraSpec) -> Json:

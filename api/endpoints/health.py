@@ -7,11 +7,12 @@ from http import HTTPStatus
 
 from flask import Response, jsonify
 
-from api.documents import cluster
+from api.documents import certificates, cluster
 from api.http.access import access, answer, snapshot
 from api.openapi.json_schema import OBJECT, STRING, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
+from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.metrics import CONTENT_TYPE
@@ -29,7 +30,7 @@ def health() -> Response:
         found = access().gateway.snapshot()
     except Unavailable as error:
         return _answer({"healthy": False, "message": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
-    check = _loop(found)
+    check = _loop()
     document = {
         **check,
         "age_seconds": int(max(0.0, time.time() - found.at)),
@@ -41,6 +42,8 @@ def health() -> Response:
             *filter(None, [found.problem]),
             *access().warnings(),
             *warnings(found.state, found.state.target.spec),
+            *certificates.warnings(found),
+            *(f"{words[0].upper()}{words[1:]}." for words in wrong_clocks(found.state).values()),
         ],
     }
     if found.problem:
@@ -54,7 +57,7 @@ def healthcheck() -> Response:
     """Answer the checks of the original service: 200 if all are healthy, else 500."""
     try:
         found = access().gateway.snapshot()
-        checks = {"deadlocks": _loop(found), "registered": _registered(found), "serverCount": _servers(found)}
+        checks = {"deadlocks": _loop(), "registered": _registered(found), "serverCount": _servers(found)}
     except Unavailable as error:
         checks = {"deadlocks": {"healthy": False, "message": str(error)}}
     healthy = all(check["healthy"] for check in checks.values())
@@ -79,8 +82,8 @@ def offers() -> Response:
     return answer("debug/offers", lambda found: [dict(evaluation) for evaluation in found.evaluations])
 
 
-def _loop(found: Snapshot) -> cluster.Json:
-    age = time.time() - max(found.at, found.tried_at)
+def _loop() -> cluster.Json:
+    age = access().gateway.silent_seconds()
     if age < HUNG_SECONDS:
         return {"healthy": True}
     return {"healthy": False, "message": f"The scheduler's loop hangs: its last cycle ended {age:.0f} seconds ago"}

@@ -290,7 +290,7 @@ class Node:
 
     def _reply(self, query: str, status: NodeStatus) -> None:
         node = "" if self._launch is None else self._launch.node
-        self._agent.send(encode_message(StatusReply(query, node, self._task_id or "", status)))
+        self._agent.send(encode_message(StatusReply(query, node, self._task_id or "", status, time.time())))
 
     # Stopping.
 

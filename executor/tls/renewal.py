@@ -23,6 +23,10 @@ START_SECONDS = 300.0
 RENEWAL_SECONDS = 60.0
 RETRY_SECONDS = 60.0
 PROOF_SECONDS = 20.0
+# A certificate can be due at once: its authority ends soon, or the clocks differ. Then a third of the time that is
+# left passes before the next one, but at least a minute and at most an hour.
+_LEFT_SHARE = 1 / 3
+LEAST_SECONDS, MOST_SECONDS = 60.0, 3600.0
 _TIMEOUT = 5.0
 
 
@@ -33,6 +37,26 @@ class Holder:
     node: str
     address: str
     files: TlsFiles
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A time after which the next renewal can be due: it is over as soon as one of two clocks says so.
+
+    The wall clock can be set back, and the monotonic one stops while a machine is suspended.
+    """
+
+    wall: float = 0.0
+    monotonic: float = 0.0
+
+    @staticmethod
+    def of(seconds: float) -> Rest:
+        """Return a rest that begins now."""
+        return Rest(time.time() + seconds, time.monotonic() + seconds)
+
+    def is_over(self) -> bool:
+        """Return whether it has ended."""
+        return time.time() >= self.wall or time.monotonic() >= self.monotonic
 
 
 class Certificates:
@@ -48,6 +72,7 @@ class Certificates:
         self._called = self._serves = self._stopped = False
         self._unread = False  # by Cassandra: the files are newer than what it shows
         self._retry_at = 0.0
+        self._rests = Rest()
         self._thread: threading.Thread | None = None
 
     @property
@@ -75,10 +100,17 @@ class Certificates:
         if not reply.chain and self._fingerprint:
             holder.files.trust(reply.trusted)
             self._facts = replace(self._facts, trusted=fingerprints(reply.trusted), ports=())
+            self._rests = Rest.of(LEAST_SECONDS)
             return
+        if not reply.chain:
+            raise CertificateError(
+                "the present authority cannot sign any more, and the new one does not sign yet: continue the plan "
+                "certificates, and this node gets a certificate at its next launch"
+            )
         facts = checked(request, reply.chain, reply.trusted, holder.address, time.time())
         holder.files.write(request.key_pem(), reply.chain, reply.trusted)
         self._fingerprint, self._facts = fingerprints(reply.chain)[0], facts
+        self._rests = Rest.of(pause(facts, time.time()))
         _LOG.info("certificate %s obtained, valid until %s", facts.serial, time.ctime(facts.not_after))
 
     def _answer(self, request: str, deadline: float) -> CertificateReply:
@@ -124,7 +156,7 @@ class Certificates:
                     continue
                 called, self._called = self._called, False
             try:
-                if called or time.time() >= renewal_at(self._facts):
+                if called or self._is_old():
                     self.obtain(RENEWAL_SECONDS)
                     called, self._unread = False, True
                 if self._unread:
@@ -144,7 +176,10 @@ class Certificates:
             return True
         if not self._serves or time.monotonic() < self._retry_at:
             return False
-        return self._called or not self._facts.ports or time.time() >= renewal_at(self._facts)
+        return self._called or not self._facts.ports or self._is_old()
+
+    def _is_old(self) -> bool:
+        return time.time() >= renewal_at(self._facts) and self._rests.is_over()
 
     def _prove(self, ports: tuple[int, ...]) -> None:
         deadline = time.monotonic() + PROOF_SECONDS
@@ -160,3 +195,8 @@ class Certificates:
 def renewal_at(facts: CertificateFacts) -> float:
     """Return when a certificate is to be renewed, in seconds since the epoch."""
     return facts.not_before + (facts.not_after - facts.not_before) * RENEWAL_SHARE
+
+
+def pause(facts: CertificateFacts, now: float) -> float:
+    """Return how many seconds pass at least between this certificate and the next; `now` is since the epoch."""
+    return min(max((facts.not_after - now) * _LEFT_SHARE, LEAST_SECONDS), MOST_SECONDS)

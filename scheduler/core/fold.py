@@ -38,6 +38,7 @@ from scheduler.core.mesos.updates import (
     Registered,
     TaskUpdate,
 )
+from scheduler.core.nodes.clocks import clock_offset
 from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Reconciliation, Refused, Sighting, Stray
 from scheduler.core.state.lifecycle import (
     BLAMED,
@@ -151,7 +152,10 @@ class _Fold:
         if (task := node.known_task).state in UNSEEN:  # its executor answered, so the task lives
             node = _with_state(node, task, TaskState.RUNNING, "", "the executor answered", self._now)
         self._nodes[node.name] = learn(node, reply.status)
+        before, asked = self._sightings.get(node.name), self._asked.get(node.name)
         self._see(self._nodes[node.name], reply.status)
+        offset = clock_offset(reply.clock, asked, self._now, 0.0 if before is None else before.clock_offset)
+        self._sightings[node.name] = replace(self._sightings[node.name], clock_offset=offset)
 
     def _see(self, node: NodeRecord, status: NodeStatus) -> None:
         self._sightings[node.name] = _sighting(self._sightings.get(node.name), node.known_task.id, status, self._now)
@@ -249,7 +253,7 @@ def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: fl
     """Return the sighting of a status; without figures of its own it keeps those of the same task."""
     figures, status = status.figures, replace(status, figures=None)
     if figures is not None and is_sound_figures(figures):
-        return Sighting(task_id, status, now, figures, now)
+        return Sighting(task_id, status, now, figures, now, 0.0 if before is None else before.clock_offset)
     if before is None or before.task_id != task_id:
         return Sighting(task_id, status, now)
     return replace(before, status=status, at=now)

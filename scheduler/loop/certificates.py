@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -12,15 +13,17 @@ from executor.protocol import encode_message
 from scheduler.core.commands.command import RotateAuthority
 from scheduler.core.configuration.client_certificates import node_identity
 from scheduler.core.cycle.decision import Ask
-from scheduler.core.state.authority import RotationPhase
+from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import may_live
+from scheduler.core.state.event import EntryKind
+from scheduler.core.state.lifecycle import is_running, may_live
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import SCHEDULER
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
-from scheduler.loop.messages import Message
+from scheduler.loop.messages import Message, Noted
 from scheduler.security.authority import AuthorityError, Names, RequestRefused, sign_node
+from scheduler.security.authority_end import authority_end, is_useless
 from scheduler.security.issuer import Issuer
 
 logger = logging.getLogger(__name__)
@@ -29,14 +32,25 @@ logger = logging.getLogger(__name__)
 class Certificates:
     """Signs requests of nodes by the authority of the state."""
 
-    def __init__(self, sender: Sender, issuer: Issuer | None) -> None:
+    def __init__(self, sender: Sender, issuer: Issuer | None, note: Callable[[Noted], object] = lambda _: None) -> None:
         self._sender = sender
         self._issuer = issuer
+        self._note = note
         self._problem = ""
+        self._told: tuple[str, int] | None = None
 
     def with_authority(self, state: ClusterState, now: float) -> ClusterState:
-        """Return the state with an authority, which is made when the target needs one for the first time."""
-        if state.authority is not None or self._issuer is None:
+        """Return the state with an authority, which is made when the target needs one for the first time.
+
+        A rotation does not wait for proofs of an authority that is not valid now: no peer accepts its certificates.
+        """
+        if state.authority is not None:
+            self._tell_end(state.authority, now)
+            if not is_useless(state.authority, now):
+                return state
+            self._tell("the old authority is not valid any more: the new one signs certificates from now on")
+            return replace(state, authority=replace(state.authority, phase=RotationPhase.NEW_CERTIFICATES))
+        if self._issuer is None:
             return state
         if state.target.spec.cassandra.encryption == OFF and not self._issuer.serves_api:
             return state
@@ -57,11 +71,26 @@ class Certificates:
             if not issuer.uses_files or issuer.certificate() == record.current.certificate:
                 return None
             following = issuer.new(now)
-        except AuthorityError:
-            # Programs replace certificate and key one after the other. What stays wrong is told by the next signature.
+        except AuthorityError as error:
+            # Programs replace certificate and key one after the other, so this may pass.
+            if str(error) != self._problem:
+                logger.warning("the files of the authority begin no rotation: %s", error)
+            self._problem = str(error)
             return None
         logger.info("the files of the authority hold another one: the nodes begin to trust it")
         return RotateAuthority(following.certificate, following.sealed, SCHEDULER, waits=True)
+
+    def _tell_end(self, record: AuthorityRecord, now: float) -> None:
+        """Report the approaching end of the authority, each time that it is much nearer."""
+        level, sentence = authority_end(record, now)
+        told = (record.signing.certificate, level)
+        if sentence and told != self._told:
+            self._tell(sentence)
+        self._told = told
+
+    def _tell(self, sentence: str) -> None:
+        logger.warning("%s", sentence)
+        self._note(Noted(sentence, EntryKind.CERTIFICATE))
 
     def answer(self, query: CertificateQuery, message: Message, state: ClusterState, now: float) -> None:
         """Send the certificate, or why there is none. A query that is not of a node's own executor gets no reply."""
@@ -95,17 +124,25 @@ class Certificates:
             return CertificateReply(query.task_id, problem=f"the scheduler has no authority: {why}")
         names = names_of(node, state.target.spec.service_name)
         try:
-            pair = self._issuer.pair(record.signing)
-            chain = sign_node(query.request, names, pair, state.policy.certificate_days, now)
+            chain = self._sign(query.request, names, record.signing, state, now)
         except RequestRefused as error:
             return CertificateReply(query.task_id, problem=str(error))
         except AuthorityError as error:
-            # The old authority's key can be gone; nodes that have a certificate only need to trust the new one.
-            if record.phase is not RotationPhase.TRUST_BOTH:
+            if record.phase is not RotationPhase.TRUST_BOTH or record.following is None:
                 return CertificateReply(query.task_id, problem=str(error))
-            chain = ""
+            try:
+                # The old authority's key can be gone, as when its files hold the new one. A node that is launched gets
+                # a certificate of the new authority; others have one, and only need to trust the new one.
+                chain = "" if is_running(node) else self._sign(query.request, names, record.following, state, now)
+            except AuthorityError as both:
+                return CertificateReply(query.task_id, problem=str(both))
         trusted = "".join(authority.certificate for authority in record.trusted)
         return CertificateReply(query.task_id, chain, trusted)
+
+    def _sign(self, request: str, names: Names, authority: Authority, state: ClusterState, now: float) -> str:
+        """Return the certificate. Raises RequestRefused and AuthorityError."""
+        assert self._issuer is not None
+        return sign_node(request, names, self._issuer.pair(authority), state.policy.certificate_days, now)
 
 
 def names_of(node: NodeRecord, service: str) -> Names:

@@ -38,6 +38,7 @@ class LoopGateway:
         self._new_id = new_id
         self._put: Callable[[Event], object] | None = None
         self._snapshot: Snapshot | None = None
+        self._published_at = time.monotonic()
         self._reason = "the scheduler is starting"
         self._published = threading.Condition()
         self._ending = False
@@ -57,8 +58,12 @@ class LoopGateway:
     def publish(self, snapshot: Snapshot) -> None:
         """Serve this snapshot from now on."""
         with self._published:
-            self._snapshot = snapshot
+            self._snapshot, self._published_at = snapshot, time.monotonic()
             self._published.notify_all()
+
+    def silent_seconds(self) -> float:
+        """Return the seconds since the loop published last, by a clock that is never set."""
+        return time.monotonic() - self._published_at
 
     def end(self) -> None:
         """Have streams end. A signal handler can call it."""

@@ -108,7 +108,7 @@ class Loop:
         self._observe = observe
         self._credentials = Credentials(sender, sealer, keys, superuser_file)
         self._sealer = sealer
-        self._certificates = Certificates(sender, issuer)
+        self._certificates = Certificates(sender, issuer, self.put)
         self._state = state
         self._sources = sources
         self._publish = publish

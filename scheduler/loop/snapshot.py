@@ -62,6 +62,9 @@ class Gateway(Protocol):
     def snapshot(self) -> Snapshot:
         """Return the last published snapshot; raises Unavailable if there is none or the state is not readable."""
 
+    def silent_seconds(self) -> float:
+        """Return the seconds since the loop published last, by a clock that is never set."""
+
     def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
         """Wait up to `seconds` for a snapshot other than `than`, and return the published one; or Unavailable."""
 

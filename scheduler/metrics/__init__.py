@@ -13,11 +13,13 @@ from prometheus_client import Counter as CountedMetric
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from scheduler.core.nodes.certificates import fingerprint
 from scheduler.core.plans.plan import Status
 from scheduler.loop.snapshot import DECLINED, Snapshot
 from scheduler.metrics.families import NAMESPACE, counters, gauge, labelled
 from scheduler.metrics.nodes import node_metrics
 from scheduler.metrics.operations import operation_metrics
+from scheduler.security.authority_end import times
 
 # Version 0.0.4 is the format that every Prometheus reads.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -139,6 +141,13 @@ def _cluster_gauges(snapshot: Snapshot) -> Iterator[Metric]:
     yield gauge("reconciled", "1 once Mesos has reported the state of every task.", state.reconciliation.complete)
     yield gauge("queue_length", "Events and commands that waited when the last cycle ended.", snapshot.waiting)
     yield gauge("garbage_reservations", "Reservations that no node's record knows.", len(state.garbage))
+    signing = [] if state.authority is None else [state.authority.signing]
+    yield labelled(
+        "authority_expiry_timestamp_seconds",
+        "Time at which the authority that signs certificates expires.",
+        ("fingerprint",),
+        (((fingerprint(authority),), times(authority.certificate)[1]) for authority in signing),
+    )
     yield labelled(
         "plan_status",
         "1 for the present status of each plan.",

@@ -101,6 +101,10 @@ def _record_metrics(state: ClusterState) -> Iterator[Metric]:
     yield labelled(
         "certificate_expiry_timestamp_seconds", "Time at which each node's certificate expires.", ("node",), ends
     )
+    wrong = ((name, sighting.clock_offset) for name, sighting in state.sightings.items() if sighting.clock_offset)
+    offsets = (((name,), _short(offset)) for name, offset in wrong)
+    meaning = "Seconds by which the clock of a node's agent is ahead of the scheduler's for certain, if they differ."
+    yield labelled("node_clock_offset_seconds", meaning, ("node",), offsets)
     up = GaugeMetricFamily(
         "cassandra_up", "1 while the node's task runs and its mode is NORMAL.", labels=("mode", "node")
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scheduler.core.state.authority import Authority, AuthorityRecord
 from scheduler.security.authority import AuthorityError, KeyPair, new_authority, read_authority
+from scheduler.security.authority_end import cannot_begin
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
 
 SUBJECT = "certificate-authority"
@@ -39,9 +40,12 @@ class Issuer:
             raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
 
     def new(self, now: float) -> Authority:
-        """Return a new authority, or that of the files. Raises AuthorityError."""
+        """Return a new authority, or that of the files. Raises AuthorityError, also for one that is not valid now."""
         if self.uses_files:
-            return Authority(self._files().certificate)
+            found = Authority(self._files().certificate)
+            if problem := cannot_begin(found, now):
+                raise AuthorityError(f"the authority in {FILES} cannot be used: {problem}")
+            return found
         if self.sealer is None:
             raise AuthorityError(f"there is no key to seal an authority with: set {SETTINGS}, or {FILES}")
         pair = new_authority(f"{self.service_name} Cassandra authority", now)

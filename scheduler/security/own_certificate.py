@@ -14,21 +14,41 @@ from dataclasses import dataclass
 from executor.certificate_messages import fingerprints
 from scheduler.core.state.authority import Authority
 from scheduler.security.api_certificate import CertificateFiles, Material, UnusableCertificate
-from scheduler.security.authority import AuthorityError, Names, issue_server, new_authority, validity
+from scheduler.security.authority import (
+    AuthorityError,
+    KeyPair,
+    Names,
+    issue_server,
+    new_authority,
+    validity,
+)
 from scheduler.security.issuer import Issuer
 
 logger = logging.getLogger(__name__)
 
 OWN = "API_CERTIFICATE=own"
 _RENEWED_AFTER = 2 / 3
+# A certificate is due at once if its authority ends soon. Then a third of the time that is left passes before the next
+# one, but at least a minute and at most an hour.
+_LEFT_SHARE = 1 / 3
+_LEAST_SECONDS, _MOST_SECONDS = 60.0, 3600.0
 
 
 @dataclass(frozen=True)
 class InUse:
-    """The authority that signs at present, and for how long its certificates are valid."""
+    """The authority that signs at present, and for how long its certificates are valid.
+
+    `following` signs if the other cannot: a rotation has begun, and the files of the authority hold the new one.
+    """
 
     authority: Authority
     days: float
+    following: Authority | None = None
+
+    @property
+    def authorities(self) -> tuple[Authority, ...]:
+        """Return the authorities that can sign, in the order to try."""
+        return (self.authority, *([self.following] if self.following is not None else []))
 
 
 class OwnCertificate:
@@ -47,6 +67,7 @@ class OwnCertificate:
         self._files = CertificateFiles("", "", client_ca_file)
         self._pair = issue_server(names, new_authority("not ready yet", clock()), 1.0, clock())
         self._authority = ""
+        self._renew_at = 0.0
 
     def read(self) -> Material:
         """Return the present certificate, or another one if it is time for that. Raises UnusableCertificate."""
@@ -58,18 +79,35 @@ class OwnCertificate:
         return Material(certificate, key, client_ca, OWN, OWN, issuer=self._authority, renews_itself=True)
 
     def _is_due(self, found: InUse) -> bool:
-        begin, end = validity(self._pair.certificate)
-        return self._authority != found.authority.certificate or self._clock() >= begin + (end - begin) * _RENEWED_AFTER
+        now, (begin, _) = self._clock(), validity(self._pair.certificate)
+        # It begins later than now if the clock was ahead when it was made, and has been set since.
+        known = self._authority in [authority.certificate for authority in found.authorities]
+        return not known or now >= self._renew_at or now < begin
 
     def _issue(self, found: InUse) -> None:
-        try:
-            authority = self._issuer.pair(found.authority)
-            self._pair = issue_server(self._names, authority, found.days, self._clock())
-        except AuthorityError as error:
-            raise UnusableCertificate(f"{OWN}: {error}.") from error
-        if self._authority != found.authority.certificate:
-            self._authority = found.authority.certificate
+        problems: list[str] = []
+        for authority in found.authorities:
+            try:
+                pair = issue_server(self._names, self._issuer.pair(authority), found.days, self._clock())
+            except AuthorityError as error:
+                problems.append(f"{OWN}: {error}.")
+                continue
+            self._use(pair, authority.certificate)
+            return
+        raise UnusableCertificate(problems[0])
+
+    def _use(self, pair: KeyPair, authority: str) -> None:
+        self._pair, self._renew_at = pair, _renewal_at(pair.certificate, self._clock())
+        if self._authority != authority:
+            self._authority = authority
             logger.info("the API's certificate is of the authority with the SHA-256 %s", _shown(self._authority))
+
+
+def _renewal_at(certificate: str, now: float) -> float:
+    """Return when a certificate that was made at `now` is to be replaced; both in seconds since the epoch."""
+    begin, end = validity(certificate)
+    pause = min(max((end - now) * _LEFT_SHARE, _LEAST_SECONDS), _MOST_SECONDS)
+    return max(begin + (end - begin) * _RENEWED_AFTER, now + pause)
 
 
 def _shown(certificate: str) -> str:

@@ -7,14 +7,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from devcluster.layout import Address
+from devcluster.processes import ProcessTable
 from localmesos.agent.fetcher.fetcher import Fetcher
 from scheduler.errors import Exit
 from tests.certificates import Authority, Issued
+from tests.contract.test_driver import Mesos
 from tests.feature.scheduler_process import Make, Scheduler
+from tests.ports import free_port
 from tests.unit.sealing_keys import new_key
 from tests.waiting import wait_for
 
@@ -143,6 +148,56 @@ def test_a_certificate_of_the_own_authority(make: Make, tmp_path: Path) -> None:
     found = json.loads(curl(again, "/v1/certificates", ca=ca)[1])
     assert found["authorities"] == document["authorities"]
     assert found["api"]["serial"] != document["api"]["serial"]
+
+
+def put_authority(folder: Path, name: str) -> Path:
+    """Replace the files of the authority, each at once; return its certificate."""
+    made = Authority(folder / name, name)
+    for file, content in (("key.pem", made.key_pem()), ("ca.pem", made.ca.read_bytes())):
+        partial = folder / f"{file}.new"
+        partial.write_bytes(content)
+        partial.replace(folder / file)
+    return made.ca
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[Address]:
+    """Return the address of a master without agents."""
+    address = Address("127.0.0.1", free_port())
+    mesos = Mesos(ProcessTable(tmp_path / "mesos"), address, Address("127.0.0.7", free_port("127.0.0.7")))
+    mesos.start_master()
+    yield address
+    mesos.stop()
+
+
+def test_the_own_certificate_follows_a_rotation_of_files_through_a_crash(
+    make: Make, master: Address, tmp_path: Path
+) -> None:
+    old = put_authority(tmp_path, "old")
+    files = {
+        "SECURITY_CA_CERTIFICATE_FILE": str(tmp_path / "ca.pem"),
+        "SECURITY_CA_KEY_FILE": str(tmp_path / "key.pem"),
+    }
+    scheduler = make(API_CERTIFICATE="own", MESOS_MASTER=str(master), **files).start()
+    wait_for("the old one signs", lambda: curl(scheduler, "/admin/ping", ca=old) == (0, "pong\n"), seconds=60)
+    new = put_authority(tmp_path, "new")
+
+    def phase(ca: Path) -> object:
+        code, said = curl(scheduler, "/v1/certificates", ca=ca)
+        return json.loads(said)["rotation"] if code == 0 else said
+
+    wait_for("the rotation has begun", lambda: phase(old) == "TRUST_BOTH", seconds=30)
+    scheduler.stop()
+    scheduler.start()
+    # The key of the old one is gone with its files.
+    wait_for("the new one signs", lambda: phase(new) == "TRUST_BOTH", seconds=60)
+    code, said = curl(scheduler, "/v1/plans/certificates/continue", "-X", "PUT", "--fail-with-body", ca=new)
+    assert code == 0, said
+    wait_for("the rotation is complete", lambda: phase(new) is None, seconds=60)
+    found = json.loads(curl(scheduler, "/v1/certificates", ca=new)[1])
+    assert [authority["certificate"] for authority in found["authorities"]] == [new.read_text()]
+    assert found["api"]["authority"] == found["authorities"][0]["fingerprint"]
+    assert curl(scheduler, "/admin/ping", ca=old)[0] != 0
 
 
 def test_agents_and_the_command_line(make: Make, authority: Authority, files: dict[str, str], tmp_path: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from executor.certificate_messages import CertificateFacts
 from scheduler.core.nodes.certificates import facts_of
-from scheduler.core.nodes.expiry import certificates, expiry_words, warning_at
+from scheduler.core.nodes.expiry import VALID, certificates, expiry_state, expiry_words
 from scheduler.core.state.authority import RotationPhase
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 
 _PHASES = {
     RotationPhase.TRUST_BOTH: "the authority is rotated: the nodes trust the old one and the new one from now on",
-    RotationPhase.NEW_CERTIFICATES: "all nodes trust both authorities: the new one signs certificates from now on",
+    RotationPhase.NEW_CERTIFICATES: "the new authority signs certificates from now on, and the nodes trust both",
     RotationPhase.TRUST_NEW: "all nodes show certificates of the new authority: they trust it alone from now on",
 }
 
@@ -40,8 +41,15 @@ def _nodes(before: ClusterState, after: ClusterState, now: float) -> list[Entry]
         if facts.ports and old is not None and (old.serial, bool(old.ports)) != (facts.serial, True):
             words = f"its ports show the certificate {facts.serial}"
             found.append(Entry(0, now, EntryKind.CERTIFICATE, words, node=node.name, subject=facts.serial))
-        for moment in (warning_at(facts), facts.not_after):
-            if before.memory.at < moment <= now:
-                words = expiry_words(node.name, facts, now)
-                found.append(Entry(0, now, EntryKind.CERTIFICATE, words, node=node.name, subject=facts.serial))
+        if expiry_state(facts, now) not in (VALID, _state_before(old, facts, before.memory.at)):
+            words = expiry_words(node.name, facts, now)
+            found.append(Entry(0, now, EntryKind.CERTIFICATE, words, node=node.name, subject=facts.serial))
     return found
+
+
+def _state_before(old: CertificateFacts | None, facts: CertificateFacts, at: float) -> str:
+    """Return what the last cycle knew of this certificate; VALID for one that it had not seen.
+
+    So a scheduler reports at its start what expired while none was there.
+    """
+    return VALID if old is None or old.serial != facts.serial else expiry_state(old, at)

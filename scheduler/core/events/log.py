@@ -15,7 +15,7 @@ from scheduler.core.cycle.decision import Decision
 from scheduler.core.events.certificates import certificate_entries
 from scheduler.core.events.commands import Outcome, command_entry
 from scheduler.core.events.maintenance import operation_entries, step_entries
-from scheduler.core.events.nodes import node_entries
+from scheduler.core.events.nodes import clock_entries, node_entries
 from scheduler.core.events.reservations import garbage_entries, release_entries, released_entries
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Overrides, Texts
@@ -55,6 +55,7 @@ def journal(
     entries += operation_entries(before, after, now)
     entries += step_entries(before, after, now)
     entries += certificate_entries(before, after, now)
+    entries += clock_entries(before, after, now)
     entries += _kills(before, after, decision, now)
     return add_entries(after, [replace(entry, cause=named(after, entry.cause)) for entry in entries])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.nodes.names import agent_name
 from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.cluster import ClusterState
@@ -92,6 +93,19 @@ def _membership(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Ite
     if has_given_up(new) and not has_given_up(old):
         given_up = f"it failed {new.failures.count} times in a row and waits for an operator to restart its step"
         yield _entry(new, EntryKind.GAVE_UP, now, given_up, cause=new.failures.message)
+
+
+def clock_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
+    """Return the events of clocks that differ, or agree again, since `before` was stored."""
+    old, new = wrong_clocks(before), wrong_clocks(after)
+    found = [Entry(0, now, EntryKind.CLOCK, new[name], node=name) for name in new if name not in old]
+    for name in old:
+        node = after.nodes.get(name)
+        sighting = None if node is None else after.sighting_of(node)
+        if name not in new and sighting is not None and not sighting.clock_offset:
+            words = "the clock of its agent agrees with the scheduler's again"
+            found.append(Entry(0, now, EntryKind.CLOCK, words, node=name))
+    return found
 
 
 def _is_seen_running(node: NodeRecord) -> bool:

@@ -30,9 +30,9 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """The fingerprints that a certificate must have: of its authority, and of all that its node trusts."""
+    """The fingerprints that a certificate must have: of one of these authorities, and of all that its node trusts."""
 
-    authority: str
+    authorities: frozenset[str]
     trusted: frozenset[str]
 
 
@@ -79,7 +79,7 @@ def certificate_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     if not facts.ports:
         return Reason(Code.CERTIFICATE, f"waits for {node.name} to prove its certificate on its ports")
     wanted = wanted_of(state.authority)
-    if facts.authority != wanted.authority:
+    if facts.authority not in wanted.authorities:
         return Reason(Code.CERTIFICATE, f"waits for {node.name} to show a certificate of the present authority")
     if frozenset(facts.trusted) != wanted.trusted:
         return Reason(Code.CERTIFICATE, f"waits for {node.name} to trust the present authorities and no other one")
@@ -96,8 +96,13 @@ def _is_wrong(state: ClusterState, node: NodeRecord) -> bool:
 
 
 def wanted_of(record: AuthorityRecord) -> Wanted:
-    """Return what the certificates must have at present."""
-    return Wanted(fingerprint(record.signing), frozenset(fingerprint(item) for item in record.trusted))
+    """Return what the certificates must have at present.
+
+    While nodes begin to trust both authorities, a node that was launched can have a certificate of the new one.
+    """
+    trusted = frozenset(fingerprint(item) for item in record.trusted)
+    both = record.phase is RotationPhase.TRUST_BOTH
+    return Wanted(trusted if both else frozenset((fingerprint(record.signing),)), trusted)
 
 
 def fingerprint(authority: Authority) -> str:

@@ -72,7 +72,8 @@ class UninstallRecord:
 class Sighting:
     """The last status that a node's executor sent: kept in memory only, queried again after a restart.
 
-    `figures` are the last that came with a reply, at `figures_at`.
+    `figures` are the last that came with a reply, at `figures_at`. `clock_offset` is by how many seconds the clock of
+    the node's agent is ahead of the scheduler's for certain, negative if it is behind.
     """
 
     task_id: str
@@ -80,6 +81,7 @@ class Sighting:
     at: float
     figures: Figures | None = None
     figures_at: float = 0.0
+    clock_offset: float = 0.0
 
 
 @dataclass(frozen=True)

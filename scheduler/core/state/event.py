@@ -20,6 +20,7 @@ class EntryKind(StrEnum):
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
     GARBAGE = "GARBAGE"  # a reservation that no record knows was offered
+    CLOCK = "CLOCK"  # the clock of a node's agent differs from the scheduler's, or agrees again
     UNINSTALL = "UNINSTALL"  # the uninstall has begun, or has released everything
     LAUNCHED = "LAUNCHED"
     KILLED = "KILLED"  # a task was killed

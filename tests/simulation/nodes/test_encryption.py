@@ -9,7 +9,7 @@ import pytest
 
 from executor.certificate_messages import CertificateFacts
 from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, RefusalKind, RotateAuthority
-from scheduler.core.nodes.certificates import wanted_of
+from scheduler.core.nodes.certificates import fingerprint, wanted_of
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.authority import Authority, AuthorityRecord
 from scheduler.core.state.codec import load
@@ -34,7 +34,7 @@ def with_authority() -> Line:
             assert record is not None
             found = wanted_of(record)
             return CertificateFacts(
-                f"{next(serials):x}", 0.0, 1e12, found.authority, tuple(sorted(found.trusted)), (7000, 9042)
+                f"{next(serials):x}", 0.0, 1e12, fingerprint(record.signing), tuple(sorted(found.trusted)), (7000, 9042)
             )
 
         scheduler.state = replace(scheduler.state, authority=AuthorityRecord(OLD))
@@ -136,7 +136,7 @@ def trusts_alone(authority: Authority) -> Line:
         for process in world.mesos.ring.processes.values():
             assert process.certificate is not None
             assert (process.certificate.authority, set(process.certificate.trusted)) == (
-                wanted.authority,
+                fingerprint(authority),
                 set(wanted.trusted),
             )
 

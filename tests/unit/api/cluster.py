@@ -139,6 +139,9 @@ class CoreGateway:
         tried = now - (self.idle or self.age)
         return Snapshot(self.state, plans, now - self.age, True, seen, tried_at=tried, since=self.since)
 
+    def silent_seconds(self) -> float:
+        return self.idle or self.age
+
     def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
         return self.snapshot()
 

@@ -59,6 +59,9 @@ HEALTHY: Mapping[str, str] = {
     f'{C}_heap_used_ratio{{node="node-1"}}': "0.5x600",
     f'{C}_gc_seconds_total{{node="node-0"}}': "0+1x600",
     f"{S}_garbage_reservations": "0x600",
+    f'{S}_certificate_expiry_timestamp_seconds{{node="node-0"}}': f"{20 * DAY}x600",
+    f'{S}_authority_expiry_timestamp_seconds{{fingerprint="9f86"}}': f"{3650 * DAY}x600",
+    f'{S}_node_clock_offset_seconds{{node="node-0"}}': "0x600",
 }
 _SLOW = f'{S}_request_seconds_bucket{{path="/v1/nodes/status",le="0.1"}}'
 _DOWN = f'{C}_up{{mode="NORMAL",node="node-1"}}'
@@ -99,6 +102,15 @@ FIRES: Mapping[str, tuple[Mapping[str, str | None], set[str]]] = {
     "CassandraHeapFull": ({f'{C}_heap_used_ratio{{node="node-0"}}': "0.95x600"}, set()),
     "CassandraCollectionsLong": ({f'{C}_gc_seconds_total{{node="node-0"}}': "0+30x600"}, set()),
     "CassandraGarbage": ({f"{S}_garbage_reservations": "2x600"}, set()),
+    "CassandraCertificateEnds": (
+        {f'{S}_certificate_expiry_timestamp_seconds{{node="node-0"}}': f"{2 * DAY}x600"},
+        set(),
+    ),
+    "CassandraAuthorityEnds": (
+        {f'{S}_authority_expiry_timestamp_seconds{{fingerprint="9f86"}}': f"{20 * DAY}x600"},
+        set(),
+    ),
+    "CassandraClockWrong": ({f'{S}_node_clock_offset_seconds{{node="node-0"}}': "-86399x600"}, set()),
 }
 
 

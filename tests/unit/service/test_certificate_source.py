@@ -101,6 +101,40 @@ def test_it_is_renewed_at_two_thirds_and_follows_a_rotation() -> None:
     assert (trusts(rotated, second), trusts(rotated, first)) == (True, False)
 
 
+def test_one_that_is_due_at_once_is_not_replaced_all_the_time() -> None:
+    world = World()
+    world.sign()
+    world.now += 3650 * DAY - 4200.0  # in ten minutes its authority ends
+    certificate = ApiCertificate(world.source, lambda: world.now)
+    notes: list[str] = []
+    for _ in range(300):
+        certificate.refresh(keep(notes))
+        world.now += 1.0
+    assert len([words for words in notes if "new certificate" in words]) == 1, notes
+
+
+def test_one_that_begins_later_is_replaced() -> None:
+    world = World()
+    authority = world.sign()
+    world.now += 2 * DAY
+    world.source.read()
+    world.now -= 2 * DAY
+    assert trusts(world.source.read(), authority)
+
+
+def test_while_the_old_authority_cannot_sign_the_following_one_does() -> None:
+    world = World()
+    old, new = ISSUER.new(world.now), ISSUER.new(world.now)
+    world.in_use = InUse(replace(old, sealed="its key is gone"), 30, new)
+    made = world.source.read()
+    assert trusts(made, new)
+    assert world.source.read() == made
+    world.in_use = InUse(new, 30)
+    assert world.source.read() == made
+    world.in_use = InUse(old, 30, new)
+    assert world.source.read() == made
+
+
 def test_it_is_not_reported_while_it_renews_itself() -> None:
     world = World()
     world.sign(days=3)

@@ -30,7 +30,8 @@ ISSUER = Issuer("cassandra", Sealer([KEY]))
 def facts(state: ClusterState, **changes: object) -> CertificateFacts:
     assert state.authority is not None
     wanted = wanted_of(state.authority)
-    base = CertificateFacts("a1", BEGAN, BEGAN + 30 * DAY, wanted.authority, tuple(wanted.trusted), (7000, 9042))
+    (authority,) = wanted.authorities
+    base = CertificateFacts("a1", BEGAN, BEGAN + 30 * DAY, authority, tuple(wanted.trusted), (7000, 9042))
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -138,10 +139,45 @@ def test_the_age_of_a_certificate(days: float, state: str, says: str) -> None:
         assert entries == []
 
 
+def test_what_expired_while_no_scheduler_was_there_is_reported_once() -> None:
+    found = encrypted(problem="no answer")
+    now = BEGAN + 31 * DAY
+    # The first cycles of a process know nothing of the nodes.
+    before = replace(found, sightings={}, memory=replace(found.memory, at=now - 1.0))
+    told = [entry.sentence for entry in certificate_entries(before, found, now) if "expired at" in entry.sentence]
+    assert len(told) == 3
+    after = replace(found, memory=replace(found.memory, at=now))
+    assert certificate_entries(after, found, now + 1.0) == []
+
+
 def test_the_metric(gateway: CoreGateway) -> None:
     text = Metrics().render(gateway.snapshot())
     assert 'cassandra_scheduler_certificate_expiry_timestamp_seconds{node="node-0"}' in text
     assert "client_authority_expiry_timestamp_seconds{" not in text
+    assert "cassandra_scheduler_authority_expiry_timestamp_seconds{fingerprint=" in text
+    assert "cassandra_scheduler_node_clock_offset_seconds{" not in text
+    off = replace(gateway.state.sightings["node-0"], clock_offset=-2 * DAY)
+    gateway.state = replace(gateway.state, sightings={"node-0": off})
+    text = Metrics().render(gateway.snapshot())
+    assert 'cassandra_scheduler_node_clock_offset_seconds{node="node-0"} -172800.0' in text
+
+
+def test_health_names_what_ends_and_what_was_not_renewed(gateway: CoreGateway) -> None:
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    assert client.get("/v1/health").get_json()["warnings"] == []
+    off = {name: replace(seen, clock_offset=2 * DAY) for name, seen in gateway.state.sightings.items()}
+    gateway.state = replace(gateway.state, sightings=off)
+    first, *others = client.get("/v1/health").get_json()["warnings"]
+    assert first.startswith("The clock of ")
+    assert "is 2 days ahead of the scheduler's" in first
+    assert len(others) == 2
+    expired = facts(gateway.state, not_before=0.0, not_after=NOW - 1.0, problem="no answer")
+    seen = gateway.state.sightings["node-1"]
+    shown = replace(seen, clock_offset=0.0, status=replace(seen.status, certificate=expired))
+    gateway.state = replace(gateway.state, sightings={"node-1": shown})
+    (said,) = client.get("/v1/health").get_json()["warnings"]
+    assert said.startswith("The certificate of node-1 expired at ")
+    assert said.endswith("(no answer): new connections fail; mend the cause, and restart node-1, which gets a new one.")
 
 
 def test_the_metric_of_the_authorities_of_clients(gateway: CoreGateway) -> None:

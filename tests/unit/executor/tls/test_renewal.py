@@ -7,11 +7,12 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from executor.certificate_messages import CertificateFacts
+from executor.certificate_messages import CertificateFacts, CertificateReply
 from executor.tls import renewal
 from executor.tls.certificate import CertificateError
 from executor.tls.handshake import shown
@@ -84,9 +85,11 @@ def test_a_call_brings_another_certificate_without_a_restart(signer: Signer, por
     assert signer.certificates.facts.serial != first
 
 
-def test_two_thirds_of_its_time_bring_another_certificate(tmp_path: Path) -> None:
+def test_two_thirds_of_its_time_bring_another_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A certificate begins an hour before it is signed: two thirds of an hour and half a second are over at once.
     signer = Signer(tmp_path, days=0.5 / 24)
+    monkeypatch.setattr(renewal, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(renewal, "MOST_SECONDS", 0.0)
     signer.certificates.obtain(5.0)
     first = signer.certificates.facts.serial
     signer.days = 30.0
@@ -144,6 +147,29 @@ def test_a_renewal_that_fails_keeps_the_present_certificate(signer: Signer, port
     assert signer.certificates.facts.serial == first
 
 
+def without_chain(reply: CertificateReply) -> CertificateReply:
+    """Return what a scheduler sends whose present authority cannot sign."""
+    return replace(reply, chain="")
+
+
+def test_an_authority_that_cannot_sign_is_not_asked_all_the_time(
+    signer: Signer, port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "RENEWAL_SHARE", -1.0)  # due at once
+    signer.certificates._rests = renewal.Rest()
+    signer.change = without_chain
+    signer.certificates.begin((port.number,), port.reload)
+    signer.certificates.note_serving()
+    wait_for("the proof", lambda: bool(signer.certificates.facts.ports), 10.0)
+    assert (signer.asked, signer.certificates._due()) == (2, False)
+
+
+def test_a_launch_without_an_authority_that_signs_says_what_to_do(tmp_path: Path) -> None:
+    signer = Signer(tmp_path, change=without_chain)
+    with pytest.raises(CertificateError, match="continue the plan certificates"):
+        signer.certificates.obtain(5.0)
+
+
 def test_a_port_in_plain_text_is_no_proof(signer: Signer) -> None:
     with socket.create_server((ADDRESS, 0)) as listening:
         number = listening.getsockname()[1]
@@ -154,5 +180,49 @@ def test_a_port_in_plain_text_is_no_proof(signer: Signer) -> None:
         answer.join()
 
 
+HOUR, DAY = 3600.0, 86_400.0
+
+
 def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
     assert renewal.renewal_at(CertificateFacts(not_before=100.0, not_after=400.0)) == 300.0
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"),
+    [
+        pytest.param(30 * DAY, HOUR, id="long"),
+        pytest.param(HOUR / 2, 600.0, id="the authority ends in half an hour"),
+        pytest.param(30.0, 60.0, id="the authority ends in half a minute"),
+        pytest.param(-DAY, 60.0, id="expired by the agent's clock"),
+    ],
+)
+def test_the_pause_between_two_renewals(left: float, seconds: float) -> None:
+    assert renewal.pause(CertificateFacts(not_after=100 * DAY + left), 100 * DAY) == seconds
+
+
+@pytest.mark.parametrize(
+    ("rest", "over"),
+    [
+        pytest.param(renewal.Rest(1e12, 1e12), False, id="neither clock"),
+        pytest.param(renewal.Rest(0.0, 1e12), True, id="the wall clock jumped ahead"),
+        pytest.param(renewal.Rest(1e12, 0.0), True, id="the wall clock was set back"),
+    ],
+)
+def test_a_rest_ends_with_one_of_two_clocks(rest: renewal.Rest, over: bool) -> None:
+    assert rest.is_over() is over
+
+
+def test_an_agent_whose_clock_is_ahead_renews_once(tmp_path: Path) -> None:
+    # The scheduler's clock is 20 hours behind: of a day, two thirds are over at once.
+    signer = Signer(tmp_path, days=1.0, ahead=-20 * HOUR)
+    signer.certificates.obtain(5.0)
+    port = Port(signer)
+    try:
+        signer.certificates.begin((port.number,), port.reload)
+        signer.certificates.note_serving()
+        wait_for("the proof", lambda: bool(signer.certificates.facts.ports), 10.0)
+        assert not signer.certificates._due()
+        assert (signer.asked, port.reloads) == (1, 0)
+    finally:
+        signer.certificates.stop()
+        port.close()

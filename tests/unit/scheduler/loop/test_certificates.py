@@ -15,14 +15,16 @@ from executor.protocol import encode_message, parse_message
 from executor.tls.certificate import checked, new_request
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.cycle.decision import Ask
+from scheduler.core.nodes.certificates import wanted_of
 from scheduler.core.state.authority import AuthorityRecord, RotationPhase
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.node import Agent
+from scheduler.core.state.event import EntryKind
+from scheduler.core.state.node import Agent, TaskState
 from scheduler.errors import NotConnectedError, StoreUnavailableError
 from scheduler.loop.certificates import Certificates, names_of
-from scheduler.loop.messages import Message
+from scheduler.loop.messages import Message, Noted
 from scheduler.loop.run import Loop, Sources
-from scheduler.security.authority import KeyPair, new_authority
+from scheduler.security.authority import AUTHORITY_DAYS, AuthorityError, KeyPair, new_authority
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from scheduler.storage.port import Memory, MemoryStore, Writes
@@ -155,6 +157,49 @@ def test_nodes_learn_to_trust_the_new_one_even_if_the_key_of_the_old_one_is_gone
     assert (reply.chain, reply.problem, len(fingerprints(reply.trusted))) == ("", "", 2)
 
 
+def test_a_node_that_is_launched_then_gets_a_certificate_of_the_new_one() -> None:
+    found = rotating(RotationPhase.TRUST_BOTH)
+    record, node = found.authority, found.nodes["node-0"]
+    assert record is not None
+    assert record.following is not None
+    starting = replace(node, task=replace(node.known_task, state=TaskState.STARTING))
+    gone = replace(record, current=replace(record.current, sealed=""))
+    launched = replace(found, authority=gone, nodes={**found.nodes, "node-0": starting})
+    request = new_request("node-0", "127.0.0.2")
+    reply = ask(launched, request=request.pem)
+    facts = checked(request, reply.chain, reply.trusted, "127.0.0.2", NOW)
+    assert facts.authority == fingerprints(record.following.certificate)[0]
+    assert facts.authority in wanted_of(gone).authorities
+
+
+def test_an_expired_authority_is_replaced_without_a_proof_of_it() -> None:
+    notes: list[Noted] = []
+    certificates, found = Certificates(Sender(), ISSUER, notes.append), rotating(RotationPhase.TRUST_BOTH)
+    assert certificates.with_authority(found, NOW) is found
+    later = NOW + (AUTHORITY_DAYS + 1) * 86_400.0
+    assert found.authority is not None
+    renewed = replace(found, authority=replace(found.authority, following=ISSUER.new(later)))
+    after = certificates.with_authority(renewed, later)
+    assert after.authority is not None
+    assert after.authority.phase is RotationPhase.NEW_CERTIFICATES
+    said = [note.sentence for note in notes]
+    assert "has expired" in said[0]
+    assert said[-1] == "the old authority is not valid any more: the new one signs certificates from now on"
+    assert certificates.with_authority(after, later) is after
+    assert len(notes) == len(said)
+
+
+def test_the_end_of_the_authority_is_reported_when_it_is_much_nearer() -> None:
+    notes: list[Noted] = []
+    certificates, found = Certificates(Sender(), ISSUER, notes.append), encrypted()
+    for days in (0, 31, 30, 29, 8, 6, 5, 0.5, 0.1, -1, -2):
+        certificates.with_authority(found, NOW + (AUTHORITY_DAYS - days) * 86_400.0 if days else NOW)
+    words = ("30 days", "7 days", "a day", "has expired")
+    assert len(notes) == len(words)
+    assert all(word in note.sentence for word, note in zip(words, notes, strict=True))
+    assert {note.kind for note in notes} == {EntryKind.CERTIFICATE}
+
+
 def test_names_of_a_node() -> None:
     node = up(0, agent=Agent("S0", "host-1.example", url="http://10.0.0.5:5051"), address="10.0.0.5")
     names = names_of(node, "team/cassandra")
@@ -227,3 +272,21 @@ def test_another_authority_in_the_files_begins_a_rotation(tmp_path: Path) -> Non
     assert certificates.due_rotation(after, NOW) is None, "it runs"
     certificate.unlink()
     assert certificates.due_rotation(state, NOW) is None
+
+
+def test_an_expired_authority_in_the_files_begins_no_rotation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    old = new_authority("old", NOW - (AUTHORITY_DAYS + 1) * 86_400.0)
+    certificate.write_text(old.certificate)
+    key.write_text(old.key)
+    files = Issuer("cassandra", None, str(certificate), str(key))
+    with pytest.raises(AuthorityError, match="cannot be used: it has expired on 2027-01-14"):
+        files.first(NOW)
+    certificates = Certificates(Sender(), files)
+    found = encrypted()
+    assert found.authority is not None
+    in_files = replace(found, authority=replace(found.authority, current=replace(found.authority.current, sealed="")))
+    for _ in range(2):
+        assert certificates.due_rotation(in_files, NOW) is None
+    (said,) = [record.message for record in caplog.records]
+    assert "begin no rotation: the authority in SECURITY_CA_CERTIFICATE_FILE" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import count
 
@@ -34,6 +35,14 @@ def test_before_the_first_snapshot_it_says_what_is_waited_for() -> None:
         gateway.snapshot()
     with pytest.raises(Unavailable, match="waiting for ZooKeeper at zk:2181"):
         gateway.submit(Interrupt("deploy"), "somebody")
+
+
+def test_a_clock_that_jumps_is_no_loop_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = with_snapshot()  # by the wall clock, it is of another year
+    assert 0.0 <= gateway.silent_seconds() < 60.0
+    later = time.monotonic() + 500.0
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert gateway.silent_seconds() >= 500.0 - 60.0
 
 
 @pytest.mark.parametrize("outcome", [None, Refusal(RefusalKind.UNKNOWN, "there is no such plan")])
