@@ -67,7 +67,25 @@ def test_snapshots_of_another_schema_than_the_newest_are_taken_anew() -> None:
     jobs.schemas = dict.fromkeys(("node-0", "node-1", "node-2"), OTHER)
     play([Send.hold(), Send.until_complete("backup")], world)
     assert taken(world) == [*SNAPSHOTS, "snapshot-node-1"]
-    assert jobs.described[0]["schema"] == {"agreed": OTHER, "left_out": {}, "differs": {}}
+    assert jobs.described[0]["schema"] == {"agreed": OTHER, "left_out": {}, "differs": {}, "rules": 1}
+    assert jobs.violations == []
+
+
+def test_snapshots_of_executors_of_two_versions_are_compared_by_cassandras_version() -> None:
+    """During an update of the executors their digests have two meanings."""
+    world = play(UP)
+    jobs = world.mesos.jobs
+    jobs.rules, jobs.schemas, jobs.versions = {"node-2": 2}, {"node-2": OTHER}, {"node-1": "v0"}
+    lines = [
+        Send.hold("snapshot-node-2"),
+        Send.command(begin("backup")),
+        Send.until_running("snapshot-node-2"),
+        *RUN_ON,
+    ]
+    play(lines, world)
+    jobs.versions = {}
+    play([Send.hold(), Send.until_complete("backup")], world)
+    assert taken(world) == [*SNAPSHOTS, "snapshot-node-1"]
     assert jobs.violations == []
 
 
