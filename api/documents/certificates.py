@@ -44,14 +44,18 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
 
 def warnings(found: Snapshot) -> list[str]:
     """Return sentences for people about the end of the authority, and about certificates that were not renewed."""
-    record = found.state.authority
-    ends = "" if record is None else authority_end(record, found.at)[1]
     of_nodes = (expiry_words(node.name, facts, found.at) for node, facts in node_certificates(found.state))
     sentences = [sentence for sentence in of_nodes if sentence]
     shown = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences[:_MOST_NODES]]
     if len(sentences) > len(shown):
         shown.append(f"So it is with the certificates of {len(sentences) - len(shown)} other nodes.")
-    return [*filter(None, [ends]), *shown]
+    return [*filter(None, [authority_warning(found)]), *shown]
+
+
+def authority_warning(found: Snapshot) -> str:
+    """Return the sentence about the end of the authority; empty if it is far away."""
+    record = found.state.authority
+    return "" if record is None else authority_end(record, found.at)[1]
 
 
 def _clients(cassandra: CassandraSpec) -> Json:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from cli.errors import ExitCode
 from cli.session import Session, group, node_name, pass_session
 from cli.tables import Column, Kind, Table, columns
+
+Json = Mapping[str, Any]
 
 _COLUMNS = columns(
     "Node", "Encryption", "State", "Serial", Column("Expires", Kind.TIME), Column("Authority", wide=True),
@@ -34,7 +39,8 @@ def status(session: Session, authorities: bool) -> int:
          (item["authority"] or "")[:_SHOWN], ",".join(map(str, item["ports"])), item["message"])
         for item in document["nodes"]
     ]  # fmt: skip
-    foot = [] if document["rotation"] is None else [f"Rotation: {document['rotation']}; see: plan status certificates"]
+    foot = [_authority(item) for item in document["authorities"]]
+    foot += [] if document["rotation"] is None else [f"Rotation: {document['rotation']}; see: plan status certificates"]
     # A scheduler of an earlier version does not show it.
     if (api := document.get("api")) is not None:
         foot.append(
@@ -43,6 +49,11 @@ def status(session: Session, authorities: bool) -> int:
     session.output.show(document, Table(_COLUMNS, rows), foot=foot)
     bad = any(item["state"] in ("overdue", "expired") for item in document["nodes"])
     return ExitCode.FAILED if bad else ExitCode.DONE
+
+
+def _authority(item: Json) -> str:
+    does = "signs" if item["signs"] else "trusted"
+    return f"Authority {item['fingerprint'][:_SHOWN]}: {does}, valid until {item['not_after']}"
 
 
 @cert.command("renew")

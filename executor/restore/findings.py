@@ -128,7 +128,7 @@ def _counters(context: JobContext, backup: StoredBackup, selection: Selection) -
         if not stored:
             return []
         with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
-            here = live.live_tables(session, context.node.jolokia, stored)
+            here = live.live_tables(session, context.node.jolokia, stored, backup.taken_at[0])
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("counters", words(error)) from error
     return counters.problems(stored, here, backup.taken_at[0])

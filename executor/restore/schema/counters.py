@@ -23,11 +23,19 @@ _ID = re.compile(r"\bID = ([0-9a-f-]{36})\b")
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is on one node; `emptied_at` is its last TRUNCATE, in seconds since 1970."""
+    """A table as it is on one node; times are in seconds since 1970.
+
+    `emptied_at` is its last TRUNCATE, `newest` its newest write, if that is known.
+    """
 
     id: str
     has_data: bool
     emptied_at: float | None = None
+    newest: float | None = None
+
+    def is_written_since_emptied(self) -> bool:
+        """Return whether it has other data than what a restore has loaded, whose writes are older than the TRUNCATE."""
+        return self.emptied_at is not None and (self.newest is None or self.newest > self.emptied_at)
 
 
 def counter_tables(wanted: Iterable[Element]) -> Mapping[TableName, str]:
@@ -55,7 +63,7 @@ def problems(stored: Mapping[TableName, str], live: Mapping[TableName, LiveTable
             continue
         if here.id != identity:
             why = "it is another table than the backup's, and has counters of its own"
-        elif here.emptied_at is not None and here.emptied_at >= taken_at:
+        elif here.emptied_at is not None and here.emptied_at >= taken_at and here.is_written_since_emptied():
             why = "it was truncated after the backup, and holds counts again"
         else:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from cassandra.cluster import Session
@@ -10,6 +11,7 @@ from cassandra.cluster import Session
 from executor.cql.ddl import Element, elements
 from executor.cql.names import TableName
 from executor.cql.tokenizer import quote
+from executor.jmx import java_agent
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jobs.context import JobError
 from executor.protocol import NEVER_RESTORED
@@ -82,8 +84,13 @@ def have_data(jolokia: Jolokia, tables: Iterable[TableName], seconds: float) -> 
     }
 
 
-def live_tables(session: Session, jolokia: Jolokia, wanted: Iterable[TableName]) -> Mapping[TableName, LiveTable]:
-    """Return those of the tables that exist, as they are on the session's node. Raises CQL_ERRORS, JobError."""
+def live_tables(
+    session: Session, jolokia: Jolokia, wanted: Iterable[TableName], since: float
+) -> Mapping[TableName, LiveTable]:  # fmt: skip
+    """Return those of the tables that exist, as they are on the session's node. Raises CQL_ERRORS, JobError.
+
+    The newest write is asked only of tables with data that were emptied since then (in seconds since 1970).
+    """
     rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
     ids: dict[TableName, UUID] = {TableName(row.keyspace_name, row.table_name): row.id for row in rows}
     names = sorted(ids.keys() & set(wanted))
@@ -92,10 +99,28 @@ def live_tables(session: Session, jolokia: Jolokia, wanted: Iterable[TableName])
     emptied = session.execute("SELECT truncated_at FROM system.local").one().truncated_at or {}
     try:
         data = have_data(jolokia, names, _JMX_SECONDS)
+        # Where it is not known whether there is data, there may be some.
+        found = {
+            name: LiveTable(str(ids[name]), data[name] is not False, _moment(emptied.get(ids[name]))) for name in names
+        }
+        return {
+            name: replace(table, newest=_newest(jolokia, name)) if table.has_data and _is_since(table, since) else table
+            for name, table in found.items()
+        }
     except JolokiaError as error:
         raise JobError("counters", str(error)) from error
-    # Where it is not known whether there is data, there may be some.
-    return {name: LiveTable(str(ids[name]), data[name] is not False, _moment(emptied.get(ids[name]))) for name in names}
+
+
+def _is_since(table: LiveTable, since: float) -> bool:
+    return table.emptied_at is not None and table.emptied_at >= since
+
+
+def _newest(jolokia: Jolokia, table: TableName) -> float | None:
+    try:
+        bean = java_agent.attach(jolokia, "TableWrites")
+    except java_agent.NoAgentError:  # an older bundle
+        return None
+    return float(jolokia.execute(bean, "newest", [table.key_space, table.table], _JMX_SECONDS)) / 1e6
 
 
 def _moment(truncation: bytes | None) -> float | None:

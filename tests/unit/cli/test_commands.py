@@ -24,14 +24,16 @@ from cli.commands import status
 from cli.reasons import ADVICE
 from scheduler.core.configuration.target import choose_canary
 from scheduler.core.events.log import add_entries
+from scheduler.core.nodes.certificates import fingerprint
 from scheduler.core.plans.build import build_plans
+from scheduler.core.state.authority import RotationPhase
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
 from scheduler.security.api_certificate import CertificateFiles, identify
 from tests.certificates import Authority
 from tests.unit.api.cluster import NOW, CoreGateway, make_settings
-from tests.unit.api.endpoints.test_certificates import encrypted
+from tests.unit.api.endpoints.test_certificates import ISSUER, encrypted
 from tests.unit.api.maintenance import run, uploading
 from tests.unit.cli.serving import CommandLine, Served, serve
 from tests.unit.scheduler.loop.test_last_words import FilesOfAnAgent
@@ -379,6 +381,20 @@ def test_the_foot_of_the_status_names_certificates(cli: CommandLine, left: int, 
         ran = cli("--url", found.url, "status")
     assert ran.code == 0
     assert f"\n{line}" in ran.out
+
+
+def test_authorities_and_their_ends_are_below_the_certificates(cli: CommandLine) -> None:
+    state = encrypted()
+    assert state.authority is not None
+    following = ISSUER.new(time.time())
+    state = replace(state, authority=replace(state.authority, following=following, phase=RotationPhase.TRUST_BOTH))
+    with serve(create_app(CoreGateway(state), make_settings())) as found:
+        ran = cli("--url", found.url, "cert", "status")
+    pattern = r"^Authority ([0-9a-f]{12}): (signs|trusted), valid until \d{4}-\d\d-\d\dT"
+    named = re.findall(pattern, ran.out, re.MULTILINE)
+    assert named == [
+        (fingerprint(state.authority.current)[:12], "signs"), (fingerprint(following)[:12], "trusted")
+    ]  # fmt: skip
 
 
 def test_the_state_of_a_cluster_whose_node_does_not_come_back(

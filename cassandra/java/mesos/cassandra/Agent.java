@@ -21,6 +21,7 @@ public final class Agent {
         register("SchemaTrial", SchemaTrial.bean());
         register("RestoredRows", RestoredRows.bean());
         register("Views", Views.bean());
+        register("TableWrites", TableWrites.bean());
         register("Logins", Logins.bean());
     }
 

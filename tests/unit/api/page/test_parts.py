@@ -14,9 +14,10 @@ from api.page.nodes import Mark, Tile
 from api.page.retention import fates
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
+from scheduler.security.authority import AUTHORITY_DAYS
 from tests.unit.api import maintenance
 from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state
-from tests.unit.api.endpoints.test_certificates import encrypted
+from tests.unit.api.endpoints.test_certificates import ISSUER, encrypted
 from tests.unit.api.page.browser import Browser, trusted, words
 
 DAY = 86400.0
@@ -173,6 +174,12 @@ def test_a_certificate_that_ends_needs_a_person(left: float, state: str, tone: s
     assert f'<span class="mark {tone}"><i aria-hidden="true"></i>{state}</span>' in answer.text
     assert "cassandra-mesos cert renew node-0" in words(answer)
     assert "3 of 3 not renewed; the first ends with node-0 at" in words(answer)
+
+
+def test_an_authority_that_ends_needs_a_person() -> None:
+    authority = ISSUER.first(time.time() - (AUTHORITY_DAYS - 20) * DAY)
+    text = words(trusted(CoreGateway(replace(encrypted(), authority=authority))).get(""))
+    assert "The authority of certificates expires in less than 30 days" in text
 
 
 def test_certificates_that_last_are_at_the_foot() -> None:

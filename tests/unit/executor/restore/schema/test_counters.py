@@ -34,6 +34,9 @@ def test_tables_with_counters_are_found_with_their_ids() -> None:
         (LiveTable(ID, True, TAKEN - 1), ""),
         (LiveTable(ID, True, TAKEN + 1), "it was truncated after the backup"),
         (LiveTable(ID, True, TAKEN), "it was truncated after the backup"),
+        (LiveTable(ID, True, TAKEN + 1, TAKEN + 2), "it was truncated after the backup"),
+        # What a restore has loaded after the TRUNCATE.
+        (LiveTable(ID, True, TAKEN + 1, TAKEN - 1), ""),
         (LiveTable(OTHER, True), "it is another table than the backup's"),
         (LiveTable(OTHER, True, TAKEN - 1), "it is another table than the backup's"),
     ],
