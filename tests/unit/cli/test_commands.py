@@ -384,16 +384,16 @@ def test_the_foot_of_the_status_names_certificates(cli: CommandLine, left: int, 
 
 
 def test_authorities_and_their_ends_are_below_the_certificates(cli: CommandLine) -> None:
-    state = encrypted()
-    assert state.authority is not None
-    following = ISSUER.new(time.time())
-    state = replace(state, authority=replace(state.authority, following=following, phase=RotationPhase.TRUST_BOTH))
-    with serve(create_app(CoreGateway(state), make_settings())) as found:
+    state, following = encrypted(), ISSUER.new(time.time())
+    record = state.authority
+    assert record is not None
+    rotated = replace(record, following=following, phase=RotationPhase.TRUST_BOTH)
+    with serve(create_app(CoreGateway(replace(state, authority=rotated)), make_settings())) as found:
         ran = cli("--url", found.url, "cert", "status")
     pattern = r"^Authority ([0-9a-f]{12}): (signs|trusted), valid until \d{4}-\d\d-\d\dT"
     named = re.findall(pattern, ran.out, re.MULTILINE)
     assert named == [
-        (fingerprint(state.authority.current)[:12], "signs"), (fingerprint(following)[:12], "trusted")
+        (fingerprint(record.current)[:12], "signs"), (fingerprint(following)[:12], "trusted")
     ]  # fmt: skip
 
 
