@@ -5,10 +5,11 @@ An operator who accepts the consequence completes the waiting step by force; the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from executor.certificate_messages import OPTIONAL, REQUIRED
+from executor.protocol import NodeStatus
 from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import recorded_configuration
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
@@ -54,16 +55,7 @@ def plain_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     """Return the clients that could not connect any more once the nodes require TLS."""
     if state.target.spec.cassandra.encryption != REQUIRED or encryption_of(state, node) != OPTIONAL:
         return None
-    found, unknown = [], []
-    for other in by_index(state.nodes.values()):
-        if not is_up(other) or encryption_of(state, other) != OPTIONAL or has_passed(state, other.name):
-            continue
-        sighting = state.sighting_of(other)
-        clients = None if sighting is None else sighting.status.plain_clients
-        if clients is None:
-            unknown.append(other.name)
-        elif clients:
-            found.append(f"{other.name} serves {logins.list_clients(clients)}")
+    found, unknown = _served(state, encryption_of, lambda status: status.plain_clients)
     if found:
         text = (
             f"clients connect without TLS, which would be refused: {'; '.join(found)}; let them use TLS, or complete "
@@ -79,16 +71,7 @@ def uncertified_clients_block(state: ClusterState, node: NodeRecord) -> Reason |
     """Return the clients that could not connect any more once the nodes require certificates."""
     if not _requires_certificates(state) or certificates_of(state, node) != OPTIONAL:
         return None
-    found, unknown = [], []
-    for other in by_index(state.nodes.values()):
-        if not is_up(other) or certificates_of(state, other) != OPTIONAL or has_passed(state, other.name):
-            continue
-        sighting = state.sighting_of(other)
-        clients = None if sighting is None else sighting.status.uncertified_clients
-        if clients is None:
-            unknown.append(other.name)
-        elif clients:
-            found.append(f"{other.name} serves {logins.list_clients(clients)}")
+    found, unknown = _served(state, certificates_of, lambda status: status.uncertified_clients)
     if found:
         text = (
             f"clients present no certificate, which would be refused: {'; '.join(found)}; give them certificates, or "
@@ -99,6 +82,31 @@ def uncertified_clients_block(state: ClusterState, node: NodeRecord) -> Reason |
         text = f"waits for {', '.join(unknown)} to report which clients present no certificate"
         return Reason(Code.UNCERTIFIED_CLIENTS, text)
     return None
+
+
+def _served(
+    state: ClusterState,
+    setting_of: Callable[[ClusterState, NodeRecord], str],
+    clients_of: Callable[[NodeStatus], Sequence[str] | None],
+) -> tuple[list[str], list[str]]:
+    """Return what the nodes serve that would be refused, and the names of nodes that have not reported it.
+
+    Args:
+        state: The state of the cluster.
+        setting_of: The setting of a node's newest launch; only nodes where it is optional serve such clients.
+        clients_of: The clients of a status that would be refused; None if it does not report them.
+    """
+    found, unknown = [], []
+    for other in by_index(state.nodes.values()):
+        if not is_up(other) or setting_of(state, other) != OPTIONAL or has_passed(state, other.name):
+            continue
+        sighting = state.sighting_of(other)
+        clients = None if sighting is None else clients_of(sighting.status)
+        if clients is None:
+            unknown.append(other.name)
+        elif clients:
+            found.append(f"{other.name} serves {logins.list_clients(clients)}")
+    return found, unknown
 
 
 def _requires_certificates(state: ClusterState) -> bool:
