@@ -6,34 +6,18 @@ import pytest
 
 from scheduler.core.commands.command import ForceComplete
 from scheduler.core.plans.plan import Status
-from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, play
+from tests.simulation.engine.script import Expect, Line, Send, go_on_crashing, play
 from tests.simulation.nodes.test_changes import put
-from tests.simulation.nodes.test_encryption import change, with_authority
+from tests.simulation.nodes.test_encryption import change, launched_with, serves, with_authority
 from tests.simulation.nodes.test_restarts import UP, settled, until_settled
 
 
-def asked(world: World) -> list[str]:
-    """What the nodes were launched with, in their order."""
-    launches = sorted((process.launch for process in world.mesos.ring.processes.values()), key=lambda it: it.node)
-    return [launch.client_certificates for launch in launches]
-
-
 def ask_for(*words: str) -> Line:
-    def run(world: World) -> None:
-        assert asked(world) == list(words)
-
-    return Line(f"ask_for{words}", run)
+    return launched_with("client_certificates", *words)
 
 
 def uncertified(node: str, *clients: str) -> Line:
-    """Clients without a certificate connect to the node, or have gone."""
-
-    def run(world: World) -> None:
-        for process in world.mesos.ring.processes.values():
-            if process.launch.node == node:
-                process.uncertified_clients = clients
-
-    return Line(f"uncertified({node}, {clients})", run)
+    return serves(node, "uncertified_clients", *clients)
 
 
 def certificates(word: str) -> list[Line]:

@@ -49,28 +49,36 @@ def authority(world: World) -> AuthorityRecord:
     return found
 
 
-def encryptions(world: World) -> list[str]:
-    """What the nodes were launched with, in their order."""
-    running = {process.launch.node: process.launch.encryption for process in world.mesos.ring.processes.values()}
-    return [running[name] for name in sorted(running)]
+def launches(world: World, field: str) -> list[str]:
+    """What the nodes were launched with in a field, in their order."""
+    running = {process.launch.node: process.launch for process in world.mesos.ring.processes.values()}
+    return [getattr(running[name], field) for name in sorted(running)]
 
 
-def runs_with(*words: str) -> Line:
+def launched_with(field: str, *words: str) -> Line:
     def run(world: World) -> None:
-        assert encryptions(world) == list(words)
+        assert launches(world, field) == list(words)
 
-    return Line(f"runs_with{words}", run)
+    return Line(f"launched_with({field}, {words})", run)
 
 
-def plain(node: str, *clients: str) -> Line:
-    """Clients in plain text connect to the node, or have gone."""
+def serves(node: str, kind: str, *clients: str) -> Line:
+    """Clients of a kind, `plain_clients` or `uncertified_clients`, connect to the node, or have gone."""
 
     def run(world: World) -> None:
         for process in world.mesos.ring.processes.values():
             if process.launch.node == node:
-                process.plain_clients = clients
+                setattr(process, kind, clients)
 
-    return Line(f"plain({node}, {clients})", run)
+    return Line(f"serves({node}, {kind}, {clients})", run)
+
+
+def runs_with(*words: str) -> Line:
+    return launched_with("encryption", *words)
+
+
+def plain(node: str, *clients: str) -> Line:
+    return serves(node, "plain_clients", *clients)
 
 
 def change(word: str) -> list[Line]:
@@ -215,7 +223,7 @@ def test_a_change_survives_a_crash_between_any_two_effects(when: int, after: int
     world = play([*OPTIONAL, put(SECURITY_TRANSPORT_ENCRYPTION="required")])
 
     def neighbours(world: World) -> None:
-        assert {"off", "required"} - set(encryptions(world))
+        assert {"off", "required"} - set(launches(world, "encryption"))
 
     go_on_crashing(world, 150, after=after, when=when, each=neighbours)
     play([Send.until_complete(cycles=200), until_settled(), runs_with("required", "required", "required")], world)
