@@ -5,7 +5,7 @@ import org.apache.cassandra.db.ColumnFamilyStore;
 import org.apache.cassandra.db.memtable.Memtable;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
 import org.apache.cassandra.schema.Schema;
-import org.apache.cassandra.schema.TableId;
+import org.apache.cassandra.schema.TableMetadata;
 
 /** Tells when a table was written to. Files that a restore loads keep the times of their own writes. */
 final class TableWrites {
@@ -21,10 +21,8 @@ final class TableWrites {
     private static final class Telling implements Management {
         @Override
         public long newest(String keyspace, String table) {
-            if (Schema.instance.getTableMetadata(keyspace, table) == null)
-                return -1;
-            TableId id = Schema.instance.getTableMetadata(keyspace, table).id;
-            ColumnFamilyStore store = Schema.instance.getColumnFamilyStoreInstance(id);
+            TableMetadata metadata = Schema.instance.getTableMetadata(keyspace, table);
+            ColumnFamilyStore store = metadata == null ? null : Schema.instance.getColumnFamilyStoreInstance(metadata.id);
             if (store == null)
                 return -1;
             for (Memtable memtable : store.getTracker().getView().getAllMemtables())
