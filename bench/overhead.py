@@ -22,8 +22,11 @@ from pathlib import Path
 import psutil
 
 from devcluster import processes, scheduler_process
-from executor.cassandra import start_cache
+from executor.cassandra import jvm, start_cache
+from executor.cassandra.install import jolokia_address
+from executor.jmx.jolokia import Jolokia
 from tests.cluster.world import World, make_layout, make_world
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 NODES = 3
@@ -136,7 +139,7 @@ def observe(world: World, nodes: int = NODES) -> list[Started]:
 
 
 def copy(node: Started, target: Path) -> Started:
-    """Return the same node with an empty volume, in another directory."""
+    """Return the same node with an empty volume and another password of Jolokia, in another directory."""
     volume = target / "volume"
     for directory in (volume, target / "logs", target / "tmp"):
         directory.mkdir(parents=True)
@@ -149,7 +152,15 @@ def copy(node: Started, target: Path) -> Started:
 
     for path in (target / "conf").iterdir():
         path.write_text(moved(path.read_text()))
+    _configure_jolokia(target / "conf", node.address)
     return Started([moved(part) for part in node.arguments], target, volume, node.address)
+
+
+def _configure_jolokia(conf: Path, address: str) -> None:
+    """Write the file that the executor removed when the node served: it has a password."""
+    jolokia = Jolokia(jolokia_address(address), free_port(address), "executor", "of a bench")
+    text = jvm.jolokia_properties(jolokia, conf / "jolokia-access.xml")
+    (conf / "jolokia.properties").write_text(text)
 
 
 def command(node: Started) -> str:
