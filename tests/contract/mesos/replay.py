@@ -123,9 +123,11 @@ class Replay:
             self._subscribe(scheduler, host, port, headers, body)
             return
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        # The master's filter begins when it gets the request, not when its answer is read.
+        sent = time.monotonic()
         scheduler.answers.append(client.request(method, host, port, path, headers, body))
         if line.kind in ("ACCEPT", "DECLINE"):
-            self._spend(line, scheduler)
+            self._spend(line, scheduler, sent)
         elif line.kind == "SUPPRESS":
             self._return_surplus(scheduler)
 
@@ -336,7 +338,7 @@ class Replay:
         answer = client.request("POST", host, port, "/api/v1/scheduler", headers, body)
         assert answer.status == 202, answer
 
-    def _spend(self, line: Line, scheduler: Scheduler) -> None:
+    def _spend(self, line: Line, scheduler: Scheduler, sent: float) -> None:
         """Offers that were answered are over; a decline is one of all that is on offer on the agents in question."""
         recorded = {item["value"] for item in line.content.get("offer_ids", [])}
         hosts = {self._offers[offer_id]["hostname"] for offer_id in recorded & self._open_offers}
@@ -344,13 +346,13 @@ class Replay:
             scheduler.offers.pop(self.ids.get(offer_id), None)
         self._open_offers -= recorded
         if line.kind == "DECLINE":
-            self._note_refusal(line, scheduler, recorded)
+            self._note_refusal(line, scheduler, recorded, sent)
             for hostname in hosts:
                 self._decline_alike(scheduler, hostname, line.content.get("filters"))
 
-    def _note_refusal(self, line: Line, scheduler: Scheduler, offer_ids: set[str]) -> None:
+    def _note_refusal(self, line: Line, scheduler: Scheduler, offer_ids: set[str], sent: float) -> None:
         seconds = line.content.get("filters", {}).get("refuse_seconds", _DEFAULT_REFUSAL)
-        until = time.monotonic() + (seconds if seconds >= 0 else _DEFAULT_REFUSAL)
+        until = sent + (seconds if seconds >= 0 else _DEFAULT_REFUSAL)
         for offer in (self._offers[offer_id] for offer_id in offer_ids if offer_id in self._offers):
             resources = Resources.parse(self.ids.translate(offer["resources"]))
             self._refused[scheduler.framework_id, offer["hostname"]] = (resources, until)
