@@ -24,7 +24,7 @@ from tests.chaos.switches import Killer, kill_cassandra, kill_executor, kill_sch
 from tests.cluster.test_9_roll_out import is_rolled_out
 from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World, deployed, make_layout
-from tests.clusters.test_authentication import current, is_ready, messages, stage_of
+from tests.clusters.test_authentication import current, is_accepted, is_ready, messages, stage_of
 from tests.clusters.test_encryption import addresses, hang_up, phase_of, proven, shown, trusted
 from tests.waiting import wait_for
 
@@ -126,6 +126,8 @@ def test_the_way_there_and_back(authority: Path, tmp_path: Path) -> None:
         with shop.busy(tls=False):
             killer.turn()
             killer.change("off", {TLS: "off"}, lambda: is_rolled_out(world))
+        assert is_accepted(world, None)
+        world.run("repair", {"key_spaces": ["shop"]})
         with shop.session(tls=False) as cql:
             found = {row.id for row in cql.execute("SELECT id FROM shop.t")}
         assert found >= set(range(shop.written))

@@ -134,7 +134,7 @@ class World:
     def curl(self, *arguments: str) -> tuple[int, Any]:
         """Real curl; returns the status code and the JSON (or text) of the answer."""
         command = ["curl", "-sS", "-w", "\n%{http_code}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         body, _, code = done.stdout.rpartition("\n")
         try:
             return int(code), json.loads(body)

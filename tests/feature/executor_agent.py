@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devcluster.scheduler_process import JVM_OPTIONS
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     NodeLaunch,
@@ -30,11 +31,6 @@ Json = dict[str, Any]
 
 BUNDLES = ROOT / ".dev" / "bundles" / "artifacts"
 # Small and quick to start: only the waiting that a cluster of one machine does not need is left out.
-FAST = (
-    "-XX:TieredStopAtLevel=1",
-    "-Dcassandra.ring_delay_ms=2000",
-    "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-)
 LAUNCH = NodeLaunch(
     node="node-0",
     cluster_name="test",
@@ -45,7 +41,7 @@ LAUNCH = NodeLaunch(
     self_seed=True,
     heap_mb=384,
     gc="SERIAL",
-    jvm_options=FAST,
+    jvm_options=JVM_OPTIONS,
 )
 IDS = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
 VOLUME: Json = {
