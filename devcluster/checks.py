@@ -17,19 +17,43 @@ from threading import Lock
 ROOT = Path(__file__).parents[1]
 # These need nothing but processors, and each of these takes its share.
 SPREAD = ("tests/unit", "tests/simulation")
-# These mostly wait for servers and clusters: they run side by side. What shares a fixture of the session shares a line.
-SERVERS = ("tests/contract", "tests/feature")
-LINES = {
-    "contract and feature tests": ("-m", "not chaos and not cassandra", *SERVERS),
-    "feature tests with Cassandra": ("-m", "cassandra", "tests/feature"),
-    "tests with clusters of their own": ("tests/clusters",),
-    "tests on one cluster": ("tests/cluster",),
-}
-TESTS = (*SPREAD, *SERVERS, "tests/clusters", "tests/cluster")
+# These wait for servers and clusters as well, so that several lines of them run side by side.
+SERVERS = ("tests/contract", "tests/feature", "tests/clusters", "tests/cluster")
+AT_ONCE = 5
+TESTS = (*SPREAD, *SERVERS)
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
 BUNDLES = ".dev/bundles"
 _SLOWEST = "--durations=20"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Tests that run one after another, and share what their folder's fixtures start once in a session.
+
+    `files` are patterns below the repository; `marker` is pytest's expression.
+    """
+
+    title: str
+    files: tuple[str, ...]
+    marker: str = "not chaos"
+
+    def arguments(self) -> tuple[str, ...]:
+        """Return what pytest gets."""
+        found = (path.relative_to(ROOT) for pattern in self.files for path in sorted(ROOT.glob(pattern)))
+        return ("-m", self.marker, *map(str, found))
+
+
+# The longest come first. A file belongs to one line, or to one for its tests with Cassandra and one for its others.
+LINES = (
+    Line("one cluster", ("tests/cluster/test_[!6]_*.py",)),
+    Line("jobs of single nodes", ("tests/feature/test_[!r]*.py",), "cassandra"),
+    Line("contract and feature tests", ("tests/contract", "tests/feature"), "not chaos and not cassandra"),
+    Line("clusters with security", ("tests/clusters/test_[ade]*.py",)),
+    Line("restores of single nodes", ("tests/feature/test_r*.py",), "cassandra"),
+    Line("one cluster: restores", ("tests/cluster/test_6_*.py",)),
+    Line("clusters that change", ("tests/clusters/test_[!ade]*.py",)),
+)
 
 
 @dataclass(frozen=True)
@@ -51,12 +75,12 @@ def commands(arguments: Sequence[str]) -> list[Check]:
         Check("ruff format", _python("ruff", "format", "--check", ".")),
         Check("mypy --strict", _python("mypy")),
         Check("unit tests and simulation", _python("pytest", "--numprocesses", "auto", *SPREAD)),
-        # Once, before two lines of tests want them at the same time.
+        # Once, before several lines of tests want them at the same time.
         Check(
             "bundles of a node", _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts")
         ),
         Check("bundle of ZooKeeper", _python("executor.bundle", "zookeeper", "--out", BUNDLES)),
-        *(Check(title, _python("pytest", _SLOWEST, *line), beside=True) for title, line in LINES.items()),
+        *(Check(line.title, _python("pytest", _SLOWEST, *line.arguments()), beside=True) for line in LINES),
     ]
 
 
@@ -109,8 +133,8 @@ def run(todo: Sequence[Check], environment: Mapping[str, str]) -> int:
     for beside, group in groupby(todo, lambda check: check.beside):
         line = list(group)
         if beside:
-            print(f"== side by side: {', '.join(check.title for check in line)}", flush=True)
-            with ThreadPoolExecutor(len(line)) as threads:
+            print(f"== {AT_ONCE} at once: {', '.join(check.title for check in line)}", flush=True)
+            with ThreadPoolExecutor(AT_ONCE) as threads:
                 passed = list(threads.map(lambda check: _run(check, environment, console), line))
         else:
             passed = [_announced(check, environment, console) for check in line]

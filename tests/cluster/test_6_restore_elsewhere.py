@@ -10,6 +10,7 @@ import pytest
 from devcluster import s3
 from tests.cluster import tables
 from tests.cluster.world import World, make_layout, make_world
+from tests.ports import free_network
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(900)]
 
@@ -29,7 +30,7 @@ def before(world: World) -> dict[str, list[tuple[object, ...]]]:
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[World]:
     """A new cluster with tokens of its own."""
-    layout = make_layout(tmp_path / "other", nodes=3, network="127.0.13")
+    layout = make_layout(tmp_path / "other", nodes=3, network=free_network())
     cluster = make_world(layout)
     try:
         cluster.start()

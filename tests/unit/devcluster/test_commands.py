@@ -118,12 +118,11 @@ def test_all_checks_then_all_tests() -> None:
     todo = checks.commands([])
     assert [check.title for check in todo] == [
         "ruff check", "ruff format", "mypy --strict", "unit tests and simulation", "bundles of a node",
-        "bundle of ZooKeeper", "contract and feature tests", "feature tests with Cassandra",
-        "tests with clusters of their own", "tests on one cluster",
+        "bundle of ZooKeeper", *(line.title for line in checks.LINES),
     ]  # fmt: skip
     run = [argument for check in todo for argument in check.command if argument.startswith("tests/")]
-    assert set(run) == set(checks.TESTS)
-    assert [check.title for check in todo if check.beside] == list(checks.LINES)
+    assert set(checks.SPREAD) < set(run)
+    assert [check.title for check in todo if check.beside] == [line.title for line in checks.LINES]
 
 
 def _check(title: str, code: str, beside: bool = False) -> checks.Check:
@@ -182,3 +181,23 @@ def test_chaos_runs_what_no_other_command_does(arguments: list[str], expected: l
 def test_every_directory_with_tests_is_run() -> None:
     with_tests = {path.relative_to(checks.ROOT).parts[1] for path in (checks.ROOT / "tests").rglob("test_*.py")}
     assert with_tests <= {Path(name).name for name in (*checks.TESTS, checks.CHAOS)}
+
+
+def lines_with(file: Path) -> list[str]:
+    """Return the expressions of markers with which a test file is run among those that need servers."""
+    names = {str(path.relative_to(checks.ROOT)) for path in (file, *file.parents) if path.is_relative_to(checks.ROOT)}
+    return sorted(line.marker for line in checks.LINES if names & set(line.arguments()))
+
+
+def test_every_test_that_needs_servers_is_run_once() -> None:
+    files = [path for folder in checks.SERVERS for path in (checks.ROOT / folder).rglob("test_*.py")]
+    without_cassandra = "not chaos and not cassandra"
+    wrong = {}
+    for file in files:
+        expected = [["not chaos"], ["cassandra", without_cassandra]]
+        if "mark.cassandra" not in file.read_text():
+            expected.append([without_cassandra])
+        if (found := lines_with(file)) not in expected:
+            wrong[file.name] = found
+    assert len(files) > 50
+    assert wrong == {}
