@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.errors import ExitCode
-from cli.options import wait_options
+from cli.options import WholeNumber, wait_options
 from cli.requests import login_option, request_of
 from cli.session import Group, Session, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
@@ -107,7 +107,7 @@ def add_tune(target: Group, kind: str) -> None:
 
     @target.command("tune", help=f"Change the throttle while a {kind} runs.")
     @click.option(
-        "--throttle", type=int, required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
+        "--throttle", type=WholeNumber(), required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
     )
     @pass_session
     def tune(session: Session, throttle: int) -> None:

@@ -17,6 +17,7 @@ from api.http.errors import RequestError
 from api.openapi.json_schema import ref
 from api.openapi.operation import Answer, parameter
 from api.openapi.routes import Routes
+from executor.number_text import whole_within
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
 from scheduler.core.state.event import Entry
 from scheduler.loop.snapshot import Snapshot, Unavailable
@@ -29,7 +30,7 @@ ALIVE_SECONDS = 15.0
 _NEWER_SECONDS = 1.0
 # A stream ends by itself: a client that vanished must not hold a thread for good.
 LONGEST_SECONDS = 3600.0
-_DIGITS = 18
+_MOST = 10**18 - 1
 _SINCE = parameter("since", "query", "Only later events: the sequence of an event, or a time in ISO 8601")
 
 
@@ -112,8 +113,8 @@ def _since(found: Snapshot, text: str | None) -> int:
     """Return the sequence of the last event to skip."""
     if text is None:
         return 0
-    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
-        return int(text)
+    if (number := whole_within(text, 0, _MOST)) is not None:
+        return number
     try:
         when = datetime.fromisoformat(text)
         at = when.timestamp() if when.tzinfo is not None else None
@@ -130,8 +131,8 @@ def _since(found: Snapshot, text: str | None) -> int:
 
 def _limit(arguments: Mapping[str, str]) -> int:
     text = arguments.get("limit", str(KEPT))
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= KEPT):
+    if (found := whole_within(text, 1, KEPT)) is None:
         raise RequestError(
             HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {plain(text)}."
         )
-    return int(text)
+    return found

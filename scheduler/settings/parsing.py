@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import pwd
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from executor.number_text import parse_number, parse_whole
 from scheduler.settings.api_files import OWN_SETTING, OWN_WORD, unusable_api_files
 from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
@@ -131,13 +131,7 @@ def _typed(setting: Setting, text: str) -> Any:
         if text.lower() not in ("true", "false"):
             raise ValueError("must be true or false")
         return text.lower() == "true"
-    try:
-        value = int(text) if setting.kind == "integer" else float(text)
-    except (ValueError, OverflowError):
-        value = math.nan
-    # Not math.isfinite: it takes no integer of more than 308 digits.
-    if not -math.inf < value < math.inf:
-        raise ValueError("must be a whole number" if setting.kind == "integer" else "must be a number")
+    value = parse_whole(text) if setting.kind == "integer" else parse_number(text)
     if abs(value) > MOST:
         raise ValueError(f"must be at most {MOST}" if value > 0 else f"must be at least -{MOST}")
     return value
