@@ -19,7 +19,7 @@ from scheduler.core.state.spec import CassandraSpec
 from scheduler.loop.snapshot import Snapshot
 from scheduler.security.api_certificate import Identity
 from scheduler.security.authority import validity
-from scheduler.security.authority_end import authority_end
+from scheduler.security.authority_end import authority_end, client_authority_ends
 
 Json = Mapping[str, Any]
 # So many nodes are named in warnings, since there can be a thousand with the same cause.
@@ -43,19 +43,21 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
 
 
 def warnings(found: Snapshot) -> list[str]:
-    """Return sentences for people about the end of the authority, and about certificates that were not renewed."""
+    """Return sentences for people about the ends of authorities, and about certificates that were not renewed."""
     of_nodes = (expiry_words(node.name, facts, found.at) for node, facts in node_certificates(found.state))
     sentences = [sentence for sentence in of_nodes if sentence]
     shown = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences[:_MOST_NODES]]
     if len(sentences) > len(shown):
         shown.append(f"So it is with the certificates of {len(sentences) - len(shown)} other nodes.")
-    return [*filter(None, [authority_warning(found)]), *shown]
+    return [*authority_warnings(found), *shown]
 
 
-def authority_warning(found: Snapshot) -> str:
-    """Return the sentence about the end of the authority; empty if it is far away."""
+def authority_warnings(found: Snapshot) -> list[str]:
+    """Return the sentences about the ends of authorities, of nodes and of clients, that are not far away."""
     record = found.state.authority
-    return "" if record is None else authority_end(record, found.at)[1]
+    own = "" if record is None else authority_end(record, found.at)[1]
+    of_clients = client_authority_ends(found.state.target.spec.cassandra.client_authorities, found.at)
+    return [*filter(None, [own, *(item.sentence for item in of_clients)])]
 
 
 def _clients(cassandra: CassandraSpec) -> Json:

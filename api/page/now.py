@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from api.documents import curves, operations
-from api.documents.certificates import Json, authority_warning, certificates
+from api.documents.certificates import Json, authority_warnings, certificates
 from api.http.errors import sentence
 from api.page.commands import Button, button
 from api.page.formats import percent, size
@@ -110,7 +110,7 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
     """
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
-    ends = filter(None, [authority_warning(found)])
+    ends = authority_warnings(found)
     words = [*state.configuration_errors, *warned, *warnings(state, state.target.spec), *ends]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     for node in certified:
