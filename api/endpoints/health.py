@@ -12,6 +12,7 @@ from api.http.access import access, answer, snapshot
 from api.openapi.json_schema import OBJECT, STRING, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
+from api.sentences import sentence
 from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
@@ -43,7 +44,7 @@ def health() -> Response:
             *access().warnings(),
             *warnings(found.state, found.state.target.spec),
             *certificates.warnings(found),
-            *(f"{words[0].upper()}{words[1:]}." for words in wrong_clocks(found.state).values()),
+            *map(sentence, wrong_clocks(found.state).values()),
         ],
     }
     if found.problem:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from api.documents import curves, operations
 from api.documents.certificates import Json, authority_warnings, certificates
-from api.http.errors import sentence
 from api.page.commands import Button, button
 from api.page.formats import percent, size
 from api.page.nodes import PLANS, Mark, Tile
+from api.sentences import sentence
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.ring.logins import warnings

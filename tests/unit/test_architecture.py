@@ -18,7 +18,7 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
-    "api": ("documents http", "openapi", "endpoints", "page"),
+    "api": ("sentences", "documents http", "openapi", "endpoints", "page"),
     "api.page": (
         "dispatch formats history inputs live offers settings", "charts locations logs retention",
         "backups commands nodes", "do now stream work", "routes",
