@@ -21,12 +21,24 @@ class Fate:
     why: str
 
 
-def fates(listed: Iterable[Json], cluster: str, rule: Json, now: float) -> list[Fate]:
+@dataclass(frozen=True)
+class Cluster:
+    """This cluster: others that keep backups in the same bucket can have its name, but not its id."""
+
+    id: str
+    name: str
+
+    def owns(self, item: Json) -> bool:
+        """Return whether a listed backup is of this cluster; executors of earlier versions list its name alone."""
+        return item["cluster"] == self.id if "cluster" in item else item.get("cluster_name") == self.name
+
+
+def fates(listed: Iterable[Json], cluster: Cluster, rule: Json, now: float) -> list[Fate]:
     """Return what becomes of each backup, newest first.
 
     Args:
         listed: The backups as the API lists them.
-        cluster: The name of this cluster: backups of others are never removed by a rule.
+        cluster: This cluster: backups of others are never removed by a rule.
         rule: `backup_name`, or `keep_last` and `keep_days`, as in a request.
         now: The time, in seconds since the epoch.
     """
@@ -34,15 +46,15 @@ def fates(listed: Iterable[Json], cluster: str, rule: Json, now: float) -> list[
     if rule.get("backup_name"):
         name = rule["backup_name"]
         return [Fate(item, item["backup_name"] == name, "") for item in ordered if item["backup_name"] == name]
-    own = [item for item in ordered if item.get("cluster_name") == cluster and item.get("state") == "complete"]
+    own = [item for item in ordered if cluster.owns(item) and item.get("state") == "complete"]
     judged = (Finished(item["backup_name"], finished(item) or 0.0, _is_signed(item)) for item in own)
     why_kept = kept(judged, now, rule.get("keep_last"), rule.get("keep_days"))
     return [_fate(item, cluster, why_kept, now) for item in ordered]
 
 
-def _fate(item: Json, cluster: str, why_kept: Mapping[str, str], now: float) -> Fate:
-    if item.get("cluster_name") != cluster:
-        return Fate(item, False, "of another cluster")
+def _fate(item: Json, cluster: Cluster, why_kept: Mapping[str, str], now: float) -> Fate:
+    if not cluster.owns(item):
+        return Fate(item, False, "of another cluster" if item.get("cluster_name") else "of an unknown cluster")
     if item.get("state") == "unfinished":
         end = finished(item)
         old = end is not None and is_abandoned(end, now)

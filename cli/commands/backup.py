@@ -19,11 +19,12 @@ Json = Mapping[str, Any]
 
 _BACKUPS = columns(
     "Name", "State", Column("Age", Kind.TIME), Column("Size", Kind.BYTES), Column("Objects", wide=True), "Nodes",
-    "Cluster", Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True), "Message",
+    "Cluster", Column("Cluster id", wide=True), Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True),
+    "Message",
 )  # fmt: skip
 _FIELDS = (
-    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "signature",
-    "refusal", "message",
+    "backup_name", "state", "cluster_name", "cluster", "cassandra_version", "started_at", "finished_at", "bytes",
+    "signature", "refusal", "message",
 )  # fmt: skip
 
 
@@ -63,8 +64,8 @@ def list_backups(session: Session, **fields: Any) -> None:
     document = session.client.get("/v1/backups", query, headers)
     rows = [
         (item["backup_name"], item["state"], item.get("finished_at"), item.get("bytes"), item.get("objects"),
-         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("signature"), item.get("started_at"),
-         item.get("message"))
+         item.get("nodes"), item.get("cluster_name"), item.get("cluster"), item.get("signature"),
+         item.get("started_at"), item.get("message"))
         for item in document["backups"]
     ]  # fmt: skip
     session.output.show(document, Table(_BACKUPS, rows))
