@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from executor.number_text import parse_number, parse_whole
-from scheduler.settings.api_files import OWN_SETTING, OWN_WORD, unusable_api_files
+from scheduler.security.api_certificate import CERTIFICATE
+from scheduler.settings.api_files import OWN_SETTING, scheme, unusable_api_files
 from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
@@ -181,9 +182,8 @@ def _locations(reading: Reading, name: str) -> dict[str, str]:
     if host in _WILDCARDS:
         # A name that does not depend on the scheduler's agent: another address would restart every node.
         host = "-".join(reversed(name.split("/"))) + ".marathon.mesos"
-    own = reading.values.get(OWN_SETTING) == OWN_WORD
-    scheme = "https" if own or reading.values.get("API_CERTIFICATE_FILE") else "http"
-    base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    speaks = scheme(reading.values.get(CERTIFICATE), reading.values.get(OWN_SETTING))
+    base = f"{speaks}://{f'[{host}]' if ':' in host else host}:{port}/v1"
     artifacts = (reading.values.get("ARTIFACTS_URL") or f"{base}/artifacts").rstrip("/") + "/"
     return {
         "ARTIFACTS_URL": artifacts,
