@@ -54,7 +54,8 @@ class OpenStreams:
         stream.outlet.detach()
         with self._lock:
             self._open.append(stream)
-            if self._thread is None:
+            # A thread that a fault has ended must not leave all later streams without news.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 

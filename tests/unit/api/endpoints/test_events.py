@@ -177,6 +177,17 @@ def test_one_thread_serves_all_streams(waiting: Waiting) -> None:
     wait_for("the stream ends with the process", lambda: old.ended, 30)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_thread_is_over_with_the_next_stream(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(waiting, make_settings())
+    monkeypatch.setattr(waiting, "newer", lambda than, seconds: 1 // 0)
+    _, first, _ = opened(app, "since=1")
+    wait_for("the thread ends", lambda: "event-streams" not in {item.name for item in threading.enumerate()}, 30)
+    monkeypatch.undo()
+    _, second, _ = opened(app, "since=1")
+    wait_for("both get their events", lambda: first.ids() == second.ids() == ["2", "3"], 30)
+
+
 def test_silent_streams_get_comments(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "ALIVE_SECONDS", 0.05)
     _, outlet, _ = opened(create_app(waiting, make_settings()))
