@@ -28,6 +28,7 @@ from api.endpoints import (
 )
 from api.http import access, arguments, auth, errors, timing
 from api.http.client_roles import ClientRoles
+from api.http.open_streams import OpenStreams
 from api.http.origin import Hosts
 from api.http.refusals import Refusals
 from api.http.token_file import TokenFile
@@ -78,9 +79,9 @@ def create_app(
     app.extensions[access.EXTENSION] = access.Access(
         gateway,
         settings,
+        OpenStreams("event-streams", gateway, events.MOST_STREAMS, events.MOST_STREAMS),
         sealer(settings.secrets_key_file, settings.secrets_key),
-        streams=access.Streams(settings.api_threads),
-        questions=access.Streams(settings.api_threads, share=4),
+        questions=access.Places(settings.api_threads),
         metrics=metrics,
         warnings=warnings,
         identity=identity,

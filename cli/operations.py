@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from cli.errors import ExitCode
-from cli.options import wait_options
+from cli.errors import ExitCode, Failure
+from cli.options import WholeNumber, wait_options
 from cli.requests import login_option, request_of
 from cli.session import Group, Session, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
+from cli.units import format_bytes, format_duration
 from cli.waiting import operation_path, wait_for_operation
 from cli.watching import repeat, watch_option
 
@@ -26,6 +27,8 @@ _ENDED = columns(
     "Id", "Kind", "State", Column("Started", Kind.TIME), Column("Finished", Kind.TIME), "By",
     Column("Nodes", wide=True), "Message",
 )  # fmt: skip
+_BARS, _BARS_SHOWN = "▁▂▃▄▅▆▇█", 40
+_NO_CURVE: Json = {"samples": [], "seconds_left": None}
 
 
 def start_operation(session: Session, kind: str, body: Json, waits: bool, timeout: float | None) -> int:
@@ -50,9 +53,41 @@ def show_operation(session: Session, document: Json) -> None:
     """Show the status of an operation with a row for each node and each step of the cluster."""
     steps = [*document["nodes"].items(), *((f"({name})", step) for name, step in document["cluster"].items())]
     table = Table(_NODES, [_row(name, step) for name, step in steps])
-    session.output.show(
-        document, *([table] if table.rows or not session.output.for_people else []), head=_head(document)
-    )
+    people = session.output.for_people
+    curve = curve_line(_read_curve(session, document)) if people and document["id"] is not None else []
+    session.output.show(document, *([table] if table.rows or not people else []), head=_head(document, curve))
+
+
+def curve_line(curve: Json) -> list[str]:
+    """Return a line with an operation's rate over its time and the time left; none if neither is known."""
+    rates = [item["rate"] for item in curve["samples"]]
+    known = [rate for rate in rates if rate is not None]
+    words = []
+    if known and (most := max(known)) > 0:
+        now = "" if rates[-1] is None else f"{format_bytes(rates[-1])}/s now, "
+        words.append(f"{_sparkline(rates, most)}  {now}at most {format_bytes(most)}/s")
+    if curve["seconds_left"] is not None:
+        words.append(f"{format_duration(curve['seconds_left'])} left")
+    return [", ".join(words)] if words else []
+
+
+def _sparkline(rates: Sequence[float | None], most: float) -> str:
+    """Return the rates as bars, the highest of neighbours where there are too many; a gap for none."""
+    width = -(-len(rates) // _BARS_SHOWN)
+    groups = (rates[start : start + width] for start in range(0, len(rates), width))
+    highest = (max((rate for rate in group if rate is not None), default=None) for group in groups)
+    last = len(_BARS) - 1
+    return "".join(" " if rate is None else _BARS[min(last, round(rate / most * last))] for rate in highest)
+
+
+def _read_curve(session: Session, document: Json) -> Json:
+    try:
+        found: Json = session.client.get(f"{operation_path(document['kind'])}/curve")
+    except Failure as failure:
+        if failure.code is not ExitCode.NOT_FOUND:  # a scheduler of an earlier version has none
+            raise
+        return _NO_CURVE
+    return found if found["id"] == document["id"] else _NO_CURVE
 
 
 def show_history(session: Session, ended: list[Any]) -> None:
@@ -107,7 +142,7 @@ def add_tune(target: Group, kind: str) -> None:
 
     @target.command("tune", help=f"Change the throttle while a {kind} runs.")
     @click.option(
-        "--throttle", type=int, required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
+        "--throttle", type=WholeNumber(), required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
     )
     @pass_session
     def tune(session: Session, throttle: int) -> None:
@@ -161,10 +196,11 @@ def _row(name: str, step: Json) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _head(document: Json) -> list[str]:
+def _head(document: Json, curve: list[str]) -> list[str]:
     percent = document["percent"]
     words = [document["kind"], document["id"] or "", document["state"], "" if percent is None else f"{percent:.0f} %"]
     lines = [" ".join(clean(word) for word in words if word)]
     if document["message"]:
         lines.append(clean(document["message"]))
+    lines += curve
     return [*lines, ""] if document["nodes"] or document["cluster"] else lines

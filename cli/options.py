@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.units import parse_duration
+from cli.units import NUMBER, WHOLE, parse_duration
 
 
 class Duration(click.ParamType[float]):
@@ -21,6 +21,29 @@ class Duration(click.ParamType[float]):
             return parse_duration(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in ASCII digits, within limits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        if isinstance(value, str) and not WHOLE.fullmatch(value.strip()):
+            self.fail(f"{value!r} is not a whole number.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds up to a day, such as 0.5."""
+
+    def __init__(self, least: float) -> None:
+        super().__init__(least, 86400.0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the seconds."""
+        if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def wait_options(function: Callable[..., Any]) -> Callable[..., Any]:

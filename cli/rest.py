@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from cli.errors import ExitCode, Failure, code_of_status
 from cli.tls import explain, make_context
+from cli.units import WHOLE
 
 READ_SECONDS = 30.0
 # A restore's preview takes up to a minute, and a config check starts a JVM.
@@ -113,7 +114,7 @@ class Client:
         response, content = self._exchange(method, self._address(path, query), data, headers or {})
         answer = Answer(response.status, _decode(response, content))
         age = response.getheader("X-State-Age", "")
-        self.age_seconds = max(self.age_seconds, int(age) if age.isdigit() else 0)
+        self.age_seconds = max(self.age_seconds, int(age) if WHOLE.fullmatch(age) else 0)
         if not 200 <= response.status < 300:
             raise Failure(_sentence(answer, f"{method} {path}"), code_of_status(response.status))
         return answer

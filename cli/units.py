@@ -6,8 +6,13 @@ import re
 from datetime import datetime
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
+# Whole numbers and others in ASCII digits alone: int and float of Python also take 1_000, other alphabets, nan and inf.
+WHOLE = re.compile(r"-?[0-9]+")
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+# Python's times end at the year 9999.
+_LONGEST = 1000 * 365 * 86400.0
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -17,11 +22,13 @@ def parse_duration(text: str) -> float:
     Raises:
         ValueError: The text is no duration.
     """
-    if re.fullmatch(r"\d+(?:\.\d+)?", text):
-        return float(text)
-    if not _DURATION.fullmatch(text):
+    plain = f"{text}s" if NUMBER.fullmatch(text) else text
+    if not _DURATION.fullmatch(plain):
         raise ValueError(f"{text!r} is not a duration such as 90s, 15m or 1h30m")
-    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(plain))
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is longer than a thousand years")
+    return seconds
 
 
 def parse_time(text: str) -> float | None:

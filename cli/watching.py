@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cli.errors import ExitCode, Failure
+from cli.options import Seconds
 from cli.session import Session
 
 WATCH_SECONDS = 2.0
@@ -21,7 +22,7 @@ def watch_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--watch",
         is_flag=False,
         flag_value=WATCH_SECONDS,
-        type=click.FloatRange(min=0.1),
+        type=Seconds(0.1),
         metavar="[SECONDS]",
         help="Repeat the output until Ctrl-C, each 2 seconds or as given.",
     )

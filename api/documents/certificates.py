@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from api.sentences import sentence
 from executor.certificate_messages import OFF, CertificateFacts, fingerprints, split_certificates
 from scheduler.core.nodes.certificates import certificate_block, facts_of, fingerprint
 from scheduler.core.nodes.expiry import certificates as node_certificates
@@ -18,8 +19,7 @@ from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.spec import CassandraSpec
 from scheduler.loop.snapshot import Snapshot
 from scheduler.security.api_certificate import Identity
-from scheduler.security.authority import validity
-from scheduler.security.authority_end import authority_end
+from scheduler.security.authority_end import authority_end, client_authority_ends, times
 
 Json = Mapping[str, Any]
 # So many nodes are named in warnings, since there can be a thousand with the same cause.
@@ -31,9 +31,10 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
     state = found.state
     record = state.authority
     launched = [node for node in by_index(state.nodes.values()) if node.task is not None]
+    trusted, signing = ((), None) if record is None else (record.trusted, record.signing)
     return {
         "encryption": state.target.spec.cassandra.encryption,
-        "authorities": [] if record is None else [_authority(item, item is record.signing) for item in record.trusted],
+        "authorities": [{**_authority(item.certificate), "signs": item is signing} for item in trusted],
         "rotation": None if record is None or record.phase is None else record.phase.value,
         "rotated": None if record is None or record.rotated_at is None else _time(record.rotated_at),
         "nodes": [_node(state, node, found.at) for node in launched],
@@ -43,28 +44,26 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
 
 
 def warnings(found: Snapshot) -> list[str]:
-    """Return sentences for people about the end of the authority, and about certificates that were not renewed."""
+    """Return sentences for people about the ends of authorities, and about certificates that were not renewed."""
     of_nodes = (expiry_words(node.name, facts, found.at) for node, facts in node_certificates(found.state))
-    sentences = [sentence for sentence in of_nodes if sentence]
-    shown = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences[:_MOST_NODES]]
-    if len(sentences) > len(shown):
-        shown.append(f"So it is with the certificates of {len(sentences) - len(shown)} other nodes.")
-    return [*filter(None, [authority_warning(found)]), *shown]
+    expiring = [words for words in of_nodes if words]
+    shown = [sentence(words) for words in expiring[:_MOST_NODES]]
+    if len(expiring) > len(shown):
+        shown.append(f"So it is with the certificates of {len(expiring) - len(shown)} other nodes.")
+    return [*authority_warnings(found), *shown]
 
 
-def authority_warning(found: Snapshot) -> str:
-    """Return the sentence about the end of the authority; empty if it is far away."""
+def authority_warnings(found: Snapshot) -> list[str]:
+    """Return the sentences about the ends of authorities, of nodes and of clients, that are not far away."""
     record = found.state.authority
-    return "" if record is None else authority_end(record, found.at)[1]
+    own = "" if record is None else authority_end(record, found.at)[1]
+    of_clients = client_authority_ends(found.state.target.spec.cassandra.client_authorities, found.at)
+    return [*filter(None, [own, *(item.sentence for item in of_clients)])]
 
 
 def _clients(cassandra: CassandraSpec) -> Json:
     """Return what the target has nodes ask of clients of CQL."""
-    authorities = []
-    for pem in split_certificates(cassandra.client_authorities):
-        begin, end = validity(pem)
-        known = {"fingerprint": fingerprints(pem)[0], "not_before": _time(begin), "not_after": _time(end)}
-        authorities.append({**known, "certificate": pem})
+    authorities = [_authority(pem) for pem in split_certificates(cassandra.client_authorities)]
     return {"certificates": cassandra.client_certificates, "authorities": authorities}
 
 
@@ -79,15 +78,10 @@ def _api(identity: Identity) -> Json:
     }
 
 
-def _authority(authority: Authority, signs: bool) -> Json:
-    begin, end = validity(authority.certificate)
-    return {
-        "fingerprint": fingerprint(authority),
-        "signs": signs,
-        "not_before": _time(begin),
-        "not_after": _time(end),
-        "certificate": authority.certificate,
-    }
+def _authority(certificate: str) -> Json:
+    begin, end = times(certificate)
+    (name,) = fingerprints(certificate)
+    return {"fingerprint": name, "not_before": _time(begin), "not_after": _time(end), "certificate": certificate}
 
 
 def _node(state: ClusterState, node: NodeRecord, now: float) -> Json:

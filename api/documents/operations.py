@@ -34,11 +34,7 @@ def status(found: Snapshot, kind: str) -> Json:
         "state": word,
         "message": operation.message or _message(plan, word),
         "interrupted": operation.interrupted,
-        "request": operation.request,
-        "tuning": operation.tuning,
-        "principal": operation.principal,
-        "started": stamp(operation.started_at),
-        "finished": _time(operation.finished_at),
+        **_asked(operation),
         "percent": percent_done(found.state, view),
         "progress": _summed(found.state, view),
         "nodes": {name: _node(found.state, own) for name, own in _by_node(parts).items()},
@@ -67,12 +63,18 @@ def _ended(record: HistoryRecord) -> Json:
         "state": operation.state.value,
         "message": operation.message,
         "nodes": list(operation.nodes),
+        **_asked(operation),
+        "steps": {name: _ended_step(step) for name, step in record.steps.items()},
+    }
+
+
+def _asked(operation: OperationRecord) -> Json:
+    return {
         "request": operation.request,
         "tuning": operation.tuning,
         "principal": operation.principal,
         "started": stamp(operation.started_at),
         "finished": _time(operation.finished_at),
-        "steps": {name: _ended_step(step) for name, step in record.steps.items()},
     }
 
 

@@ -5,31 +5,37 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
 from flask import Response, jsonify, request
 
 from api.documents import cluster
-from api.http.access import Access, access, snapshot
+from api.http import streaming
+from api.http.access import access, snapshot
 from api.http.arguments import query
 from api.http.errors import RequestError
+from api.http.open_streams import LONGEST_SECONDS, event_stream
 from api.openapi.json_schema import ref
 from api.openapi.operation import Answer, parameter
 from api.openapi.routes import Routes
+from executor.number_text import whole_within
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
+from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry
-from scheduler.loop.snapshot import Snapshot, Unavailable
+from scheduler.loop.snapshot import Gateway, Snapshot, Unavailable
 from scheduler.settings.texts import plain
 
 blueprint = Routes("events", __name__)
 
+# Of all clients together. A thread serves all of them; each costs some kB and a descriptor.
+MOST_STREAMS = 256
 # Proxies close a connection that is idle for a minute.
 ALIVE_SECONDS = 15.0
 _NEWER_SECONDS = 1.0
-# A stream ends by itself: a client that vanished must not hold a thread for good.
-LONGEST_SECONDS = 3600.0
-_DIGITS = 18
+_RETRY = b"retry: 2000\n\n"
+_MOST = 10**18 - 1
 _SINCE = parameter("since", "query", "Only later events: the sequence of an event, or a time in ISO 8601")
 
 
@@ -74,34 +80,62 @@ def stream() -> Response:
     found = snapshot()
     text = request.headers.get("Last-Event-ID") or arguments.get("since")
     after = newest_sequence(found.state) if text is None else _since(found, text)
-    using = access()
-    if not using.streams.enter():
+    outlet, now = request.environ.get(streaming.ENVIRON), time.monotonic()
+    if not isinstance(outlet, streaming.Outlet):
+        return event_stream(_held(access().gateway, EventStream(after, now)))
+    opened = access().event_streams.open(OpenEventStream(after, now, outlet=outlet, began=now), _RETRY)
+    if opened is None:
         raise RequestError(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            f"All {using.streams.limit} streams are in use: read /v1/events instead, or raise API_THREADS.",
+            HTTPStatus.SERVICE_UNAVAILABLE, f"All {MOST_STREAMS} streams are in use: read /v1/events instead."
         )
-    response = Response(_events(using, after), mimetype="text/event-stream")
-    response.call_on_close(using.streams.leave)
-    response.headers["X-Accel-Buffering"] = "no"  # nginx, the admin router's server, would hold events back
-    return response
+    return opened
 
 
-def _events(using: Access, after: int) -> Iterator[str]:
-    """Yield the text of the stream: each event once, and a comment after a long silence."""
-    began = sent_at = time.monotonic()
-    yield "retry: 2000\n\n"
+@dataclass(eq=False)
+class EventStream:
+    """What one client has had: the events up to the number `after`, and anything at all at `sent_at`."""
+
+    after: int
+    sent_at: float
+
+    def news(self, state: ClusterState) -> bytes:
+        """Return the text of the events that are new, each once, and a comment after a long silence."""
+        now = time.monotonic()
+        entries = entries_after(state, self.after, KEPT) if newest_sequence(state) > self.after else []
+        if entries:
+            self.after = entries[-1].sequence
+        elif now - self.sent_at < ALIVE_SECONDS:
+            return b""
+        self.sent_at = now
+        return "".join(map(_message, entries)).encode() or b": nothing happened\n\n"
+
+
+@dataclass(eq=False, kw_only=True)
+class OpenEventStream(EventStream):
+    """An event stream without a thread. Routers stand before many clients, so no address has a limit of its own."""
+
+    outlet: streaming.Outlet
+    began: float
+    address: str = ""
+
+    def send(self, found: Snapshot, fresh: bool) -> bool:
+        """Push what is new; return False if the client is gone."""
+        message = self.news(found.state)
+        return self.outlet.push(message) if message else True
+
+
+def _held(gateway: Gateway, stream: EventStream) -> Iterator[bytes]:
+    """Yield the stream from the request's own thread, under a server that offers nothing else."""
+    began = time.monotonic()
+    yield _RETRY
     last: Snapshot | None = None
-    while time.monotonic() - began < LONGEST_SECONDS and not using.gateway.ending:
+    while time.monotonic() - began < LONGEST_SECONDS and not gateway.ending:
         try:
-            last = using.gateway.newer(last, _NEWER_SECONDS)
+            last = gateway.newer(last, _NEWER_SECONDS)
         except Unavailable:
             return
-        for entry in entries_after(last.state, after, KEPT):
-            after, sent_at = entry.sequence, time.monotonic()
-            yield _message(entry)
-        if time.monotonic() - sent_at >= ALIVE_SECONDS:
-            sent_at = time.monotonic()
-            yield ": nothing happened\n\n"
+        if message := stream.news(last.state):
+            yield message
 
 
 def _message(entry: Entry) -> str:
@@ -112,8 +146,8 @@ def _since(found: Snapshot, text: str | None) -> int:
     """Return the sequence of the last event to skip."""
     if text is None:
         return 0
-    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
-        return int(text)
+    if (number := whole_within(text, 0, _MOST)) is not None:
+        return number
     try:
         when = datetime.fromisoformat(text)
         at = when.timestamp() if when.tzinfo is not None else None
@@ -130,8 +164,8 @@ def _since(found: Snapshot, text: str | None) -> int:
 
 def _limit(arguments: Mapping[str, str]) -> int:
     text = arguments.get("limit", str(KEPT))
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= KEPT):
+    if (found := whole_within(text, 1, KEPT)) is None:
         raise RequestError(
             HTTPStatus.BAD_REQUEST, f"The query parameter limit must be a number from 1 to {KEPT}, not {plain(text)}."
         )
-    return int(text)
+    return found

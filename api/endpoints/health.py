@@ -12,6 +12,8 @@ from api.http.access import access, answer, snapshot
 from api.openapi.json_schema import OBJECT, STRING, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
+from api.sentences import sentence
+from scheduler.core.configuration.commit_log import slow_writes
 from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.ring.logins import warnings
 from scheduler.loop.snapshot import Snapshot, Unavailable
@@ -30,7 +32,7 @@ def health() -> Response:
         found = access().gateway.snapshot()
     except Unavailable as error:
         return _answer({"healthy": False, "message": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
-    check = _loop()
+    check, spec = _loop(), found.state.target.spec
     document = {
         **check,
         "age_seconds": int(max(0.0, time.time() - found.at)),
@@ -41,9 +43,10 @@ def health() -> Response:
         "warnings": [
             *filter(None, [found.problem]),
             *access().warnings(),
-            *warnings(found.state, found.state.target.spec),
+            *warnings(found.state, spec),
+            *slow_writes(spec.cassandra.options),
             *certificates.warnings(found),
-            *(f"{words[0].upper()}{words[1:]}." for words in wrong_clocks(found.state).values()),
+            *map(sentence, wrong_clocks(found.state).values()),
         ],
     }
     if found.problem:

@@ -15,6 +15,7 @@ from api.http.errors import RequestError
 from api.openapi.json_schema import STRINGS, ref
 from api.openapi.operation import parameter
 from api.openapi.routes import Routes
+from executor.number_text import whole_within
 from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode, ReplaceNode, RestartNodes, ResumeNode
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
@@ -228,10 +229,10 @@ def _record(text: str) -> NodeRecord:
 
 
 def _lines(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_LINES:
+    if (found := whole_within(text, 1, MOST_LINES)) is None:
         rule = f"The query parameter lines must be a number from 1 to {MOST_LINES}, not {plain(text)}."
         raise RequestError(HTTPStatus.BAD_REQUEST, rule)
-    return int(text)
+    return found
 
 
 def _unknown(text: str) -> RequestError:

@@ -13,6 +13,7 @@ from flask import g
 from api.documents.cluster import launched
 from api.http.access import access, snapshot, submit
 from api.http.errors import RequestError
+from api.sentences import sentence
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance import backup_places
 from scheduler.core.maintenance.replay import replaced
@@ -175,7 +176,7 @@ def distrust(request: Request, backup: Json) -> list[str]:
     if request.request.get("trust"):
         return []
     refusal = str(backup.get("refusal") or "")
-    found = [f"{refusal[0].upper()}{refusal[1:]}."] if refusal else []
+    found = [sentence(refusal)] if refusal else []
     if access().backup_keys.signing and (words := replaced(snapshot().state, request.request, backup)):
         found.append(words)
     return found

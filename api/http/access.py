@@ -13,6 +13,7 @@ from typing import Any
 from flask import Response, current_app, g, jsonify
 
 from api.http.errors import refusal_error
+from api.http.open_streams import OpenStreams
 from scheduler.core.commands.command import Command
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
@@ -44,19 +45,19 @@ class Rendered:
         return body
 
 
-class Streams:
-    """The number of open streams. Each holds one of the API's threads; half of the threads stay free.
+class Places:
+    """The places for questions to a store of backups, which hold a thread, and memory of an executor, until it answers.
 
-    The same for questions to a store of backups, which hold a thread and memory of an executor until it answers.
+    They take a fourth of the API's threads at the most.
     """
 
-    def __init__(self, threads: int, share: int = 2) -> None:
-        self.limit = max(1, threads // share)
+    def __init__(self, threads: int) -> None:
+        self.limit = max(1, threads // 4)
         self._open = 0
         self._lock = threading.Lock()
 
     def enter(self) -> bool:
-        """Open one more if the limit allows it, and return whether it did; `leave` must follow then."""
+        """Take a place if one is free, and return whether one was; `leave` must follow then."""
         with self._lock:
             if self._open >= self.limit:
                 return False
@@ -64,7 +65,7 @@ class Streams:
             return True
 
     def leave(self) -> None:
-        """Close one."""
+        """Free a place."""
         with self._lock:
             self._open -= 1
 
@@ -75,10 +76,10 @@ class Access:
 
     gateway: Gateway
     settings: Settings
+    event_streams: OpenStreams
     sealer: Sealer | None = None
     rendered: Rendered = field(default_factory=Rendered)
-    streams: Streams = field(default_factory=lambda: Streams(2))
-    questions: Streams = field(default_factory=lambda: Streams(2))
+    questions: Places = field(default_factory=lambda: Places(4))
     metrics: Metrics = field(default_factory=Metrics)
     # What an operator must do about the API's certificate.
     warnings: Callable[[], Sequence[str]] = tuple

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from executor.untrusted import finite
 from scheduler.settings.texts import LINE_SIGNS, plain, sign_rule
 
 MAX_DEPTH = 16
@@ -21,7 +22,7 @@ class BoundsError(ValueError):
 def read_json(data: bytes) -> Any:
     """Return the document. Raises BoundsError for what is no JSON, or holds more than any request needs."""
     try:
-        found = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
+        found = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise BoundsError("The body is not JSON: it is not UTF-8.") from error
     except RecursionError as error:
@@ -34,6 +35,13 @@ def read_json(data: bytes) -> Any:
 
 def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no number")
+
+
+def _finite(text: str) -> float:
+    try:
+        return finite(text)
+    except ValueError:
+        raise ValueError(f"{plain(text)} is no number") from None
 
 
 def _check(document: Any) -> None:

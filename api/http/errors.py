@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from api.sentences import sentence
 from scheduler.core.commands.command import Refusal, RefusalKind
 from scheduler.loop.snapshot import Unavailable
 from scheduler.settings.texts import plain
@@ -83,9 +84,3 @@ def _message(status: HTTPStatus, message: str) -> Response:
     response = jsonify(message=message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…")
     response.status_code = status
     return response
-
-
-def sentence(text: str, ends: tuple[str, ...] = (".", "!", "?")) -> str:
-    """Return a text as a sentence: with a capital, and with one of these ends."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith(ends) else f"{text}."

@@ -24,7 +24,7 @@ _ROUTERS = ("X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-
 # No stranger can register a name below these.
 _PRIVATE = (".mesos", ".localhost", ".thisdcos.directory")
 _PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s,]+)(?::(\d{1,5}))?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s,]+)(?::([0-9]{1,5}))?")
 
 
 class Hosts:

@@ -17,7 +17,7 @@ from api.http.access import snapshot
 from api.page.dispatch import Answer, call, role_of
 from api.page.inputs import BY_KIND, CANARY, DECOMMISSION, EFFECTS, FORCE, SETTINGS, THROTTLE, Input, read_inputs
 from api.page.locations import ask_for_list
-from api.page.retention import fates, removed_bytes
+from api.page.retention import Cluster, fates, removed_bytes
 from scheduler.core.state.operation_kinds import KINDS
 
 _PATH_FIELDS = ("plan", "node", "kind")
@@ -212,7 +212,8 @@ def preview(found: Button, form: Mapping[str, str]) -> Answer:
     listed = ask_for_list({name: str(value) for name, value in values.items()})
     if not listed.accepted:
         return listed
-    cluster = snapshot().state.target.spec.cassandra.cluster_name
+    state = snapshot().state
+    cluster = Cluster(state.cluster_id or "", state.target.spec.cassandra.cluster_name)
     found_fates = fates(listed.document["backups"], cluster, values, time.time())
     return Answer(listed.status, {"fates": found_fates, "bytes": removed_bytes(found_fates)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from executor.number_text import whole_within
 from scheduler.core.events.log import KEPT, entries_after
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import EntryKind
@@ -43,4 +44,4 @@ def context(state: ClusterState, chosen: Mapping[str, str]) -> Mapping[str, Any]
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return whole_within(text, 0, 10**18 - 1)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from executor.number_text import whole_within
+
 
 class Type(Enum):
     """The types of a field in a request."""
@@ -147,7 +149,7 @@ def _value(kind: Type, text: str) -> Any:
         case Type.FLAG:
             return True
         case Type.NUMBER:
-            return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text
+            return text if (found := whole_within(text, 0, 10**18 - 1)) is None else found
         case Type.NAMES:
             return [part.strip() for part in text.split(",") if part.strip()]
         case Type.MAPPING:

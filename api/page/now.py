@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from api.documents import curves, operations
-from api.documents.certificates import Json, authority_warning, certificates
-from api.http.errors import sentence
+from api.documents.certificates import Json, authority_warnings, certificates
 from api.page.commands import Button, button
 from api.page.formats import percent, size
 from api.page.nodes import PLANS, Mark, Tile
+from api.sentences import sentence
+from scheduler.core.configuration.commit_log import slow_writes
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.ring.logins import warnings
@@ -110,8 +111,9 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
     """
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
-    ends = filter(None, [authority_warning(found)])
-    words = [*state.configuration_errors, *warned, *warnings(state, state.target.spec), *ends]
+    ends = authority_warnings(found)
+    spec = state.target.spec
+    words = [*state.configuration_errors, *warned, *warnings(state, spec), *slow_writes(spec.cassandra.options), *ends]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     for node in certified:
         if node["state"] in _ENDING:

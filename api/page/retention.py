@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.page.formats import seconds_of
+from executor.retention import Finished, is_abandoned, kept
 
 Json = Mapping[str, Any]
-
-_DAY_SECONDS = 24 * 3600.0
-# As the executor does: a backup that has not grown for so long is abandoned.
-_ABANDONED_SECONDS = 7 * _DAY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -24,12 +21,24 @@ class Fate:
     why: str
 
 
-def fates(listed: Iterable[Json], cluster: str, rule: Json, now: float) -> list[Fate]:
+@dataclass(frozen=True)
+class Cluster:
+    """This cluster: others that keep backups in the same bucket can have its name, but not its id."""
+
+    id: str
+    name: str
+
+    def owns(self, item: Json) -> bool:
+        """Return whether a listed backup is of this cluster; executors of earlier versions list its name alone."""
+        return item["cluster"] == self.id if "cluster" in item else item.get("cluster_name") == self.name
+
+
+def fates(listed: Iterable[Json], cluster: Cluster, rule: Json, now: float) -> list[Fate]:
     """Return what becomes of each backup, newest first.
 
     Args:
         listed: The backups as the API lists them.
-        cluster: The name of this cluster: backups of others are never removed by a rule.
+        cluster: This cluster: backups of others are never removed by a rule.
         rule: `backup_name`, or `keep_last` and `keep_days`, as in a request.
         now: The time, in seconds since the epoch.
     """
@@ -37,27 +46,23 @@ def fates(listed: Iterable[Json], cluster: str, rule: Json, now: float) -> list[
     if rule.get("backup_name"):
         name = rule["backup_name"]
         return [Fate(item, item["backup_name"] == name, "") for item in ordered if item["backup_name"] == name]
-    own = [item for item in ordered if item.get("cluster_name") == cluster and item.get("state") == "complete"]
-    # Backups whose signature is not valid are counted apart, so that they displace none.
-    groups = [[item for item in own if _is_signed(item) is fine] for fine in (True, False)]
-    newest = {item["backup_name"] for group in groups for item in group[: int(rule.get("keep_last") or 0)]}
-    return [_fate(item, cluster, newest, rule, now) for item in ordered]
+    own = [item for item in ordered if cluster.owns(item) and item.get("state") == "complete"]
+    judged = (Finished(item["backup_name"], finished(item) or 0.0, _is_signed(item)) for item in own)
+    why_kept = kept(judged, now, rule.get("keep_last"), rule.get("keep_days"))
+    return [_fate(item, cluster, why_kept, now) for item in ordered]
 
 
-def _fate(item: Json, cluster: str, newest: Iterable[Any], rule: Json, now: float) -> Fate:
-    keep_days, end = rule.get("keep_days"), finished(item)
-    if item.get("cluster_name") != cluster:
-        return Fate(item, False, "of another cluster")
+def _fate(item: Json, cluster: Cluster, why_kept: Mapping[str, str], now: float) -> Fate:
+    if not cluster.owns(item):
+        return Fate(item, False, "of another cluster" if item.get("cluster_name") else "of an unknown cluster")
     if item.get("state") == "unfinished":
-        old = end is not None and now - end > _ABANDONED_SECONDS
+        end = finished(item)
+        old = end is not None and is_abandoned(end, now)
         return Fate(item, old, "abandoned, unless it still grows" if old else "not finished")
     if item.get("state") != "complete":
         return Fate(item, False, f"{item.get('state')}: cannot be judged from here")
-    if item["backup_name"] in newest:
-        return Fate(item, False, f"one of the last {rule['keep_last']}")
-    if keep_days is not None and end is not None and now - end <= int(keep_days) * _DAY_SECONDS:
-        return Fate(item, False, f"of the last {keep_days} days")
-    return Fate(item, True, "no rule keeps it")
+    why = why_kept.get(item["backup_name"])
+    return Fate(item, why is None, why or "no rule keeps it")
 
 
 def finished(item: Json) -> float | None:

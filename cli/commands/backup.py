@@ -9,7 +9,7 @@ import click
 
 from cli import operations
 from cli.errors import ExitCode, Failure
-from cli.options import wait_options
+from cli.options import WholeNumber, wait_options
 from cli.requests import location_options, location_query, login_option, request_of, table_options, trust_option
 from cli.rest import segment
 from cli.session import Session, group, pass_session
@@ -19,11 +19,12 @@ Json = Mapping[str, Any]
 
 _BACKUPS = columns(
     "Name", "State", Column("Age", Kind.TIME), Column("Size", Kind.BYTES), Column("Objects", wide=True), "Nodes",
-    "Cluster", Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True), "Message",
+    "Cluster", Column("Cluster id", wide=True), Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True),
+    "Message",
 )  # fmt: skip
 _FIELDS = (
-    "backup_name", "state", "cluster_name", "cassandra_version", "started_at", "finished_at", "bytes", "signature",
-    "refusal", "message",
+    "backup_name", "state", "cluster_name", "cluster", "cassandra_version", "started_at", "finished_at", "bytes",
+    "signature", "refusal", "message",
 )  # fmt: skip
 
 
@@ -36,12 +37,14 @@ def backup() -> None:
 @click.argument("backup_name", metavar="NAME")
 @location_options
 @table_options
-@click.option("--upload-parallelism", type=click.IntRange(1), help="The number of nodes that upload at once (1).")
-@click.option("--throttle", type=int, metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit.")
+@click.option("--upload-parallelism", type=WholeNumber(1), help="The number of nodes that upload at once (1).")
+@click.option(
+    "--throttle", type=WholeNumber(), metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit."
+)
 @click.option(
     "--absent", type=click.Choice(["wait", "skip"]), help="Wait for nodes that are down (wait), or skip them."
 )
-@click.option("--max-snapshot-spread", "max_snapshot_spread_s", type=click.IntRange(1), metavar="SECONDS",
+@click.option("--max-snapshot-spread", "max_snapshot_spread_s", type=WholeNumber(1), metavar="SECONDS",
               help="Take snapshots again that are further apart (60).")  # fmt: skip
 @click.option("--count-rows/--no-count-rows", default=None, help="Count rows for a comparison after a restore.")
 @login_option
@@ -61,8 +64,8 @@ def list_backups(session: Session, **fields: Any) -> None:
     document = session.client.get("/v1/backups", query, headers)
     rows = [
         (item["backup_name"], item["state"], item.get("finished_at"), item.get("bytes"), item.get("objects"),
-         len(item.get("nodes") or ()), item.get("cluster_name"), item.get("signature"), item.get("started_at"),
-         item.get("message"))
+         item.get("nodes"), item.get("cluster_name"), item.get("cluster"), item.get("signature"),
+         item.get("started_at"), item.get("message"))
         for item in document["backups"]
     ]  # fmt: skip
     session.output.show(document, Table(_BACKUPS, rows))
@@ -83,7 +86,7 @@ def show(session: Session, name: str, **fields: Any) -> None:
 @backup.command("verify")
 @click.argument("backup_name", metavar="NAME")
 @location_options
-@click.option("--parallelism", type=click.IntRange(1), help="The number of nodes at once (1).")
+@click.option("--parallelism", type=WholeNumber(1), help="The number of nodes at once (1).")
 @trust_option
 @wait_options
 @pass_session
@@ -95,8 +98,8 @@ def verify(session: Session, waits: bool, timeout: float | None, **fields: Any) 
 @backup.command("delete")
 @click.argument("backup_name", metavar="[NAME]", required=False)
 @location_options
-@click.option("--keep-last", type=click.IntRange(1), help="Without a name: keep so many of the newest.")
-@click.option("--keep-days", type=click.IntRange(1), help="Without a name: keep those that are not older.")
+@click.option("--keep-last", type=WholeNumber(1), help="Without a name: keep so many of the newest.")
+@click.option("--keep-days", type=WholeNumber(1), help="Without a name: keep those that are not older.")
 @wait_options
 @pass_session
 def delete(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:

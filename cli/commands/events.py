@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from cli.errors import ExitCode, Failure
+from cli.options import WholeNumber
 from cli.session import Session, command, names, node_name, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
-from cli.units import parse_duration
+from cli.units import WHOLE, parse_duration
 
 Json = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ _RETRY_SECONDS = 2.0
 @click.option("--since", metavar="SEQUENCE|TIME|D", help="After this event or time, or so long ago, such as 2h.")
 @click.option("--node", metavar="NODE", help="Only events about this node.")
 @click.option("--kind", "kinds", multiple=True, metavar="KIND[,KIND…]", help="Only these kinds, such as COMMAND.")
-@click.option("--limit", type=click.IntRange(1, 1000), help="Only the newest of them.")
+@click.option("--limit", type=WholeNumber(1, 1000), help="Only the newest of them.")
 @pass_session
 def events(
     session: Session, follow: bool, since: str | None, node: str | None, kinds: tuple[str, ...], limit: int | None
@@ -96,7 +97,7 @@ def _row(item: Json) -> tuple[Any, ...]:
 
 def _since(text: str | None) -> str:
     """Return the API's form: a number without a unit is a sequence, a duration becomes a time."""
-    if text is None or text.isdigit():
+    if text is None or WHOLE.fullmatch(text):
         return text or ""
     try:
         ago = parse_duration(text)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli import operations
-from cli.options import wait_options
+from cli.options import WholeNumber, wait_options
 from cli.requests import login_option, nodes_option, request_of, table_options
 from cli.session import Group, Session, group, pass_session
 
@@ -26,7 +26,7 @@ def _work(kind: str, title: str) -> Group:
     @target.command("start", help=f"{title}, one node after another.")
     @nodes_option
     @table_options
-    @click.option("--parallelism", type=click.IntRange(1), help="The number of nodes at once (1).")
+    @click.option("--parallelism", type=WholeNumber(1), help="The number of nodes at once (1).")
     @wait_options
     @pass_session
     def start(session: Session, waits: bool, timeout: float | None, **fields: Any) -> int:
@@ -57,9 +57,9 @@ def repair() -> None:
 @click.option(
     "--parallelism", type=click.Choice(["sequential", "parallel", "dc_parallel"]), help="Cassandra's own (sequential)."
 )
-@click.option("--pending-compactions", type=click.IntRange(0), help="Wait while a replica has more (20).")
-@click.option("--stall-seconds", type=click.IntRange(10), help="Give up a segment without progress (1800).")
-@click.option("--segment-mb", type=click.IntRange(1), help="The data that one segment compares (256).")
+@click.option("--pending-compactions", type=WholeNumber(0), help="Wait while a replica has more (20).")
+@click.option("--stall-seconds", type=WholeNumber(10), help="Give up a segment without progress (1800).")
+@click.option("--segment-mb", type=WholeNumber(1), help="The data that one segment compares (256).")
 @login_option
 @wait_options
 @pass_session

@@ -9,7 +9,7 @@ import click
 
 from cli.errors import ExitCode
 from cli.nodes import read_nodes
-from cli.options import force_option, wait_options
+from cli.options import WholeNumber, force_option, wait_options
 from cli.rest import segment
 from cli.session import Session, group, node_name, pass_session
 from cli.tables import Table, clean, columns, fields_table
@@ -144,7 +144,7 @@ def cancel(session: Session, name: str) -> None:
 @click.option(
     "--file", type=click.Choice(["system", "output", "executor"]), help="The log; Cassandra's own if not given."
 )
-@click.option("-n", "--lines", type=click.IntRange(1, 1000), default=100, help="The number of lines (100).")
+@click.option("-n", "--lines", type=WholeNumber(1, 1000), default=100, help="The number of lines (100).")
 @pass_session
 def logs(session: Session, name: str, file: str | None, lines: int) -> None:
     """Show the end of a node's log, from its sandbox on the agent."""

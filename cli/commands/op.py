@@ -9,7 +9,7 @@ import click
 
 from cli import operations
 from cli.errors import ExitCode, Failure
-from cli.options import Duration, wait_options
+from cli.options import Duration, WholeNumber, wait_options
 from cli.requests import login_option
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, columns
@@ -102,7 +102,9 @@ def proceed(session: Session, kind: str, login: str | None, waits: bool, timeout
 
 @op.command("tune")
 @click.argument("kind", type=click.Choice(("backup", "restore")), metavar="backup|restore")
-@click.option("--throttle", type=int, required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit.")
+@click.option(
+    "--throttle", type=WholeNumber(), required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
+)
 @pass_session
 def tune(session: Session, kind: str, throttle: int) -> None:
     """Change the throttle of a running backup or restore."""

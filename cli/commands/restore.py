@@ -9,7 +9,7 @@ import click
 
 from cli import operations
 from cli.errors import ExitCode, Failure
-from cli.options import wait_options
+from cli.options import WholeNumber, wait_options
 from cli.requests import location_options, login_option, request_of, table_options, trust_option
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
@@ -36,10 +36,10 @@ def _request(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--rename", multiple=True, metavar="OLD=NEW", help="Restore under another name: a keyspace or table."
         ),
-        click.option("--parallelism", type=click.IntRange(0), help="The number of nodes that load at once (0: all)."),
+        click.option("--parallelism", type=WholeNumber(0), help="The number of nodes that load at once (0: all)."),
         click.option("--compare", type=click.Choice(["none", "count", "sample", "full"]), help="The proof (sample)."),
         click.option(
-            "--throttle", type=int, metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit."
+            "--throttle", type=WholeNumber(), metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit."
         ),
         trust_option,
         login_option,

@@ -10,6 +10,7 @@ from cli.nodes import NODES, nodes_of
 from cli.rest import Client
 from cli.session import Session, command, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
+from cli.units import WHOLE
 from cli.waiting import operation_path
 from cli.watching import repeat, watch_option
 
@@ -115,7 +116,7 @@ def _jobs(operations: Sequence[Json] | Any) -> dict[str, str]:
 
 def _order(node: Json) -> tuple[str, int]:
     number = str(node["name"]).rpartition("-")[2]
-    return str(node.get("rack") or "~"), int(number) if number.isdigit() else 0
+    return str(node.get("rack") or "~"), int(number) if WHOLE.fullmatch(number) else 0
 
 
 def _head(document: Json) -> list[str]:

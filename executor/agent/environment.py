@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from executor.number_text import parse_number
+
 TOKEN = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 _SSL = "LIBPROCESS_SSL_"
 _UNITS = {
@@ -103,6 +105,6 @@ def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
     text = environ.get(name, default).strip()
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     try:
-        return float(number) * _UNITS[text[len(number) :]]
+        return parse_number(number.rstrip()) * _UNITS[text[len(number) :]]
     except (ValueError, KeyError) as error:
         raise MesosEnvironmentError(f"{name}={text} is not a duration such as 15mins") from error

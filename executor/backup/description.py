@@ -15,6 +15,7 @@ from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import quote
 from executor.jmx.jolokia import Attribute, Jolokia
 from executor.jobs.context import JobError
+from executor.number_text import parse_whole
 from executor.protocol import CASSANDRAS_KEY_SPACES
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +103,10 @@ def ring(session: Session) -> tuple[RingMember, ...]:
 
 
 def _numerically(token: str) -> tuple[int, str]:
-    return (int(token), "") if token.lstrip("-").isdigit() else (0, token)
+    try:
+        return parse_whole(token), ""
+    except ValueError:
+        return 0, token
 
 
 def tables(

@@ -7,13 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from executor import retention
 from executor.backup.catalog import Catalog, Entry
 from executor.backup.format import layout
 from executor.s3.store import Store, Stored
 
-# A backup that has not grown for this time is abandoned.
-ABANDONED_SECONDS = 7 * 24 * 3600.0
-_DAY_SECONDS = 24 * 3600.0
 _AT_ONCE = 500
 
 # A sweep renews its notice every few hundred objects.
@@ -39,9 +37,6 @@ def find_outdated(
 ) -> list[Entry]:
     """Return the backups of one cluster that the retention rules do not keep, abandoned ones included.
 
-    A backup is kept if it is one of the last `keep_last`, or not older than `keep_days`; one of the two is enough.
-    Backups without a valid signature are counted apart.
-
     Args:
         entries: The backups of the location.
         cluster: The cluster's id.
@@ -50,16 +45,13 @@ def find_outdated(
         keep_days: An age in days, or None.
     """
     own = [entry for entry in entries if cluster_of(entry) == cluster]
-    complete = sorted((entry for entry in own if entry.manifest is not None), key=_finished_at, reverse=True)
-    # A writer of the bucket can add backups without a valid signature: they do not displace signed ones.
-    groups = [[entry for entry in complete if entry.judged.is_fine is fine] for fine in (True, False)]
-    kept = {entry.name for group in groups for entry in group[: keep_last or 0]}
-    if keep_days is not None:
-        kept |= {entry.name for entry in complete if now - _finished_at(entry) <= keep_days * _DAY_SECONDS}
+    complete = [entry for entry in own if entry.manifest is not None]
+    finished = (retention.Finished(entry.name, _finished_at(entry), entry.judged.is_fine) for entry in complete)
+    kept = retention.kept(finished, now, keep_last, keep_days)
     # A backup that is sealed with a missing key can be complete.
     open_ones = [entry for entry in own if entry.manifest is None and not entry.problem]
-    given_up = [entry for entry in open_ones if is_given_up(entry, now)]
-    return [entry for entry in complete if entry.name not in kept] + given_up
+    given_up = [entry for entry in open_ones if retention.is_abandoned(entry.changed_at, now)]
+    return sorted((entry for entry in complete if entry.name not in kept), key=_finished_at, reverse=True) + given_up
 
 
 def cluster_of(entry: Entry) -> str | None:
@@ -71,11 +63,6 @@ def cluster_of(entry: Entry) -> str | None:
 
 def _finished_at(entry: Entry) -> float:
     return 0.0 if entry.manifest is None else entry.manifest.finished_at
-
-
-def is_given_up(entry: Entry, now: float) -> bool:
-    """Return whether an incomplete backup is abandoned."""
-    return now - entry.changed_at > ABANDONED_SECONDS
 
 
 def remove(store: Store, name: str) -> None:
@@ -104,7 +91,8 @@ def sweep_objects(
         if unreadable := [entry.problem for entry in everything if entry.problem and not _is_others(entry, clusters)]:
             return Swept(put_off=f"a backup cannot be read, so that its objects are unknown: {'; '.join(unreadable)}")
         entries = [entry for entry in everything if cluster_of(entry) in clusters]
-        if unfinished := [entry.name for entry in entries if entry.manifest is None and not is_given_up(entry, now)]:
+        open_ones = [entry for entry in entries if entry.manifest is None]
+        if unfinished := [item.name for item in open_ones if not retention.is_abandoned(item.changed_at, now)]:
             text = f"backup not finished: {', '.join(sorted(unfinished))}; a later deletion removes the objects"
             return Swept(put_off=text)
         needed = _needed(store, entries, check, tell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from executor.backup.format import layout
+from executor.backup.format.content import Content, TooLongError
 from executor.backup.format.manifest import Component
 from executor.backup.seal.cipher import UnsealError
 from executor.backup.seal.store import BackupStore
@@ -63,66 +63,34 @@ class Verifier:
         raise AssertionError("unreachable")
 
     def _read(self, component: Component) -> str | None:
-        measured = _Measured(component)
+        content, stored = Content(component.size, component.sha256), 0
         plain: _Plain = compression.Decompressor() if component.encoding == layout.ZSTD_ENCODING else _as_it_is
         opened = self.store.unsealer(component.key) if component.key.endswith(layout.SEALED) else None
         try:
             with self.store.stream(component.key) as pieces:
                 for piece in self._paced(pieces):
-                    measured.receive(piece)
+                    stored += len(piece)
+                    if stored > component.stored_size:
+                        return f"has more than {component.stored_size} bytes"
                     for part in (piece,) if opened is None else opened(piece):
-                        measured.read(plain(part))
-                measured.read(() if opened is None else plain(opened.finish()))
+                        for read in plain(part):
+                            content.add(read)
+                for read in () if opened is None else plain(opened.finish()):
+                    content.add(read)
         except UnsealError as error:
             return f"cannot be opened: {error}"
         except compression.DamagedError as error:
             return f"cannot be decompressed: {error}"
-        except _TooLongError as error:
+        except TooLongError as error:
             return str(error)
-        return measured.problem()
+        if stored != component.stored_size:
+            return f"has {stored} bytes instead of {component.stored_size}"
+        return content.problem()
 
     def _paced(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             self.pace(len(piece))
             yield piece
-
-
-class _TooLongError(Exception):
-    """An object with more content than the backup has: the rest, which can be without end, is not read."""
-
-
-class _Measured:
-    """Sizes and digest of an object that is read."""
-
-    def __init__(self, component: Component) -> None:
-        self._component = component
-        self._digest = hashlib.sha256()
-        self._stored = self._size = 0
-
-    def receive(self, piece: bytes) -> None:
-        """Count stored bytes. Raises _TooLongError."""
-        self._stored += len(piece)
-        if self._stored > self._component.stored_size:
-            raise _TooLongError(f"has more than {self._component.stored_size} bytes")
-
-    def read(self, contents: Iterable[bytes]) -> None:
-        """Count plain content. Raises _TooLongError."""
-        for content in contents:
-            self._size += len(content)
-            if self._size > self._component.size:
-                raise _TooLongError(f"has more than {self._component.size} bytes when decompressed")
-            self._digest.update(content)
-
-    def problem(self) -> str | None:
-        """Return how the whole object differs from the backup; None if it is the same."""
-        wanted = self._component
-        if self._stored != wanted.stored_size:
-            return f"has {self._stored} bytes instead of {wanted.stored_size}"
-        if self._size != wanted.size:
-            return f"has {self._size} bytes when decompressed instead of {wanted.size}"
-        if self._digest.hexdigest() != wanted.sha256:
-            return f"has the SHA-256 {self._digest.hexdigest()}"
-        return None
 
 
 def _as_it_is(piece: bytes) -> Iterable[bytes]:

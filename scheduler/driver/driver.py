@@ -11,6 +11,7 @@ This module handles the traps of pymesos:
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import select
@@ -171,7 +172,7 @@ class _Subscription(MesosSchedulerDriver):
             if event.get("type") == "SUBSCRIBED":
                 subscribed = event["subscribed"]
                 self.framework_id = subscribed["framework_id"]["value"]
-                self._heartbeat = float(subscribed.get("heartbeat_interval_seconds") or DEFAULT_HEARTBEAT)
+                self._heartbeat = _heartbeat(subscribed.get("heartbeat_interval_seconds"))
                 self._reported_connected = True
         except Exception as error:  # noqa: BLE001 an event can have any shape: the subscription must go on
             logger.error("event of Mesos ignored: it cannot be parsed (%r): %.500s", error, event)
@@ -351,6 +352,12 @@ class _Subscription(MesosSchedulerDriver):
     def _drain_wakeups(self, readable: Iterable[int]) -> None:
         if self._wake_fd() in readable:
             os.read(self._wake_fd(), 4096)
+
+
+def _heartbeat(value: Any) -> float:
+    """Return the seconds between two heartbeats, the default instead of NaN and infinity, which would never pass."""
+    seconds = float(value or DEFAULT_HEARTBEAT)
+    return seconds if math.isfinite(seconds) else DEFAULT_HEARTBEAT
 
 
 def _with_port(master: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from executor.protocol import encode_message
 from scheduler.core.commands.command import RotateAuthority
 from scheduler.core.configuration.client_certificates import node_identity
 from scheduler.core.cycle.decision import Ask
-from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
+from scheduler.core.state.authority import Authority, RotationPhase
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import EntryKind
 from scheduler.core.state.lifecycle import is_running, may_live
@@ -23,7 +23,7 @@ from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
 from scheduler.loop.messages import Message, Noted
 from scheduler.security.authority import AuthorityError, Names, RequestRefused, sign_node
-from scheduler.security.authority_end import authority_end, is_useless
+from scheduler.security.authority_end import authority_end, client_authority_ends, is_useless
 from scheduler.security.issuer import Issuer
 
 logger = logging.getLogger(__name__)
@@ -37,15 +37,15 @@ class Certificates:
         self._issuer = issuer
         self._note = note
         self._problem = ""
-        self._told: tuple[str, int] | None = None
+        self._told: Mapping[str, int] = {}  # by authority how near the end was
 
     def with_authority(self, state: ClusterState, now: float) -> ClusterState:
         """Return the state with an authority, which is made when the target needs one for the first time.
 
         A rotation does not wait for proofs of an authority that is not valid now: no peer accepts its certificates.
         """
+        self._tell_ends(state, now)
         if state.authority is not None:
-            self._tell_end(state.authority, now)
             if not is_useless(state.authority, now):
                 return state
             self._tell("the old authority is not valid any more: the new one signs certificates from now on")
@@ -80,13 +80,17 @@ class Certificates:
         logger.info("the files of the authority hold another one: the nodes begin to trust it")
         return RotateAuthority(following.certificate, following.sealed, SCHEDULER, waits=True)
 
-    def _tell_end(self, record: AuthorityRecord, now: float) -> None:
-        """Report the approaching end of the authority, each time that it is much nearer."""
-        level, sentence = authority_end(record, now)
-        told = (record.signing.certificate, level)
-        if sentence and told != self._told:
-            self._tell(sentence)
-        self._told = told
+    def _tell_ends(self, state: ClusterState, now: float) -> None:
+        """Report the approaching ends of the authorities of nodes and clients, each time that one is much nearer."""
+        ends: dict[str, tuple[int, str]] = {}
+        if state.authority is not None:
+            ends[state.authority.signing.certificate] = authority_end(state.authority, now)
+        for found in client_authority_ends(state.target.spec.cassandra.client_authorities, now):
+            ends[found.fingerprint] = (found.level, found.sentence)
+        for name, (level, sentence) in ends.items():
+            if sentence and self._told.get(name) != level:
+                self._tell(sentence)
+        self._told = {name: level for name, (level, _) in ends.items()}
 
     def _tell(self, sentence: str) -> None:
         logger.warning("%s", sentence)

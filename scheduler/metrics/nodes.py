@@ -18,7 +18,7 @@ from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import is_up
 from scheduler.metrics.families import family, gauge, labelled
-from scheduler.security.authority import validity
+from scheduler.security.authority_end import times
 
 # The scheduler asks each node every half a minute. Older figures are of a node that does not answer.
 STALE_SECONDS = 120.0
@@ -115,7 +115,7 @@ def _record_metrics(state: ClusterState) -> Iterator[Metric]:
 
 def _client_authorities(state: ClusterState) -> Metric:
     authorities = split_certificates(state.target.spec.cassandra.client_authorities)
-    ends = (((fingerprints(pem)[0],), validity(pem)[1]) for pem in authorities)
+    ends = ((fingerprints(pem), times(pem)[1]) for pem in authorities)
     meaning = "Time at which each authority of clients expires, by its SHA-256."
     return labelled("client_authority_expiry_timestamp_seconds", meaning, ("fingerprint",), ends)
 

@@ -1,17 +1,34 @@
-"""The end of the authority that signs certificates: what to say of it, and when."""
+"""The ends of the authorities that sign certificates of nodes and of clients: what to say of them, and when."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from executor.certificate_messages import fingerprints, split_certificates
 from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.security.authority import validity
 
 _DAY = 86_400.0
 # A sentence is reported again when so many days are left.
 _LEFT_DAYS = (1, 7, 30)
-_NOT_YET, _OVER = -1, 0
+_NOT_YET, _OVER, _FAR = -1, 0, max(_LEFT_DAYS) + 1
+_SHOWN = 16  # characters of a SHA-256
+
+
+@dataclass(frozen=True)
+class ClientAuthorityEnd:
+    """The end of one authority of clients: its SHA-256, the time in seconds since the epoch, level and sentence.
+
+    The level is that of `authority_end`. Nodes do not check this time, only that of a client's certificate; but an
+    authority issues none that lasts longer.
+    """
+
+    fingerprint: str
+    end: float
+    level: int
+    sentence: str
 
 
 def authority_end(record: AuthorityRecord, now: float) -> tuple[int, str]:
@@ -34,11 +51,40 @@ def authority_end(record: AuthorityRecord, now: float) -> tuple[int, str]:
         )
     if now >= end:
         return _OVER, f"The authority of certificates has expired on {_day(end)}, so new connections fail: {what}."
-    for days in () if record.following is not None else _LEFT_DAYS:
-        if end - now <= days * _DAY:
-            left = "a day" if days == 1 else f"{days} days"
-            return days, f"The authority of certificates expires in less than {left}, on {_day(end)}: {what}."
-    return max(_LEFT_DAYS) + 1, ""
+    level = _FAR if record.following is not None else _level(end, now)
+    return level, f"The authority of certificates {_ends(level, end)}: {what}." if level < _FAR else ""
+
+
+def client_authority_ends(authorities: str, now: float) -> tuple[ClientAuthorityEnd, ...]:
+    """Return how near the end of each authority of clients is.
+
+    Args:
+        authorities: Certificates as PEM.
+        now: Seconds since the epoch.
+    """
+    return tuple(_client_end(pem, now) for pem in split_certificates(authorities))
+
+
+def _client_end(pem: str, now: float) -> ClientAuthorityEnd:
+    (fingerprint,) = fingerprints(pem)
+    end = times(pem)[1]
+    level = _level(end, now)
+    name = f"The authority {fingerprint[:_SHOWN]}… in SECURITY_CLIENT_CA_FILE"
+    sentence = ""
+    if level == _OVER:
+        sentence = f"{name} has expired on {_day(end)}: give clients certificates of another one, and remove it."
+    elif level < _FAR:
+        sentence = f"{name} {_ends(level, end)}: add another one, and give clients certificates of that."
+    return ClientAuthorityEnd(fingerprint, end, level, sentence)
+
+
+def _level(end: float, now: float) -> int:
+    return next((days for days in (_OVER, *_LEFT_DAYS) if end - now <= days * _DAY), _FAR)
+
+
+def _ends(level: int, end: float) -> str:
+    left = "a day" if level == 1 else f"{level} days"
+    return f"expires in less than {left}, on {_day(end)}"
 
 
 def cannot_begin(authority: Authority, now: float) -> str:
@@ -54,7 +100,7 @@ def is_useless(record: AuthorityRecord, now: float) -> bool:
     return record.phase is RotationPhase.TRUST_BOTH and bool(cannot_begin(record.current, now))
 
 
-@lru_cache(maxsize=8)  # of the few authorities, in each cycle
+@lru_cache(maxsize=32)  # of the few authorities, in each cycle
 def times(certificate: str) -> tuple[float, float]:
     """Return from when to when an authority is valid, in seconds since the epoch."""
     return validity(certificate)

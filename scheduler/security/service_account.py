@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -73,7 +74,7 @@ def expiry_of(token: str) -> float | None:
     try:
         body = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["exp"]
-        return float(found)
+        return ends if math.isfinite(ends := float(found)) else None
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
 

@@ -18,7 +18,7 @@ from scheduler.security.api_certificate import CertificateFiles, CertificateSour
 from scheduler.security.lines import read_text
 from scheduler.security.tls import Tls
 from scheduler.security.zookeeper import Access, parse_credentials
-from scheduler.settings.api_files import OWN_WORD
+from scheduler.settings.api_files import OWN_WORD, scheme
 from scheduler.settings.bundle_digests import DIGESTS
 from scheduler.settings.cassandra_options import OPTIONS
 from scheduler.settings.parsing import read
@@ -153,7 +153,7 @@ class Settings:
     @property
     def api_scheme(self) -> str:
         """`https` if the API has a certificate, else `http`."""
-        return "https" if self.api_certificate_file or self.has_own_certificate else "http"
+        return scheme(self.api_certificate_file, self.api_certificate)
 
     @property
     def has_own_certificate(self) -> bool:

@@ -21,6 +21,11 @@ OWN_SETTING, OWN_WORD = "API_CERTIFICATE", "own"
 _KEYS = ("SECRETS_KEY_FILE", "SECRETS_KEY", "SECURITY_CA_KEY_FILE")
 
 
+def scheme(certificate_file: str | None, certificate: str | None) -> str:
+    """Return the API's scheme by the values of API_CERTIFICATE_FILE and API_CERTIFICATE: `https` with either."""
+    return "https" if certificate_file or certificate == OWN_WORD else "http"
+
+
 def unusable_api_files(reading: Reading, now: float) -> Iterator[str]:
     """Yield the problems of these files, and of settings that need each other."""
     certificate, key, clients, roles = (reading.values.get(name) or "" for name in (CERTIFICATE, KEY, CLIENT_CA, ROLES))

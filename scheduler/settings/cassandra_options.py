@@ -7,13 +7,13 @@ are in `REMOVED`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from executor.number_text import parse_number, parse_whole
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
-from scheduler.settings.cassandra_values import TYPES, check_value
+from scheduler.settings.cassandra_values import check_value
 
 PREFIX = "CASSANDRA_"
 
@@ -250,15 +250,10 @@ def _read(kind: str, key: str, text: str) -> Any:
         if text.lower() not in ("true", "false"):
             raise ValueError("must be true or false")
         return text.lower() == "true"
-    if kind in ("integer", "number"):
-        try:
-            value = int(text) if kind == "integer" else float(text)
-        except (ValueError, OverflowError):
-            value = math.nan
-        # Not math.isfinite: it takes no integer of more than 308 digits.
-        if not -math.inf < value < math.inf:
-            raise ValueError(f"must be {TYPES[kind][1]}")
-        return value
+    if kind == "integer":
+        return parse_whole(text)
+    if kind == "number":
+        return parse_number(text)
     rule = check_value(key, text)
     if rule:
         raise ValueError(rule)

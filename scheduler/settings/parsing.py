@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import pwd
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scheduler.settings.api_files import OWN_SETTING, OWN_WORD, unusable_api_files
+from executor.number_text import parse_number, parse_whole
+from scheduler.security.api_certificate import CERTIFICATE
+from scheduler.settings.api_files import OWN_SETTING, scheme, unusable_api_files
 from scheduler.settings.bundle_digests import add_digests
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
@@ -131,13 +132,7 @@ def _typed(setting: Setting, text: str) -> Any:
         if text.lower() not in ("true", "false"):
             raise ValueError("must be true or false")
         return text.lower() == "true"
-    try:
-        value = int(text) if setting.kind == "integer" else float(text)
-    except (ValueError, OverflowError):
-        value = math.nan
-    # Not math.isfinite: it takes no integer of more than 308 digits.
-    if not -math.inf < value < math.inf:
-        raise ValueError("must be a whole number" if setting.kind == "integer" else "must be a number")
+    value = parse_whole(text) if setting.kind == "integer" else parse_number(text)
     if abs(value) > MOST:
         raise ValueError(f"must be at most {MOST}" if value > 0 else f"must be at least -{MOST}")
     return value
@@ -187,9 +182,8 @@ def _locations(reading: Reading, name: str) -> dict[str, str]:
     if host in _WILDCARDS:
         # A name that does not depend on the scheduler's agent: another address would restart every node.
         host = "-".join(reversed(name.split("/"))) + ".marathon.mesos"
-    own = reading.values.get(OWN_SETTING) == OWN_WORD
-    scheme = "https" if own or reading.values.get("API_CERTIFICATE_FILE") else "http"
-    base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    speaks = scheme(reading.values.get(CERTIFICATE), reading.values.get(OWN_SETTING))
+    base = f"{speaks}://{f'[{host}]' if ':' in host else host}:{port}/v1"
     artifacts = (reading.values.get("ARTIFACTS_URL") or f"{base}/artifacts").rstrip("/") + "/"
     return {
         "ARTIFACTS_URL": artifacts,

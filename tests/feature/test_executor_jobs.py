@@ -71,6 +71,8 @@ def session(jobs: NodeJobs) -> Iterator[Session]:
         ({"options": {"authenticator": "NoAuthenticator"}}, "Unable to find class NoAuthenticator"),
         ({"options": {"max_mutation_size": "1KiB"}}, "Rejected an oversized mutation"),
         ({"options": OFF_HEAP | {"memtable_offheap_space": "0MiB"}}, "waits without end at the system tables"),
+        ({"options": {"periodic_commitlog_sync_lag_block": "0ms"}}, ""),
+        ({"options": {"commitlog_sync": "group", "commitlog_sync_group_window": "15s"}}, ""),
         ({"options": OFF_HEAP | {"num_tokens": 1, "memtable_offheap_space": "1MiB", "cdc_enabled": True}}, ""),
         ({"options": {"native_transport_max_requests_per_second": -1}}, "permits/second must be positive"),
         ({"jvm_options": ("-XX:NoSuchOption=1",)}, "Unrecognized VM option 'NoSuchOption=1'"),

@@ -13,7 +13,7 @@ from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 
-STREAMS = 8
+STREAMS = 256
 STREAM = b"GET /v1/events/stream HTTP/1.1\r\nHost: api\r\n\r\n"
 
 
@@ -38,8 +38,8 @@ def test_it_works_among_unfinished_requests(make: Make) -> None:
             unfinished.recv(1)
 
 
-def test_streams_beyond_the_limit_are_told_503_and_all_end_with_the_process(make: Make) -> None:
-    scheduler = make(API_THREADS="16").start()
+def test_many_streams_hold_no_thread_and_all_end_with_the_process(make: Make) -> None:
+    scheduler = make(API_THREADS="2").start()
     wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
     with ExitStack() as stack:
         streams = [connected(scheduler, stack, STREAM) for _ in range(STREAMS)]
@@ -49,10 +49,21 @@ def test_streams_beyond_the_limit_are_told_503_and_all_end_with_the_process(make
         for _ in range(100):
             connected(scheduler, stack, b"GET /v1/pl")
         assert scheduler.status("/v1/plan") == 200
+        # The command is an event, which all streams get.
+        assert scheduler.post("/v1/plan/interrupt") == 200
+        for client in streams:
+            data = b""
+            while b"event: COMMAND" not in data:
+                data += (part := client.recv(4096))
+                assert part, data
         assert scheduler.process is not None
         scheduler.process.terminate()
         assert scheduler.exit_code() == Exit.OK
-        assert streams[0].recv(1000).endswith(b"0\r\n\r\n")
+        for client in (streams[0], streams[-1]):
+            data = b""
+            while part := client.recv(4096):
+                data += part
+            assert data.endswith(b"0\r\n\r\n")
 
 
 def until_body(client: socket.socket) -> bytes:

@@ -18,7 +18,7 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 # it, or a module beside the folders. The packages themselves are rooms of "".
 FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
-    "api": ("documents http", "openapi", "endpoints", "page"),
+    "api": ("sentences", "documents http", "openapi", "endpoints", "page"),
     "api.page": (
         "dispatch formats history inputs live offers settings", "charts locations logs retention",
         "backups commands nodes", "do now stream work", "routes",
@@ -35,8 +35,8 @@ FLOORS = {
     ),
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
-        "json_codec untrusted memory redaction cql figures mesos_http certificate_messages maven_lock "
-        "metadata_addresses whole_file python_files",
+        "json_codec untrusted number_text retention memory redaction cql figures mesos_http certificate_messages "
+        "maven_lock metadata_addresses whole_file python_files",
         "protocol sbom", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
     ),
@@ -73,7 +73,8 @@ CORE_STANDARD_LIBRARY = {
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
 SHARED_WITH_EXECUTORS = {
     "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures",
-    "executor.certificate_messages", "executor.metadata_addresses",
+    "executor.certificate_messages", "executor.metadata_addresses", "executor.number_text",
+    "executor.retention",
 }  # fmt: skip
 # What the driver takes beside them: the sockets of pymesos are replaced in one place for both of its drivers.
 SHARED_WITH_DRIVERS = {"executor.mesos_http"}

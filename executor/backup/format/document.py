@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from executor import json_codec
 from executor.json_codec import SHOWN, DocumentError
-from executor.untrusted import clean_text
+from executor.untrusted import clean_text, finite
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -63,7 +63,7 @@ def _check_amount(data: bytes, what: str) -> None:
 
 def _parse(data: bytes, what: str) -> dict[str, Any]:
     try:
-        document = json.loads(data.decode(), parse_constant=_no_number)
+        document = json.loads(data.decode(), parse_constant=_no_number, parse_float=finite)
     except ValueError as error:
         raise DocumentError(f"{what} is no JSON: {error}") from error
     if not isinstance(document, dict):

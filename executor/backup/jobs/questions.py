@@ -114,6 +114,7 @@ def _listed(entry: Entry) -> Mapping[str, Any]:
     state = LOCKED if entry.is_locked else DAMAGED if entry.problem else UNFINISHED if found is None else COMPLETE
     return {
         "backup_name": entry.name,
+        "cluster": None if name is None else name.cluster,
         "cluster_name": None if name is None else name.cluster_name,
         "state": state,
         "started_at": _started_at(entry),

@@ -12,13 +12,12 @@ from executor.backup.jobs.upload import limit
 from executor.backup.request import Request, open_location, read
 from executor.backup.seal.signature import Judged
 from executor.backup.seal.store import BackupStore
-from executor.backup.upload.progress import Meter
+from executor.backup.upload.progress import Meter, Pace
 from executor.backup.upload.sender import THREADS
 from executor.backup.verification import Verifier
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.s3.crew import Crew
-from executor.s3.throttle import Throttle
 
 _NAMED = 5
 
@@ -68,18 +67,11 @@ def _verified(context: JobContext, store: BackupStore, components: list[Componen
     throttle_limit = limit(context)
     crew = Crew()
     meter = Meter(len(components), sum(component.size for component in components))
-    throttle = Throttle(throttle_limit, crew.sleep)
-
-    def pace(size: int) -> None:
-        crew.check()
-        throttle.take(size)
-        crew.check()
-        meter.add_moved(size)
 
     def tick() -> None:
         context.check()
         context.tell(meter.progress("verifying", {"throttle": throttle_limit()}))
 
-    verifier = Verifier(store.with_wait(crew.wait), meter, crew, pace)
+    verifier = Verifier(store.with_wait(crew.wait), meter, crew, Pace(throttle_limit, meter, crew))
     crew.run(THREADS, [verifier.task(component) for component in components], tick)
     return verifier.damaged

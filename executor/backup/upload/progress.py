@@ -9,9 +9,27 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from executor.protocol import JobProgress
+from executor.s3.crew import Crew
+from executor.s3.throttle import Throttle
 
 _WINDOW_SECONDS = 30.0
 _SAMPLE_SECONDS = 0.5
+
+
+class Pace:
+    """The pace of bytes over the network, for threads of a crew: within the throttle, and counted."""
+
+    def __init__(self, limit: Callable[[], float], meter: Meter, crew: Crew) -> None:
+        self._throttle = Throttle(limit, crew.sleep)
+        self._meter = meter
+        self._crew = crew
+
+    def __call__(self, size: int) -> None:
+        """Wait until so many bytes may move. Raises StoppedError."""
+        self._crew.check()
+        self._throttle.take(size)
+        self._crew.check()
+        self._meter.add_moved(size)
 
 
 class Meter:

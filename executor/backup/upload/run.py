@@ -12,7 +12,7 @@ from executor.backup.seal.vault import Vault
 from executor.backup.upload.files import SnapshotFile
 from executor.backup.upload.hashes import HashCache
 from executor.backup.upload.index import Index
-from executor.backup.upload.progress import Meter
+from executor.backup.upload.progress import Meter, Pace
 from executor.backup.upload.sender import THREADS, Sender, largest_first
 from executor.protocol import JobProgress
 from executor.s3.crew import Crew, StoppedError
@@ -100,20 +100,14 @@ def _send(
     vault: Vault | None,
 ) -> Sender:
     crew = Crew()
-    throttle = Throttle(control.limit, crew.sleep)
     reads = Throttle(lambda: _READS * control.limit(), crew.sleep)
-
-    def pace(size: int) -> None:
-        crew.check()
-        throttle.take(size)
-        crew.check()
-        meter.add_moved(size)
 
     def tick() -> None:
         control.tick()
         control.tell(meter.progress("uploading", {"throttle": control.limit()}))
 
     waiting = store.with_wait(crew.wait)
+    pace = Pace(control.limit, meter, crew)
     sender = Sender(waiting, prefix, index, hashes, meter, crew, pace, reads.take, halves, vault)
     try:
         crew.run(THREADS, (partial(sender.send, file) for file in largest_first(files)), tick)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from executor.backup.format.content import Content, TooLongError
 from executor.backup.format.layout import SEALED, is_compressed
 from executor.backup.seal.cipher import Unsealer, UnsealError
 from executor.backup.upload.compression import DamagedError, Decompressor
@@ -162,11 +163,10 @@ class _Growing:
         self._write = write
         self._piece = piece
         self._count = count
-        self._digest = hashlib.sha256()
+        self._content = Content(piece.size, piece.sha256)
         self._unsealer = unsealer
         self._decompressor = Decompressor() if is_compressed(piece.key) else None
-        self._size = 0
-        self.received = 0
+        self._counted = self.received = 0
 
     def feed(self, chunk: bytes) -> None:
         """Process received bytes. Raises FetchError."""
@@ -181,11 +181,12 @@ class _Growing:
 
     def _take(self, content: bytes) -> None:
         for plain in self._plain(content):
-            if self._size + len(plain) > self._piece.size:
-                raise self._damaged(f"it holds more than {self._piece.size} bytes")
-            self._size += len(plain)
-            self._digest.update(plain)
+            try:
+                self._content.add(plain)
+            except TooLongError as error:
+                raise self._damaged(f"it {error}") from error
             self._write(plain)
+            self._counted += len(plain)
             self._count(len(plain))
 
     def _plain(self, chunk: bytes) -> Iterator[bytes]:
@@ -206,14 +207,12 @@ class _Growing:
                 self._take(self._unsealer.finish())
             except UnsealError as error:
                 raise self._damaged(f"it cannot be opened: {error}") from error
-        if self._size != self._piece.size:
-            raise self._damaged(f"it holds {self._size} bytes instead of {self._piece.size}")
-        if self._digest.hexdigest() != self._piece.sha256:
-            raise self._damaged(f"its SHA-256 is {self._digest.hexdigest()} instead of {self._piece.sha256}")
+        if (problem := self._content.problem()) is not None:
+            raise self._damaged(f"it {problem}")
 
     def give_up(self) -> None:
         """Subtract the received bytes from the progress."""
-        self._count(-self._size)
+        self._count(-self._counted)
 
     def _damaged(self, why: str) -> FetchError:
         return FetchError(f"{self._piece.key} ({self._piece.name}) is damaged: {why}", hopeless=True)

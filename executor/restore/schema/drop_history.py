@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from executor.cql.ddl import COLUMNS, TABLE, Element
 from executor.cql.tokenizer import CqlError, words
+from executor.number_text import parse_whole
 from executor.restore.problems import Problem
 from executor.restore.schema.shape import column_types, read
 
@@ -54,9 +55,13 @@ def _alter(past: Past, element: Element) -> None:
     if not found[5].says("DROP"):
         past.columns.update(column_types(found[6:]))
         return
-    if not found[-2].says("TIMESTAMP") or not found[-1].text.removeprefix("-").isdigit():
+    try:
+        dropped_at = parse_whole(found[-1].text)
+    except ValueError:
+        dropped_at = None
+    if dropped_at is None or not found[-2].says("TIMESTAMP"):
         raise CqlError(f"the drop of a column has no time: {element.text[:120]!r}")
-    past.drops[column] = Drop(int(found[-1].text), past.columns.pop(column, ""))
+    past.drops[column] = Drop(dropped_at, past.columns.pop(column, ""))
 
 
 def problems(wanted: Iterable[Element], here: Iterable[Element]) -> list[Problem]:

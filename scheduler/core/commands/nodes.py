@@ -70,14 +70,13 @@ def _intend_restart(node: NodeRecord, command: RestartNodes, now: float) -> Node
 
 def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState | Refusal:
     """Store a PAUSE intent; a restart that is under way becomes a pause, so that files can be inspected."""
-    nodes = _select(state, (command.node,))
-    if isinstance(nodes, Refusal):
-        return nodes
-    (node,) = nodes
+    node = _one(state, command.node)
+    if isinstance(node, Refusal):
+        return node
     before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
     if (problem := _restart_problem(node if before is None else replace(node, intent=None))) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (problem := _strain(state, nodes)) is not None:
+    if not command.forced and (problem := _strain(state, [node])) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true pauses it nevertheless")
     assert node.task is not None
     intent = Intent(IntentKind.PAUSE, now, node.task.id, _REQUESTED, command.principal, command.forced)
@@ -89,10 +88,9 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
 
 def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterState | Refusal:
     """Remove a pause that has not begun; turn one that has into a restart."""
-    nodes = _select(state, (command.node,))
-    if isinstance(nodes, Refusal):
-        return nodes
-    (node,) = nodes
+    node = _one(state, command.node)
+    if isinstance(node, Refusal):
+        return node
     if node.intent is None or node.intent.kind is not IntentKind.PAUSE:
         return Refusal(RefusalKind.CONFLICT, f"{node.name} is not paused")
     resumed: Intent | None = None
@@ -107,17 +105,16 @@ def _resume(state: ClusterState, command: ResumeNode, now: float) -> ClusterStat
 
 
 def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterState | Refusal:
-    nodes = _select(state, (command.node,))
-    if isinstance(nodes, Refusal):
-        return nodes
-    (node,) = nodes
+    node = _one(state, command.node)
+    if isinstance(node, Refusal):
+        return node
     if (again := place_again(node, command.forced)) is not None:
         return replace(state, nodes={**state.nodes, node.name: again})
     if (forced := _force_replacement(node)) is not None and command.forced:
         return replace(state, nodes={**state.nodes, node.name: forced})
     if (problem := _replacement_problem(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (problem := _strain(state, nodes)) is not None:
+    if not command.forced and (problem := _strain(state, [node])) is not None:
         return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true replaces it nevertheless")
     assert node.task is not None
     intent = Intent(IntentKind.REPLACE, now, node.task.id, _REQUESTED, command.principal, command.forced)
@@ -153,10 +150,9 @@ def _may_give_way(node: NodeRecord) -> bool:
 
 
 def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
-    nodes = _select(state, (command.node,))
-    if isinstance(nodes, Refusal):
-        return nodes
-    (node,) = nodes
+    node = _one(state, command.node)
+    if isinstance(node, Refusal):
+        return node
     if node.intent is None:
         return Refusal(RefusalKind.CONFLICT, f"{node.name} has no pending action to cancel")
     if (back := move_back(node)) is not None:
@@ -171,10 +167,15 @@ def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusa
 def _select(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:
     found = []
     for name in names:
-        if name not in state.nodes:
-            return Refusal(RefusalKind.UNKNOWN, f"there is no node {name}")
-        found.append(state.nodes[name])
+        node = _one(state, name)
+        if isinstance(node, Refusal):
+            return node
+        found.append(node)
     return by_index(found)
+
+
+def _one(state: ClusterState, name: str) -> NodeRecord | Refusal:
+    return state.nodes.get(name) or Refusal(RefusalKind.UNKNOWN, f"there is no node {name}")
 
 
 def _restart_problem(node: NodeRecord) -> str | None:

@@ -15,7 +15,7 @@ from scheduler.core.maintenance.request_fields import Form, show_value
 S3 = re.compile(r"s3://([^/]*)(/.*)?")
 HTTP = re.compile(r"https?://([^/]*)(/[^/]*)?(/.*)?")
 ENDPOINT = re.compile(r"https?://([^/]*)/?")
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:(\d{1,5}))?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:([0-9]{1,5}))?")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _SEGMENT = re.compile(r"[A-Za-z0-9._=+,:;!@&$'()*-]+")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")

@@ -16,10 +16,10 @@ from executor.metadata_addresses import is_metadata
 DEFAULT = ("s3://",)
 _S3 = re.compile(r"s3://(?:\*|(?P<rest>[^/?#@*\s]+(?:/[^?#*\s]*)?))/?")
 _HTTP = re.compile(
-    r"(?:s3\+)?(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}|\*))?"
+    r"(?:s3\+)?(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}|\*))?"
     r"(?P<rest>(?:/[^?#*\s]*)?)"
 )
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}|\*))?")
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}|\*))?")
 _PORTS = {"http": "80", "https": "443"}
 SHAPE = "must be places parted by commas, each s3://*, s3://bucket[/prefix] or http(s)://host[:port][/bucket[/prefix]]"
 

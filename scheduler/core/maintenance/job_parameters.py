@@ -298,4 +298,5 @@ def _distribute(
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts node-2 before node-10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if position % 2 else (-1, part) for position, part in enumerate(parts)]

@@ -91,22 +91,7 @@ def move(node: NodeRecord) -> NodeRecord:
         host_id=node.host_id,
         address=node.address,
     )
-    task = node.task
-    if may_live(node):
-        task = replace(task, state=TaskState.LOST, message="it is replaced, even if it still runs")
-    return replace(
-        node,
-        agent=None,
-        reservation=None,
-        rack="",
-        task=task,
-        deployed=None,
-        host_id=None,
-        address=None,
-        mode="UNKNOWN",
-        failures=Failures(),
-        intent=replace(node.intent, previous=previous),
-    )
+    return replace(_without_place(node), deployed=None, intent=replace(node.intent, previous=previous))
 
 
 def move_back(node: NodeRecord) -> NodeRecord | None:
@@ -138,10 +123,15 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     if may_live(node) and not (forced and node.task.state in UNSEEN):
         return None
     assert node.agent is not None
-    task = node.task
-    if may_live(node):
-        task = replace(task, state=TaskState.LOST, message="it is replaced, even if it still runs")
     abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
+    return replace(_without_place(node), abandoned=abandoned)
+
+
+def _without_place(node: NodeRecord) -> NodeRecord:
+    """Return the node for another placement; a task that Mesos cannot see counts as lost."""
+    task = node.task
+    if task is not None and may_live(node):
+        task = replace(task, state=TaskState.LOST, message="it is replaced, even if it still runs")
     return replace(
         node,
         agent=None,
@@ -152,7 +142,6 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
         address=None,
         mode="UNKNOWN",
         failures=Failures(),
-        abandoned=abandoned,
     )
 
 

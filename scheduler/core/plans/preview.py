@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scheduler.core.configuration.client_certificates import lost_logins
+from scheduler.core.configuration.commit_log import slow_writes
 from scheduler.core.configuration.differences import Difference, as_text, launch_differences, outdated
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.surplus import surplus
@@ -56,7 +57,7 @@ def preview(state: ClusterState, asked: Wanted) -> Preview:
     configurations = {**state.configurations, state.target.id: state.target}
     then = replace(state, target=target, configurations=configurations)
     leaves = tuple(node.name for node in surplus(then) if node.deployed is not None)
-    cautions = (*warnings(state, wanted), *lost_logins(old, wanted))
+    cautions = (*warnings(state, wanted), *slow_writes(wanted.cassandra.options), *lost_logins(old, wanted))
     return Preview(tuple(changes), (), tuple(outdated(then)), leaves, cautions)
 
 

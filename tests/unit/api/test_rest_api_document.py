@@ -70,11 +70,12 @@ def changed(gateway: CoreGateway) -> None:
 
 LISTED = {
     "backup_name": "monday",
+    "cluster": "5d0c6b1e-9a53-4c36-8d8c-3f6f0b1f7a20",
     "cluster_name": "cassandra",
     "state": "complete",
     "started_at": "2024-01-01T00:00:00Z",
     "finished_at": "2024-01-01T00:01:00Z",
-    "nodes": ["node-0", "node-1", "node-2"],
+    "nodes": 3,
     "objects": 120,
     "bytes": 1_048_576,
 }

@@ -32,7 +32,8 @@ def gateway() -> CoreGateway:
     made.statuses["node-0"] = make_status(0)
     made.answers["settings"] = {"refused": ""}
     made.answers["schema"] = SCHEMA
-    made.answers["backups"] = {"backups": [{"backup_name": "monday", "cluster_name": "cassandra", **BACKUP}]}
+    listed = {"backup_name": "monday", "cluster": "5d0c6b1e", "cluster_name": "cassandra", **BACKUP, "nodes": 1}
+    made.answers["backups"] = {"backups": [listed]}
     made.answers["backup"] = BACKUP
     return made
 

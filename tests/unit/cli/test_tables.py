@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.operations import curve_line
 from scheduler.core.events.log import add_entries
 from scheduler.core.state.cluster import GarbageRecord
 from scheduler.core.state.event import Entry, EntryKind
+from scheduler.loop.curves import Sample
 from tests.unit.api.cluster import NOW, CoreGateway, make_node
 from tests.unit.api.maintenance import uploading
 from tests.unit.cli.serving import CommandLine, Served
@@ -107,6 +109,32 @@ def test_a_step_that_waits_says_for_how_long(cli: CommandLine, served: Served, b
     busy.since = {step.id: NOW}
     assert "node-3 PENDING for 1h 30m  [NO_OFFER]" in cli("plan", "status").out
     assert cli("plan", "status", "-o", "tsv").out.splitlines()[-1].endswith("\t2023-11-14T22:13:20Z")
+
+
+def test_the_rate_of_an_operation_over_its_time(
+    cli: CommandLine, served: Served, busy: CoreGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = busy.snapshot()
+    samples = tuple(Sample(NOW + 10 * number, 5.0 * number, 1e6 * number) for number in range(8))
+    monkeypatch.setattr(busy, "snapshot", lambda: replace(made, curves={"backup": samples}))
+    line = "▁▂▃▄▅▆▇█  6.7 MiB/s now, at most 6.7 MiB/s, 2m 10s left"
+    assert cli("op", "show", "backup").out.splitlines()[2] == line
+    assert line not in cli("op", "show", "backup", "-o", "tsv").out
+
+
+@pytest.mark.parametrize(
+    ("rates", "left", "line"),
+    [
+        ([], None, []),
+        ([None, None], None, []),
+        ([0.0, 0.0], None, []),
+        ([None, None], 90.0, ["1m 30s left"]),
+        ([1024.0, None, 2048.0, None], None, ["▅ █   at most 2.0 KiB/s"]),
+        ([0.0] * 79 + [1024.0], 60.0, ["▁" * 39 + "█  1.0 KiB/s now, at most 1.0 KiB/s, 1m left"]),
+    ],
+)
+def test_the_line_of_a_curve(rates: list[float | None], left: float | None, line: list[str]) -> None:
+    assert curve_line({"samples": [{"rate": rate} for rate in rates], "seconds_left": left}) == line
 
 
 def test_a_restore_that_is_not_possible(cli: CommandLine, served: Served) -> None:

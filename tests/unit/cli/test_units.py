@@ -17,7 +17,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "h", "1x", "-1s", "1h 30m", "1h30"])
+@pytest.mark.parametrize("text", ["", "h", "1x", "-1s", "1h 30m", "1h30", "1_0s", "٣s", "٣", "nan"])
 def test_bad_durations(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)

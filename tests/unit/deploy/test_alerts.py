@@ -61,6 +61,7 @@ HEALTHY: Mapping[str, str] = {
     f"{S}_garbage_reservations": "0x600",
     f'{S}_certificate_expiry_timestamp_seconds{{node="node-0"}}': f"{20 * DAY}x600",
     f'{S}_authority_expiry_timestamp_seconds{{fingerprint="9f86"}}': f"{3650 * DAY}x600",
+    f'{S}_client_authority_expiry_timestamp_seconds{{fingerprint="3c2a"}}': f"{3650 * DAY}x600",
     f'{S}_node_clock_offset_seconds{{node="node-0"}}': "0x600",
 }
 _SLOW = f'{S}_request_seconds_bucket{{path="/v1/nodes/status",le="0.1"}}'
@@ -108,6 +109,10 @@ FIRES: Mapping[str, tuple[Mapping[str, str | None], set[str]]] = {
     ),
     "CassandraAuthorityEnds": (
         {f'{S}_authority_expiry_timestamp_seconds{{fingerprint="9f86"}}': f"{20 * DAY}x600"},
+        set(),
+    ),
+    "CassandraClientAuthorityEnds": (
+        {f'{S}_client_authority_expiry_timestamp_seconds{{fingerprint="3c2a"}}': f"{20 * DAY}x600"},
         set(),
     ),
     "CassandraClockWrong": ({f'{S}_node_clock_offset_seconds{{node="node-0"}}': "-86399x600"}, set()),

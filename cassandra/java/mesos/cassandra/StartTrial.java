@@ -59,6 +59,7 @@ final class StartTrial {
         void report(Exception reason);
     }
 
+    private static final long SYNC_MILLIS = 20;
     private static final long SAMPLE_MILLIS = 500;
     private static final int SAMPLES = 20;
     // A wait for the disk ends, if late.
@@ -85,6 +86,9 @@ final class StartTrial {
             DatabaseDescriptor.createAllDirectories();
             return CommitLog.instance.start();
         });
+        Thread syncs = new Thread(StartTrial::sync, "syncs");
+        syncs.setDaemon(true);
+        syncs.start();
         step("the system tables", () -> {
             SystemKeyspace.persistLocalMetadata();
             SystemKeyspace.updateTokens(List.of(DatabaseDescriptor.getPartitioner().getRandomToken()));
@@ -121,6 +125,23 @@ final class StartTrial {
             prepare.setAccessible(true);
             return prepare.invoke(new NativeTransportService());
         });
+    }
+
+    /**
+     * Has the commit log written to the disk all the time.
+     *
+     * With some settings, such as periodic_commitlog_sync_lag_block of 0, each write waits for the next time. A start
+     * does not fail by that, but its steps would take longer than this program may.
+     */
+    private static void sync() {
+        while (true) {
+            CommitLog.instance.requestExtraSync();
+            try {
+                Thread.sleep(SYNC_MILLIS);
+            } catch (InterruptedException error) {
+                return;
+            }
+        }
     }
 
     private static void create(KeyspaceMetadata keyspace, long generation) {

@@ -15,7 +15,7 @@ from scheduler.core.nodes.expiry import expiry_state
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.configuration import Configuration
 from scheduler.metrics import Metrics
-from scheduler.security.authority import new_authority, validity
+from scheduler.security.authority import AUTHORITY_DAYS, new_authority, validity
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state, make_status
@@ -178,6 +178,18 @@ def test_health_names_what_ends_and_what_was_not_renewed(gateway: CoreGateway) -
     (said,) = client.get("/v1/health").get_json()["warnings"]
     assert said.startswith("The certificate of node-1 expired at ")
     assert said.endswith("(no answer): new connections fail; mend the cause, and restart node-1, which gets a new one.")
+
+
+def test_health_names_an_authority_of_clients_that_ends(gateway: CoreGateway) -> None:
+    pem = new_authority("clients", gateway.snapshot().at - (AUTHORITY_DAYS - 20) * DAY).certificate
+    target = gateway.state.target
+    asking = replace(target.spec.cassandra, client_certificates="required", client_authorities=pem)
+    gateway.state = replace(gateway.state, target=replace(target, spec=replace(target.spec, cassandra=asking)))
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    (said,) = client.get("/v1/health").get_json()["warnings"]
+    assert said.startswith(
+        f"The authority {fingerprints(pem)[0][:16]}… in SECURITY_CLIENT_CA_FILE expires in less than "
+    )
 
 
 def test_the_metric_of_the_authorities_of_clients(gateway: CoreGateway) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from api.endpoints.events import LONGEST_SECONDS
-from api.http.access import Streams
+from api import create_app
+from api.endpoints import events
+from api.http.access import Places
+from api.http.streaming import ENVIRON
 from scheduler.core.events.log import add_entries
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.loop.snapshot import Snapshot
-from tests.unit.api.cluster import CoreGateway, document
+from tests.unit.api.cluster import CoreGateway, document, make_settings
+from tests.unit.api.outlet import Outlet
+from tests.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +114,7 @@ class Growing(CoreGateway):
         ("?since=1", {"Last-Event-ID": "3"}, ["4", "5"]),
     ],
 )
-def test_a_stream(
+def test_a_stream_under_another_server(
     client: FlaskClient, gateway: CoreGateway, query: str, headers: dict[str, str], ids: list[str]
 ) -> None:
     access = client.application.extensions["cassandra-mesos"]
@@ -118,19 +127,83 @@ def test_a_stream(
     assert '"message": "node-0: it is up again"' in lines[-2]
 
 
-def test_streams_leave_room_for_all_else() -> None:
-    streams = Streams(4)
-    assert [streams.enter() for _ in range(3)] == [True, True, False]
-    streams.leave()
-    assert streams.enter()
-    assert LONGEST_SECONDS > 60
+class Waiting(CoreGateway):
+    """It publishes once somebody waits for news, as the loop does."""
+
+    def newer(self, than: Snapshot | None, seconds: float) -> Snapshot:
+        time.sleep(0.01)
+        return self.snapshot()
 
 
-def test_too_many_streams(client: FlaskClient) -> None:
-    access = client.application.extensions["cassandra-mesos"]
-    full = Streams(2)
-    full.enter()
-    client.application.extensions["cassandra-mesos"] = replace(access, streams=full)
-    response = client.get("/v1/events/stream")
-    assert response.status_code == 503
-    assert document(response)["message"].startswith("All 1 streams are in use")
+@pytest.fixture
+def waiting(gateway: CoreGateway) -> Iterator[Waiting]:
+    found = Waiting(gateway.state)
+    yield found
+    found.ends = True
+    wait_for("the thread ends", lambda: "event-streams" not in {item.name for item in threading.enumerate()}, 30)
+
+
+def opened(app: Flask, query: str = "") -> tuple[int, Outlet, str]:
+    """Open a stream as the server does; return its status, what was pushed, and the answer's first bytes."""
+    outlet = Outlet()
+    environ = {**EnvironBuilder("/v1/events/stream", query_string=query).get_environ(), ENVIRON: outlet}
+    body, status, _ = run_wsgi_app(app.wsgi_app, environ, buffered=True)
+    return int(status.partition(" ")[0]), outlet, b"".join(body).decode()
+
+
+def happen(gateway: CoreGateway, message: str) -> None:
+    gateway.state = add_entries(gateway.state, [Entry(0, 400.0, EntryKind.UP, message, node="node-0")])
+
+
+def test_one_thread_serves_all_streams(waiting: Waiting) -> None:
+    app = create_app(waiting, make_settings())
+    (_, old, first), (_, new, _) = opened(app, "since=1"), opened(app)
+    assert first == "retry: 2000\n\n"
+    wait_for("the kept events come", lambda: old.ids() == ["2", "3"], 30)
+    old.busy = True
+    happen(waiting, "one")
+    wait_for("the event comes", lambda: new.ids() == ["4"], 30)
+    assert old.ids() == ["2", "3"]
+    happen(waiting, "two")
+    old.busy = False
+    wait_for("a slow client gets what it missed", lambda: old.ids() == ["2", "3", "4", "5"], 30)
+    wait_for("the event comes", lambda: new.ids() == ["4", "5"], 30)
+    assert [item.name for item in threading.enumerate()].count("event-streams") == 1
+    new.gone = True
+    happen(waiting, "three")
+    wait_for("the event comes", lambda: old.ids()[-1] == "6", 30)
+    assert new.ids() == ["4", "5"]
+    waiting.ends = True
+    wait_for("the stream ends with the process", lambda: old.ended, 30)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_thread_is_over_with_the_next_stream(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(waiting, make_settings())
+    monkeypatch.setattr(waiting, "newer", lambda than, seconds: 1 // 0)
+    _, first, _ = opened(app, "since=1")
+    wait_for("the thread ends", lambda: "event-streams" not in {item.name for item in threading.enumerate()}, 30)
+    monkeypatch.undo()
+    _, second, _ = opened(app, "since=1")
+    wait_for("both get their events", lambda: first.ids() == second.ids() == ["2", "3"], 30)
+
+
+def test_silent_streams_get_comments(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "ALIVE_SECONDS", 0.05)
+    _, outlet, _ = opened(create_app(waiting, make_settings()))
+    wait_for("signs of life come", lambda: outlet.pushed.count(b": nothing happened\n\n") > 1, 30)
+
+
+def test_too_many_streams(waiting: Waiting) -> None:
+    app = create_app(waiting, make_settings())
+    assert {opened(app)[0] for _ in range(events.MOST_STREAMS)} == {200}
+    status, outlet, body = opened(app)
+    assert (status, outlet.pushed) == (503, [])
+    assert "All 256 streams are in use: read /v1/events instead." in body
+
+
+def test_places_leave_room_for_all_else() -> None:
+    places = Places(8)
+    assert [places.enter() for _ in range(3)] == [True, True, False]
+    places.leave()
+    assert places.enter()

@@ -65,6 +65,14 @@ def test_allowed(
     jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(found)
 
 
+def test_writes_that_wait_for_the_commit_log_are_a_warning(client: FlaskClient) -> None:
+    body = {"CASSANDRA_YAML": "{periodic_commitlog_sync_lag_block: 0ms}"}
+    (warning,) = document(client.post(PATH, json=body))["warnings"]
+    assert "a write waits up to 10 s for the commit log" in warning
+    assert document(client.put("/v1/config", json=body))["warnings"] == [warning]
+    assert warning in document(client.get("/v1/health"))["warnings"]
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [

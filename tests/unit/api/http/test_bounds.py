@@ -63,6 +63,11 @@ def test_bodies(client: FlaskClient, gateway: CoreGateway, data: bytes) -> None:
     assert gateway.submitted == []
 
 
+def test_a_number_that_would_become_infinity(client: FlaskClient) -> None:
+    sentence = "The body is not JSON: 1e400 is no number."
+    assert send(client, b'{"CASSANDRA_CPUS": 1e400}', "/v1/config") == (400, sentence)
+
+
 def test_many_names_of_a_restore(client: FlaskClient, gateway: CoreGateway) -> None:
     backup = {
         "state": "complete",

@@ -11,7 +11,7 @@ import pytest
 from api.page import logs, now
 from api.page.charts import charts
 from api.page.nodes import Mark, Tile
-from api.page.retention import fates
+from api.page.retention import Cluster, fates
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
 from scheduler.security.authority import AUTHORITY_DAYS
@@ -90,7 +90,15 @@ BACKUPS = [
 )
 def test_what_a_rule_removes(rule: dict[str, Any], going: set[str]) -> None:
     """As the executor's rule: unsigned backups displace none, and those of others stay."""
-    found = fates(BACKUPS, "ours", rule, 10 * DAY)
+    ours = Cluster("id-1", "ours")
+    found = fates(BACKUPS, ours, rule, 10 * DAY)
+    assert {fate.backup["backup_name"] for fate in found if fate.goes} == going
+    # Executors that list ids tell clusters of the same name apart.
+    ids = {"ours": "id-1", "another": "id-2"}
+    listed = [{**item, "cluster": ids[item["cluster_name"]]} for item in BACKUPS]
+    namesakes = [backup(f"namesake-{days}", days, cluster="id-2", signature="unsigned") for days in (0, 9)]
+    unknown = [backup("no claim", 9, cluster=None, cluster_name=None)]
+    found = fates([*namesakes, *listed, *unknown], ours, rule, 10 * DAY)
     assert {fate.backup["backup_name"] for fate in found if fate.goes} == going
 
 
@@ -119,6 +127,18 @@ def test_a_deletion_is_previewed(browser: Browser, gateway: CoreGateway) -> None
         answer = browser.do("start-backup-delete", preview="1", **rule, **place)
         assert answer.status_code == 400
         assert why in words(answer)
+
+
+def test_a_backup_of_a_namesake_stays(browser: Browser, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, cluster_id="id-1")
+    name = gateway.state.target.spec.cassandra.cluster_name
+    gateway.answers["backups"] = {
+        "backups": [backup(one, 1, cluster=one, cluster_name=name) for one in ("id-1", "id-2")],
+    }
+    text = words(browser.do("start-backup-delete", preview="1", keep_days="1", external_location="s3://bucket"))
+    assert "1 of 2 backups would be removed" in text
+    assert "id-1 removed no rule keeps it" in text
+    assert "id-2 stays of another cluster" in text
 
 
 def test_a_location_that_is_not_allowed_is_refused_in_the_preview(browser: Browser, gateway: CoreGateway) -> None:

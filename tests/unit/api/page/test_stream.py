@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,37 +14,11 @@ from api.http.sessions import COOKIE
 from api.http.streaming import ENVIRON
 from api.page import stream
 from tests.unit.api.cluster import CoreGateway, make_node, make_settings, make_state
+from tests.unit.api.outlet import Outlet
 from tests.unit.api.page.browser import Browser, trusted, with_tokens
 from tests.waiting import wait_for
 
 _ALIVE = b"event: alive\ndata: 0\n\n"
-
-
-@dataclass
-class Client:
-    """The rest of an answer, as a server offers it: what was pushed, and whether it has ended."""
-
-    pushed: list[bytes] = field(default_factory=list)
-    busy: bool = False
-    gone: bool = False
-    ended: bool = False
-
-    def detach(self) -> None:
-        """Nothing to let go of."""
-
-    def push(self, data: bytes) -> bool:
-        """Take bytes."""
-        if not self.gone:
-            self.pushed.append(data)
-        return not self.gone
-
-    def end(self) -> None:
-        """Note the end."""
-        self.ended = True
-
-    def has(self, text: str) -> bool:
-        """Return whether a part with this text has come."""
-        return any(data.startswith(b"event: part") and text.encode() in data for data in self.pushed)
 
 
 @pytest.fixture
@@ -57,9 +31,9 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[CoreGateway]:
     wait_for("the thread ends", lambda: "page-streams" not in {item.name for item in threading.enumerate()}, 30)
 
 
-def opened(browser: Browser, query: str, address: str = "10.0.0.9") -> tuple[int, Client]:
+def opened(browser: Browser, query: str, address: str = "10.0.0.9") -> tuple[int, Outlet]:
     """Open a stream as the server does; return its status."""
-    client = Client()
+    client = Outlet()
     builder = EnvironBuilder("/ui/stream", query_string=query, environ_overrides={"REMOTE_ADDR": address})
     cookie = browser.client.get_cookie(COOKIE, path="/ui")
     environ = {**builder.get_environ(), ENVIRON: client, "HTTP_COOKIE": f"{COOKIE}={cookie.value}" if cookie else ""}

@@ -49,7 +49,9 @@ def test_a_missing_variable_is_named(name: str) -> None:
         parse({key: value for key, value in ENVIRON.items() if key != name})
 
 
-@pytest.mark.parametrize("text", ["", "15", "mins", "15 parsecs", "x15mins"])
+@pytest.mark.parametrize(
+    "text", ["", "15", "mins", "15 parsecs", "x15mins", "1_5mins", "١٥mins", "1e400secs", "nansecs"]
+)
 def test_a_bad_duration_is_named(text: str) -> None:
     with pytest.raises(MesosEnvironmentError, match="MESOS_RECOVERY_TIMEOUT"):
         parse({**ENVIRON, "MESOS_RECOVERY_TIMEOUT": text})

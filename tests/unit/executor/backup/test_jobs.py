@@ -77,6 +77,7 @@ def test_the_questions(cluster: SmallCluster, store: Store) -> None:
     listed = {item["backup_name"]: item for item in _ask(cluster, "backups")["backups"]}
     assert (listed["b1"]["state"], listed["b1"]["nodes"], listed["b1"]["bytes"]) == ("complete", 2, 19_000)
     assert (listed["b2"]["state"], listed["b2"]["nodes"], listed["b2"]["finished_at"]) == ("unfinished", None, None)
+    assert {item["cluster"] for item in listed.values()} == {cluster.id}
     one = _ask(cluster, "backup", backup_name="b1")
     assert one["nodes"]["node-10"] == {
         "tokens": 2,

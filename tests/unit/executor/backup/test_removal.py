@@ -6,7 +6,8 @@ import pytest
 
 from executor.backup.catalog import Entry
 from executor.backup.format.manifest import ClusterManifest, Started
-from executor.backup.removal import ABANDONED_SECONDS, find_outdated
+from executor.backup.removal import find_outdated
+from executor.retention import ABANDONED_SECONDS
 
 DAY = 86_400.0
 NOW = 100 * DAY

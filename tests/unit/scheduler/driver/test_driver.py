@@ -15,7 +15,7 @@ import pytest
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Purpose, Reconcile
 from scheduler.core.mesos.updates import ExecutorEnded, OperationUpdate, Registered, TaskUpdate
 from scheduler.core.state.node import TaskState
-from scheduler.driver.driver import Driver
+from scheduler.driver.driver import DEFAULT_HEARTBEAT, Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.driver.mesos_json import translate
 from scheduler.errors import Exit, NotConnectedError
@@ -146,6 +146,14 @@ def test_garbage_is_logged_and_ends_nothing(event: dict[str, Any], caplog: pytes
     assert posted == []
     assert driver._mesos.framework_id is None
     assert "it cannot be parsed" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [None, float("nan"), float("inf"), "Infinity"])
+def test_a_heartbeat_without_an_end_is_the_default(seconds: float | str | None) -> None:
+    driver = Driver(SETTINGS, None, lambda _: None)
+    subscribed = {"framework_id": {"value": "f"}, "heartbeat_interval_seconds": seconds}
+    driver._mesos.on_event({"type": "SUBSCRIBED", "subscribed": subscribed})
+    assert (driver._mesos.framework_id, driver._mesos._heartbeat) == ("f", DEFAULT_HEARTBEAT)
 
 
 @pytest.mark.parametrize(

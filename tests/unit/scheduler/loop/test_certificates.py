@@ -200,6 +200,19 @@ def test_the_end_of_the_authority_is_reported_when_it_is_much_nearer() -> None:
     assert {note.kind for note in notes} == {EntryKind.CERTIFICATE}
 
 
+def test_the_end_of_an_authority_of_clients_is_reported_when_it_is_much_nearer() -> None:
+    notes: list[Noted] = []
+    certificates, found = Certificates(Sender(), ISSUER, notes.append), encrypted()
+    pem = new_authority("clients", NOW - 5 * 86_400.0).certificate  # it ends five days before the nodes' own
+    asking = replace(found.target.spec.cassandra, client_certificates="optional", client_authorities=pem)
+    asked = replace(found, target=replace(found.target, spec=replace(found.target.spec, cassandra=asking)))
+    for days in (40, 34, 33, 31):
+        certificates.with_authority(asked, NOW + (AUTHORITY_DAYS - days) * 86_400.0)
+    (note,) = notes
+    assert note.kind is EntryKind.CERTIFICATE
+    assert "in SECURITY_CLIENT_CA_FILE expires in less than 30 days" in note.sentence
+
+
 def test_names_of_a_node() -> None:
     node = up(0, agent=Agent("S0", "host-1.example", url="http://10.0.0.5:5051"), address="10.0.0.5")
     names = names_of(node, "team/cassandra")

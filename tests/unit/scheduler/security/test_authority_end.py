@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from cryptography.fernet import Fernet
 
+from executor.certificate_messages import fingerprints
 from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.security.authority import AUTHORITY_DAYS, new_authority
-from scheduler.security.authority_end import authority_end, cannot_begin, is_useless
+from scheduler.security.authority_end import authority_end, cannot_begin, client_authority_ends, is_useless
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 
@@ -37,6 +38,31 @@ def test_the_sentence(now: float, level: int, says: str) -> None:
     assert found[0] == level
     assert says in found[1]
     assert bool(found[1]) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("now", "level", "says"),
+    [
+        (END - 31 * DAY, 31, ""),
+        (
+            END - 29 * DAY,
+            30,
+            " expires in less than 30 days, on 2037-01-12 07:00 UTC: add another one, and give clients ",
+        ),
+        (END - 3600.0, 1, " expires in less than a day"),
+        (END, 0, " has expired on 2037-01-12 07:00 UTC: give clients certificates of another one, and remove it."),
+        (NOW - DAY, 31, ""),
+    ],
+)
+def test_the_sentence_about_an_authority_of_clients(now: float, level: int, says: str) -> None:
+    pem, later = new_authority("clients", NOW).certificate, new_authority("others", END).certificate
+    first, second = client_authority_ends(pem + later, now)
+    assert (first.level, first.end, second.sentence) == (level, END, "")
+    assert first.fingerprint == fingerprints(pem)[0]
+    assert says in first.sentence
+    assert bool(first.sentence) == bool(says)
+    if says:
+        assert first.sentence.startswith(f"The authority {first.fingerprint[:16]}… in SECURITY_CLIENT_CA_FILE ")
 
 
 def test_an_authority_in_files_has_another_remedy() -> None:

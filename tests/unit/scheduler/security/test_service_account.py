@@ -81,6 +81,10 @@ def test_what_is_no_secret_of_an_account(text: str) -> None:
         parse_account(text)
 
 
-@pytest.mark.parametrize("token", ["", "a", "a.b.c", "a.e30.c", f"a.{base64.b64encode(b'[1]').decode()}.c"])
+@pytest.mark.parametrize(
+    "token",
+    ["", "a", "a.b.c", "a.e30.c"]
+    + [f"a.{base64.b64encode(body).decode()}.c" for body in (b"[1]", b'{"exp": NaN}', b'{"exp": 1e400}')],
+)
 def test_a_token_that_does_not_tell_its_end(token: str) -> None:
     assert expiry_of(token) is None

@@ -104,6 +104,7 @@ def _changed(**changes: Any) -> bytes:
         pytest.param(b" " * (64 * 1024**2 + 1), "reads at most 67108864", id="large"),
         pytest.param(_changed(cluster_name="\udce9"), "half of a surrogate pair", id="surrogate"),
         pytest.param(_changed(started_at=float("nan")), "NaN is no number", id="nan"),
+        pytest.param(_changed(started_at=1).replace(b'"started_at": 1', b'"started_at": 1e400'), "too large", id="inf"),
         pytest.param(b'{"version": 1' + b"0" * 5000 + b"}", "is no JSON", id="digits"),
         pytest.param(_changed(started_at=10**400), "too large", id="integer"),
         pytest.param(_changed(started_at=1e300), "before the year 10000", id="moment"),

@@ -129,9 +129,10 @@ def test_a_long_list_is_cut_and_says_where_the_rest_is() -> None:
     assert listed.endswith("; table k.t19: refused; and 3 more: PUT /v1/restore/plan lists them all")
 
 
-def test_a_drop_without_a_time_is_no_statement_of_describe() -> None:
+@pytest.mark.parametrize("end", ["", " USING TIMESTAMP a", " USING TIMESTAMP 1_0", " USING TIMESTAMP ٣"])
+def test_a_drop_without_a_time_is_no_statement_of_describe(end: str) -> None:
     with pytest.raises(CqlError, match="the drop of a column has no time"):
-        drop_history.pasts(elements([table() + "ALTER TABLE k.t DROP a;"]))
+        drop_history.pasts(elements([table() + f"ALTER TABLE k.t DROP a{end};"]))
 
 
 @pytest.mark.parametrize(
