@@ -18,6 +18,7 @@ T = TypeVar("T")
 # So much of a wrong value is shown.
 SHOWN = 80
 _UNIONS = (Union, types.UnionType)
+_AS_THEY_ARE = frozenset({str, int, float, bool, types.NoneType})
 # The metadata of a field that an earlier version did not know: it is left out while it has its default, so that the
 # records of that version keep their bytes.
 ADDED: Mapping[str, bool] = {"added": True}
@@ -41,6 +42,8 @@ def encode(value: Any, sparse: bool = False) -> Any:
     A reader that refuses unknown fields then reads what a newer version wrote, as long as it says nothing new. Fields
     that are ADDED are always left out so.
     """
+    if type(value) in _AS_THEY_ARE:  # nearly all values
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         items = ((item, getattr(value, item.name)) for item in _fields(type(value)))
         return {
@@ -119,8 +122,11 @@ def _strict(hint: Any, value: Any, where: str, reading: Reading) -> Any:
     if origin is Literal:
         return _checked(value in get_args(hint), value, where, f"one of {', '.join(get_args(hint))}")
     if origin is tuple:
+        kind = get_args(hint)[0]
         items = _checked(isinstance(value, list), value, where, "a list")
-        return tuple(_strict(get_args(hint)[0], item, f"{where}[{index}]", reading) for index, item in enumerate(items))
+        if all(type(item) is kind for item in items):  # such as a thousand addresses in the status of each node
+            return tuple(items)
+        return tuple(_strict(kind, item, f"{where}[{index}]", reading) for index, item in enumerate(items))
     if origin is not None:
         items = _checked(isinstance(value, dict), value, where, "an object")
         return {key: _strict(get_args(hint)[1], item, f"{where}.{key}", reading) for key, item in items.items()}
