@@ -16,7 +16,7 @@ def plans(*steps: tuple[str, Status, str]) -> dict[str, Plan]:
 def test_each_change_of_a_status_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     log = StepLog()
-    cycles = (
+    cycles: tuple[tuple[dict[str, Plan], list[str]], ...] = (
         (plans(("node-0", Status.STARTING, "")), ["plan deploy: IN_PROGRESS"]),
         (plans(("node-0", Status.STARTING, "another message")), []),
         (plans(("node-0", Status.COMPLETE, "deployed")), ["plan deploy, step node-0: COMPLETE: deployed"]),
