@@ -61,6 +61,9 @@ BLUEPRINTS = (
     users.blueprint,
 )
 
+# The first parts of all paths.
+ROOTS = ("v1", "admin", "metrics", "ui")
+
 
 def create_app(
     gateway: Gateway,
@@ -74,7 +77,7 @@ def create_app(
     `warnings` returns sentences for `/v1/health` about what the server does beside the application, and `identity` its
     certificate.
     """
-    app = Application(__name__, static_folder=None)
+    app = Application(settings.service_name)
     metrics = metrics or Metrics()
     app.extensions[access.EXTENSION] = access.Access(
         gateway,
@@ -89,22 +92,16 @@ def create_app(
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)
     app.url_map.strict_slashes = False
-    mounts = _mounts(settings.service_name)
-    timing.register(app, mounts.values())
+    timing.register(app)
     app.before_request(auth.check)
     app.before_request(arguments.check_size)
     app.after_request(access.mark_stale)
     app.after_request(_forbid_caching)
     errors.register(app)
     page.register(app, gateway)
-    for mount, prefix in mounts.items():
-        for blueprint in (*BLUEPRINTS, page.blueprint):
-            app.register_blueprint(blueprint, url_prefix=prefix, name=f"{mount}{blueprint.name}")
+    for blueprint in (*BLUEPRINTS, page.blueprint):
+        app.register_blueprint(blueprint)
     return app
-
-
-def _mounts(name: str) -> dict[str, str]:
-    return {"": "", "service:": f"/service/{name}", "name:": f"/{name}"}
 
 
 def _guard(gateway: Gateway, settings: Settings, metrics: Metrics) -> auth.Guard:
@@ -127,12 +124,23 @@ def _forbid_caching(response: Response) -> Response:
 
 
 class Application(Flask):
-    """A Flask application that reads `//` in a path as `/`, because one example of the reference has it.
+    """A Flask application whose paths are also below `/service/<name>` and `/<name>`, which become the SCRIPT_NAME.
 
-    Flask would redirect instead, and curl follows no redirect without an option.
+    It reads `//` in a path as `/`, because one example of the reference has it: Flask would redirect instead, and curl
+    follows no redirect without an option.
     """
+
+    def __init__(self, service_name: str) -> None:
+        super().__init__(__name__, static_folder=None)
+        # Only before a path of the API: a service can have the name of one.
+        roots = "|".join(ROOTS)
+        self._mount = re.compile(rf"(?:/service)?/{re.escape(service_name)}(?=/(?:{roots})(?:/|\Z)|/?\Z)")
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        environ["PATH_INFO"] = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
+        path = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
+        if (mount := self._mount.match(path)) is not None:
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + mount[0]
+            path = path[mount.end() :]
+        environ["PATH_INFO"] = path
         return super().wsgi_app(environ, start_response)

@@ -18,6 +18,7 @@ T = TypeVar("T")
 # So much of a wrong value is shown.
 SHOWN = 80
 _UNIONS = (Union, types.UnionType)
+_AS_THEY_ARE = frozenset({str, int, float, bool, types.NoneType})
 # The metadata of a field that an earlier version did not know: it is left out while it has its default, so that the
 # records of that version keep their bytes.
 ADDED: Mapping[str, bool] = {"added": True}
@@ -41,13 +42,15 @@ def encode(value: Any, sparse: bool = False) -> Any:
     A reader that refuses unknown fields then reads what a newer version wrote, as long as it says nothing new. Fields
     that are ADDED are always left out so.
     """
+    if type(value) in _AS_THEY_ARE:  # nearly all values
+        return value
     if is_dataclass(value) and not isinstance(value, type):
-        items = ((item, getattr(value, item.name)) for item in _fields(type(value)))
-        return {
-            item.name: encode(found, sparse)
-            for item, found in items
-            if not (sparse or "added" in item.metadata) or found != _default(item)
-        }
+        document = {}
+        for item in _fields(type(value)):
+            found = getattr(value, item.name)
+            if not (sparse or "added" in item.metadata) or found != _default(item):
+                document[item.name] = found if type(found) in _AS_THEY_ARE else encode(found, sparse)
+        return document
     if isinstance(value, Mapping):
         return {str(key): encode(item, sparse) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -77,10 +80,13 @@ def decode(cls: type[T], document: Mapping[str, Any], where: str = "", reading: 
     for item in known:
         name = item.name
         if name in document:
-            if reading is Reading.TOLERANT:
-                values[name] = _tolerant(hints[name], document[name], f"{where}{name}")
+            value, hint = document[name], hints[name]
+            if type(value) is hint:
+                values[name] = value
+            elif reading is Reading.TOLERANT:
+                values[name] = _tolerant(hint, value, f"{where}{name}")
             else:
-                values[name] = _strict(hints[name], document[name], f"{where}{name}", reading)
+                values[name] = _strict(hint, value, f"{where}{name}", reading)
         elif item.default is MISSING and item.default_factory is MISSING:
             raise DocumentError(f"missing field {where}{name}")
     return cls(**values)
@@ -119,8 +125,11 @@ def _strict(hint: Any, value: Any, where: str, reading: Reading) -> Any:
     if origin is Literal:
         return _checked(value in get_args(hint), value, where, f"one of {', '.join(get_args(hint))}")
     if origin is tuple:
+        kind = get_args(hint)[0]
         items = _checked(isinstance(value, list), value, where, "a list")
-        return tuple(_strict(get_args(hint)[0], item, f"{where}[{index}]", reading) for index, item in enumerate(items))
+        if all(type(item) is kind for item in items):  # such as a thousand addresses in the status of each node
+            return tuple(items)
+        return tuple(_strict(kind, item, f"{where}[{index}]", reading) for index, item in enumerate(items))
     if origin is not None:
         items = _checked(isinstance(value, dict), value, where, "an object")
         return {key: _strict(get_args(hint)[1], item, f"{where}.{key}", reading) for key, item in items.items()}
@@ -131,8 +140,10 @@ def _strict(hint: Any, value: Any, where: str, reading: Reading) -> Any:
 
 def _plain(hint: Any, value: Any, where: str) -> Any:
     if issubclass(hint, Enum):
-        words = [item.value for item in hint]
-        return hint(_checked(value in words, value, where, f"one of {', '.join(words)}"))
+        try:
+            return hint(value)
+        except ValueError:
+            return _checked(False, value, where, f"one of {', '.join(item.value for item in hint)}")
     if hint is float:
         return float(_checked(type(value) is int, value, where, "a number"))
     names = {int: "a whole number", str: "a text", bool: "true or false"}

@@ -370,7 +370,7 @@ def _share_texts(status: NodeStatus) -> NodeStatus:
 
 
 def _shared(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sys.intern(str(text)) for text in texts)
+    return tuple(map(sys.intern, texts))
 
 
 def _encode(document: Mapping[str, Any]) -> str:

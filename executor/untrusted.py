@@ -53,6 +53,8 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 def clean_text(text: str, limit: int = MAX_TEXT) -> str:
     """Return a text without lone surrogates and control characters (newline and tab stay), cut to a length."""
+    if len(text) <= limit and text.isprintable():  # nearly all texts
+        return text
     return _BAD.sub(REPLACEMENT, text[:limit].replace("\r\n", "\n").replace("\r", "\n"))
 
 

@@ -14,5 +14,4 @@ blueprint = Routes("openapi", __name__)
 @blueprint.read("/v1/openapi.json", "This document", OBJECT)
 def document() -> Response:
     """Return the OpenAPI document of the running application."""
-    # Each mount registers the same blueprints again.
     return jsonify(describe(found for found in current_app.blueprints.values() if isinstance(found, Routes)))

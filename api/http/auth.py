@@ -114,7 +114,7 @@ def _holder(found: Guard, address: str) -> Token | Response:
 
 
 def _is_page() -> bool:
-    return (request.endpoint or "").rpartition(":")[2].startswith(f"{_PAGE}.")
+    return (request.endpoint or "").startswith(f"{_PAGE}.")
 
 
 def identify(found: Guard, address: str, secret: str | None) -> Token | Response:

@@ -72,12 +72,17 @@ def http_error(error: HTTPException) -> Response | WerkzeugResponse:
 def _explain(error: HTTPException, allow: str) -> str:
     match error.code:
         case 404:
-            return f"There is nothing at {plain(request.path)}."
+            return f"There is nothing at {_shown_path()}."
         case 405:
-            return f"{plain(request.method)} is not allowed at {plain(request.path)}; allowed: {allow}."
+            return f"{plain(request.method)} is not allowed at {_shown_path()}; allowed: {allow}."
         case 500:
             return "The request failed: an error in the scheduler; its log has the cause."
     return error.description or error.name
+
+
+def _shown_path() -> str:
+    """Return the whole path of the request, with the mount that it came through."""
+    return plain(f"{request.root_path}{request.path}")
 
 
 def _message(status: HTTPStatus, message: str) -> Response:

@@ -56,11 +56,10 @@ NEEDED: Mapping[str, Role] = {
 
 
 def needed(endpoint: str | None) -> Role | None:
-    """Return the role for an endpoint, below whichever prefix; None if it is open to all.
+    """Return the role for an endpoint; None if it is open to all.
 
     What does not exist is told to every holder of a token.
     """
     if endpoint is None:
         return Role.READ
-    name = endpoint.rpartition(":")[2]
-    return None if name in OPEN or name in SIGNED_OUT else NEEDED.get(name, Role.ADMIN)
+    return None if endpoint in OPEN or endpoint in SIGNED_OUT else NEEDED.get(endpoint, Role.ADMIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 
 from flask import Flask, Response, g, request
 
@@ -11,12 +10,11 @@ from api.http.access import access
 from api.http.path_template import path_template
 
 
-def register(app: Flask, mounts: Collection[str]) -> None:
-    """Observe every request; `mounts` are the prefixes below which the same paths are served again."""
-    prefixes = sorted(filter(None, mounts), key=len, reverse=True)
+def register(app: Flask) -> None:
+    """Observe every request."""
 
     def observe(response: Response) -> Response:
-        method, path = _labels(prefixes)
+        method, path = _labels()
         access().metrics.observe_request(method, path, response.status_code, time.perf_counter() - g.began)
         return response
 
@@ -28,13 +26,11 @@ def _begin() -> None:
     g.began = time.perf_counter()
 
 
-def _labels(prefixes: list[str]) -> tuple[str, str]:
-    """Return the method, and the path's template without its mount.
+def _labels() -> tuple[str, str]:
+    """Return the method, and the path's template.
 
     Both are empty where no route matches: clients could invent any number of labels.
     """
     if request.url_rule is None:
         return "", ""
-    path = path_template(request.url_rule.rule)
-    own = next((path.removeprefix(prefix) for prefix in prefixes if path.startswith(f"{prefix}/")), path)
-    return request.method, own
+    return request.method, path_template(request.url_rule.rule)

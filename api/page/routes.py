@@ -92,7 +92,7 @@ def front() -> WerkzeugResponse:
     """Lead a browser to the page; programs are told that there is nothing."""
     if "text/html" not in request.headers.get("Accept", ""):
         return http_error(NotFound())
-    return _lead("ui/" if request.path.endswith("/") else f"{request.path.rpartition('/')[2]}/ui/")
+    return _lead("ui/" if request.environ["PATH_INFO"] else f"{request.root_path.rpartition('/')[2]}/ui/")
 
 
 @blueprint.route("/ui/")

@@ -62,8 +62,11 @@ _EXECUTOR = "its executor ended"
 
 def fold_updates(state: ClusterState, events: Iterable[Event], now: float) -> ClusterState:
     """Return the state after these events, applied in their order at `now`; each map is copied once."""
+    taken = list(events)
+    if not taken:
+        return state
     fold = _Fold(state, now)
-    for event in events:
+    for event in taken:
         fold.take(event)
     return fold.result()
 
@@ -110,14 +113,15 @@ class _Fold:
                 self._state = replace(self._state, registered=False)
 
     def result(self) -> ClusterState:
-        state = self._state
+        state, pending = self._state, frozenset(self._pending)
+        progress = state.reconciliation
         return replace(
             state,
             nodes=self._nodes,
             sightings=self._sightings,
             steps=self._steps,
             jobs=self._jobs,
-            reconciliation=replace(state.reconciliation, pending=frozenset(self._pending)),
+            reconciliation=progress if pending == progress.pending else replace(progress, pending=pending),
             memory=replace(state.memory, strays=self._strays, asked=self._asked),
         )
 

@@ -56,6 +56,7 @@ from scheduler.loop.messages import (
 from scheduler.loop.questions import Questions, fulfil, refuse
 from scheduler.loop.sandbox import Sandbox
 from scheduler.loop.snapshot import Snapshot
+from scheduler.loop.step_log import StepLog
 from scheduler.loop.step_times import StepTimes
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.issuer import Issuer
@@ -118,6 +119,7 @@ class Loop:
         self._offers: dict[str, Offer] = {}
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
         self._plans: Mapping[str, Plan] = {}
+        self._step_log = StepLog()
         self._step_times = StepTimes()
         self._curves = Curves()
         self._counters: dict[str, float] = {}
@@ -350,7 +352,7 @@ class Loop:
     def _show(self, found: Evaluated, began: float) -> None:
         self._evaluations.extend(found.decision.evaluations)
         if found.plans is not None:
-            self._log_changes(found.plans)
+            self._step_log.follow(found.plans)
             self._plans = found.plans
         self._observe(self._sources.now() - began)
         self._last = Snapshot(
@@ -367,17 +369,6 @@ class Loop:
         )
         self._publish(self._last)
 
-    def _log_changes(self, plans: Mapping[str, Plan]) -> None:
-        if not self._plans:
-            for name, status in {plan.name: plan.status for plan in plans.values()}.items():
-                logger.info("plan %s: %s", name, status)
-            return
-        before = _steps(self._plans)
-        for key, (status, message) in _steps(plans).items():
-            # A new operation's pending steps are no change.
-            if status is not (before[key][0] if key in before else Status.PENDING):
-                logger.info("plan %s, step %s: %s: %s", key[0], key[-1], status, message)
-
     def _count(self, name: str, by: float = 1.0) -> None:
         self._counters[name] = self._counters.get(name, 0.0) + by
 
@@ -388,12 +379,3 @@ def _words(command: Command) -> str:
         return str(command)
     request = {name: value for name, value in command.request.items() if name != "tls_ca"}
     return f"{command.plan} {command.id} on {len(command.nodes)} nodes: {request}"
-
-
-def _steps(plans: Mapping[str, Plan]) -> dict[tuple[str, str, str], tuple[Status, str]]:
-    return {
-        (plan.name, phase.name, step.name): (step.status, step.message)
-        for plan in plans.values()
-        for phase in plan.phases
-        for step in phase.steps
-    }

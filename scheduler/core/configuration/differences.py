@@ -140,7 +140,7 @@ def outdated(state: ClusterState) -> dict[str, str]:
     sentences: dict[tuple[str, tuple[Difference, ...]], str] = {}  # by configuration and stage: there are few
     found = {}
     known = stages(state) if is_managed(state) else None
-    for node in by_index(state.nodes.values()):
+    for node in by_index(node for node in state.nodes.values() if known is not None or _has_older(state, node)):
         if node.deployed is None or node.task is None or node.forced:
             continue
         staged = () if known is None else stage_differences(known, node.name)
@@ -154,6 +154,10 @@ def outdated(state: ClusterState) -> dict[str, str]:
         if sentences[key]:
             found[node.name] = sentences[key]
     return found
+
+
+def _has_older(state: ClusterState, node: NodeRecord) -> bool:
+    return node.task is not None and node.task.configuration != state.target.id
 
 
 def recorded_configuration(state: ClusterState, node: NodeRecord) -> Configuration:

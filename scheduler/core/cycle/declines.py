@@ -39,15 +39,17 @@ def call(cycle: Cycle) -> None:
         memory = replace(memory, revivals=0, heard_at=cycle.now)
     if not cycle.wanted:
         cycle.suppress = cycle.state.reconciliation.complete and not cycle.state.suppressed
-        memory = replace(memory, wanted=frozenset(), revivals=0)
+        if memory.wanted or memory.revivals:
+            memory = replace(memory, wanted=frozenset(), revivals=0)
     elif _is_due(cycle, memory):
         cycle.revive = True
         again = memory.revivals + 1 if cycle.wanted <= memory.wanted else 0
         memory = replace(memory, wanted=frozenset(cycle.wanted), revived_at=cycle.now, revivals=again)
-    else:
+    elif not memory.wanted <= cycle.wanted:
         memory = replace(memory, wanted=memory.wanted & cycle.wanted)
     suppressed = (cycle.state.suppressed or cycle.suppress) and not cycle.revive
-    cycle.replace_state(replace(cycle.state, suppressed=suppressed, memory=memory))
+    if suppressed != cycle.state.suppressed or memory is not cycle.state.memory:
+        cycle.replace_state(replace(cycle.state, suppressed=suppressed, memory=memory))
 
 
 def _is_due(cycle: Cycle, memory: Memory) -> bool:

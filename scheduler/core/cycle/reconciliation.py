@@ -51,7 +51,8 @@ def reconcile(cycle: Cycle) -> None:
     elif cycle.now >= memory.probe_at and (doubtful := _doubtful(cycle.state, cycle.now)):
         cycle.reconcile = Reconcile(tuple(doubtful))
         memory = replace(memory, probe_at=cycle.now + PROBE_EVERY)
-    cycle.replace_state(replace(cycle.state, memory=memory))
+    if memory is not cycle.state.memory:
+        cycle.replace_state(replace(cycle.state, memory=memory))
 
 
 def kill_strays(cycle: Cycle) -> None:

@@ -57,6 +57,8 @@ def journal(
     entries += certificate_entries(before, after, now)
     entries += clock_entries(before, after, now)
     entries += _kills(before, after, decision, now)
+    if not entries:
+        return after
     return add_entries(after, [replace(entry, cause=named(after, entry.cause)) for entry in entries])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from scheduler.core.configuration.logins import join_block
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
@@ -46,7 +47,12 @@ _NO_FAILURES = Failures()
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
     """Return the names of the nodes of the target, in order."""
-    return tuple(NodeRecord(index).name for index in range(state.target.spec.nodes))
+    return _first_names(state.target.spec.nodes)
+
+
+@lru_cache(maxsize=8)  # there can be a thousand, and each cycle asks for them several times
+def _first_names(nodes: int) -> tuple[str, ...]:
+    return tuple(NodeRecord(index).name for index in range(nodes))
 
 
 def record_of(state: ClusterState, name: str) -> NodeRecord:
@@ -56,9 +62,9 @@ def record_of(state: ClusterState, name: str) -> NodeRecord:
 
 def candidate(state: ClusterState) -> NodeRecord | None:
     """Return the node that is being replaced, or else the first one, in order, that is not done."""
-    moved = next((node for node in by_index(state.nodes.values()) if has_moved(node)), None)
-    if moved is not None:
-        return moved
+    moved = by_index(node for node in state.nodes.values() if has_moved(node))
+    if moved:
+        return moved[0]
     for name in node_names(state):
         node = record_of(state, name)
         if node.deployed is None and not node.forced and not node.left:

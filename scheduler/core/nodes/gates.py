@@ -131,7 +131,7 @@ def settling_block(state: ClusterState, node: NodeRecord) -> Reason | None:
 def note_settling(cycle: Cycle) -> None:
     """Note when each member was ready for the first time since its launch."""
     state = cycle.state
-    ready = {node.known_task.id for node in state.nodes.values() if _is_ready(node)}
+    ready = {node.task.id for node in state.nodes.values() if node.task is not None and _is_ready(node)}
     if ready != state.memory.settling.keys():
         settling = {name: state.memory.settling.get(name, cycle.now) for name in sorted(ready)}
         cycle.replace_state(replace(state, memory=replace(state.memory, settling=settling)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from scheduler.core.configuration import differences, trial
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption, plan_record
 from scheduler.core.configuration.surplus import surplus
@@ -99,6 +101,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
     changed = differences.outdated(state)
     rolling = _rolling(state, changed)
     ring = availability.survey(state) if rolling is not None else None
+    due = frozenset(cleanup.cleanup_due(state))
     for name in deploy.node_names(state):
         node = deploy.record_of(state, name)
         done = node.deployed is not None or node.forced
@@ -111,7 +114,7 @@ def _deploy_steps(state: ClusterState, now: float) -> list[Step]:
             said = f"{cause}; {reason.sentence}"
             steps.append(_as_step(state, node, status, Reason(reason.code, said)))
             continue
-        steps.append(_as_step(state, node, *_deploy_status(state, node, first, now)))
+        steps.append(_as_step(state, node, *_deploy_status(state, node, first, due, now)))
     for node in reversed(surplus(state)):
         reason = decommission.shrink_reason(state, node)
         steps.append(_as_step(state, node, _SHRINK.get(reason.code, Status.WAITING), reason))
@@ -156,11 +159,14 @@ def _as_step(state: ClusterState, node: NodeRecord, status: Status, reason: Reas
     return Step(stable_id(DEPLOY, "Deploy", node.name), node.name, status, message, reason.code)
 
 
-def _deploy_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
+def _deploy_status(
+    state: ClusterState, node: NodeRecord, first: str | None, due: Set[str], now: float
+) -> tuple[Status, Reason]:
+    """Return the status of a node's step; `first` is the next node to start, `due` are those to be cleaned up."""
     if (returning := decommission.return_reason(state, node)) is not None:
         return Status.WAITING, returning
     if node.deployed is not None:
-        return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node))
+        return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node, due))
     if node.left:
         text = "decommissioned by an operator; restart this step to start the node again"
         return Status.COMPLETE, Reason(Code.LEFT, text)
@@ -185,12 +191,12 @@ def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]
     return (Status.STARTING if node.task.state is TaskState.STAGING else Status.STARTED), reason
 
 
-def _remarks(state: ClusterState, node: NodeRecord) -> str:
+def _remarks(state: ClusterState, node: NodeRecord, due: Set[str]) -> str:
     assert node.deployed is not None
     remarks = ""
     if node.task is not None and node.task.configuration != state.target.id:
         remarks += f", with configuration {node.task.configuration} until it is relaunched (target: {state.target.id})"
-    if node.name in cleanup.cleanup_due(state):
+    if node.name in due:
         remarks += ", needs a cleanup because nodes were added"
     if node.mode == "LEAVING":
         return f"{remarks}, but it leaves the ring: see the plan {decommission.KIND}"

@@ -132,7 +132,8 @@ def _revive_at_times(cycle: Cycle) -> None:
         look_at, until = cycle.now + every, None
     if until is not None:
         cycle.wanted.add(Need(NeedKind.GARBAGE))
-    cycle.replace_state(replace(cycle.state, memory=replace(memory, look_at=look_at, look_until=until)))
+    if (look_at, until) != (memory.look_at, memory.look_until):
+        cycle.replace_state(replace(cycle.state, memory=replace(memory, look_at=look_at, look_until=until)))
 
 
 def _release(cycle: Cycle, record: GarbageRecord, offer: Offer) -> None:

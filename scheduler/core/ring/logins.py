@@ -22,8 +22,10 @@ _ENOUGH = 3
 def warnings(state: ClusterState, spec: ClusterSpec) -> tuple[str, ...]:
     """Return sentences for the operator about logins in this cluster with these settings."""
     active = [f"{key} is {name}" for key, name in _login_settings(spec.cassandra.options)]
+    if not active or spec.nodes < 2:
+        return ()
     replicas = auth_replicas(state)
-    if not active or replicas is None or replicas > 1 or spec.nodes < 2:
+    if replicas is None or replicas > 1:
         return ()
     center, wanted = spec.cassandra.data_center, min(spec.nodes, _ENOUGH)
     return (

@@ -39,6 +39,8 @@ class _Views:
 
 def note_missing(cycle: Cycle) -> None:
     """Mark members as missing, and clear the mark of those that most peers see again."""
+    if not _is_any_accused(cycle.state) and all(node.missing is None for node in cycle.state.nodes.values()):
+        return
     views = _views(cycle.state)
     for node in list(cycle.state.nodes.values()):
         if node.missing is not None:
@@ -55,10 +57,10 @@ def doubted_members(state: ClusterState) -> set[str]:
 
     These are members that a peer sees as down; once they are silent, also the peers with an older view.
     """
-    views = _views(state)
     found: set[str] = set()
-    if not views.unreachable:
+    if not _is_any_accused(state):
         return found
+    views = _views(state)
     for node in state.nodes.values():
         if node.deployed is None or not is_up(node) or node.address not in views.unreachable:
             continue
@@ -72,7 +74,8 @@ def doubted_members(state: ClusterState) -> set[str]:
 
 def is_silent(state: ClusterState, node: NodeRecord) -> bool:
     """Return whether the node's executor leaves queries unanswered."""
-    return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= SILENT
+    asked = state.memory.asked.get(node.name)
+    return asked is not None and asked.unanswered >= SILENT
 
 
 def describe_missing(node: NodeRecord) -> str:
@@ -85,6 +88,11 @@ def describe_missing(node: NodeRecord) -> str:
     since = datetime.fromtimestamp(node.missing.silent_since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     see = "does" if len(peers) == 1 else "do"
     return f"{who} {see} not see it; its agent has not answered since {since}"
+
+
+def _is_any_accused(state: ClusterState) -> bool:
+    """Return whether any node sees another as down. In most cycles none does, and no view is counted."""
+    return any(seen.status.unreachable or seen.status.doubted for seen in state.sightings.values())
 
 
 def _views(state: ClusterState) -> _Views:
@@ -101,6 +109,8 @@ def _views(state: ClusterState) -> _Views:
 def _majority(views: _Views, node: NodeRecord, since: float) -> tuple[str, ...]:
     """Return the peers that see the node as down if they are more than half of the others; none otherwise."""
     accusers = {peer.name for peer in views.unreachable.get(node.address or "", ())}
+    if not accusers:  # when many nodes are silent, each would count all others
+        return ()
     others = [(peer, sighting) for peer, sighting in views.voters if peer.name != node.name]
     votes = [peer for peer, sighting in others if peer.name in accusers and sighting.at >= since]
     return tuple(peer.name for peer in by_index(votes)) if 2 * len(votes) > len(others) else ()

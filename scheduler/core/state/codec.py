@@ -19,6 +19,8 @@ from scheduler.core.state.record_kinds import KINDS_OF_RECORDS, TARGET, Collecti
 # A cycle does not write the others.
 _CHANGING = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collection) or kind.changing)
 
+_leaf = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_text = json.encoder.encode_basestring
 
 # Of a path or a problem, which can hold what another client wrote.
 _SHOWN = 500
@@ -35,7 +37,20 @@ class StateCorruptError(Exception):
 
 def encode_record(record: Record) -> bytes:
     """Return canonical JSON: sorted keys, one space of indent, UTF-8. Raises ValueError for what JSON cannot hold."""
-    return json.dumps(encode(record), ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False).encode()
+    return _readable(encode(record), "\n").encode()
+
+
+def _readable(value: Any, line: str) -> str:
+    """Return what `json.dumps` makes with one space of indent, which it does not do in C; `line` begins each line."""
+    inner = f"{line} "
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict) and value:
+        items = [f"{_text(name)}: {_readable(value[name], inner)}" for name in sorted(value)]
+        return f"{{{inner}{f',{inner}'.join(items)}{line}}}"
+    if isinstance(value, list) and value:
+        return f"[{inner}{f',{inner}'.join([_readable(item, inner) for item in value])}{line}]"
+    return _leaf(value)
 
 
 def decode_record(path: str, content: bytes) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import attrgetter
 
 from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
 
@@ -93,7 +94,7 @@ def shorten(words: str, limit: int = WORDS_LIMIT) -> str:
 
 def by_index(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
     """Return the nodes in numeric order."""
-    return sorted(nodes, key=lambda node: node.index)
+    return sorted(nodes, key=attrgetter("index"))
 
 
 def describe(kind: IntentKind) -> str:

@@ -16,6 +16,9 @@ _NAMED = re.compile(r"node-\d+ \(/?\Z")
 def named(state: ClusterState, text: str) -> str:
     """Return the text with `node-2 (10.0.0.3)` for each address of a node that has no name beside it yet."""
 
+    if text.count(".") < 3 and text.count(":") < 2:  # no address is shorter, and each cycle asks for every step
+        return text
+
     def name(match: re.Match[str]) -> str:
         address = _bare(match["whole"])
         found = next((node.name for node in state.nodes.values() if node.address == address), None)

@@ -210,7 +210,7 @@ def kind_at(path: str) -> Collection[Any] | Single[Any] | None:
 def with_collections(state: ClusterState, collections: Mapping[str, Mapping[str, Any]]) -> ClusterState:
     """Return the state with other records in these collections, which are named by their attribute."""
     fields: dict[str, Any] = dict(collections)
-    return replace(state, **fields)
+    return replace(state, **fields) if fields else state
 
 
 def path_of(record: Record) -> str:

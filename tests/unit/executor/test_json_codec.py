@@ -39,9 +39,13 @@ class Whole:
     part: Part | None = None
     good: bool = False
     anything: Any = None
+    texts: tuple[str, ...] = ()
+    flags: tuple[bool, ...] = ()
 
 
-FULL = Whole(1.5, Colour.BLUE, "MOUNT", (Part("a"), Part("b", 2)), {"x": 1}, Part("c"), True, [1, {"a": None}])
+FULL = Whole(
+    1.5, Colour.BLUE, "MOUNT", (Part("a"), Part("b", 2)), {"x": 1}, Part("c"), True, [1, {"a": None}], ("a", "b")
+)
 DOCUMENT = {
     "number": 1.5,
     "colour": "blue",
@@ -51,6 +55,8 @@ DOCUMENT = {
     "part": {"name": "c", "size": 0},
     "good": True,
     "anything": [1, {"a": None}],
+    "texts": ["a", "b"],
+    "flags": [],
 }
 
 
@@ -91,6 +97,11 @@ def test_whole_numbers_are_numbers() -> None:
         ({"number": None}, "number is None, not a number"),
         ({"colour": "green"}, "colour is 'green', not one of red, blue"),
         ({"kind": "root"}, "kind is 'root', not one of ROOT, MOUNT"),
+        ({"colour": ["red"]}, "colour is ['red'], not one of red, blue"),
+        ({"texts": ["a", "b", 1, 2]}, "texts[2] is 1, not a text"),
+        ({"texts": ["a", None]}, "texts[1] is None, not a text"),
+        ({"texts": "ab"}, "texts is 'ab', not a list"),
+        ({"flags": [True, 1]}, "flags[1] is 1, not true or false"),
         ({"parts": {}}, "parts is {}, not a list"),
         ({"sizes": []}, "sizes is [], not an object"),
         ({"sizes": {"x": 1.0}}, "sizes.x is 1.0, not a whole number"),

@@ -14,7 +14,7 @@ from api import create_app
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.cluster import GarbageRecord
 from scheduler.settings import Settings
-from tests.unit.api.cluster import CoreGateway, document, make_status
+from tests.unit.api.cluster import CoreGateway, document, make_settings, make_status
 
 
 @pytest.fixture
@@ -25,14 +25,31 @@ def description(client: FlaskClient) -> Any:
 def test_the_document_and_the_routes_are_the_same(gateway: CoreGateway, settings: Settings, description: Any) -> None:
     routes = set()
     for rule in create_app(gateway, settings).url_map.iter_rules():
-        if rule.endpoint.rpartition(":")[2].startswith("page."):  # for people, not for programs
+        if rule.endpoint.startswith("page."):  # for people, not for programs
             continue
         path = re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule)
         routes |= {(path, method) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
-    own = {(path, method) for path, method in routes if not path.startswith(("/service/", "/cassandra/"))}
-    for prefix in ("/service/cassandra", "/cassandra"):
-        assert {(path.removeprefix(prefix), method) for path, method in routes if path.startswith(prefix + "/")} == own
-    assert {(path, method.upper()) for path, item in description["paths"].items() for method in item} == own
+    assert {(path, method.upper()) for path, item in description["paths"].items() for method in item} == routes
+
+
+@pytest.mark.parametrize("prefix", ["/service/cassandra", "/cassandra"])
+def test_every_path_works_below_each_mount(client: FlaskClient, prefix: str) -> None:
+    for rule in client.application.url_map.iter_rules():
+        path = re.sub(r"<\w+>", "0", re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule))
+        allowed = set(client.options(path).allow)
+        assert rule.methods is not None
+        assert rule.methods <= allowed
+        assert set(client.options(prefix + path).allow) == allowed, path
+
+
+@pytest.mark.parametrize("name", ["ui", "v1-db", "metrics-db", "dev/cassandra"])
+def test_a_service_can_have_nearly_any_name(gateway: CoreGateway, name: str) -> None:
+    client = create_app(gateway, make_settings(SERVICE_NAME=name)).test_client()
+    for path in ("/v1/plan", f"/{name}/v1/plan", f"/service/{name}/v1/plan", "/ui/plans", f"/{name}/ui/plans"):
+        assert client.get(path).status_code == 200, path
+    for path in (f"/{name}/v2", f"/service/{name}x/v1/plan", f"/service/{name}/{name}/v1/plan"):
+        assert client.get(path).status_code == 404, path
+        assert document(client.get(path)) == {"message": f"There is nothing at {path}."}
 
 
 def test_the_words_of_a_status(description: Any) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from executor.protocol import JobProgress
 from scheduler.core.state.cluster import GarbageRecord, ReleasedRecord
@@ -323,6 +325,26 @@ def test_what_json_cannot_hold_is_not_written() -> None:
     for index in (float("inf"), float("nan")):
         with pytest.raises(ValueError, match="Out of range float values"):
             encode_record(replace(up(0), failures=replace(up(0).failures, not_before=index)))
+
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+_VALUES = st.recursive(_LEAVES, lambda part: st.lists(part) | st.dictionaries(st.text(), part), max_leaves=12)
+
+
+@given(st.dictionaries(st.text(), _VALUES))
+@settings(max_examples=50)
+@example({"empty": [{}, []], "b": {'\u2028\x7f\x00"\\': [[1.5e300, -0.0], {"a": {}}]}, "a": True})
+def test_records_are_written_as_the_library_writes_them_with_an_indent(request: dict[str, Any]) -> None:
+    record = replace(BACKUP, request=request)
+    document = {**json.loads(encode_record(BACKUP)), "request": request}
+    expected = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    try:
+        wanted = expected.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        with pytest.raises(UnicodeEncodeError):
+            encode_record(record)
+        return
+    assert encode_record(record) == wanted
 
 
 def test_nothing_stored_is_nothing_loaded() -> None:
