@@ -20,6 +20,8 @@ _KINDS = {
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # DESCRIBE puts the statement of a table with COMPACT STORAGE into a comment, although Cassandra accepts it.
 _COMMENTED = re.compile(r"/\*\s*Warning: Table \S+ omitted because .*?\n\n(CREATE TABLE .*;)\s*\*/", re.DOTALL)
+# DESCRIBE puts the body of a function between two `$$`, even if the body itself has some.
+_FUNCTION = re.compile(r"(CREATE FUNCTION\b.*?\bAS\s+)\$\$(.*)\$\$\s*;?\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,18 @@ class Element:
 
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
     """Return the elements of a schema in their order. A text can hold several statements. Raises CqlError."""
-    return tuple(parse_element(found) for text in statements for found in tokenizer.split(_uncommented(text)))
+    return tuple(
+        parse_element(found) for text in statements for found in tokenizer.split(_with_body(_uncommented(text)))
+    )
+
+
+def _with_body(text: str) -> str:
+    """Return the statement of a function in a form that Cassandra can read: a body with `$$` as a text in quotes."""
+    found = _FUNCTION.fullmatch(text.strip())
+    if found is None or "$$" not in found[2]:
+        return text
+    body = found[2].replace("'", "''")
+    return f"{found[1]}'{body}'"
 
 
 def _uncommented(text: str) -> str:

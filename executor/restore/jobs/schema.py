@@ -19,10 +19,12 @@ from executor.jobs import cql
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
+from executor.restore.problems import sentence
+from executor.restore.proof.verdict import DIFFERENT
 from executor.restore.request import read
 from executor.restore.roles import apply
-from executor.restore.schema import live
-from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema
+from executor.restore.schema import drop_history, live
+from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema, renamed_elements
 from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
@@ -50,8 +52,10 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
             context.check()
             _tell(context, index, len(plan.create), str(element))
             _create_once(context, session, element, created)
-    wait_for_agreement(context.node.jolokia, context.wait)
-    given = {} if roles is None else apply.restore(context, roles)
+        wait_for_agreement(context.node.jolokia, context.wait)
+        _refuse_pasts(session, backup.schema, selection)
+    given = {} if roles is None else dict(apply.restore(context, roles))
+    refused = str(given.pop("refused", ""))
     views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]
     return {
@@ -59,7 +63,8 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         "kept": _listed(kept),
         "views": [str(view) for view in views],
         "left_out": _listed(omitted_views(backup.schema, selection)),
-        "message": _message(created),
+        "message": "; ".join(filter(None, (_message(created), refused))),
+        **({"verdict": DIFFERENT} if refused else {}),
         **given,
     }
 
@@ -86,6 +91,20 @@ def _plan(session: Session, stored: Sequence[Element], selection: Selection, cre
         return plan_schema(stored, selection, existing, created)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
+
+
+def _refuse_pasts(session: Session, stored: Sequence[Element], selection: Selection) -> None:
+    """Raise JobError if a table has other drop times than in the backup: nothing is loaded into it then.
+
+    A column can be dropped after the check. And if the executor that made a table ended before it dropped the backup's
+    columns there, only that node knows that the restore made it.
+    """
+    try:
+        problems = drop_history.problems(renamed_elements(stored, selection), live.existing(session).elements)
+    except (CqlError, *CQL_ERRORS) as error:
+        raise JobError("schema", words(error)) from error
+    if problems:
+        raise JobError("schema", sentence(problems), hopeless=True)
 
 
 def _create_once(context: JobContext, session: Session, element: Element, created: list[str]) -> None:

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 
 from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
-from executor.cql.tokenizer import quote
+from executor.cql.tokenizer import Word, quote
 from executor.cql.tokenizer import words as split_words
 
 # The number of places on the ring, and the number of rows from each.
@@ -99,11 +99,11 @@ class Comparer:
         static = frozenset(row.column_name for row in ordered if row.kind == "static")
         return _Table(name, tuple(row.column_name for row in rows), (*partition, *clustering), partition, static)
 
-    def _sample(self, table: _Table, columns: Sequence[str], condition: str = "") -> Iterator[Row]:
+    def _sample(self, table: _Table, columns: Sequence[str], filtered: str = "") -> Iterator[Row]:
         """Yield rows from some places of the ring, the same in each attempt."""
         token = f"token({', '.join(map(quote, table.partition_key))})"
         text = f"SELECT {', '.join(map(quote, columns))} FROM {table.text} WHERE {token} >= ?"
-        text += f" AND {condition} LIMIT {_ROWS} ALLOW FILTERING" if condition else f" LIMIT {_ROWS}"
+        text += f" AND {filtered} LIMIT {_ROWS} ALLOW FILTERING" if filtered else f" LIMIT {_ROWS}"
         statement = self.session.prepare(text)
         places = random.Random(f"{self.seed} {table.name}")
         starts = [-(2**63), *(places.randrange(-(2**63), 2**63) for _ in range(_PLACES - 1))]
@@ -117,14 +117,14 @@ class Comparer:
     def _view(self, base: _Table, found: Any, result: Derived) -> None:
         view = self._table(TableName(base.name.key_space, found.view_name))
         what = f"its view {found.view_name}"
-        lacking, rows = self._differing(base, view, _condition(found.where_clause))
+        lacking, rows = self._differing(base, view, condition(found.where_clause))
         if lacking:
             result.different.append(f"{what} lacks {lacking} of {rows} rows, or has them otherwise")
         stale, rows = self._differing(view, base, "")
         if stale:
             result.different.append(f"{what} has {stale} of {rows} rows that do not follow from the table")
 
-    def _differing(self, one: _Table, other: _Table, condition: str) -> tuple[int, int]:
+    def _differing(self, one: _Table, other: _Table, filtered: str) -> tuple[int, int]:
         """Return how many sampled rows of one table differ in the other one, and the number of sampled rows.
 
         Rows that differ are read again later: an update can be on its way.
@@ -136,7 +136,7 @@ class Comparer:
         def fits(row: Mapping[str, Any]) -> bool:
             return self._is_in(row, other, columns, lookup)
 
-        rows = [dict(zip(needed, row, strict=True)) for row in self._sample(one, needed, condition)]
+        rows = [dict(zip(needed, row, strict=True)) for row in self._sample(one, needed, filtered)]
         differing = [row for row in rows if not fits(row)]
         for _ in range(_ATTEMPTS):
             if not differing:
@@ -236,13 +236,14 @@ def _searched(value: Any, kind: str) -> list[Any] | None:
     return [next(iter(value))]
 
 
-def _condition(where: str) -> str:
+def condition(where: str) -> str:
     """Return a view's condition, without those that columns of its key have a value."""
-    parts: list[list[str]] = [[]]
+    parts: list[list[Word]] = [[]]
     for word in split_words(where):
         if word.says("AND"):
             parts.append([])
         else:
-            parts[-1].append(word.text)
-    kept = [part for part in parts if [text.upper() for text in part[-3:]] != ["IS", "NOT", "NULL"]]
-    return " AND ".join(" ".join(part) for part in kept if part)
+            parts[-1].append(word)
+    kept = [part for part in parts if [word.text.upper() for word in part[-3:]] != ["IS", "NOT", "NULL"]]
+    # Its own text: a number such as 1.5E-10 is several words.
+    return " AND ".join(where[part[0].start : part[-1].end] for part in kept if part)

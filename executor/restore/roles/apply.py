@@ -14,7 +14,7 @@ from executor.cql.session import CQL_ERRORS, words
 from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.roles.statements import outcome, protected_roles, statements, summarise, unknown
+from executor.restore.roles.statements import outcome, protected_roles, refusals, statements, summarise, unknown
 
 _STEP = "roles"
 # A result is stored in ZooKeeper.
@@ -53,7 +53,10 @@ def problem(session: Session, name: str, stored: Roles | None, own: str | None) 
 
 
 def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
-    """Run the missing statements, and check that the restore's own login still works. Raises JobError."""
+    """Run the missing statements, and check that the restore's own login still works. Raises JobError.
+
+    `refused` in the result is a sentence about statements that Cassandra refused; empty if there were none.
+    """
     own = context.secrets().get("cassandra_username")
     problems: dict[str, list[str]] = {}
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
@@ -74,7 +77,11 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
         session.execute("SELECT host_id FROM system.local")
     found = summarise(results, problems)
-    return {"roles": dict(list(found.items())[:_LISTED]), "other_roles": unknown(stored, here)[:_LISTED]}
+    return {
+        "roles": dict(list(found.items())[:_LISTED]),
+        "other_roles": unknown(stored, here)[:_LISTED],
+        "refused": refusals(problems),
+    }
 
 
 def _run(context: JobContext, session: Session, text: str) -> str:
