@@ -17,8 +17,6 @@ from executor.protocol import JobProgress
 from executor.restore.roles.statements import outcome, protected_roles, refusals, statements, summarise, unknown
 
 _STEP = "roles"
-# A result is stored in ZooKeeper.
-_LISTED = 300
 _WHY = 300
 # Cassandra changes a role's password at most once in five seconds, unless it is configured otherwise.
 _TOO_SOON = "can only be changed every"
@@ -55,7 +53,8 @@ def problem(session: Session, name: str, stored: Roles | None, own: str | None) 
 def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     """Run the missing statements, and check that the restore's own login still works. Raises JobError.
 
-    `refused` in the result is a sentence about statements that Cassandra refused; empty if there were none.
+    `roles` in the result has those with problems first. `refused` is a sentence about statements that Cassandra
+    refused; empty if there were none.
     """
     own = context.secrets().get("cassandra_username")
     problems: dict[str, list[str]] = {}
@@ -78,8 +77,8 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
         session.execute("SELECT host_id FROM system.local")
     found = summarise(results, problems)
     return {
-        "roles": dict(list(found.items())[:_LISTED]),
-        "other_roles": unknown(stored, here)[:_LISTED],
+        "roles": {name: found[name] for name in sorted(found, key=lambda name: (name not in problems, name))},
+        "other_roles": unknown(stored, here),
         "refused": refusals(problems),
     }
 
