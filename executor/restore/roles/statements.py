@@ -35,8 +35,8 @@ class Statement:
 def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
     """Return the restore's own login and all roles that it is a member of, directly or not, and the service's users.
 
-    Whoever logs in for the restore: the service could not log in with a password of the backup. Where it has users, it
-    has disabled Cassandra's default superuser, whose password is known to all. That one does not come back.
+    The login of the restore does not matter: the service could not log in with a password of the backup. Where it has
+    users, it has disabled the default superuser, whose password is known to all. That one does not come back.
     """
     members = {role.name: role.member_of for role in here.roles}
     found: set[str] = set()
