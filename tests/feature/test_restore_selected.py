@@ -370,6 +370,15 @@ def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
     )
 
 
+def test_permissions_that_cannot_be_granted_are_told(place: Place, roles: None) -> None:
+    place.execute("DROP TABLE held.t")
+    found = place.restore("roles", key_spaces=["system_auth"])["schema"]
+    assert found["verdict"] == "different"
+    refused = "readers: SELECT on data/held/t (Resource <table held.t> doesn't exist)"
+    assert found["message"].endswith(f"because Cassandra refused 1 statement: {refused}")
+    place.execute("CREATE TABLE held.t (id int PRIMARY KEY)")
+
+
 def test_roles_can_be_looked_at_under_another_name(place: Place, roles: None) -> None:
     place.restore("roles", rename={"system_auth": "auth_before"})
     assert {row[0] for row in place.rows("SELECT role FROM auth_before.roles")} >= {"App-1", "weak", "readers"}

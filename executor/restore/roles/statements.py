@@ -208,7 +208,8 @@ def refusals(problems: Mapping[str, Sequence[str]]) -> str:
     every = [f"{name}: {why}" if name else why for name, found in sorted(problems.items()) for why in found]
     more = f"; and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     named = "; ".join(every[:_NAMED])
-    return f"not all roles are those of the backup, because Cassandra refused {len(every)} statements: {named}{more}"
+    number = f"{len(every)} statement{'s' * (len(every) != 1)}"
+    return f"not all roles are those of the backup, because Cassandra refused {number}: {named}{more}"
 
 
 def summarise(results: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> dict[str, str]:
