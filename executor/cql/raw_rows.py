@@ -10,10 +10,14 @@ import struct
 from collections.abc import Sequence
 from typing import IO, Any
 
-from cassandra.cluster import Session
+from cassandra.cluster import ResponseFuture, Session
 from cassandra.cqltypes import BytesType
-from cassandra.protocol import ProtocolHandler, ResultMessage, read_int, read_short, read_string
+from cassandra.protocol import PrepareMessage, ProtocolHandler, ResultMessage, read_int, read_short, read_string
 from cassandra.query import BoundStatement, PreparedStatement
+
+from executor.cql.session import PROTOCOL
+
+_SECONDS = 60.0
 
 Row = tuple[bytes | None, ...]
 
@@ -59,6 +63,10 @@ class _RawHandler(ProtocolHandler):
     message_types_by_opcode = {**ProtocolHandler.message_types_by_opcode, ResultMessage.opcode: _RawResult}
 
 
+class _RawFuture(ResponseFuture):
+    _protocol_handler = _RawHandler
+
+
 class RawSession:
     """A session beside another one, with the same cluster and consistency. Raises CQL_ERRORS, as that one does."""
 
@@ -67,8 +75,20 @@ class RawSession:
         self._session.client_protocol_handler = _RawHandler
 
     def prepare(self, text: str) -> PreparedStatement:
-        """Prepare a statement."""
-        return self._session.prepare(text)
+        """Prepare a statement, as the driver does it, without reading the types of its columns."""
+        future = _RawFuture(self._session, PrepareMessage(text), query=None, timeout=_SECONDS)
+        future.send_request()
+        found = future.result().one()
+        return PreparedStatement(
+            column_metadata=found.bind_metadata,
+            query_id=found.query_id,
+            routing_key_indexes=None,
+            query=text,
+            keyspace=None,
+            protocol_version=PROTOCOL,
+            result_metadata=found.column_metadata,
+            result_metadata_id=found.result_metadata_id,
+        )
 
     def rows(self, statement: PreparedStatement, values: Sequence[bytes | None]) -> list[Row]:
         """Return the rows for these values, in the form in which another row has them."""

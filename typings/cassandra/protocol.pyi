@@ -30,3 +30,6 @@ class ResultMessage:
 
 class ProtocolHandler:
     message_types_by_opcode: Mapping[int, type[Any]]
+
+class PrepareMessage:
+    def __init__(self, query: str, keyspace: str | None = None) -> None: ...
