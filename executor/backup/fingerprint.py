@@ -7,6 +7,7 @@ even if other nodes have another schema. A fingerprint has a letter and a digest
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -18,9 +19,9 @@ from executor.jobs.schema import is_meant
 
 # The number of the way in which fingerprints are computed: another one if that changes, since an update of executors
 # can be half done. Executors that report none have the first one.
-RULES = 2
-# With more tables, fingerprints are by keyspace: a job's result must fit into a record of ZooKeeper.
-MOST_TABLES = 3000
+RULES = 3
+# A job's result must fit into a record of ZooKeeper. What is longer has fingerprints by keyspace, for the largest ones.
+MOST_BYTES = 40_000
 _DIGITS = 8
 _PARTS = {
     "i": "it was dropped and recreated",
@@ -98,13 +99,33 @@ def _used(open_ends: list[str], types: Mapping[str, dict[str, Any]]) -> Iterable
 
 
 def short(found: Mapping[str, str]) -> dict[str, str]:
-    """Return the fingerprints, by keyspace alone if there are very many tables."""
-    if len(found) <= MOST_TABLES:
-        return dict(found)
-    by_key_space: dict[str, list[str]] = defaultdict(list)
+    """Return the fingerprints within MOST_BYTES of JSON: if they are longer, the largest keyspaces have one each."""
+    sizes: dict[str, int] = defaultdict(int)
     for name, digest in found.items():
-        by_key_space[name.partition(".")[0]].append(f"{name}:{digest}")
-    return {name: f"s{_digest(parts)}" for name, parts in by_key_space.items()}
+        sizes[name.partition(".")[0]] += len(json.dumps({name: digest}))
+    whole, left = set[str](), sum(sizes.values())
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        if left <= MOST_BYTES:
+            break
+        whole.add(name)
+        left -= sizes[name]
+    return _by_key_space(found, whole)
+
+
+def short_like(other: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """Return the fingerprints of the same keyspaces as a whole as in others."""
+    return _by_key_space(found, {name for name, digest in other.items() if "." not in name and digest.startswith("s")})
+
+
+def _by_key_space(found: Mapping[str, str], whole: Collection[str]) -> dict[str, str]:
+    parts: dict[str, list[str]] = defaultdict(list)
+    kept: dict[str, str] = {}
+    for name, digest in found.items():
+        if (key_space := name.partition(".")[0]) in whole:
+            parts[key_space].append(f"{name}:{digest}")
+        else:
+            kept[name] = digest
+    return {**kept, **{name: f"s{_digest(own)}" for name, own in parts.items()}}
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:

@@ -20,6 +20,8 @@ _KINDS = {
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # DESCRIBE puts the statement of a table with COMPACT STORAGE into a comment, although Cassandra accepts it.
 _COMMENTED = re.compile(r"/\*\s*Warning: Table \S+ omitted because .*?\n\n(CREATE TABLE .*;)\s*\*/", re.DOTALL)
+# DESCRIBE puts the body of a function between two `$$`, even if the body itself has some.
+_FUNCTION = re.compile(r"(CREATE FUNCTION\b.*?\bAS\s+)\$\$(.*)\$\$\s*;?\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,34 @@ class Element:
 
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
     """Return the elements of a schema in their order. A text can hold several statements. Raises CqlError."""
-    return tuple(parse_element(found) for text in statements for found in tokenizer.split(_uncommented(text)))
+    return tuple(
+        parse_element(_with_quoted_masks(found))
+        for text in statements
+        for found in tokenizer.split(_with_body(_uncommented(text)))
+    )
+
+
+def _with_quoted_masks(statement: str) -> str:
+    """Return the statement with quotes around the names of masking functions: DESCRIBE forgets them."""
+    found = words(statement)
+    for index in range(len(found) - 3, 0, -1):
+        if not (found[index].says("WITH") and found[index - 1].says("MASKED")):
+            continue
+        end = next((word for word in found[index + 1 :] if word.text == "("), None)
+        key_space, dot, name = statement[found[index].end : end.start if end else None].strip().partition(".")
+        if end is not None and dot and key_space != "system" and not {key_space[:1], name[:1]} & {"", '"'}:
+            full = f"{tokenizer.quote(key_space)}.{tokenizer.quote(name)}"
+            statement = f"{statement[: found[index].end]} {full}{statement[end.start :]}"
+    return statement
+
+
+def _with_body(text: str) -> str:
+    """Return the statement of a function in a form that Cassandra can read: a body with `$$` as a text in quotes."""
+    found = _FUNCTION.fullmatch(text.strip())
+    if found is None or "$$" not in found[2]:
+        return text
+    body = found[2].replace("'", "''")
+    return f"{found[1]}'{body}'"
 
 
 def _uncommented(text: str) -> str:

@@ -27,7 +27,7 @@ from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.chosen import plan_batches
 from executor.restore.source.stored import Repository, StoredBackup
-from executor.restore.views import Views, why_not
+from executor.restore.views import Views, too_many, why_not
 
 # The check's step for each kind of problem.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
@@ -110,15 +110,19 @@ def check_node(
 
 
 def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:
-    """Return a problem if our agent, which builds views, cannot be loaded and a restored table has a view."""
+    """Return a problem if a restored table has a view and our agent, which builds it, cannot be loaded.
+
+    There is one too if there are very many views.
+    """
+    wanted = sorted(view for view, table in backup.views.items() if table in selection.targets)
     try:
-        Views(context.node.jolokia, context.check).find(selection.targets.values())
+        here = Views(context.node.jolokia, context.check).find(selection.targets.values())
     except NoAgentError as error:
-        wanted = sorted(view for view, table in backup.views.items() if table in selection.targets)
         return [Problem(VIEWS, str(wanted[0]), why_not(error))] if wanted else []
     except JolokiaError as error:
         raise JobError("views", str(error)) from error
-    return []
+    words = too_many({*wanted, *here})
+    return [Problem(VIEWS, "", words)] if words else []
 
 
 def _counters(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,10 @@ _EMPTY_SECONDS = 3600.0
 _POLL_SECONDS = 0.5
 # Cassandra tries a failed build again after five minutes.
 STALLED_SECONDS = 1800.0
+
+
+# A job's result has the names of all views beside much else, and the phases that build them take them from there.
+_NAMES_BYTES = 20_000
 
 
 class ViewError(Exception):
@@ -90,6 +95,14 @@ class Views:
     def _ask(self, operation: str, arguments: list[Any]) -> Any:
         bean = java_agent.attach(self.jolokia, _BEAN)
         return self.jolokia.execute(bean, operation, arguments, _ASK_SECONDS)
+
+
+def too_many(views: Iterable[TableName]) -> str:
+    """Return a sentence about views whose names do not fit into a job's result; empty if they do."""
+    names = [str(view) for view in views]
+    if len(json.dumps(names)) <= _NAMES_BYTES:
+        return ""
+    return f"the names of {len(names)} views are too long for one restore: restore some keyspaces or tables at a time"
 
 
 def why_not(error: JolokiaError) -> str:

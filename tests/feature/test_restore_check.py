@@ -205,7 +205,26 @@ def test_dropped_columns_of_every_kind_come_back_as_dropped_when_the_table_is_ma
     operator.restore("kinds", NODE)
     assert rows(node, "SELECT id, c, a, b FROM kinds.t") == [(1, 1, "a", None)]
     assert rows(node, drops) == before
-    # The executor is killed between the statement that creates the table and those that drop its columns.
+    kill_the_creator(operator, node, monkeypatch, "killed")
+    operator.run("restore-schema", node, "killed", {"backup_name": "kinds"})
+    assert rows(node, drops) == before
+    # Another node goes on, which does not know that the restore made the table.
+    kill_the_creator(operator, node, monkeypatch, "lost")
+    (node.facts().scratch / "lost-restore-schema.json").unlink()
+    with pytest.raises(JobError, match=r"table kinds\.t: column .* and here it was never dropped") as caught:
+        operator.run("restore-schema", node, "lost", {"backup_name": "kinds"})
+    assert caught.value.hopeless
+    run(node, "DROP TABLE kinds.t")
+    operator.run("restore-schema", node, "lost", {"backup_name": "kinds"})
+    assert rows(node, drops) == before
+    # Once more, onto the table with the same past.
+    run(node, "TRUNCATE kinds.t")
+    operator.restore("kinds", NODE)
+    assert rows(node, "SELECT id, c, a, b FROM kinds.t") == [(1, 1, "a", None)]
+
+
+def kill_the_creator(operator: Operator, node: RingNode, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    """Kill the executor between the statement that creates the table and those that drop its columns."""
     run(node, "DROP TABLE kinds.t")
     create = schema._create
 
@@ -217,13 +236,7 @@ def test_dropped_columns_of_every_kind_come_back_as_dropped_when_the_table_is_ma
     with monkeypatch.context() as patched:
         patched.setattr(schema, "_create", killed)
         with pytest.raises(Killed):
-            operator.run("restore-schema", node, "killed", {"backup_name": "kinds"})
-    operator.run("restore-schema", node, "killed", {"backup_name": "kinds"})
-    assert rows(node, drops) == before
-    # Once more, onto the table with the same past.
-    run(node, "TRUNCATE kinds.t")
-    operator.restore("kinds", NODE)
-    assert rows(node, "SELECT id, c, a, b FROM kinds.t") == [(1, 1, "a", None)]
+            operator.run("restore-schema", node, operation, {"backup_name": "kinds"})
 
 
 def test_a_load_that_fails_tells_the_cause_at_its_root(operator: Operator, node: RingNode) -> None:

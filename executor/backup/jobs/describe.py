@@ -112,7 +112,7 @@ def _fit(context: JobContext, request: Request, session: Session) -> _Fit:
     if differs := {name: having for name, having in reported["differs"].items() if name not in others}:
         _refuse_differing(differs)
     try:
-        here = fingerprint.short(fingerprint.take(session, names, request.column_families))
+        here = fingerprint.short_like(agreed, fingerprint.take(session, names, request.column_families))
     except CQL_ERRORS as error:
         raise JobError(_STEP, words(error)) from error
     known = {**agreed, **dict.fromkeys([*reported["left_out"], *others], "")}

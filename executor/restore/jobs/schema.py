@@ -19,17 +19,19 @@ from executor.jobs import cql
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
+from executor.restore.problems import sentence
+from executor.restore.proof.verdict import DIFFERENT, fit
 from executor.restore.request import read
 from executor.restore.roles import apply
-from executor.restore.schema import live
-from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema
+from executor.restore.schema import drop_history, live
+from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema, renamed_elements
 from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
-from executor.restore.views import Views, why_not
+from executor.restore.views import Views, too_many, why_not
 
-# A result is stored in ZooKeeper.
-_LISTED = 300
+# A result is stored in ZooKeeper: bytes of JSON for each list.
+_ROOM = 8_000
 _PLURALS = {
     ddl.KEY_SPACE: "keyspaces", ddl.TYPE: "types", ddl.FUNCTION: "functions", ddl.AGGREGATE: "aggregates",
     ddl.TABLE: "tables", ddl.INDEX: "indexes", ddl.VIEW: "views", ddl.TRIGGER: "triggers",
@@ -50,8 +52,10 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
             context.check()
             _tell(context, index, len(plan.create), str(element))
             _create_once(context, session, element, created)
-    wait_for_agreement(context.node.jolokia, context.wait)
+        wait_for_agreement(context.node.jolokia, context.wait)
+        _refuse_pasts(session, backup.schema, selection)
     given = {} if roles is None else apply.restore(context, roles)
+    refused = str(given.get("refused", ""))
     views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]
     return {
@@ -59,17 +63,21 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         "kept": _listed(kept),
         "views": [str(view) for view in views],
         "left_out": _listed(omitted_views(backup.schema, selection)),
-        "message": _message(created),
-        **given,
+        "message": "; ".join(filter(None, (_message(created), refused))),
+        **({"verdict": DIFFERENT} if refused else {}),
+        **({} if roles is None else {"roles": _fit(given["roles"]), "other_roles": _listed(given["other_roles"])}),
     }
 
 
 def _views(context: JobContext, selection: Selection) -> list[TableName]:
     """Return the restored tables' views, which are rebuilt after the load."""
     try:
-        return Views(context.node.jolokia, context.check).find(selection.targets.values())
+        found = Views(context.node.jolokia, context.check).find(selection.targets.values())
     except JolokiaError as error:
         raise JobError("views", why_not(error)) from error
+    if words := too_many(found):
+        raise JobError("views", words, hopeless=True)
+    return found
 
 
 def _message(created: Sequence[str]) -> str:
@@ -86,6 +94,20 @@ def _plan(session: Session, stored: Sequence[Element], selection: Selection, cre
         return plan_schema(stored, selection, existing, created)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
+
+
+def _refuse_pasts(session: Session, stored: Sequence[Element], selection: Selection) -> None:
+    """Raise JobError if a table has other drop times than in the backup: nothing is loaded into it then.
+
+    A column can be dropped after the check. And if the executor that made a table ended before it dropped the backup's
+    columns there, only that node knows that the restore made it.
+    """
+    try:
+        problems = drop_history.problems(renamed_elements(stored, selection), live.existing(session).elements)
+    except (CqlError, *CQL_ERRORS) as error:
+        raise JobError("schema", words(error)) from error
+    if problems:
+        raise JobError("schema", sentence(problems), hopeless=True)
 
 
 def _create_once(context: JobContext, session: Session, element: Element, created: list[str]) -> None:
@@ -118,6 +140,11 @@ def _tell(context: JobContext, done: int, total: int, element: str) -> None:
     context.tell(JobProgress(doing=f"creating {element}", percent=100.0 * done / total))
 
 
+def _fit(found: Mapping[str, str]) -> Mapping[str, str]:
+    return fit(found, found, _ROOM)
+
+
 def _listed(names: Sequence[str]) -> list[str]:
-    more = len(names) - _LISTED
-    return list(names) if more <= 0 else [*names[:_LISTED], f"and {more} more"]
+    kept = list(_fit(dict.fromkeys(names, "")))
+    more = len(names) - len(kept)
+    return [*kept, f"and {more} more"] if more else kept

@@ -14,11 +14,9 @@ from executor.cql.session import CQL_ERRORS, words
 from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
-from executor.restore.roles.statements import outcome, protected_roles, statements, summarise, unknown
+from executor.restore.roles.statements import outcome, protected_roles, refusals, statements, summarise, unknown
 
 _STEP = "roles"
-# A result is stored in ZooKeeper.
-_LISTED = 300
 _WHY = 300
 # Cassandra changes a role's password at most once in five seconds, unless it is configured otherwise.
 _TOO_SOON = "can only be changed every"
@@ -53,7 +51,11 @@ def problem(session: Session, name: str, stored: Roles | None, own: str | None) 
 
 
 def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
-    """Run the missing statements, and check that the restore's own login still works. Raises JobError."""
+    """Run the missing statements, and check that the restore's own login still works. Raises JobError.
+
+    `roles` in the result has those with problems first. `refused` is a sentence about statements that Cassandra
+    refused; empty if there were none.
+    """
     own = context.secrets().get("cassandra_username")
     problems: dict[str, list[str]] = {}
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
@@ -74,7 +76,11 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
         session.execute("SELECT host_id FROM system.local")
     found = summarise(results, problems)
-    return {"roles": dict(list(found.items())[:_LISTED]), "other_roles": unknown(stored, here)[:_LISTED]}
+    return {
+        "roles": {name: found[name] for name in sorted(found, key=lambda name: (name not in problems, name))},
+        "other_roles": unknown(stored, here),
+        "refused": refusals(problems),
+    }
 
 
 def _run(context: JobContext, session: Session, text: str) -> str:

@@ -16,6 +16,10 @@ from executor.protocol import SERVICE_ROLES
 from executor.restore.roles.argument_types import cql_type
 
 CREATED, ALTERED, EQUAL, LEFT = "created", "altered", "as in the backup", "left as it is: the restore logs in with it"
+OWNED = "left as it is: the service manages it"
+# The service's users, and the one that it disables.
+_SERVICES = frozenset({*SERVICE_ROLES, "cassandra"})
+_NAMED = 5
 _FUNCTION = re.compile(r"functions/(?P<key_space>[^/]+)/(?P<name>[^\[]+)\[(?P<types>.*)\]", re.DOTALL)
 
 
@@ -29,10 +33,10 @@ class Statement:
 
 
 def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
-    """Return the restore's own login and all roles that it is a member of, directly or not.
+    """Return the restore's own login and all roles that it is a member of, directly or not, and the service's users.
 
-    A restore that the service itself logs in for leaves its users as they are, and does not bring back Cassandra's
-    default superuser, whose password is known to all.
+    The login of the restore does not matter: the service could not log in with a password of the backup. Where it has
+    users, it has disabled the default superuser, whose password is known to all. That one does not come back.
     """
     members = {role.name: role.member_of for role in here.roles}
     found: set[str] = set()
@@ -42,7 +46,12 @@ def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
         if name not in found:
             found.add(name)
             open_ends += members.get(name, ())
-    return frozenset(found | {*SERVICE_ROLES, "cassandra"} if own in SERVICE_ROLES else found)
+    return _of_service(here) | found
+
+
+def _of_service(here: Roles) -> frozenset[str]:
+    is_served = any(role.name in SERVICE_ROLES for role in here.roles)
+    return _SERVICES if is_served else frozenset(SERVICE_ROLES)
 
 
 def outcome(stored: Roles, here: Roles, left: Collection[str]) -> dict[str, str]:
@@ -53,9 +62,10 @@ def outcome(stored: Roles, here: Roles, left: Collection[str]) -> dict[str, str]
         here: The cluster's roles.
         left: The roles that must not be changed.
     """
-    there = {role.name: role for role in here.roles}
+    there, of_service = {role.name: role for role in here.roles}, _of_service(here)
     return {
-        role.name: LEFT if role.name in left
+        role.name: OWNED if role.name in of_service
+        else LEFT if role.name in left
         else CREATED if role.name not in there
         else EQUAL if not list(_of_role(role, there[role.name]))
         else ALTERED
@@ -189,6 +199,17 @@ def _flag(value: bool) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def refusals(problems: Mapping[str, Sequence[str]]) -> str:
+    """Return a sentence about the statements that Cassandra refused; empty if there were none."""
+    if not problems:
+        return ""
+    every = [f"{name}: {why}" if name else why for name, found in sorted(problems.items()) for why in found]
+    more = f"; and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    named = "; ".join(every[:_NAMED])
+    number = f"{len(every)} statement{'s' * (len(every) != 1)}"
+    return f"not all roles are those of the backup, because Cassandra refused {number}: {named}{more}"
 
 
 def summarise(results: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> dict[str, str]:

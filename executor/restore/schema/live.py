@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
+from cassandra import InvalidRequest
 from cassandra.cluster import Session
 
 from executor.cql.ddl import Element, elements
@@ -31,9 +32,7 @@ def existing(session: Session) -> Existing:
     """Return all elements of users' keyspaces and of system_auth, the ids of all tables, and the data centers."""
     names = [row.keyspace_name for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
     wanted = [name for name in names if name not in NEVER_RESTORED]
-    found: list[Element] = []
-    for name in wanted:
-        found += describe(session, name)
+    found = [element for name in wanted for element in describe_now(session, name)]
     tables = session.execute("SELECT id FROM system_schema.tables").all()
     views = session.execute("SELECT id FROM system_schema.views").all()
     return Existing(
@@ -45,6 +44,17 @@ def describe(session: Session, key_space: str) -> tuple[Element, ...]:
     """Return the elements of one keyspace."""
     rows = session.execute(f"DESCRIBE KEYSPACE {quote(key_space)} WITH INTERNALS")
     return elements(row.create_statement for row in rows)
+
+
+def describe_now(session: Session, key_space: str) -> tuple[Element, ...]:
+    """Return the elements of one keyspace, none if it does not exist: it can be dropped at any moment."""
+    try:
+        return describe(session, key_space)
+    except InvalidRequest:
+        query = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+        if session.execute(query, (key_space,)).one() is not None:
+            raise
+        return ()
 
 
 def data_centers(session: Session) -> set[str]:

@@ -25,6 +25,11 @@ from executor.restore.schema.selection import Selection
 from executor.restore.schema.shape import Shape, column_types, differences, read
 
 _OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+# The help if an existing table or type is another one than the backup's.
+_INSTEAD = {
+    TABLE: "restore it under another name (rename), or drop it first",
+    TYPE: "restore the tables that use it into another keyspace (rename), or drop it and them first",
+}
 # The longest index name that a restore gives. It is part of file names, which have at most 255 bytes.
 _INDEX_LENGTH = 128
 
@@ -243,7 +248,7 @@ def conflicts(stored: Sequence[Element], selection: Selection, existing: Existin
         here = shapes(existing.elements, kind)
         for name, shape in shapes(wanted, kind).items():
             if name in here and (problems := differences(shape, here[name])):
-                found.append(f"{kind} {'.'.join(name)}: {'; '.join(problems)}")
+                found.append(f"{kind} {'.'.join(name)}: {'; '.join(problems)}; {_INSTEAD[kind]}")
     found += _twice(wanted)
     found += _taken(wanted, existing)
     found += _without_statement(wanted, selection, existing)

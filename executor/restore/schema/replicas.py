@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cassandra import InvalidRequest
 from cassandra.cluster import Session
 
 from executor.cql.ddl import KEY_SPACE, Element
@@ -31,8 +30,5 @@ def replicated_otherwise(session: Session, stored: Iterable[Element], selection:
 
 def _here(session: Session, key_space: str) -> list[dict[str, str]]:
     """Return the replication of a keyspace; nothing if it was dropped meanwhile."""
-    try:
-        found = live.describe(session, key_space)
-    except InvalidRequest:
-        return []
+    found = live.describe_now(session, key_space)
     return [replication_map(element.text) for element in found if element.kind == KEY_SPACE]

@@ -77,17 +77,17 @@ def column_types(found: Sequence[Word]) -> Mapping[str, str]:
 
 def _column(part: Sequence[Word]) -> tuple[str, str, bool]:
     name = _name(part[0])
+    # It follows the mask, if there is one: `id int MASKED WITH system.mask_default() PRIMARY KEY`.
+    is_key = len(part) > 3 and part[-2].says("PRIMARY") and part[-1].says("KEY")
     kind: list[str] = []
     for index, word in enumerate(part[1:], 1):
-        if word.says("PRIMARY"):
-            return name, "".join(kind), True
         if word.says("STATIC") and index > 1:
             kind.append(" static")
-        elif word.says("MASKED"):
+        elif word.says("MASKED") or word.says("PRIMARY"):
             break
         else:
             kind.append(word.text if word.text.startswith(("'", '"')) else word.text.lower())
-    return name, "".join(kind), False
+    return name, "".join(kind), is_key
 
 
 def _key(part: Sequence[Word]) -> tuple[tuple[str, ...], tuple[str, ...]]:

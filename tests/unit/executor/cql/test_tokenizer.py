@@ -130,6 +130,8 @@ def test_shape_of_a_table() -> None:
                      Shape({"static": "int"}, ("static",)), id="called static"),
         pytest.param("CREATE TABLE a.b (k int PRIMARY KEY, v text MASKED WITH system.mask_default())",
                      Shape({"k": "int", "v": "text"}, ("k",)), id="masked"),
+        pytest.param("CREATE TABLE a.b (k int MASKED WITH system.mask_replace('PRIMARY') PRIMARY KEY, v text)",
+                     Shape({"k": "int", "v": "text"}, ("k",)), id="masked key"),
         pytest.param("CREATE TYPE a.t (street text, n int)", Shape({"street": "text", "n": "int"}), id="type"),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executor.restore.proof import verdict
-from executor.restore.proof.derived import target
+from executor.restore.proof.derived import condition, target
 from executor.restore.proof.verdict import DIFFERENT, EQUAL, NOT_COMPARED, Finding, Rows, Sampled, Table, judge
 
 SAME, FEWER, MORE = Rows(1000, 1000), Rows(1000, 999), Rows(1000, 1001)
@@ -175,3 +175,15 @@ def test_what_nodes_tell_is_read_and_what_is_unknown_left_out() -> None:
 )
 def test_what_an_index_is_on(text: str, expected: tuple[str, str]) -> None:
     assert target(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("k IS NOT NULL AND v IS NOT NULL", ""),
+        ('"Odd" IS NOT NULL AND d > 1.5E-10 AND k IS NOT NULL', "d > 1.5E-10"),
+        ("t IN ('a', 'it''s AND b') AND k IS NOT NULL AND i > -5", "t IN ('a', 'it''s AND b') AND i > -5"),
+    ],
+)
+def test_the_condition_of_a_view(where: str, expected: str) -> None:
+    assert condition(where) == expected

@@ -8,6 +8,7 @@ import pytest
 
 from executor.backup.format import document
 from executor.backup.roles import Permission, Role, Roles, read_roles
+from executor.protocol import SERVICE_ROLES
 from executor.restore.roles.statements import (
     ALTERED,
     CREATED,
@@ -15,6 +16,7 @@ from executor.restore.roles.statements import (
     LEFT,
     outcome,
     protected_roles,
+    refusals,
     resource,
     statements,
     summarise,
@@ -106,8 +108,26 @@ def test_limits_of_since_are_lifted() -> None:
 def test_the_own_login_and_what_it_has_its_rights_from_is_left() -> None:
     here = Roles((replace(ADMIN, salted_hash="new"), replace(ADMINS, is_superuser=False), APP, READERS), {"office": ()})
     assert texts(here, "admin") == []
-    assert protected_roles("admin", here) == {"admin", "admins"}
-    assert protected_roles(None, here) == frozenset()
+    assert protected_roles("admin", here) == {"admin", "admins", *SERVICE_ROLES}
+    assert protected_roles(None, here) == {*SERVICE_ROLES}
+
+
+def test_the_users_of_the_service_are_left_whoever_logs_in() -> None:
+    """Its passwords were rotated after the backup, and an operator sends a login of their own."""
+    service = [replace(ADMIN, name=name, member_of=()) for name in SERVICE_ROLES]
+    default = replace(ADMIN, name="cassandra", member_of=())
+    stored = Roles((ADMIN, default, *service))
+    here = Roles((ADMIN, replace(default, can_login=False), *(replace(role, salted_hash="new") for role in service)))
+    left = protected_roles("admin", here)
+    assert list(statements(stored, here, left)) == []
+    owned = "left as it is: the service manages it"
+    assert outcome(stored, here, left) == {"admin": LEFT, **dict.fromkeys(("cassandra", *SERVICE_ROLES), owned)}
+
+
+def test_the_users_of_another_cluster_s_service_are_not_made_here() -> None:
+    stored = Roles((replace(ADMIN, name=SERVICE_ROLES[0], member_of=()), replace(ADMIN, name="cassandra")))
+    here = Roles((ADMIN,))
+    assert [one.role for one in statements(stored, here, protected_roles("admin", here))] == ["cassandra", "cassandra"]
 
 
 def test_roles_of_since_are_named() -> None:
@@ -169,3 +189,13 @@ def test_summary_of_each_role() -> None:
         "b": "as in the backup",
         "": "a group (no)",
     }
+
+
+def test_a_sentence_about_what_was_refused() -> None:
+    assert refusals({}) == ""
+    found = refusals({"app": [f"SELECT on data/x/{number} (no)" for number in range(7)], "": ["a group (no)"]})
+    assert found == (
+        "not all roles are those of the backup, because Cassandra refused 8 statements: a group (no);"
+        " app: SELECT on data/x/0 (no); app: SELECT on data/x/1 (no); app: SELECT on data/x/2 (no);"
+        " app: SELECT on data/x/3 (no); and 3 more"
+    )

@@ -31,6 +31,8 @@ USER = "CREATE TABLE a.user (\n    id int PRIMARY KEY,\n    w int\n);\nALTER TAB
 VIEW = "CREATE MATERIALIZED VIEW a.view AS\n    SELECT id\n    FROM a.users WHERE id IS NOT null\n    PRIMARY KEY (id);"
 STORED = [KEY_SPACE, INNER, ADDRESS, FUNCTION, AGGREGATE, USER, USERS, INDEX, OTHER_INDEX, VIEW]
 TABLES = {"a": ["user", "users"]}
+BESIDE = "restore it under another name (rename), or drop it first"
+ELSEWHERE = "restore the tables that use it into another keyspace (rename), or drop it and them first"
 HERE = Existing(data_centers=frozenset({"dc1", "dc2"}))
 
 
@@ -134,7 +136,7 @@ def test_a_function_that_masks_a_column_is_no_table_of_its_name() -> None:
     stored = [KEY_SPACE, "CREATE TABLE a.users (id int PRIMARY KEY, p text MASKED WITH a.users());"]
     selection = select({"a": ["users"]}, [], [], {"a.users": "b.people"})
     (table,) = [e.text for e in plan_schema(elements(stored), selection, HERE).create if e.kind == ddl.TABLE]
-    assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b".users())'
+    assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b"."users"())'
 
 
 def test_a_key_space_without_tables() -> None:
@@ -189,7 +191,7 @@ def test_columns_are_not_dropped_from_a_table_that_is_there() -> None:
         pytest.param(
             [KEY_SPACE, "CREATE TABLE a.user (id text PRIMARY KEY)"],
             of([], [], {}),
-            ["table a.user: id is int in the backup and text here"],
+            ["table a.user: id is int in the backup and text here; " + BESIDE],
             id="another table of the name",
         ),
         pytest.param(
@@ -198,13 +200,13 @@ def test_columns_are_not_dropped_from_a_table_that_is_there() -> None:
         pytest.param(
             ["CREATE TABLE b.people (id int PRIMARY KEY)"],
             of([], ["users"], {"a.users": "b.people"}),
-            ["table b.people: p frozen<address> of the backup does not exist here"],
+            ["table b.people: p frozen<address> of the backup does not exist here; " + BESIDE],
             id="under its new name",
         ),
         pytest.param(
             [KEY_SPACE, "CREATE TYPE a.inner (n text)"],
             of([], [], {}),
-            ["type a.inner: n is int in the backup and text here"],
+            ["type a.inner: n is int in the backup and text here; " + ELSEWHERE],
             id="another type of the name",
         ),
         pytest.param(
@@ -270,7 +272,7 @@ def test_a_table_brings_the_functions_that_mask_its_columns_and_their_types() ->
     assert [str(element) for element in found.create] == [
         "keyspace b", "type b.inner", "type b.address", "function b.hide(xtext,yfrozen<address>)", "table b.users",
     ]  # fmt: skip
-    assert 'MASKED WITH "b".hide' in found.create[-1].text
+    assert 'MASKED WITH "b"."hide"' in found.create[-1].text
     assert not [e for e in plan_schema(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]
 
 
@@ -304,7 +306,9 @@ def test_a_table_with_compact_storage_is_created() -> None:
     hidden = COMPACT.replace("(id, c)", "(id)").replace("(c DESC)", "(column1 ASC)")
     assert "AND ID = " + ID + "\n    AND comment" in elements([hidden])[0].text
     other = elements([KEY_SPACE, COMPACT.replace("id int", "id text")])
-    assert conflicts(stored, selection, Existing(other)) == ["table a.old: id is int in the backup and text here"]
+    assert conflicts(stored, selection, Existing(other)) == [
+        "table a.old: id is int in the backup and text here; " + BESIDE
+    ]
 
 
 def test_compact_storage_that_was_dropped_since_and_a_table_without_it() -> None:
