@@ -53,8 +53,24 @@ class Element:
 def elements(statements: Iterable[str]) -> tuple[Element, ...]:
     """Return the elements of a schema in their order. A text can hold several statements. Raises CqlError."""
     return tuple(
-        parse_element(found) for text in statements for found in tokenizer.split(_with_body(_uncommented(text)))
+        parse_element(_with_quoted_masks(found))
+        for text in statements
+        for found in tokenizer.split(_with_body(_uncommented(text)))
     )
+
+
+def _with_quoted_masks(statement: str) -> str:
+    """Return the statement with quotes around the names of masking functions: DESCRIBE forgets them."""
+    found = words(statement)
+    for index in range(len(found) - 3, 0, -1):
+        if not (found[index].says("WITH") and found[index - 1].says("MASKED")):
+            continue
+        end = next((word for word in found[index + 1 :] if word.text == "("), None)
+        key_space, dot, name = statement[found[index].end : end.start if end else None].strip().partition(".")
+        if end is not None and dot and key_space != "system" and not {key_space[:1], name[:1]} & {"", '"'}:
+            full = f"{tokenizer.quote(key_space)}.{tokenizer.quote(name)}"
+            statement = f"{statement[: found[index].end]} {full}{statement[end.start :]}"
+    return statement
 
 
 def _with_body(text: str) -> str:

@@ -13,7 +13,7 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 
 from executor.cql.encryption import Encryption, UntrustedError
 
-_PROTOCOL = 5
+PROTOCOL = 5
 _AGREEMENT_SECONDS = 60.0
 
 # The driver's errors, besides its own base class.
@@ -85,7 +85,7 @@ def _cluster(
         port=port,
         auth_provider=PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        protocol_version=_PROTOCOL,
+        protocol_version=PROTOCOL,
         ssl_context=context,
         connect_timeout=connect_seconds,
         control_connection_timeout=connect_seconds,

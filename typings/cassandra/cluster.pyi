@@ -34,6 +34,8 @@ class ResultSet:
     def was_applied(self) -> bool: ...
 
 class ResponseFuture:
+    def __init__(self, session: Session, message: object, query: object, timeout: float | None) -> None: ...
+    def send_request(self) -> None: ...
     def result(self) -> ResultSet: ...
     def add_callbacks(self, callback: Callable[..., object], errback: Callable[..., object]) -> None: ...
 
@@ -44,6 +46,7 @@ class Session:
     default_consistency_level: int
     row_factory: Callable[..., Any]
     is_shutdown: bool
+    client_protocol_handler: type[Any]
     def execute(
         self,
         query: str | Statement | PreparedStatement,

@@ -29,9 +29,22 @@ class SimpleStatement(Statement):
 class PreparedStatement:
     consistency_level: int | None
     is_idempotent: bool
+    def __init__(
+        self,
+        column_metadata: object,
+        query_id: bytes,
+        routing_key_indexes: object,
+        query: str,
+        keyspace: str | None,
+        protocol_version: int,
+        result_metadata: object,
+        result_metadata_id: bytes | None,
+    ) -> None: ...
     def bind(self, values: object) -> BoundStatement: ...
 
-class BoundStatement(Statement): ...
+class BoundStatement(Statement):
+    values: list[bytes | None]
+    def __init__(self, prepared_statement: PreparedStatement) -> None: ...
 
 class BatchStatement(Statement):
     def __init__(self, *, consistency_level: int | None = None) -> None: ...

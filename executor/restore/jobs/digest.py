@@ -8,8 +8,7 @@ from typing import Any
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import Cancelled, JobContext
 from executor.protocol import JobProgress
-from executor.restore.loading.loader import cause
-from executor.restore.proof.restored_rows import Prover
+from executor.restore.proof.restored_rows import Prover, is_gone, why_not
 from executor.restore.proof.samples import Kept, Samples
 from executor.restore.proof.verdict import fit
 from executor.restore.request import FULL, SAMPLE, read
@@ -83,8 +82,8 @@ class _Digest:
                 found = self._prover.compare(kept, self._cursor)
             except JolokiaError as error:
                 failures += 1
-                if failures == _ATTEMPTS or "there is no table" in str(error):
-                    return _miss(own, _words(str(error)))
+                if failures == _ATTEMPTS or is_gone(error):
+                    return _miss(own, why_not(error))
                 self._context.wait(_AGAIN_SECONDS)
                 continue
             _add(own, found)
@@ -111,7 +110,3 @@ def _miss(own: dict[str, Any], why: str) -> None:
     missed = own.setdefault("missed", [])
     if why[:_WHY] not in missed:
         missed.append(why[:_WHY])
-
-
-def _words(text: str) -> str:
-    return "it was dropped meanwhile" if "there is no table" in text else cause(text)

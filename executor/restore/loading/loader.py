@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,11 +21,8 @@ _STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStre
 _CALL_SECONDS = 30.0
 # A table's data can take hours to stream; a lost connection ends the wait long before.
 _LOAD_SECONDS = 7 * 24 * 3600.0
-# The names of exceptions that Cassandra puts before the cause.
-_WRAPPINGS = (
-    "java.lang.RuntimeException : ", "java.util.concurrent.ExecutionException: ", "java.lang.RuntimeException: ",
-    "org.apache.cassandra.streaming.StreamException: ", "java.lang.IllegalArgumentException: ",
-)  # fmt: skip
+# The name of an exception that Jolokia or Cassandra puts before the cause.
+_WRAPPING = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]* ?: ")
 
 
 class LoadError(Exception):
@@ -136,7 +134,7 @@ def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
 
 def cause(text: str) -> str:
     """Return the first lines of Cassandra's words, without names of exceptions and without a stack trace."""
-    while wrapping := next((found for found in _WRAPPINGS if text.startswith(found)), None):
-        text = text.removeprefix(wrapping)
+    while wrapping := _WRAPPING.match(text):
+        text = text[wrapping.end() :]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\t")]
     return " ".join(lines)[:600] or "no reason given"

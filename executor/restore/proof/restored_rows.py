@@ -68,6 +68,16 @@ class Prover:
         return call_watched(lambda: self.jolokia.execute(bean, operation, arguments, _CALL_SECONDS), self.check)
 
 
+def is_gone(error: JolokiaError) -> bool:
+    """Return whether the table does not exist."""
+    return "there is no table" in str(error)
+
+
+def why_not(error: JolokiaError) -> str:
+    """Return the reason why rows cannot be kept or compared."""
+    return "it was dropped meanwhile" if is_gone(error) else cause(str(error))
+
+
 @dataclass
 class Keeper:
     """A keeper of rows of each batch before its load. A failure is a finding, and does not end the load."""
@@ -106,6 +116,6 @@ class Keeper:
                 seed = f"{self.samples.operation} {target}"
                 self.prover.sample(target, staged, Path(path), seed, drops)
         except JolokiaError as error:
-            path, why = "", cause(str(error))
+            path, why = "", why_not(error)
         moment = int(self.backup.taken_at[1] * 1_000_000)
         self.samples.note(Kept(batch.number, str(target), path, why, drops, moment))

@@ -46,7 +46,7 @@ def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
         if name not in found:
             found.add(name)
             open_ends += members.get(name, ())
-    return found | _of_service(here)
+    return _of_service(here) | found
 
 
 def _of_service(here: Roles) -> frozenset[str]:

@@ -24,3 +24,18 @@ def test_the_body_of_a_function_is_one_word_that_cassandra_can_read(described: s
     assert (function.kind, function.key_space, function.name) == (FUNCTION, "shop", "f(stext)")
     assert function.text == HEAD + readable
     assert (table.kind, table.name) == (TABLE, "t")
+
+
+@pytest.mark.parametrize(
+    ("described", "readable"),
+    [
+        ("Shop.hide()", '"Shop"."hide"()'),
+        ("shop.Hide It('x', 1)", '"shop"."Hide It"(\'x\', 1)'),
+        ("select.from()", '"select"."from"()'),
+        ("system.mask_inner(1, null)", "system.mask_inner(1, null)"),
+    ],
+)
+def test_the_names_of_masking_functions_get_the_quotes_that_describe_forgets(described: str, readable: str) -> None:
+    text = "CREATE TABLE shop.t (id int PRIMARY KEY, a text MASKED WITH {0}, b text static MASKED WITH {0})"
+    (table,) = elements([text.format(described)])
+    assert table.text == text.format(readable)

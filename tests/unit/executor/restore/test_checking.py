@@ -199,6 +199,7 @@ java.io.IOException: failed to connect to /127.0.0.3:7000 for streaming data
             "java.lang.RuntimeException : java.lang.IllegalArgumentException: Invalid directory /x",
             "Invalid directory /x",
         ),
+        ("java.lang.IllegalArgumentException : there is no table shop.users", r"there is no table shop\.users"),
         ("", "no reason given"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_function_that_masks_a_column_is_no_table_of_its_name() -> None:
     stored = [KEY_SPACE, "CREATE TABLE a.users (id int PRIMARY KEY, p text MASKED WITH a.users());"]
     selection = select({"a": ["users"]}, [], [], {"a.users": "b.people"})
     (table,) = [e.text for e in plan_schema(elements(stored), selection, HERE).create if e.kind == ddl.TABLE]
-    assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b".users())'
+    assert table == 'CREATE TABLE "b"."people" (id int PRIMARY KEY, p text MASKED WITH "b"."users"())'
 
 
 def test_a_key_space_without_tables() -> None:
@@ -272,7 +272,7 @@ def test_a_table_brings_the_functions_that_mask_its_columns_and_their_types() ->
     assert [str(element) for element in found.create] == [
         "keyspace b", "type b.inner", "type b.address", "function b.hide(xtext,yfrozen<address>)", "table b.users",
     ]  # fmt: skip
-    assert 'MASKED WITH "b".hide' in found.create[-1].text
+    assert 'MASKED WITH "b"."hide"' in found.create[-1].text
     assert not [e for e in plan_schema(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]
 
 
