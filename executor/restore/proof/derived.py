@@ -187,8 +187,8 @@ class Comparer:
             result.remarks.append(f"{what} was not compared: only that it is built")
             return
         searched = _Search(column, kind, relation.format(quote(column)), found.kind == _CUSTOM, column in base.maps)
-        lacking, rows = self._not_found(base, searched)
-        if not rows:
+        lacking, rows, left_out = self._not_found(base, searched)
+        if left_out and not rows:
             result.remarks.append(f"{what} was not compared: only that it is built")
         if lacking:
             result.different.append(f"{what} does not find {lacking} of {rows} rows")
@@ -198,8 +198,11 @@ class Comparer:
         found = self.session.execute(_FLAGS, (name.key_space, name.table)).one()
         return found is not None and "compound" not in (found.flags or ())
 
-    def _not_found(self, base: _Table, by: _Search) -> tuple[int, int]:
-        """Return how many sampled rows the index does not find by their value, and the number of rows searched."""
+    def _not_found(self, base: _Table, by: _Search) -> tuple[int, int, int]:
+        """Return how many rows the index does not find by their value, how many were searched, and how many were not.
+
+        The index may leave those out.
+        """
         if by.column in base.static:
             base = replace(base, key=base.partition_key)
         where = " AND ".join(f"{quote(name)} = ?" for name in base.key)
@@ -210,7 +213,8 @@ class Comparer:
             searched = by.values(row[-1])
             return searched is None or bool(self._raw.rows(search, [*row[:-1], *searched]))
 
-        rows = [row for row in self._sample(base, (*base.key, by.column)) if by.values(row[-1]) is not None]
+        having = [row for row in self._sample(base, (*base.key, by.column)) if row[-1] is not None]
+        rows = [row for row in having if by.values(row[-1]) is not None]
         lacking = [row for row in rows if not finds(row)]
         for _ in range(_ATTEMPTS):
             if not lacking:
@@ -218,7 +222,7 @@ class Comparer:
             self.wait(_AGAIN_SECONDS)
             present = [found for row in lacking for found in self._raw.rows(again, row[:-1])]
             lacking = [row for row in present if not finds(row)]
-        return len(lacking), len(rows)
+        return len(lacking), len(rows), len(having) - len(rows)
 
 
 _RELATIONS = {

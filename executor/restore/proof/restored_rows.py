@@ -69,8 +69,8 @@ class Prover:
 
 
 def is_gone(error: JolokiaError) -> bool:
-    """Return whether the table does not exist."""
-    return "there is no table" in str(error)
+    """Return whether the table does not exist, or its keyspace."""
+    return any(words in str(error) for words in ("there is no table", "Unknown keyspace"))
 
 
 def why_not(error: JolokiaError) -> str:
