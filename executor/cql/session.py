@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from executor.cql.encryption import Encryption, UntrustedError
 
 PROTOCOL = 5
 _AGREEMENT_SECONDS = 60.0
+
+# Cassandra's own message, with what the driver puts around it.
+_OF_SERVER = re.compile(r'<?Error from server: code=\w+ \[[^\]]*\] message="(?P<message>.*)">?', re.DOTALL)
 
 # The driver's errors, besides its own base class.
 CQL_ERRORS = (DriverException, NoHostAvailable)
@@ -105,5 +109,10 @@ def _context(address: str, port: int, encryption: Encryption | None) -> ssl.SSLC
 def words(error: BaseException) -> str:
     """Return the driver's error as a sentence: the node's cause if it has one."""
     if isinstance(error, NoHostAvailable) and error.errors:
-        return "; ".join(str(cause) for cause in error.errors.values())
-    return str(error)
+        return "; ".join(_plain(cause) for cause in error.errors.values())
+    return _plain(error)
+
+
+def _plain(error: object) -> str:
+    found = _OF_SERVER.fullmatch(str(error))
+    return str(error) if found is None else found["message"]

@@ -211,9 +211,7 @@ def test_dropped_columns_of_every_kind_come_back_as_dropped_when_the_table_is_ma
     # Another node goes on, which does not know that the restore made the table.
     kill_the_creator(operator, node, monkeypatch, "lost")
     (node.facts().scratch / "lost-restore-schema.json").unlink()
-    with pytest.raises(
-        JobError, match=r"table kinds\.t: column m was dropped in the backup .* never dropped"
-    ) as caught:
+    with pytest.raises(JobError, match=r"table kinds\.t: column .* and here it was never dropped") as caught:
         operator.run("restore-schema", node, "lost", {"backup_name": "kinds"})
     assert caught.value.hopeless
     run(node, "DROP TABLE kinds.t")

@@ -244,9 +244,11 @@ def test_tables_with_compact_storage_and_one_that_is_dropped_meanwhile(
         f"CREATE KEYSPACE old {_REPLICATION}",
         "CREATE TABLE old.few (id int PRIMARY KEY, a int, b text) WITH COMPACT STORAGE",
         "CREATE INDEX few_a ON old.few (a)",
+        "CREATE TABLE old.anew (id int PRIMARY KEY, a int)",
         "CREATE TABLE old.gone (id int PRIMARY KEY, a int)",
         "CREATE TABLE old.wide (id int, c int, a int, PRIMARY KEY (id, c)) WITH COMPACT STORAGE",
         *(f"INSERT INTO old.few (id, a, b) VALUES ({i}, {i}, 'b')" for i in range(ROWS)),
+        *(f"INSERT INTO old.anew (id, a) VALUES ({i}, {i})" for i in range(ROWS)),
         *(f"INSERT INTO old.gone (id, a) VALUES ({i}, {i})" for i in range(ROWS)),
         *(f"INSERT INTO old.wide (id, c, a) VALUES ({i % 3}, {i}, {i})" for i in range(ROWS)),
     )
@@ -262,6 +264,8 @@ def test_tables_with_compact_storage_and_one_that_is_dropped_meanwhile(
     def drop(keeper: Keeper, batch: Batch, staged: Path) -> None:
         if batch.target.table == "gone":
             place.execute("DROP TABLE old.gone")
+        if batch.target.table == "anew":
+            place.execute("DROP TABLE old.anew", "CREATE TABLE old.anew (id text PRIMARY KEY, b text)")
         keep(keeper, batch, staged)
 
     monkeypatch.setattr(Keeper, "keep", drop)
@@ -269,8 +273,10 @@ def test_tables_with_compact_storage_and_one_that_is_dropped_meanwhile(
     assert [place.rows(query) for query in queries] == before
     how = f"{mode}ed"
     dropped = "skipped: it was dropped meanwhile"
-    assert found["load"]["node-0"]["tables"] == {"old.few": how, "old.gone": dropped, "old.wide": how}
+    tables = {"old.anew": dropped, "old.few": how, "old.gone": dropped, "old.wide": how}
+    assert found["load"]["node-0"]["tables"] == tables
     states = {name: one["state"] for name, one in found["compare"]["comparison"].items()}
+    assert states.pop("old.anew") == "different"
     assert states == {"old.few": "equal", "old.gone": "not compared", "old.wide": "equal"}
     place.execute("DROP KEYSPACE old")
 

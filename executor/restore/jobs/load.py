@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,6 +96,7 @@ class _Run:
     done: set[int] = field(default_factory=set)
     tables: dict[str, str] = field(default_factory=dict)
     importing: int = 0
+    ids: Mapping[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     meter: Meter = field(init=False)
     loader: Loader = field(init=False)
@@ -126,6 +127,7 @@ class _Run:
             loads=_LOADS,
         )
         try:
+            self.ids = self._ids({batch.target for batch in self.batches})
             self.keeper.begin(self._fingerprint)
             pipeline.run([batch for batch in self.batches if batch.number not in self.done], self._load)
             self._tell("complete")
@@ -164,7 +166,8 @@ class _Run:
             imports = self.mode == IMPORT and batch.target.key_space not in self.streamed
             how = self._take_over(batch, directory) if imports else self._stream(batch, directory)
         except LoadError:
-            if self._is_there(batch.target):
+            # The files of a table do not fit another one of its name.
+            if self._is_there(batch.target) and not self._is_another(batch.target):
                 raise
             return chosen.DROPPED
         # Cassandra sends no files of a table that does not exist, and reports no error.
@@ -175,6 +178,17 @@ class _Run:
             return chosen.is_there(self.context.node.jolokia, str(table))
         except JolokiaError as error:
             raise LoadError(f"{table}: {cause(str(error))}") from error
+
+    def _is_another(self, table: TableName) -> bool:
+        """Return whether the table was dropped and created again since this attempt began."""
+        before = self.ids.get(str(table))
+        return before is not None and self._ids([table]).get(str(table), before) != before
+
+    def _ids(self, tables: Iterable[TableName]) -> Mapping[str, str]:
+        try:
+            return chosen.table_ids(self.context.node.jolokia, map(str, tables))
+        except JolokiaError as error:
+            raise LoadError(f"the ids of tables are not known: {cause(str(error))}") from error
 
     def _save(self) -> None:
         """Save the progress: batches before `next` are loaded, and of those behind it the ones in `done`."""

@@ -1,0 +1,25 @@
+"""The driver's errors as sentences."""
+
+from __future__ import annotations
+
+import pytest
+from cassandra import InvalidRequest
+from cassandra.cluster import NoHostAvailable
+from cassandra.protocol import SyntaxException
+
+from executor.cql.session import words
+
+REFUSED = "Error from server: code=2200 [Invalid query] message=\"Resource <table held.t> doesn't exist\""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (InvalidRequest(REFUSED), "Resource <table held.t> doesn't exist"),
+        (NoHostAvailable("none", {"127.0.0.1": InvalidRequest(REFUSED)}), "Resource <table held.t> doesn't exist"),
+        (SyntaxException(0x2000, 'line 1:84 "x"', None), 'line 1:84 "x"'),
+        (InvalidRequest("Failed to authenticate"), "Failed to authenticate"),
+    ],
+)
+def test_words(error: Exception, expected: str) -> None:
+    assert words(error).startswith(expected)
