@@ -128,4 +128,6 @@ def jolokia_properties(jolokia: Jolokia, policy: Path) -> str:
         f"host={jolokia.address}\nport={jolokia.port}\nuser={jolokia.user}\npassword={jolokia.password}\n"
         f"policyLocation={policy.as_uri()}\n"
         "discoveryEnabled=false\nexecutor=fixed\nthreadNr=16\nbacklog=16\n"
+        # It connects to any RMI server that a request names, and loads what that sends.
+        "disabledServices=org.jolokia.service.jsr160.Jsr160RequestHandler\n"
     )

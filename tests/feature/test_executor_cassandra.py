@@ -83,6 +83,10 @@ def _only_what_the_executor_calls(node: Node) -> None:
             jolokia.execute(mbean, operation, [], 5)
     properties = Attribute("java.lang:type=Runtime", "SystemProperties")
     assert jolokia.read([properties], 5) == {}
+    # A request for another server is answered by this one: Jolokia connects to none.
+    elsewhere = {"url": "service:jmx:rmi:///jndi/rmi://127.0.0.1:1/jmxrmi"}
+    heap = {"type": "read", "mbean": "java.lang:type=Memory", "attribute": "HeapMemoryUsage", "target": elsewhere}
+    assert jolokia._call(heap, 5)["status"] == 200
 
 
 def _figures(found: Figures | None) -> None:

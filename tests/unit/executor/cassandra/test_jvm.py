@@ -51,4 +51,5 @@ def test_the_password_is_in_the_file_and_not_on_the_command_line() -> None:
     assert "password=s3cret\n" in text
     assert "host=127.0.0.1\nport=7199\n" in text
     assert "policyLocation=file:///s/conf/jolokia-access.xml\n" in text
+    assert "\ndisabledServices=org.jolokia.service.jsr160.Jsr160RequestHandler\n" in text
     assert "-javaagent:/s/jolokia=config=/s/conf/jolokia.properties" in command(make_launch(), FILES)

@@ -9,7 +9,7 @@ from cassandra.protocol import SyntaxException
 
 from executor.cql.session import words
 
-REFUSED = "Error from server: code=2200 [Invalid query] message=\"Resource <table held.t> doesn't exist\""
+REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table held.t> doesn\'t exist"'
 
 
 @pytest.mark.parametrize(
