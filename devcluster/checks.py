@@ -103,8 +103,10 @@ def _run(check: Check, environment: Mapping[str, str], console: Lock) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryFile() as output:
         kept = output if check.beside else None
+        # Some machines forbid Python to keep what it compiles: then each process of a test compiles all of it again.
+        inherited = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         command = subprocess.run(
-            check.command, cwd=ROOT, env={**os.environ, **environment}, stdout=kept, stderr=kept, check=False
+            check.command, cwd=ROOT, env={**inherited, **environment}, stdout=kept, stderr=kept, check=False
         )
         took = _shown(time.monotonic() - began)
         output.seek(0)
