@@ -39,7 +39,7 @@ def serve(app: Flask) -> Iterator[Served]:
     @app.before_request
     def remember() -> None:
         found.rules.append((request.method, request.url_rule.rule if request.url_rule is not None else request.path))
-        found.paths.append(request.full_path.rstrip("?"))
+        found.paths.append(f"{request.root_path}{request.full_path}".rstrip("?"))
 
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Handler)
     found.url = f"http://127.0.0.1:{server.server_port}"
