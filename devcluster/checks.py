@@ -46,11 +46,12 @@ class Line:
 
 # The longest come first. A file belongs to one line, or to one for its tests with Cassandra and one for its others.
 LINES = (
-    Line("one cluster", ("tests/cluster/test_[!6]_*.py",)),
     Line("jobs of single nodes", ("tests/feature/test_[!r]*.py",), "cassandra"),
+    Line("one cluster", ("tests/cluster/test_[!6]_*.py",)),
     Line("contract and feature tests", ("tests/contract", "tests/feature"), "not chaos and not cassandra"),
+    Line("restores of single nodes", ("tests/feature/test_restore_[!ci]*.py",), "cassandra"),
     Line("clusters with security", ("tests/clusters/test_[ade]*.py",)),
-    Line("restores of single nodes", ("tests/feature/test_r*.py",), "cassandra"),
+    Line("restores of single nodes: check and import", ("tests/feature/test_restore_[ci]*.py",), "cassandra"),
     Line("one cluster: restores", ("tests/cluster/test_6_*.py",)),
     Line("clusters that change", ("tests/clusters/test_[!ade]*.py",)),
 )
@@ -74,7 +75,8 @@ def commands(arguments: Sequence[str]) -> list[Check]:
         Check("ruff check", _python("ruff", "check", ".")),
         Check("ruff format", _python("ruff", "format", "--check", ".")),
         Check("mypy --strict", _python("mypy")),
-        Check("unit tests and simulation", _python("pytest", "--numprocesses", "auto", *SPREAD)),
+        # The longest are the simulation's, at the end: a process that has nothing left takes tests of the other ones.
+        Check("unit tests and simulation", _python("pytest", "--numprocesses", "auto", "--dist", "worksteal", *SPREAD)),
         # Once, before several lines of tests want them at the same time.
         Check(
             "bundles of a node", _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts")
