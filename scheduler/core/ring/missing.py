@@ -118,6 +118,9 @@ def _majority(views: _Views, node: NodeRecord, since: float) -> tuple[str, ...]:
 
 def _is_seen_again(views: _Views, node: NodeRecord) -> bool:
     assert node.missing is not None
+    # Those see it as down. In an outage of many nodes, looking each up in all lists of live peers takes seconds.
+    if 2 * len(views.unreachable.get(node.address or "", ())) >= len(views.voters):
+        return False
     others = [sighting for peer, sighting in views.voters if peer.name != node.name]
     newer = [item for item in others if item.at > node.missing.since]
     seen = [item for item in newer if node.address in item.status.live and node.address not in item.status.doubted]
