@@ -142,7 +142,7 @@ def add_tune(target: Group, kind: str) -> None:
 
     @target.command("tune", help=f"Change the throttle while a {kind} runs.")
     @click.option(
-        "--throttle", type=WholeNumber(), required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
+        "--throttle", type=WholeNumber(0), required=True, metavar="BYTES", help="Bytes a second and node; 0: no limit."
     )
     @pass_session
     def tune(session: Session, throttle: int) -> None:

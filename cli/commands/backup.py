@@ -39,7 +39,7 @@ def backup() -> None:
 @table_options
 @click.option("--upload-parallelism", type=WholeNumber(1), help="The number of nodes that upload at once (1).")
 @click.option(
-    "--throttle", type=WholeNumber(), metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit."
+    "--throttle", type=WholeNumber(0), metavar="BYTES", help="Bytes a second and node (50000000); 0: no limit."
 )
 @click.option(
     "--absent", type=click.Choice(["wait", "skip"]), help="Wait for nodes that are down (wait), or skip them."

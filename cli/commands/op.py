@@ -103,7 +103,7 @@ def proceed(session: Session, kind: str, login: str | None, waits: bool, timeout
 @op.command("tune")
 @click.argument("kind", type=click.Choice(("backup", "restore")), metavar="backup|restore")
 @click.option(
-    "--throttle", type=WholeNumber(), required=True, metavar="BYTES", help="Bytes per second and node; 0: no limit."
+    "--throttle", type=WholeNumber(0), required=True, metavar="BYTES", help="Bytes a second and node; 0: no limit."
 )
 @pass_session
 def tune(session: Session, kind: str, throttle: int) -> None:

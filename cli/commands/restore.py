@@ -39,7 +39,7 @@ def _request(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--parallelism", type=WholeNumber(0), help="The number of nodes that load at once (0: all)."),
         click.option("--compare", type=click.Choice(["none", "count", "sample", "full"]), help="The proof (sample)."),
         click.option(
-            "--throttle", type=WholeNumber(), metavar="BYTES", help="Bytes per second and node (50000000); 0: no limit."
+            "--throttle", type=WholeNumber(0), metavar="BYTES", help="Bytes a second and node (50000000); 0: no limit."
         ),
         trust_option,
         login_option,
