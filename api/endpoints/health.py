@@ -13,9 +13,8 @@ from api.openapi.json_schema import OBJECT, STRING, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
 from api.sentences import sentence
-from scheduler.core.configuration.commit_log import slow_writes
 from scheduler.core.nodes.clocks import wrong_clocks
-from scheduler.core.ring.logins import warnings
+from scheduler.core.plans.cautions import cautions
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.metrics import CONTENT_TYPE
 
@@ -32,7 +31,7 @@ def health() -> Response:
         found = access().gateway.snapshot()
     except Unavailable as error:
         return _answer({"healthy": False, "message": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
-    check, spec = _loop(), found.state.target.spec
+    check = _loop()
     document = {
         **check,
         "age_seconds": int(max(0.0, time.time() - found.at)),
@@ -43,8 +42,7 @@ def health() -> Response:
         "warnings": [
             *filter(None, [found.problem]),
             *access().warnings(),
-            *warnings(found.state, spec),
-            *slow_writes(spec.cassandra.options),
+            *cautions(found.state, found.state.target.spec),
             *certificates.warnings(found),
             *map(sentence, wrong_clocks(found.state).values()),
         ],

@@ -11,10 +11,9 @@ from api.page.commands import Button, button
 from api.page.formats import percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
-from scheduler.core.configuration.commit_log import slow_writes
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
+from scheduler.core.plans.cautions import cautions
 from scheduler.core.plans.plan import Plan, Status, Step
-from scheduler.core.ring.logins import warnings
 from scheduler.core.state.operation import OperationRecord, OperationState, stamp
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.reason import Code
@@ -112,8 +111,7 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
     ends = authority_warnings(found)
-    spec = state.target.spec
-    words = [*state.configuration_errors, *warned, *warnings(state, spec), *slow_writes(spec.cassandra.options), *ends]
+    words = [*state.configuration_errors, *warned, *cautions(state, state.target.spec), *ends]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     for node in certified:
         if node["state"] in _ENDING:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scheduler.core.configuration.client_certificates import lost_logins
-from scheduler.core.configuration.commit_log import slow_writes
 from scheduler.core.configuration.differences import Difference, as_text, launch_differences, outdated
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import own_problems, refused_changes, refused_encryption
-from scheduler.core.ring.logins import warnings
+from scheduler.core.plans.cautions import cautions
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.spec import ClusterSpec, Policy
 
@@ -57,8 +56,8 @@ def preview(state: ClusterState, asked: Wanted) -> Preview:
     configurations = {**state.configurations, state.target.id: state.target}
     then = replace(state, target=target, configurations=configurations)
     leaves = tuple(node.name for node in surplus(then) if node.deployed is not None)
-    cautions = (*warnings(state, wanted), *slow_writes(wanted.cassandra.options), *lost_logins(old, wanted))
-    return Preview(tuple(changes), (), tuple(outdated(then)), leaves, cautions)
+    told = (*cautions(state, wanted), *lost_logins(old, wanted))
+    return Preview(tuple(changes), (), tuple(outdated(then)), leaves, told)
 
 
 def _others(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:
