@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 
+# Eighteen digits: larger than any number that is asked for, and a whole number in every program.
+LARGEST = 10**18 - 1
 _WHOLE = re.compile(r"-?[0-9]+")
 _NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -38,7 +40,7 @@ def parse_number(text: str) -> float:
     return value
 
 
-def whole_within(text: str, least: int, most: int) -> int | None:
+def whole_within(text: str, least: int, most: int = LARGEST) -> int | None:
     """Return the whole number of a text, None if it is none from `least` to `most`."""
     try:
         value = parse_whole(text)

@@ -35,7 +35,6 @@ MOST_STREAMS = 256
 ALIVE_SECONDS = 15.0
 _NEWER_SECONDS = 1.0
 _RETRY = b"retry: 2000\n\n"
-_MOST = 10**18 - 1
 _SINCE = parameter("since", "query", "Only later events: the sequence of an event, or a time in ISO 8601")
 
 
@@ -146,7 +145,7 @@ def _since(found: Snapshot, text: str | None) -> int:
     """Return the sequence of the last event to skip."""
     if text is None:
         return 0
-    if (number := whole_within(text, 0, _MOST)) is not None:
+    if (number := whole_within(text, 0)) is not None:
         return number
     try:
         when = datetime.fromisoformat(text)

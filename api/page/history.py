@@ -27,8 +27,8 @@ def context(state: ClusterState, chosen: Mapping[str, str]) -> Mapping[str, Any]
         for entry in reversed(entries_after(state, 0, KEPT))
         if chosen["node"] in ("", entry.node) and chosen["kind"] in ("", entry.kind.value)
     ]
-    before = _number(chosen["before"])
-    at = _number(chosen["at"])
+    before = whole_within(chosen["before"], 0)
+    at = whole_within(chosen["at"], 0)
     if at is not None:
         before = at + _AROUND
     if before is not None:
@@ -41,7 +41,3 @@ def context(state: ClusterState, chosen: Mapping[str, str]) -> Mapping[str, Any]
         "kinds": [kind.value for kind in EntryKind],
         "nodes": [node.name for node in by_index(state.nodes.values())][:200],
     }
-
-
-def _number(text: str) -> int | None:
-    return whole_within(text, 0, 10**18 - 1)

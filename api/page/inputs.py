@@ -149,7 +149,7 @@ def _value(kind: Type, text: str) -> Any:
         case Type.FLAG:
             return True
         case Type.NUMBER:
-            return text if (found := whole_within(text, 0, 10**18 - 1)) is None else found
+            return text if (found := whole_within(text, 0)) is None else found
         case Type.NAMES:
             return [part.strip() for part in text.split(",") if part.strip()]
         case Type.MAPPING:
