@@ -19,7 +19,7 @@ _MAXIMUM_ANSWER = 64 * 1024 * 1024
 _WITH_CAUSES = {"includeStackTrace": "true"}
 _CAUSED_BY = "Caused by: "
 # The name of an exception before its message.
-_EXCEPTION = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]*\s?:\s+")
+EXCEPTION = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]* ?: +")
 
 
 class JolokiaError(Exception):
@@ -134,7 +134,7 @@ def with_causes(error: str, stack_trace: str) -> str:
     words, _, rest = error.partition("\n")
     for line in stack_trace.splitlines():
         if line.startswith(_CAUSED_BY):
-            cause = _EXCEPTION.sub("", line.removeprefix(_CAUSED_BY)).strip()
+            cause = EXCEPTION.sub("", line.removeprefix(_CAUSED_BY)).strip()
             if cause not in words:
                 words = f"{words}: {cause}"
     return f"{words}\n{rest}" if rest else words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.jmx import java_agent
-from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
+from executor.jmx.jolokia import EXCEPTION, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 from executor.jobs.blocking import call_watched
 
 _LOG = logging.getLogger(__name__)
@@ -21,8 +20,6 @@ _STREAMS = Attribute("org.apache.cassandra.net:type=StreamManager", "CurrentStre
 _CALL_SECONDS = 30.0
 # A table's data can take hours to stream; a lost connection ends the wait long before.
 _LOAD_SECONDS = 7 * 24 * 3600.0
-# The name of an exception that Jolokia or Cassandra puts before the cause.
-_WRAPPING = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]* ?: ")
 
 
 class LoadError(Exception):
@@ -134,7 +131,7 @@ def sent_bytes(streams: Iterable[Mapping[str, Any]], directory: str) -> int:
 
 def cause(text: str) -> str:
     """Return the first lines of Cassandra's words, without names of exceptions and without a stack trace."""
-    while wrapping := _WRAPPING.match(text):
+    while wrapping := EXCEPTION.match(text):
         text = text[wrapping.end() :]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\t")]
     return " ".join(lines)[:600] or "no reason given"
