@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -43,7 +42,7 @@ class OpenStreams:
     def open(self, stream: Stream, first: bytes) -> Response | None:
         """Return the answer that begins with these bytes and goes on as the stream; None if there are too many."""
         with self._lock:
-            own = Counter(item.address for item in self._open)[stream.address]
+            own = sum(item.address == stream.address for item in self._open)
             if self._gateway.ending or len(self._open) >= self._most or own >= self._most_of_address:
                 return None
         return event_stream(self._begin(stream, first))

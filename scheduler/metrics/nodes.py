@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from executor.certificate_messages import fingerprints, split_certificates
 from executor.figures import Figures, Requests
 from scheduler.core.nodes.expiry import certificates
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import is_up
 from scheduler.metrics.families import family, gauge, labelled
-from scheduler.security.authority_end import times
+from scheduler.security.authority_end import client_authority_ends
 
 # The scheduler asks each node every half a minute. Older figures are of a node that does not answer.
 STALE_SECONDS = 120.0
@@ -65,7 +64,7 @@ _COUNTERS: dict[str, tuple[str, Callable[[Figures], float | None]]] = {
 def node_metrics(state: ClusterState, now: float) -> Iterator[Metric]:
     """Yield the metrics of nodes at `now`, in seconds since the epoch."""
     yield from _record_metrics(state)
-    yield _client_authorities(state)
+    yield _client_authorities(state, now)
     fresh = {
         name: sighting.figures
         for name, sighting in state.sightings.items()
@@ -113,9 +112,9 @@ def _record_metrics(state: ClusterState) -> Iterator[Metric]:
     yield family(load, (((name,), _short(found.load_bytes)) for name, found in seen if found.load_bytes is not None))
 
 
-def _client_authorities(state: ClusterState) -> Metric:
-    authorities = split_certificates(state.target.spec.cassandra.client_authorities)
-    ends = ((fingerprints(pem), times(pem)[1]) for pem in authorities)
+def _client_authorities(state: ClusterState, now: float) -> Metric:
+    found = client_authority_ends(state.target.spec.cassandra.client_authorities, now)
+    ends = (((item.fingerprint,), item.end) for item in found)
     meaning = "Time at which each authority of clients expires, by its SHA-256."
     return labelled("client_authority_expiry_timestamp_seconds", meaning, ("fingerprint",), ends)
 
