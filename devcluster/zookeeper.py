@@ -64,10 +64,10 @@ def prepare(java: Path, jars: Path, address: Address, directory: Path, more: str
 
 
 def is_serving(address: Address) -> bool:
-    """Return whether the server serves clients: it answers `imok`."""
+    """Return whether the server serves clients. `ruok` is answered earlier than they are."""
     try:
         with socket.create_connection((address.host, address.port), timeout=2.0) as connection:
-            connection.sendall(b"ruok")
-            return connection.recv(16).startswith(b"imok")
+            connection.sendall(b"srvr")
+            return connection.recv(32).startswith(b"Zookeeper version")
     except OSError:
         return False

@@ -18,6 +18,10 @@ from scheduler.storage.acl import acl_of
 
 # kazoo's own back-off grows to a minute: the session could end before the next attempt.
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
+# A ZooKeeper that is just starting can take a connection and never answer it. kazoo would wait for the whole session
+# for one server's answer; this share of it leaves time for another attempt.
+_PATIENCE = 1 / 3
+Sockets = list[socket.socket]
 # By a part of the cause: what to do about it, with TLS and without.
 _HINTS_WITH_TLS = {
     "ALERT": "ZooKeeper refuses the scheduler's certificate: check ZOOKEEPER_CERTIFICATE_FILE",
@@ -57,11 +61,24 @@ class ClientLog(logging.LoggerAdapter[logging.Logger]):
 
 
 class Connector(SequentialThreadingHandler):
-    """Handler that opens connections itself, over TLS with a context of our own if there is one."""
+    """Handler that opens connections itself, over TLS with a context of our own if there is one.
 
-    def __init__(self, tls: Tls | None) -> None:
+    It waits no longer than a share of the session for a server.
+    """
+
+    def __init__(self, tls: Tls | None, session_seconds: float) -> None:
         super().__init__()
         self._tls = tls
+        self._longest = session_seconds * _PATIENCE
+
+    def _bounded(self, seconds: float | None) -> float:
+        return self._longest if seconds is None else min(seconds, self._longest)
+
+    def select(
+        self, rlist: Sockets, wlist: Sockets, xlist: Sockets, timeout: float | None = None
+    ) -> tuple[Sockets, Sockets, Sockets]:
+        """Wait for one of the sockets, no longer than the share of the session."""
+        return super().select(rlist, wlist, xlist, timeout=self._bounded(timeout))
 
     def create_connection(
         self,
@@ -76,7 +93,7 @@ class Connector(SequentialThreadingHandler):
         """
         connection: socket.socket | None = None
         try:
-            connection = socket.create_connection(address, timeout)
+            connection = socket.create_connection(address, self._bounded(timeout))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self._tls is None:
@@ -97,7 +114,7 @@ def make_client(servers: str, session_seconds: float, access: Access, log: Clien
         hosts=servers,
         timeout=session_seconds,
         connection_retry=RECONNECT,
-        handler=Connector(access.tls),
+        handler=Connector(access.tls, session_seconds),
         # A password can contain colons, so kazoo gets each pair as one text.
         auth_data=[("digest", f"{one.user}:{one.password}") for one in access.credentials],
         default_acl=acl_of(access),

@@ -98,8 +98,6 @@ def test_roles_and_teardown(cluster: Cluster) -> None:
 
 
 def test_invalid_operations(cluster: Cluster) -> None:
-    # The recorded scheduler used a task's id again more than a second after its end; here no time passes in between.
-    cluster.agent_options = (*AGENTS, "--reap-interval", "0ms")
     replay = Replay(cluster.start())
     try:
         replay.run([line for line in read("s6_invalid") if not _is_of_command_executor(line)])

@@ -115,6 +115,12 @@ class Cluster:
         agents = get(self.master_ip, self.master_port, "/slaves", self.headers)["slaves"]
         return {agent["hostname"]: agent["id"] for agent in agents if agent["active"]}
 
+    def ending_executors(self) -> set[str]:
+        """Ids of executors whose tasks have all ended while they have not."""
+        states = [get(f"127.0.0.{number + 1}", port, "/state") for number, port in self.agent_ports.items()]
+        executors = [executor for state in states for item in state["frameworks"] for executor in item["executors"]]
+        return {one["id"] for one in executors if not one["tasks"] and not one["queued_tasks"]}
+
     def wait_agents(self, count: int) -> None:
         wait_until(lambda: len(self.agent_ids()) == count, READY_SECONDS, f"{count} agents are registered")
 

@@ -51,6 +51,7 @@ class Replay:
         self._refused: dict[tuple[str, str], tuple[Resources, float]] = {}
         """Until when a framework wants no such resources of a host: by framework id and hostname."""
         self._last_seconds = 0.0
+        self._launched: set[str] = set()
 
     def run(self, lines: list[Line]) -> None:
         """Replay all lines; Difference names the line that failed."""
@@ -107,6 +108,7 @@ class Replay:
         method, _, url = line.endpoint.partition(" ")
         parts = urlsplit(url)
         if line.kind in ("ACCEPT", "DECLINE"):
+            self._outwait_executors(line)
             self._find_offers(line, scheduler)
         elif line.kind == "SUBSCRIBE":
             self._outwait(line, scheduler)
@@ -147,6 +149,16 @@ class Replay:
         if scheduler.framework_id and line.seconds - self._last_seconds > timeout:
             framework_id = scheduler.framework_id
             wait_until(lambda: not self._is_known(framework_id), EVENT_SECONDS, "the failover timeout")
+
+    def _outwait_executors(self, line: Line) -> None:
+        """Let an executor end whose task's id is used again; in the recordings more than a second passed between."""
+        operations = line.content.get("operations", [])
+        tasks = {
+            task["task_id"]["value"] for item in operations for task in item.get("launch", {}).get("task_infos", [])
+        }
+        again, self._launched = tasks & self._launched, tasks | self._launched
+        if again:
+            wait_until(lambda: not again & self.cluster.ending_executors(), EVENT_SECONDS, f"executors of {again} end")
 
     def _is_known(self, framework_id: str) -> bool:
         found = get(self.cluster.master_ip, self.cluster.master_port, "/frameworks")["frameworks"]

@@ -66,7 +66,7 @@ class TestRecovery:
         assert registration["agent_info"]["id"] == {"value": "agent-S0"}
         assert [e["executor_info"]["executor_id"] for e in registration["executors"]] == [{"value": "e1"}]
         assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
-        assert len(agent.events("SUBSCRIBED")) == 2
+        wait_for(lambda: len(agent.events("SUBSCRIBED")) == 2, "the executor got the new agent's answer")
         assert Path(f"/proc/{pid}").exists()
 
         ids = {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}}

@@ -12,3 +12,10 @@ class SequentialThreadingHandler:
         timeout: float | None = None,
         **options: object,
     ) -> socket.socket: ...
+    def select(
+        self,
+        rlist: list[socket.socket],
+        wlist: list[socket.socket],
+        xlist: list[socket.socket],
+        timeout: float | None = None,
+    ) -> tuple[list[socket.socket], list[socket.socket], list[socket.socket]]: ...
