@@ -17,9 +17,11 @@ from threading import Lock
 ROOT = Path(__file__).parents[1]
 # These need nothing but processors, and each of these takes its share.
 SPREAD = ("tests/unit", "tests/simulation")
+# Some of them wait for threads and servers of their own: with one process more than processors none is idle.
+UNIT_WORKERS = str((os.cpu_count() or 1) + 1)
 # These wait for servers and clusters as well, so that several lines of them run side by side.
 SERVERS = ("tests/contract", "tests/feature", "tests/clusters", "tests/cluster")
-AT_ONCE = 5
+AT_ONCE = 4
 TESTS = (*SPREAD, *SERVERS)
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
@@ -76,7 +78,10 @@ def commands(arguments: Sequence[str]) -> list[Check]:
         Check("ruff format", _python("ruff", "format", "--check", ".")),
         Check("mypy --strict", _python("mypy")),
         # The longest are the simulation's, at the end: a process that has nothing left takes tests of the other ones.
-        Check("unit tests and simulation", _python("pytest", "--numprocesses", "auto", "--dist", "worksteal", *SPREAD)),
+        Check(
+            "unit tests and simulation",
+            _python("pytest", "--numprocesses", UNIT_WORKERS, "--dist", "worksteal", *SPREAD),
+        ),
         # Once, before several lines of tests want them at the same time.
         Check(
             "bundles of a node", _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts")

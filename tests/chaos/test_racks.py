@@ -11,7 +11,7 @@ from tests.cluster.test_8_restart import writing
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.cassandra, pytest.mark.timeout(600)]
 
 RACKS = {"node-0": "r1", "node-1": "r2", "node-2": "r3", "node-3": "r1"}
 BY_RACK = "/v1/nodes/restart?node=*&by=rack"
