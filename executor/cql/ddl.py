@@ -20,7 +20,7 @@ _KINDS = {
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # DESCRIBE puts the statement of a table with COMPACT STORAGE into a comment, although Cassandra accepts it.
 _COMMENTED = re.compile(r"/\*\s*Warning: Table \S+ omitted because .*?\n\n(CREATE TABLE .*;)\s*\*/", re.DOTALL)
-# DESCRIBE puts the body of a function between two `$$`, even if the body itself has some.
+# DESCRIBE puts the body of a function between two `$$`, even if the body itself has some, or ends in a `$`.
 _FUNCTION = re.compile(r"(CREATE FUNCTION\b.*?\bAS\s+)\$\$(.*)\$\$\s*;?\s*", re.DOTALL)
 
 
@@ -76,7 +76,7 @@ def _with_quoted_masks(statement: str) -> str:
 def _with_body(text: str) -> str:
     """Return the statement of a function in a form that Cassandra can read: a body with `$$` as a text in quotes."""
     found = _FUNCTION.fullmatch(text.strip())
-    if found is None or "$$" not in found[2]:
+    if found is None or "$$" not in f"{found[2]}$":
         return text
     body = found[2].replace("'", "''")
     return f"{found[1]}'{body}'"
