@@ -381,7 +381,7 @@ def test_permissions_that_cannot_be_granted_are_told(place: Place, roles: None) 
     found = place.restore("roles", key_spaces=["system_auth"])["schema"]
     assert found["verdict"] == "different"
     refused = "readers: SELECT on data/held/t (Resource <table held.t> doesn't exist)"
-    assert found["message"].endswith(f"because Cassandra refused 1 statement: {refused}")
+    assert found["message"].endswith(f"because one statement was refused: {refused}")
     place.execute("CREATE TABLE held.t (id int PRIMARY KEY)")
 
 
