@@ -28,7 +28,7 @@ from scheduler.core.plans.preview import preview
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration, Overrides
 from scheduler.settings import NAMES, InvalidSettings, code
-from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, wanted
+from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, misfits, wanted
 from scheduler.settings.texts import plain
 
 blueprint = Routes("changes", __name__)
@@ -93,7 +93,8 @@ def _wanted(state: ClusterState, changes: Mapping[str, str | None]) -> Wanted:
             raise InvalidSettings(problems)
         return wanted(environment, overrides)
     except InvalidSettings as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+        kept = {name: override for name, override in overrides.items() if name not in changes}
+        raise _bad(" ".join([*error.problems, *misfits(kept, environment)])) from error
 
 
 def _change_problems(changes: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, ...]:

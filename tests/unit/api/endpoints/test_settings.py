@@ -182,6 +182,18 @@ def test_code_that_an_earlier_version_took_is_passed_over(client: FlaskClient, g
     assert gateway.state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}
 
 
+def test_a_setting_that_an_earlier_version_took_is_taken_back(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, overrides={"NODES": Override("1_0", "")})
+    found = put(client, HEAP, 400)["message"]
+    assert found == (
+        "NODES must be a whole number, not '1_0'. "
+        'NODES was set through the API: PUT /v1/config with {"NODES": null} removes it.'
+    )
+    assert put(client, {"NODES": "2_0"}, 400)["message"] == "NODES must be a whole number, not '2_0'."
+    put(client, {"NODES": None, **HEAP})
+    assert gateway.state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}
+
+
 def test_an_error_of_the_start_is_healed(client: FlaskClient, gateway: CoreGateway) -> None:
     """The environment asks for another disk, and was refused: the old size is given over it."""
     spec = gateway.state.target.spec
