@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from executor.cql import tokenizer
 from executor.cql.names import TableName
-from executor.cql.tokenizer import CqlError, Word, parenthesis, words
+from executor.cql.tokenizer import CqlError, Word, parenthesis, parts, words
 
 KEY_SPACE, TYPE, FUNCTION, AGGREGATE = "keyspace", "type", "function", "aggregate"
 TABLE, COLUMNS, INDEX, VIEW, TRIGGER = "table", "columns", "index", "view", "trigger"
@@ -28,8 +28,8 @@ _FUNCTION = re.compile(r"(CREATE FUNCTION\b.*?\bAS\s+)\$\$(.*)\$\$\s*;?\s*", re.
 class Element:
     """One statement of a schema. `table` is the table that it concerns, empty for an element of the keyspace itself.
 
-    COLUMNS is an ALTER TABLE, with which DESCRIBE reports dropped columns. The name of a function includes its
-    arguments. `position` is the word with the name of an index or a trigger.
+    COLUMNS is an ALTER TABLE, with which DESCRIBE reports dropped columns. The name of a function includes the types of
+    its arguments. `position` is the word with the name of an index or a trigger.
     """
 
     kind: str
@@ -41,8 +41,8 @@ class Element:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """Return kind, keyspace and name, which identify an element."""
-        return (self.kind, self.key_space, self.name)
+        """Return kind, keyspace and name, which identify an element; triggers have names of their table."""
+        return (self.kind, self.key_space, f"{self.table}.{self.name}" if self.kind == TRIGGER else self.name)
 
     def __str__(self) -> str:
         return (
@@ -135,12 +135,18 @@ def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element
         return Element(kind, key_space, str(found[index].name), text, table, found[index])
     key_space, name, after = _name(found, index)
     if kind in (FUNCTION, AGGREGATE):
-        first, last = parenthesis(found, after)
-        return Element(kind, key_space, name + "".join(word.text for word in found[first : last + 1]), text)
+        return Element(kind, key_space, f"{name}({','.join(_argument_types(kind, found, after))})", text)
     if kind == VIEW:
         origin = next(at for at in range(after, len(found)) if found[at].says("FROM"))
         return Element(kind, key_space, name, text, _name(found, origin + 1)[1])
     return Element(kind, key_space, name, text, name if kind == TABLE else "")
+
+
+def _argument_types(kind: str, found: Sequence[Word], after: int) -> Iterator[str]:
+    """Yield the types of the arguments; those of a function have names, too."""
+    first, last = parenthesis(found, after)
+    for argument in parts(found, first + 1, last):
+        yield "".join(word.text for word in (argument[1:] if kind == FUNCTION else argument))
 
 
 def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:

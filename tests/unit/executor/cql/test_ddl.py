@@ -23,7 +23,7 @@ TABLE_AFTER = "CREATE TABLE shop.t (id int PRIMARY KEY);"
 )
 def test_the_body_of_a_function_is_one_word_that_cassandra_can_read(described: str, readable: str) -> None:
     function, table = elements([HEAD + described, TABLE_AFTER])
-    assert (function.kind, function.key_space, function.name) == (FUNCTION, "shop", "f(stext)")
+    assert (function.kind, function.key_space, function.name) == (FUNCTION, "shop", "f(text)")
     assert function.text == HEAD + readable
     assert (table.kind, table.name) == (TABLE, "t")
 
