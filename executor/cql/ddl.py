@@ -16,6 +16,8 @@ _KINDS = {
     "KEYSPACE": KEY_SPACE, "TYPE": TYPE, "FUNCTION": FUNCTION, "AGGREGATE": AGGREGATE, "TABLE": TABLE,
     "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
 }  # fmt: skip
+# With which an ALTER TABLE of DESCRIBE drops a column, or adds it again.
+_CHANGES = frozenset({"ADD", "DROP"})
 # The beginning of a view's statement, as DESCRIBE writes it.
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # DESCRIBE puts the statement of a table with COMPACT STORAGE into a comment, although Cassandra accepts it.
@@ -116,30 +118,40 @@ def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
 def parse_element(text: str) -> Element:
     """Parse one statement. Raises CqlError if DESCRIBE does not write such a statement."""
     found = words(text)
-    if len(found) > 4 and found[0].says("ALTER") and found[1].says("TABLE"):
+    if len(found) > 6 and found[0].says("ALTER") and found[1].says("TABLE") and found[5].text.upper() in _CHANGES:
         key_space, name, _ = _name(found, 2)
         return Element(COLUMNS, key_space, f"{name} {' '.join(word.text for word in found[5:7])}", text, name)
     for index, word in enumerate(found[1:5], 1):
         kind = _KINDS.get(word.text.upper())
-        if found[0].says("CREATE") and kind is not None:
+        if found[0].says("CREATE") and kind is not None and index + 1 < len(found):
             return _created(kind, found, index + 1, text)
-    raise CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
+    raise _foreign(text)
+
+
+def _foreign(text: str) -> CqlError:
+    return CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
 
 
 def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element:
     if kind == KEY_SPACE:
         return Element(kind, str(found[index].name), "", text)
     if kind in (INDEX, TRIGGER):
-        on = next(at for at in range(index, len(found)) if found[at].says("ON"))
-        key_space, table, _ = _name(found, on + 1)
+        key_space, table, _ = _name(found, _after("ON", found, index, text))
         return Element(kind, key_space, str(found[index].name), text, table, found[index])
     key_space, name, after = _name(found, index)
     if kind in (FUNCTION, AGGREGATE):
         return Element(kind, key_space, f"{name}({','.join(_argument_types(kind, found, after))})", text)
     if kind == VIEW:
-        origin = next(at for at in range(after, len(found)) if found[at].says("FROM"))
-        return Element(kind, key_space, name, text, _name(found, origin + 1)[1])
+        return Element(kind, key_space, name, text, _name(found, _after("FROM", found, after, text))[1])
     return Element(kind, key_space, name, text, name if kind == TABLE else "")
+
+
+def _after(keyword: str, found: Sequence[Word], index: int, text: str) -> int:
+    """Return the index of the word after the next keyword."""
+    for at in range(index, len(found)):
+        if found[at].says(keyword):
+            return at + 1
+    raise _foreign(text)
 
 
 def _argument_types(kind: str, found: Sequence[Word], after: int) -> Iterator[str]:

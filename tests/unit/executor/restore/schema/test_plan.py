@@ -290,7 +290,14 @@ def test_replication(options: str, expected: list[str]) -> None:
     assert replication(f"CREATE KEYSPACE a WITH replication = {options} AND durable_writes = true") == expected
 
 
-@pytest.mark.parametrize("statement", ["DROP TABLE a.b", "CREATE TABLE b (i int)", "CREATE ROLE x", "ALTER TABLE b"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE a.b", "CREATE TABLE b (i int)", "CREATE ROLE x", "ALTER TABLE b", "ALTER TABLE a.b",
+        "ALTER TABLE a.b DROP", "ALTER TABLE a.b RENAME c TO d", "CREATE INDEX", "CREATE INDEX i", "CREATE KEYSPACE",
+        "CREATE TRIGGER x ON", "CREATE FUNCTION a.f", "CREATE MATERIALIZED VIEW a.v AS SELECT 1",
+    ],
+)  # fmt: skip
 def test_what_describe_does_not_write(statement: str) -> None:
     with pytest.raises(CqlError):
         elements([statement])
