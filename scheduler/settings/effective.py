@@ -67,9 +67,15 @@ def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | 
 def misfits(overrides: Overrides, environment: Texts) -> tuple[str, ...]:
     """Return a sentence about stored overrides that are invalid here, and how to remove them; nothing without any.
 
-    The environment can have changed since, or an earlier version took them.
+    The environment can have changed since, or an earlier version took them. One is meant if a problem ends without it.
     """
-    names = [name for name, override in sorted(overrides.items()) if not _is_valid({name: override}, environment)]
+    if not (problems := _problems(overrides, environment)):
+        return ()
+    names = [
+        name
+        for name in sorted(overrides)
+        if problems - _problems({other: held for other, held in overrides.items() if other != name}, environment)
+    ]
     if not names:
         return ()
     verb, them = ("were", "them") if len(names) > 1 else ("was", "it")
@@ -77,9 +83,9 @@ def misfits(overrides: Overrides, environment: Texts) -> tuple[str, ...]:
     return (f"{', '.join(names)} {verb} set through the API: PUT /v1/config with {removal} removes {them}.",)
 
 
-def _is_valid(overrides: Overrides, environment: Texts) -> bool:
+def _problems(overrides: Overrides, environment: Texts) -> frozenset[str]:
     try:
         wanted(environment, overrides)
-    except InvalidSettings:
-        return False
-    return True
+    except InvalidSettings as error:
+        return frozenset(error.problems)
+    return frozenset()

@@ -194,6 +194,18 @@ def test_a_setting_that_an_earlier_version_took_is_taken_back(client: FlaskClien
     assert gateway.state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}
 
 
+def test_settings_that_are_valid_together_are_not_blamed(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, overrides={"NODES": Override("6", ""), "SEED_NODES": Override("5", "")})
+    assert put(client, {"CASSANDRA_CPUS": "1_0"}, 400)["message"] == "CASSANDRA_CPUS must be a number, not '1_0'."
+    gateway.state = replace(
+        gateway.state, overrides={**gateway.state.overrides, "GARBAGE_GRACE_S": Override("+60", "")}
+    )
+    found = put(client, HEAP, 400)["message"]
+    assert found.endswith(
+        'GARBAGE_GRACE_S was set through the API: PUT /v1/config with {"GARBAGE_GRACE_S": null} removes it.'
+    )
+
+
 def test_an_error_of_the_start_is_healed(client: FlaskClient, gateway: CoreGateway) -> None:
     """The environment asks for another disk, and was refused: the old size is given over it."""
     spec = gateway.state.target.spec
