@@ -19,7 +19,7 @@ from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
 from executor.restore.proof.restored_rows import Keeper
 from executor.restore.source.batches import Batch
-from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
+from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, schema_of, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
@@ -408,15 +408,26 @@ def test_roles_can_be_looked_at_under_another_name(place: Place, roles: None) ->
 
 
 def test_roles_need_a_superuser(place: Place, roles: None) -> None:
-    place.execute(
-        "CREATE ROLE operator WITH PASSWORD = 'o' AND LOGIN = true", "GRANT SELECT ON KEYSPACE system_auth TO operator"
-    )
+    place.execute("CREATE ROLE operator WITH PASSWORD = 'o' AND LOGIN = true")
     operator = replace(place.operator, login={"cassandra_username": "operator", "cassandra_password": "o"})
+    _backs_up_without_roles(operator, place.node)
+    place.execute("GRANT SELECT ON KEYSPACE system_auth TO operator")
     given = {"backup_name": "roles", "sources": NODE, "key_spaces": ["system_auth"]}
     with pytest.raises(JobError, match="roles cannot be restored by operator, which is no superuser") as caught:
         operator.run("restore-check", place.node, "x", given)
     assert caught.value.hopeless
     place.execute("DROP ROLE operator")
+
+
+def _backs_up_without_roles(operator: Operator, node: RingNode) -> None:
+    """The backup is made, and says that roles cannot be restored from it."""
+    common = {"backup_name": "roleless", "key_spaces": ["system_auth"], "column_families": [], "tag": "backup-roleless"}
+    taken = operator.run("snapshot", node, "roleless", common)
+    asked = {"schema_versions": [taken["schema_version"]], "count_rows": False, **schema_of({"node-0": taken})}
+    found = operator.run("describe", node, "roleless", {**common, **asked})
+    assert found["message"].startswith("the roles are not in the backup as statements, so that they cannot be restored")
+    assert "operator" in found["message"]
+    operator.run("clear", node, "roleless", common)
 
 
 def test_roles_of_a_backup_that_has_none_as_statements(place: Place, roles: None) -> None:
