@@ -100,7 +100,7 @@ def changed_sentence(plan: Plan) -> str:
 
 def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:
     try:
-        existing = live.existing(session)
+        existing = live.existing(session, selection.all_targets())
         if problems := conflicts(stored, selection, existing):
             raise JobError("schema", "; ".join(problems), hopeless=True)
         return plan_schema(stored, selection, existing, created)
@@ -115,7 +115,9 @@ def _refuse_pasts(session: Session, stored: Sequence[Element], selection: Select
     columns there, only that node knows that the restore made it.
     """
     try:
-        problems = drop_history.problems(renamed_elements(stored, selection), live.existing(session).elements)
+        problems = drop_history.problems(
+            renamed_elements(stored, selection), live.existing(session, selection.all_targets()).elements
+        )
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
     if problems:
