@@ -77,7 +77,9 @@ def roll_back() -> Response:
         if problems := code.problems(found.overrides, given):
             raise InvalidSettings(problems)
     except InvalidSettings as error:
-        raise _conflict(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
+        staying = {name: override for name, override in present_overrides(state).items() if name not in RETURNING}
+        words = " ".join([*error.problems, *misfits(staying, given)])
+        raise _conflict(f"The configuration {aim.id} cannot be brought back: {words}") from error
     if differences := launch_differences(aim.spec, found.spec):
         text = "settings that are read at the scheduler's start have changed since, and nodes would be launched with"
         raise _conflict(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")

@@ -175,6 +175,14 @@ def test_a_roll_back_brings_no_code_back(client: FlaskClient, gateway: CoreGatew
     assert gateway.submitted == []
 
 
+def test_a_roll_back_beside_a_setting_that_is_not_valid(client: FlaskClient, gateway: CoreGateway) -> None:
+    other(gateway, {"CASSANDRA_CPUS": "1.5", "SERVICE_USER": "nobody"})
+    gateway.state = replace(gateway.state, overrides={"GARBAGE_GRACE_S": Override("+60", "")})
+    found = roll_back(client, status=409)["message"]
+    assert "cannot be brought back: GARBAGE_GRACE_S must be a number" in found
+    assert found.endswith('PUT /v1/config with {"GARBAGE_GRACE_S": null} removes it.')
+
+
 def test_code_that_an_earlier_version_took_is_passed_over(client: FlaskClient, gateway: CoreGateway) -> None:
     stored = {"EXECUTOR_COMMAND": Override("evil", ""), "CASSANDRA_JVM_OPTIONS": Override("-agentpath:x", "")}
     gateway.state = replace(gateway.state, overrides=stored)
