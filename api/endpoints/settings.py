@@ -28,7 +28,7 @@ from scheduler.core.plans.preview import preview
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration, Overrides
 from scheduler.settings import NAMES, InvalidSettings, code
-from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, wanted
+from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, misfits, wanted
 from scheduler.settings.texts import plain
 
 blueprint = Routes("changes", __name__)
@@ -77,7 +77,9 @@ def roll_back() -> Response:
         if problems := code.problems(found.overrides, given):
             raise InvalidSettings(problems)
     except InvalidSettings as error:
-        raise _conflict(f"The configuration {aim.id} cannot be brought back: {' '.join(error.problems)}") from error
+        staying = {name: override for name, override in present_overrides(state).items() if name not in RETURNING}
+        words = " ".join([*error.problems, *misfits(staying, given)])
+        raise _conflict(f"The configuration {aim.id} cannot be brought back: {words}") from error
     if differences := launch_differences(aim.spec, found.spec):
         text = "settings that are read at the scheduler's start have changed since, and nodes would be launched with"
         raise _conflict(f"The configuration {aim.id} cannot be brought back: {text} {listed_differences(differences)}.")
@@ -93,7 +95,8 @@ def _wanted(state: ClusterState, changes: Mapping[str, str | None]) -> Wanted:
             raise InvalidSettings(problems)
         return wanted(environment, overrides)
     except InvalidSettings as error:
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(error.problems)) from error
+        kept = {name: override for name, override in overrides.items() if name not in changes}
+        raise _bad(" ".join([*error.problems, *misfits(kept, environment)])) from error
 
 
 def _change_problems(changes: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ from executor.jmx.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jo
 from executor.jobs.blocking import call_watched
 from executor.jobs.context import NodeFacts
 
-OURS = "backup-"
+# Operators name snapshots, too: only the whole name, with the id of an operation, tells that a backup took one.
+_OURS = re.compile(r"backup-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NOTES = "snapshots"
 # Cassandra first flushes all memtables.
 _TAKE_SECONDS = 600.0
@@ -88,8 +90,8 @@ def note(node: NodeFacts, tag: str) -> Note | None:
 
 def ours(node: NodeFacts) -> set[str]:
     """Return the tags of all snapshots on this node that backups took."""
-    found = {tag for tag in tags(node.data_directories) if tag.startswith(OURS)}
-    return found | {path.stem for path in (node.scratch / _NOTES).glob(f"{OURS}*.json")}
+    found = {tag for tag in tags(node.data_directories) if _OURS.fullmatch(tag)}
+    return found | {path.stem for path in (node.scratch / _NOTES).glob("*.json")}
 
 
 def clear(node: NodeFacts, tag: str, check: Callable[[], None]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from executor.cql import tokenizer
 from executor.cql.names import TableName
-from executor.cql.tokenizer import CqlError, Word, parenthesis, words
+from executor.cql.tokenizer import CqlError, Word, parenthesis, parts, words
 
 KEY_SPACE, TYPE, FUNCTION, AGGREGATE = "keyspace", "type", "function", "aggregate"
 TABLE, COLUMNS, INDEX, VIEW, TRIGGER = "table", "columns", "index", "view", "trigger"
@@ -16,11 +16,13 @@ _KINDS = {
     "KEYSPACE": KEY_SPACE, "TYPE": TYPE, "FUNCTION": FUNCTION, "AGGREGATE": AGGREGATE, "TABLE": TABLE,
     "INDEX": INDEX, "VIEW": VIEW, "TRIGGER": TRIGGER,
 }  # fmt: skip
+# With which an ALTER TABLE of DESCRIBE drops a column, or adds it again.
+_CHANGES = frozenset({"ADD", "DROP"})
 # The beginning of a view's statement, as DESCRIBE writes it.
 _CREATE_VIEW = "CREATE MATERIALIZED VIEW "
 # DESCRIBE puts the statement of a table with COMPACT STORAGE into a comment, although Cassandra accepts it.
 _COMMENTED = re.compile(r"/\*\s*Warning: Table \S+ omitted because .*?\n\n(CREATE TABLE .*;)\s*\*/", re.DOTALL)
-# DESCRIBE puts the body of a function between two `$$`, even if the body itself has some.
+# DESCRIBE puts the body of a function between two `$$`, even if the body itself has some, or ends in a `$`.
 _FUNCTION = re.compile(r"(CREATE FUNCTION\b.*?\bAS\s+)\$\$(.*)\$\$\s*;?\s*", re.DOTALL)
 
 
@@ -28,8 +30,8 @@ _FUNCTION = re.compile(r"(CREATE FUNCTION\b.*?\bAS\s+)\$\$(.*)\$\$\s*;?\s*", re.
 class Element:
     """One statement of a schema. `table` is the table that it concerns, empty for an element of the keyspace itself.
 
-    COLUMNS is an ALTER TABLE, with which DESCRIBE reports dropped columns. The name of a function includes its
-    arguments. `position` is the word with the name of an index or a trigger.
+    COLUMNS is an ALTER TABLE, with which DESCRIBE reports dropped columns. The name of a function includes the types of
+    its arguments. `position` is the word with the name of an index or a trigger.
     """
 
     kind: str
@@ -41,8 +43,8 @@ class Element:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """Return kind, keyspace and name, which identify an element."""
-        return (self.kind, self.key_space, self.name)
+        """Return kind, keyspace and name, which identify an element; triggers have names of their table."""
+        return (self.kind, self.key_space, f"{self.table}.{self.name}" if self.kind == TRIGGER else self.name)
 
     def __str__(self) -> str:
         return (
@@ -76,7 +78,7 @@ def _with_quoted_masks(statement: str) -> str:
 def _with_body(text: str) -> str:
     """Return the statement of a function in a form that Cassandra can read: a body with `$$` as a text in quotes."""
     found = _FUNCTION.fullmatch(text.strip())
-    if found is None or "$$" not in found[2]:
+    if found is None or "$$" not in f"{found[2]}$":
         return text
     body = found[2].replace("'", "''")
     return f"{found[1]}'{body}'"
@@ -116,31 +118,47 @@ def views_in(statements: Iterable[str]) -> dict[TableName, TableName]:
 def parse_element(text: str) -> Element:
     """Parse one statement. Raises CqlError if DESCRIBE does not write such a statement."""
     found = words(text)
-    if len(found) > 4 and found[0].says("ALTER") and found[1].says("TABLE"):
+    if len(found) > 6 and found[0].says("ALTER") and found[1].says("TABLE") and found[5].text.upper() in _CHANGES:
         key_space, name, _ = _name(found, 2)
         return Element(COLUMNS, key_space, f"{name} {' '.join(word.text for word in found[5:7])}", text, name)
     for index, word in enumerate(found[1:5], 1):
         kind = _KINDS.get(word.text.upper())
-        if found[0].says("CREATE") and kind is not None:
+        if found[0].says("CREATE") and kind is not None and index + 1 < len(found):
             return _created(kind, found, index + 1, text)
-    raise CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
+    raise _foreign(text)
+
+
+def _foreign(text: str) -> CqlError:
+    return CqlError(f"a statement that DESCRIBE does not write: {text[:80]!r}")
 
 
 def _created(kind: str, found: Sequence[Word], index: int, text: str) -> Element:
     if kind == KEY_SPACE:
         return Element(kind, str(found[index].name), "", text)
     if kind in (INDEX, TRIGGER):
-        on = next(at for at in range(index, len(found)) if found[at].says("ON"))
-        key_space, table, _ = _name(found, on + 1)
+        key_space, table, _ = _name(found, _after("ON", found, index, text))
         return Element(kind, key_space, str(found[index].name), text, table, found[index])
     key_space, name, after = _name(found, index)
     if kind in (FUNCTION, AGGREGATE):
-        first, last = parenthesis(found, after)
-        return Element(kind, key_space, name + "".join(word.text for word in found[first : last + 1]), text)
+        return Element(kind, key_space, f"{name}({','.join(_argument_types(kind, found, after))})", text)
     if kind == VIEW:
-        origin = next(at for at in range(after, len(found)) if found[at].says("FROM"))
-        return Element(kind, key_space, name, text, _name(found, origin + 1)[1])
+        return Element(kind, key_space, name, text, _name(found, _after("FROM", found, after, text))[1])
     return Element(kind, key_space, name, text, name if kind == TABLE else "")
+
+
+def _after(keyword: str, found: Sequence[Word], index: int, text: str) -> int:
+    """Return the index of the word after the next keyword."""
+    for at in range(index, len(found)):
+        if found[at].says(keyword):
+            return at + 1
+    raise _foreign(text)
+
+
+def _argument_types(kind: str, found: Sequence[Word], after: int) -> Iterator[str]:
+    """Yield the types of the arguments; those of a function have names, too."""
+    first, last = parenthesis(found, after)
+    for argument in parts(found, first + 1, last):
+        yield "".join(word.text for word in (argument[1:] if kind == FUNCTION else argument))
 
 
 def _name(found: Sequence[Word], index: int) -> tuple[str, str, int]:

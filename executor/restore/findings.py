@@ -65,7 +65,7 @@ def check_schema(context: JobContext, backup: StoredBackup, selection: Selection
     secrets = context.secrets()
     with cql.connect(context.node, secrets, ConsistencyLevel.LOCAL_ONE) as session:
         try:
-            here = live.existing(session)
+            here = live.existing(session, selection.all_targets())
             found = _standing(session, backup, selection, here)
             plan = plan_schema(backup.schema, selection, here)
             role = secrets.get("cassandra_username", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from scheduler.core.configuration.overrides import Wanted, active_overrides, apply_overrides
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.spec import Policy
@@ -52,7 +54,7 @@ def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | 
     try:
         found = wanted(settings.given, held)
     except InvalidSettings as error:
-        problems = tuple(error.problems)
+        problems = (*error.problems, *misfits(held, settings.given))
     else:
         return found, found.policy
     try:
@@ -60,3 +62,30 @@ def wanted_at_start(settings: Settings, overrides: Overrides) -> tuple[Wanted | 
         return problems, wanted(settings.given, own).policy
     except InvalidSettings:
         return problems, settings.policy()
+
+
+def misfits(overrides: Overrides, environment: Texts) -> tuple[str, ...]:
+    """Return a sentence about stored overrides that are invalid here, and how to remove them; nothing without any.
+
+    The environment can have changed since, or an earlier version took them. One is meant if a problem ends without it.
+    """
+    if not (problems := _problems(overrides, environment)):
+        return ()
+    names = [
+        name
+        for name in sorted(overrides)
+        if problems - _problems({other: held for other, held in overrides.items() if other != name}, environment)
+    ]
+    if not names:
+        return ()
+    verb, them = ("were", "them") if len(names) > 1 else ("was", "it")
+    removal = json.dumps(dict.fromkeys(names))
+    return (f"{', '.join(names)} {verb} set through the API: PUT /v1/config with {removal} removes {them}.",)
+
+
+def _problems(overrides: Overrides, environment: Texts) -> frozenset[str]:
+    try:
+        wanted(environment, overrides)
+    except InvalidSettings as error:
+        return frozenset(error.problems)
+    return frozenset()

@@ -339,7 +339,7 @@ def test_a_table_brings_its_types_and_masking_functions(
     found = created(operator, node, parts, column_families=["t"], rename=rename)
     run(node, f"DROP KEYSPACE {target}")
     assert found[:5] == [
-        f"keyspace {target}", f"type {target}.inner", f"type {target}.outer", f"function {target}.hide(xtext)",
+        f"keyspace {target}", f"type {target}.inner", f"type {target}.outer", f"function {target}.hide(text)",
         f"table {target}.t",
     ]  # fmt: skip
 
@@ -384,7 +384,7 @@ def test_a_role_without_the_right_for_one_key_space(
     run(node, PARTS[0], "GRANT CREATE ON KEYSPACE parts TO reader")
     found = refused(as_role(operator, "reader"), node, parts)
     run(node, "DROP KEYSPACE parts")
-    assert "function parts.hide(xtext): Cassandra would not create it: User reader has no CREATE permission" in found
+    assert "function parts.hide(text): Cassandra would not create it: User reader has no CREATE permission" in found
     assert "table parts.plain" not in found
 
 
@@ -478,7 +478,7 @@ def test_what_is_switched_off_in_cassandra_yaml(operator: Operator, node: RingNo
         node.launch = on
     for element, words in {
         "view parts.by_v": "Materialized views are disabled",
-        "function parts.hide(xtext)": "User-defined functions are disabled",
+        "function parts.hide(text)": "User-defined functions are disabled",
         "index parts.by_sasi": "SASI indexes are disabled",
         "table parts.t": "dynamic data masking",
     }.items():

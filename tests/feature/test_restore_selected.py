@@ -19,7 +19,7 @@ from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
 from executor.restore.proof.restored_rows import Keeper
 from executor.restore.source.batches import Batch
-from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, serve_bucket
+from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, schema_of, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
 
@@ -223,14 +223,21 @@ def test_a_key_space_without_tables(place: Place) -> None:
         f"CREATE KEYSPACE bare {_REPLICATION}",
         "CREATE TYPE bare.address (street text)",
         "CREATE FUNCTION bare.twice(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x * 2;'",
+        "CREATE FUNCTION bare.cents(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x; // in $'",
     )
     place.operator.back_up("bare", ["bare"])
     for request in ({}, {"key_spaces": ["bare"]}):
         place.execute("DROP KEYSPACE bare")
         found = place.restore("bare", **request)
         assert found["check"]["node-0"]["tables"] == 0
-        assert found["schema"]["message"] == "made: 1 keyspace, 1 type, 1 function"
+        assert found["schema"]["message"] == "made: 1 keyspace, 1 type, 2 functions"
         assert place.rows("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'bare'") == [("address",)]
+    place.execute(
+        "CREATE OR REPLACE FUNCTION bare.twice(x int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return x * 3;'"
+    )
+    again = place.restore("bare", key_spaces=["bare"])["schema"]
+    assert again["verdict"] == "different"
+    assert "function bare.twice(int) is not as in the backup" in again["message"]
     question = {"backup_name": "bare", "location": place.bucket.location, "secrets": SECRETS}
     assert describe_backup(place.node.facts(), question)["key_spaces"] == {"bare": []}
     place.execute("DROP KEYSPACE bare")
@@ -305,6 +312,9 @@ def test_the_longest_names(place: Place) -> None:
     place.execute(f'DROP KEYSPACE "{LONG_SPACE}"')
 
 
+_GROUPS = "system_auth.cidr_groups"
+
+
 def _changes_the_password(place: Place) -> bool:
     """False while Cassandra refuses: it changes a role's password once in five seconds at most."""
     try:
@@ -336,6 +346,8 @@ def roles(place: Place) -> None:
             vector<float, 3>) TO "App-1\"""",
         'GRANT MODIFY ON KEYSPACE held TO "App-1"',
         "GRANT DESCRIBE ON MBEANS 'org.apache.cassandra.db:*' TO \"App-1\"",
+        "ADD IDENTITY 'spiffe://app' TO ROLE 'App-1'",
+        f"INSERT INTO {_GROUPS} (cidr_group, cidrs) VALUES ('office', {{('10.0.0.0', 8)}})",
     )
     place.operator.back_up("roles")
     wait_for("the password may be changed again", lambda: _changes_the_password(place))
@@ -343,6 +355,8 @@ def roles(place: Place) -> None:
         'DROP ROLE "App-1"',
         "REVOKE SELECT ON TABLE held.t FROM readers",
         "CREATE ROLE later",
+        "ADD IDENTITY 'spiffe://app' TO ROLE 'readers'",
+        f"INSERT INTO {_GROUPS} (cidr_group, cidrs) VALUES ('office', {{('0.0.0.0', 0), ('10.0.0.0', 8)}})",
     )
 
 
@@ -370,6 +384,8 @@ def test_roles_are_restored_as_statements(place: Place, roles: None) -> None:
     data, function, mbean = place.rows("SELECT resource FROM system_auth.role_permissions WHERE role = 'App-1'")
     assert (data, mbean) == (("data/held",), ("mbean/org.apache.cassandra.db:*",))
     assert function[0].startswith("functions/held/many[org.apache.cassandra.db.marshal.ListType(")
+    assert place.rows("SELECT identity, role FROM system_auth.identity_to_role") == [("spiffe://app", "App-1")]
+    assert place.rows(f"SELECT cidrs FROM {_GROUPS} WHERE cidr_group = 'office'") == [({("10.0.0.0", 8)},)]
     again = place.restore("roles", key_spaces=["system_auth"])["schema"]["roles"]
     assert {name: what for name, what in again.items() if name != "cassandra"} == dict.fromkeys(
         ("App-1", "readers", "weak"), "as in the backup"
@@ -381,7 +397,7 @@ def test_permissions_that_cannot_be_granted_are_told(place: Place, roles: None) 
     found = place.restore("roles", key_spaces=["system_auth"])["schema"]
     assert found["verdict"] == "different"
     refused = "readers: SELECT on data/held/t (Resource <table held.t> doesn't exist)"
-    assert found["message"].endswith(f"because Cassandra refused 1 statement: {refused}")
+    assert found["message"].endswith(f"because one statement was refused: {refused}")
     place.execute("CREATE TABLE held.t (id int PRIMARY KEY)")
 
 
@@ -401,6 +417,22 @@ def test_roles_need_a_superuser(place: Place, roles: None) -> None:
         operator.run("restore-check", place.node, "x", given)
     assert caught.value.hopeless
     place.execute("DROP ROLE operator")
+
+
+def test_a_backup_whose_login_cannot_read_the_roles_says_so(place: Place) -> None:
+    place.execute("CREATE ROLE narrow WITH PASSWORD = 'n' AND LOGIN = true")
+    operator, node = (
+        replace(place.operator, login={"cassandra_username": "narrow", "cassandra_password": "n"}),
+        place.node,
+    )
+    common = {"backup_name": "roleless", "key_spaces": ["system_auth"], "column_families": [], "tag": "backup-roleless"}
+    taken = operator.run("snapshot", node, "roleless", common)
+    asked = {"schema_versions": [taken["schema_version"]], "count_rows": False, **schema_of({"node-0": taken})}
+    found = operator.run("describe", node, "roleless", {**common, **asked})
+    assert found["message"].startswith("the roles are not in the backup as statements, so that they cannot be restored")
+    assert "narrow" in found["message"]
+    operator.run("clear", node, "roleless", common)
+    place.execute("DROP ROLE narrow")
 
 
 def test_roles_of_a_backup_that_has_none_as_statements(place: Place, roles: None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from executor.backup.format import document, layout
-from executor.backup.format.rules import MOST_COMPONENTS, MOST_DIRECTORIES, MOST_TOKENS, Place, shown
+from executor.backup.format.rules import MOST_COMPONENTS, MOST_DIRECTORIES, MOST_TOKENS, Place, folded, shown
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ def _check_sstable(place: Place, table_id: str, sstable: SSTable) -> None:
         place.component(sstable.name, component.name)
         place.counts(component.size, component.stored_size)
         place.content(component.key, table_id, component.sha256, component.encoding)
-    place.once((component.name.lower() for component in sstable.components), "a component stands there once")
+    place.once((folded(component.name) for component in sstable.components), "a component stands there once")
 
 
 def _check_schema(found: Schema, what: str) -> None:

@@ -17,6 +17,8 @@ from executor.protocol import KEY_SPACE_LENGTH, TABLE_LENGTH
 SSTABLE = re.compile(r"[a-z]{2}-[0-9a-z_]{1,64}-[a-z]{1,16}", re.ASCII)
 # `Data.db`, `Digest.crc32`, `TOC.txt`, `SAI+aa+by_mail+Meta.db`, `SI_by_mail.db`.
 COMPONENT = re.compile(r"[A-Z][A-Za-z0-9_+]*(\.[A-Za-z0-9]{1,16})?", re.ASCII)
+# What the components of storage-attached indexes and of SASI begin with; the name of the index follows.
+INDEX_COMPONENTS = ("SAI+", "SI_")
 _FILE_LENGTH = 255
 _WORD = re.compile(r"\w+", re.ASCII)
 _TABLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -36,6 +38,14 @@ def shown(value: object) -> str:
     """Render a value of a foreign document for people: no control character, and not much of it."""
     text = ascii(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def folded(component: str) -> str:
+    """Return a component's name so that two are equal if they would be one file on some disks.
+
+    Names of indexes can differ in the case of letters alone, and a restore writes no file of them.
+    """
+    return component if component.split("-", 3)[-1].startswith(INDEX_COMPONENTS) else component.lower()
 
 
 class Place:

@@ -65,7 +65,8 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         content = document.write(found)
         key = layout.schema_key(request.backup_name)
         store.put_document(key, content)
-    sentences = (missing, _left_out_words(fit.left_out), _uncounted_words(uncounted), _spread_words(context))
+    roleless = f"the roles are {problem}" if problem else ""
+    sentences = (missing, roleless, _left_out_words(fit.left_out), _uncounted_words(uncounted), _spread_words(context))
     return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),

@@ -97,7 +97,9 @@ def _derived(context: JobContext, backup: StoredBackup, selection: Selection) ->
 def _pasts(session: Session, backup: StoredBackup, selection: Selection) -> Sequence[Problem]:
     """Return columns whose drop times differ from the backup's; the check refused those from before the restore."""
     try:
-        return drop_history.problems(plan.renamed_elements(backup.schema, selection), live.existing(session).elements)
+        return drop_history.problems(
+            plan.renamed_elements(backup.schema, selection), live.existing(session, selection.all_targets()).elements
+        )
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("columns", words(error)) from error
 

@@ -18,6 +18,9 @@ _AGAIN_SECONDS = 5.0
 # A result is stored in ZooKeeper; tables without differences come last.
 _ROOM = 50_000
 _WHY = 200
+# Of one table; more are counted together.
+_KINDS = 10
+_OTHERS = {"hidden": "other columns", "unread": "other reasons"}
 _NUMBERS = ("rows", "expired", "missing", "older", "undeleted", "newer", "other")
 
 
@@ -86,7 +89,7 @@ class _Digest:
                     return _miss(own, why_not(error))
                 self._context.wait(_AGAIN_SECONDS)
                 continue
-            _add(own, found)
+            add(own, found)
             if not found["next"]:
                 return None
             self._done(kept.number, str(found["next"]))
@@ -96,14 +99,18 @@ class _Digest:
         self._context.save({"next": following, "cursor": cursor, "found": self._found})
 
 
-def _add(own: dict[str, Any], found: Mapping[str, Any]) -> None:
+def add(own: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Add Cassandra's findings about some rows to those of their table, which stay within bounds."""
     for name in _NUMBERS:
         if found.get(name):
             own[name] = own.get(name, 0) + int(found[name])
-    for name in ("hidden", "unread"):
+    for name, others in _OTHERS.items():
         for what, number in found.get(name, {}).items():
-            own.setdefault(name, {})
-            own[name][what] = own[name].get(what, 0) + int(number)
+            kept = own.setdefault(name, {})
+            key = what[:_WHY]
+            if key not in kept and len(kept) >= _KINDS:
+                key = others
+            kept[key] = kept.get(key, 0) + int(number)
 
 
 def _miss(own: dict[str, Any], why: str) -> None:

@@ -224,14 +224,20 @@ class _Run:
 
     def result(self, tables: dict[str, str]) -> Mapping[str, Any]:
         pieces = [piece for batch in self.batches for piece in batch.pieces]
-        outcome = {**tables, **self.tables}
-        listed = outcome if len(outcome) <= _LISTED else _by_key_space(outcome)
         return {
-            "tables": listed,
+            **summary({**tables, **self.tables}),
             "objects": len(pieces),
             "bytes": sum(piece.size for piece in pieces),
             "sstables": sum(batch.sstables for batch in self.batches),
         }
+
+
+def summary(tables: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return how each table was loaded, for very many of them by keyspace, and a message about those that are gone."""
+    dropped = [name for name, how in tables.items() if how == chosen.DROPPED]
+    words = chosen.dropped_sentence(dropped, anything_left=len(dropped) < len(tables))
+    listed = tables if len(tables) <= _LISTED else _by_key_space(tables)
+    return {"tables": listed, **({"message": words} if words else {})}
 
 
 def _by_key_space(tables: Mapping[str, str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ from executor.restore.views import Views, too_many, why_not
 
 # A result is stored in ZooKeeper: bytes of JSON for each list.
 _ROOM = 8_000
+_NAMED = 5
 _PLURALS = {
     ddl.KEY_SPACE: "keyspaces", ddl.TYPE: "types", ddl.FUNCTION: "functions", ddl.AGGREGATE: "aggregates",
     ddl.TABLE: "tables", ddl.INDEX: "indexes", ddl.VIEW: "views", ddl.TRIGGER: "triggers",
@@ -56,6 +57,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         _refuse_pasts(session, backup.schema, selection)
     given = {} if roles is None else apply.restore(context, roles)
     refused = str(given.get("refused", ""))
+    changed = changed_sentence(plan)
     views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]
     return {
@@ -63,8 +65,8 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         "kept": _listed(kept),
         "views": [str(view) for view in views],
         "left_out": _listed(omitted_views(backup.schema, selection)),
-        "message": "; ".join(filter(None, (_message(created), refused))),
-        **({"verdict": DIFFERENT} if refused else {}),
+        "message": "; ".join(filter(None, (_message(created), changed, refused))),
+        **({"verdict": DIFFERENT} if changed or refused else {}),
         **({} if roles is None else {"roles": _fit(given["roles"]), "other_roles": _listed(given["other_roles"])}),
     }
 
@@ -86,9 +88,19 @@ def _message(created: Sequence[str]) -> str:
     return f"made: {made}" if made else "made nothing: all of it was there"
 
 
+def changed_sentence(plan: Plan) -> str:
+    """Return a sentence about what exists and is not as in the backup; empty if there is nothing."""
+    if not plan.changed:
+        return ""
+    named = ", ".join(map(str, plan.changed[:_NAMED]))
+    more = f" and {len(plan.changed) - _NAMED} more" if len(plan.changed) > _NAMED else ""
+    verb, them = ("are", "them") if len(plan.changed) > 1 else ("is", "it")
+    return f"{named}{more} {verb} not as in the backup: a restore changes nothing that exists; drop {them} first"
+
+
 def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:
     try:
-        existing = live.existing(session)
+        existing = live.existing(session, selection.all_targets())
         if problems := conflicts(stored, selection, existing):
             raise JobError("schema", "; ".join(problems), hopeless=True)
         return plan_schema(stored, selection, existing, created)
@@ -103,7 +115,9 @@ def _refuse_pasts(session: Session, stored: Sequence[Element], selection: Select
     columns there, only that node knows that the restore made it.
     """
     try:
-        problems = drop_history.problems(renamed_elements(stored, selection), live.existing(session).elements)
+        problems = drop_history.problems(
+            renamed_elements(stored, selection), live.existing(session, selection.all_targets()).elements
+        )
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
     if problems:

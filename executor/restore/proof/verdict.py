@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from executor.restore.request import FULL, NOTHING, SAMPLE
@@ -123,7 +123,9 @@ def judge(asked: str, table: Table) -> Finding:
         return Finding(NOT_COMPARED, "the request orders no comparison")
     wrong: list[str] = []
     remarks = list(table.remarks)
-    sampled = table.sampled if asked in (SAMPLE, FULL) else None
+    if asked not in (SAMPLE, FULL):
+        table = replace(table, sampled=None)
+    sampled = table.sampled
     compared = table.rows.counted
     if sampled is not None:
         wrong += sampled.different(table.alone)
@@ -136,7 +138,7 @@ def judge(asked: str, table: Table) -> Finding:
         (wrong if held else remarks).append(f"{words}, and it had some before" if held else words)
     if table.rows.counted and table.rows.backup != table.rows.now:
         words = f"{table.rows.now} rows, and the backup counted {table.rows.backup}"
-        (remarks if _explained(sampled, table.alone) else wrong).append(_later(words, table, sampled))
+        (remarks if _explained(table) else wrong).append(_later(words, table))
     elif table.rows.why and not any(table.rows.why in remark for remark in remarks):
         remarks.append(table.rows.why)
     wrong += table.others
@@ -147,17 +149,25 @@ def judge(asked: str, table: Table) -> Finding:
     return Finding(EQUAL if compared else NOT_COMPARED, "; ".join(dict.fromkeys(remarks)))
 
 
-def _explained(sampled: Sampled | None, alone: bool) -> bool:
+def _explained(table: Table) -> bool:
     """Return whether the rows are known to be equal, so that only the moment of the count can explain a difference."""
-    if sampled is None or sampled.rows == 0 or sampled.not_compared() or sampled.different(alone):
+    sampled = table.sampled
+    if sampled is None or sampled.rows == 0 or sampled.not_compared() or sampled.different(table.alone):
         return False
-    return bool(sampled.expired) or not sampled.held
+    return _is_expired(table) or not sampled.held
 
 
-def _later(words: str, table: Table, sampled: Sampled | None) -> str:
-    if sampled is None or not _explained(sampled, table.alone):
+def _is_expired(table: Table) -> bool:
+    """Return whether the end of rows' lifetime explains the number, which it only makes smaller."""
+    fewer = (table.rows.now or 0) < (table.rows.backup or 0)
+    return fewer and table.sampled is not None and table.sampled.expired > 0
+
+
+def _later(words: str, table: Table) -> str:
+    sampled = table.sampled
+    if sampled is None or not _explained(table):
         return words
-    if sampled.expired:
+    if _is_expired(table):
         return f"{words}: the lifetime of rows has ended since (of {sampled.expired} of {sampled.rows} compared)"
     after = table.rows.after
     when = "later than it took its snapshots" if after is None else f"{after:.0f} s after its last snapshot"

@@ -53,7 +53,7 @@ def problem(session: Session, name: str, stored: Roles | None, own: str | None) 
 def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
     """Run the missing statements, and check that the restore's own login still works. Raises JobError.
 
-    `roles` in the result has those with problems first. `refused` is a sentence about statements that Cassandra
+    `roles` in the result has those with problems first. `refused` is a sentence about statements that were
     refused; empty if there were none.
     """
     own = context.secrets().get("cassandra_username")
@@ -69,7 +69,7 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
             for statement in statements(stored, here, left):
                 context.check()
                 context.tell(JobProgress(doing=f"role {statement.role}: {statement.does}"))
-                if why := _run(context, session, statement.text):
+                if why := statement.why or _run(context, session, statement.text):
                     problems.setdefault(statement.role, []).append(f"{statement.does} ({why[:_WHY]})")
         except CQL_ERRORS as error:
             raise JobError(_STEP, words(error)) from error
@@ -85,8 +85,6 @@ def restore(context: JobContext, stored: Roles) -> Mapping[str, Any]:
 
 def _run(context: JobContext, session: Session, text: str) -> str:
     """Return the reason of a statement's refusal; empty if there was none. Cassandra's words have no hash."""
-    if not text:
-        return "this executor cannot name the resource in a GRANT"
     try:
         _execute(context, session, text)
     except AlreadyExists:

@@ -1,7 +1,8 @@
 """The statements that restore a backup's roles and permissions. Pure.
 
-What exists here and not in the backup stays: roles, memberships and permissions that were granted since. The login of
-the restore itself is never changed, nor the roles from which it has its permissions.
+What exists here and not in the backup stays: roles, memberships and permissions that were granted since. An identity
+belongs to one role, and a group of networks has one meaning: these become those of the backup. The login of the restore
+itself is never changed, nor the roles from which it has its permissions.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ _FUNCTION = re.compile(r"functions/(?P<key_space>[^/]+)/(?P<name>[^\[]+)\[(?P<ty
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement about a role, and its effect in words that hold no secret."""
+    """One statement about a role, and its effect in words that hold no secret.
+
+    `text` is empty if it cannot be made: `why` has the reason.
+    """
 
     role: str
     does: str
     text: str
+    why: str = ""
 
 
 def protected_roles(own: str | None, here: Roles) -> frozenset[str]:
@@ -90,18 +95,30 @@ def statements(stored: Roles, here: Roles, left: Collection[str]) -> Iterator[St
     """
     there = {role.name: role for role in here.roles}
     wanted = [role for role in stored.roles if role.name not in left]
-    for group, networks in stored.cidr_groups.items():
-        if group not in here.cidr_groups:
-            yield Statement("", f"the CIDR group {group}", _group(group, networks))
+    yield from _groups(stored, here, left)
     for role in wanted:
         yield from _options(role, there.get(role.name))
+    holders = {identity: role.name for role in here.roles for identity in role.identities}
     for role in wanted:
-        yield from _given(role, there.get(role.name))
+        yield from _given(role, there.get(role.name), holders, left)
+
+
+def _groups(stored: Roles, here: Roles, left: Collection[str]) -> Iterator[Statement]:
+    """Yield the statements for groups of networks, except those from which a role that is left logs in."""
+    for group, networks in stored.cidr_groups.items():
+        if here.cidr_groups.get(group) == networks:
+            continue
+        does = f"the CIDR group {group}"
+        users = sorted(role.name for role in here.roles if role.name in left and group in (role.cidr_groups or ()))
+        if users:
+            yield Statement("", does, "", f"{users[0]} logs in from it, and is left as it is")
+        else:
+            yield Statement("", does, _group(group, networks))
 
 
 def _of_role(role: Role, here: Role) -> Iterator[Statement]:
     yield from _options(role, here)
-    yield from _given(role, here)
+    yield from _given(role, here, {}, ())
 
 
 def _options(role: Role, here: Role | None) -> Iterator[Statement]:
@@ -112,6 +129,8 @@ def _options(role: Role, here: Role | None) -> Iterator[Statement]:
             options.insert(0, f"HASHED PASSWORD = {_text(role.salted_hash)}")
         verb = "CREATE ROLE IF NOT EXISTS" if here is None else "ALTER ROLE"
         yield Statement(role.name, "password, login and superuser", f"{verb} {name} WITH {' AND '.join(options)}")
+    if here is not None and here.salted_hash is not None and role.salted_hash is None and role.can_login:
+        yield Statement(role.name, "a login without a password", "", "no statement removes the one that it has now")
     if role.data_centers != (here.data_centers if here else None):
         access = "ALL DATACENTERS" if role.data_centers is None else f"DATACENTERS {_set(role.data_centers)}"
         yield Statement(role.name, "data centers", f"ALTER ROLE {name} WITH ACCESS TO {access}")
@@ -124,23 +143,37 @@ def _login(role: Role) -> tuple[bool, bool, str | None]:
     return role.can_login, role.is_superuser, role.salted_hash
 
 
-def _given(role: Role, here: Role | None) -> Iterator[Statement]:
+def _given(
+    role: Role, here: Role | None, holders: Mapping[str, str], left: Collection[str]
+) -> Iterator[Statement]:  # fmt: skip
     name = quote(role.name)
     for other in sorted(set(role.member_of) - set(here.member_of if here else ())):
         yield Statement(role.name, f"member of {other}", f"GRANT {quote(other)} TO {name}")
     for identity in sorted(set(role.identities) - set(here.identities if here else ())):
-        text = f"ADD IDENTITY IF NOT EXISTS {_text(identity)} TO ROLE {_text(role.name)}"
-        yield Statement(role.name, f"identity {identity}", text)
+        yield from _identity(role.name, identity, holders.get(identity), left)
     had = {one.resource: set(one.permissions) for one in here.permissions} if here else {}
     for permission in role.permissions:
         missing = sorted(set(permission.permissions) - had.get(permission.resource, set()))
         yield from (_grant(role.name, name, one, permission) for one in missing)
 
 
+def _identity(role: str, identity: str, holder: str | None, left: Collection[str]) -> Iterator[Statement]:
+    """Yield the statements that give an identity to a role. As long as another role has it, Cassandra does nothing."""
+    does = f"identity {identity}"
+    if holder is not None and holder in left:
+        yield Statement(role, does, "", f"it is one of {holder}, which is left as it is")
+        return
+    if holder is not None:
+        yield Statement(role, f"{does}, which {holder} had", f"DROP IDENTITY IF EXISTS {_text(identity)}")
+    yield Statement(role, does, f"ADD IDENTITY IF NOT EXISTS {_text(identity)} TO ROLE {_text(role)}")
+
+
 def _grant(role: str, name: str, what: str, permission: Permission) -> Statement:
     where = resource(permission.resource)
     does = f"{what} on {permission.resource}"
-    return Statement(role, does, "" if where is None else f"GRANT {what} ON {where} TO {name}")
+    if where is None:
+        return Statement(role, does, "", "this executor cannot name the resource in a GRANT")
+    return Statement(role, does, f"GRANT {what} ON {where} TO {name}")
 
 
 def resource(stored: str) -> str | None:
@@ -202,18 +235,18 @@ def _text(value: str) -> str:
 
 
 def refusals(problems: Mapping[str, Sequence[str]]) -> str:
-    """Return a sentence about the statements that Cassandra refused; empty if there were none."""
+    """Return a sentence about the statements that were refused; empty if there were none."""
     if not problems:
         return ""
     every = [f"{name}: {why}" if name else why for name, found in sorted(problems.items()) for why in found]
     more = f"; and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     named = "; ".join(every[:_NAMED])
-    number = f"{len(every)} statement{'s' * (len(every) != 1)}"
-    return f"not all roles are those of the backup, because Cassandra refused {number}: {named}{more}"
+    number = f"{len(every)} statements were" if len(every) > 1 else "one statement was"
+    return f"not all roles are those of the backup, because {number} refused: {named}{more}"
 
 
 def summarise(results: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return a sentence about each role's outcome, with the statements that Cassandra refused."""
+    """Return a sentence about each role's outcome, with the statements that were refused."""
     found = {
         name: f"{what}; not given: {'; '.join(problems[name])}" if problems.get(name) else what
         for name, what in results.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -28,10 +28,13 @@ _DATA = ("LiveSSTableCount", "MemtableColumnsCount")
 _TIME_BYTES = 8
 
 
-def existing(session: Session) -> Existing:
-    """Return all elements of users' keyspaces and of system_auth, the ids of all tables, and the data centers."""
+def existing(session: Session, key_spaces: Collection[str]) -> Existing:
+    """Return all elements of some keyspaces, the ids of all tables, and the data centers.
+
+    Other keyspaces can be many, and concern no restore into these.
+    """
     names = [row.keyspace_name for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
-    wanted = [name for name in names if name not in NEVER_RESTORED]
+    wanted = [name for name in names if name in key_spaces and name not in NEVER_RESTORED]
     found = [element for name in wanted for element in describe_now(session, name)]
     tables = session.execute("SELECT id FROM system_schema.tables").all()
     views = session.execute("SELECT id FROM system_schema.views").all()

@@ -14,6 +14,7 @@ from executor.cql.ddl import (
     INDEX,
     KEY_SPACE,
     TABLE,
+    TRIGGER,
     TYPE,
     VIEW,
     Element,
@@ -25,6 +26,7 @@ from executor.restore.schema.selection import Selection
 from executor.restore.schema.shape import Shape, column_types, differences, read
 
 _OF_KEY_SPACE = frozenset({TYPE, FUNCTION, AGGREGATE})
+_WITHOUT_DATA = frozenset({FUNCTION, AGGREGATE, INDEX, VIEW, TRIGGER})
 # The help if an existing table or type is another one than the backup's.
 _INSTEAD = {
     TABLE: "restore it under another name (rename), or drop it first",
@@ -49,10 +51,14 @@ class Existing:
 
 @dataclass(frozen=True)
 class Plan:
-    """The elements to create, in order, and those that exist and stay."""
+    """The elements to create, in order, and those that exist and stay; `changed` are the latter that differ here.
+
+    Tables, types and keyspaces are never among `changed`: what matters of them for the data is a conflict.
+    """
 
     create: tuple[Element, ...]
     keep: tuple[Element, ...]
+    changed: tuple[Element, ...] = ()
 
 
 def plan_schema(
@@ -68,17 +74,34 @@ def plan_schema(
     """
     create: list[Element] = []
     keep: list[Element] = []
-    there = set(existing.identities())
+    changed: list[Element] = []
+    here = {element.identity: element for element in existing.elements}
+    there = set(here)
     tables_there = {(element.key_space, element.name) for element in existing.elements if element.kind == TABLE}
     for element in renamed_elements(stored, selection):
         if element.identity in there:
             keep.append(element)
+            if element.identity in here and _meaning(element) != _meaning(here[element.identity]):
+                changed.append(element)
         elif element.kind == COLUMNS and _has_own_past(element, tables_there, created):
             continue
         else:
             there.add(element.identity)
             create.append(_with_free_id(element, selection, existing.table_ids))
-    return Plan(tuple(create), tuple(keep))
+    return Plan(tuple(create), tuple(keep), tuple(changed))
+
+
+def _meaning(element: Element) -> tuple[str, ...]:
+    """Return the words of a statement that make an element another one; none for elements of other kinds."""
+    if element.kind not in _WITHOUT_DATA:
+        return ()
+    found = tuple(word.text if word.name is None else word.name for word in words(element.text))
+    if element.kind != VIEW:
+        return found
+    # A view of all columns gets new ones of its table, and its options concern no row.
+    begin = next((index for index, word in enumerate(found) if word == "where"), 0)
+    end = next((index for index in range(begin, len(found)) if found[index] == "with"), len(found))
+    return found[begin:end]
 
 
 def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created: frozenset[str]) -> bool:

@@ -39,6 +39,10 @@ class Selection:
         """Return the backup's keyspaces of which anything is selected."""
         return sorted({name.key_space for name in self.targets} | self.whole.keys())
 
+    def all_targets(self) -> frozenset[str]:
+        """Return the new names of all keyspaces of which anything is selected."""
+        return frozenset(name for old in self.key_spaces() for name in self.target_key_spaces(old))
+
     def target_key_spaces(self, key_space: str) -> list[str]:
         """Return the new names of one of the backup's keyspaces."""
         tables = {new.key_space for old, new in self.targets.items() if old.key_space == key_space}

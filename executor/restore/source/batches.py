@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.backup.format.rules import INDEX_COMPONENTS
 from executor.cql.names import TableName
 
 # A batch is staged as a whole before Cassandra takes it; an SSTable is never split.
@@ -14,8 +15,6 @@ _DATA = "Data.db"
 _STATISTICS = "Statistics.db"
 # The primary index in the older and in the newer format of SSTables.
 _INDEXES = ("Index.db", "Partitions.db")
-# Components of storage-attached indexes and of SASI: Cassandra rebuilds them, under names that can have changed.
-_INDEX_COMPONENTS = ("SAI+", "SI_")
 _NOT_OF_AN_SSTABLE = frozenset({"manifest.json", "schema.cql"})
 
 
@@ -64,9 +63,12 @@ def sstable(name: str) -> str:
 
 
 def is_wanted(name: str) -> bool:
-    """Return whether a file of a snapshot (by its path below the table) must be restored."""
+    """Return whether a file of a snapshot (by its path below the table) must be restored.
+
+    Cassandra rebuilds the components of indexes, under names that can have changed.
+    """
     component = name.split("-", 3)[-1]
-    return "/" not in name and name not in _NOT_OF_AN_SSTABLE and not component.startswith(_INDEX_COMPONENTS)
+    return "/" not in name and name not in _NOT_OF_AN_SSTABLE and not component.startswith(INDEX_COMPONENTS)
 
 
 def plan(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executor.metadata_addresses import is_metadata
+from scheduler.core.state.backup_place import AUTHORITY, PORTS, place_of, slashed
 
 # Any bucket of Amazon, and no other server.
 DEFAULT = ("s3://",)
@@ -19,8 +20,6 @@ _HTTP = re.compile(
     r"(?:s3\+)?(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}|\*))?"
     r"(?P<rest>(?:/[^?#*\s]*)?)"
 )
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}|\*))?")
-_PORTS = {"http": "80", "https": "443"}
 SHAPE = "must be places parted by commas, each s3://*, s3://bucket[/prefix] or http(s)://host[:port][/bucket[/prefix]]"
 
 
@@ -32,29 +31,21 @@ def parse(text: str) -> tuple[str, ...]:
 
 def _place(text: str) -> str:
     if (found := _S3.fullmatch(text)) is not None:
-        return f"s3://{_rest(found['rest'] or '')}"
+        return f"s3://{slashed(found['rest'] or '')}"
     if (found := _HTTP.fullmatch(text)) is None:
         raise ValueError(SHAPE)
-    port = found["port"] or _PORTS[found["scheme"]]
-    place = f"{found['scheme']}://{found['host'].lower()}:{port}/{_rest(found['rest'])}"
+    port = found["port"] or PORTS[found["scheme"]]
+    place = f"{found['scheme']}://{found['host'].lower().rstrip('.')}:{port}/{slashed(found['rest'])}"
     if _is_metadata(place):
         raise ValueError("must not name a link-local address, or that of a metadata service")
     return place
 
 
-def _rest(text: str) -> str:
-    """Bucket and prefix, which end with a slash: `back` allows no `backups`."""
-    text = text.strip("/")
-    return f"{text}/" if text else ""
-
-
 def problem(places: Sequence[str], request: Mapping[str, Any]) -> str | None:
     """Return the rule that the location of a checked request breaks; None if it has none, or if it is allowed."""
-    location = request.get("external_location")
-    if not location:
+    form = place_of(request)
+    if not form:
         return None
-    endpoint = request.get("endpoint")
-    form = _form(f"{endpoint}/{str(location).removeprefix('s3://')}" if endpoint else str(location))
     if _is_metadata(form):
         return "must not be at a link-local address, or at that of a metadata service"
     # The same with any port.
@@ -65,21 +56,9 @@ def problem(places: Sequence[str], request: Mapping[str, Any]) -> str | None:
     return f"must lie in one of the places that BACKUP_LOCATIONS allows: {shown}"
 
 
-def _form(text: str) -> str:
-    """Normalize a checked location; other than a place, its prefix can hold any sign."""
-    scheme, _, rest = text.partition("://")
-    if scheme == "s3":
-        return f"s3://{_rest(rest)}"
-    authority, _, path = rest.partition("/")
-    found = _AUTHORITY.fullmatch(authority)
-    if found is None:
-        return text
-    return f"{scheme}://{found['host'].lower()}:{found['port'] or _PORTS.get(scheme)}/{_rest(path)}"
-
-
 def _is_metadata(form: str) -> bool:
     """Tell of a literal address; what a name leads to, the executor finds out when it connects."""
-    found = _AUTHORITY.fullmatch(form.partition("://")[2].partition("/")[0])
+    found = AUTHORITY.fullmatch(form.partition("://")[2].partition("/")[0])
     try:
         return found is not None and is_metadata(found["host"].strip("[]"))
     except ValueError:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.core.state.backup_place import place_of
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import OperationRecord, OperationState
-
-_PLACE = ("backup_name", "external_location", "endpoint")
 
 
 def replaced(state: ClusterState, request: Mapping[str, Any], backup: Mapping[str, Any]) -> str:
@@ -17,8 +16,8 @@ def replaced(state: ClusterState, request: Mapping[str, Any], backup: Mapping[st
     A signature stays valid: who can write to the bucket can put an earlier backup in the place of a later one. Only
     backups that the history still has are compared.
     """
-    wanted = [request.get(name) for name in _PLACE]
-    own = [item for item in _completed(state) if [item.request.get(name) for name in _PLACE] == wanted]
+    wanted = (request.get("backup_name"), place_of(request))
+    own = [item for item in _completed(state) if (item.request.get("backup_name"), place_of(item.request)) == wanted]
     newest = max(own, key=lambda item: item.finished_at or 0.0, default=None)
     if newest is None or backup.get("operation") in (None, newest.id):
         return ""

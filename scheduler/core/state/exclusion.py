@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scheduler.core.state.backup_place import place_of
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
 from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
 from scheduler.core.state.operation_steps import steps
 
 BACKUP, RESTORE, DELETE = "backup", "restore", "backup-delete"
-_ONE_PLACE = ("external_location", "endpoint")
 
 
 def failed_step(state: ClusterState, operation: OperationRecord) -> StepRecord | None:
@@ -91,7 +91,7 @@ def _needed(other: OperationRecord, kind: str, request: Mapping[str, Any]) -> st
 
 def _may_be_same(deletion: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether a deletion can mean the other request's backup."""
-    if any(deletion.get(name) != other.get(name) for name in _ONE_PLACE):
+    if place_of(deletion) != place_of(other):
         return False
     return _is_by_age(deletion) or deletion.get("backup_name") == other.get("backup_name")
 

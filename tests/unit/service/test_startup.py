@@ -223,8 +223,29 @@ def test_environment_and_api_that_do_not_fit_together_keep_the_cluster(tmp_path:
     assert heap(state) == 3000
     assert state.configuration_errors == (
         "CASSANDRA_HEAP_SIZE_MB must be less than CASSANDRA_MEMORY_MB, which is 3000, not 3000.",
+        f'{HEAP} was set through the API: PUT /v1/config with {{"{HEAP}": null}} removes it.',
     )
     assert state.policy.replace_after_seconds == 900.0
+
+
+def test_settings_of_the_api_that_an_earlier_version_took_keep_the_cluster(tmp_path: Path) -> None:
+    memory = Memory()
+    given(memory, settings(tmp_path), NODES="4", CASSANDRA_CPUS="1.5")
+    stored = {
+        "NODES": Override("1_0", ""),
+        "CASSANDRA_CPUS": Override("1.5", ""),
+        "GARBAGE_GRACE_S": Override("+60", ""),
+    }
+    target = record_kinds.Target("given", "id-0", stored)
+    memory.records[record_kinds.TARGET] = (memory.records[record_kinds.TARGET][0], codec.encode_record(target))
+    state = begin(MemoryStore(memory), settings(tmp_path), sources("again"))
+    assert (state.target.spec.nodes, state.overrides) == (4, stored)
+    assert state.configuration_errors == (
+        "NODES must be a whole number, not '1_0'.",
+        "GARBAGE_GRACE_S must be a number, not '+60'.",
+        "GARBAGE_GRACE_S, NODES were set through the API: "
+        'PUT /v1/config with {"GARBAGE_GRACE_S": null, "NODES": null} removes them.',
+    )
 
 
 def test_a_change_that_is_refused_lets_nothing_lapse(tmp_path: Path) -> None:

@@ -175,11 +175,43 @@ def test_a_roll_back_brings_no_code_back(client: FlaskClient, gateway: CoreGatew
     assert gateway.submitted == []
 
 
+def test_a_roll_back_beside_a_setting_that_is_not_valid(client: FlaskClient, gateway: CoreGateway) -> None:
+    other(gateway, {"CASSANDRA_CPUS": "1.5", "SERVICE_USER": "nobody"})
+    gateway.state = replace(gateway.state, overrides={"GARBAGE_GRACE_S": Override("+60", "")})
+    found = roll_back(client, status=409)["message"]
+    assert "cannot be brought back: GARBAGE_GRACE_S must be a number" in found
+    assert found.endswith('PUT /v1/config with {"GARBAGE_GRACE_S": null} removes it.')
+
+
 def test_code_that_an_earlier_version_took_is_passed_over(client: FlaskClient, gateway: CoreGateway) -> None:
     stored = {"EXECUTOR_COMMAND": Override("evil", ""), "CASSANDRA_JVM_OPTIONS": Override("-agentpath:x", "")}
     gateway.state = replace(gateway.state, overrides=stored)
     put(client, HEAP)
     assert gateway.state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}
+
+
+def test_a_setting_that_an_earlier_version_took_is_taken_back(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, overrides={"NODES": Override("1_0", "")})
+    found = put(client, HEAP, 400)["message"]
+    assert found == (
+        "NODES must be a whole number, not '1_0'. "
+        'NODES was set through the API: PUT /v1/config with {"NODES": null} removes it.'
+    )
+    assert put(client, {"NODES": "2_0"}, 400)["message"] == "NODES must be a whole number, not '2_0'."
+    put(client, {"NODES": None, **HEAP})
+    assert gateway.state.overrides == {"CASSANDRA_HEAP_SIZE_MB": Override("1024", "")}
+
+
+def test_settings_that_are_valid_together_are_not_blamed(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, overrides={"NODES": Override("6", ""), "SEED_NODES": Override("5", "")})
+    assert put(client, {"CASSANDRA_CPUS": "1_0"}, 400)["message"] == "CASSANDRA_CPUS must be a number, not '1_0'."
+    gateway.state = replace(
+        gateway.state, overrides={**gateway.state.overrides, "GARBAGE_GRACE_S": Override("+60", "")}
+    )
+    found = put(client, HEAP, 400)["message"]
+    assert found.endswith(
+        'GARBAGE_GRACE_S was set through the API: PUT /v1/config with {"GARBAGE_GRACE_S": null} removes it.'
+    )
 
 
 def test_an_error_of_the_start_is_healed(client: FlaskClient, gateway: CoreGateway) -> None:

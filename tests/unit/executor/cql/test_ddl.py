@@ -17,11 +17,13 @@ TABLE_AFTER = "CREATE TABLE shop.t (id int PRIMARY KEY);"
         pytest.param('$$return "$$" + s;$$;', "'return \"$$\" + s;'", id="dollars inside"),
         pytest.param('$$return "$$; it\'s" + s;$$;', "'return \"$$; it''s\" + s;'", id="an end and a quote inside"),
         pytest.param('$$return s + "x$$";$$;', "'return s + \"x$$\";'", id="dollars near the end"),
+        pytest.param("$$return s; // in $$$;", "'return s; // in $'", id="a dollar at the end"),
+        pytest.param("$$$.length()$$;", "$$$.length()$$", id="a dollar at the beginning, as Cassandra reads it"),
     ],
 )
 def test_the_body_of_a_function_is_one_word_that_cassandra_can_read(described: str, readable: str) -> None:
     function, table = elements([HEAD + described, TABLE_AFTER])
-    assert (function.kind, function.key_space, function.name) == (FUNCTION, "shop", "f(stext)")
+    assert (function.kind, function.key_space, function.name) == (FUNCTION, "shop", "f(text)")
     assert function.text == HEAD + readable
     assert (table.kind, table.name) == (TABLE, "t")
 

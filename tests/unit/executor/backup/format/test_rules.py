@@ -146,6 +146,16 @@ def test_a_name_stands_there_once() -> None:
     assert len(manifest.read_node(json.dumps(plain).encode(), "it").tables) == 2
 
 
+def test_indexes_whose_names_differ_in_case() -> None:
+    """Two columns can have such indexes; a restore takes no file of them."""
+    plain = json.loads(document.write(NODE))
+    [component] = plain["tables"][0]["sstables"][0]["components"]
+    names = [f"nb-1-big-{form.format(name)}" for form in ("SAI+aa+{}+Meta.db", "SI_{}.db") for name in ("By_v", "by_v")]
+    plain["tables"][0]["sstables"][0]["components"] = [{**component, "name": name} for name in names]
+    found = manifest.read_node(json.dumps(plain).encode(), "it")
+    assert [component.name for component in found.tables[0].components] == names
+
+
 def test_an_sstable_has_few_components() -> None:
     plain = json.loads(document.write(NODE))
     [component] = plain["tables"][0]["sstables"][0]["components"]

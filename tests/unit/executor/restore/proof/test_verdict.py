@@ -50,6 +50,22 @@ LATER = "999 rows, and the backup counted 1000"
             ),
         ),
         ("sample", MORE, Sampled(rows=50, held=True), Finding(DIFFERENT, "1001 rows, and the backup counted 1000")),
+        # Rows that the table had before are no fewer for the end of others' lifetime.
+        (
+            "sample",
+            MORE,
+            Sampled(rows=50, expired=2, held=True),
+            Finding(DIFFERENT, "1001 rows, and the backup counted 1000"),
+        ),
+        (
+            "sample",
+            Rows(1000, 1001, after=7.2),
+            Sampled(rows=50, expired=2),
+            Finding(
+                EQUAL,
+                "1001 rows, and the backup counted 1000, 7 s after its last snapshot: all 50 rows compared are equal",
+            ),
+        ),
         ("sample", FEWER, GONE, Finding(DIFFERENT, LATER)),
         ("sample", Rows(), GONE, Finding(NOT_COMPARED, NOT_SEEN)),
         ("sample", SAME, GONE, Finding(EQUAL, NOT_SEEN)),

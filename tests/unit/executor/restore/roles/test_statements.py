@@ -106,10 +106,53 @@ def test_limits_of_since_are_lifted() -> None:
 
 
 def test_the_own_login_and_what_it_has_its_rights_from_is_left() -> None:
-    here = Roles((replace(ADMIN, salted_hash="new"), replace(ADMINS, is_superuser=False), APP, READERS), {"office": ()})
+    roles = (replace(ADMIN, salted_hash="new"), replace(ADMINS, is_superuser=False), APP, READERS)
+    here = Roles(roles, STORED.cidr_groups)
     assert texts(here, "admin") == []
     assert protected_roles("admin", here) == {"admin", "admins", *SERVICE_ROLES}
     assert protected_roles(None, here) == {*SERVICE_ROLES}
+
+
+def test_a_group_of_networks_that_was_changed() -> None:
+    here = replace(STORED, cidr_groups={"office": ("0.0.0.0/0",), "since": ("10.1.0.0/16",)})
+    assert texts(here, "admin") == [
+        "INSERT INTO system_auth.cidr_groups (cidr_group, cidrs) VALUES ('office', {('10.0.0.0', 8)})"
+    ]
+
+
+def test_a_group_of_networks_from_which_the_restore_logs_in_is_left() -> None:
+    roles = (replace(ADMIN, cidr_groups=("office",)), ADMINS, APP, READERS)
+    here = Roles(roles, {"office": ("192.168.0.0/16",)})
+    (found,) = statements(STORED, here, protected_roles("admin", here))
+    assert (found.role, found.does, found.text) == ("", "the CIDR group office", "")
+    assert found.why == "admin logs in from it, and is left as it is"
+
+
+def test_an_identity_that_another_role_has_now() -> None:
+    """ADD IDENTITY IF NOT EXISTS does nothing then."""
+    here = replace(
+        STORED, roles=(ADMIN, ADMINS, replace(APP, identities=()), replace(READERS, identities=APP.identities))
+    )
+    assert texts(here, "admin") == [
+        "DROP IDENTITY IF EXISTS 'spiffe://app'",
+        "ADD IDENTITY IF NOT EXISTS 'spiffe://app' TO ROLE 'app'",
+    ]
+
+
+def test_an_identity_of_the_login_of_the_restore_is_left() -> None:
+    here = replace(
+        STORED, roles=(replace(ADMIN, identities=APP.identities), ADMINS, replace(APP, identities=()), READERS)
+    )
+    (found,) = statements(STORED, here, protected_roles("admin", here))
+    assert (found.role, found.does, found.text) == ("app", "identity spiffe://app", "")
+    assert found.why == "it is one of admin, which is left as it is"
+
+
+def test_a_password_of_since_that_no_statement_removes() -> None:
+    stored = Roles((replace(APP, salted_hash=None), replace(READERS, salted_hash=None)))
+    here = Roles((APP, replace(READERS, salted_hash="new")))
+    found = [(one.role, one.does, one.why) for one in statements(stored, here, ()) if not one.text]
+    assert found == [("app", "a login without a password", "no statement removes the one that it has now")]
 
 
 def test_the_users_of_the_service_are_left_whoever_logs_in() -> None:
@@ -195,7 +238,7 @@ def test_a_sentence_about_what_was_refused() -> None:
     assert refusals({}) == ""
     found = refusals({"app": [f"SELECT on data/x/{number} (no)" for number in range(7)], "": ["a group (no)"]})
     assert found == (
-        "not all roles are those of the backup, because Cassandra refused 8 statements: a group (no);"
+        "not all roles are those of the backup, because 8 statements were refused: a group (no);"
         " app: SELECT on data/x/0 (no); app: SELECT on data/x/1 (no); app: SELECT on data/x/2 (no);"
         " app: SELECT on data/x/3 (no); and 3 more"
     )

@@ -29,6 +29,7 @@ INDEX = "CREATE INDEX users_place ON a.users (p);"
 OTHER_INDEX = "CREATE CUSTOM INDEX by_id ON a.users (id) USING 'sai';"
 USER = "CREATE TABLE a.user (\n    id int PRIMARY KEY,\n    w int\n);\nALTER TABLE a.user DROP w USING TIMESTAMP 17;"
 VIEW = "CREATE MATERIALIZED VIEW a.view AS\n    SELECT id\n    FROM a.users WHERE id IS NOT null\n    PRIMARY KEY (id);"
+TRIGGER = "CREATE TRIGGER log ON a.users USING 'mine';"
 STORED = [KEY_SPACE, INNER, ADDRESS, FUNCTION, AGGREGATE, USER, USERS, INDEX, OTHER_INDEX, VIEW]
 TABLES = {"a": ["user", "users"]}
 BESIDE = "restore it under another name (rename), or drop it first"
@@ -49,7 +50,7 @@ def names(selection: Selection, existing: Existing = HERE) -> list[str]:
 
 
 ALL = [
-    "keyspace a", "type a.inner", "type a.address", "function a.plus(xint,yint)", "aggregate a.total(int)",
+    "keyspace a", "type a.inner", "type a.address", "function a.plus(int,int)", "aggregate a.total(int)",
     "table a.user", "columns a.user DROP w", "table a.users", "index a.users_place", "index a.by_id", "view a.view",
 ]  # fmt: skip
 
@@ -143,7 +144,7 @@ def test_a_key_space_without_tables() -> None:
     stored = elements([KEY_SPACE, INNER, FUNCTION])
     selection = select({"a": []}, ["a"], [], {})
     created = [str(e) for e in plan_schema(stored, selection, HERE).create]
-    assert created == ["keyspace a", "type a.inner", "function a.plus(xint,yint)"]
+    assert created == ["keyspace a", "type a.inner", "function a.plus(int,int)"]
 
 
 def test_texts_under_other_names() -> None:
@@ -170,9 +171,44 @@ def test_what_is_there_stays() -> None:
         "keyspace a", "type a.inner", "table a.user", "columns a.user DROP w", "index a.users_place",
     ]  # fmt: skip
     assert [str(e) for e in result.create] == [
-        "type a.address", "function a.plus(xint,yint)", "aggregate a.total(int)", "table a.users", "index a.by_id",
+        "type a.address", "function a.plus(int,int)", "aggregate a.total(int)", "table a.users", "index a.by_id",
         "view a.view",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stored", "here", "changed"),
+    [
+        pytest.param(FUNCTION, FUNCTION.replace("\n    ", " "), [], id="the same function"),
+        pytest.param(FUNCTION, FUNCTION.replace("$$x;", "$$y;"), ["function a.plus(int,int)"], id="another body"),
+        pytest.param(FUNCTION, FUNCTION.replace("x int", "z int"), ["function a.plus(int,int)"], id="another argument"),
+        pytest.param(AGGREGATE, AGGREGATE.replace("plus", "minus"), ["aggregate a.total(int)"], id="aggregate"),
+        pytest.param(INDEX, INDEX.replace("(p)", "(full(p))"), ["index a.users_place"], id="another target"),
+        pytest.param(VIEW, VIEW.replace("SELECT id", "SELECT id, p"), [], id="a view with a column of since"),
+        pytest.param(VIEW, VIEW.replace("id IS NOT null", "id = 3"), ["view a.view"], id="another condition"),
+        pytest.param(TRIGGER, TRIGGER.replace("mine", "other"), ["trigger a.log"], id="another trigger"),
+        pytest.param(INNER, INNER.replace("n int", "n int, m int"), [], id="a type with a field of since"),
+    ],
+)
+def test_what_is_there_otherwise(stored: str, here: str, changed: list[str]) -> None:
+    existing = Existing(elements([KEY_SPACE, USERS, here]), frozenset(), HERE.data_centers)
+    found = plan_schema(elements([KEY_SPACE, USERS, stored]), of([], [], {}), existing)
+    assert [str(element) for element in found.changed] == changed
+    assert found.create == ()
+
+
+def test_what_is_there_otherwise_under_another_name() -> None:
+    existing = Existing(elements([text.replace("a.", "b.") for text in (KEY_SPACE, FUNCTION, INDEX)]))
+    found = plan_schema(elements([KEY_SPACE, FUNCTION, USERS, INDEX]), of(["a"], [], {"a": "b"}), existing)
+    assert [str(e) for e in found.keep] == ["function b.plus(int,int)", "index b.users_place"]
+    assert found.changed == ()
+
+
+def test_tables_with_triggers_of_one_name() -> None:
+    other = TRIGGER.replace("users", '"user"')
+    existing = Existing(elements([KEY_SPACE, USER, USERS, TRIGGER]), frozenset(), HERE.data_centers)
+    found = plan_schema(elements([KEY_SPACE, USER, USERS, TRIGGER, other]), of([], [], {}), existing)
+    assert [element.table for element in found.create] == ["user"]
 
 
 def test_columns_are_not_dropped_from_a_table_that_is_there() -> None:
@@ -254,7 +290,14 @@ def test_replication(options: str, expected: list[str]) -> None:
     assert replication(f"CREATE KEYSPACE a WITH replication = {options} AND durable_writes = true") == expected
 
 
-@pytest.mark.parametrize("statement", ["DROP TABLE a.b", "CREATE TABLE b (i int)", "CREATE ROLE x", "ALTER TABLE b"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE a.b", "CREATE TABLE b (i int)", "CREATE ROLE x", "ALTER TABLE b", "ALTER TABLE a.b",
+        "ALTER TABLE a.b DROP", "ALTER TABLE a.b RENAME c TO d", "CREATE INDEX", "CREATE INDEX i", "CREATE KEYSPACE",
+        "CREATE TRIGGER x ON", "CREATE FUNCTION a.f", "CREATE MATERIALIZED VIEW a.v AS SELECT 1",
+    ],
+)  # fmt: skip
 def test_what_describe_does_not_write(statement: str) -> None:
     with pytest.raises(CqlError):
         elements([statement])
@@ -270,7 +313,7 @@ def test_a_table_brings_the_functions_that_mask_its_columns_and_their_types() ->
     stored = elements([KEY_SPACE, INNER, ADDRESS, other, *functions, masked, USER])
     found = plan_schema(stored, of([], ["users"], {"a": "b"}), HERE)
     assert [str(element) for element in found.create] == [
-        "keyspace b", "type b.inner", "type b.address", "function b.hide(xtext,yfrozen<address>)", "table b.users",
+        "keyspace b", "type b.inner", "type b.address", "function b.hide(text,frozen<address>)", "table b.users",
     ]  # fmt: skip
     assert 'MASKED WITH "b"."hide"' in found.create[-1].text
     assert not [e for e in plan_schema(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]

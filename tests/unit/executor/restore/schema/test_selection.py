@@ -116,6 +116,7 @@ def test_what_is_wanted() -> None:
     selection = select(STORED, ["shop", "shopping"], ["users", "user"], {"shop.user": "other.u"})
     assert selection.key_spaces() == ["shop", "shopping"]
     assert selection.target_key_spaces("shop") == ["other", "shop"]
+    assert selection.all_targets() == {"other", "shop", "shopping"}
     assert selection.whole == {}
     assert select(STORED, ["shop"], [], {}).whole == {"shop": "shop"}
     assert select(STORED, [], [], {"shop": "s2", "shopping.users": "shopping.u2"}).whole == {"shop": "s2"}
@@ -125,6 +126,7 @@ def test_what_is_wanted() -> None:
 def test_a_key_space_without_tables_is_wanted() -> None:
     selection = select(STORED, [], [], {"empty": "copy"})
     assert (selection.key_spaces(), selection.target_key_spaces("empty")) == (["empty"], ["copy"])
+    assert selection.all_targets() == {"copy"}
 
 
 def test_roles_are_wanted_when_they_are_named() -> None:

@@ -59,7 +59,7 @@ def test_what_follows_from_another_refusal_is_not_told(refused: dict[str, str], 
     ("setting", "expected"),
     [
         ("materialized_views_enabled", ["view k.by"]),
-        ("user_defined_functions_enabled", ["function k.hide(xtext)", "aggregate k.total(int)"]),
+        ("user_defined_functions_enabled", ["function k.hide(text)", "aggregate k.total(int)"]),
         ("sasi_indexes_enabled", ["index k.by_w"]),
         ("secondary_indexes_enabled", ["index k.by_v", "index k.by_w"]),
         ("dynamic_data_masking_enabled", ["table k.t"]),

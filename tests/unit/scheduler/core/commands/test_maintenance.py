@@ -193,6 +193,15 @@ def test_one_that_waits_for_an_operator_lets_others_begin(running: str, asked: s
         ("backup", OLD, "backup-delete", OTHER, False),
         ("backup", OLD, "backup-delete", BY_AGE, True),
         ("restore", OLD, "backup-delete", {**OLD, "external_location": "s3://b"}, False),
+        # The same server, as the location names it and as the endpoint does.
+        (
+            "restore",
+            {**OLD, "endpoint": "https://S3.example"},
+            "backup-delete",
+            {**BY_AGE, "external_location": "https://s3.example:443/a", "endpoint": None},
+            True,
+        ),
+        ("restore", OLD, "backup-delete", {**BY_AGE, "external_location": "https://s3.example/a"}, False),
         ("backup-delete", OLD, "backup", OTHER, False),
         ("backup-delete", BY_AGE, "backup", OTHER, False),
         ("restore", OLD, "backup", OTHER, False),

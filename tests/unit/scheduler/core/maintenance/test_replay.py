@@ -45,6 +45,10 @@ FIRST, SECOND = made("first", 10.0), made("second", 20.0)
             with_history(FIRST, replace(SECOND, request={**REQUEST, "external_location": "s3://c"})),
             "first", False, id="at another place",
         ),
+        pytest.param(
+            with_history(FIRST, replace(SECOND, request={**REQUEST, "external_location": "s3://b/"})),
+            "first", True, id="at the same place in another form",
+        ),
     ],
 )  # fmt: skip
 def test_replaced(found: ClusterState, backup: str | None, refused: bool) -> None:
