@@ -266,8 +266,9 @@ class Loop:
         for document in offers:
             try:
                 offer = parse_offer(document, spec.role, spec.principal)
-            except (KeyError, TypeError, ValueError) as error:
-                logger.error("offer ignored: it cannot be parsed (%r): %.500s", error, document)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                logger.error("offer declined: it cannot be parsed (%r): %.500r", error, document)
+                self._dispatch.decline_later(document)
                 continue
             self._count("offers_total")
             self._offers[offer.ids[0]] = offer

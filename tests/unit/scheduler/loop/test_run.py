@@ -329,11 +329,30 @@ def test_a_message_that_nobody_understands_is_passed_over(data: str) -> None:
     assert bench.last.connected
 
 
-@pytest.mark.parametrize("document", [{}, {"id": {"value": "x"}}, {"id": 1}])
-def test_an_offer_that_nobody_understands_is_passed_over(document: Json) -> None:
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"id": {"value": "x"}}, id="an id alone"),
+        pytest.param({"id": 1}, id="the id is a number"),
+        pytest.param(None, id="null"),
+        pytest.param({**large.offer(0), "url": 5}, id="the address is a number"),
+        pytest.param({**large.offer(0), "resources": [None]}, id="a resource is null"),
+        pytest.param({**large.offer(0), "agent_id": {"value": "\udce9"}}, id="half of a surrogate pair"),
+        pytest.param({**large.offer(0), "agent_id": {"value": "a" * 1_000_000}}, id="an endless id"),
+        pytest.param(
+            {**large.offer(0), "resources": [{"name": "cpus", "scalar": {"value": float("inf")}}]}, id="infinity"
+        ),
+    ],
+)
+def test_an_offer_that_cannot_be_parsed_is_declined_and_others_are_used(document: Any) -> None:
     bench = make()
-    bench.cycle(registered(), Offers((document, large.offer(0))))
-    assert len(bench.sender.all("accept")) == 1
+    bench.cycle(registered(), Offers((document, large.offer(1))))
+    assert [accept.offer_ids for accept in bench.sender.all("accept")] == [("O1",)]
+    assert bench.last.problem == ""
+    match document:
+        case {"id": {"value": name}}:
+            assert [decline.offer_id for declines in bench.sender.all("decline") for decline in declines] == [name]
 
 
 def test_a_fatal_event_ends_the_loop() -> None:
