@@ -125,10 +125,11 @@ class Stream(Connection):
         self._peer = peer
         try:
             super().__init__(address, callback)
-        except OSError:
-            # pymesos leaks the socket if the port is closed.
-            if self._sock is not None:
-                self._sock.close()
+        except (OSError, OverflowError, ValueError):
+            # pymesos leaks the socket if the port is closed, or the address is none.
+            opened = getattr(self, "_sock", None)
+            if opened is not None:
+                opened.close()
             raise
 
     def handle_connect_event(self) -> str:
