@@ -55,6 +55,7 @@ from scheduler.loop.messages import (
 )
 from scheduler.loop.questions import Questions, fulfil, refuse
 from scheduler.loop.sandbox import Sandbox
+from scheduler.loop.senders import is_foreign
 from scheduler.loop.snapshot import Snapshot
 from scheduler.loop.step_log import StepLog
 from scheduler.loop.step_times import StepTimes
@@ -283,6 +284,13 @@ class Loop:
             message = parse_message(sent.data)
         except ProtocolError as error:
             logger.warning("message of an executor ignored: it cannot be parsed: %s", error)
+            return []
+        if is_foreign(sent, message, self._state):
+            logger.error(
+                "message of executor %s on agent %s ignored: it is about another's task",
+                sent.executor_id,
+                sent.agent_id,
+            )
             return []
         match message:
             case StatusReply():
