@@ -137,6 +137,8 @@ class _Fold:
             else:
                 self._note_stray(update)
             return
+        if not _is_from(update, node):
+            return
         self._pending.discard(node.name)
         status = _status_of(update)
         after = advance(node, update, status, self._now)
@@ -168,7 +170,7 @@ class _Fold:
 
     def _job(self, key: str, update: TaskUpdate) -> None:
         before = self._steps[key]
-        if not expects(before):
+        if not expects(before) or (before.task and update.agent_id not in (None, before.task.agent_id)):
             return
         self._strays.pop(update.task_id, None)
         operation = self._state.operations.get(before.kind)
@@ -251,6 +253,11 @@ class _Fold:
             return
         before = self._strays.get(update.task_id) or Stray(None, update.state, seen_at=self._now)
         self._strays[update.task_id] = replace(before, agent_id=update.agent_id, state=update.state)
+
+
+def _is_from(update: TaskUpdate, node: NodeRecord) -> bool:
+    """Return whether an update comes from the agent of the node's task: the master passes on what any agent sends."""
+    return update.agent_id is None or node.agent is None or update.agent_id == node.agent.id
 
 
 def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: float) -> Sighting:

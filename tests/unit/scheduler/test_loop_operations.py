@@ -22,10 +22,11 @@ from executor.protocol import (
     encode_message,
     parse_message,
 )
+from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.loop.messages import Message, QuestionAsked
+from scheduler.loop.messages import Message, QuestionAsked, Update
 from scheduler.loop.snapshot import Unavailable
 from scheduler.security.backup_keys import backup_keys
 from scheduler.security.sealing import Sealer
@@ -146,6 +147,13 @@ def test_a_report_of_another_nodes_executor_is_ignored() -> None:
     report = encode_message(JobReport(JOB, JobProgress("shop.user")))
     bench.cycle(Message(report, other.task.executor_id, other.agent.id))
     assert bench.last.state.jobs == {}
+
+
+def test_an_end_of_a_job_that_another_agent_reports_is_ignored() -> None:
+    bench = bench_with(with_backup(None), None)
+    before = bench.last.state.steps["backup.Upload.node-1"]
+    bench.cycle(Update(TaskUpdate(JOB, TaskState.FAILED, agent_id="another", uuid="u"), None))
+    assert bench.last.state.steps["backup.Upload.node-1"] == before
 
 
 def test_a_job_that_uses_other_values_is_told_the_right_ones() -> None:

@@ -261,6 +261,15 @@ def test_words_about_other_tasks_change_no_record(event: TaskUpdate | StatusRepl
     assert after.memory.strays == {}
 
 
+@pytest.mark.parametrize("told", [TaskState.FAILED, TaskState.KILLING, TaskState.GONE_BY_OPERATOR])
+def test_another_agent_says_nothing_about_a_task(told: TaskState) -> None:
+    record = up(0)
+    assert record.agent is not None
+    assert fold(record, update(told, agent_id="another")) is record
+    assert told_state(fold(record, update(told, agent_id=record.agent.id))) is told
+    assert told_state(fold(record, update(told, agent_id=None))) is told
+
+
 def test_a_live_task_that_is_not_recorded_is_remembered_until_it_ends() -> None:
     before = state(up())
     stray = update(S.RUNNING, task_id="node-0__old")
