@@ -253,6 +253,11 @@ CUSTOM_EXECUTOR_PARTS = {
 """Seconds. Without: a kill of a task that is over, which the recorded executor answers in its own way; a connection
 that the executor drops; one that does not register for 20 seconds; one that sends what makes no sense."""
 DROP_CONNECTION = "ZHJvcA=="
+EXECUTOR_SIDES = {
+    "s3_custom_executor_full": "s3_executor_side_full",
+    "s3_custom_executor_nocaps_slavepath": "s3_executor_side_nocaps_slavepath",
+}
+"""What the executor saw of it: its environment, and the events of its agent."""
 
 
 @pytest.mark.parametrize("name", CUSTOM_EXECUTOR_PARTS)
@@ -267,6 +272,24 @@ def test_custom_executor(cluster: Cluster, name: str) -> None:
         replay.finish()
     finally:
         replay.close()
+    recorded = {"env": _recorded_environment(EXECUTOR_SIDES[name])}
+    recorded |= {line.kind: line.body for line in read(EXECUTOR_SIDES[name]) if line.direction == "event"}
+    ours = {event["type"]: event for file in cluster.directory.rglob("seen.jsonl") for event in _events(file)}
+    ours["env"] = dict.fromkeys(ours["env"]["env"], "str")
+    assert set(recorded) <= set(ours)
+    assert missing(shape(recorded), shape({kind: ours[kind] for kind in recorded})) == []
+
+
+def _recorded_environment(name: str) -> Json:
+    """Return the variables that the agent set, beside those of the recorder and of its shell."""
+    (line,) = [json.loads(text) for text in (DIRECTORY / f"{name}.jsonl").read_text().splitlines() if '"env"' in text][
+        :1
+    ]
+    return {variable: "str" for variable in line["env"] if variable.startswith(("MESOS_", "LIBPROCESS_", "MY_"))}
+
+
+def _events(file: Path) -> list[Json]:
+    return [json.loads(text) for text in file.read_text().splitlines()]
 
 
 def _of_one_scheduler(line: Line) -> Line:
