@@ -201,6 +201,14 @@ OPERATOR_ENDPOINTS = {
     "/weights": "master_weights",
     "/maintenance/status": "master_maintenance_status",
 }
+AGENT_ENDPOINTS = {
+    "/state": "agent_state",
+    "/slave(1)/state": "agent_state",
+    "/containers": "agent_containers",
+    "/monitor/statistics": "agent_monitor_statistics",
+    "/flags": "agent_flags",
+    "/version": "master_version",
+}
 OPERATOR_CALLS = ("GET_STATE", "GET_AGENTS", "GET_FRAMEWORKS", "GET_TASKS", "GET_VERSION", "GET_HEALTH", "GET_MASTER")
 
 
@@ -216,6 +224,9 @@ def test_operator_endpoints(cluster: Cluster) -> None:
         for path, name in OPERATOR_ENDPOINTS.items():
             ours = get(cluster.master_ip, cluster.master_port, path)
             differences[path] = missing(shape(snapshot(name)), shape(ours))
+        for path, name in AGENT_ENDPOINTS.items():
+            ours = get("127.0.0.2", cluster.agent_ports[1], path)
+            differences[f"agent {path}"] = missing(shape(snapshot(name)), shape(ours))
         for kind in OPERATOR_CALLS:
             ours = operator_call(cluster.master_ip, cluster.master_port, {"type": kind})
             differences[kind] = missing(shape(snapshot(f"v1_{kind}")), shape(ours))
