@@ -57,6 +57,8 @@ from scheduler.core.state.operation import OperationState, StepState, is_live
 
 _BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}
 MESSAGE_LIMIT = 500
+# The most that are kept in memory: an agent can name as many tasks and operations as it likes.
+STRAYS, REFUSALS = 10_000, 1_000
 _EXECUTOR = "its executor ended"
 
 
@@ -229,7 +231,7 @@ class _Fold:
         before = refused.get(resource_id)
         if update.state not in _BAD_OPERATIONS:
             refused.pop(resource_id, None)
-        elif before is None or before.attempt != attempt:
+        elif (before is None and len(refused) < REFUSALS) or (before is not None and before.attempt != attempt):
             words = shorten(f"{kind} refused: {update.message or update.state}")
             refused[resource_id] = Refused(words, self._now, attempt)
         self._state = replace(self._state, memory=replace(self._state.memory, refused=refused))
@@ -250,6 +252,8 @@ class _Fold:
         """Keep a live task that no record names as its newest, for `decide` to judge."""
         if update.state not in LIVE:
             self._strays.pop(update.task_id, None)
+            return
+        if update.task_id not in self._strays and len(self._strays) >= STRAYS:
             return
         before = self._strays.get(update.task_id) or Stray(None, update.state, seen_at=self._now)
         self._strays[update.task_id] = replace(before, agent_id=update.agent_id, state=update.state)

@@ -10,7 +10,8 @@ import pytest
 
 from executor.figures import Figures
 from executor.protocol import StatusReply, encode_status
-from scheduler.core.fold import fold_updates
+from scheduler.core.fold import REFUSALS, STRAYS, fold_updates
+from scheduler.core.mesos.offer_operations import UNRESERVE, release_id
 from scheduler.core.mesos.updates import (
     Disconnected,
     Event,
@@ -278,6 +279,17 @@ def test_a_live_task_that_is_not_recorded_is_remembered_until_it_ends() -> None:
     later = fold_updates(after, [stray], 300.0)
     assert later.memory.strays["node-0__old"].seen_at == 200.0
     assert fold_updates(later, [update(S.KILLED, task_id="node-0__old")], 300.0).memory.strays == {}
+
+
+def test_names_that_an_agent_makes_up_take_no_more_memory() -> None:
+    tasks = [TaskUpdate(f"made-up__{number}", S.RUNNING, agent_id="S0") for number in range(STRAYS + 5)]
+    released = [
+        OperationUpdate(release_id(UNRESERVE, f"r-{number}", "1"), "OPERATION_FAILED") for number in range(REFUSALS + 5)
+    ]
+    memory = fold_updates(state(up(0)), [*tasks, *released], 200.0).memory
+    assert (len(memory.strays), len(memory.refused)) == (STRAYS, REFUSALS)
+    after = fold_updates(state(up(0)), [*tasks, replace(tasks[0], state=S.FINISHED), tasks[-1]], 200.0).memory
+    assert tasks[-1].task_id in after.strays
 
 
 def test_registration_begins_reconciliation_anew() -> None:
