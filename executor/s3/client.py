@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.handlers import add_expect_header
+from botocore.loaders import JSONFileLoader, create_loader
 from botocore.utils import parse_timestamp
 
 from executor.metadata_addresses import is_metadata
@@ -38,6 +40,22 @@ class Patience:
     read_seconds: float = 60.0
     pause: float = 0.3
     longest_pause: float = 15.0
+
+
+@cache
+def _read_description(path: str) -> Any:
+    return JSONFileLoader().load_file(path)
+
+
+class Descriptions(JSONFileLoader):
+    """Reader of the library's descriptions of services: each file once in this process, since nobody changes them.
+
+    Each client would read them anew, which takes a tenth of a second and twenty megabytes.
+    """
+
+    def load_file(self, file_path: str) -> Any:
+        """Return the content of a file; None if there is no such file."""
+        return _read_description(file_path)
 
 
 @contextmanager
@@ -88,6 +106,9 @@ def _pools(client: Any) -> dict[str, Any]:
 
 def _core() -> botocore.session.Session:
     core = botocore.session.Session()
+    loader = create_loader(core.get_config_variable("data_path"))
+    loader.file_loader = Descriptions()
+    core.register_component("data_loader", loader)
     # The library's own parser of times takes four fifths of the time of a listing.
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     return core
