@@ -48,7 +48,7 @@ def _read_description(path: str) -> Any:
 
 
 class Descriptions(JSONFileLoader):
-    """Reader of the library's descriptions of services: each file once in this process, since nobody changes them.
+    """Reader of the library's descriptions of services: each file once in this process, since they do not change.
 
     Each client would read them anew, which takes a tenth of a second and twenty megabytes.
     """
