@@ -48,9 +48,10 @@ def _read_description(path: str) -> Any:
 
 
 class Descriptions(JSONFileLoader):
-    """Reader of the library's descriptions of services: each file once in this process, since they do not change.
+    """Reader of the library's descriptions of services, each file once in this process.
 
-    Each client would read them anew, which takes a tenth of a second and twenty megabytes.
+    Each client would read them anew, which takes a tenth of a second and twenty megabytes. The library does not change
+    what it gets.
     """
 
     def load_file(self, file_path: str) -> Any:
