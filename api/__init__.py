@@ -132,9 +132,10 @@ class Application(Flask):
 
     def __init__(self, service_name: str) -> None:
         super().__init__(__name__, static_folder=None)
-        # Only before a path of the API: a service can have the name of one.
-        roots = "|".join(ROOTS)
-        self._mount = re.compile(rf"(?:/service)?/{re.escape(service_name)}(?=/(?:{roots})(?:/|\Z)|/?\Z)")
+        # Only before a path of the API: a service can have the name of one, such as `ui`, and `/ui/` is then the page.
+        below, name = rf"/(?:{'|'.join(ROOTS)})(?:/|\Z)", re.escape(service_name)
+        short = below if service_name in ROOTS else rf"{below}|/?\Z"
+        self._mount = re.compile(rf"/service/{name}(?={below}|/?\Z)|/{name}(?={short})")
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

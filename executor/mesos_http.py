@@ -45,6 +45,10 @@ class Peer:
 
     def wrap(self, connection: socket.socket) -> ssl.SSLSocket:
         """Return the connection with TLS on it, after a handshake of at most HANDSHAKE_SECONDS. Raises TlsError."""
+        if not _is_name(self.name):  # Python would raise, and leave the socket open
+            connection.close()
+            words = f"{self.words} has the name {ascii(self.name)[:100]}, which no certificate can have"
+            raise TlsError(words, other_name=True)
         connection.settimeout(HANDSHAKE_SECONDS)
         try:
             wrapped = self.context.wrap_socket(connection, server_hostname=self.name)
@@ -81,6 +85,13 @@ class Peer:
         if _is_other_name(error):
             return f"is not for {self.name}: it needs this as an alternative name"
         return f"is not of an authority in {self.ca} ({error.verify_message})"
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return bool(text.encode("idna")) and "\0" not in text
+    except UnicodeError:
+        return False
 
 
 def _is_other_name(error: ssl.SSLCertVerificationError) -> bool:
@@ -125,10 +136,11 @@ class Stream(Connection):
         self._peer = peer
         try:
             super().__init__(address, callback)
-        except OSError:
-            # pymesos leaks the socket if the port is closed.
-            if self._sock is not None:
-                self._sock.close()
+        except (OSError, OverflowError, ValueError):
+            # pymesos leaks the socket if the port is closed, or the address is none.
+            opened = getattr(self, "_sock", None)
+            if opened is not None:
+                opened.close()
             raise
 
     def handle_connect_event(self) -> str:

@@ -345,9 +345,8 @@ def parse_message(data: str) -> Message:
     cls = _MESSAGES.get(str(document.get("type")))
     if cls is None:
         raise ProtocolError(f"unknown message type {document.get('type')!r}")
-    # What a record or an answer of the API is made of; the progress of jobs is checked where it is used.
-    typed = cls in (StatusReply, SecretQuery, Answer, CertificateQuery, CertificateReply, CertificateCall)
-    message: Message = _build(cls, document, Reading.TYPED if typed else Reading.TOLERANT)
+    # The progress of jobs is checked where it is used.
+    message: Message = _build(cls, document, Reading.TOLERANT if cls is JobReport else Reading.TYPED)
     return replace(message, status=_share_texts(message.status)) if isinstance(message, StatusReply) else message
 
 

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from executor.certificate_messages import split_certificates
 from scheduler import __version__
 from scheduler.core.configuration.target import Adoption, adopt
 from scheduler.core.events.log import add_entries, lapse_entries, start_entries, target_entry
 from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState, Stored
+from scheduler.core.state.record_kinds import Record
 from scheduler.driver.driver import Driver
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.driver.route import context_maker
@@ -26,6 +28,7 @@ from scheduler.loop.last_words import LastWords
 from scheduler.loop.messages import Fatal
 from scheduler.loop.run import Loop, Sources
 from scheduler.metrics import Metrics
+from scheduler.security.authority_end import times
 from scheduler.security.lines import read_text
 from scheduler.security.sealing import sealer
 from scheduler.security.service_account import parse_account
@@ -249,6 +252,7 @@ def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
     """
     with _fatal_if_unreadable():
         stored = codec.load(store.load())
+        _check_certificates(stored)
     wanted, policy = wanted_at_start(settings, stored.overrides)
     adoption = adopt(stored, wanted, sources.now(), sources.new_id)
     if isinstance(adoption, tuple):
@@ -265,6 +269,21 @@ def begin(store: Store, settings: Settings, sources: Sources) -> ClusterState:
     for reason in state.configuration_errors:
         logger.error("new settings refused, the target stays: %s", reason)
     return replace(state, policy=policy)
+
+
+def _check_certificates(stored: Stored) -> None:
+    """Read the certificates of authorities in the records, which each cycle looks at. Raises StateCorruptError."""
+    texts: list[tuple[Record, str]] = []
+    if (record := stored.authority) is not None:
+        texts += [(record, item.certificate) for item in (record.current, record.following) if item is not None]
+    for configuration in stored.configurations.values():
+        split = split_certificates(configuration.spec.cassandra.client_authorities)
+        texts += [(configuration, certificate) for certificate in split]
+    for holder, certificate in texts:
+        try:
+            times(certificate)
+        except ValueError:
+            raise codec.StateCorruptError(record_kinds.path_of(holder), "it holds what is no certificate") from None
 
 
 def _writes(stored: Stored, state: ClusterState) -> Mapping[str, bytes | None]:

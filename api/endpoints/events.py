@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from api.documents import cluster
 from api.http import streaming
 from api.http.access import access, snapshot
 from api.http.arguments import query
+from api.http.auth import standing
 from api.http.errors import RequestError
 from api.http.open_streams import LONGEST_SECONDS, event_stream
 from api.openapi.json_schema import ref
@@ -81,8 +82,9 @@ def stream() -> Response:
     after = newest_sequence(found.state) if text is None else _since(found, text)
     outlet, now = request.environ.get(streaming.ENVIRON), time.monotonic()
     if not isinstance(outlet, streaming.Outlet):
-        return event_stream(_held(access().gateway, EventStream(after, now)))
-    opened = access().event_streams.open(OpenEventStream(after, now, outlet=outlet, began=now), _RETRY)
+        return event_stream(_held(access().gateway, EventStream(after, now), standing()))
+    stream = OpenEventStream(after, now, outlet=outlet, began=now, stands=standing())
+    opened = access().event_streams.open(stream, _RETRY)
     if opened is None:
         raise RequestError(
             HTTPStatus.SERVICE_UNAVAILABLE, f"All {MOST_STREAMS} streams are in use: read /v1/events instead."
@@ -115,20 +117,24 @@ class OpenEventStream(EventStream):
 
     outlet: streaming.Outlet
     began: float
+    stands: Callable[[], bool]
     address: str = ""
 
     def send(self, found: Snapshot, fresh: bool) -> bool:
-        """Push what is new; return False if the client is gone."""
+        """Push what is new; return False if the client is gone, or may not read any more."""
+        if not self.stands():
+            self.outlet.end()
+            return False
         message = self.news(found.state)
         return self.outlet.push(message) if message else True
 
 
-def _held(gateway: Gateway, stream: EventStream) -> Iterator[bytes]:
+def _held(gateway: Gateway, stream: EventStream, stands: Callable[[], bool]) -> Iterator[bytes]:
     """Yield the stream from the request's own thread, under a server that offers nothing else."""
     began = time.monotonic()
     yield _RETRY
     last: Snapshot | None = None
-    while time.monotonic() - began < LONGEST_SECONDS and not gateway.ending:
+    while time.monotonic() - began < LONGEST_SECONDS and not gateway.ending and stands():
         try:
             last = gateway.newer(last, _NEWER_SECONDS)
         except Unavailable:

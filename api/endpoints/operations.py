@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 
 from api.documents import curves, operations
-from api.endpoints.start_operation import ask_storage, check_key, checked, seal, start
+from api.endpoints.start_operation import ask_storage, check_key, checked, of_a_node, seal, start
 from api.http.access import answer, answer_accepted, snapshot, submit
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError
@@ -184,7 +184,10 @@ def list_names() -> Response:
     The credentials come in headers, because routers log addresses.
     """
     try:
-        return jsonify(dict(ask_storage("backups", _location())))
+        found = ask_storage("backups", _location())
+        with of_a_node():
+            listed = [dict(item) for item in found["backups"]]
+        return jsonify({**found, "backups": listed})
     except QuestionRefused:
         return jsonify(backups=[])
 
@@ -202,7 +205,7 @@ def backup_details(backup: str) -> Response:
     if not NAME.fullmatch(backup):
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {plain(backup)}.")
     try:
-        return jsonify(backup_name=backup, **ask_storage("backup", found, backup_name=backup))
+        return jsonify({**ask_storage("backup", found, backup_name=backup), "backup_name": backup})
     except QuestionRefused as error:
         place = found.request["external_location"]
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {backup} at {place}.") from error

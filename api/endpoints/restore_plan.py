@@ -12,6 +12,7 @@ from api.endpoints.start_operation import (
     checked_with_backup,
     credentials_problem,
     distrust,
+    of_a_node,
     one_of_few,
     storage_question,
 )
@@ -43,15 +44,17 @@ def ask() -> Response:
     query()
     nodes = [node.name for node in launched(snapshot().state)]
     request, backup = checked_with_backup("restore", document(), nodes)
-    sources = tuple(backup.get("nodes", {}))
+    with of_a_node():
+        sources = tuple(map(str, backup.get("nodes", {})))
     with one_of_few():
         found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
     answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
     throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
     refusal = credentials_problem(request.secrets)
-    # The nodes report its signature themselves.
-    refusals = [*distrust(request, {**backup, "refusal": ""}), *([] if refusal is None else [refusal])]
-    return jsonify(preview(answers, sources, throttle, at_once, refusals))
+    with of_a_node():
+        # The nodes report its signature themselves.
+        refusals = [*distrust(request, {**backup, "refusal": ""}), *([] if refusal is None else [refusal])]
+        return jsonify(preview(answers, sources, throttle, at_once, refusals))
 
 
 def _contents(request: Request, sources: tuple[str, ...], nodes: list[str]) -> dict[str, Json]:

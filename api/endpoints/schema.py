@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, jsonify
 
+from api.endpoints.start_operation import of_a_node
 from api.http.access import access
 from api.http.arguments import query
 from api.openapi.json_schema import BOOLEAN, STRINGS, object_of
@@ -25,9 +26,11 @@ def schema() -> Response:
     """Return all keyspaces with their tables; `local` ones are separate on each node and have no maintenance."""
     query()
     try:
-        found = schema_of(access().gateway.question("schema", {}))
+        with of_a_node():
+            found = schema_of(access().gateway.question("schema", {}))
+            tables = {name: sorted(item.tables) for name, item in found.items()}
     except QuestionRefused as error:
         raise Unavailable(f"the schema cannot be read: {error}") from error
     return jsonify(
-        key_spaces={name: {"local": item.local, "tables": sorted(item.tables)} for name, item in sorted(found.items())}
+        key_spaces={name: {"local": item.local, "tables": tables[name]} for name, item in sorted(found.items())}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from scheduler.security.sealing import SETTINGS
 
 Json = Mapping[str, Any]
 
+log = logging.getLogger(__name__)
+
 READING = ("restore", "backup-verify")
 _CONFLICT = HTTPStatus.CONFLICT
 
@@ -47,11 +50,12 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     if (reason := exclusion(state, kind, request.request)) is not None:
         raise RequestError(_CONFLICT, f"{reason}.")
     check_key(request.secrets)
-    facts, schema = _look_up(kind, request)
-    if schema is not None and (problems := check_names(kind, request, schema)):
-        raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
-    if schema is not None and kind not in READING and (named := named_tables(request, schema)):
-        facts = {**facts, "named": named}
+    with of_a_node():
+        facts, schema = _look_up(kind, request)
+        if schema is not None and (problems := check_names(kind, request, schema)):
+            raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
+        if schema is not None and kind not in READING and (named := named_tables(request, schema)):
+            facts = {**facts, "named": named}
     if request.request.get("external_location"):
         facts = {**facts, "places": list(places()), **access().backup_keys.facts(kind)}
     identifier = str(uuid.uuid4())
@@ -87,6 +91,16 @@ def one_of_few() -> Iterator[None]:
         yield
     finally:
         questions.leave()
+
+
+@contextmanager
+def of_a_node() -> Iterator[None]:
+    """Raise Unavailable for what Python raises over a node's answer that has another form than this version reads."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        log.exception("a node's answer cannot be read")
+        raise Unavailable(f"the answer of a node cannot be read: {error}") from error
 
 
 def ask_storage(subject: str, request: Request, **more: Any) -> Json:
@@ -125,8 +139,10 @@ def checked_with_backup(kind: str, body: Json, nodes: list[str]) -> tuple[Reques
     request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")
-    backup = _complete_backup(request)
-    if problems := check_names(kind, request, schema_in(backup)):
+    with of_a_node():
+        backup = _complete_backup(request)
+        problems = check_names(kind, request, schema_in(backup))
+    if problems:
         raise RequestError(HTTPStatus.BAD_REQUEST, " ".join(problems))
     return request, backup
 
@@ -184,7 +200,8 @@ def distrust(request: Request, backup: Json) -> list[str]:
 
 def _schema() -> Schema:
     try:
-        return schema_of(access().gateway.question("schema", {}))
+        with of_a_node():
+            return schema_of(access().gateway.question("schema", {}))
     except (Unavailable, QuestionRefused) as error:
         raise Unavailable(f"the names cannot be checked against the cluster's schema: {error}") from error
 

@@ -6,6 +6,7 @@ Without a file of either the router before the API is trusted, if the settings s
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -18,7 +19,7 @@ from api.http.refusals import Refusals
 from api.http.sessions import Sessions
 from api.http.token_file import TokenFile
 from scheduler.security.client_names import ClientCertificate
-from scheduler.security.tokens import Token
+from scheduler.security.tokens import Role, Token
 from scheduler.settings.texts import plain
 
 EXTENSION = "cassandra-mesos-guard"
@@ -89,6 +90,18 @@ def check() -> Response | None:
     return None
 
 
+def standing() -> Callable[[], bool]:
+    """Return what tells whether the request's holder may still read: later, and on any thread."""
+    found, holder, certificate = guard(), g.holder, request.environ.get(ENVIRON)
+
+    def stands() -> bool:
+        if isinstance(holder, Certified):
+            return isinstance(certificate, ClientCertificate) and _role(found, certificate) is not None
+        return found.tokens is None or found.tokens.has(holder)
+
+    return stands
+
+
 def has_header() -> bool:
     """Return whether the request brings a token itself, as programs do and no other site's page can."""
     return "Authorization" in request.headers
@@ -150,11 +163,18 @@ def _certified(found: Guard, address: str) -> Certified | Response | None:
     if certificate.ends_at <= time.time():
         message = f"The client certificate of {name} has expired."
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, name, message)
-    role = found.clients.role(certificate.name)
+    role = _role(found, certificate)
     if role is None:
         message = f"The client certificate of {name} has no role: add a line name:role to API_CLIENT_ROLES_FILE."
         return _refuse(found, HTTPStatus.FORBIDDEN, address, name, message)
     return Certified(name, role=role)
+
+
+def _role(found: Guard, certificate: ClientCertificate) -> Role | None:
+    """Return the role of a client certificate; None if it has none, or has expired."""
+    if found.clients is None or certificate.ends_at <= time.time():
+        return None
+    return found.clients.role(certificate.name)
 
 
 def _needed(found: Guard) -> str:

@@ -40,7 +40,7 @@ class Hosts:
         host = headers.get("Host")
         if not host or self.knows(host):
             return None
-        if not self._given and any(name in headers for name in _ROUTERS) and not self._is_direct(host):
+        if not self._given and any(name in headers for name in _ROUTERS) and not self._is_direct(host, request):
             return None
         return f"The Host {host[:80]} is not a name of this API: add it to API_HOSTS if it is."
 
@@ -54,9 +54,13 @@ class Hosts:
             return True
         return name in self._given or name in self._own
 
-    def _is_direct(self, host: str) -> bool:
-        """Return whether this Host leads to our own port: a page that rebinds its name has to be served there too."""
-        return host.strip().endswith(f":{self._settings.api_port}")
+    def _is_direct(self, host: str, request: Request) -> bool:
+        """Return whether this Host leads to our own port: a page that rebinds its name has to be served there too.
+
+        A browser leaves out the port of the scheme.
+        """
+        found = _pair(host, _PORTS["https" if request.is_secure else "http"])
+        return found is None or found[1] == self._settings.api_port
 
     @cached_property
     def _own(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from executor.jmx.status import ISOLATED, UNKNOWN, poll, with_details, with_proc
 from executor.protocol import NodeStatus
 
 OUTPUT = "cassandra.out"
+_LOG = logging.getLogger(__name__)
 
 
 class Cassandra:
@@ -67,8 +69,12 @@ class Cassandra:
             serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
             return replace(status, native_transport_running=serving)
         self._forget_secret()
-        status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
-        status = self._with_uncertified_clients(self._with_clients(status))
+        try:
+            status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
+            status = self._with_uncertified_clients(self._with_clients(status))
+        except Exception as error:  # noqa: BLE001 Cassandra's answers: a detail that has another form hides no mode
+            words = f"what Cassandra says over JMX cannot be read: {type(error).__name__}: {error}"
+            status = replace(status, error=exit_cause.shorten(words))
         errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
         return with_details(status, errors, exit_cause.shortage(self._volume))
 
@@ -117,9 +123,12 @@ class Cassandra:
 
     def _forget_secret(self) -> None:
         """Remove the file with Jolokia's password: an agent shows the files of a sandbox to its clients."""
-        if self._secret is not None:
-            self._secret.unlink(missing_ok=True)
-            self._secret = None
+        secret, self._secret = self._secret, None
+        try:
+            if secret is not None:
+                secret.unlink(missing_ok=True)
+        except OSError as error:
+            _LOG.warning("the file with Jolokia's password stays in the sandbox: %s", error)
 
     def mark_serving(self) -> None:
         """Note that Cassandra serves; the start cache then keeps this start's findings, in the background."""

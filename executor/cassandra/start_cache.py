@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ _ENTRIES_ON_VOLUME = 2
 _ENTRIES_SHARED = 8
 # Bytes of one partition: 180 with compressed pointers. A value out of this range is not a measurement.
 _SANE_OVERHEAD = range(64, 1025)
+_DIGITS = 24
+_NAME = re.compile(rf"[0-9a-f]{{{_DIGITS}}}")
 _MEASURED = re.compile(r"Estimated SkipListMemtable row overhead: (\d+)")
 _SHARING = ("-Xshare", "-XX:SharedArchiveFile", "-XX:DumpLoadedClassList", "-XX:ArchiveClassesAtExit")
 _MEMTABLE = "-Dcassandra.memtable"
@@ -46,6 +49,7 @@ class Entry:
 
     directory: Path
     entries: int  # the number of entries that its parent keeps
+    shared: bool = False  # the parent is the machine's, and not of a node's volume
 
     @property
     def archive(self) -> Path:
@@ -94,20 +98,35 @@ class Entry:
         partial.replace(self.directory / name)
 
     def mark_used(self) -> None:
-        """Note that a start uses this entry, and remove the least recently used others. Raises OSError."""
+        """Note that a start uses this entry, and remove the least recently used others.
+
+        Raises OSError, also for a shared entry that other users can write: Java runs what its archive holds.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self.shared:
+            _check_owner(self.directory)
         os.utime(self.directory)
-        others = [path for path in self.directory.parent.iterdir() if path.is_dir()]
-        for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[self.entries :]:
+        # A machine's directory can hold others' as well.
+        entries = [path for path in self.directory.parent.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
+        for path in sorted(entries, key=lambda path: path.stat().st_mtime, reverse=True)[self.entries :]:
             # A Java process that has mapped an archive keeps it.
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _check_owner(directory: Path) -> None:
+    own, parent = directory.lstat(), directory.parent.stat()
+    if own.st_uid != os.geteuid() or own.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or not stat.S_ISDIR(own.st_mode):
+        raise PermissionError(f"{directory} belongs to another user, or others can write it")
+    if parent.st_mode & stat.S_IWOTH and not parent.st_mode & stat.S_ISVTX:
+        raise PermissionError(f"{directory.parent} can be written by every user")
 
 
 def entry(launch: NodeLaunch, files: jvm.Files, environ: Mapping[str, str]) -> Entry:
     """Return the entry of such a start, which can be empty."""
     shared = environ.get(VARIABLE)
     parent = Path(shared) if shared else files.volume / ON_VOLUME
-    return Entry(parent / _digest(_depends_on(launch, files)), _ENTRIES_SHARED if shared else _ENTRIES_ON_VOLUME)
+    entries = _ENTRIES_SHARED if shared else _ENTRIES_ON_VOLUME
+    return Entry(parent / _digest(_depends_on(launch, files)), entries, shared=bool(shared))
 
 
 def options(kept: Entry, launch: NodeLaunch, record: Path | None) -> list[str]:
@@ -155,4 +174,4 @@ def _digest(parts: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)} {part}\n".encode())
-    return digest.hexdigest()[:24]
+    return digest.hexdigest()[:_DIGITS]

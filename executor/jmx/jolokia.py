@@ -108,7 +108,7 @@ class Jolokia:
             raise JolokiaError(f"Jolokia on {self.address}:{self.port} answers {response.status} {response.reason}")
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise JolokiaError(f"Jolokia on {self.address}:{self.port} answers no JSON: {error}") from error
 
     def _headers(self) -> dict[str, str]:

@@ -79,8 +79,20 @@ def checked(request: Request, chain: str, trusted: str, address: str, now: float
     )
 
 
+def trusted_prints(trusted: str) -> tuple[str, ...]:
+    """Return the SHA-256 of each authority in a PEM text. Raises CertificateError: peers could not be verified."""
+    try:
+        x509.load_pem_x509_certificates(trusted.encode())
+        return fingerprints(trusted)
+    except ValueError as error:
+        raise CertificateError(f"the scheduler's answer holds no authorities: {error}") from error
+
+
 def _check_address(leaf: x509.Certificate, address: str) -> None:
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        names = x509.SubjectAlternativeName([])
     if ip_address(address) not in names.get_values_for_type(x509.IPAddress):
         raise CertificateError(f"the certificate does not name {address}, this node's address")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from executor.certificate_messages import CertificateFacts, CertificateReply, fingerprints
-from executor.tls.certificate import CertificateError, checked, new_request
+from executor.tls.certificate import CertificateError, checked, new_request, trusted_prints
 from executor.tls.files import TlsFiles
 from executor.tls.handshake import shown
 
@@ -98,8 +98,9 @@ class Certificates:
         if reply.problem:
             raise CertificateError(reply.problem)
         if not reply.chain and self._fingerprint:
+            trusted = trusted_prints(reply.trusted)
             holder.files.trust(reply.trusted)
-            self._facts = replace(self._facts, trusted=fingerprints(reply.trusted), ports=())
+            self._facts = replace(self._facts, trusted=trusted, ports=())
             self._rests = Rest.of(LEAST_SECONDS)
             return
         if not reply.chain:

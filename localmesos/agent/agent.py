@@ -38,6 +38,7 @@ class Agent:
         self.checkpointed: list[Json] = []
         self.start_time = time.time()
         self.registered = False
+        self.master_hostname = ""
         self.stopping = asyncio.Event()
         self.exit_status = 0
         self.leaving = False
@@ -108,7 +109,7 @@ class Agent:
             raise CheckpointError(f"the master knows agent {known} as {new}")
         self.info = self.config.agent_info(new)
         self.store.save_agent(self.info)
-        self.registered = True
+        self.registered, self.master_hostname = True, registered.get("master_hostname", "")
         _LOG.info("registered as %s", self.agent_id())
         self.manager.resume()
 

@@ -157,8 +157,8 @@ class Acceptance:
         self._cluster.add_task(self.agent, self._framework, Task(info, resources))
 
     def _shown(self, message: Json) -> Json:
-        """Return a task or executor with its resources in the framework's format, as its executor gets them."""
-        shown = self._framework.shown_resources(Resources.parse(message.get("resources", [])))
+        """Return a task or executor as its executor gets it: with the role of its resources for each framework."""
+        shown = Resources.parse(message.get("resources", [])).to_json(self._framework.refined)
         found = {**message, "resources": shown}
         if "executor" in message:
             found["executor"] = self._shown(message["executor"])

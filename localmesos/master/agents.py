@@ -28,7 +28,8 @@ class UnknownAgentError(Exception):
 class Agents:
     """The agents' side of a `Cluster`."""
 
-    def __init__(self, cluster: Cluster, subscriptions: Subscriptions, feedback: Feedback) -> None:
+    def __init__(self, cluster: Cluster, subscriptions: Subscriptions, feedback: Feedback, hostname: str) -> None:
+        self._hostname = hostname
         self._cluster = cluster
         self._subscriptions = subscriptions
         self._feedback = feedback
@@ -117,7 +118,7 @@ class Agents:
     def _attach(self, agent: Agent, stream: EventStream, reregistered: bool) -> None:
         agent.stream, agent.missed_pongs = stream, 0
         ids = {"agent_id": {"value": agent.agent_id}, "master_id": self._cluster.master_id}
-        agent.send("REGISTERED", {**ids, "reregistered": reregistered})
+        agent.send("REGISTERED", {**ids, "reregistered": reregistered, "master_hostname": self._hostname})
 
     def disconnected(self, agent: Agent, stream: EventStream) -> None:
         """Mark an agent as disconnected, unless another connection has replaced this one."""

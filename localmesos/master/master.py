@@ -77,7 +77,7 @@ class Master:
         self.allocator = Allocator(self.cluster, config.allocation_interval)
         self.feedback = Feedback(self.cluster)
         self.subscriptions = Subscriptions(self.cluster, config.heartbeat_interval, self.info)
-        self.agents = Agents(self.cluster, self.subscriptions, self.feedback)
+        self.agents = Agents(self.cluster, self.subscriptions, self.feedback, self.info["hostname"])
         accepts = Accepts(self.cluster, self.allocator, self.feedback)
         self.calls = SchedulerCalls(self.cluster, accepts, self.subscriptions, self.feedback)
         self._allocation_due = False

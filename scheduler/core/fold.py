@@ -57,6 +57,8 @@ from scheduler.core.state.operation import OperationState, StepState, is_live
 
 _BAD_OPERATIONS = {"OPERATION_ERROR", "OPERATION_FAILED", "OPERATION_DROPPED"}
 MESSAGE_LIMIT = 500
+# The most that are kept in memory: an agent can name as many tasks and operations as it likes.
+STRAYS, REFUSALS = 10_000, 1_000
 _EXECUTOR = "its executor ended"
 
 
@@ -137,6 +139,8 @@ class _Fold:
             else:
                 self._note_stray(update)
             return
+        if not _is_from(update, node):
+            return
         self._pending.discard(node.name)
         status = _status_of(update)
         after = advance(node, update, status, self._now)
@@ -168,7 +172,7 @@ class _Fold:
 
     def _job(self, key: str, update: TaskUpdate) -> None:
         before = self._steps[key]
-        if not expects(before):
+        if not expects(before) or (before.task and update.agent_id not in (None, before.task.agent_id)):
             return
         self._strays.pop(update.task_id, None)
         operation = self._state.operations.get(before.kind)
@@ -227,7 +231,7 @@ class _Fold:
         before = refused.get(resource_id)
         if update.state not in _BAD_OPERATIONS:
             refused.pop(resource_id, None)
-        elif before is None or before.attempt != attempt:
+        elif (before is None and len(refused) < REFUSALS) or (before is not None and before.attempt != attempt):
             words = shorten(f"{kind} refused: {update.message or update.state}")
             refused[resource_id] = Refused(words, self._now, attempt)
         self._state = replace(self._state, memory=replace(self._state.memory, refused=refused))
@@ -249,8 +253,15 @@ class _Fold:
         if update.state not in LIVE:
             self._strays.pop(update.task_id, None)
             return
+        if update.task_id not in self._strays and len(self._strays) >= STRAYS:
+            return
         before = self._strays.get(update.task_id) or Stray(None, update.state, seen_at=self._now)
         self._strays[update.task_id] = replace(before, agent_id=update.agent_id, state=update.state)
+
+
+def _is_from(update: TaskUpdate, node: NodeRecord) -> bool:
+    """Return whether an update comes from the agent of the node's task: the master passes on what any agent sends."""
+    return update.agent_id is None or node.agent is None or update.agent_id == node.agent.id
 
 
 def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: float) -> Sighting:

@@ -265,6 +265,11 @@ class _Subscription(MesosSchedulerDriver):
         except (OSError, TlsError) as error:
             logger.warning("the Mesos master %s cannot be reached: %s", self._master, error)
             return False
+        except (OverflowError, ValueError) as error:
+            if self._master == self._home and not self.master_uri.startswith("zk://"):
+                raise  # it is MESOS_MASTER itself
+            logger.warning("%.200r is not the address of a Mesos master (host:port): %s", self._master, error)
+            return False
         try:
             return self._serve(connection)
         except TlsError as error:

@@ -37,7 +37,7 @@ class Route:
             address = json.loads(data)["address"]
             names = [str(address[key]) for key in ("hostname", "ip") if address.get(key)]
             self._names[f"{address['ip']}:{address['port']}"] = list(dict.fromkeys(names))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return  # the driver reports what is no announcement
 
     def note_failure(self, error: TlsError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from executor.certificate_messages import CertificateCall
 from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
@@ -18,6 +18,8 @@ from scheduler.loop.messages import Json
 from scheduler.loop.snapshot import DECLINED
 
 logger = logging.getLogger(__name__)
+
+UNREADABLE, UNREADABLE_SECONDS = "the offer cannot be parsed", 600.0
 
 
 class Sender(Protocol):
@@ -76,6 +78,13 @@ class Dispatch:
         """Remember to acknowledge an operation's status once it is stored."""
         if acknowledgement is not None:
             self._unacknowledged.append(lambda: self._sender.acknowledge_operation(acknowledgement))
+
+    def decline_later(self, document: Any) -> None:
+        """Remember to decline an offer that cannot be parsed, if its id can: no other framework would get it."""
+        match document:
+            case {"id": {"value": str(offer_id)}} if offer_id:
+                decline = Decline(offer_id, UNREADABLE, UNREADABLE_SECONDS)
+                self._unacknowledged.append(lambda: self._sender.decline([decline]))
 
     def forget(self) -> None:
         """Drop all pending acknowledgements: they belong to a subscription that has ended."""

@@ -55,6 +55,7 @@ from scheduler.loop.messages import (
 )
 from scheduler.loop.questions import Questions, fulfil, refuse
 from scheduler.loop.sandbox import Sandbox
+from scheduler.loop.senders import is_foreign
 from scheduler.loop.snapshot import Snapshot
 from scheduler.loop.step_log import StepLog
 from scheduler.loop.step_times import StepTimes
@@ -266,8 +267,9 @@ class Loop:
         for document in offers:
             try:
                 offer = parse_offer(document, spec.role, spec.principal)
-            except (KeyError, TypeError, ValueError) as error:
-                logger.error("offer ignored: it cannot be parsed (%r): %.500s", error, document)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                logger.error("offer declined: it cannot be parsed (%r): %.500r", error, document)
+                self._dispatch.decline_later(document)
                 continue
             self._count("offers_total")
             self._offers[offer.ids[0]] = offer
@@ -282,6 +284,13 @@ class Loop:
             message = parse_message(sent.data)
         except ProtocolError as error:
             logger.warning("message of an executor ignored: it cannot be parsed: %s", error)
+            return []
+        if is_foreign(sent, message, self._state):
+            logger.error(
+                "message of executor %s on agent %s ignored: it is about another's task",
+                sent.executor_id,
+                sent.agent_id,
+            )
             return []
         match message:
             case StatusReply():

@@ -6,13 +6,16 @@ The framework's secret for the master is never sent to agents. An agent that dem
 from __future__ import annotations
 
 import json
+import os
+import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPException
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote
-from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import quote, urlsplit
 
 from executor.untrusted import clean_text
 from scheduler.core.state.cluster import ClusterState
@@ -21,7 +24,8 @@ from scheduler.core.state.node import NodeRecord
 MakeContext = Callable[[], ssl.SSLContext]
 """Returns the context for agents with TLS. Raises OSError."""
 
-SECONDS = 3.0  # for each of two requests
+SECONDS = 3.0  # without a byte
+ALL_SECONDS = 6.0
 # JSON can write a byte in six.
 _ESCAPED = 6
 _ENVELOPE = 1024
@@ -66,33 +70,89 @@ def read_tail(sandbox: Sandbox, name: str, size: int, tls: MakeContext | None = 
         UnreadableError: The agent does not answer, refuses, or has no such file.
     """
     try:
-        opener = _opener(tls)
-        # A master can name the scheme http for an agent that only speaks TLS.
-        url = sandbox.url if tls is None else f"https://{sandbox.url.partition('://')[2]}"
-        file = f"{url}/files/read?path={quote(sandbox.path(name), safe='')}"
-        end = int(str(_get(opener, file, -1, 0)["offset"]))
-        return clean_text(str(_get(opener, file, max(0, end - size), size)["data"]))
+        context = None if tls is None else _context(tls)
+        with _deadline(ALL_SECONDS) as deadline:
+            end = int(str(_get(sandbox, name, (-1, 0), context, deadline)["offset"]))
+            return clean_text(str(_get(sandbox, name, (max(0, end - size), size), context, deadline)["data"]))
+    except RecursionError:
+        raise UnreadableError("the agent's answer is nested too deep") from None
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-        raise UnreadableError(_problem(error)) from error
+        raise UnreadableError(str(error)) from error
 
 
-def _opener(tls: MakeContext | None) -> OpenerDirector:
-    if tls is None:
-        return build_opener(ProxyHandler({}))
+def _context(tls: MakeContext) -> ssl.SSLContext:
     context = tls()
     # An agent's certificate often has only one of its names, nothing secret is sent, and the text is only shown.
     context.check_hostname = False
-    return build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+    return context
 
 
-def _get(opener: OpenerDirector, file: str, offset: int, length: int) -> dict[str, object]:
+class _Deadline:
+    """The end of all requests for one file, however slowly an agent answers: its connections are shut down then."""
+
+    def __init__(self) -> None:
+        self.passed = False
+        self._open: list[socket.socket] = []
+
+    def watch(self, connection: HTTPConnection) -> None:
+        """Shut this connection down at the deadline. The copy of its descriptor is one without TLS."""
+        self._open.append(socket.socket(fileno=os.dup(connection.sock.fileno())))
+
+    def end(self) -> None:
+        """Shut all connections down."""
+        self.passed = True
+        for copy in self._open:
+            with suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the copies."""
+        for copy in self._open:
+            copy.close()
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[_Deadline]:
+    deadline = _Deadline()
+    timer = threading.Timer(seconds, deadline.end)
+    timer.start()
+    try:
+        yield deadline
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: an answer that was cut off
+        if deadline.passed:
+            raise TimeoutError(f"the agent did not answer within {seconds:.0f} s") from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        deadline.close()
+
+
+def _get(
+    sandbox: Sandbox, name: str, part: tuple[int, int], context: ssl.SSLContext | None, deadline: _Deadline
+) -> dict[str, object]:
+    """Return the agent's answer about a part of a file: offset and length. No redirect is followed."""
+    offset, length = part
+    connection = _connection(sandbox.url, context)
     query = f"&offset={offset}" + (f"&length={length}" if length else "")
-    with opener.open(file + query, timeout=SECONDS) as response:
+    try:
+        connection.connect()
+        deadline.watch(connection)
+        connection.request("GET", f"/files/read?path={quote(sandbox.path(name), safe='')}{query}")
+        response = connection.getresponse()
+        if response.status != HTTPStatus.OK:
+            raise ValueError(f"the agent answers {response.status} {response.reason}")
         found: dict[str, object] = json.loads(response.read(_ESCAPED * length + _ENVELOPE))
         return found
+    finally:
+        connection.close()
 
 
-def _problem(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        return f"the agent answers {error.code} {error.reason}"
-    return str(error.reason if isinstance(error, URLError) else error)
+def _connection(url: str, context: ssl.SSLContext | None) -> HTTPConnection:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r:.100} is not the address of an agent")
+    # A master can name the scheme http for an agent that only speaks TLS.
+    if context is None and parts.scheme == "http":
+        return HTTPConnection(parts.hostname, parts.port, timeout=SECONDS)
+    return HTTPSConnection(parts.hostname, parts.port, timeout=SECONDS, context=context)

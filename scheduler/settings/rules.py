@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from urllib.parse import urlsplit
 
 from scheduler.core.maintenance import backup_places
 from scheduler.core.mesos.placement import PlacementError, parse_constraints
@@ -20,6 +21,7 @@ _LISTEN = re.compile(r"[A-Za-z0-9_.:-]+")
 _IMAGE = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?"
 )
+_LAST_PORT = 65535
 _RESERVED_NAMES = {"v1", "admin", "metrics", "service"}
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -96,7 +98,7 @@ def backup_locations(value: str) -> str | None:
 
 def servers(value: str) -> str | None:
     """Check a list of servers, such as `host-1:2181,host-2:2181`."""
-    if all(_HOST.fullmatch(server) for server in value.split(",")):
+    if all(_is_place(_HOST.fullmatch(server)) for server in value.split(",")):
         return None
     return "must be host:port, several separated by commas"
 
@@ -106,7 +108,16 @@ def master(value: str) -> str | None:
     if value.startswith("zk://"):
         addresses, _, path = value.removeprefix("zk://").partition("/")
         return None if path and servers(addresses) is None else "must be zk://host:port,host:port/path"
-    return None if _HOST_PORT.fullmatch(value) else "must be host:port or zk://host:port,host:port/path"
+    if not value.startswith("[") and _is_place(_HOST_PORT.fullmatch(value)):  # pymesos cannot read IPv6
+        return None
+    return "must be host:port or zk://host:port,host:port/path"
+
+
+def _is_place(found: re.Match[str] | None) -> bool:
+    """Return whether a host, with or without a port, can be connected to: others make a socket raise."""
+    if found is None or (found[2] and not 1 <= int(found[2].removeprefix(":")) <= _LAST_PORT):
+        return False
+    return found[1].startswith("[") or all(0 < len(label) < 64 for label in found[1].removesuffix(".").split("."))
 
 
 def zookeeper_path(value: str) -> str | None:
@@ -124,7 +135,13 @@ def secrets_key(value: str) -> str | None:
 
 def url(value: str) -> str | None:
     """Check an HTTP URL."""
-    return None if re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) else "must be an http:// or https:// URL"
+    rule = "must be an http:// or https:// URL"
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port, or of brackets
+        usable = False
+    return None if usable and re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) else rule
 
 
 def uri(value: str) -> str | None:

@@ -201,6 +201,14 @@ OPERATOR_ENDPOINTS = {
     "/weights": "master_weights",
     "/maintenance/status": "master_maintenance_status",
 }
+AGENT_ENDPOINTS = {
+    "/state": "agent_state",
+    "/slave(1)/state": "agent_state",
+    "/containers": "agent_containers",
+    "/monitor/statistics": "agent_monitor_statistics",
+    "/flags": "agent_flags",
+    "/version": "master_version",
+}
 OPERATOR_CALLS = ("GET_STATE", "GET_AGENTS", "GET_FRAMEWORKS", "GET_TASKS", "GET_VERSION", "GET_HEALTH", "GET_MASTER")
 
 
@@ -216,6 +224,9 @@ def test_operator_endpoints(cluster: Cluster) -> None:
         for path, name in OPERATOR_ENDPOINTS.items():
             ours = get(cluster.master_ip, cluster.master_port, path)
             differences[path] = missing(shape(snapshot(name)), shape(ours))
+        for path, name in AGENT_ENDPOINTS.items():
+            ours = get("127.0.0.2", cluster.agent_ports[1], path)
+            differences[f"agent {path}"] = missing(shape(snapshot(name)), shape(ours))
         for kind in OPERATOR_CALLS:
             ours = operator_call(cluster.master_ip, cluster.master_port, {"type": kind})
             differences[kind] = missing(shape(snapshot(f"v1_{kind}")), shape(ours))
@@ -253,6 +264,11 @@ CUSTOM_EXECUTOR_PARTS = {
 """Seconds. Without: a kill of a task that is over, which the recorded executor answers in its own way; a connection
 that the executor drops; one that does not register for 20 seconds; one that sends what makes no sense."""
 DROP_CONNECTION = "ZHJvcA=="
+EXECUTOR_SIDES = {
+    "s3_custom_executor_full": "s3_executor_side_full",
+    "s3_custom_executor_nocaps_slavepath": "s3_executor_side_nocaps_slavepath",
+}
+"""What the executor saw of it: its environment, and the events of its agent."""
 
 
 @pytest.mark.parametrize("name", CUSTOM_EXECUTOR_PARTS)
@@ -267,6 +283,24 @@ def test_custom_executor(cluster: Cluster, name: str) -> None:
         replay.finish()
     finally:
         replay.close()
+    recorded = {"env": _recorded_environment(EXECUTOR_SIDES[name])}
+    recorded |= {line.kind: line.body for line in read(EXECUTOR_SIDES[name]) if line.direction == "event"}
+    ours = {event["type"]: event for file in cluster.directory.rglob("seen.jsonl") for event in _events(file)}
+    ours["env"] = dict.fromkeys(ours["env"]["env"], "str")
+    assert set(recorded) <= set(ours)
+    assert missing(shape(recorded), shape({kind: ours[kind] for kind in recorded})) == []
+
+
+def _recorded_environment(name: str) -> Json:
+    """Return the variables that the agent set, beside those of the recorder and of its shell."""
+    (line,) = [json.loads(text) for text in (DIRECTORY / f"{name}.jsonl").read_text().splitlines() if '"env"' in text][
+        :1
+    ]
+    return {variable: "str" for variable in line["env"] if variable.startswith(("MESOS_", "LIBPROCESS_", "MY_"))}
+
+
+def _events(file: Path) -> list[Json]:
+    return [json.loads(text) for text in file.read_text().splitlines()]
 
 
 def _of_one_scheduler(line: Line) -> Line:

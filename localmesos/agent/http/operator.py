@@ -30,7 +30,7 @@ class AgentApi:
             "/containers": lambda: operator_views.containers(self._agent, with_status=True),
             "/monitor/statistics": lambda: operator_views.containers(self._agent, with_status=False),
             "/metrics/snapshot": lambda: operator_views.metrics(self._agent),
-            "/version": lambda: {"version": operator_views.VERSION},
+            "/version": lambda: operator_views.version(self._agent),
         }
         for prefix in _PREFIXES:
             for path, view in views.items():

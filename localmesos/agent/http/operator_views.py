@@ -41,8 +41,9 @@ def state(agent: Agent) -> Json:
     roles = sorted({role for r in agent.checkpointed if (role := _role(r)) is not None})
     by_role = {role: [r for r in agent.checkpointed if _role(r) == role] for role in roles}
     unreserved = _unreserved(agent)
+    held = [piece for f in agent.frameworks.values() for e in f.executors.values() for piece in e.resources()]
     return {
-        "version": VERSION,
+        **version(agent),
         "start_time": agent.start_time,
         "id": agent.agent_id(),
         "pid": f"slave(1)@{agent.config.ip}:{agent.config.port}",
@@ -53,6 +54,12 @@ def state(agent: Agent) -> Json:
         "unreserved_resources": totals(unreserved),
         "reserved_resources_full": by_role,
         "unreserved_resources_full": unreserved,
+        "reserved_resources_allocated": {
+            role: totals(piece for piece in held if _role(piece) == role) for role in roles
+        },
+        "unreserved_resources_allocated": totals(piece for piece in held if _role(piece) is None),
+        "resource_providers": [],
+        **({"master_hostname": agent.master_hostname} if agent.master_hostname else {}),
         "attributes": attribute_values(agent.config.attributes),
         "flags": flags(agent),
         "frameworks": [_framework(f, list(f.executors.values()), agent) for f in agent.frameworks.values()],
@@ -60,6 +67,18 @@ def state(agent: Agent) -> Json:
             {**_framework(f, [], agent), "completed_executors": [_executor(e, f, agent)]} for f, e in agent.completed
         ],
     }
+
+
+def version(agent: Agent) -> Json:
+    """Return the body of /version; a build is as old as its agent."""
+    date = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(agent.start_time))
+    return {"build_date": date, "build_time": agent.start_time, "build_user": "", "version": VERSION}
+
+
+def _allocated_role(resources: list[Json]) -> Json:
+    """Return the role for which a task or an executor has its resources; they have one."""
+    roles = [piece["allocation_info"]["role"] for piece in resources if "allocation_info" in piece]
+    return {"role": roles[0]} if roles else {}
 
 
 def _framework(framework: Framework, executors: list[Executor], agent: Agent) -> Json:
@@ -87,11 +106,20 @@ def _executor(executor: Executor, framework: Framework, agent: Agent) -> Json:
         "directory": str(executor.directory),
         "state": executor.state.value,
         "resources": totals(executor.resources()),
+        **_allocated_role(executor.resources()),
+        **_labels(executor),
         **({} if executor.generated else {"type": executor.info.get("type", "CUSTOM")}),
         "tasks": [shown for task, shown in tasks if task.delivered and not task.ended],
         "queued_tasks": [shown for task, shown in tasks if not task.delivered and not task.ended],
         "completed_tasks": [shown for task, shown in tasks if task.ended],
     }
+
+
+def _labels(executor: Executor) -> Json:
+    """Return an executor's labels; one that the agent made has those of its task."""
+    infos = [task.info for task in executor.tasks.values()] if executor.generated else [executor.info]
+    found = [info["labels"].get("labels", []) for info in infos if "labels" in info]
+    return {"labels": found[0]} if found else {}
 
 
 def _task(task: TaskRecord, executor: Executor, agent: Agent) -> Json:
@@ -108,6 +136,7 @@ def _task(task: TaskRecord, executor: Executor, agent: Agent) -> Json:
         "slave_id": agent.agent_id(),
         "state": task.state,
         "resources": totals(info.get("resources", [])),
+        **_allocated_role(info.get("resources", [])),
         "statuses": [{key: s[key] for key in keys if key in s} for s in task.statuses],
         **shown,
     }

@@ -6,10 +6,11 @@ and `allocation_info`. Amounts are in thousandths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from executor.untrusted import clean_text
 from scheduler.core.mesos.resources import Ranges, to_milli
 from scheduler.core.state.node import Agent
 
@@ -17,6 +18,10 @@ Json = Mapping[str, Any]
 
 RESOURCE_ID = "resource_id"
 CLUSTER_ID = "cluster_id"
+# The records of nodes keep names and attributes of agents.
+_MOST_CHARACTERS = 1000
+_LAST_PORT = 65535
+_LARGEST_AMOUNT = 1e12
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ def parse_offer(document: Json, role: str, principal: str) -> Offer:
     Resources that are revocable, shared, of a resource provider or reserved by others are left out.
 
     Raises:
-        KeyError, TypeError, ValueError: The document is not an offer.
+        ArithmeticError, AttributeError, LookupError, TypeError, ValueError: The document is not an offer, or holds what
+            cannot be stored.
     """
     free = _Tally()
     held: dict[str, _Tally] = {}
@@ -83,12 +89,12 @@ def parse_offer(document: Json, role: str, principal: str) -> Offer:
         elif (label := _own_label(reservations, role, principal)) is not None:
             held.setdefault(label, _Tally(tuple(reservations))).add(resource)
     return Offer(
-        ids=(str(document["id"]["value"]),),
+        ids=(_text(document["id"]["value"]),),
         agent=Agent(
-            id=str(document["agent_id"]["value"]),
-            hostname=str(document["hostname"]),
-            attributes={str(item["name"]): _text(item) for item in document.get("attributes", ())},
-            url=_url(document.get("url") or {}),
+            id=_text(document["agent_id"]["value"]),
+            hostname=_text(document["hostname"]),
+            attributes=dict(_attributes(document.get("attributes", ()))),
+            url=_text(_url(document.get("url") or {})),
         ),
         role=(document.get("allocation_info") or {}).get("role"),
         cpus=free.cpus,
@@ -97,7 +103,7 @@ def parse_offer(document: Json, role: str, principal: str) -> Offer:
         mounts=tuple(free.mounts),
         ports=tuple(free.ports),
         held={label: tally.held() for label, tally in held.items()},
-        executor_ids=tuple(str(item["value"]) for item in document.get("executor_ids", ())),
+        executor_ids=tuple(_text(item["value"]) for item in document.get("executor_ids", ())),
     )
 
 
@@ -156,24 +162,24 @@ class _Tally:
     def add(self, resource: Json) -> None:
         name = resource["name"]
         if name == "ports":
-            self.ports += [(int(item["begin"]), int(item["end"])) for item in resource["ranges"]["range"]]
+            self.ports += _ports(resource["ranges"]["range"])
         elif name == "disk":
             self._add_disk(resource)
         elif name == "cpus":
-            self.cpus += to_milli(resource["scalar"]["value"])
+            self.cpus += _amount(resource)
         elif name == "mem":
-            self.mem += to_milli(resource["scalar"]["value"])
+            self.mem += _amount(resource)
 
     def _add_disk(self, resource: Json) -> None:
-        size = to_milli(resource["scalar"]["value"])
+        size = _amount(resource)
         disk = resource.get("disk") or {}
         source = disk.get("source")
         if "persistence" in disk:
-            self.volumes[str(disk["persistence"]["id"])] = resource
+            self.volumes[_text(disk["persistence"]["id"])] = resource
         elif source is None:
             self.disk += size
         elif source.get("type") == "MOUNT":
-            self.mounts.append(Mount(str((source.get("mount") or {}).get("root", "")), size, source))
+            self.mounts.append(Mount(_text((source.get("mount") or {}).get("root", "")), size, source))
 
     def held(self) -> Held:
         return Held(
@@ -207,12 +213,44 @@ def _url(url: Json) -> str:
     return f"{url.get('scheme', 'http')}://{host}:{address['port']}" if host and "port" in address else ""
 
 
-def _text(attribute: Json) -> str:
+def _attributes(items: Iterable[Json]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of each attribute of an agent that can be read; others concern no constraint."""
+    for item in items:
+        try:
+            yield _text(item["name"]), clean_text(_value(item), _MOST_CHARACTERS)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            continue
+
+
+def _value(attribute: Json) -> str:
     kind = attribute.get("type", "TEXT")
     if kind == "SCALAR":
-        return f"{attribute['scalar']['value']:g}"
+        return f"{float(attribute['scalar']['value']):g}"
     if kind == "RANGES":
         return "[" + ",".join(f"{item['begin']}-{item['end']}" for item in attribute["ranges"]["range"]) + "]"
     if kind == "SET":
         return "{" + ",".join(attribute["set"]["item"]) + "}"
     return str(attribute["text"]["value"])
+
+
+def _text(value: object) -> str:
+    """Return a name of Mesos, which is stored. Raises ValueError for one that cannot be, or that is endless."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > _MOST_CHARACTERS:
+        raise ValueError(f"{value!r:.100} is not a name")
+    return value
+
+
+def _amount(resource: Json) -> int:
+    """Return a resource's scalar in thousandths. Raises ValueError for what is no amount of anything."""
+    value = resource["scalar"]["value"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_AMOUNT:
+        raise ValueError(f"{value!r:.100} is not an amount")
+    return to_milli(value)
+
+
+def _ports(ranges: Iterable[Json]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of ports, without numbers that no port has."""
+    for item in ranges:
+        low, high = int(item["begin"]), min(int(item["end"]), _LAST_PORT)
+        if 0 <= low <= high:
+            yield low, high

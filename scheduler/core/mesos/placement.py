@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 
 import re2
 
@@ -26,6 +26,8 @@ _DIGITS = 6
 _BAD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Compiled; RE2 refuses an expression that takes more.
 _PATTERN_BYTES = 1 << 20
+# The most that are kept: more than a constraint can have. Each preview can bring others.
+PATTERNS = 512
 
 
 class PlacementError(ValueError):
@@ -192,7 +194,7 @@ def _check_value(shown: str, operator: Operator, value: str | None) -> None:
             ) from error
 
 
-@cache
+@lru_cache(maxsize=PATTERNS)
 def _pattern(text: str) -> re2._Regexp:
     """Compile a regular expression whose matching takes linear time. Raises re2.error."""
     options = re2.Options()

@@ -133,6 +133,12 @@ def _check_references(stored: Stored) -> None:
                 raise StateCorruptError(path_of(node), f"the configuration {name} that it names is missing")
         if stored.target is None:
             raise StateCorruptError(path_of(node), "there are nodes, but no target configuration")
+    if (logins := stored.logins) is not None:
+        names = [user.name for user in logins.users]
+        if len(names) != 2 or len(set(names)) != 2 or logins.current not in names:
+            raise StateCorruptError(path_of(logins), "it must have two users, one of them the current one")
+    if (authority := stored.authority) is not None and (authority.following is None) != (authority.phase is None):
+        raise StateCorruptError(path_of(authority), "it must have a following authority and a phase, or neither")
 
 
 def _parse(path: str, content: bytes) -> dict[str, Any]:

@@ -23,6 +23,8 @@ AT_ONCE = "REC" in os.environ
 """Of s14 and s15: tasks end at once, the executor when it is told to."""
 UNACKNOWLEDGED: dict[str, Json] = {}
 TASKS: dict[str, Json] = {}
+SEEN = "seen.jsonl"
+"""A file in the sandbox: the environment, and each event of the agent."""
 
 
 def request(call: Json) -> tuple[HTTPConnection, Any]:
@@ -92,7 +94,13 @@ def shutdown() -> None:
     os._exit(0)
 
 
+def note(what: Json) -> None:
+    with open(SEEN, "a") as file:
+        file.write(json.dumps(what) + "\n")
+
+
 def handle(event: Json) -> None:
+    note(event)
     kind = event["type"]
     if kind == "LAUNCH":
         launch(event["launch"]["task"])
@@ -107,6 +115,7 @@ def handle(event: Json) -> None:
 
 
 def main() -> None:
+    note({"type": "env", "env": dict(os.environ)})
     while True:
         subscribe = {"unacknowledged_tasks": [], "unacknowledged_updates": list(UNACKNOWLEDGED.values())}
         try:

@@ -35,6 +35,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"status": 200, "value": None}
     values: dict[str, Any] = {**MODE, "Joined": True, "NativeTransportRunning": True, "LiveNodes": ["127.0.2.9"]}
     values |= {"Keyspaces": ["app", "system"], "NonLocalStrategyKeyspaces": ["app"]}
+    if version := option("standin.schema"):  # its keyspaces' replication is then asked for, and answered with 0
+        values |= {"SchemaVersion": version, "Datacenter": "dc1"}
     if request["attribute"] not in values:
         return {"status": 404, "error": "javax.management.AttributeNotFoundException : No such attribute"}
     return {"status": 200, "value": values[request["attribute"]]}

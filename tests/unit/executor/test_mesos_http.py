@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from executor.mesos_http import Peer, Stream, open_http, prepare
+from executor.mesos_http import Peer, Stream, TlsError, open_http, prepare
 from tests.certificates import Authority
 from tests.http_servers import HttpServer, QuietHandler
 
@@ -113,3 +114,17 @@ def test_calls(served: tuple[HttpServer, Peer | None]) -> None:
     connection.request("POST", "/call")
     assert json.loads(connection.getresponse().read()) == {"answer": 1}
     connection.close()
+
+
+@pytest.mark.parametrize("name", [".x", "a" * 70, "a\x00b", "\ud800", ""])
+def test_a_name_that_no_certificate_can_have_is_said(name: str) -> None:
+    context = prepare(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    peer = Peer(context, name, "the Mesos master h:5050", "CA", "CERTIFICATE")
+    one, other = socket.socketpair()
+    with (
+        other,
+        pytest.raises(TlsError, match="which no certificate can have") as caught,
+    ):
+        peer.wrap(one)
+    assert caught.value.other_name
+    assert one.fileno() == -1

@@ -22,10 +22,11 @@ from executor.protocol import (
     encode_message,
     parse_message,
 )
+from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import TaskState
 from scheduler.core.state.operation import JobTask, OperationRecord, OperationState, StepRecord, StepState
-from scheduler.loop.messages import Message, QuestionAsked
+from scheduler.loop.messages import Message, QuestionAsked, Update
 from scheduler.loop.snapshot import Unavailable
 from scheduler.security.backup_keys import backup_keys
 from scheduler.security.sealing import Sealer
@@ -37,7 +38,7 @@ from tests.waiting import wait_for
 
 SECRETS = {"s3_access_key": "the-access-key", "s3_secret_key": "the-secret-key", "s3_session_token": "the-token"}
 KEY = new_key()
-JOB = "upload.node-1__1"
+JOB = "upload-node-1__1"
 
 
 def with_backup(sealer: Sealer | None, **changes: Any) -> ClusterState:
@@ -136,6 +137,23 @@ def test_a_report_is_shown_and_not_stored() -> None:
     bench.cycle(Message(encode_message(JobReport(JOB, progress))))
     assert bench.last.state.jobs["backup.Upload.node-1"].progress == progress
     assert bench.memory.records == before
+
+
+def test_a_report_of_another_nodes_executor_is_ignored() -> None:
+    bench = bench_with(with_backup(None), None)
+    other = large.running(2)
+    assert other.task is not None
+    assert other.agent is not None
+    report = encode_message(JobReport(JOB, JobProgress("shop.user")))
+    bench.cycle(Message(report, other.task.executor_id, other.agent.id))
+    assert bench.last.state.jobs == {}
+
+
+def test_an_end_of_a_job_that_another_agent_reports_is_ignored() -> None:
+    bench = bench_with(with_backup(None), None)
+    before = bench.last.state.steps["backup.Upload.node-1"]
+    bench.cycle(Update(TaskUpdate(JOB, TaskState.FAILED, agent_id="another", uuid="u"), None))
+    assert bench.last.state.steps["backup.Upload.node-1"] == before
 
 
 def test_a_job_that_uses_other_values_is_told_the_right_ones() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +14,10 @@ from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import SetTarget
 from scheduler.core.configuration.target import KEPT
 from scheduler.core.state import codec, record_kinds
+from scheduler.core.state.authority import Authority, AuthorityRecord
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Canary, Override, PlanRecord
+from scheduler.core.state.logins import Login, LoginsRecord
 from scheduler.errors import Exit, FatalError
 from scheduler.loop.run import Sources
 from scheduler.security.zookeeper import Credentials
@@ -303,3 +307,50 @@ def test_credentials_that_changed_since_the_settings_were_checked_end_it_without
     file.unlink()
     with pytest.raises(FatalError, match="No such file"):
         access(found)
+
+
+A, B = Login("a", "", ""), Login("b", "", "")
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "words"),
+    [
+        pytest.param(
+            "authority", AuthorityRecord(Authority("garbage")), "it holds what is no certificate", id="no PEM"
+        ),
+        pytest.param(
+            "authority", AuthorityRecord(Authority(CERTIFICATE)), "it holds what is no certificate", id="no X.509"
+        ),
+        pytest.param(
+            "authority",
+            AuthorityRecord(Authority("a"), Authority("b")),
+            "a following authority and a phase",
+            id="phase",
+        ),
+        pytest.param("logins", LoginsRecord((), "a", made=True), "it must have two users", id="no users"),
+        pytest.param(
+            "logins",
+            LoginsRecord((Login("a", "", ""), Login("b", "", "")), "c"),
+            "it must have two users",
+            id="current",
+        ),
+    ],
+)
+def test_a_record_that_no_cycle_could_use_is_named(tmp_path: Path, path: str, record: Any, words: str) -> None:
+    memory = Memory()
+    begin(MemoryStore(memory), settings(tmp_path), sources())
+    memory.records[path] = (1, codec.encode_record(record))
+    with pytest.raises(FatalError, match=f"the stored record {path} cannot be read: .*{words}") as caught:
+        begin(MemoryStore(memory), settings(tmp_path), sources())
+    assert caught.value.code is Exit.STATE
+
+
+def test_an_authority_of_clients_that_is_no_certificate_is_named(tmp_path: Path) -> None:
+    memory = Memory()
+    state = begin(MemoryStore(memory), settings(tmp_path), sources())
+    cassandra = replace(state.target.spec.cassandra, client_authorities=CERTIFICATE)
+    changed = replace(state.target, spec=replace(state.target.spec, cassandra=cassandra))
+    memory.records["configurations/id-0"] = (1, codec.encode_record(changed))
+    with pytest.raises(FatalError, match="the stored record configurations/id-0 cannot be read: it holds what is no"):
+        begin(MemoryStore(memory), settings(tmp_path), sources())

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -15,10 +16,12 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from api import create_app
 from api.endpoints import events
 from api.http.access import Places
+from api.http.client_roles import ENVIRON as CLIENT
 from api.http.streaming import ENVIRON
 from scheduler.core.events.log import add_entries
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.loop.snapshot import Snapshot
+from scheduler.security.client_names import ClientCertificate
 from tests.unit.api.cluster import CoreGateway, document, make_settings
 from tests.unit.api.outlet import Outlet
 from tests.waiting import wait_for
@@ -143,10 +146,10 @@ def waiting(gateway: CoreGateway) -> Iterator[Waiting]:
     wait_for("the thread ends", lambda: "event-streams" not in {item.name for item in threading.enumerate()}, 30)
 
 
-def opened(app: Flask, query: str = "") -> tuple[int, Outlet, str]:
+def opened(app: Flask, query: str = "", **more: object) -> tuple[int, Outlet, str]:
     """Open a stream as the server does; return its status, what was pushed, and the answer's first bytes."""
     outlet = Outlet()
-    environ = {**EnvironBuilder("/v1/events/stream", query_string=query).get_environ(), ENVIRON: outlet}
+    environ = {**EnvironBuilder("/v1/events/stream", query_string=query).get_environ(), ENVIRON: outlet, **more}
     body, status, _ = run_wsgi_app(app.wsgi_app, environ, buffered=True)
     return int(status.partition(" ")[0]), outlet, b"".join(body).decode()
 
@@ -186,6 +189,34 @@ def test_a_fault_of_the_thread_is_over_with_the_next_stream(waiting: Waiting, mo
     monkeypatch.undo()
     _, second, _ = opened(app, "since=1")
     wait_for("both get their events", lambda: first.ids() == second.ids() == ["2", "3"], 30)
+
+
+@pytest.mark.parametrize(
+    ("setting", "before", "after", "proof"),
+    [
+        pytest.param(
+            "API_TOKEN_FILE", "alice:read:alices-token", "bob:read:bobs-token",
+            {"HTTP_AUTHORIZATION": "token=alices-token"}, id="token",
+        ),
+        pytest.param(
+            "API_CLIENT_ROLES_FILE", "alice:read", "bob:read", {CLIENT: ClientCertificate("alice", 1e12)},
+            id="certificate",
+        ),
+    ],
+)  # fmt: skip
+def test_a_stream_ends_with_the_right_to_read(
+    waiting: Waiting, tmp_path: Path, setting: str, before: str, after: str, proof: dict[str, object]
+) -> None:
+    file = tmp_path / "rights"
+    file.write_text(before)
+    settings = replace(make_settings(API_TRUST_ROUTER="true"), **{setting.lower(): str(file)})  # type: ignore[arg-type]
+    status, outlet, _ = opened(create_app(waiting, settings), "since=1", **proof)
+    assert status == 200
+    wait_for("the kept events come", lambda: outlet.ids() == ["2", "3"], 30)
+    file.write_text(after)
+    wait_for("the stream ends", lambda: outlet.ended, 30)
+    happen(waiting, "a secret")
+    assert outlet.ids() == ["2", "3"]
 
 
 def test_silent_streams_get_comments(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:

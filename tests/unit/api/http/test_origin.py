@@ -126,6 +126,16 @@ def test_a_page_that_rebinds_its_name_has_the_port_of_the_api(gateway: CoreGatew
         assert client.post(COMMAND, headers=headers).status_code == status
 
 
+@pytest.mark.parametrize(("port", "base"), [("80", "http://localhost"), ("443", "https://localhost")])
+def test_a_page_that_rebinds_its_name_needs_not_say_the_port_of_the_scheme(
+    gateway: CoreGateway, port: str, base: str
+) -> None:
+    client = router(gateway, API_PORT=port)
+    for host, status in (("evil.example", 403), ("dcos.example:8443", 200)):
+        headers = {"Host": host, "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "10.1.1.1"}
+        assert client.post(COMMAND, headers=headers, base_url=base).status_code == status
+
+
 def test_named_hosts_are_the_only_ones(gateway: CoreGateway) -> None:
     client = router(gateway, API_HOSTS="dcos.example,dcos2.example")
     named = {"Host": "dcos.example:443", "Origin": "https://dcos.example"}

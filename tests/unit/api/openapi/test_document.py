@@ -45,8 +45,12 @@ def test_every_path_works_below_each_mount(client: FlaskClient, prefix: str) -> 
 @pytest.mark.parametrize("name", ["ui", "v1-db", "metrics-db", "dev/cassandra"])
 def test_a_service_can_have_nearly_any_name(gateway: CoreGateway, name: str) -> None:
     client = create_app(gateway, make_settings(SERVICE_NAME=name)).test_client()
-    for path in ("/v1/plan", f"/{name}/v1/plan", f"/service/{name}/v1/plan", "/ui/plans", f"/{name}/ui/plans"):
+    for path in ("/v1/plan", f"/{name}/v1/plan", f"/service/{name}/v1/plan", "/ui/plans", f"/{name}/ui/plans",
+                 "/metrics", f"/{name}/metrics", "/ui/", f"/{name}/ui/"):  # fmt: skip
         assert client.get(path).status_code == 200, path
+    assert client.get("/ui").headers["Location"] == "ui/"
+    browser = {"Accept": "text/html"}
+    assert client.get(f"/service/{name}/", headers=browser).headers["Location"] == "ui/"
     for path in (f"/{name}/v2", f"/service/{name}x/v1/plan", f"/service/{name}/{name}/v1/plan"):
         assert client.get(path).status_code == 404, path
         assert document(client.get(path)) == {"message": f"There is nothing at {path}."}

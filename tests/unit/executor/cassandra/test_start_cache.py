@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -116,13 +117,48 @@ def test_the_archive_once_it_is_there_and_the_list_of_classes_before(tmp_path: P
     assert not entry.has_archive()
 
 
-def test_those_not_used_for_longest_are_removed(tmp_path: Path) -> None:
-    for age, name in enumerate(("now", "before", "long-ago")):
+NOW, BEFORE, LONG_AGO = ("a" * 24, "b" * 24, "c" * 24)
+
+
+def test_those_not_used_for_longest_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    others = ("apt", "d" * 23, "D" * 24, "e" * 25)
+    for age, name in enumerate((NOW, BEFORE, LONG_AGO, *others)):
         (tmp_path / name).mkdir()
         (tmp_path / name / start_cache.ARCHIVE).touch()
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    Entry(tmp_path / "before", 2).mark_used()
-    assert {path.name for path in tmp_path.iterdir()} == {"now", "before"}
+    Entry(tmp_path / BEFORE, 2).mark_used()
+    assert {path.name for path in tmp_path.iterdir()} == {NOW, BEFORE, *others}
+
+
+def _writable(entry: Entry) -> None:
+    entry.directory.mkdir()
+    entry.directory.chmod(0o770)
+
+
+def _linked(entry: Entry) -> None:
+    (entry.directory.parent / "elsewhere").mkdir()
+    entry.directory.symlink_to("elsewhere")
+
+
+def _open_to_all(entry: Entry) -> None:
+    entry.directory.parent.chmod(0o777)
+
+
+@pytest.mark.parametrize("spoil", [_writable, _linked, _open_to_all])
+def test_a_shared_entry_that_others_can_write_is_not_used(
+    tmp_path: Path, spoil: Callable[[Entry], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    launch, environ = make_launch(), {start_cache.VARIABLE: str(shared)}
+    files = _files(tmp_path / "a", launch)
+    files.logs.mkdir()
+    assert start_keeper.prepare(launch, files, files.logs / "system.log", environ) is not None
+    entry = start_cache.entry(launch, files, environ)
+    shutil.rmtree(entry.directory)
+    spoil(entry)
+    assert start_keeper.prepare(launch, files, files.logs / "system.log", environ) is None
+    assert "start cache not used: " in caplog.text
 
 
 def _keeper(tmp_path: Path) -> start_keeper.Keeper:

@@ -91,6 +91,7 @@ def test_one_of_several_operations_that_fails_fails_all(server: Server, answer: 
         (_json({"status": 500}), "status 500"),
         (_json([]), "not a JSON object"),
         (lambda body: (200, b"<html>"), "answers no JSON"),
+        (lambda body: (200, b"[" * 100_000), "answers no JSON"),
         (lambda body: (503, b""), "answers 503"),
     ],
 )

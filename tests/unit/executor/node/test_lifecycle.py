@@ -230,6 +230,32 @@ def test_status_queries(driver: Driver) -> None:
     assert replies == {"q1", "q2"}
 
 
+def test_details_that_cannot_be_read_hide_no_mode(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.schema=1"))
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Message(encode_message(StatusQuery("q"))))
+    status = driver.recorder.reply_to("q").status
+    assert status.mode == "NORMAL"
+    assert status.error is not None
+    assert status.error.startswith("what Cassandra says over JMX cannot be read: TypeError: ")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({"type": "tune", "task_id": {}, "values": {}}, id="tune"),
+        pytest.param({"type": "secret", "task_id": {}, "values": {}}, id="secret"),
+        pytest.param({"type": "status?", "id": ["q1"]}, id="query"),
+    ],
+)
+def test_a_message_with_values_of_other_types_ends_nothing(driver: Driver, message: dict[str, Any]) -> None:
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.events.put(Message(base64.b64encode(json.dumps(message).encode()).decode()))
+    driver.events.put(Message(encode_message(StatusQuery("q"))))
+    assert driver.recorder.reply_to("q").status.mode == "NORMAL"
+
+
 def test_a_status_that_nobody_acknowledges_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     driver = Driver(surroundings(make_sandbox(tmp_path)))
     driver.recorder.acknowledges = driver.recorder.subscribed = False

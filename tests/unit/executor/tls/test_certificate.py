@@ -86,6 +86,16 @@ def test_a_silent_scheduler_is_a_sentence(tmp_path: Path) -> None:
         signer.certificates.obtain(0.2)
 
 
+@pytest.mark.parametrize("trusted", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"])
+def test_authorities_that_are_none_do_not_replace_the_present_ones(signer: Signer, trusted: str) -> None:
+    signer.certificates.obtain(5.0)
+    before = signer.files.truststore.read_text()
+    signer.change = lambda reply: CertificateReply("t1", "", trusted)
+    with pytest.raises(CertificateError, match="the scheduler's answer holds no authorities"):
+        signer.certificates.obtain(5.0)
+    assert signer.files.truststore.read_text() == before
+
+
 def test_authorities_can_change_alone(signer: Signer) -> None:
     signer.certificates.obtain(5.0)
     before, other = signer.files.keystore.read_text(), new_authority("new", time.time()).certificate

@@ -10,7 +10,8 @@ import pytest
 
 from executor.figures import Figures
 from executor.protocol import StatusReply, encode_status
-from scheduler.core.fold import fold_updates
+from scheduler.core.fold import REFUSALS, STRAYS, fold_updates
+from scheduler.core.mesos.offer_operations import UNRESERVE, release_id
 from scheduler.core.mesos.updates import (
     Disconnected,
     Event,
@@ -261,6 +262,15 @@ def test_words_about_other_tasks_change_no_record(event: TaskUpdate | StatusRepl
     assert after.memory.strays == {}
 
 
+@pytest.mark.parametrize("told", [TaskState.FAILED, TaskState.KILLING, TaskState.GONE_BY_OPERATOR])
+def test_another_agent_says_nothing_about_a_task(told: TaskState) -> None:
+    record = up(0)
+    assert record.agent is not None
+    assert fold(record, update(told, agent_id="another")) is record
+    assert told_state(fold(record, update(told, agent_id=record.agent.id))) is told
+    assert told_state(fold(record, update(told, agent_id=None))) is told
+
+
 def test_a_live_task_that_is_not_recorded_is_remembered_until_it_ends() -> None:
     before = state(up())
     stray = update(S.RUNNING, task_id="node-0__old")
@@ -269,6 +279,17 @@ def test_a_live_task_that_is_not_recorded_is_remembered_until_it_ends() -> None:
     later = fold_updates(after, [stray], 300.0)
     assert later.memory.strays["node-0__old"].seen_at == 200.0
     assert fold_updates(later, [update(S.KILLED, task_id="node-0__old")], 300.0).memory.strays == {}
+
+
+def test_names_that_an_agent_makes_up_take_no_more_memory() -> None:
+    tasks = [TaskUpdate(f"made-up__{number}", S.RUNNING, agent_id="S0") for number in range(STRAYS + 5)]
+    released = [
+        OperationUpdate(release_id(UNRESERVE, f"r-{number}", "1"), "OPERATION_FAILED") for number in range(REFUSALS + 5)
+    ]
+    memory = fold_updates(state(up(0)), [*tasks, *released], 200.0).memory
+    assert (len(memory.strays), len(memory.refused)) == (STRAYS, REFUSALS)
+    after = fold_updates(state(up(0)), [*tasks, replace(tasks[0], state=S.FINISHED), tasks[-1]], 200.0).memory
+    assert tasks[-1].task_id in after.strays
 
 
 def test_registration_begins_reconciliation_anew() -> None:

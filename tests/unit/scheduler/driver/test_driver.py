@@ -244,6 +244,40 @@ def test_an_error_in_the_thread_is_an_event_and_interrupts_nobody() -> None:
         driver.stop()
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        pytest.param("//127.0.0.1", id="no port"),
+        pytest.param("//127.0.0.1:leader/", id="the port is a word"),
+        pytest.param("//127.0.0.1:-1/", id="a negative port"),
+        pytest.param("//[::1]:5050/", id="IPv6, which pymesos cannot read"),
+        pytest.param("/master/api/v1/scheduler", id="a path alone"),
+    ],
+)
+def test_a_redirect_to_no_address_is_logged_and_the_known_master_is_asked_again(
+    location: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.driver.driver.LONGEST_PAUSE", 0.05)
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Standby(QuietHandler):
+        def do_POST(self) -> None:
+            asked.put(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.reply(307, Location=location)
+
+    posted: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with HttpServer(Standby) as server:
+        driver = Driver(replace(SETTINGS, master=server.address), None, posted.put)
+        driver.start()
+        try:
+            assert [asked.get(timeout=20.0) for _ in range(2)] == ["/api/v1/scheduler"] * 2
+        finally:
+            driver.stop()
+    assert posted.empty()
+    assert "is not the address of a Mesos master" in caplog.text
+
+
 def test_pymesos_does_not_keep_sigint() -> None:
     program = """
 import signal

@@ -53,7 +53,19 @@ def test_a_master_has_its_announced_name_and_then_its_address(tls: Tls) -> None:
         assert name_tried(route, server.address) == "127.0.0.1"
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"address": 5}', b'{"address": {"ip": "1.2.3.4"}}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"address": 5}',
+        b'{"address": {"ip": "1.2.3.4"}}',
+        b"\xff",
+        pytest.param(b"[" * 100_000, id="too deep"),
+    ],
+)
 def test_what_is_no_announcement_names_nothing(tls: Tls, data: bytes) -> None:
     route = Route(tls)
     route.note_announced(data)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from queue import SimpleQueue
@@ -89,6 +91,45 @@ def test_where_to_look_is_told_if_it_cannot_be_read(files: FilesOfAnAgent) -> No
     assert read(sandbox(files.url)) == f"its last words could not be read: the agent answers 401 Unauthorized; {where}"
     assert where in read(sandbox("http://127.0.0.1:1"))
     assert read(sandbox("")) == "its last words are in stderr in the sandbox of executor node-0_executor__a on host-1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param((302, b"", {"Location": "http://127.0.0.1:1/"}), "the agent answers 302 Found", id="a redirect"),
+        pytest.param((200, b"[" * 100_000, {}), "its last words could not be read: ", id="nested too deep"),
+        pytest.param((200, b"[" * 1024 + b"]" * 10, {}), "its last words could not be read: ", id="nested, and cut"),
+        pytest.param((200, b"5", {}), "its last words could not be read: ", id="a number"),
+    ],
+)
+def test_an_agent_with_another_answer_ends_nothing(answer: tuple[int, bytes, dict[str, str]], words: str) -> None:
+    class Agent(QuietHandler):
+        def do_GET(self) -> None:
+            status, body, headers = answer
+            self.reply(status, body, **headers)
+
+    with HttpServer(Agent) as server:
+        assert words in read(sandbox(server.url))
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n"])
+def test_an_agent_that_answers_bit_by_bit_is_not_waited_for(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Agent(QuietHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                self.wfile.write(head)
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.01)  # less than the scheduler waits for a byte
+
+    monkeypatch.setattr("scheduler.loop.sandbox.ALL_SECONDS", 0.3)
+    with HttpServer(Agent) as server:
+        assert "the agent did not answer within 0 s" in read(sandbox(server.url))
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1:1", "gopher", "http://:5051"])
+def test_what_is_no_address_of_an_agent_is_not_asked(url: str) -> None:
+    assert "is not the address of an agent" in read(sandbox(url))
 
 
 def test_they_come_from_a_thread_of_its_own(files: FilesOfAnAgent) -> None:

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from bench import large
-from executor.protocol import NodeStatus, StatusQuery, StatusReply, encode_message, encode_status, parse_message
+from executor.protocol import (
+    Answer,
+    NodeStatus,
+    Question,
+    StatusQuery,
+    StatusReply,
+    encode_message,
+    encode_status,
+    parse_message,
+)
 from scheduler.core.commands.command import Interrupt, Proceed, Refusal
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
@@ -20,7 +29,19 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import EntryKind
 from scheduler.core.state.node import TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
-from scheduler.loop.messages import Asked, Event, Fatal, Json, Message, Noted, Offers, Rescinded, StatusAsked, Update
+from scheduler.loop.messages import (
+    Asked,
+    Event,
+    Fatal,
+    Json,
+    Message,
+    Noted,
+    Offers,
+    QuestionAsked,
+    Rescinded,
+    StatusAsked,
+    Update,
+)
 from scheduler.loop.run import Loop, Sources
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.security.sealing import Sealer
@@ -314,6 +335,34 @@ def test_a_live_question_gets_the_executors_answer() -> None:
     assert asked.answer.result(0) == status
 
 
+def _about_node_1() -> list[str]:
+    task = large.running(1).task
+    assert task is not None
+    status = NodeStatus(mode="LEAVING", endpoint="203.0.113.9")
+    return [encode_message(StatusReply("", "node-1", task.id, status)), encode_message(Answer("q1", "node-1", task.id))]
+
+
+@pytest.mark.parametrize("data", _about_node_1())
+def test_an_executor_speaks_for_its_own_node_alone(data: str, caplog: pytest.LogCaptureFixture) -> None:
+    bench = make(large.deployed(3))
+    bench.cycle(registered())
+    before = bench.last.state
+    own, other = large.running(1), large.running(2)
+    assert own.task is not None
+    assert own.agent is not None
+    assert other.task is not None
+    assert other.agent is not None
+    asked = QuestionAsked("node-1", Question("q1", "schema", {}))
+    bench.cycle(asked)
+    for sender in ((other.task.executor_id, other.agent.id), (own.task.executor_id, other.agent.id)):
+        bench.cycle(Message(data, *sender))
+        assert bench.last.state.nodes["node-1"] == before.nodes["node-1"]
+        assert not asked.answer.done()
+    assert "it is about another's task" in caplog.text
+    bench.cycle(Message(data, own.task.executor_id, own.agent.id))
+    assert asked.answer.done() or bench.last.state.nodes["node-1"].mode == "LEAVING"
+
+
 def test_a_live_question_to_a_node_that_does_not_run_is_refused_at_once() -> None:
     bench = make()
     bench.cycle(registered())
@@ -329,11 +378,30 @@ def test_a_message_that_nobody_understands_is_passed_over(data: str) -> None:
     assert bench.last.connected
 
 
-@pytest.mark.parametrize("document", [{}, {"id": {"value": "x"}}, {"id": 1}])
-def test_an_offer_that_nobody_understands_is_passed_over(document: Json) -> None:
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"id": {"value": "x"}}, id="an id alone"),
+        pytest.param({"id": 1}, id="the id is a number"),
+        pytest.param(None, id="null"),
+        pytest.param({**large.offer(0), "url": 5}, id="the address is a number"),
+        pytest.param({**large.offer(0), "resources": [None]}, id="a resource is null"),
+        pytest.param({**large.offer(0), "agent_id": {"value": "\udce9"}}, id="half of a surrogate pair"),
+        pytest.param({**large.offer(0), "agent_id": {"value": "a" * 1_000_000}}, id="an endless id"),
+        pytest.param(
+            {**large.offer(0), "resources": [{"name": "cpus", "scalar": {"value": float("inf")}}]}, id="infinity"
+        ),
+    ],
+)
+def test_an_offer_that_cannot_be_parsed_is_declined_and_others_are_used(document: Any) -> None:
     bench = make()
-    bench.cycle(registered(), Offers((document, large.offer(0))))
-    assert len(bench.sender.all("accept")) == 1
+    bench.cycle(registered(), Offers((document, large.offer(1))))
+    assert [accept.offer_ids for accept in bench.sender.all("accept")] == [("O1",)]
+    assert bench.last.problem == ""
+    match document:
+        case {"id": {"value": name}}:
+            assert [decline.offer_id for declines in bench.sender.all("decline") for decline in declines] == [name]
 
 
 def test_a_fatal_event_ends_the_loop() -> None:

@@ -76,6 +76,27 @@ def test_mount_disks_are_kept_apart_from_the_root_disk() -> None:
 
 
 @pytest.mark.parametrize(
+    "attribute",
+    [
+        pytest.param({"name": "a", "type": "LATER"}, id="of a type that is not known"),
+        pytest.param({"name": "a", "type": "SCALAR", "scalar": {"value": "x"}}, id="no number"),
+        pytest.param({"name": "\ud800", "type": "TEXT", "text": {"value": "x"}}, id="half of a surrogate pair"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_an_attribute_that_cannot_be_read_costs_no_offer(attribute: Any) -> None:
+    rack = {"name": "rack", "type": "TEXT", "text": {"value": "r1\ud800"}}
+    assert offer(attributes=[attribute, rack]).agent.attributes == {"rack": "r1\ufffd"}
+
+
+def test_ports_that_no_port_has_are_left_out() -> None:
+    ranges = [{"begin": 60000, "end": 10**12}, {"begin": 10**9, "end": 10**12}]
+    ports = {"name": "ports", "type": "RANGES", "ranges": {"range": ranges}}
+    found = offer(resources=[ports, {**ports, "reservations": [reservation()]}])
+    assert found.ports == found.held["id-1"].ports == ((60000, 65535),)
+
+
+@pytest.mark.parametrize(
     ("attribute", "text"),
     [
         ({"name": "a", "type": "TEXT", "text": {"value": "r1"}}, "r1"),

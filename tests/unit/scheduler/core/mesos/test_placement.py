@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from scheduler.core.mesos import placement
 from scheduler.core.mesos.placement import Constraint, Operator, PlacementError, Spread, parse_constraints
 from scheduler.core.state.node import Agent
 
@@ -141,3 +142,9 @@ def test_groups_take_no_time() -> None:
     for number in range(100):
         assert spread.refusals(Agent("S", f"{number}" + "a" * 240)) != ()
     assert time.process_time() - began < 10
+
+
+def test_patterns_of_many_previews_take_no_more_memory() -> None:
+    for number in range(placement.PATTERNS + 10):
+        parse_constraints(f"hostname:LIKE:h{number}")
+    assert placement._pattern.cache_info().currsize == placement.PATTERNS
