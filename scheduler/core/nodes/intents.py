@@ -58,8 +58,13 @@ def _begin_beside(cycle: Cycle) -> None:
 
 
 def _begin(cycle: Cycle, node: NodeRecord) -> None:
-    assert node.intent is not None
-    cycle.put(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+    """Begin the intent; a pause or a replacement ends the task that its node has by now.
+
+    A restart that waited while its node was launched anew for another reason is done.
+    """
+    intent = node.known_intent
+    task_id = intent.task_id if intent.kind is IntentKind.RESTART else node.known_task.id
+    cycle.put(replace(node, intent=replace(intent, begun_at=cycle.now, task_id=task_id)))
 
 
 def waiting_nodes(state: ClusterState) -> list[NodeRecord]:

@@ -209,11 +209,14 @@ def lost_reason(state: ClusterState, node: NodeRecord, now: float) -> str | None
 
 
 def _is_pointless(node: NodeRecord) -> bool:
-    """Return whether a waiting replacement of the scheduler's own has become needless: its node was seen again."""
+    """Return whether a replacement of the scheduler's own has become needless: its node was seen again.
+
+    It may have begun: until the node is moved away, the scheduler has only waited for the node's peers.
+    """
     intent, task = node.intent, node.task
     if intent is None or intent.kind is not IntentKind.REPLACE or intent.principal != SCHEDULER or task is None:
         return False
-    return intent.begun_at is None and task.state not in _ABSENT | {TaskState.GONE_BY_OPERATOR}
+    return intent.previous is None and task.state not in _ABSENT | {TaskState.GONE_BY_OPERATOR}
 
 
 def _is_offered(cycle: Cycle, node: NodeRecord) -> bool:

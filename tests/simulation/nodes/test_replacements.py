@@ -314,3 +314,61 @@ def test_a_node_whose_machine_is_lost_before_its_restart_has_begun() -> None:
         ],
         world(),
     )
+
+
+def test_a_node_that_recovers_in_place_before_its_replacement_begins() -> None:
+    play(
+        [
+            Send.command(Interrupt("recovery")),
+            Send.command(REPLACE),
+            Send.failure("node-1"),
+            Send.agent_lost("127.0.0.4"),
+            Send.command(Proceed("recovery")),
+            Send.time(1.0, cycles=30),
+            Expect.launched("node-1"),
+            Expect.step("node-1", Status.PENDING, "NODE_DOWN", "recovery", says="node-2 is down"),
+            Send.agent_back("127.0.0.4"),
+            until_settled(),
+            Expect.launched("node-1"),
+            Send.time(5.0, cycles=3),
+            released("127.0.0.3"),
+        ],
+        world(),
+    )
+
+
+@pytest.mark.parametrize("cycles", [1, 2])
+def test_it_is_canceled_while_its_task_ends(cycles: int) -> None:
+    found = world()
+    before = found.scheduler.state.nodes["node-1"]
+    play(
+        [
+            Send.command(REPLACE),
+            Send.time(0.2, cycles=cycles),
+            Send.command(CancelIntent("node-1", "operator")),
+            Send.time(1.0, cycles=3),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        found,
+    )
+    after = found.scheduler.state.nodes["node-1"]
+    assert (after.agent, after.reservation, after.host_id) == (before.agent, before.reservation, before.host_id)
+
+
+def test_it_is_canceled_while_peers_see_its_node() -> None:
+    play(
+        [
+            Send.agent_lost("127.0.0.3"),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery"),
+            Send.command(CancelIntent("node-1", "operator")),
+            Send.agent_back("127.0.0.3"),
+            until_settled(),
+            Expect.launched(),
+            Expect.state("nothing was ended", lambda world: world.mesos.kills == []),
+        ],
+        world(),
+    )
