@@ -18,7 +18,7 @@ from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.subscription import NOT_RECONCILED
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import awaits_peers, move, peer_that_sees, settle, vacate
+from scheduler.core.nodes.replacement import awaits_peers, move, peer_block, settle, vacate
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
@@ -148,7 +148,7 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
         cycle.put(settle(node))
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
-    elif awaits_peers(node) and peer_that_sees(cycle.state, node) is None:
+    elif awaits_peers(node) and peer_block(cycle.state, node) is None:
         cycle.put(move(node))
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.ring.missing import is_silent
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, by_index, is_running, may_live
+from scheduler.core.state.lifecycle import FINAL, UNSEEN, by_index, is_running, is_up, may_live
 from scheduler.core.state.node import (
     Abandoned,
     Agent,
@@ -57,18 +58,30 @@ def is_left_behind(node: NodeRecord) -> bool:
     )
 
 
-def peer_that_sees(state: ClusterState, node: NodeRecord) -> str | None:
-    """Return a peer that still sees the node as up, None if there is none.
+def peer_block(state: ClusterState, node: NodeRecord) -> tuple[str, str] | None:
+    """Return the peer for which a replacement waits, and why as a clause; None once it does not wait.
 
-    Cassandra would refuse to replace such a node.
+    A peer that sees the node as up may be right, unless the node's task has surely ended. Cassandra would refuse to
+    replace such a node. After a start of the scheduler no peer has reported yet, so that one must.
     """
-    for peer in state.nodes.values():
-        sighting = state.sightings.get(peer.name)
-        if peer.index == node.index or sighting is None or not is_running(peer):
-            continue
-        if node.address in sighting.status.live:
-            return peer.name
-    return None
+    peers = [peer for peer in by_index(state.nodes.values()) if peer.index != node.index and is_running(peer)]
+    for peer in peers:
+        sighting = state.sighting_of(peer)
+        if sighting is not None and node.address in sighting.status.live:
+            return peer.name, f"{peer.name} still sees {node.address} as up"
+    if node.known_task.state in FINAL:
+        return None
+    wait = f"to report whether it sees {node.address} as up"
+    answering = [peer for peer in peers if peer.deployed is not None and not is_silent(state, peer)]
+    for peer in answering:
+        if state.sighting_of(peer) is None:
+            return peer.name, f"waits for {peer.name} {wait}"
+    up = [peer for peer in answering if is_up(peer)]
+    if not up:
+        return "", f"waits for a member that is up {wait}"
+    if any(state.sightings[peer.name].at >= node.known_task.updated_at for peer in up):
+        return None
+    return up[0].name, f"waits for {up[0].name} {wait}"
 
 
 def move(node: NodeRecord) -> NodeRecord:

@@ -144,6 +144,31 @@ def test_a_node_that_its_peers_see_is_not_replaced_behind_their_backs() -> None:
     )
 
 
+def test_a_scheduler_that_starts_moves_no_node_before_a_peer_has_reported() -> None:
+    play(
+        [
+            Send.agent_lost("127.0.0.3"),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            Send.time(1.0, cycles=10),
+            Send.silence("REPLY", "STATUS"),
+            Send.scheduler_restart(),
+            Send.time(0.5, cycles=4),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="waits for node-0 to report whether"),
+            Send.time(5.0, cycles=10),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="waits for a member that is up to"),
+            Send.silence(),
+            Send.time(1.0, cycles=60),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="still sees node-1 (127.0.0.3) as up"),
+            Expect.launched(),
+            Send.command(CancelIntent("node-1", "operator")),
+            Send.agent_back("127.0.0.3"),
+            until_settled(),
+        ],
+        world(),
+    )
+
+
 def test_an_agent_that_comes_back_in_the_middle_keeps_nothing_running() -> None:
     play(
         [
