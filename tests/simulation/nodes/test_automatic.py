@@ -100,6 +100,24 @@ def test_one_that_only_mesos_cannot_see_is_left_alone_when_it_comes_back() -> No
     )
 
 
+def test_a_clock_that_jumps_ahead_does_not_make_a_member_be_away_for_longer() -> None:
+    play(
+        [
+            *UP,
+            policy(replace_after_seconds=AWAY),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(10.0, cycles=3),
+            Send.clock(24 * 3600.0),
+            Send.time(10.0, cycles=30),
+            Expect.launched(),
+            Send.time(30.0, cycles=20),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        four(),
+    )
+
+
 def test_never_while_another_member_is_down() -> None:
     play(
         [
