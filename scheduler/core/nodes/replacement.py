@@ -126,8 +126,10 @@ def move_back(node: NodeRecord) -> NodeRecord | None:
     )
 
 
-def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
+def place_again(state: ClusterState, node: NodeRecord, forced: bool) -> NodeRecord | None:
     """Return the record of an ended replacement for another placement; None for any other node.
+
+    If the ended one had taken over the tokens, the next one replaces it, not the node before.
 
     A replacement that Mesos cannot see may be joining the ring. Only an operator can exclude that (`forced`).
     """
@@ -136,8 +138,29 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     if may_live(node) and not (forced and node.task.state in UNSEEN):
         return None
     assert node.agent is not None
+    if _has_taken_over(state, node):
+        settled = settle(node)
+        ended = replace(settled, intent=node.known_intent, deployed=node.known_task.configuration)
+        again = move(ended)
+        return replace(again, intent=replace(again.known_intent, task_id=node.known_task.id))
     abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
     return replace(_without_place(node), abandoned=abandoned)
+
+
+def _has_taken_over(state: ClusterState, node: NodeRecord) -> bool:
+    """Return whether a replacement joined, although no status of it arrived: a peer knows it, and not the node before.
+
+    Cassandra's gossip removes a node when it is replaced.
+    """
+    assert node.intent is not None
+    assert node.intent.previous is not None
+    for peer in filter(is_up, state.nodes.values()):
+        sighting = state.sighting_of(peer)
+        if peer.index == node.index or sighting is None or sighting.at < node.known_task.updated_at:
+            continue
+        ring = (*sighting.status.live, *sighting.status.unreachable)
+        return node.address in ring and node.intent.previous.address not in ring
+    return False
 
 
 def _without_place(node: NodeRecord) -> NodeRecord:

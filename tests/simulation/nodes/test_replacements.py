@@ -397,3 +397,37 @@ def test_it_is_canceled_while_peers_see_its_node() -> None:
         ],
         world(),
     )
+
+
+def test_a_replacement_that_joined_unheard_and_is_lost_is_replaced_itself() -> None:
+    found = world(6)
+    play([Send.command(REPLACE)], found)
+    while place(found) in ("", "127.0.0.3"):
+        found.go_on(1.0)
+    first = place(found)
+
+    def join(world: World) -> None:
+        processes = world.mesos.ring.processes
+        for _ in range(60):
+            world.go_on(1.0)
+            if any(item.address == first and item.mode == "NORMAL" for item in processes.values()):
+                return
+        raise AssertionError("it never joins")
+
+    play(
+        [
+            Send.silence("REPLY"),
+            Line("the replacement joins", join),
+            Send.agent_lost(first, cut=True),
+            Send.silence(),
+            Send.time(1.0, cycles=10),
+            Line("an operator knows that it is gone", lambda world: world.scheduler.given_up.update(tasks(world))),
+            Send.command(replace(REPLACE, forced=True)),
+            until_settled(),
+            Send.agent_back(first),
+            Send.time(30.0, cycles=40),
+            released(first),
+            released("127.0.0.3"),
+        ],
+        found,
+    )
