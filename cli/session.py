@@ -73,6 +73,16 @@ class Session:
         files = {name: self._value(name) or getattr(self.context, name) for name in ("ca", "cert", "key")}
         return Client(Target(url=url, token=self._token(), **files))
 
+    @property
+    def has_client(self) -> bool:
+        """Return whether the client has been made."""
+        return "client" in self.__dict__
+
+    @property
+    def has_asked(self) -> bool:
+        """Return whether a request has been sent."""
+        return self.has_client and bool(self.client.requests)
+
     @cached_property
     def output(self) -> Output:
         """The output in the chosen format."""
