@@ -78,7 +78,8 @@ def _is_calm(state: ClusterState, now: float) -> bool:
     last = state.operations.get(ROTATION)
     if last is None or last.state is not OperationState.STOPPED or last.finished_at is None:
         return True
-    return now >= last.finished_at + _AGAIN_SECONDS
+    # A stop that lies in the future is one before the clock was set back.
+    return not 0 <= now - last.finished_at < _AGAIN_SECONDS
 
 
 def job_logins(state: ClusterState, sealer: Sealer | None, operation: OperationRecord | None = None) -> dict[str, str]:

@@ -123,9 +123,11 @@ def test_old_passwords_are_rotated() -> None:
         (replace(aged(), operations={"repair": operation("repair")}), False),
         (replace(aged(), operations={"rotation": stopped(NOW - 3599)}), False),
         (replace(aged(), operations={"rotation": stopped(NOW - 3601)}), True),
+        (replace(aged(), operations={"rotation": stopped(NOW + 10 * DAY)}), True),
         (replace(aged(), operations={"rotation": stopped(NOW - 1, OperationState.COMPLETE)}), True),
     ],
-    ids=("unknown", "young", "off", "no users", "a repair", "stopped now", "stopped long ago", "complete"),
+    ids=("unknown", "young", "off", "no users", "a repair", "stopped now", "stopped long ago", "the clock was set back",
+         "complete"),
 )  # fmt: skip
 def test_when_passwords_are_rotated(state: ClusterState, is_due: bool) -> None:
     assert (due(state) is not None) == is_due
