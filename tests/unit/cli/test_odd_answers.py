@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response
 
+from cli.contexts import read_token
 from cli.errors import ExitCode
 from tests.unit.cli.serving import CommandLine, Served, serve
 
@@ -138,3 +139,28 @@ def test_a_terminal_with_fewer_characters(served: Served, monkeypatch: pytest.Mo
     assert main(["config", "set", "--help"]) == 0
     shown.seek(0)
     assert "NAME=VALUE\\u2026" in shown.read()
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("the-token\n", "the-token"),
+        ("\ufeffthe-token\n", None),
+        ("alice:the-token", "the-token"),
+        ("alice smith:read:the-token\r\nbob:admin:another-one\n", "the-token"),
+        ("alice:admin:the:token", "the:token"),
+        ("alice:the:token", "the:token"),
+        ("# of the server\n\nalice:operate:the-token\n", "the-token"),
+        ("alice:read:scrypt:0011223344556677:AAAA:AAAA\n", None),
+        ("# none\n", None),
+    ],
+)
+def test_lines_of_token_files(cli: CommandLine, tmp_path: Path, text: str, token: str | None) -> None:
+    file = tmp_path / "token"
+    file.write_text(text)
+    file.chmod(0o600)
+    if token is None:
+        ran = cli("--url", "http://127.0.0.1:1", "--token-file", str(file), "seeds")
+        assert (ran.code, "AAAA" in ran.err) == (ExitCode.USAGE, False)
+    else:
+        assert read_token(file) == token
