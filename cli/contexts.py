@@ -167,5 +167,5 @@ def _parse(found: Any, file: Path) -> Contexts:
         if not isinstance(values, dict) or (unknown := set(values) - set(FIELDS)):
             extra = ", ".join(sorted(map(str, unknown))) if isinstance(values, dict) else "a value that is no mapping"
             raise Failure(f"{file}: context {name} has {extra}; known: {', '.join(FIELDS)}.", ExitCode.USAGE)
-        contexts[str(name)] = Context(**{key: str(value) for key, value in values.items()})
+        contexts[str(name)] = Context(**{key: str(value) for key, value in values.items() if value is not None})
     return Contexts(str(found.get("current") or ""), contexts)

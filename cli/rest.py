@@ -47,11 +47,7 @@ class Client:
     """A client of one API, for any number of threads; each thread keeps a connection for its reads."""
 
     def __init__(self, target: Target) -> None:
-        parts = _split(target.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failure(f"The URL {target.url} must be http://host[:port][/path] or https://….", ExitCode.USAGE)
-        if parts.username or parts.password:
-            raise Failure("The URL must not contain credentials; give a token file.", ExitCode.USAGE)
+        parts = parse_url(target.url)
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._parts, self._target = parts, target
         self._tls = make_context(target.ca, target.cert, target.key) if parts.scheme == "https" else None
@@ -207,12 +203,23 @@ class Client:
         return Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
 
 
+def parse_url(url: str) -> SplitResult:
+    """Return the parts of an API's address. Raises Failure."""
+    parts = _split(url)
+    if parts.username or parts.password:
+        raise Failure("The URL must not contain credentials; give a token file.", ExitCode.USAGE)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failure(f"The URL {url} must be http://host[:port][/path] or https://….", ExitCode.USAGE)
+    return parts
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         _ = parts.port  # checked when it is read
     except ValueError as error:
-        raise Failure(f"The URL {url} is not valid: {error}.", ExitCode.USAGE) from error
+        # What comes before an @ can be a password.
+        raise Failure(f"The URL {url.rpartition('@')[2]} is not valid: {error}.", ExitCode.USAGE) from error
     return parts
 
 

@@ -164,3 +164,44 @@ def test_lines_of_token_files(cli: CommandLine, tmp_path: Path, text: str, token
         assert (ran.code, "AAAA" in ran.err) == (ExitCode.USAGE, False)
     else:
         assert read_token(file) == token
+
+
+def test_a_context_is_used_from_any_directory(
+    cli: CommandLine, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CASSANDRA_MESOS_URL")
+    monkeypatch.chdir(tmp_path)
+    Path("token").write_text("the-token")
+    Path("token").chmod(0o600)
+    assert cli("--token-file", "token", "context", "add", "home", served.url).code == 0
+    monkeypatch.chdir("/")
+    assert cli("seeds").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("", "http://host"), "The context needs a name."),
+        (("home", "http://me:s3cret@host"), "The URL must not contain credentials; give a token file."),
+        (("home", "http://host:port"), "The URL http://host:port is not valid"),
+        (("home", "http://me:s3cret@host:port"), "The URL host:port is not valid"),
+        (("home", "ftp://host"), "The URL ftp://host must be http://host[:port][/path] or https://…."),
+    ],
+)
+def test_contexts_that_could_not_be_used(cli: CommandLine, arguments: tuple[str, str], says: str) -> None:
+    ran = cli("context", "add", *arguments)
+    assert (ran.code, ran.err.startswith(says)) == (ExitCode.USAGE, True), ran
+    assert "s3cret" not in ran.err
+    assert cli("context", "list", "-o", "name").out == ""
+
+
+def test_files_of_a_context_can_be_empty_or_below_the_home(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "contexts.yaml"
+    file.write_text("current: a\ncontexts:\n  a: {url: 'https://127.0.0.1:1', ca: ~, cert: '~/none.pem'}\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("CASSANDRA_MESOS_CONFIG", str(file))
+    ran = cli("seeds")
+    assert ran.err == f"The client certificate {tmp_path}/none.pem cannot be used: No such file or directory.\n"
