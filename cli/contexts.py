@@ -13,6 +13,9 @@ from typing import Any
 from cli.errors import ExitCode, Failure
 
 _TOKEN_COMMAND_SECONDS = 60.0
+# As in a file of the server, whose lines are <name>:<role>:<token or hash>, without the role for all rights.
+_ROLES = ("read", "operate", "configure", "admin")
+_HASH = "scrypt:"
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def load(file: Path) -> Contexts:
 
     try:
         found = yaml.safe_load(file.read_text()) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise Failure(f"{file} cannot be read: {' '.join(str(error).split())}.", ExitCode.USAGE) from error
     return _parse(found, file)
 
@@ -109,19 +112,33 @@ def check_mode(file: Path) -> None:
 
 
 def read_token(file: Path) -> str:
-    """Return the token of a file: its first line, without the `<name>:` of a server's file.
+    """Return the token of a file: its first line, without the `<name>:<role>:` of a server's file.
 
     Raises:
-        Failure: The file cannot be read, is empty, or is open to others.
+        Failure: The file cannot be read, has no token, or is open to others.
     """
     check_mode(file)
     try:
-        lines = file.read_text().split()
+        lines = [line.strip() for line in file.read_text().split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"The token file {file} cannot be read: {error}.", ExitCode.USAGE) from error
-    if not lines:
+    line = next((line for line in lines if line and not line.startswith("#")), None)
+    if line is None:
         raise Failure(f"The token file {file} is empty.", ExitCode.USAGE)
-    return lines[0].rpartition(":")[2]
+    token = _token_of(line)
+    if token.startswith(_HASH):
+        words = "holds the hash of a token, which only the server can use: put the token itself there"
+        raise Failure(f"The token file {file} {words}.", ExitCode.USAGE)
+    return token
+
+
+def _token_of(line: str) -> str:
+    """Return the token of a line; it can have colons itself."""
+    _, colon, rest = line.partition(":")
+    role, more, token = rest.partition(":")
+    if more and role in _ROLES:
+        return token
+    return rest if colon else line
 
 
 def run_token_command(command: str) -> str:
@@ -150,5 +167,5 @@ def _parse(found: Any, file: Path) -> Contexts:
         if not isinstance(values, dict) or (unknown := set(values) - set(FIELDS)):
             extra = ", ".join(sorted(map(str, unknown))) if isinstance(values, dict) else "a value that is no mapping"
             raise Failure(f"{file}: context {name} has {extra}; known: {', '.join(FIELDS)}.", ExitCode.USAGE)
-        contexts[str(name)] = Context(**{key: str(value) for key, value in values.items()})
+        contexts[str(name)] = Context(**{key: str(value) for key, value in values.items() if value is not None})
     return Contexts(str(found.get("current") or ""), contexts)

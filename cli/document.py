@@ -87,7 +87,7 @@ _CODES = {
     ExitCode.NOT_FOUND: "Not found",
     ExitCode.CONFLICT: "Not possible now (409)",
     ExitCode.NO_RIGHT: "No valid token (401, 403)",
-    ExitCode.NOT_REACHABLE: "The API is not reachable, or answers 503",
+    ExitCode.NOT_REACHABLE: "The API is not reachable or answers 503, or another server answers",
     ExitCode.TIMED_OUT: "The time of `--timeout` is over; the work goes on",
     ExitCode.INTERRUPTED: "Ctrl-C; the work goes on",
 }

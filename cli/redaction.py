@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,11 @@ _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 # As in a JVM option: -Djavax.net.ssl.trustStorePassword=…
 _ASSIGNED = re.compile(r"(?i)((?:password|passwd|secret|access_?key|token)\w*=)[^\s,;\"']+")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+# Times and fingerprints have colons too, so that a match is read as an address first.
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])")
+# That of a URL: s3://bucket, zk://a:2181,b:2181.
+_AUTHORITY = re.compile(r"(?<=://)[^/\s\"'?#\\)]+(?<![.,;:])")
+_PORT = re.compile(r":\d+$")
 _NAMED = ("hostname", "address", "endpoint", "principal", "user", "external_location")
 
 
@@ -30,7 +36,7 @@ def without_secrets(value: Any) -> Any:
 
 
 class Redaction:
-    """Replaces addresses and the values of some fields by names such as host-1, the same everywhere."""
+    """Replaces addresses, the hosts of URLs and the values of some fields by names as host-1, the same everywhere."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -45,15 +51,51 @@ class Redaction:
         elif isinstance(value, list):
             for item in value:
                 self.learn(item)
+        elif isinstance(value, str):
+            for found in _AUTHORITY.findall(value):
+                for _, host, _ in map(_split_host, found.split(",")):
+                    # A single word such as `master` is also a word of the documents: it is replaced in URLs alone.
+                    if "." in host and not _ADDRESS.fullmatch(host):
+                        self._name(host, "host")
 
     def apply(self, text: str) -> str:
-        """Return a text without these names, and without any address."""
-        for name in sorted(self._names, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self._names[name], text)
-        return _ADDRESS.sub(lambda match: self._name(match[0], "address"), text)
+        """Return a text without these names, without any address, and without the host of any URL."""
+        known = "|".join(re.escape(name) for name in sorted(self._names, key=len, reverse=True))
+        names = rf"(?P<name>(?<![\w.-])(?:{known})(?![\w-]))|" if known else ""
+        others = f"(?P<authority>{_AUTHORITY.pattern})|(?P<address>{_ADDRESS.pattern})|(?P<ipv6>{_IPV6.pattern})"
+        return re.sub(names + others, self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        found = match[0]
+        match match.lastgroup:
+            case "name":
+                return self._names[found]
+            case "authority":
+                return ",".join(map(self._hide_host, found.split(",")))
+            case "ipv6" if not _is_ipv6(found):
+                return found
+        return self._name(found, "address")
+
+    def _hide_host(self, text: str) -> str:
+        login, host, port = _split_host(text)
+        return f"{HIDDEN + '@' if login else ''}{self._name(host, 'host') if host else ''}{port}"
 
     def _name(self, found: str, kind: str) -> str:
         return self._names.setdefault(found, f"{kind}-{len(self._names) + 1}")
+
+
+def _split_host(text: str) -> tuple[str, str, str]:
+    """Return the login, the host, and the port with its colon, of `user:password@host:80`."""
+    login, _, place = text.rpartition("@")
+    found = _PORT.search(place)
+    return (login, place, "") if found is None else (login, place[: found.start()], found[0])
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(text)) and text.strip(":") != ""
+    except ValueError:
+        return False
 
 
 def _is_secret(name: str) -> bool:

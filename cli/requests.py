@@ -97,7 +97,7 @@ def request_of(session: Session, fields: Mapping[str, Any]) -> dict[str, Any]:
             case "key_spaces" | "column_families":
                 body[name] = names(value)
             case "tls_ca":
-                body[name] = Path(value).read_text()
+                body[name] = _read_text(Path(value))
             case _:
                 body[name] = value
     return body
@@ -127,6 +127,13 @@ def secrets(session: Session, source: str, fields: Mapping[str, tuple[str, str, 
     if missing:
         raise Failure(f"{source} has no {', '.join(missing)}.", ExitCode.USAGE)
     return {name: value for name, value in found.items() if value}
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} cannot be read: {error}.", ExitCode.USAGE) from error
 
 
 def _ask(fields: Mapping[str, tuple[str, str, bool]]) -> dict[str, str]:

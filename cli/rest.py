@@ -40,17 +40,14 @@ class Answer:
 
     status: int
     content: Any
+    is_page: bool = False
 
 
 class Client:
     """A client of one API, for any number of threads; each thread keeps a connection for its reads."""
 
     def __init__(self, target: Target) -> None:
-        parts = _split(target.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failure(f"The URL {target.url} must be http://host[:port][/path] or https://….", ExitCode.USAGE)
-        if parts.username or parts.password:
-            raise Failure("The URL must not contain credentials; give a token file.", ExitCode.USAGE)
+        parts = parse_url(target.url)
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._parts, self._target = parts, target
         self._tls = make_context(target.ca, target.cert, target.key) if parts.scheme == "https" else None
@@ -74,7 +71,7 @@ class Client:
         Raises:
             Failure: The API refused the request or is not reachable.
         """
-        return self.ask("GET", path, query, headers=headers).content
+        return self._document(self.ask("GET", path, query, headers=headers), f"GET {path}")
 
     def get_all(self, paths: Sequence[str]) -> list[Any]:
         """Return the contents of several GETs in their order; a failed one is its Failure. Some run at once."""
@@ -95,7 +92,7 @@ class Client:
         Raises:
             Failure: The API refused the request or is not reachable.
         """
-        return self.ask(method, path, query, body).content
+        return self._document(self.ask(method, path, query, body), f"{method} {path}")
 
     def ask(
         self,
@@ -112,7 +109,7 @@ class Client:
         """
         data = None if body is None else json.dumps(body).encode()
         response, content = self._exchange(method, self._address(path, query), data, headers or {})
-        answer = Answer(response.status, _decode(response, content))
+        answer = Answer(response.status, _decode(response, content), _type(response) == "text/html")
         age = response.getheader("X-State-Age", "")
         self.age_seconds = max(self.age_seconds, int(age) if WHOLE.fullmatch(age) else 0)
         if not 200 <= response.status < 300:
@@ -189,6 +186,13 @@ class Client:
         words = urlencode({name: value for name, value in (query or {}).items() if value != ""})
         return f"{self._parts.path.rstrip('/')}{path}{'?' if words else ''}{words}"
 
+    def _document(self, answer: Answer, request: str) -> Any:
+        """Return the content of an answer, which no page is: routers and log-ins answer with pages, and with 200."""
+        if answer.is_page:
+            cause = f"{request} brought a page in HTML, as of a router: check the URL, or log in there"
+            raise Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
+        return answer.content
+
     def _unreachable(self, error: Exception) -> Failure:
         if isinstance(error, ssl.SSLError):
             cause = explain(error)
@@ -199,12 +203,23 @@ class Client:
         return Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
 
 
+def parse_url(url: str) -> SplitResult:
+    """Return the parts of an API's address. Raises Failure."""
+    parts = _split(url)
+    if parts.username or parts.password:
+        raise Failure("The URL must not contain credentials; give a token file.", ExitCode.USAGE)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failure(f"The URL {url} must be http://host[:port][/path] or https://….", ExitCode.USAGE)
+    return parts
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         _ = parts.port  # checked when it is read
     except ValueError as error:
-        raise Failure(f"The URL {url} is not valid: {error}.", ExitCode.USAGE) from error
+        # What comes before an @ can be a password.
+        raise Failure(f"The URL {url.rpartition('@')[2]} is not valid: {error}.", ExitCode.USAGE) from error
     return parts
 
 
@@ -232,12 +247,16 @@ def _one(
 
 def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:
     text = content.decode("utf-8", "replace")
-    if response.getheader("Content-Type", "").partition(";")[0] != "application/json":
+    if _type(response) != "application/json":
         return text
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"The answer of {response.status} is not JSON: {error}.") from error
+
+
+def _type(response: http.client.HTTPResponse) -> str:
+    return response.getheader("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _sentence(answer: Answer, request: str) -> str:

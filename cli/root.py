@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -84,6 +85,9 @@ root.params = global_options(hidden=False)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     session = Session()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the terminal has fewer characters
     if instruction := session.environ.get(COMPLETE):
         from click.shell_completion import shell_complete
 
@@ -102,9 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _complain(error.format_message(), ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
         code = _complain("Interrupted.", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        _drop_output()
-        code = ExitCode.BROKEN_PIPE
+    except OSError as error:
+        code = _end_output(error)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        # The boundary to a foreign program: another server, or a scheduler of another version, can answer anything.
+        if not session.has_asked:
+            raise
+        code = _complain_of_answer(error, session.client.base)
     else:
         code = ExitCode(result) if isinstance(result, int) else ExitCode.DONE
     _end(session)
@@ -121,7 +129,7 @@ def _run(arguments: list[str], session: Session) -> object:
 
 
 def _end(session: Session) -> None:
-    if "client" not in session.__dict__:
+    if not session.has_client:
         return
     session.client.close()
     if session.client.age_seconds and not session.given.get("quiet"):
@@ -136,6 +144,21 @@ def _complain(sentence: str, code: ExitCode) -> ExitCode:
     for line in sentence.splitlines():
         click.echo(clean(line), err=True)
     return code
+
+
+def _complain_of_answer(error: Exception, base: str) -> ExitCode:
+    words = f"An answer of the API at {base} has another form than this program knows: check the URL"
+    detail = f"{type(error).__name__}: {error}"
+    return _complain(f"{words}, and `cassandra-mesos version` ({detail}).", ExitCode.NOT_REACHABLE)
+
+
+def _end_output(error: OSError) -> ExitCode:
+    """Report an error of the system, and write no more."""
+    _drop_output()
+    if isinstance(error, BrokenPipeError):
+        return ExitCode.BROKEN_PIPE
+    place = f"{error.filename}: " if error.filename else "The output cannot be written: "
+    return _complain(f"{place}{error.strerror or error}.", ExitCode.FAILED)
 
 
 def _drop_output() -> None:

@@ -70,8 +70,18 @@ class Session:
                 "No API is chosen: give --url, set CASSANDRA_MESOS_URL, or run: cassandra-mesos context add NAME URL",
                 ExitCode.USAGE,
             )
-        files = {name: self._value(name) or getattr(self.context, name) for name in ("ca", "cert", "key")}
+        files = {name: self._value(name) or self._file(name) for name in ("ca", "cert", "key")}
         return Client(Target(url=url, token=self._token(), **files))
+
+    @property
+    def has_client(self) -> bool:
+        """Return whether the client has been made."""
+        return "client" in self.__dict__
+
+    @property
+    def has_asked(self) -> bool:
+        """Return whether a request has been sent."""
+        return self.has_client and bool(self.client.requests)
 
     @cached_property
     def output(self) -> Output:
@@ -98,6 +108,10 @@ class Session:
 
     def _value(self, name: str) -> str:
         return str(self.given.get(name) or self.environ.get(_PREFIX + name.upper()) or "")
+
+    def _file(self, name: str) -> str:
+        found: str = getattr(self.context, name)
+        return str(Path(found).expanduser()) if found else ""
 
     def _token(self) -> str:
         if file := self.given.get("token_file"):

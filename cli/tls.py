@@ -38,6 +38,8 @@ def make_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
         raise Failure(
             f"The file {ca} with authorities (--ca) cannot be used: {_words(error)}.", ExitCode.USAGE
         ) from error
+    # As curl: an authority of --ca can be signed by another one that is not in the file.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         if cert:
             context.load_cert_chain(cert, key or None)

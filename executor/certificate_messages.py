@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
 ENCRYPTIONS = (OFF, OPTIONAL, REQUIRED)
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,3 +99,16 @@ class Authority:
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def changed(pem: str, old: bytes, new: bytes) -> str:
+    """Return a PEM with other bytes in it."""
+    begin, *lines, end = pem.strip().splitlines()
+    data = base64.b64decode("".join(lines))
+    assert old in data
+    return "\n".join((begin, base64.b64encode(data.replace(old, new)).decode(), end, ""))
+
+
+def of_unknown_curve(pem: str) -> str:
+    """Return a PEM whose curve, P-256, is one that does not exist."""
+    return changed(pem, b"\x2a\x86\x48\xce\x3d\x03\x01\x07", b"\x2a\x86\x48\xce\x3d\x03\x01\x77")

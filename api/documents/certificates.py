@@ -80,8 +80,13 @@ def _api(identity: Identity) -> Json:
 
 def _authority(certificate: str) -> Json:
     begin, end = times(certificate)
-    (name,) = fingerprints(certificate)
-    return {"fingerprint": name, "not_before": _time(begin), "not_after": _time(end), "certificate": certificate}
+    pem = "".join(split_certificates(certificate))
+    return {
+        "fingerprint": fingerprints(pem)[0],
+        "not_before": _time(begin),
+        "not_after": _time(end),
+        "certificate": pem,
+    }
 
 
 def _node(state: ClusterState, node: NodeRecord, now: float) -> Json:

@@ -84,8 +84,7 @@ def certificates() -> Response:
 def authorities() -> Response:
     """Return the certificates of the authorities; open to all, so that a client can begin to trust them."""
     record = snapshot().state.authority
-    trusted = () if record is None else record.trusted
-    return Response("".join(authority.certificate for authority in trusted), mimetype="text/plain")
+    return Response("" if record is None else record.trusted_pem, mimetype="text/plain")
 
 
 @blueprint.command("/v1/certificates/renew", "Replace the certificate of a node, or of all", STRINGS, (_NODE,))

@@ -140,7 +140,9 @@ def identify(found: Guard, address: str, secret: str | None) -> Token | Response
         message = f"Too many wrong tokens came from {address}: try again in {wait} s."
         return _refuse(found, HTTPStatus.TOO_MANY_REQUESTS, address, "", message, wait)
     if holder is None:
-        found.refusals.add_wrong_token(address)
+        # While a program replaces the file in two steps, holders of tokens are not slowed down as guesses are.
+        if found.tokens is None or not found.tokens.is_empty:
+            found.refusals.add_wrong_token(address)
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", "The token is not valid.")
     found.refusals.remember(address, holder.name)
     return holder

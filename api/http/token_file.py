@@ -58,6 +58,12 @@ class TokenFile:
         known = self._current()
         return (known.hashed.get(token.id) if token.hash else known.verified.get(self._digest(token.secret))) == token
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether no token is valid now, as while the file is being replaced."""
+        known = self._current()
+        return not known.verified and not known.hashed
+
     def _digest(self, secret: str) -> bytes:
         return hmac.digest(self._key, secret.encode("utf-8", "replace"), "sha256")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def read_settings(settings: tuple[str, ...], file: Any, unset: tuple[str, ...]) 
     Raises:
         Failure: An argument is no NAME=VALUE, the file is no mapping, or there are no settings.
     """
-    found: dict[str, Any] = {} if file is None else parse_settings(file.read())
+    found: dict[str, Any] = {} if file is None else parse_settings(_content(file))
     for item in settings:
         name, sign, value = item.partition("=")
         if not sign or not name:
@@ -145,6 +146,13 @@ def read_settings(settings: tuple[str, ...], file: Any, unset: tuple[str, ...]) 
     if not found:
         raise Failure("No setting is given: NAME=VALUE, --unset NAME or --file.", ExitCode.USAGE)
     return found
+
+
+def _content(file: Any) -> str:
+    try:
+        return str(file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file.name} cannot be read: {error}.", ExitCode.USAGE) from error
 
 
 def _read(file: Path) -> str:
@@ -164,13 +172,20 @@ def parse_settings(text: str) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Failure(f"The settings are not YAML: {' '.join(str(error).split())}.", ExitCode.USAGE) from error
     if found is None:
         return {}
     if not isinstance(found, dict):
         raise Failure("The settings must be a mapping of names and values.", ExitCode.USAGE)
-    return {str(name): value for name, value in found.items()}
+    settings = {str(name): value for name, value in found.items()}
+    for name, value in settings.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            text = f"{name} has a value that JSON does not know, such as a date: put it into quotes."
+            raise Failure(text, ExitCode.USAGE) from error
+    return settings
 
 
 def edited_changes(before: Json, after: Json) -> dict[str, Any]:

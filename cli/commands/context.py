@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,7 +41,14 @@ def add(session: Session, name: str, address: str, token_command: str | None, ou
 
     The global options --ca, --cert, --key and --token-file are stored with it.
     """
-    given = {key: str(session.given.get(key) or "") for key in ("ca", "cert", "key", "token_file")}
+    from cli.rest import parse_url
+
+    if not name:
+        raise Failure("The context needs a name.", ExitCode.USAGE)
+    parse_url(address)
+    # A context is used from any directory.
+    files = {key: session.given.get(key) for key in ("ca", "cert", "key", "token_file")}
+    given = {key: str(Path(file).absolute()) if file else "" for key, file in files.items()}
     added = contexts.Context(url=address, token_command=token_command or "", output=output or "", **given)
     if added.token_file and added.token_command:
         raise Failure("Give a token file or a token command, not both.", ExitCode.USAGE)

@@ -41,5 +41,5 @@ def _body(data: str) -> Any:
     try:
         text = sys.stdin.read() if data == "-" else Path(data[1:]).read_text() if data.startswith("@") else data
         return json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"The body cannot be used: {error}.", ExitCode.USAGE) from error

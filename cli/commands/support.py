@@ -67,16 +67,16 @@ def collect(client: Client, node_status: bool, redact: bool) -> tuple[dict[str, 
     more += [f"{operation_path(kind)}/{word}" for kind in KINDS for word in ("status", "history")]
     others, failed = _read(client, more)
     documents = {path: without_secrets(item) for path, item in {**documents, **others}.items()}
+    errors = without_secrets({**errors, **failed})
     redaction = Redaction()
     if redact:
-        for document in documents.values():
+        for document in [*documents.values(), client.base, list(errors.values())]:
             redaction.learn(document)
     files = {}
     for path, document in documents.items():
         text = document if isinstance(document, str) else json.dumps(document, indent=2, ensure_ascii=False)
         name = path.strip("/") + (".txt" if isinstance(document, str) else ".json")
         files[name] = (redaction.apply(text) if redact else text).encode()
-    errors |= failed
     return files, {path: redaction.apply(why) if redact else why for path, why in errors.items()}
 
 

@@ -140,7 +140,8 @@ class Account:
         token = self._request(make_login_token(self._account, now))
         ends = expiry_of(token)
         lasts = UNKNOWN_SECONDS if ends is None else max(0.0, ends - now)
-        self._token, self._renew_at, self._is_new = token, now + lasts * RENEW_AFTER, True
+        # Where the clocks differ, a new token can seem to have ended: it is not replaced in each turn of the driver.
+        self._token, self._renew_at, self._is_new = token, now + max(RETRY_SECONDS, lasts * RENEW_AFTER), True
         logger.info("logged in as service account %s; the token lasts %.0f s", self._account.uid, lasts)
 
     def _request(self, login_token: str) -> str:

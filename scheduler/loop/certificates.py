@@ -68,7 +68,7 @@ class Certificates:
         if record is None or issuer is None or record.following is not None or record.current.sealed:
             return None
         try:
-            if not issuer.uses_files or issuer.certificate() == record.current.certificate:
+            if not issuer.uses_files or issuer.holds(record.current):
                 return None
             following = issuer.new(now)
         except AuthorityError as error:
@@ -140,8 +140,7 @@ class Certificates:
                 chain = "" if is_running(node) else self._sign(query.request, names, record.following, state, now)
             except AuthorityError as both:
                 return CertificateReply(query.task_id, problem=str(both))
-        trusted = "".join(authority.certificate for authority in record.trusted)
-        return CertificateReply(query.task_id, chain, trusted)
+        return CertificateReply(query.task_id, chain, record.trusted_pem)
 
     def _sign(self, request: str, names: Names, authority: Authority, state: ClusterState, now: float) -> str:
         """Return the certificate. Raises RequestRefused and AuthorityError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,6 +19,8 @@ from scheduler.core.state.operation import SCHEDULER, OperationRecord, Operation
 from scheduler.core.state.operation_kinds import AUTHENTICATION, ROTATION
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
 
+logger = logging.getLogger(__name__)
+
 _PASSWORD_BYTES = 32
 _DAY = 86_400.0
 _AGAIN_SECONDS = 3600.0
@@ -32,12 +35,28 @@ def new_password() -> str:
 def with_logins(state: ClusterState, sealer: Sealer | None) -> ClusterState:
     """Return the state with the superusers' passwords, if authentication is wanted and they are not made yet.
 
-    They are stored in the same transaction as the first decision that needs them.
+    They are stored in the same transaction as the first decision that needs them. While authentication is off, those
+    whose key is lost are replaced: the next change to `on` sets the passwords without a login.
     """
-    if state.logins is not None or sealer is None or state.target.spec.cassandra.authentication == OFF:
+    if sealer is None:
         return state
+    off, record = state.target.spec.cassandra.authentication == OFF, state.logins
+    needed = not off if record is None else off and not _can_open(record, sealer)
+    if not needed:
+        return state
+    if record is not None:
+        logger.warning("no key of %s opens the passwords of the service's users: others are made", SETTINGS)
     users = tuple(Login(name, sealer.seal(name, {PASSWORD: new_password()}), name) for name in SERVICE_ROLES)
     return replace(state, logins=LoginsRecord(users, SERVICE_ROLES[0]))
+
+
+def _can_open(record: LoginsRecord, sealer: Sealer) -> bool:
+    try:
+        for user in record.users:
+            sealer.open(user.sealed_as, user.sealed)
+    except SealError:
+        return False
+    return True
 
 
 def due_rotation(
@@ -78,7 +97,8 @@ def _is_calm(state: ClusterState, now: float) -> bool:
     last = state.operations.get(ROTATION)
     if last is None or last.state is not OperationState.STOPPED or last.finished_at is None:
         return True
-    return now >= last.finished_at + _AGAIN_SECONDS
+    # A stop that lies in the future is one before the clock was set back.
+    return not 0 <= now - last.finished_at < _AGAIN_SECONDS
 
 
 def job_logins(state: ClusterState, sealer: Sealer | None, operation: OperationRecord | None = None) -> dict[str, str]:

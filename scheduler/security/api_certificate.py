@@ -161,7 +161,12 @@ def _key_problems(material: Material, chain: list[Certificate]) -> Iterator[str]
     except (ValueError, UnsupportedAlgorithm):
         yield f"{material.key_name} holds no private key in PEM."
         return
-    if chain and chain[0].public_key() != key.public_key():
+    try:
+        is_own = not chain or chain[0].public_key() == key.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        yield f"{material.certificate_name} has a public key that cannot be used: take RSA or a common elliptic curve."
+        return
+    if not is_own:
         yield (
             f"{material.key_name} is not the key of the certificate in {material.certificate_name}, whose own "
             "certificate must be the first one."

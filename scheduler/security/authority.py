@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -16,7 +16,17 @@ AUTHORITY_DAYS = 3650
 # A clock that is a little behind must not refuse a new certificate.
 BACKDATED = timedelta(hours=1)
 _REQUEST_BYTES = 8192
+# What `cryptography` raises for PEM that it can split, but not read or use: fields, curves and extensions.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+SignerKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 class AuthorityError(Exception):
@@ -101,12 +111,16 @@ def issue_client(name: str, identity: str, authority: KeyPair, days: float, now:
 
 
 def read_authority(certificate: str, key: str) -> KeyPair:
-    """Return the authority of these PEM texts; the first certificate signs. Raises AuthorityError."""
-    pair = KeyPair(certificate, key)
-    found, _ = _load(pair)
+    """Return the authority of these PEM texts. Raises AuthorityError.
+
+    Only the first certificate counts: nodes would take each certificate of the others as one of a peer.
+    """
+    found, _ = _load(KeyPair(certificate, key))
     if not _is_authority(found):
         raise AuthorityError("its certificate is not that of an authority (basicConstraints CA:TRUE)")
-    return pair
+    if not _may_sign(found):
+        raise AuthorityError("its certificate must not sign others: its keyUsage is without keyCertSign")
+    return KeyPair(_pem(found), key)
 
 
 def read_authorities(text: str) -> tuple[str, ...]:
@@ -125,11 +139,11 @@ def read_authorities(text: str) -> tuple[str, ...]:
 def certifies(authority: str, other: str) -> bool:
     """Return whether an authority has signed another one, or is the same one; both are PEM."""
     one, found = (x509.load_pem_x509_certificate(pem.encode()) for pem in (authority, other))
-    if found.public_key() == one.public_key():
-        return True
     try:
+        if found.public_key() == one.public_key():
+            return True
         found.verify_directly_issued_by(one)
-    except (ValueError, TypeError, InvalidSignature):
+    except (InvalidSignature, *_UNREADABLE):
         return False
     return True
 
@@ -137,8 +151,27 @@ def certifies(authority: str, other: str) -> bool:
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, *_UNREADABLE):
         return False
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
+
+
+def _key_identifier(issuer: x509.Certificate, public_key: SignerKey) -> x509.AuthorityKeyIdentifier:
+    """Return how certificates name their issuer's key: as the issuer's own certificate does, or OpenSSL refuses them.
+
+    Some authorities hash their keys by SHA-256.
+    """
+    try:
+        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
 def validity(certificate: str) -> tuple[float, float]:
@@ -152,10 +185,10 @@ def _read(request: str) -> tuple[x509.CertificateSigningRequest, ec.EllipticCurv
         raise RequestRefused(f"the signing request has more than {_REQUEST_BYTES} bytes")
     try:
         found = x509.load_pem_x509_csr(request.encode())
-    except ValueError as error:
+        public_key, signed, _ = found.public_key(), found.is_signature_valid, list(found.extensions)
+    except _UNREADABLE as error:
         raise RequestRefused("the signing request cannot be read") from error
-    public_key = found.public_key()
-    if not isinstance(public_key, ec.EllipticCurvePublicKey) or not found.is_signature_valid:
+    if not isinstance(public_key, ec.EllipticCurvePublicKey) or not signed:
         raise RequestRefused("the signing request is not signed by the key that it names")
     return found, public_key
 
@@ -206,7 +239,7 @@ def _sign(
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(_key_identifier(issuer, key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return _pem(certificate)
@@ -229,15 +262,18 @@ def _times(issuer: x509.Certificate, days: float, now: float) -> tuple[datetime,
 def _load(pair: KeyPair) -> tuple[x509.Certificate, SigningKey]:
     try:
         certificate = x509.load_pem_x509_certificates(pair.certificate.encode())[0]
-    except (ValueError, IndexError) as error:
-        raise AuthorityError("its certificate is no certificate in PEM") from error
+        public_key, _ = certificate.public_key(), certificate.extensions
+    except (IndexError, *_UNREADABLE) as error:
+        raise AuthorityError("its certificate is no certificate in PEM that can be read") from error
     try:
         key = serialization.load_pem_private_key(pair.key.encode(), password=None)
+    except UnsupportedAlgorithm as error:
+        raise AuthorityError("its key must be one of RSA or of a common elliptic curve") from error
     except (TypeError, ValueError) as error:
         raise AuthorityError("its key is no private key in PEM without a password") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise AuthorityError("its key must be one of RSA or of an elliptic curve")
-    if key.public_key() != certificate.public_key():
+    if key.public_key() != public_key:
         raise AuthorityError("its key does not belong to its certificate")
     return certificate, key
 

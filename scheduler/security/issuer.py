@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.certificate_messages import fingerprints
 from scheduler.core.state.authority import Authority, AuthorityRecord
 from scheduler.security.authority import AuthorityError, KeyPair, new_authority, read_authority
 from scheduler.security.authority_end import cannot_begin
@@ -32,10 +33,10 @@ class Issuer:
         """Return whether the authority is given by files."""
         return bool(self.certificate_file)
 
-    def certificate(self) -> str:
-        """Return the certificate in the file, which can be that of another key. Raises AuthorityError."""
+    def holds(self, authority: Authority) -> bool:
+        """Return whether the file has this authority's certificate, if also with another key. Raises AuthorityError."""
         try:
-            return Path(self.certificate_file).read_text()
+            return _is_same(Path(self.certificate_file).read_text(), authority.certificate)
         except (OSError, UnicodeDecodeError) as error:
             raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
 
@@ -59,7 +60,7 @@ class Issuer:
         """Return an authority that can sign. Raises AuthorityError."""
         if not authority.sealed:
             pair = self._files()
-            if pair.certificate != authority.certificate:
+            if not _is_same(pair.certificate, authority.certificate):
                 raise AuthorityError(f"{FILES} hold another authority than the one that the nodes trust")
             return pair
         if self.sealer is None:
@@ -76,3 +77,11 @@ class Issuer:
             return read_authority(Path(self.certificate_file).read_text(), Path(self.key_file).read_text())
         except (OSError, UnicodeDecodeError) as error:
             raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
+
+
+def _is_same(text: str, other: str) -> bool:
+    """Return whether two PEM texts begin with the same certificate, beside other text."""
+    try:
+        return fingerprints(text)[:1] == fingerprints(other)[:1]
+    except ValueError:  # the file's text is being replaced
+        return False

@@ -41,14 +41,19 @@ class Sealer:
     def open(self, operation: str, sealed: str) -> Mapping[str, str]:
         """Return the credentials that `seal` sealed; raises SealError."""
         try:
-            document = json.loads(self._fernet.decrypt(sealed.encode()))
-        except InvalidToken:
+            content = self._fernet.decrypt(sealed.encode())
+        except (InvalidToken, UnicodeEncodeError):
             raise SealError(
                 f"the credentials cannot be opened: no key of {SETTINGS} sealed them, or they were changed since"
             ) from None
-        if document["operation"] != operation:
+        try:
+            document = json.loads(content)
+            found, values = document["operation"], dict(document["values"])
+        except (ValueError, LookupError, TypeError):
+            raise SealError("the credentials cannot be opened: the key sealed something else here") from None
+        if found != operation:
             raise SealError("the credentials were sealed for another operation")
-        return dict(document["values"])
+        return values
 
 
 def sealer(key_file: str, key: str) -> Sealer | None:

@@ -8,6 +8,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -55,7 +56,7 @@ def parse_account(text: str) -> ServiceAccount:
 def _parse_key(text: str) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(text.encode(), password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise AccountFileError("private_key is not a PEM private key without a password") from error
     if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_BITS:
         raise AccountFileError(f"private_key must be an RSA key of at least {LEAST_BITS} bits")

@@ -129,8 +129,9 @@ def _parse(number: int, line: str) -> Token:
 
 
 def _is_meant_as_role(word: str, secret: str) -> bool:
-    """Return whether the part between two colons is a role that is misspelt."""
-    return secret.startswith(f"{_SCRYPT}:") or bool(difflib.get_close_matches(word.lower(), WORDS, n=1, cutoff=0.7))
+    """Return whether the part between two colons is a role that is misspelt, such as `readonly`."""
+    near = difflib.get_close_matches(word.lower(), WORDS, n=1, cutoff=0.7)
+    return secret.startswith(f"{_SCRYPT}:") or word.lower().startswith(tuple(WORDS)) or bool(near)
 
 
 def _hashed(number: int, name: str, role: Role, text: str) -> Token:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from executor.certificate_messages import OFF
 from scheduler.core.commands.command import Refusal, RefusalKind, RenewCertificates, RotateAuthority
 from scheduler.core.configuration.standing_plans import CERTIFICATES, plan_record
-from scheduler.core.nodes.certificates import certified_nodes, facts_of
+from scheduler.core.nodes.certificates import certified_nodes, facts_of, fingerprint
 from scheduler.core.state.authority import Authority, RotationPhase
 from scheduler.core.state.cluster import ClusterState
 
@@ -42,7 +42,7 @@ def _rotate(state: ClusterState, command: RotateAuthority) -> ClusterState | Ref
     if record.following is not None:
         return Refusal(RefusalKind.CONFLICT, "The authority is rotated already: see the plan certificates.")
     following = Authority(command.certificate, command.sealed)
-    if following.certificate == record.current.certificate:
+    if fingerprint(following) == fingerprint(record.current):
         text = "The files of the authority hold the present one: put the new certificate and key there first."
         return Refusal(RefusalKind.CONFLICT, text)
     begun = replace(

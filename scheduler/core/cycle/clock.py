@@ -29,6 +29,10 @@ def set_back(state: ClusterState, now: float) -> ClusterState:
         return state
     clamped = {kind.attribute: _clamp(kind, state, now) for kind in COLLECTIONS}
     state = with_collections(state, clamped)
+    logins = state.logins
+    if logins is not None and logins.changed_at is not None and logins.changed_at > now:
+        # Otherwise no password would be old before the clock says that time again.
+        state = replace(state, logins=replace(logins, changed_at=now))
     # In its first cycle a process has only the records, which a machine with another clock may have written.
     return state if state.memory.at == 0.0 else _forget_ahead(state, now)
 

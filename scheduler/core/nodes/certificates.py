@@ -100,19 +100,20 @@ def wanted_of(record: AuthorityRecord) -> Wanted:
 
     While nodes begin to trust both authorities, a node that was launched can have a certificate of the new one.
     """
-    trusted = frozenset(fingerprint(item) for item in record.trusted)
-    both = record.phase is RotationPhase.TRUST_BOTH
-    return Wanted(trusted if both else frozenset((fingerprint(record.signing),)), trusted)
+    # A record of an earlier version can hold a whole chain, which its nodes trust.
+    trusted = frozenset(found for item in record.trusted for found in _fingerprints(item.certificate))
+    signing = record.trusted if record.phase is RotationPhase.TRUST_BOTH else (record.signing,)
+    return Wanted(frozenset(map(fingerprint, signing)), trusted)
 
 
 def fingerprint(authority: Authority) -> str:
     """Return the SHA-256 of an authority's certificate."""
-    return _fingerprint(authority.certificate)
+    return _fingerprints(authority.certificate)[0]
 
 
 @lru_cache(maxsize=8)  # of the few authorities, for each node in each cycle
-def _fingerprint(certificate: str) -> str:
-    return fingerprints(certificate)[0]
+def _fingerprints(certificates: str) -> tuple[str, ...]:
+    return fingerprints(certificates)
 
 
 def pending(state: ClusterState) -> Iterator[tuple[NodeRecord, Reason]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from executor.certificate_messages import split_certificates
 from scheduler.core.state.node import SCHEMA_VERSION
 
 
@@ -57,3 +58,11 @@ class AuthorityRecord:
             return (self.following,)
         other = self.following if self.signing is self.current else self.current
         return (self.signing, other)
+
+    @property
+    def trusted_pem(self) -> str:
+        """Return the certificates that nodes trust, as PEM.
+
+        Files that an earlier version stored as they were can lack the newline at their end.
+        """
+        return "".join(pem for item in self.trusted for pem in split_certificates(item.certificate))

@@ -80,7 +80,9 @@ def test_operator_endpoints(agent: AgentProcess, master: FakeMaster) -> None:
     assert agent.get("/monitor/statistics")[0]["statistics"]["mem_rss_bytes"] > 0
     assert agent.get("/metrics/snapshot")["slave/tasks_running"] == 1.0
     assert agent.get("/flags")["flags"]["executor_shutdown_grace_period"] == "1secs"
-    assert agent.get("/version") == {"version": "1.12.0"}
+    version = agent.get("/version")
+    assert set(version) == {"build_date", "build_time", "build_user", "version"}
+    assert version["version"] == "1.12.0"
     assert agent.request("GET", "/health") == (200, "")
     assert agent.request("GET", "/nope") == (404, "404 Not Found.")
 

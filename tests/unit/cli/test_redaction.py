@@ -39,3 +39,19 @@ def test_names_are_the_same_everywhere() -> None:
     )
     assert text == ("principal-3 restarted host-1 (address-2), not host-1.org; address-4 is up, address-4 too")
     assert redaction.apply("malice") == "malice"
+
+
+def test_hosts_of_urls_and_addresses_of_both_versions() -> None:
+    redaction = Redaction()
+    redaction.learn(["get https://files.corp.example:8443/a.tgz", {"external_location": "s3://bucket.one/prod"}])
+    text = redaction.apply(
+        "files.corp.example is away: zk://zk-1:2181,zk-2:2181/mesos, https://files.corp.example:8443/b. At "
+        "http://master, says master, s3://bucket.one/prod/k, s3://second/k, "
+        "[2001:db8::7]:9042 or 2001:db8::7, ::ffff:10.0.0.9, https://me:x@db.example/a"
+    )
+    assert text == (
+        "host-1 is away: zk://host-4:2181,host-5:2181/mesos, https://host-1:8443/b. At http://host-6, says master, "
+        "location-2/k, s3://host-7/k, [address-8]:9042 or address-8, address-9, https://<hidden>@host-10/a"
+    )
+    same = "at 12:30:45 of 2026-11-29T12:30:45Z, C++ std::x, AB:CD:EF, 1:2:3"
+    assert redaction.apply(same) == same

@@ -55,6 +55,13 @@ def test_an_authority_that_is_not_trusted(cli: CommandLine, authority: Authority
         assert said(cli, url) == "the authority of its certificate is not trusted: give its file with --ca."
 
 
+def test_an_authority_below_another_one_is_enough(cli: CommandLine, authority: Authority, tmp_path: Path) -> None:
+    below = Authority(tmp_path / "below", "below", parent=authority)
+    with serving(below.issue("api")) as url:
+        ran = cli("--url", url, "--ca", str(below.ca), "seeds")
+    assert ran.code == ExitCode.NOT_FOUND, "the API is reached"
+
+
 def test_another_name(cli: CommandLine, authority: Authority) -> None:
     with serving(authority.issue("api", address="10.9.9.9")) as url:
         found = said(cli, url, "--ca", str(authority.ca))

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.security.api_certificate import CertificateFiles, UnusableCertificate, identify
 from service.certificate import BAD_POLLS, DAY, ApiCertificate
-from tests.certificates import Authority, Issued
+from tests.certificates import Authority, Issued, of_unknown_curve
 
 
 @pytest.fixture
@@ -71,6 +71,12 @@ class TestUse:
             f"API_CERTIFICATE_FILE {files.certificate} holds no certificate in PEM.",
             f"API_KEY_FILE {files.key} holds no private key in PEM.",
         )
+
+    def test_a_certificate_of_an_unknown_curve(self, files: CertificateFiles) -> None:
+        path = Path(files.certificate)
+        path.write_text(of_unknown_curve(path.read_text()))
+        (problem,) = problems(files)
+        assert problem.startswith(f"API_CERTIFICATE_FILE {path} has a public key that cannot be used: ")
 
     def test_files_that_are_not_there(self, files: CertificateFiles) -> None:
         for path in (files.certificate, files.key):

@@ -12,6 +12,7 @@ from executor.certificate_messages import CertificateFacts, fingerprints
 from scheduler.core.events.certificates import certificate_entries
 from scheduler.core.nodes.certificates import wanted_of
 from scheduler.core.nodes.expiry import expiry_state
+from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.configuration import Configuration
 from scheduler.metrics import Metrics
@@ -66,6 +67,18 @@ def test_who_has_what(gateway: CoreGateway) -> None:
     assert [(node["node"], node["serial"], node["ports"], node["message"]) for node in found["nodes"]] == [
         (f"node-{index}", "a1", [7000, 9042], "") for index in range(3)
     ]
+
+
+def test_an_authority_that_was_stored_as_its_file_was(gateway: CoreGateway) -> None:
+    """An earlier version stored a whole chain, and text without a newline at its end."""
+    first, root, second = (new_authority(name, BEGAN).certificate for name in ("first", "root", "second"))
+    record = AuthorityRecord(Authority(f"{first}{root}".strip()), Authority(second), RotationPhase.TRUST_BOTH)
+    gateway.state = replace(gateway.state, authority=record)
+    client = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client()
+    found = client.get("/v1/certificates").get_json()["authorities"]
+    assert [item["fingerprint"] for item in found] == [fingerprints(pem)[0] for pem in (first, second)]
+    assert "".join(item["certificate"] for item in found) == f"{first}{root}{second}"
+    assert client.get("/v1/certificates/authorities").text == f"{first}{root}{second}"
 
 
 def test_what_is_asked_of_clients_and_by_which_nodes(gateway: CoreGateway) -> None:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from api import create_app
 from api.http.refusals import WRONG_TOKENS
 from scheduler.core.commands.command import Interrupt
+from scheduler.security.tokens import Role, new_token
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
 
 FILE = "# operators\nalice:alices-token\n\nnobodys-token\n"
@@ -173,6 +174,18 @@ def test_who_guesses_is_slowed_down_and_who_was_there_before_is_not(client: Flas
     assert ask(client, "token=alices-token")[0] == 200
     assert ask(client, None)[0] == 401
     assert client.get("/v1/health").status_code == 200
+
+
+def test_a_file_that_is_empty_for_a_moment_makes_no_one_guess(gateway: CoreGateway, tokens: Path) -> None:
+    token, line = new_token("metrics", Role.READ)
+    tokens.write_text(line)
+    client = create_app(gateway, make_settings(API_TOKEN_FILE=str(tokens))).test_client()
+    assert ask(client, f"token={token}")[0] == 200
+    tokens.write_text("")
+    assert {ask(client, f"token={token}")[0] for _ in range(WRONG_TOKENS + 1)} == {401}
+    tokens.write_text(f"# replaced\n{line}\n")
+    assert ask(client, f"token={token}")[0] == 200
+    assert [ask(client, f"token=guess-{number}")[0] for number in range(WRONG_TOKENS + 1)][-1] == 429
 
 
 def test_behind_a_trusted_router_each_client_is_slowed_down_alone(gateway: CoreGateway, tokens: Path) -> None:

@@ -16,6 +16,8 @@ from executor.certificate_messages import CertificateFacts, CertificateReply
 from executor.tls import renewal
 from executor.tls.certificate import CertificateError
 from executor.tls.handshake import shown
+from scheduler.security.authority import KeyPair
+from tests.certificates import Authority
 from tests.unit.executor.tls.signing import ADDRESS, Signer
 from tests.waiting import wait_for
 
@@ -74,6 +76,19 @@ def test_a_certificate_is_proven_once_cassandra_serves(signer: Signer, port: Por
     signer.certificates.note_serving()
     wait_for("the proof", lambda: signer.certificates.facts.ports == (port.number,), 10.0)
     assert port.reloads == 0
+
+
+def test_an_authority_below_another_one_proves_its_nodes(tmp_path: Path) -> None:
+    """Nodes trust the signing authority alone, not the one that has signed it."""
+    root = Authority(tmp_path / "root", "root")
+    below = Authority(tmp_path / "below", "below", parent=root)
+    signer = Signer(tmp_path, KeyPair(below.ca.read_text(), below.key.read_text()), days=0.5)
+    signer.certificates.obtain(5.0)
+    port = Port(signer)
+    try:
+        assert shown(ADDRESS, port.number, signer.files, 5.0)
+    finally:
+        port.close()
 
 
 def test_a_call_brings_another_certificate_without_a_restart(signer: Signer, port: Port) -> None:

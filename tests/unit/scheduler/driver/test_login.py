@@ -172,6 +172,19 @@ def test_a_token_is_used_until_it_is_about_to_end(world: World) -> None:
     assert login.header() == f"token={world.iam.given[1]}"
 
 
+def test_a_token_that_seems_to_have_ended_is_not_replaced_all_the_time(world: World) -> None:
+    """The scheduler's clock can be ahead of the login server's; the driver asks in each of its turns."""
+    world.iam.lasts = -60.0
+    login = world.login()
+    login.prepare()
+    for _ in range(3):
+        login.renew()
+    assert len(world.iam.given) == 1
+    world.clock.ahead = RETRY_SECONDS + 1.0
+    login.renew()
+    assert len(world.iam.given) == 2
+
+
 def test_a_renewal_that_fails_keeps_the_token_and_is_tried_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,7 +16,7 @@ from executor.tls.certificate import checked, new_request
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.nodes.certificates import wanted_of
-from scheduler.core.state.authority import AuthorityRecord, RotationPhase
+from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import EntryKind
 from scheduler.core.state.node import Agent, TaskState
@@ -303,3 +303,31 @@ def test_an_expired_authority_in_the_files_begins_no_rotation(tmp_path: Path, ca
         assert certificates.due_rotation(in_files, NOW) is None
     (said,) = [record.message for record in caplog.records]
     assert "begin no rotation: the authority in SECURITY_CA_CERTIFICATE_FILE" in said
+
+
+@pytest.mark.parametrize("phase", [None, RotationPhase.TRUST_BOTH, RotationPhase.NEW_CERTIFICATES])
+def test_stored_texts_of_authorities_are_sent_as_pem_and_wanted_whole(
+    phase: RotationPhase | None, tmp_path: Path
+) -> None:
+    """An earlier version stored the file as it was: with a chain, or without the newline at its end."""
+    pair, root, other = (new_authority(name, NOW) for name in ("signing", "root", "other"))
+    certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    key.write_text(pair.key)
+    certificate.write_text(pair.certificate)
+    files = Issuer("cassandra", None, str(certificate), str(key))
+    stored = Authority(f"{pair.certificate}{root.certificate}".strip())
+    record = AuthorityRecord(stored)
+    if phase is RotationPhase.TRUST_BOTH:
+        record = AuthorityRecord(stored, Authority(other.certificate.strip()), phase)
+    elif phase is not None:
+        record = AuthorityRecord(Authority(other.certificate.strip()), stored, phase)
+    found = replace(encrypted(), authority=record)
+    request = new_request("node-0", "127.0.0.2")
+    reply = ask(found, files, request.pem)
+    facts = checked(request, reply.chain, reply.trusted, "127.0.0.2", NOW)
+    wanted = wanted_of(record)
+    assert set(facts.trusted) == wanted.trusted
+    assert len(wanted.trusted) == (2 if phase is None else 3)
+    assert facts.authority in wanted.authorities
+    assert fingerprints(root.certificate)[0] not in wanted.authorities
+    assert Certificates(Sender(), files).due_rotation(replace(found, authority=AuthorityRecord(stored)), NOW) is None

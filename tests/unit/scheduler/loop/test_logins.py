@@ -82,6 +82,25 @@ def test_a_lost_key_is_a_problem_only_while_it_is_needed() -> None:
     assert job_logins(off, None) == {}
 
 
+def test_a_key_that_is_lost_for_good_is_got_over_by_off_and_on(caplog: pytest.LogCaptureFixture) -> None:
+    """The superusers are made again without a login, as on a cluster that had none."""
+    made = with_logins(cluster(), SEALER)
+    assert made.logins is not None
+    made = replace(made, logins=replace(made.logins, made=True, replicas=3))
+    other = Sealer([new_key()])
+    assert with_logins(made, other) is made, "the file can be a wrong one"
+    off = replace(made, target=cluster("off").target)
+    assert with_logins(off, SEALER) is off
+    assert with_logins(off, None) is off
+    after = with_logins(off, other)
+    assert after.logins is not None
+    assert (after.logins.made, after.logins.replicas) == (False, 0)
+    assert with_logins(after, other) is after
+    assert len(caplog.records) == 1
+    on_again = replace(after, target=made.target)
+    assert set(job_logins(on_again, other)) == {"cassandra_username", "cassandra_password"}
+
+
 NOW = 1_000_000_000.0
 DAY = 86_400.0
 
@@ -123,9 +142,11 @@ def test_old_passwords_are_rotated() -> None:
         (replace(aged(), operations={"repair": operation("repair")}), False),
         (replace(aged(), operations={"rotation": stopped(NOW - 3599)}), False),
         (replace(aged(), operations={"rotation": stopped(NOW - 3601)}), True),
+        (replace(aged(), operations={"rotation": stopped(NOW + 10 * DAY)}), True),
         (replace(aged(), operations={"rotation": stopped(NOW - 1, OperationState.COMPLETE)}), True),
     ],
-    ids=("unknown", "young", "off", "no users", "a repair", "stopped now", "stopped long ago", "complete"),
+    ids=("unknown", "young", "off", "no users", "a repair", "stopped now", "stopped long ago", "the clock was set back",
+         "complete"),
 )  # fmt: skip
 def test_when_passwords_are_rotated(state: ClusterState, is_due: bool) -> None:
     assert (due(state) is not None) == is_due

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from scheduler.security.authority import (
     KeyPair,
     Names,
     RequestRefused,
+    certifies,
     issue_client,
     issue_server,
     new_authority,
@@ -30,6 +32,7 @@ from scheduler.security.authority import (
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
 from tests.certificates import Authority as OtherAuthority
+from tests.certificates import changed, of_unknown_curve
 
 NOW = time.time()
 NAMES = Names("node-0", ("10.0.0.1",), ("host-1.example", "node-0.cassandra.mesos"), "spiffe://cassandra/node-0")
@@ -165,3 +168,76 @@ def test_what_is_no_authority(tmp_path: Path) -> None:
     with pytest.raises(AuthorityError, match="no private key in PEM without a password"):
         read_authority(test_authority.ca.read_text(), "nothing")
     assert len(split_certificates(leaf.certificate.read_text() + test_authority.ca.read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        of_unknown_curve(request()),
+        # Two extensions of the same name.
+        changed(request(more=x509.BasicConstraints(ca=True, path_length=None)), b"\x55\x1d\x13", b"\x55\x1d\x11"),
+        # Bytes that are no names.
+        changed(request(), b"\x87\x04\x0a\x00\x00\x01", b"\x87\x05\x0a\x00\x00\x01"),
+    ],
+    ids=("an unknown curve", "an extension twice", "broken names"),
+)
+def test_odd_requests_are_refused(authority: KeyPair, pem: str) -> None:
+    with pytest.raises(RequestRefused, match="the signing request cannot be read"):
+        sign_node(pem, NAMES, authority, 30, NOW)
+
+
+def test_an_authority_of_an_unknown_curve_is_refused(authority: KeyPair) -> None:
+    with pytest.raises(AuthorityError, match="its certificate is no certificate in PEM that can be read"):
+        read_authority(of_unknown_curve(authority.certificate), authority.key)
+    with pytest.raises(AuthorityError, match="its key must be one of RSA or of a common elliptic curve"):
+        read_authority(authority.certificate, of_unknown_curve(authority.key))
+    assert not certifies(authority.certificate, of_unknown_curve(authority.certificate))
+
+
+def made(key: ec.EllipticCurvePrivateKey, *more: x509.ExtensionType) -> KeyPair:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made elsewhere")])
+    begin = datetime.fromtimestamp(NOW, UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=30))
+    for extension in (x509.BasicConstraints(ca=True, path_length=None), *more):
+        builder = builder.add_extension(extension, critical=False)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return KeyPair(pem, key.private_bytes(*form).decode())
+
+
+def test_certificates_name_the_key_of_their_authority_as_it_does_itself() -> None:
+    """OpenSSL finds no issuer otherwise. Programs in Go name keys by SHA-256, others by SHA-1."""
+    key, digest = ec.generate_private_key(ec.SECP256R1()), b"\x07" * 20
+    for pair, expected in (
+        (made(key, x509.SubjectKeyIdentifier(digest)), digest),
+        (made(key), x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest),
+    ):
+        leaf = x509.load_pem_x509_certificate(sign_node(request(), NAMES, pair, 30, NOW).encode())
+        found = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+        assert found.key_identifier == expected
+
+
+def test_an_authority_that_must_not_sign_is_refused() -> None:
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    pair = made(ec.generate_private_key(ec.SECP256R1()), usage)
+    with pytest.raises(AuthorityError, match="its keyUsage is without keyCertSign"):
+        read_authority(pair.certificate, pair.key)
+
+
+def test_only_the_first_certificate_of_the_files_is_the_authority(authority: KeyPair, tmp_path: Path) -> None:
+    """Nodes would take each certificate of a company's root as one of a peer."""
+    root = new_authority("root", NOW)
+    chain = f"Subject: CN=test\n{authority.certificate}\n{root.certificate}".strip()
+    assert read_authority(chain, authority.key) == authority
+    other_label = authority.certificate.replace(" CERTIFICATE-", " X509 CERTIFICATE-")
+    assert read_authority(other_label, authority.key) == authority
+    certificate, key = tmp_path / "ca.pem", tmp_path / "ca.key"
+    key.write_text(authority.key)
+    issuer = Issuer("cassandra", None, str(certificate), str(key))
+    for text in (authority.certificate, chain, other_label, authority.certificate.strip()):
+        certificate.write_text(text)
+        # As an earlier version stored them, which kept the text.
+        for stored in (authority.certificate, chain, authority.certificate.strip(), other_label):
+            assert issuer.holds(Authority(stored))
+            assert issuer.pair(Authority(stored)) == authority
+    assert not issuer.holds(Authority(root.certificate))

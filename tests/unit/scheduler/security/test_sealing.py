@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from scheduler.security.sealing import KeyFileError, Sealer, SealError, is_key, parse_keys, sealer
 from tests.unit.sealing_keys import new_key
@@ -41,9 +42,16 @@ def test_another_key_does_not_open_and_the_reason_names_the_setting() -> None:
 def test_what_was_changed_does_not_open() -> None:
     made = Sealer([new_key()])
     sealed = made.seal("operation-1", VALUES)
-    for bad in ("", "nonsense", sealed[:-4], sealed[:30] + ("A" if sealed[30] != "A" else "B") + sealed[31:]):
+    for bad in ("", "nonsense", "\ud800", sealed[:-4], sealed[:30] + ("A" if sealed[30] != "A" else "B") + sealed[31:]):
         with pytest.raises(SealError):
             made.open("operation-1", bad)
+
+
+@pytest.mark.parametrize("content", [b"no JSON", b"[]", b"{}", b'{"operation": "a", "values": [1]}', b"\xff"])
+def test_a_key_can_have_sealed_something_else(content: bytes) -> None:
+    key = new_key()
+    with pytest.raises(SealError, match="the key sealed something else here"):
+        Sealer([key]).open("a", Fernet(key.encode()).encrypt(content).decode())
 
 
 def test_one_operations_credentials_are_not_anothers() -> None:

@@ -17,6 +17,7 @@ from scheduler.security.service_account import (
     make_login_token,
     parse_account,
 )
+from tests.certificates import of_unknown_curve
 
 KEY = rsa.generate_private_key(65537, 2048)
 FORM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
@@ -60,6 +61,10 @@ def test_the_key_is_not_shown() -> None:
         ({"login_endpoint": "leader.mesos"}, "login_endpoint must be an https"),
         ({"login_endpoint": "https://user:word@leader.mesos/x"}, "login_endpoint must be an https"),
         ({"private_key": "geheim"}, "private_key is not a PEM private key without a password"),
+        (
+            {"private_key": of_unknown_curve(pem(ec.generate_private_key(ec.SECP256R1())))},
+            "private_key is not a PEM private key",
+        ),
         ({"private_key": pem(KEY, b"word")}, "private_key is not a PEM private key without a password"),
         ({"private_key": pem(ec.generate_private_key(ec.SECP256R1()))}, "private_key must be an RSA key"),
         (

@@ -27,7 +27,8 @@ def test_a_token_may_have_colons(text: str) -> None:
     "text",
     [
         "", "#\n", "short", "a:short", "a:read:short", ":long-enough", "with blank inside", "ünïcödé-token",
-        "a:Admin:long-enough", "a:raed:long-enough", "a:reader:long-enough", "a:scrypt:x:y:z", "scrypt:0:1:2",
+        "a:Admin:long-enough", "a:raed:long-enough", "a:reader:long-enough", "a:readonly:long-enough",
+        "a:administrator:long-enough", "a:scrypt:x:y:z", "scrypt:0:1:2",
         "a:read:scrypt:x", "a:whatever:scrypt:0011223344556677:AAAA:AAAA", "a:admin:scrypt:::", "a:tab\there-it-is",
         "a:" + "x" * 2000, "a\x1b:long-enough", "x" * 2000 + ":long-enough",
     ],

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from executor.protocol import JobProgress
+from executor.protocol import SERVICE_ROLES, JobProgress
 from scheduler.core.cycle.clock import set_back
 from scheduler.core.decide import decide
 from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Memory, Reconciliation, Stray
+from scheduler.core.state.logins import Login, LoginsRecord
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskState
 from tests.unit.scheduler.core.samples import node, state, step, up
 
@@ -48,6 +49,16 @@ def test_what_has_begun_began_by_now(begun_at: float | None, expected: float | N
     intent = Intent(IntentKind.RESTART, BEFORE, "node-0__a", begun_at=begun_at, by_rack=True)
     after = set_back(state(up(0, intent=intent), memory=Memory(at=BEFORE)), NOW).nodes["node-0"].intent
     assert after == replace(intent, begun_at=expected)
+
+
+@pytest.mark.parametrize("at", [0.0, BEFORE], ids=["in another process", "in this one"])
+@pytest.mark.parametrize(("changed_at", "expected"), [(None, None), (NOW - 1.0, NOW - 1.0), (BEFORE, NOW)])
+def test_a_password_was_changed_by_now(at: float, changed_at: float | None, expected: float | None) -> None:
+    """Otherwise none is rotated before the clock says that time again."""
+    users = tuple(Login(name, "sealed", name) for name in SERVICE_ROLES)
+    record = LoginsRecord(users, SERVICE_ROLES[0], made=True, changed_at=changed_at)
+    after = set_back(state(up(0), logins=record, memory=Memory(at=at)), NOW).logins
+    assert after == replace(record, changed_at=expected)
 
 
 def test_a_step_of_maintenance_neither() -> None:
