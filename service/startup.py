@@ -230,7 +230,7 @@ class Service:
             self._zookeeper = None
 
 
-_SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()))
+_SOURCES = Sources(now=time.time, new_id=lambda: str(uuid.uuid4()), uptime=time.monotonic)
 
 
 @contextmanager

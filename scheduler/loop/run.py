@@ -31,6 +31,7 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import SCHEDULER, is_live
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.loop.certificates import Certificates
+from scheduler.loop.clock import ClockWatch
 from scheduler.loop.credentials import Credentials
 from scheduler.loop.curves import Curves
 from scheduler.loop.dispatch import Dispatch, Sender
@@ -74,10 +75,11 @@ KEPT_EVALUATIONS = 500
 
 @dataclass(frozen=True)
 class Sources:
-    """The clock, in seconds since the epoch, and the source of unused ids."""
+    """The clock, in seconds since the epoch, the source of unused ids, and a clock that never jumps."""
 
     now: Callable[[], float]
     new_id: Callable[[], str]
+    uptime: Callable[[], float] | None = None
 
 
 class Loop:
@@ -113,6 +115,7 @@ class Loop:
         self._certificates = Certificates(sender, issuer, self.put)
         self._state = state
         self._sources = sources
+        self._clock = ClockWatch(sources.uptime)
         self._publish = publish
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopping = False
@@ -151,6 +154,7 @@ class Loop:
         """Run one cycle over these events."""
         began = self._sources.now()
         self._count("cycles_total")
+        self._state = self._clock.follow(self._state, began)
         commands = self._take(events, began)
         self._state = with_logins(self._state, self._sealer)
         self._state = self._certificates.with_authority(self._state, began)

@@ -108,7 +108,7 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
     node = _one(state, command.node)
     if isinstance(node, Refusal):
         return node
-    if (again := place_again(node, command.forced)) is not None:
+    if (again := place_again(state, node, command.forced)) is not None:
         return replace(state, nodes={**state.nodes, node.name: again})
     if (forced := _force_replacement(node)) is not None and command.forced:
         return replace(state, nodes={**state.nodes, node.name: forced})
@@ -157,11 +157,16 @@ def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusa
         return Refusal(RefusalKind.CONFLICT, f"{node.name} has no pending action to cancel")
     if (back := move_back(node)) is not None:
         return replace(state, nodes={**state.nodes, node.name: back})
-    if node.intent.begun_at is not None:
+    if node.intent.begun_at is not None and not _is_unmoved(node.intent):
         state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
         text = f"{intent_name(node)} has begun: {state_of_it}"
         return Refusal(RefusalKind.CONFLICT, text)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
+
+
+def _is_unmoved(intent: Intent) -> bool:
+    """Return whether a replacement has ended the node's task at most: recovery launches the node in its old place."""
+    return intent.kind is IntentKind.REPLACE and intent.previous is None
 
 
 def _select(state: ClusterState, names: Iterable[str]) -> list[NodeRecord] | Refusal:

@@ -157,9 +157,15 @@ def build_state(stored: Stored, target: Configuration, errors: tuple[str, ...] =
 
 
 def set_target(state: ClusterState, target: Configuration, canary: bool = False) -> ClusterState:
-    """Return the state with another target, and with a new canary or none; an older canary ends."""
+    """Return the state with another target, and with a new canary or none; an older canary ends.
+
+    A member whose step an operator has forced is left out of the roll-out of the target before, and of no other.
+    """
     # Here and not in a cycle: another target can follow before anything is decided.
     state = note_wishes(state)
+    forced = {name: node for name, node in state.nodes.items() if node.forced and node.deployed is not None}
+    nodes = {**state.nodes, **{name: replace(node, forced=False) for name, node in forced.items()}}
+    state = replace(state, nodes=nodes) if forced else state
     before = plan_record(state, DEPLOY)
     plan = replace(before, canary=Canary(target.id) if canary else None)
     plans = state.plans if plan == before else {**state.plans, DEPLOY: plan}

@@ -1,6 +1,8 @@
 """A clock that was set back: times in the future are clamped to now, so that no back-off grows.
 
-A clock that jumps ahead needs nothing: due work is done a little early, and all of it can be done twice.
+If a clock jumps ahead, due work is done a little early, and all of it can be done twice. What destroys a volume in the
+end is the exception: the time of grace of garbage, and the absence after which a node is replaced. They go on counting
+from where they were.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from scheduler.core.state.cluster import ClusterState, Memory, Sighting, Stray
+from scheduler.core.state.lifecycle import LIVE
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.record_kinds import COLLECTIONS, Collection, with_collections
 
 Key = TypeVar("Key")
@@ -31,6 +35,22 @@ def set_back(state: ClusterState, now: float) -> ClusterState:
         state = replace(state, logins=replace(logins, changed_at=now))
     # In its first cycle a process has only the records, which a machine with another clock may have written.
     return state if state.memory.at == 0.0 else _forget_ahead(state, now)
+
+
+def set_ahead(state: ClusterState, seconds: float) -> ClusterState:
+    """Return the state after the clock has jumped ahead: no wait that ends in a release became shorter."""
+    garbage = {name: replace(record, found_at=record.found_at + seconds) for name, record in state.garbage.items()}
+    nodes = {name: _later(node, seconds) for name, node in state.nodes.items()}
+    calm = state.memory.calm_since
+    memory = state.memory if calm is None else replace(state.memory, calm_since=calm + seconds)
+    return replace(state, garbage=garbage, nodes=nodes, memory=memory)
+
+
+def _later(node: NodeRecord, seconds: float) -> NodeRecord:
+    """Return the node with the same time since the last word of a task that does not live as far as is known."""
+    if node.task is None or node.task.state in LIVE:
+        return node
+    return replace(node, task=replace(node.task, updated_at=node.task.updated_at + seconds))
 
 
 def _clamp(kind: Collection[Any], state: ClusterState, now: float) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from scheduler.core.nodes.replacement import vacate
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
-from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, may_live
+from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, is_up, may_live
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation import (
     SCHEDULER,
@@ -47,7 +47,7 @@ def depart(cycle: Cycle) -> None:
         if has_left(cycle.state, node) and not is_leaving(node):
             _note_left(cycle, node)
     for node in surplus(cycle.state):
-        if node.deployed is None and node.intent is None and never_joined(cycle.state, node):
+        if node.deployed is None and node.intent is None and join_doubt(cycle.state, node) is None:
             _forget(cycle, node)
     _stop_if_wanted(cycle)
     _start(cycle)
@@ -65,21 +65,34 @@ def has_left(state: ClusterState, node: NodeRecord) -> bool:
     return has_ended(node) and _REFUSES in node.failures.message
 
 
-def never_joined(state: ClusterState, node: NodeRecord) -> bool:
-    """Return whether a node that is no member by its record surely does not run and is unknown to the ring."""
-    if node.task is None or node.address is None:
-        return not may_live(node)
-    if not has_ended(node):
-        return False
-    for peer in state.nodes.values():
-        if peer.deployed is None or not is_running(peer):
-            continue
-        sighting = state.sightings.get(peer.name)
+def join_doubt(state: ClusterState, node: NodeRecord) -> str | None:
+    """Return why a node that is no member by its record may be one; None if it surely is not, and does not run.
+
+    It may have joined while no status of it arrived. Members that are up know each address of the ring.
+    """
+    if may_live(node):
+        return f"{node.name} may still run"
+    members = [other for other in by_index(state.nodes.values()) if other.deployed is not None]
+    if node.task is None or not members:
+        return None
+    witnesses = 0
+    for peer in filter(is_running, members):
+        sighting = state.sighting_of(peer)
         if sighting is None or sighting.at <= node.task.updated_at:
-            return False
-        if node.address in (*sighting.status.live, *sighting.status.unreachable):
-            return False
-    return True
+            return f"waits for {peer.name} to report whether {node.name} has joined the ring"
+        ring = (*sighting.status.live, *sighting.status.unreachable)
+        if node.address in ring or (node.address is None and not _known_addresses(state) >= set(ring)):
+            words = f"{peer.name} still knows {node.address or 'an address that may be its own'} in the ring"
+            return f"{words}: if it has joined, set NODES to more than {node.index} to start it again, and then lower"
+        witnesses += is_up(peer)
+    return None if witnesses else f"waits for a member that is up to report whether {node.name} has joined the ring"
+
+
+def _known_addresses(state: ClusterState) -> set[str | None]:
+    """Return the addresses that records name, those of nodes that are being replaced included."""
+    nodes = state.nodes.values()
+    moved = {node.intent.previous.address for node in nodes if node.intent and node.intent.previous}
+    return {node.address for node in nodes} | moved
 
 
 def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> str | None:
@@ -122,8 +135,11 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
     """Return what a node above the number of the target waits for."""
     wanted = f"NODES is {state.target.spec.nodes}"
     if node.deployed is None:
-        words = "it leaves once it has joined" if may_live(node) else "its reservation is released"
-        return Reason(Code.LEAVES, f"{wanted}: {words}")
+        if may_live(node):
+            return Reason(Code.LEAVES, f"{wanted}: it leaves once it has joined")
+        doubt = join_doubt(state, node)
+        words = "its reservation is released" if doubt is None else doubt
+        return Reason(Code.LEAVES if doubt is None else Code.PEER_VIEW, f"{wanted}: {words}")
     operation = state.operations.get(KIND)
     if is_leaving(node):
         return Reason(Code.LEAVES, f"{wanted}: it has left the ring, its reservation is released")

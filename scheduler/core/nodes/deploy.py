@@ -93,7 +93,9 @@ def note_progress(cycle: Cycle) -> None:
         elif node.deployed is None:
             _note_clean(cycle, node)
         if (node.task.configuration, failures) != (node.deployed, node.failures):
-            cycle.put(replace(node, deployed=node.task.configuration, failures=failures, left_host=""))
+            forced = node.forced and node.deployed is not None  # what let the next node start is over
+            deployed = node.task.configuration
+            cycle.put(replace(node, deployed=deployed, failures=failures, left_host="", forced=forced))
     _note_completed(cycle)
 
 

@@ -18,7 +18,7 @@ from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.subscription import NOT_RECONCILED
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import awaits_peers, move, peer_that_sees, settle, vacate
+from scheduler.core.nodes.replacement import awaits_peers, move, peer_block, settle, vacate
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
@@ -58,8 +58,13 @@ def _begin_beside(cycle: Cycle) -> None:
 
 
 def _begin(cycle: Cycle, node: NodeRecord) -> None:
-    assert node.intent is not None
-    cycle.put(replace(node, intent=replace(node.intent, begun_at=cycle.now)))
+    """Begin the intent; a pause or a replacement ends the task that its node has by now.
+
+    A restart that waited while its node was launched anew for another reason is done.
+    """
+    intent = node.known_intent
+    task_id = intent.task_id if intent.kind is IntentKind.RESTART else node.known_task.id
+    cycle.put(replace(node, intent=replace(intent, begun_at=cycle.now, task_id=task_id)))
 
 
 def waiting_nodes(state: ClusterState) -> list[NodeRecord]:
@@ -143,7 +148,7 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
         cycle.put(settle(node))
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
-    elif awaits_peers(node) and peer_that_sees(cycle.state, node) is None:
+    elif awaits_peers(node) and peer_block(cycle.state, node) is None:
         cycle.put(move(node))
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.ring.missing import is_silent
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, by_index, is_running, may_live
+from scheduler.core.state.lifecycle import FINAL, UNSEEN, by_index, is_running, is_up, may_live
 from scheduler.core.state.node import (
     Abandoned,
     Agent,
@@ -57,18 +58,30 @@ def is_left_behind(node: NodeRecord) -> bool:
     )
 
 
-def peer_that_sees(state: ClusterState, node: NodeRecord) -> str | None:
-    """Return a peer that still sees the node as up, None if there is none.
+def peer_block(state: ClusterState, node: NodeRecord) -> tuple[str, str] | None:
+    """Return the peer for which a replacement waits, and why as a clause; None once it does not wait.
 
-    Cassandra would refuse to replace such a node.
+    A peer that sees the node as up may be right, unless the node's task has surely ended. Cassandra would refuse to
+    replace such a node. After a start of the scheduler no peer has reported yet, so that one must.
     """
-    for peer in state.nodes.values():
-        sighting = state.sightings.get(peer.name)
-        if peer.index == node.index or sighting is None or not is_running(peer):
-            continue
-        if node.address in sighting.status.live:
-            return peer.name
-    return None
+    peers = [peer for peer in by_index(state.nodes.values()) if peer.index != node.index and is_running(peer)]
+    for peer in peers:
+        sighting = state.sighting_of(peer)
+        if sighting is not None and node.address in sighting.status.live:
+            return peer.name, f"{peer.name} still sees {node.address} as up"
+    if node.known_task.state in FINAL:
+        return None
+    wait = f"to report whether it sees {node.address} as up"
+    answering = [peer for peer in peers if peer.deployed is not None and not is_silent(state, peer)]
+    for peer in answering:
+        if state.sighting_of(peer) is None:
+            return peer.name, f"waits for {peer.name} {wait}"
+    up = [peer for peer in answering if is_up(peer)]
+    if not up:
+        return "", f"waits for a member that is up {wait}"
+    if any(state.sightings[peer.name].at >= node.known_task.updated_at for peer in up):
+        return None
+    return up[0].name, f"waits for {up[0].name} {wait}"
 
 
 def move(node: NodeRecord) -> NodeRecord:
@@ -113,8 +126,10 @@ def move_back(node: NodeRecord) -> NodeRecord | None:
     )
 
 
-def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
+def place_again(state: ClusterState, node: NodeRecord, forced: bool) -> NodeRecord | None:
     """Return the record of an ended replacement for another placement; None for any other node.
+
+    If the ended one had taken over the tokens, the next one replaces it, not the node before.
 
     A replacement that Mesos cannot see may be joining the ring. Only an operator can exclude that (`forced`).
     """
@@ -123,8 +138,29 @@ def place_again(node: NodeRecord, forced: bool) -> NodeRecord | None:
     if may_live(node) and not (forced and node.task.state in UNSEEN):
         return None
     assert node.agent is not None
+    if _has_taken_over(state, node):
+        settled = settle(node)
+        ended = replace(settled, intent=node.known_intent, deployed=node.known_task.configuration)
+        again = move(ended)
+        return replace(again, intent=replace(again.known_intent, task_id=node.known_task.id))
     abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
     return replace(_without_place(node), abandoned=abandoned)
+
+
+def _has_taken_over(state: ClusterState, node: NodeRecord) -> bool:
+    """Return whether a replacement joined, although no status of it arrived: a peer knows it, and not the node before.
+
+    Cassandra's gossip removes a node when it is replaced.
+    """
+    assert node.intent is not None
+    assert node.intent.previous is not None
+    for peer in filter(is_up, state.nodes.values()):
+        sighting = state.sighting_of(peer)
+        if peer.index == node.index or sighting is None or sighting.at < node.known_task.updated_at:
+            continue
+        ring = (*sighting.status.live, *sighting.status.unreachable)
+        return node.address in ring and node.intent.previous.address not in ring
+    return False
 
 
 def _without_place(node: NodeRecord) -> NodeRecord:
@@ -209,11 +245,14 @@ def lost_reason(state: ClusterState, node: NodeRecord, now: float) -> str | None
 
 
 def _is_pointless(node: NodeRecord) -> bool:
-    """Return whether a waiting replacement of the scheduler's own has become needless: its node was seen again."""
+    """Return whether a replacement of the scheduler's own has become needless: its node was seen again.
+
+    It may have begun: until the node is moved away, the scheduler has only waited for the node's peers.
+    """
     intent, task = node.intent, node.task
     if intent is None or intent.kind is not IntentKind.REPLACE or intent.principal != SCHEDULER or task is None:
         return False
-    return intent.begun_at is None and task.state not in _ABSENT | {TaskState.GONE_BY_OPERATOR}
+    return intent.previous is None and task.state not in _ABSENT | {TaskState.GONE_BY_OPERATOR}
 
 
 def _is_offered(cycle: Cycle, node: NodeRecord) -> bool:

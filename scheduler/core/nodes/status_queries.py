@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.gates import undecided
-from scheduler.core.nodes.replacement import awaits_peers, peer_that_sees
+from scheduler.core.nodes.replacement import awaits_peers, peer_block
 from scheduler.core.ring.missing import doubted_members
 from scheduler.core.ring.racks import unreported_members
 from scheduler.core.ring.readiness import assess
@@ -31,8 +31,9 @@ def ask(cycle: Cycle) -> None:
         if node.deployed is None and is_running(node)
         for name in assess(state, node).ask
     }
-    # A peer that still sees a node as up that is to be replaced: its view changes first.
-    urgent |= {peer for node in state.nodes.values() if awaits_peers(node) and (peer := peer_that_sees(state, node))}
+    # A peer that still sees a node as up that is to be replaced, or may do so: its view changes first.
+    replaced = [node for node in state.nodes.values() if awaits_peers(node)]
+    urgent |= {block[0] for node in replaced if (block := peer_block(state, node)) is not None}
     urgent |= unreported_members(state) | doubted_members(state) | {node.name for node in undecided(state)}
     for node in state.nodes.values():
         if _may_answer(node) and _is_due(state, node, node.name in urgent, cycle.now):

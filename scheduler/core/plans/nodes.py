@@ -220,10 +220,8 @@ def _recovery_status(
         block = intents.turn_block(state, ring, node)
         return Status.PENDING, block or Reason(Code.OTHER_INTENT, f"it is the turn of {node.name}")
     if replacement.awaits_peers(node):
-        peer = replacement.peer_that_sees(state, node)
-        text = (
-            f"{node.name} is moved away from its agent" if peer is None else f"{peer} still sees {node.address} as up"
-        )
+        held = replacement.peer_block(state, node)
+        text = f"{node.name} is moved away from its agent" if held is None else held[1]
         return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")

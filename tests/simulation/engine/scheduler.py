@@ -26,6 +26,7 @@ from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationState, StepState
 from scheduler.core.state.record_kinds import CLUSTER_ID, FRAMEWORK_ID, UNINSTALL, ClusterId, FrameworkId, path_of
 from scheduler.core.state.spec import ClusterSpec
+from scheduler.loop.clock import ClockWatch
 from scheduler.storage.port import MemoryStore
 from service.uninstall import begin_removal, is_over
 from tests.simulation.engine.model import Mesos
@@ -66,6 +67,7 @@ class Scheduler:
         """Load what is stored, then subscribe."""
         self._offers: dict[str, Offer] = {}
         self._acks: list[tuple[str, str]] = []
+        self._clock = ClockWatch(lambda: self.mesos.now)
         if self.uninstalls or UNINSTALL in self.znodes:
             self._start_removal()
             return
@@ -121,6 +123,7 @@ class Scheduler:
             self.state = fold_updates(self.state, [Disconnected()], self.now)
             self.connect()
         self.effects = 0
+        self.state = self._clock.follow(self.state, self.now)
         self.state = fold_updates(self.state, self._events(), self.now)
         self.state = with_logins(self.state)
         decision, after = decide(self.state, list(self._offers.values()), self.now, self.new_id)

@@ -123,6 +123,15 @@ class Send:
         return Line(f"Send.time({seconds:g}, cycles={cycles})", lambda world: world.go_on(seconds, cycles))
 
     @staticmethod
+    def clock(seconds: float) -> Line:
+        """Set the scheduler's clock ahead, or back."""
+
+        def run(world: World) -> None:
+            world.scheduler.ahead += seconds
+
+        return Line(f"Send.clock({seconds:g})", run)
+
+    @staticmethod
     def until_complete(plan: str = "deploy", cycles: int = 100, seconds: float = 1.0) -> Line:
         def run(world: World) -> None:
             for _ in range(cycles):

@@ -82,6 +82,42 @@ def test_one_that_comes_back_in_time_is_left_alone() -> None:
     )
 
 
+def test_one_that_only_mesos_cannot_see_is_left_alone_when_it_comes_back() -> None:
+    play(
+        [
+            *UP,
+            policy(replace_after_seconds=AWAY),
+            Send.agent_lost("127.0.0.3"),
+            Send.time(30.0, cycles=30),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="still sees node-1 (127.0.0.3) as up"),
+            Send.agent_back("127.0.0.3"),
+            Send.time(30.0, cycles=20),
+            Expect.launched(),
+            Expect.state("nothing was ended", lambda world: world.mesos.kills == []),
+            Expect.state("all are there", lambda world: world.scheduler.healthy()),
+        ],
+        four(),
+    )
+
+
+def test_a_clock_that_jumps_ahead_does_not_make_a_member_be_away_for_longer() -> None:
+    play(
+        [
+            *UP,
+            policy(replace_after_seconds=AWAY),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(10.0, cycles=3),
+            Send.clock(24 * 3600.0),
+            Send.time(10.0, cycles=30),
+            Expect.launched(),
+            Send.time(30.0, cycles=20),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        four(),
+    )
+
+
 def test_never_while_another_member_is_down() -> None:
     play(
         [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands.command import Proceed, RefusalKind, ReplaceNode, SetTarget
+from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, RefusalKind, ReplaceNode, SetTarget
 from scheduler.core.configuration.overrides import active_overrides, change_overrides, restore_overrides
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.configuration import Override, Overrides
@@ -312,4 +312,38 @@ def test_a_replacement_goes_on_beside_a_canary() -> None:
             Expect.step("node-1", Status.WAITING, "CANARY", says=CANARY),
         ],
         World(machines=agents(4)),
+    )
+
+
+def test_a_step_that_was_forced_counts_for_its_settings_alone() -> None:
+    play(
+        [
+            *UP,
+            Send.command(Interrupt("deploy")),
+            put(False, **{HEAP_MB: "280"}),
+            Send.command(ForceComplete("deploy", "Deploy", "node-1")),
+            Send.command(Proceed("deploy")),
+            Send.until_complete(),
+            until_settled(),
+            has_heaps(280, 256, 280),
+            put(False, **{HEAP_MB: "300"}),
+            Send.until_complete(),
+            until_settled(),
+            has_heaps(300, 300, 300),
+        ]
+    )
+
+
+def test_a_step_that_was_forced_before_its_node_joined_is_over_when_it_has() -> None:
+    play(
+        [
+            Send.until_step("node-1", Status.STARTED),
+            Send.command(ForceComplete("deploy", "Deploy", "node-1")),
+            Send.until_complete(),
+            Send.time(1.0, cycles=5),
+            put(False, **{HEAP_MB: "300"}),
+            Send.until_complete(),
+            until_settled(),
+            has_heaps(300, 300, 300),
+        ]
     )

@@ -311,6 +311,44 @@ def test_a_node_that_never_joined_is_forgotten() -> None:
     )
 
 
+@pytest.mark.parametrize("unheard", [("REPLY",), ("REPLY", "STATUS")])
+def test_the_volume_of_a_node_that_joined_unheard_is_kept(unheard: tuple[str, ...]) -> None:
+    def join(world: World) -> None:
+        world.scheduler.lose = lambda kind: kind in unheard
+        for _ in range(60):
+            world.go_on(1.0)
+            if any(
+                item.launch.node == "node-2" and item.mode == "NORMAL" for item in world.mesos.ring.processes.values()
+            ):
+                break
+        for name in ("127.0.0.2", "127.0.0.3"):
+            Send.agent_lost(name).play(world)
+        world.scheduler.lose = lambda kind: False
+        Send.failure("node-2").play(world)
+
+    play(
+        [
+            Send.until_step("node-1", Status.COMPLETE),
+            Line("node-2 joins, nobody hears of it, and all nodes are lost", join),
+            Send.command(Interrupt("deploy")),
+            Send.scheduler_restart(nodes=2),
+            Send.time(5.0, cycles=30),
+            Expect.state("its volume is kept", lambda world: not released(world, "127.0.0.4")),
+            Expect.step("node-2", Status.WAITING, "PEER_VIEW", says="waits for a member that is up to report whether"),
+            Send.agent_back("127.0.0.2"),
+            Send.agent_back("127.0.0.3"),
+            Send.time(5.0, cycles=30),
+            Expect.state("its volume is kept", lambda world: not released(world, "127.0.0.4")),
+            Expect.step("node-2", Status.WAITING, "PEER_VIEW", says="set NODES to more than 2 to start it again"),
+            Send.command(Proceed("deploy")),
+            Send.scheduler_restart(nodes=3),
+            Send.until_complete(),
+            Send.scheduler_restart(nodes=2),
+            until("two nodes are left", shrunk),
+        ]
+    )
+
+
 def test_an_agent_that_comes_back_late_is_cleared() -> None:
     def vanish(world: World) -> None:
         world.mesos.partition(world.agent("127.0.0.4"))

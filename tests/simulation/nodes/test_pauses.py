@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands.command import CancelIntent, PauseNode, RefusalKind, ResumeNode
+from scheduler.core.commands.command import CancelIntent, Interrupt, PauseNode, Proceed, RefusalKind, ResumeNode
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import IntentKind
 from tests.simulation.engine.samples import begin
@@ -150,3 +150,24 @@ def test_a_crash_between_any_two_effects_only_delays_it(when: int, after: int) -
     go_on_crashing(world, 200, after=after, when=when, each=resume)
     assert settled(world)
     assert [name.partition("__")[0] for name in world.mesos.launches[3:]] == ["node-1"] * 2
+
+
+def test_a_node_that_recovers_before_its_pause_begins() -> None:
+    play(
+        [
+            *UP,
+            Send.command(Interrupt("recovery")),
+            Send.command(PAUSE),
+            Send.failure("node-1"),
+            Send.agent_lost("127.0.0.4"),
+            Send.command(Proceed("recovery")),
+            Send.time(1.0, cycles=30),
+            Expect.launched("node-1"),
+            Expect.step("node-1", Status.PENDING, "NODE_DOWN", "recovery", says="node-2 is down"),
+            Send.agent_back("127.0.0.4"),
+            until_paused(),
+            Expect.launched("node-1"),
+            Send.command(RESUME),
+            until_settled(),
+        ]
+    )

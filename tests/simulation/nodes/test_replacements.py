@@ -144,6 +144,31 @@ def test_a_node_that_its_peers_see_is_not_replaced_behind_their_backs() -> None:
     )
 
 
+def test_a_scheduler_that_starts_moves_no_node_before_a_peer_has_reported() -> None:
+    play(
+        [
+            Send.agent_lost("127.0.0.3"),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            Send.time(1.0, cycles=10),
+            Send.silence("REPLY", "STATUS"),
+            Send.scheduler_restart(),
+            Send.time(0.5, cycles=4),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="waits for node-0 to report whether"),
+            Send.time(5.0, cycles=10),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="waits for a member that is up to"),
+            Send.silence(),
+            Send.time(1.0, cycles=60),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery", says="still sees node-1 (127.0.0.3) as up"),
+            Expect.launched(),
+            Send.command(CancelIntent("node-1", "operator")),
+            Send.agent_back("127.0.0.3"),
+            until_settled(),
+        ],
+        world(),
+    )
+
+
 def test_an_agent_that_comes_back_in_the_middle_keeps_nothing_running() -> None:
     play(
         [
@@ -313,4 +338,96 @@ def test_a_node_whose_machine_is_lost_before_its_restart_has_begun() -> None:
             Expect.launched("node-1"),
         ],
         world(),
+    )
+
+
+def test_a_node_that_recovers_in_place_before_its_replacement_begins() -> None:
+    play(
+        [
+            Send.command(Interrupt("recovery")),
+            Send.command(REPLACE),
+            Send.failure("node-1"),
+            Send.agent_lost("127.0.0.4"),
+            Send.command(Proceed("recovery")),
+            Send.time(1.0, cycles=30),
+            Expect.launched("node-1"),
+            Expect.step("node-1", Status.PENDING, "NODE_DOWN", "recovery", says="node-2 is down"),
+            Send.agent_back("127.0.0.4"),
+            until_settled(),
+            Expect.launched("node-1"),
+            Send.time(5.0, cycles=3),
+            released("127.0.0.3"),
+        ],
+        world(),
+    )
+
+
+@pytest.mark.parametrize("cycles", [1, 2])
+def test_it_is_canceled_while_its_task_ends(cycles: int) -> None:
+    found = world()
+    before = found.scheduler.state.nodes["node-1"]
+    play(
+        [
+            Send.command(REPLACE),
+            Send.time(0.2, cycles=cycles),
+            Send.command(CancelIntent("node-1", "operator")),
+            Send.time(1.0, cycles=3),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        found,
+    )
+    after = found.scheduler.state.nodes["node-1"]
+    assert (after.agent, after.reservation, after.host_id) == (before.agent, before.reservation, before.host_id)
+
+
+def test_it_is_canceled_while_peers_see_its_node() -> None:
+    play(
+        [
+            Send.agent_lost("127.0.0.3"),
+            Send.time(1.0, cycles=3),
+            Send.command(REPLACE),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-1", Status.STARTED, "PEER_VIEW", "recovery"),
+            Send.command(CancelIntent("node-1", "operator")),
+            Send.agent_back("127.0.0.3"),
+            until_settled(),
+            Expect.launched(),
+            Expect.state("nothing was ended", lambda world: world.mesos.kills == []),
+        ],
+        world(),
+    )
+
+
+def test_a_replacement_that_joined_unheard_and_is_lost_is_replaced_itself() -> None:
+    found = world(6)
+    play([Send.command(REPLACE)], found)
+    while place(found) in ("", "127.0.0.3"):
+        found.go_on(1.0)
+    first = place(found)
+
+    def join(world: World) -> None:
+        processes = world.mesos.ring.processes
+        for _ in range(60):
+            world.go_on(1.0)
+            if any(item.address == first and item.mode == "NORMAL" for item in processes.values()):
+                return
+        raise AssertionError("it never joins")
+
+    play(
+        [
+            Send.silence("REPLY"),
+            Line("the replacement joins", join),
+            Send.agent_lost(first, cut=True),
+            Send.silence(),
+            Send.time(1.0, cycles=10),
+            Line("an operator knows that it is gone", lambda world: world.scheduler.given_up.update(tasks(world))),
+            Send.command(replace(REPLACE, forced=True)),
+            until_settled(),
+            Send.agent_back(first),
+            Send.time(30.0, cycles=40),
+            released(first),
+            released("127.0.0.3"),
+        ],
+        found,
     )

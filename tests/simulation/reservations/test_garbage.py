@@ -126,6 +126,24 @@ def test_offers_are_called_for_only_to_look_ten_minutes_after_a_start_and_then_e
     assert sum(len(decision.declines) for decision in decisions) == 9
 
 
+def test_a_clock_that_jumps_ahead_does_not_shorten_the_time_of_grace() -> None:
+    play(
+        [
+            *UP,
+            grace(GRACE),
+            orphan("127.0.0.3"),
+            Send.time(60.0, cycles=20),
+            STILL_THERE,
+            Send.clock(30 * 24 * 3600.0),
+            Send.time(60.0, cycles=20),
+            STILL_THERE,
+            Send.time(60.0, cycles=50),
+            Expect.state("it is gone", lambda world: not is_there(world)),
+            *ALL_WELL,
+        ]
+    )
+
+
 def test_a_restart_of_the_scheduler_does_not_begin_the_time_of_grace_anew() -> None:
     play(
         [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -25,7 +25,7 @@ from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected, Registered, TaskUpdate
 from scheduler.core.plans.plan import Status
 from scheduler.core.state import record_kinds
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import EntryKind
 from scheduler.core.state.node import TaskState
 from scheduler.errors import Exit, FatalError, NotConnectedError
@@ -457,6 +457,28 @@ def test_the_duration_of_a_stored_cycle_is_observed() -> None:
     memory.available = False
     loop.cycle([registered()])
     assert durations == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("clock", "uptime", "later"),
+    [(500.0, 1.0, 499.0), (500.0, 500.0, 0.0), (30.0, 1.0, 0.0), (-500.0, 1.0, 0.0)],
+    ids=["ahead", "time passes", "a little", "back"],
+)
+def test_a_jump_ahead_of_the_clock_does_not_count_for_garbage(clock: float, uptime: float, later: float) -> None:
+    memory, times = Memory(), {"clock": large.NOW, "uptime": 10.0}
+    store = MemoryStore(memory)
+    store.load()
+    found = GarbageRecord("r", "agent", "host", ("v",), 1.0, 32.0, 100.0, found_at=large.NOW - 1000.0)
+    state = replace(large.fresh(3), garbage={"r": found})
+    snapshots: list[Snapshot] = []
+    sources = Sources(lambda: times["clock"], lambda: "id", lambda: times["uptime"])
+    loop = Loop(store, Recorder(memory), state, sources, snapshots.append)
+    loop.cycle([])
+    times["clock"] += clock
+    times["uptime"] += uptime
+    for _ in range(2):
+        loop.cycle([])
+    assert snapshots[-1].state.garbage["r"].found_at == found.found_at + later
 
 
 def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:
