@@ -30,6 +30,9 @@ from tests.waiting import wait_for
 # Three nodes on two cores: a node that starts makes the others slow to answer.
 _START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
+# A node that joins ends if no seed answers within this time. In the two seconds of a local cluster, whose scheduler
+# would launch it again, a seed on a busy machine does not always.
+_RING_DELAY = "-Dcassandra.ring_delay_ms=8000"
 # What tests do to a node, beside what the executor may.
 _STORAGE = access.ALLOWED[STORAGE_SERVICE]
 _THROUGHPUT = ("StreamThroughputMbitPerSec", "ConcurrentCompactors", "CompactionThroughputMbPerSec")
@@ -202,9 +205,7 @@ def add_node(ring: Ring, address: str) -> RingNode:
     first = ring.nodes[0]
     addresses = [node.address for node in ring.nodes]
     directory = first.directory.parent
-    # It ends if no seed answers within this time, which ring members that are busy do not always do in two seconds.
-    patient = replace(first.launch, jvm_options=(*first.launch.jvm_options, "-Dcassandra.ring_delay_ms=8000"))
-    return _make_node(directory, directory / "cassandra", [*addresses, address], len(addresses), patient)
+    return _make_node(directory, directory / "cassandra", [*addresses, address], len(addresses), first.launch)
 
 
 def _make_node(directory: Path, bundle: Path, addresses: Sequence[str], index: int, launch: NodeLaunch) -> RingNode:
@@ -217,6 +218,7 @@ def _make_node(directory: Path, bundle: Path, addresses: Sequence[str], index: i
         rack=f"r{index + 1}",
         seeds=(addresses[0],) if index else (),
         self_seed=index == 0,
+        jvm_options=(*launch.jvm_options, _RING_DELAY) if index else launch.jvm_options,
     )
     return RingNode(own, addresses[index], sandbox)
 
