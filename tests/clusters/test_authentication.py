@@ -155,9 +155,15 @@ def test_a_running_node_is_switched_on(tmp_path: Path) -> None:
             shop.execute("CREATE KEYSPACE shop WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 1}")
             shop.execute("CREATE TABLE shop.t (id int PRIMARY KEY)")
             shop.execute("INSERT INTO shop.t (id) VALUES (1)")
+            before = world.task_ids()
             code, answer = world.put("/v1/config", {"SECURITY_AUTHENTICATION": "on"})
             assert (code, answer["restarts"]) == (200, ["node-0"]), answer
+            # The plan goes on as soon as the node is transitional, unless the client has connected again by then.
+            wait_for("the node is launched again", lambda: world.task_ids() != before, 120.0)
+            assert world.put("/v1/plans/deploy/interrupt")[0] == 200
             wait_for("the node is transitional", lambda: stage_of(world) == {"transitional"}, 300.0)
+            wait_for("the client is back", lambda: reads(shop), 60.0)
+            assert world.put("/v1/plans/deploy/continue")[0] == 200
             world.crash("scheduler")
             wait_for("the plan names the client", lambda: "as shop (wrong user or password)" in messages(world), 180.0)
             assert stage_of(world) == {"transitional"}
