@@ -79,7 +79,9 @@ def stream() -> Response:
     arguments = query("since")
     found = snapshot()
     text = request.headers.get("Last-Event-ID") or arguments.get("since")
-    after = newest_sequence(found.state) if text is None else _since(found, text)
+    # A number above the newest is of an earlier service of this name: all that it waits for would be skipped.
+    newest = newest_sequence(found.state)
+    after = newest if text is None else min(_since(found, text), newest)
     outlet, now = request.environ.get(streaming.ENVIRON), time.monotonic()
     if not isinstance(outlet, streaming.Outlet):
         return event_stream(_held(access().gateway, EventStream(after, now), standing()))

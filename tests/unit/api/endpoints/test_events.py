@@ -115,6 +115,7 @@ class Growing(CoreGateway):
         ("", {}, ["4", "5"]),
         ("?since=1", {}, ["2", "3", "4", "5"]),
         ("?since=1", {"Last-Event-ID": "3"}, ["4", "5"]),
+        ("", {"Last-Event-ID": "99"}, ["4", "5"]),
     ],
 )
 def test_a_stream_under_another_server(
