@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+# What Python raises over a value that has another form than it is read with.
+MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 MAX_DEPTH = 32
 MAX_TEXT = 100_000
 # Beyond it other languages' numbers end, and so do conversions that take linear time.

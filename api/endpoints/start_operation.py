@@ -15,6 +15,7 @@ from api.documents.cluster import launched
 from api.http.access import access, snapshot, submit
 from api.http.errors import RequestError
 from api.sentences import sentence
+from executor.untrusted import MISREAD
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance import backup_places
 from scheduler.core.maintenance.replay import replaced
@@ -98,7 +99,7 @@ def of_a_node() -> Iterator[None]:
     """Raise Unavailable for what Python raises over a node's answer that has another form than this version reads."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except MISREAD as error:
         log.exception("a node's answer cannot be read")
         raise Unavailable(f"the answer of a node cannot be read: {error}") from error
 

@@ -14,12 +14,13 @@ from urllib3.exceptions import HeaderParsingError, HTTPError, InvalidHeader
 
 from executor.redaction import redact
 from executor.s3.destinations import RefusedError
+from executor.untrusted import MISREAD
 
 # The errors that a call can raise.
 CAUSES = (exceptions.BotoCoreError, exceptions.ClientError, ResponseParserError, HTTPError, OSError)
 # What the library's parsers, or an access to their result, raise for an answer in S3's form with values that are not
 # S3's: a size that is no number, a time that does not exist, a part without an ETag.
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+UNREADABLE = (*MISREAD, RuntimeError)
 
 _PASSES = {
     "InternalError", "SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestTimeout",

@@ -21,6 +21,7 @@ from executor.protocol import (
     StatusReply,
     parse_message,
 )
+from executor.untrusted import MISREAD
 from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.mesos.offer import Offer, parse_offer
@@ -271,7 +272,7 @@ class Loop:
         for document in offers:
             try:
                 offer = parse_offer(document, spec.role, spec.principal)
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            except MISREAD as error:
                 logger.error("offer declined: it cannot be parsed (%r): %.500r", error, document)
                 self._dispatch.decline_later(document)
                 continue

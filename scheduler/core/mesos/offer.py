@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.untrusted import clean_text
+from executor.untrusted import MISREAD, clean_text
 from scheduler.core.mesos.resources import Ranges, to_milli
 from scheduler.core.state.node import Agent
 
@@ -75,8 +75,7 @@ def parse_offer(document: Json, role: str, principal: str) -> Offer:
     Resources that are revocable, shared, of a resource provider or reserved by others are left out.
 
     Raises:
-        ArithmeticError, AttributeError, LookupError, TypeError, ValueError: The document is not an offer, or holds what
-            cannot be stored.
+        One of MISREAD: The document is not an offer, or holds what cannot be stored.
     """
     free = _Tally()
     held: dict[str, _Tally] = {}
@@ -218,7 +217,7 @@ def _attributes(items: Iterable[Json]) -> Iterator[tuple[str, str]]:
     for item in items:
         try:
             yield _text(item["name"]), clean_text(_value(item), _MOST_CHARACTERS)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except MISREAD:
             continue
 
 
