@@ -7,7 +7,7 @@ import pytest
 from scheduler.core.commands.command import Interrupt, Proceed, RestartStep
 from scheduler.core.plans.plan import Status
 from tests.simulation.engine.samples import agents, spec
-from tests.simulation.engine.script import Expect, Send, World, play
+from tests.simulation.engine.script import Expect, Send, World, home, play
 
 UP = [Send.until_complete(), Expect.launched("node-0", "node-1", "node-2")]
 RUN_ON = [Send.time(5.0, cycles=10)]
@@ -53,7 +53,7 @@ def test_a_node_goes_to_the_mount_disk_that_it_needs_and_comes_back_to_it() -> N
 
 def test_a_node_that_dies_is_relaunched_where_it_was() -> None:
     world = play(UP)
-    before = world.scheduler.state.nodes["node-1"]
+    before = home(world)
     play(
         [
             Send.failure("node-1", "OutOfMemoryError"),
@@ -69,9 +69,8 @@ def test_a_node_that_dies_is_relaunched_where_it_was() -> None:
         ],
         world,
     )
-    after = world.scheduler.state.nodes["node-1"]
-    assert (after.agent, after.reservation, after.host_id) == (before.agent, before.reservation, before.host_id)
-    assert after.failures.count == 0
+    assert home(world) == before
+    assert world.scheduler.state.nodes["node-1"].failures.count == 0
 
 
 def test_all_nodes_that_die_are_relaunched_together() -> None:

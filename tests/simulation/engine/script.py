@@ -55,6 +55,12 @@ class World:
         return found
 
 
+def home(world: World) -> tuple[object, object, object]:
+    """Return where node-1 has its data: agent, reservation and host id."""
+    node = world.scheduler.state.nodes["node-1"]
+    return node.agent, node.reservation, node.host_id
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a script; an expectation raises AssertionError."""

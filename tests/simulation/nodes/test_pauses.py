@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands.command import CancelIntent, Interrupt, PauseNode, Proceed, RefusalKind, ResumeNode
+from scheduler.core.commands.command import CancelIntent, PauseNode, RefusalKind, ResumeNode
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import IntentKind
 from tests.simulation.engine.samples import begin
 from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, play
-from tests.simulation.nodes.test_restarts import UP, restart, settled, until_settled
+from tests.simulation.nodes.test_restarts import UP, relaunched_before_its_turn, restart, settled, until_settled
 
 PAUSE, RESUME = PauseNode("node-1", "op"), ResumeNode("node-1", "op")
 
@@ -156,15 +156,7 @@ def test_a_node_that_recovers_before_its_pause_begins() -> None:
     play(
         [
             *UP,
-            Send.command(Interrupt("recovery")),
-            Send.command(PAUSE),
-            Send.failure("node-1"),
-            Send.agent_lost("127.0.0.4"),
-            Send.command(Proceed("recovery")),
-            Send.time(1.0, cycles=30),
-            Expect.launched("node-1"),
-            Expect.step("node-1", Status.PENDING, "NODE_DOWN", "recovery", says="node-2 is down"),
-            Send.agent_back("127.0.0.4"),
+            *relaunched_before_its_turn(PAUSE),
             until_paused(),
             Expect.launched("node-1"),
             Send.command(RESUME),

@@ -9,8 +9,8 @@ import pytest
 from scheduler.core.commands.command import CancelIntent, Interrupt, Proceed, RefusalKind, ReplaceNode, RestartNodes
 from scheduler.core.plans.plan import Status
 from tests.simulation.engine.samples import agents, begin, spec
-from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, play
-from tests.simulation.nodes.test_restarts import UP, settled, until_settled
+from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, home, play
+from tests.simulation.nodes.test_restarts import UP, relaunched_before_its_turn, settled, until_settled
 
 REPLACE = ReplaceNode("node-1", "operator")
 
@@ -187,7 +187,7 @@ def test_an_agent_that_comes_back_in_the_middle_keeps_nothing_running() -> None:
 
 def test_without_another_agent_it_waits_and_can_be_taken_back() -> None:
     found = world(3)
-    before = found.scheduler.state.nodes["node-1"]
+    before = home(found)
     play(
         [
             Send.command(REPLACE),
@@ -200,8 +200,7 @@ def test_without_another_agent_it_waits_and_can_be_taken_back() -> None:
         ],
         found,
     )
-    after = found.scheduler.state.nodes["node-1"]
-    assert (after.agent, after.reservation, after.host_id) == (before.agent, before.reservation, before.host_id)
+    assert home(found) == before
 
 
 def test_what_the_ring_cannot_stand_is_refused_or_forced() -> None:
@@ -344,15 +343,7 @@ def test_a_node_whose_machine_is_lost_before_its_restart_has_begun() -> None:
 def test_a_node_that_recovers_in_place_before_its_replacement_begins() -> None:
     play(
         [
-            Send.command(Interrupt("recovery")),
-            Send.command(REPLACE),
-            Send.failure("node-1"),
-            Send.agent_lost("127.0.0.4"),
-            Send.command(Proceed("recovery")),
-            Send.time(1.0, cycles=30),
-            Expect.launched("node-1"),
-            Expect.step("node-1", Status.PENDING, "NODE_DOWN", "recovery", says="node-2 is down"),
-            Send.agent_back("127.0.0.4"),
+            *relaunched_before_its_turn(REPLACE),
             until_settled(),
             Expect.launched("node-1"),
             Send.time(5.0, cycles=3),
@@ -365,7 +356,7 @@ def test_a_node_that_recovers_in_place_before_its_replacement_begins() -> None:
 @pytest.mark.parametrize("cycles", [1, 2])
 def test_it_is_canceled_while_its_task_ends(cycles: int) -> None:
     found = world()
-    before = found.scheduler.state.nodes["node-1"]
+    before = home(found)
     play(
         [
             Send.command(REPLACE),
@@ -377,8 +368,7 @@ def test_it_is_canceled_while_its_task_ends(cycles: int) -> None:
         ],
         found,
     )
-    after = found.scheduler.state.nodes["node-1"]
-    assert (after.agent, after.reservation, after.host_id) == (before.agent, before.reservation, before.host_id)
+    assert home(found) == before
 
 
 def test_it_is_canceled_while_peers_see_its_node() -> None:
