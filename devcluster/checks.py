@@ -61,40 +61,43 @@ LINES = (
 
 @dataclass(frozen=True)
 class Check:
-    """One command with its title. `beside`: it runs together with those before and after it that have this too."""
+    """Commands that run one after another, with their title.
+
+    Checks that follow each other and have the same `group` run side by side; those without one run alone.
+    """
 
     title: str
-    command: tuple[str, ...]
-    beside: bool = False
+    commands: tuple[tuple[str, ...], ...]
+    group: str = ""
 
 
 def commands(arguments: Sequence[str]) -> list[Check]:
     """Return the commands of `./dev test`. With arguments only the tests run, and get them."""
     if arguments:
         tests = [] if _name_tests(arguments) else list(TESTS)
-        return [Check("pytest", _python("pytest", *tests, *arguments))]
+        return [Check("pytest", (_python("pytest", *tests, *arguments),))]
+    # The longest are the simulation's, at the end: a process that has nothing left takes tests of the other ones.
+    units = _python("pytest", "--numprocesses", UNIT_WORKERS, "--dist", "worksteal", *SPREAD)
+    # Once, before several lines of tests want them at the same time.
+    bundles = (
+        _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts"),
+        _python("executor.bundle", "zookeeper", "--out", BUNDLES),
+    )
     return [
-        Check("ruff check", _python("ruff", "check", ".")),
-        Check("ruff format", _python("ruff", "format", "--check", ".")),
-        Check("mypy --strict", _python("mypy")),
-        # The longest are the simulation's, at the end: a process that has nothing left takes tests of the other ones.
-        Check(
-            "unit tests and simulation",
-            _python("pytest", "--numprocesses", UNIT_WORKERS, "--dist", "worksteal", *SPREAD),
-        ),
-        # Once, before several lines of tests want them at the same time.
-        Check(
-            "bundles of a node", _python("executor.bundle", "cassandra", "executor", "--out", f"{BUNDLES}/artifacts")
-        ),
-        Check("bundle of ZooKeeper", _python("executor.bundle", "zookeeper", "--out", BUNDLES)),
-        *(Check(line.title, _python("pytest", _SLOWEST, *line.arguments()), beside=True) for line in LINES),
+        Check("ruff check", (_python("ruff", "check", "."),)),
+        Check("ruff format", (_python("ruff", "format", "--check", "."),)),
+        # mypy takes one processor, and Maven waits for its repository.
+        Check("unit tests and simulation", (units,), "units"),
+        Check("mypy --strict", (_python("mypy"),), "units"),
+        Check("bundles", bundles, "units"),
+        *(Check(line.title, (_python("pytest", _SLOWEST, *line.arguments()),), "lines") for line in LINES),
     ]
 
 
 def chaos(arguments: Sequence[str]) -> list[Check]:
     """Return the command of the matrix of faults. It reports each case as it goes."""
     tests = [] if _name_tests(arguments) else [CHAOS]
-    return [Check("pytest", _python("pytest", "-m", "chaos", "-v", "--durations=0", *tests, *arguments))]
+    return [Check("pytest", (_python("pytest", "-m", "chaos", "-v", "--durations=0", *tests, *arguments),))]
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -108,19 +111,19 @@ def _name_tests(arguments: Sequence[str]) -> bool:
 def _run(check: Check, environment: Mapping[str, str], console: Lock) -> bool:
     """Run it and return whether it passed. What runs beside others keeps its output until it has ended."""
     began = time.monotonic()
+    # Some machines forbid Python to keep what it compiles: then each process of a test compiles all of it again.
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}
     with tempfile.TemporaryFile() as output:
-        kept = output if check.beside else None
-        # Some machines forbid Python to keep what it compiles: then each process of a test compiles all of it again.
-        inherited = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-        command = subprocess.run(
-            check.command, cwd=ROOT, env={**inherited, **environment}, stdout=kept, stderr=kept, check=False
+        kept = output if check.group else None
+        passed = all(
+            subprocess.run(command, cwd=ROOT, env=variables, stdout=kept, stderr=kept, check=False).returncode == 0
+            for command in check.commands
         )
         took = _shown(time.monotonic() - began)
         output.seek(0)
         with console:
-            if check.beside:
+            if check.group:
                 print(f"== {check.title}\n{output.read().decode(errors='replace')}", end="", flush=True)
-            passed = command.returncode == 0
             print(f"   {check.title}: {'passed' if passed else 'FAILED'} after {took}", flush=True)
     return passed
 
@@ -139,10 +142,10 @@ def run(todo: Sequence[Check], environment: Mapping[str, str]) -> int:
     began = time.monotonic()
     failed: list[str] = []
     console = Lock()
-    for beside, group in groupby(todo, lambda check: check.beside):
+    for name, group in groupby(todo, lambda check: check.group):
         line = list(group)
-        if beside:
-            print(f"== {AT_ONCE} at once: {', '.join(check.title for check in line)}", flush=True)
+        if name:
+            print(f"== {min(AT_ONCE, len(line))} at once: {', '.join(check.title for check in line)}", flush=True)
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 passed = list(threads.map(lambda check: _run(check, environment, console), line))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import socket
 import sys
@@ -117,16 +118,16 @@ def test_what_is_not_understood(world: World, arguments: list[str]) -> None:
 def test_all_checks_then_all_tests() -> None:
     todo = checks.commands([])
     assert [check.title for check in todo] == [
-        "ruff check", "ruff format", "mypy --strict", "unit tests and simulation", "bundles of a node",
-        "bundle of ZooKeeper", *(line.title for line in checks.LINES),
+        "ruff check", "ruff format", "unit tests and simulation", "mypy --strict", "bundles",
+        *(line.title for line in checks.LINES),
     ]  # fmt: skip
-    run = [argument for check in todo for argument in check.command if argument.startswith("tests/")]
+    run = [argument for check in todo for argument in itertools.chain(*check.commands) if argument.startswith("tests/")]
     assert set(checks.SPREAD) < set(run)
-    assert [check.title for check in todo if check.beside] == [line.title for line in checks.LINES]
+    assert [check.title for check in todo if check.group == "lines"] == [line.title for line in checks.LINES]
 
 
-def _check(title: str, code: str, beside: bool = False) -> checks.Check:
-    return checks.Check(title, (sys.executable, "-c", code), beside)
+def _check(title: str, *codes: str, group: str = "") -> checks.Check:
+    return checks.Check(title, tuple((sys.executable, "-c", code) for code in codes), group)
 
 
 def test_one_line_of_checks_runs_beside_the_other(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -134,8 +135,8 @@ def test_one_line_of_checks_runs_beside_the_other(capfd: pytest.CaptureFixture[s
     wait = "import pathlib, time\nprint({name!r}, flush=True)\npathlib.Path({mine!r}).touch()\n"
     wait += "while not pathlib.Path({other!r}).exists(): time.sleep(0.01)"
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
-    first = _check("one", wait.format(name="output of one", mine=one, other=two), beside=True)
-    second = _check("two", wait.format(name="output of two", mine=two, other=one), beside=True)
+    first = _check("one", wait.format(name="output of one", mine=one, other=two), group="g")
+    second = _check("two", wait.format(name="output of two", mine=two, other=one), group="g")
     assert checks.run([first, second], {}) == 0
     printed = capfd.readouterr().out
     assert re.search(r"== one\noutput of one\n +one: passed after 0\.", printed)
@@ -144,10 +145,15 @@ def test_one_line_of_checks_runs_beside_the_other(capfd: pytest.CaptureFixture[s
 
 def test_all_checks_run_though_one_fails(capfd: pytest.CaptureFixture[str]) -> None:
     failing = "raise SystemExit(3)"
-    todo = [_check("a", failing), _check("b", failing, beside=True), _check("c", "print('c ran')")]
+    todo = [
+        _check("a", failing, "print('the next of a')"),
+        _check("b", failing, group="g"),
+        _check("c", "print('first of c')", "print('c ran')"),
+    ]
     assert checks.run(todo, {}) == 1
     printed = capfd.readouterr().out
     assert "c ran" in printed
+    assert "the next of a" not in printed
     assert printed.endswith("Failed: a, b.\n")
 
 
@@ -160,7 +166,7 @@ def test_all_checks_run_though_one_fails(capfd: pytest.CaptureFixture[str]) -> N
     ],
 )
 def test_arguments_are_for_pytest(arguments: list[str], expected: list[str]) -> None:
-    assert checks.commands(arguments) == [checks.Check("pytest", (sys.executable, "-m", "pytest", *expected))]
+    assert checks.commands(arguments) == [checks.Check("pytest", ((sys.executable, "-m", "pytest", *expected),))]
 
 
 @pytest.mark.parametrize(
@@ -173,8 +179,9 @@ def test_arguments_are_for_pytest(arguments: list[str], expected: list[str]) -> 
 )
 def test_chaos_runs_what_no_other_command_does(arguments: list[str], expected: list[str]) -> None:
     [check] = checks.chaos(arguments)
-    assert (check.title, check.command[:5]) == ("pytest", (sys.executable, "-m", "pytest", "-m", "chaos"))
-    assert check.command[-len(expected) :] == tuple(expected)
+    [command] = check.commands
+    assert (check.title, command[:5]) == ("pytest", (sys.executable, "-m", "pytest", "-m", "chaos"))
+    assert command[-len(expected) :] == tuple(expected)
     assert checks.CHAOS not in checks.TESTS
 
 
