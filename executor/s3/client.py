@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.handlers import add_expect_header
-from botocore.loaders import JSONFileLoader, create_loader
+from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from executor.metadata_addresses import is_metadata
@@ -40,23 +39,6 @@ class Patience:
     read_seconds: float = 60.0
     pause: float = 0.3
     longest_pause: float = 15.0
-
-
-@cache
-def _read_description(path: str) -> Any:
-    return JSONFileLoader().load_file(path)
-
-
-class Descriptions(JSONFileLoader):
-    """Reader of the library's descriptions of services, each file once in this process.
-
-    Each client would read them anew, which takes a tenth of a second and twenty megabytes. The library does not change
-    what it gets.
-    """
-
-    def load_file(self, file_path: str) -> Any:
-        """Return the content of a file; None if there is no such file."""
-        return _read_description(file_path)
 
 
 @contextmanager
@@ -94,9 +76,6 @@ def open_client(
             yield client
         finally:
             client.close()
-            # A client has more than ten megabytes with reference cycles.
-            del client
-            gc.collect()
 
 
 def _pools(client: Any) -> dict[str, Any]:
@@ -107,12 +86,20 @@ def _pools(client: Any) -> dict[str, Any]:
 
 def _core() -> botocore.session.Session:
     core = botocore.session.Session()
-    loader = create_loader(core.get_config_variable("data_path"))
-    loader.file_loader = Descriptions()
-    core.register_component("data_loader", loader)
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
     # The library's own parser of times takes four fifths of the time of a listing.
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     return core
+
+
+@cache
+def _descriptions(data_path: str | None) -> Loader:
+    """Return the library's reader of its descriptions of services, which keeps what it has read.
+
+    Each client would read them anew, which takes a tenth of a second and twenty megabytes. The library does not change
+    what it gets.
+    """
+    return create_loader(data_path)
 
 
 def _timestamp(value: Any) -> datetime:
