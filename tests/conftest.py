@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from executor.cassandra import start_cache
 
@@ -18,8 +18,10 @@ from executor.cassandra import start_cache
 os.environ.setdefault(start_cache.VARIABLE, str(Path(__file__).parents[1] / ".dev" / "start-cache"))
 
 # The same runs everywhere and every time. `HYPOTHESIS_PROFILE=random` looks for others.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("random", print_blob=True)
+# Without limits of time: a machine that does other things, too, fails no test.
+settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", settings.get_profile("timeless"), derandomize=True)
+settings.register_profile("random", settings.get_profile("timeless"), print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # Threads of libraries that live as long as the process by design.
