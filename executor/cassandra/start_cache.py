@@ -41,6 +41,9 @@ _NAME = re.compile(rf"[0-9a-f]{{{_DIGITS}}}")
 _MEASURED = re.compile(r"Estimated SkipListMemtable row overhead: (\d+)")
 _SHARING = ("-Xshare", "-XX:SharedArchiveFile", "-XX:DumpLoadedClassList", "-XX:ArchiveClassesAtExit")
 _MEMTABLE = "-Dcassandra.memtable"
+_SIZES = ("-Xms", "-Xmx", "-Xmn")
+# Java compresses pointers in a heap below 32 GB, less what the collector rounds up.
+_LARGE_HEAP_MB = 31 * 1024
 
 
 @dataclass(frozen=True)
@@ -152,10 +155,18 @@ def _depends_on(launch: NodeLaunch, files: jvm.Files) -> Iterable[str]:
     for jar in files.jars:
         yield f"{_inside(jar, files.sandbox)} {jar.stat().st_size}"
     yield _text(files.bundle_conf / jvm.OPTIONS_FILE)
-    yield from jvm.heap(launch)
+    yield from _heap(launch)
     # A system property affects neither Java's layout nor memtables, unless it is one of the memtables' own.
     yield from (item for item in launch.jvm_options if not item.startswith("-D") or item.startswith(_MEMTABLE))
     yield str(launch.options.get("memtable_allocation_type"))
+
+
+def _heap(launch: NodeLaunch) -> list[str]:
+    """Return the options of the heap, without the sizes that change neither the layout of objects nor the archive."""
+    found = jvm.heap(launch)
+    if launch.heap_mb >= _LARGE_HEAP_MB:
+        return found
+    return [option for option in found if not option.startswith(_SIZES)]
 
 
 def _inside(path: Path, sandbox: Path) -> str:

@@ -32,6 +32,7 @@ def _key(launch: NodeLaunch, files: Files) -> str:
 def test_another_sandbox_and_another_address_are_the_same_kind_of_start(tmp_path: Path) -> None:
     launch = make_launch("-Dcassandra.ring_delay_ms=2000")
     other = replace(make_launch("-Dcassandra.ring_delay_ms=1"), node="node-7", rack="r9", replace_address="10.0.0.1")
+    other = replace(other, heap_mb=launch.heap_mb + 1000)
     first, second = _files(tmp_path / "a", launch), _files(tmp_path / "b", other)
     (second.sandbox / "cassandra/lib/cassandra-mesos-agent.jar").touch()  # ours is not part of the archive
     assert _key(launch, first) == _key(other, second)
@@ -53,6 +54,7 @@ def _other_options(files: Files) -> None:
     ("change", "spoil"),
     [
         ({"heap_mb": 64 * 1024}, None),
+        ({"heap_mb": 31 * 1024}, None),
         ({"gc": "SERIAL"}, None),
         ({"jvm_options": ("-XX:-UseCompressedOops",)}, None),
         ({"jvm_options": ("-Dcassandra.memtable_row_overhead_computation_step=10",)}, None),
