@@ -14,7 +14,7 @@ from executor.cql.ddl import Element
 from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import CqlError
-from executor.jmx.jolokia import JolokiaError
+from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs import cql
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
@@ -28,7 +28,7 @@ from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_sc
 from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
-from executor.restore.views import Views, too_many, why_not
+from executor.restore.views import Views, find_views, too_many, why_not
 
 # A result is stored in ZooKeeper: bytes of JSON for each list.
 _ROOM = 8_000
@@ -55,10 +55,10 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
             _create_once(context, session, element, created)
         wait_for_agreement(context.node.jolokia, context.wait)
         _refuse_pasts(session, backup.schema, selection)
+        views = restored_views(context.node.jolokia, session, selection)
     given = {} if roles is None else apply.restore(context, roles)
     refused = str(given.get("refused", ""))
     changed = changed_sentence(plan)
-    views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]
     return {
         "created": _listed(created),
@@ -71,14 +71,18 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
     }
 
 
-def _views(context: JobContext, selection: Selection) -> list[TableName]:
-    """Return the restored tables' views, which are rebuilt after the load."""
+def restored_views(jolokia: Jolokia, session: Session, selection: Selection) -> list[TableName]:
+    """Return the restored tables' views, which our agent rebuilds after the load. Raises JobError."""
     try:
-        found = Views(context.node.jolokia, context.check).find(selection.targets.values())
+        found = find_views(session, selection.targets.values())
+        if found:
+            Views(jolokia, lambda: None).attach()
+    except CQL_ERRORS as error:
+        raise JobError("views", words(error)) from error
     except JolokiaError as error:
         raise JobError("views", why_not(error)) from error
-    if words := too_many(found):
-        raise JobError("views", words, hopeless=True)
+    if why := too_many(found):
+        raise JobError("views", why, hopeless=True)
     return found
 
 
