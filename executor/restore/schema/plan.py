@@ -32,6 +32,15 @@ _INSTEAD = {
     TABLE: "restore it under another name (rename), or drop it first",
     TYPE: "restore the tables that use it into another keyspace (rename), or drop it and them first",
 }
+# Cassandra keeps the name of an index's class as it was given.
+_INDEX_CLASSES = {
+    f"'{name.lower()}'": full
+    for names, full in (
+        (("sai", "StorageAttachedIndex"), "org.apache.cassandra.index.sai.StorageAttachedIndex"),
+        (("SASIIndex",), "org.apache.cassandra.index.sasi.SASIIndex"),
+    )
+    for name in (*names, full)
+}
 # The longest index name that a restore gives. It is part of file names, which have at most 255 bytes.
 _INDEX_LENGTH = 128
 
@@ -95,13 +104,14 @@ def _meaning(element: Element) -> tuple[str, ...]:
     """Return the words of a statement that make an element another one; none for elements of other kinds."""
     if element.kind not in _WITHOUT_DATA:
         return ()
-    found = tuple(word.text if word.name is None else word.name for word in words(element.text))
-    if element.kind != VIEW:
-        return found
-    # A view of all columns gets new ones of its table, and its options concern no row.
-    begin = next((index for index, word in enumerate(found) if word == "where"), 0)
-    end = next((index for index in range(begin, len(found)) if found[index] == "with"), len(found))
-    return found[begin:end]
+    found = words(element.text)
+    if element.kind == VIEW:
+        # Its options concern no row.
+        begin = next((index for index, word in enumerate(found) if word.says("SELECT")), 0)
+        end = next((index for index in range(begin, len(found)) if found[index].says("WITH")), len(found))
+        found = found[begin:end]
+    texts = tuple(word.text if word.name is None else word.name for word in found)
+    return tuple(_INDEX_CLASSES.get(text.lower(), text) for text in texts) if element.kind == INDEX else texts
 
 
 def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created: frozenset[str]) -> bool:

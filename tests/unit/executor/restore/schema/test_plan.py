@@ -30,6 +30,8 @@ OTHER_INDEX = "CREATE CUSTOM INDEX by_id ON a.users (id) USING 'sai';"
 USER = "CREATE TABLE a.user (\n    id int PRIMARY KEY,\n    w int\n);\nALTER TABLE a.user DROP w USING TIMESTAMP 17;"
 VIEW = "CREATE MATERIALIZED VIEW a.view AS\n    SELECT id\n    FROM a.users WHERE id IS NOT null\n    PRIMARY KEY (id);"
 TRIGGER = "CREATE TRIGGER log ON a.users USING 'mine';"
+SAI = "CREATE CUSTOM INDEX by_p ON a.users (p) USING 'sai' WITH OPTIONS = {'normalize': 'true'};"
+SAI_CLASS = "org.apache.cassandra.index.sai.StorageAttachedIndex"
 STORED = [KEY_SPACE, INNER, ADDRESS, FUNCTION, AGGREGATE, USER, USERS, INDEX, OTHER_INDEX, VIEW]
 TABLES = {"a": ["user", "users"]}
 BESIDE = "restore it under another name (rename), or drop it first"
@@ -184,7 +186,12 @@ def test_what_is_there_stays() -> None:
         pytest.param(FUNCTION, FUNCTION.replace("x int", "z int"), ["function a.plus(int,int)"], id="another argument"),
         pytest.param(AGGREGATE, AGGREGATE.replace("plus", "minus"), ["aggregate a.total(int)"], id="aggregate"),
         pytest.param(INDEX, INDEX.replace("(p)", "(full(p))"), ["index a.users_place"], id="another target"),
-        pytest.param(VIEW, VIEW.replace("SELECT id", "SELECT id, p"), [], id="a view with a column of since"),
+        pytest.param(SAI, SAI.replace("'sai'", f"'{SAI_CLASS}'"), [], id="another name of the class"),
+        pytest.param(SAI, SAI.replace("'sai'", "'StorageAttachedIndex'"), [], id="its short name"),
+        pytest.param(SAI, SAI.replace("'sai'", "'own.Index'"), ["index a.by_p"], id="another class"),
+        pytest.param(SAI, SAI.replace("true", "false"), ["index a.by_p"], id="another option"),
+        pytest.param(VIEW, VIEW.replace(");", ") WITH comment = 'x';"), [], id="another option of a view"),
+        pytest.param(VIEW, VIEW.replace("SELECT id", "SELECT id, p"), ["view a.view"], id="more columns of a view"),
         pytest.param(VIEW, VIEW.replace("id IS NOT null", "id = 3"), ["view a.view"], id="another condition"),
         pytest.param(TRIGGER, TRIGGER.replace("mine", "other"), ["trigger a.log"], id="another trigger"),
         pytest.param(INNER, INNER.replace("n int", "n int, m int"), [], id="a type with a field of since"),
